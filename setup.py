@@ -1,0 +1,44 @@
+"""Maps the top-level folders to the packages they are imported as."""
+
+import pathlib
+
+import setuptools
+
+_ROOT = pathlib.Path(__file__).resolve().parent
+
+# `readers/` is imported as `yt8m_compact.readers`, and so on. The links
+# yt8m_compact/{readers,models,eval} say the same to whatever reads the tree
+# without pip; tests/packaging/imports_test.py keeps the two equal.
+PACKAGE_DIR = {
+    "yt8m_compact": "yt8m_compact",
+    "yt8m_compact.readers": "readers",
+    "yt8m_compact.models": "models",
+    "yt8m_compact.eval": "eval",
+}
+
+
+def find_packages() -> list[str]:
+    """Lists the packages of every mapped folder under their import names.
+
+    The links are left out, so that a clone without them (a file system or a
+    git that has no symbolic links) builds the same wheel.
+    """
+    packages = []
+    for package, folder in PACKAGE_DIR.items():
+        links = [
+            name.removeprefix(f"{package}.")
+            for name in PACKAGE_DIR
+            if name.startswith(f"{package}.")
+        ]
+        exclude = [pattern for name in links for pattern in (name, f"{name}.*")]
+        found = setuptools.find_packages(str(_ROOT / folder), exclude=exclude)
+        packages += [package, *(f"{package}.{name}" for name in found)]
+    return sorted(packages)
+
+
+if __name__ == "__main__":
+    setuptools.setup(
+        packages=find_packages(),
+        package_dir=PACKAGE_DIR,
+        package_data={"yt8m_compact": ["py.typed"]},
+    )
