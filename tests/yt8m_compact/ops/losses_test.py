@@ -1,0 +1,105 @@
+"""Tests of the losses."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m_compact import ops
+
+NUM_CLASSES = 6
+
+
+def make_batch():
+    """Makes videos with 0, 1, 2, 3 and all labels, and their predictions."""
+    rng = np.random.default_rng(0)
+    labels = np.zeros([5, NUM_CLASSES])
+    for video, count in enumerate([0, 1, 2, 3, NUM_CLASSES]):
+        labels[video, rng.permutation(NUM_CLASSES)[:count]] = 1
+    return labels, rng.uniform(0.02, 0.98, labels.shape)
+
+
+def cross_entropy_slowly(labels, predictions):
+    # google/youtube-8m, losses.py, CrossEntropyLoss: epsilon = 10e-6.
+    return -sum(
+        np.log((p if y else 1 - p) + 10e-6)
+        for y, p in zip(labels, predictions, strict=True)
+    )
+
+
+def hinge_slowly(labels, predictions):
+    return sum(
+        max(0, 1 - p if y else 1 + p)
+        for y, p in zip(labels, predictions, strict=True)
+    )
+
+
+def softmax_slowly(labels, predictions):
+    # google/youtube-8m, losses.py, SoftmaxLoss: epsilon = 10e-8.
+    powers = np.exp(predictions)
+    logs = np.log(powers / powers.sum() + 10e-8)
+    count = labels.sum()
+    return -sum(logs[labels > 0]) / count if count else 0.0
+
+
+SLOW_LOSSES = {
+    "CrossEntropyLoss": cross_entropy_slowly,
+    "HingeLoss": hinge_slowly,
+    "SoftmaxLoss": softmax_slowly,
+}
+
+
+def test_names_are_the_starter_codes():
+    assert set(ops.LOSSES) == set(SLOW_LOSSES)
+    assert ops.LOSSES["CrossEntropyLoss"] is ops.cross_entropy_loss
+    assert ops.LOSSES["HingeLoss"] is ops.hinge_loss
+    assert ops.LOSSES["SoftmaxLoss"] is ops.softmax_loss
+
+
+@pytest.mark.parametrize("name", ops.LOSSES)
+@pytest.mark.parametrize("labels_dtype", ["float32", "int64", "bool"])
+def test_equals_a_loop_over_the_videos(name, labels_dtype):
+    labels, predictions = make_batch()
+    expected = [
+        SLOW_LOSSES[name](y, p)
+        for y, p in zip(labels, predictions, strict=True)
+    ]
+    assert np.diff(np.sort(expected)).min() > 1e-4
+    for dtype, tolerance in [("float64", 1e-12), ("float32", 1e-5)]:
+        result = ops.LOSSES[name](
+            tf.cast(labels, labels_dtype), tf.cast(predictions, dtype)
+        )
+        assert result.dtype == dtype
+        np.testing.assert_allclose(result, expected, rtol=tolerance)
+
+
+def test_cross_entropy_written_out():
+    labels = [[1.0, 0.0, 0.0]]
+    predictions = [[0.5, 0.25, 0.0]]
+    # -log(0.5 + e) - log(0.75 + e) - log(1 + e) with e = 1e-5.
+    np.testing.assert_allclose(
+        ops.cross_entropy_loss(tf.constant(labels), tf.constant(predictions)),
+        [0.6931272 + 0.2876687 - 0.00001],
+        rtol=1e-6,
+    )
+
+
+def test_cross_entropy_is_finite_at_0_and_1():
+    labels = tf.constant([[1.0, 0.0, 1.0, 0.0]])
+    predictions = tf.constant([[0.0, 1.0, 1.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(predictions)
+        loss = ops.cross_entropy_loss(labels, predictions)
+    # The two that are wrong cost -log(1e-5) each.
+    np.testing.assert_allclose(loss, [2 * 11.512925], rtol=1e-4)
+    gradient = tape.gradient(loss, predictions)
+    np.testing.assert_allclose(gradient, [[-1e5, 1e5, -1, 1]], rtol=1e-2)
+
+
+@pytest.mark.parametrize("name", ops.LOSSES)
+def test_gradients_equal_finite_differences(name):
+    labels, predictions = make_batch()
+    analytic, numeric = tf.test.compute_gradient(
+        lambda p: ops.LOSSES[name](labels, p), [predictions], delta=1e-5
+    )
+    assert np.abs(numeric[0]).max() > 0.1
+    np.testing.assert_allclose(analytic[0], numeric[0], atol=1e-5)

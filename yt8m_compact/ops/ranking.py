@@ -1,0 +1,53 @@
+"""Ranking metrics of one batch, as tensors, to watch a run while it trains.
+
+They are estimates: the batch stands for the data set. `yt8m_compact.eval`
+holds the exact metrics over a whole evaluation set.
+"""
+
+import tensorflow as tf
+
+
+def batch_hit_at_1(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
+    """Computes the share of videos whose best-scored class is a label.
+
+    Args:
+      labels: `[batch, num_classes]`, float, multi-hot.
+      predictions: `[batch, num_classes]`, float, the higher the likelier.
+
+    Returns:
+      A float32 scalar in [0, 1].
+    """
+    best = tf.argmax(predictions, axis=-1)
+    hits = tf.gather(labels, best, axis=1, batch_dims=1)
+    return tf.reduce_mean(tf.cast(hits > 0, tf.float32))
+
+
+def batch_gap(
+    labels: tf.Tensor, predictions: tf.Tensor, top_k: int = 20
+) -> tf.Tensor:
+    """Computes global average precision within one batch.
+
+    The `top_k` predictions of every video form one list, sorted by score:
+    `GAP = sum_i p(i) dr(i)` with `p(i)` the precision and `dr(i)` the gain in
+    recall at place `i` (Araujo et al., https://arxiv.org/abs/1810.01140,
+    section 5). Recall is relative to all labels of the batch.
+
+    Args:
+      labels: `[batch, num_classes]`, float, multi-hot.
+      predictions: `[batch, num_classes]`, float, the higher the likelier.
+      top_k: how many predictions of each video count.
+
+    Returns:
+      A float32 scalar in [0, 1]; 0 where the batch has no label.
+    """
+    top_k = min(top_k, predictions.shape[-1])
+    scores, classes = tf.math.top_k(predictions, k=top_k)
+    hits = tf.cast(
+        tf.gather(labels, classes, axis=1, batch_dims=1) > 0, "float32"
+    )
+    order = tf.argsort(tf.reshape(scores, [-1]), direction="DESCENDING")
+    hits = tf.gather(tf.reshape(hits, [-1]), order)
+    ranks = tf.range(1, tf.size(hits) + 1, dtype=tf.float32)
+    precision = tf.cumsum(hits) / ranks
+    num_labels = tf.reduce_sum(tf.cast(labels > 0, tf.float32))
+    return tf.math.divide_no_nan(tf.reduce_sum(precision * hits), num_labels)
