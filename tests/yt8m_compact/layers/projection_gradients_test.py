@@ -1,0 +1,61 @@
+"""Gradients of every kind of projection."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import layer_conformance
+
+KINDS = layer_conformance.KINDS
+GRADIENT_SIZES = [(1, 3), (2, 5), (7, 3), (7, 17)]
+LARGE_SIZES = [(128, 300), (128, 31), (1152, 1300), (251, 100)]
+
+
+def make_layer(kind, input_dim, units):
+    return layer_conformance.make_layer(kind, input_dim, units, dtype="float64")
+
+
+@pytest.mark.parametrize(("input_dim", "units"), GRADIENT_SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_finite_differences(kind, input_dim, units):
+    layer = make_layer(kind, input_dim, units)
+
+    @tf.function
+    def project(x, *weights):
+        return layer.stateless_call(weights, [], x)[0]
+
+    x = layer_conformance.random_rows(2, input_dim)
+    arguments = [x, *(w.numpy() for w in layer.trainable_variables)]
+    analytic, numeric = tf.test.compute_gradient(project, arguments)
+    for ours, theirs in zip(analytic, numeric, strict=True):
+        assert np.abs(theirs).max() > 0.01
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(("input_dim", "units"), LARGE_SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_those_of_the_dense_product(kind, input_dim, units):
+    layer = make_layer(kind, input_dim, units)
+    x = tf.constant(layer_conformance.random_rows(3, input_dim))
+    upstream = layer_conformance.random_rows(3, units, seed=2)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(layer(x) * upstream)
+    weights = layer_conformance.weights_by_name(layer)
+    sources = {w.name: w.value for w in layer.trainable_variables}
+    of_x, gradients = tape.gradient(loss, (x, sources))
+
+    kernel = layer_conformance.expected_kernel(layer)
+    np.testing.assert_allclose(of_x, upstream @ kernel.T, atol=1e-9)
+    np.testing.assert_allclose(gradients["bias"], upstream.sum(0), atol=1e-9)
+    # The kernel is linear in each of its weights, so that a step of any size
+    # in one of them changes the loss by exactly gradient times step.
+    oracle = layer_conformance.ORACLES[kind]
+    for name in oracle.weight_shapes(input_dim, units):
+        step = layer_conformance.random_rows(*weights[name].shape, seed=3)
+        moved = {**weights, name: weights[name] + step}
+        change = oracle.dense_kernel(moved, units) - kernel
+        expected = np.sum(upstream * (x.numpy() @ change))
+        result = np.sum(gradients[name].numpy() * step)
+        assert abs(expected) > 1
+        np.testing.assert_allclose(result, expected, rtol=1e-9)

@@ -1,0 +1,72 @@
+"""Every kind of projection starts with the variance that Dense has."""
+
+import keras
+import numpy as np
+import pytest
+
+import layer_conformance
+from yt8m_compact import layers
+
+KINDS = layer_conformance.KINDS
+INPUT_DIM = 256
+NUM_SEEDS = 8
+
+# The variance of the outputs for inputs of variance 1: input_dim times the
+# variance of an entry of the kernel.
+VARIANCES = {
+    "glorot_uniform": lambda units: 2 * INPUT_DIM / (INPUT_DIM + units),
+    "glorot_normal": lambda units: 2 * INPUT_DIM / (INPUT_DIM + units),
+    "he_normal": lambda units: 2.0,
+    "he_uniform": lambda units: 2.0,
+    "lecun_normal": lambda units: 1.0,
+}
+
+
+@pytest.mark.parametrize("units", [64, 256, 1100], ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_have_the_variance_of_dense(kind, units):
+    x = layer_conformance.random_rows(64, INPUT_DIM).astype("float32")
+    for name, expected in VARIANCES.items():
+        variances = []
+        for seed in range(NUM_SEEDS):
+            initializer = keras.initializers.get(
+                {"class_name": name, "config": {"seed": seed}}
+            )
+            layer = layers.make_projection(
+                kind, units, kernel_initializer=initializer
+            )
+            variances.append(np.var(layer(x)))
+        # 256 entries of 8 kernels, at least: a relative error of 3 %.
+        np.testing.assert_allclose(
+            np.mean(variances), expected(units), rtol=0.1, err_msg=name
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_seeds(kind):
+    def kernel(initializer):
+        layer = layers.make_projection(kind, 17, kernel_initializer=initializer)
+        layer.build((None, 7))
+        return layer.kernel.numpy()
+
+    for name in ["glorot_uniform", "he_normal", "random_normal"]:
+        seeded = [
+            keras.initializers.get({"class_name": name, "config": {"seed": s}})
+            for s in [1, 1, 2]
+        ]
+        one, again, two = [kernel(initializer) for initializer in seeded]
+        np.testing.assert_array_equal(one, again)
+        assert not np.isclose(one, two).any()
+        assert not np.isclose(kernel(name), kernel(name)).any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_set_random_seed_makes_a_layer_reproducible(kind):
+    weights = []
+    for _ in range(2):
+        keras.utils.set_random_seed(5)
+        layer = layers.make_projection(kind, 17)
+        layer.build((None, 7))
+        weights.append(layer.get_weights())
+    for one, again in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, again)

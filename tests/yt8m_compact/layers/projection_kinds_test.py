@@ -1,0 +1,138 @@
+"""Tests of the kinds of projection, and of what only some kinds have."""
+
+import keras
+import numpy as np
+import pytest
+
+import layer_conformance
+from yt8m_compact import layers
+
+
+def test_kinds_have_these_names():
+    assert layers.PROJECTIONS["dense"] is layers.DenseProjection
+    assert layers.PROJECTIONS["circulant"] is layers.CirculantProjection
+    assert (
+        layers.PROJECTIONS["diagonal_circulant"]
+        is layers.DiagonalCirculantProjection
+    )
+
+
+@pytest.mark.parametrize("kind", layers.PROJECTIONS)
+def test_kind_is_found_again(kind):
+    layer = layers.make_projection(kind, 5, name="fc", use_bias=False)
+    assert layers.projection_kind(layer) == kind
+    assert (layer.units, layer.name, layer.use_bias) == (5, "fc", False)
+
+
+def test_unknown_kind_is_refused():
+    with pytest.raises(
+        ValueError,
+        match=r"expected a kind of projection, one of dense, circulant, "
+        r".*\. Received: kind='toeplitz'",
+    ):
+        layers.make_projection("toeplitz", 5)
+
+
+def test_narrow_circulant_written_out():
+    # C[i, j] = c[(i - j) mod 3]: column j is c turned down by j.
+    layer = layers.CirculantProjection(2, use_bias=False)
+    layer.build((None, 3))
+    layer.kernel.assign([[2.0, 3.0, 5.0]])
+    expected = [[2, 5], [3, 2], [5, 3]]
+    np.testing.assert_array_equal(layer.as_dense_kernel(), expected)
+    # [1, 10, 100] @ expected
+    np.testing.assert_allclose(
+        layer(np.array([[1.0, 10, 100]])), [[532, 325]], rtol=1e-6
+    )
+
+
+def test_wide_diagonal_circulant_written_out():
+    # Blocks diag(d) @ circ(c) for n = 2, three of the four columns kept.
+    layer = layers.DiagonalCirculantProjection(3, use_bias=False)
+    layer.build((None, 2))
+    layer.kernel.assign([[2.0, 3.0], [5.0, 7.0]])
+    layer.diagonal.assign([[1.0, 10.0], [100.0, 1000.0]])
+    expected = [[2, 3, 500], [30, 20, 7000]]
+    np.testing.assert_array_equal(layer.as_dense_kernel(), expected)
+    np.testing.assert_allclose(
+        layer(np.array([[1.0, 2]])), [[62, 43, 14500]], rtol=1e-6
+    )
+
+
+def build(kind, input_dim, units):
+    layer = layers.make_projection(
+        kind, units, kernel_initializer="zeros", use_bias=False
+    )
+    layer.build((None, input_dim))
+    return layer
+
+
+def test_weights_of_the_papers_layers():
+    # reference.md, T1 and the formula below the tables: the embedding and the
+    # hidden layer of the video branch, and the compact mixture of experts.
+    assert build("dense", 1024, 8192).count_params() == 8_388_608
+    assert build("diagonal_circulant", 1024, 8192).count_params() == 16_384
+    assert build("diagonal_circulant", 8192, 512).count_params() == 16_384
+    assert build("diagonal_circulant", 4096, 512).count_params() == 8_192
+    assert build("circulant", 512, 19_310).count_params() == 38 * 512
+    assert build("circulant", 512, 15_448).count_params() == 31 * 512
+
+
+def test_multiply_adds():
+    assert build("dense", 1024, 8192).multiply_adds == 1024 * 8192
+    # A transform of 1024: 1.25 * 1024 * 10 = 12800; 513 frequencies, 4 each.
+    circulant = build("circulant", 1024, 8192).multiply_adds
+    assert circulant == 9 * 12_800 + 8 * 513 * 4
+    # Eight forward transforms instead of one, and the diagonals.
+    diagonal = build("diagonal_circulant", 1024, 8192).multiply_adds
+    assert diagonal == 16 * 12_800 + 8 * 513 * 4 + 8 * 1024
+    # One block; ceil(log2 1152) = 11.
+    narrow = build("circulant", 1152, 512).multiply_adds
+    assert narrow == 2 * 1.25 * 1152 * 11 + 577 * 4
+
+
+def test_diagonal_starts_with_random_signs():
+    layer = layers.DiagonalCirculantProjection(2000)
+    layer.build((None, 100))
+    diagonal = layer.diagonal.numpy()
+    np.testing.assert_array_equal(np.unique(diagonal), [-1, 1])
+    assert abs(diagonal.mean()) < 0.1
+    other = layers.DiagonalCirculantProjection(2000)
+    other.build((None, 100))
+    assert 0.4 < np.mean(other.diagonal.numpy() == diagonal) < 0.6
+
+
+def test_diagonal_arguments():
+    layer = layers.DiagonalCirculantProjection(
+        17,
+        diagonal_initializer=keras.initializers.RandomNormal(seed=1),
+        diagonal_regularizer=keras.regularizers.L1(0.5),
+        diagonal_constraint=keras.constraints.NonNeg(),
+    )
+    layer.build((None, 7))
+    drawn = keras.initializers.RandomNormal(seed=1)((3, 7))
+    np.testing.assert_array_equal(layer.diagonal, drawn)
+    (loss,) = layer.losses
+    np.testing.assert_allclose(loss, 0.5 * np.abs(drawn).sum(), rtol=1e-5)
+    keras.optimizers.SGD(0.0).apply(
+        [np.zeros(v.shape, "float32") for v in layer.trainable_variables],
+        layer.trainable_variables,
+    )
+    np.testing.assert_array_equal(layer.diagonal, np.maximum(drawn, 0))
+
+
+def test_conformance_helper_equals_explicit_loops():
+    # What the other tests compare with, for a size with blocks cut short.
+    layer = layer_conformance.make_layer("diagonal_circulant", 3, 8)
+    weights = layer_conformance.weights_by_name(layer)
+    loops = np.zeros([3, 8])
+    for i in range(3):
+        for column in range(8):
+            block, j = divmod(column, 3)
+            loops[i, column] = (
+                weights["diagonal"][block, i]
+                * weights["kernel"][block, (i - j) % 3]
+            )
+    np.testing.assert_allclose(
+        layer_conformance.expected_kernel(layer), loops, rtol=1e-6
+    )

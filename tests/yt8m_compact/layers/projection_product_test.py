@@ -1,0 +1,110 @@
+"""Every kind of projection multiplies by the dense matrix it stands for."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import layer_conformance
+from yt8m_compact import layers
+
+SIZES = layer_conformance.SIZES
+KINDS = layer_conformance.KINDS
+
+
+def assert_close(result, expected, dtype):
+    expected = np.asarray(expected)
+    scale = np.abs(expected).max(initial=1e-30)
+    tolerance = {"float32": 3e-6, "float64": 1e-13}[dtype]
+    np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * scale)
+
+
+def test_every_kind_has_an_oracle():
+    assert set(layer_conformance.ORACLES) == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("input_dim", "units", "dtype"),
+    [(*size, "float32") for size in SIZES]
+    + [(*size, "float64") for size in layer_conformance.SMALL_SIZES],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_equals_the_dense_product(kind, input_dim, units, dtype):
+    layer = layer_conformance.make_layer(kind, input_dim, units, dtype=dtype)
+    kernel = layer_conformance.expected_kernel(layer)
+    assert kernel.shape == (input_dim, units)
+    written = layer.as_dense_kernel()
+    assert written.dtype == dtype
+    assert_close(written, kernel, dtype)
+    bias = layer.bias.numpy()
+    for shape in [(5, input_dim), (2, 3, input_dim)]:
+        x = layer_conformance.random_rows(*shape).astype(dtype)
+        outputs = layer(x)
+        assert outputs.dtype == dtype
+        assert_close(outputs, x @ kernel + bias, dtype)
+        assert_close(x @ written.numpy() + bias, x @ kernel + bias, dtype)
+
+
+@pytest.mark.parametrize(("input_dim", "units"), SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_has_the_weights_of_its_formula(kind, input_dim, units):
+    oracle = layer_conformance.ORACLES[kind]
+    for use_bias in [True, False]:
+        layer = layers.make_projection(
+            kind, units, use_bias=use_bias, kernel_initializer="zeros"
+        )
+        layer.build((None, input_dim))
+        shapes = {w.name: tuple(w.shape) for w in layer.weights}
+        bias = {"bias": (units,)} if use_bias else {}
+        assert shapes == oracle.weight_shapes(input_dim, units) | bias
+        count = oracle.weight_count(input_dim, units) + use_bias * units
+        assert layer.count_params() == count
+        assert all(weight.trainable for weight in layer.weights)
+        assert layer.dense_weight_count == (input_dim + use_bias) * units
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batch_and_frames_may_be_unknown(kind):
+    layer = layer_conformance.make_layer(kind, 7, 17)
+    kernel = layer_conformance.expected_kernel(layer)
+    traces = []
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 7])])
+    def project(x):
+        traces.append(x.shape)
+        outputs = layer(x)
+        assert outputs.shape.as_list() == [None, None, 17]
+        return outputs
+
+    for batch, frames in [(2, 3), (4, 1), (0, 3), (3, 0)]:
+        x = layer_conformance.random_rows(batch, frames, 7).astype("float32")
+        assert_close(project(x), x @ kernel + layer.bias.numpy(), "float32")
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_symbolic_shape_is_the_eager_one(kind):
+    layer = layer_conformance.make_layer(kind, 7, 17, dtype="mixed_bfloat16")
+    symbolic = layer(keras.Input((None, 7)))
+    assert symbolic.shape == (None, None, 17)
+    assert symbolic.dtype == "bfloat16"
+    assert layer.compute_output_shape((4, 5, 7)) == (4, 5, 17)
+    assert layer(np.ones([4, 5, 7])).shape == (4, 5, 17)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_numbers_are_projected_to_floats(kind):
+    layer = layer_conformance.make_layer(kind, 7, 4)
+    x = np.arange(21).reshape(3, 7)
+    outputs = layer(x)
+    assert outputs.dtype == "float32"
+    kernel = layer_conformance.expected_kernel(layer)
+    assert_close(outputs, x @ kernel + layer.bias.numpy(), "float32")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_does_not_depend_on_the_others(kind):
+    layer = layer_conformance.make_layer(kind, 128, 300)
+    x = layer_conformance.random_rows(9, 128).astype("float32")
+    alone = np.concatenate([layer(row[np.newaxis]) for row in x])
+    assert_close(layer(x), alone, "float32")

@@ -1,0 +1,130 @@
+"""Every kind of projection is the same after it is saved and loaded."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import layer_conformance
+from yt8m_compact import layers
+
+KINDS = layer_conformance.KINDS
+# Every argument of Projection, none at its default.
+ARGUMENTS = {
+    "units": 17,
+    "activation": "relu6",
+    "kernel_initializer": keras.initializers.HeNormal(seed=3),
+    "bias_initializer": keras.initializers.RandomNormal(seed=4),
+    "kernel_regularizer": keras.regularizers.L2(0.25),
+    "bias_regularizer": keras.regularizers.L1(0.5),
+    "activity_regularizer": keras.regularizers.L2(0.125),
+    "kernel_constraint": keras.constraints.MaxNorm(2.0),
+    "bias_constraint": keras.constraints.NonNeg(),
+    "name": "projection",
+    "dtype": "mixed_bfloat16",
+    "trainable": False,
+}
+# Arguments that only some kinds have.
+OWN_ARGUMENTS = {
+    "diagonal_circulant": {
+        "diagonal_initializer": keras.initializers.RandomNormal(seed=5),
+        "diagonal_regularizer": keras.regularizers.L1(0.75),
+        "diagonal_constraint": keras.constraints.UnitNorm(axis=1),
+    }
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_config_round_trip(kind):
+    arguments = ARGUMENTS | OWN_ARGUMENTS.get(kind, {})
+    layer = layers.make_projection(kind, **arguments)
+    config = layer.get_config()
+    plain = {"units", "name", "trainable"}
+    for key, value in arguments.items():
+        if key in plain:
+            assert config[key] == value
+        elif key == "activation":
+            assert config[key] == "relu6"
+        else:
+            serialized = (
+                keras.saving.serialize_keras_object(keras.DTypePolicy(value))
+                if key == "dtype"
+                else keras.saving.serialize_keras_object(value)
+            )
+            assert config[key] == serialized, key
+    again = type(layer).from_config(config)
+    assert again.get_config() == config
+    # use_bias and the defaults.
+    layer = layers.make_projection(kind, 3, use_bias=False)
+    again = type(layer).from_config(layer.get_config())
+    again.build((None, 7))
+    assert again.get_config() == layer.get_config()
+    assert again.bias is None
+    again(layer_conformance.random_rows(2, 7))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_config_and_seed_give_the_same_weights(kind):
+    config = layers.make_projection(
+        kind, **(ARGUMENTS | OWN_ARGUMENTS.get(kind, {}))
+    ).get_config()
+    pair = [layers.PROJECTIONS[kind].from_config(config) for _ in range(2)]
+    for layer in pair:
+        layer.build((None, 7))
+    for ours, theirs in zip(pair[0].weights, pair[1].weights, strict=True):
+        assert np.unique(ours).size > 1
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def make_model(kind):
+    frames = keras.Input((None, 7), name="frames")
+    wide = layer_conformance.make_layer(kind, 7, 17, activation="tanh")
+    narrow = layer_conformance.make_layer(kind, 17, 5, use_bias=False, seed=1)
+    return keras.Model(frames, narrow(wide(frames)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_keras_file_round_trip(kind, tmp_path):
+    model = make_model(kind)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert [type(layer) for layer in loaded.layers] == [
+        type(layer) for layer in model.layers
+    ]
+    x = layer_conformance.random_rows(2, 3, 7).astype("float32")
+    np.testing.assert_array_equal(loaded(x), model(x))
+    np.testing.assert_array_equal(
+        loaded.layers[1].as_dense_kernel(), model.layers[1].as_dense_kernel()
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_file_round_trip(kind, tmp_path):
+    model = make_model(kind)
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = make_model(kind)
+    for variable in other.variables:
+        variable.assign(tf.zeros(variable.shape))
+    other.load_weights(tmp_path / "model.weights.h5")
+    x = layer_conformance.random_rows(2, 3, 7).astype("float32")
+    np.testing.assert_array_equal(other(x), model(x))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_saved_model_round_trip(kind, tmp_path):
+    model = make_model(kind)
+    model.export(tmp_path / "exported", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    module = tf.Module()
+    module.model = model
+    module.serve = tf.function(
+        model, input_signature=[tf.TensorSpec([None, None, 7])]
+    )
+    tf.saved_model.save(module, tmp_path / "saved")
+    saved = tf.saved_model.load(tmp_path / "saved")
+    for batch, frames in [(2, 3), (1, 4)]:
+        x = layer_conformance.random_rows(batch, frames, 7).astype("float32")
+        expected = model(x)
+        assert expected.shape == (batch, frames, 5)
+        for loaded in [exported, saved]:
+            np.testing.assert_allclose(loaded.serve(x), expected, rtol=1e-5)

@@ -1,0 +1,39 @@
+"""Every kind of projection under XLA."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import layer_conformance
+
+
+@pytest.mark.parametrize(("input_dim", "units"), [(7, 17), (12, 5)])
+@pytest.mark.parametrize("kind", layer_conformance.KINDS)
+def test_equals_the_product_without_xla(kind, input_dim, units):
+    layer = layer_conformance.make_layer(
+        kind, input_dim, units, activation="tanh"
+    )
+    signature = [
+        tf.TensorSpec([None, None, input_dim]),
+        tf.TensorSpec([None, None, units]),
+    ]
+
+    def outputs_and_gradients(x, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = layer(x)
+            loss = tf.reduce_sum(outputs * upstream)
+        weights = [w.value for w in layer.trainable_variables]
+        return outputs, *tape.gradient(loss, [x, *weights])
+
+    compiled = tf.function(
+        outputs_and_gradients, input_signature=signature, jit_compile=True
+    )
+    x = tf.constant(layer_conformance.random_rows(2, 3, input_dim), "float32")
+    upstream = layer_conformance.random_rows(2, 3, units, seed=2)
+    upstream = tf.constant(upstream, "float32")
+    expected = outputs_and_gradients(x, upstream)
+    assert len(expected) == 2 + len(layer.weights)
+    for ours, theirs in zip(compiled(x, upstream), expected, strict=True):
+        assert np.abs(theirs).max() > 0.1
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=3e-5)

@@ -1,0 +1,31 @@
+"""Keras layers: projections, pooling, mixture of experts."""
+
+from yt8m_compact.layers.circulant_projection import CirculantProjection
+from yt8m_compact.layers.dense_projection import DenseProjection
+from yt8m_compact.layers.dequantize import Dequantize
+from yt8m_compact.layers.diagonal_circulant_projection import (
+    DiagonalCirculantProjection,
+)
+from yt8m_compact.layers.frame_mask import FrameMask
+from yt8m_compact.layers.frame_pooling import FramePooling
+from yt8m_compact.layers.initializers import RandomSign
+from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
+from yt8m_compact.layers.projection import Projection
+from yt8m_compact.layers.projection_kinds import PROJECTIONS
+from yt8m_compact.layers.projection_kinds import make_projection
+from yt8m_compact.layers.projection_kinds import projection_kind
+
+__all__ = [
+    "PROJECTIONS",
+    "CirculantProjection",
+    "DenseProjection",
+    "Dequantize",
+    "DiagonalCirculantProjection",
+    "FrameMask",
+    "FramePooling",
+    "MixtureOfExperts",
+    "Projection",
+    "RandomSign",
+    "make_projection",
+    "projection_kind",
+]

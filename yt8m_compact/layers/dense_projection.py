@@ -1,0 +1,44 @@
+"""The dense projection, behind the interface of the structured ones."""
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact.layers import projection
+
+
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class DenseProjection(projection.Projection):
+    """Computes `activation(x @ W + b)` with a full `W`.
+
+    What `keras.layers.Dense` computes: the twin that each structured
+    projection is compared with. Arguments and shapes are those of
+    `Projection`. Weights: `input_dim * units`, and `units` for the bias.
+
+    Example:
+      >>> layer = DenseProjection(512, use_bias=False)
+      >>> layer(tf.ones([2, 1024])).shape
+      TensorShape([2, 512])
+    """
+
+    def _build_kernel(self, input_dim: int) -> None:
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(input_dim, self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+
+    def _project(self, x: tf.Tensor) -> tf.Tensor:
+        return keras.ops.matmul(x, self.kernel)
+
+    def as_dense_kernel(self) -> tf.Tensor:
+        """Returns `W`, `[input_dim, units]`, in the weights' dtype."""
+        self._check_built()
+        return tf.convert_to_tensor(self.kernel)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Counts `input_dim * units` multiply-adds a row."""
+        self._check_built()
+        return self.input_dim * self.units

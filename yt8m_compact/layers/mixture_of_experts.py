@@ -1,0 +1,81 @@
+"""The mixture of experts over the classes."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class MixtureOfExperts(keras.layers.Layer):
+    """Mixes logistic experts, for each class by itself.
+
+    `p(class c) = sum_{m < M} softmax(g_c)[m] sigmoid(e_c[m])`, with M experts
+    `e_c` and M + 1 gates `g_c`. The last gate belongs to a dummy expert that
+    always says no, so that the mixture can reject.
+
+    The layer has no weights: gates and experts come from projections, dense
+    or compact, of `num_classes * (M + 1)` and `num_classes * M` units, in
+    which the values of a class stand together.
+
+    Args:
+      num_classes: int, number of classes.
+      num_mixtures: int, M, number of experts of each class.
+      **kwargs: the arguments of `keras.layers.Layer`.
+
+    Input shape:
+      A list of the gates' activations, `[batch, num_classes * (M + 1)]`, and
+      the experts', `[batch, num_classes * M]`.
+
+    Output shape:
+      `[batch, num_classes]`, probabilities.
+
+    Raises:
+      ValueError: if a number is not positive, or an input has another size.
+
+    Reference:
+      Abu-El-Haija et al., https://arxiv.org/abs/1609.08675, section 5.
+    """
+
+    def __init__(
+        self, num_classes: int, num_mixtures: int, **kwargs: Any
+    ) -> None:
+        if num_classes < 1 or num_mixtures < 1:
+            raise ValueError(
+                "expected positive ints. Received: num_classes="
+                f"{num_classes}, num_mixtures={num_mixtures}"
+            )
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.num_mixtures = num_mixtures
+
+    def build(self, input_shape) -> None:
+        sizes = tuple(shape[-1] for shape in input_shape)
+        experts = self.num_classes * self.num_mixtures
+        # Reshaped, a wrong size would pass for another number of videos.
+        if sizes != (experts + self.num_classes, experts):
+            raise ValueError(
+                f"expected {experts + self.num_classes} gates and {experts} "
+                f"experts. Received: input_shape={input_shape}, num_classes="
+                f"{self.num_classes}, num_mixtures={self.num_mixtures}"
+            )
+        self.built = True
+
+    def call(self, inputs):
+        gates, experts = inputs
+        shape = [-1, self.num_classes, self.num_mixtures]
+        gates = tf.reshape(gates, [*shape[:2], self.num_mixtures + 1])
+        weights = tf.nn.softmax(gates)[:, :, : self.num_mixtures]
+        experts = tf.nn.sigmoid(tf.reshape(experts, shape))
+        return tf.reduce_sum(weights * experts, axis=-1)
+
+    def compute_output_spec(self, inputs):
+        shape = (inputs[0].shape[0], self.num_classes)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "num_mixtures": self.num_mixtures,
+        }
