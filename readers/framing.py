@@ -1,0 +1,209 @@
+"""A look at a TFRecord file in plain Python, to say what is wrong with it.
+
+A record is its length (8 bytes), the length's CRC (4), the data and the data's
+CRC (4). Nothing here is on the way of data that is read without an error.
+"""
+
+import struct
+
+import tensorflow as tf
+
+HEADER_BYTES = 12
+FRAMING_BYTES = 16  # header and the CRC after the data
+
+
+def first_record_bytes(file: str) -> int | None:
+    """Returns the length of a file's first record, None if it has none."""
+    with tf.io.gfile.GFile(file, "rb") as stream:
+        return _read_length(stream.read(HEADER_BYTES))
+
+
+def first_record_lengths(file: str, limit: int) -> list[int]:
+    """Returns the lengths of up to `limit` records at a file's start."""
+    lengths = []
+    size = tf.io.gfile.stat(file).length
+    with tf.io.gfile.GFile(file, "rb") as stream:
+        offset = 0
+        while len(lengths) < limit and offset < size:
+            stream.seek(offset)
+            length = _read_length(stream.read(HEADER_BYTES))
+            if length is None:
+                break
+            lengths.append(length)
+            offset += FRAMING_BYTES + length
+    return lengths
+
+
+def read_record(file: str, index: int) -> bytes | None:
+    """Returns the data of one record, None if the file can't be read so far."""
+    try:
+        for record in tf.data.TFRecordDataset(file).skip(index).take(1):
+            return record.numpy()
+    except tf.errors.OpError:
+        pass
+    return None
+
+
+def describe_damage(file: str) -> str:
+    """Says where a file stops being a TFRecord file.
+
+    Args:
+        file: Name of the file.
+
+    Returns:
+        One or two sentences.
+    """
+    try:
+        size = tf.io.gfile.stat(file).length
+        count, offset = _count_readable(file)
+        if size > 0 and offset == size:
+            return (
+                "A second reading found no damage: try again, and look at the "
+                "storage if this comes back."
+            )
+        with tf.io.gfile.GFile(file, "rb") as stream:
+            stream.seek(offset)
+            head = stream.read(512)
+    except tf.errors.OpError as error:
+        return f"The file can't be opened: {error.message}."
+    if size == 0:
+        return "The file is empty (0 bytes)."
+    if offset == 0:
+        kind = _foreign_kind(head)
+        if kind:
+            return f"The file is {kind}, not a TFRecord file."
+    place = f"after {count} good record(s), at byte {offset} of {size}"
+    left = size - offset
+    if left < HEADER_BYTES:
+        return (
+            f"The file is truncated {place}: a record starts with "
+            f"{HEADER_BYTES} bytes and {left} are left."
+        )
+    length = _read_length(head)
+    if length is None:
+        if offset == 0:
+            return "The file does not start as a TFRecord file does."
+        return f"The header of a record is corrupt {place}."
+    if length + FRAMING_BYTES > left:
+        return (
+            f"The file is truncated {place}: the next record takes "
+            f"{length + FRAMING_BYTES} bytes and {left} are left."
+        )
+    return f"The data of a record is corrupt {place}: its checksum differs."
+
+
+def describe_data(data: bytes) -> str:
+    """Says what the data of one record holds, in a sentence."""
+    if not data:
+        return "The record is empty (0 bytes)."
+    fields = parse_fields(data)
+    if fields is None:
+        return (
+            f"The record ({len(data)} bytes, starting {data[:16]!r}) is "
+            "neither a tf.train.Example nor a tf.train.SequenceExample."
+        )
+    return describe_fields(*fields)
+
+
+def describe_fields(
+    video: dict[str, tuple[str, int]], frames: dict[str, tuple[int, str]]
+) -> str:
+    """Puts the result of `parse_fields` into a sentence."""
+    parts = [f"'{key}' ({kind} x {n})" for key, (kind, n) in video.items()]
+    text = f"The record holds {', '.join(parts) or 'no feature'}"
+    if frames:
+        parts = [
+            f"'{key}' ({number} frames of {size} bytes)"
+            for key, (number, size) in frames.items()
+        ]
+        text += f", and frame by frame {', '.join(parts)}"
+    return f"{text}."
+
+
+def parse_fields(
+    data: bytes,
+) -> tuple[dict[str, tuple[str, int]], dict[str, tuple[int, str]]] | None:
+    """Lists the features of a record.
+
+    Args:
+        data: A serialized tf.train.Example or tf.train.SequenceExample.
+
+    Returns:
+        Two dicts, sorted by key: `{key: (kind, number of values)}` of the
+        features of the video (kind is "bytes", "int64", "float" or "empty"),
+        and `{key: (number of frames, bytes per frame)}` of the features that
+        come frame by frame, their size a text such as "1024" or "1000 to
+        1024". None if `data` is neither.
+    """
+    # Both messages keep their features in field 1.
+    message = tf.train.SequenceExample()
+    try:
+        message.ParseFromString(data)
+    except (
+        Exception
+    ):  # protobuf's DecodeError; which class depends on its build
+        return None
+    if not message.HasField("context") and not message.HasField(
+        "feature_lists"
+    ):
+        return None
+    video = {}
+    for key in sorted(message.context.feature):
+        feature = message.context.feature[key]
+        kind = feature.WhichOneof("kind")
+        number = len(getattr(feature, kind).value) if kind else 0
+        video[key] = (kind.removesuffix("_list") if kind else "empty", number)
+    frames = {}
+    for key in sorted(message.feature_lists.feature_list):
+        steps = message.feature_lists.feature_list[key].feature
+        sizes = {sum(map(len, step.bytes_list.value)) for step in steps} or {0}
+        low, high = min(sizes), max(sizes)
+        size = f"{low}" if low == high else f"{low} to {high}"
+        frames[key] = (len(steps), size)
+    return video, frames
+
+
+def _count_readable(file: str) -> tuple[int, int]:
+    count = offset = 0
+    try:
+        for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
+            count += 1
+            offset += len(record) + FRAMING_BYTES
+    except tf.errors.DataLossError:
+        pass
+    return count, offset
+
+
+def _read_length(header: bytes) -> int | None:
+    """Returns the length a record's header gives, None if its CRC differs."""
+    if len(header) < HEADER_BYTES:
+        return None
+    length, expected = struct.unpack("<QI", header[:HEADER_BYTES])
+    crc = _crc32c(header[:8])
+    masked = ((crc >> 15) | (crc << 17)) + 0xA282EAD8 & 0xFFFFFFFF
+    return length if masked == expected else None
+
+
+def _crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def _foreign_kind(head: bytes) -> str | None:
+    if head.startswith(b"\x1f\x8b"):
+        return "compressed with gzip (decompress it with `gunzip` first)"
+    start = head.lstrip()[:64].lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page (HTML or XML; a failed download looks like this)"
+    try:
+        text = head[:-4].decode("utf-8") if len(head) > 4 else head.decode()
+    except UnicodeDecodeError:
+        return None
+    if text and all(sign.isprintable() or sign in "\r\n\t" for sign in text):
+        first = text.splitlines()[0][:60]
+        return f"a text file that starts with {first!r}"
+    return None

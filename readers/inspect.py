@@ -1,0 +1,160 @@
+"""What the records of a file hold, looked up before a run starts."""
+
+from collections.abc import Sequence
+import dataclasses
+
+from yt8m_compact.readers import dataset
+from yt8m_compact.readers import errors
+from yt8m_compact.readers import framing
+from yt8m_compact.readers import ids
+from yt8m_compact.readers import labels
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordFormat:
+    """What the first record of a file holds.
+
+    Attributes:
+        file: Name of the file.
+        frame_features: Whether features come frame by frame.
+        id_key: The key of the id, None if there is none.
+        context_keys: `{key: (kind, number of values)}` of the features of the
+            video; kind is "bytes", "int64", "float" or "empty".
+        feature_keys: `{key: (number of frames, bytes per frame)}` of the
+            features that come frame by frame.
+    """
+
+    file: str
+    frame_features: bool
+    id_key: str | None
+    context_keys: dict[str, tuple[str, int]]
+    feature_keys: dict[str, tuple[int, str]]
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether there are labels."""
+        return labels.LABELS_KEY in self.context_keys
+
+
+def inspect_file(file: str) -> RecordFormat:
+    """Looks at the first record of a file.
+
+    Args:
+        file: Name of a TFRecord file.
+
+    Returns:
+        What the record holds.
+
+    Raises:
+        DataError: If the file is not a TFRecord file of `tf.train.Example` or
+            `tf.train.SequenceExample` records.
+    """
+    data = framing.read_record(file, 0)
+    if data is None:
+        raise errors.DataError(
+            f"{file}: record 0 can't be read: expected a TFRecord file, "
+            "complete and not compressed. Download or write the file again, or "
+            f"leave it out. {framing.describe_damage(file)}"
+        )
+    fields = framing.parse_fields(data)
+    if fields is None:
+        raise errors.DataError(
+            f"{file}: record 0: expected a tf.train.Example or a "
+            "tf.train.SequenceExample. Use files of YouTube-8M's format. "
+            f"{framing.describe_data(data)}"
+        )
+    video, frames = fields
+    id_keys = [key for key in ids.ID_KEYS if video.get(key) == ("bytes", 1)]
+    return RecordFormat(
+        file=file,
+        frame_features=bool(frames),
+        id_key=id_keys[0] if id_keys else None,
+        context_keys=video,
+        feature_keys=frames,
+    )
+
+
+def check_format(
+    files: Sequence[str],
+    reader: dataset.Reader,
+    *,
+    require_labels: bool = False,
+) -> RecordFormat:
+    """Checks that a reader fits the first record of the first file.
+
+    It takes milliseconds, and its messages can say more than those for a record
+    in the middle of a pass, which is checked as well.
+
+    Args:
+        files: Names of TFRecord files.
+        reader: The reader they are meant for.
+        require_labels: Whether labels are needed, as in training.
+
+    Returns:
+        What the first record holds.
+
+    Raises:
+        DataError: If the reader does not fit.
+        ValueError: If there is no file.
+    """
+    if isinstance(files, str) or not files:
+        raise ValueError(
+            "`files` is expected to be a list of at least one file name. "
+            f"Received: {files=}"
+        )
+    found = inspect_file(files[0])
+    place = f"{found.file}: record 0"
+    holds = framing.describe_fields(found.context_keys, found.feature_keys)
+    if found.frame_features != reader.frame_features:
+        raise errors.DataError(f"{place}: {_level_message(found)} {holds}")
+    keys = found.feature_keys if found.frame_features else found.context_keys
+    for name, size in zip(
+        reader.feature_names, reader.feature_sizes, strict=True
+    ):
+        if name not in keys:
+            raise errors.DataError(
+                f"{place}: expected a feature named '{name}', found none. Set "
+                f"feature_names to those of the data. {holds}"
+            )
+        expected, number = _expected(found.frame_features, size)
+        if _found(found, name) != number:
+            raise errors.DataError(
+                f"{place}: expected the feature '{name}' to be {expected}. Set "
+                f"feature_names and feature_sizes to those of the data. {holds}"
+            )
+    if found.id_key is None:
+        raise errors.DataError(
+            f"{place}: expected an id, one bytes value under the key 'id' or "
+            f"'video_id', found none. Write the records with one. {holds}"
+        )
+    if require_labels and not found.has_labels:
+        raise errors.DataError(
+            f"{place}: expected labels, int64 values under the key 'labels', "
+            "found none. Use files of a split that has labels: YouTube-8M's "
+            f"test files have none. {holds}"
+        )
+    return found
+
+
+def _level_message(found: RecordFormat) -> str:
+    if found.frame_features:
+        return (
+            "expected video-level features, found features that come frame by "
+            "frame. Use the frame-level reader (--frame_features)."
+        )
+    return (
+        "expected features that come frame by frame, found video-level "
+        "features. Use the video-level reader (no --frame_features)."
+    )
+
+
+def _expected(frame_features: bool, size: int) -> tuple[str, object]:
+    if frame_features:
+        return f"{size} bytes (8-bit codes) in every frame", str(size)
+    return f"{size} float values", ("float", size)
+
+
+def _found(found: RecordFormat, name: str) -> object:
+    if found.frame_features:
+        return found.feature_keys[name][1]
+    return found.context_keys[name]

@@ -1,0 +1,165 @@
+"""Video-level records: one vector per feature and video."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from yt8m_compact.readers import checks
+from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import ids
+from yt8m_compact.readers import labels
+
+_EXPECTED = (
+    "expected a tf.train.Example whose features are float lists. Write the "
+    "record as in YouTube-8M, or leave its file out."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoLevelReader:
+    """Reads `tf.train.Example` records with a float list per feature.
+
+    Attributes:
+        feature_names: Keys of the features, such as `("mean_rgb",
+            "mean_audio")`.
+        feature_sizes: Their sizes, such as `(1024, 128)`.
+        num_classes: The number of classes.
+
+    Example:
+        >>> reader = VideoLevelReader(("mean_rgb", "mean_audio"), (1024, 128))
+        >>> dataset = make_dataset(reader, files, batch_size=1024)
+    """
+
+    feature_names: tuple[str, ...] = ("mean_rgb", "mean_audio")
+    feature_sizes: tuple[int, ...] = (1024, 128)
+    num_classes: int = 3862
+
+    def __post_init__(self) -> None:
+        feature_spec.validate(
+            self.feature_names, self.feature_sizes, self.num_classes
+        )
+        object.__setattr__(self, "feature_names", tuple(self.feature_names))
+        object.__setattr__(self, "feature_sizes", tuple(self.feature_sizes))
+
+    @property
+    def frame_features(self) -> bool:
+        """Whether records hold features frame by frame: False."""
+        return False
+
+    @property
+    def feature_dim(self) -> int:
+        """The size of all features together."""
+        return sum(self.feature_sizes)
+
+    def parse(
+        self,
+        serialized: tf.Tensor,
+        *,
+        files: tf.Tensor | None = None,
+        indices: tf.Tensor | None = None,
+        seed: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """Turns serialized records into a batch.
+
+        Args:
+            serialized: String `[batch]`.
+            files: String `[batch]`, the records' files, for error messages.
+            indices: int64 `[batch]`, their numbers in the files, likewise.
+            seed: Not used: nothing is random here.
+
+        Returns:
+            `features`, float32 `[batch, feature_dim]`, the features side by
+            side in the order of `feature_names`; `id`, string `[batch]`;
+            `labels`, float32 `[batch, num_classes]`, zeros where a record has
+            none.
+
+        Raises:
+            tf.errors.InvalidArgumentError: If a record does not fit; see
+                `readable_errors`.
+        """
+        del seed
+        spec = {
+            name: tf.io.RaggedFeature(tf.float32) for name in self.feature_names
+        }
+        # An Example is, byte by byte, a SequenceExample without lists. That
+        # parser names the record in each of its errors, parse_example does not.
+        parsed, _, _ = tf.io.parse_sequence_example(
+            serialized,
+            context_features=spec | ids.id_spec() | labels.labels_spec(),
+            example_names=checks.example_names(
+                serialized, files, indices, _EXPECTED
+            ),
+        )
+        video_ids = ids.select_ids(parsed)
+        video_labels = parsed[labels.LABELS_KEY]
+        good = checks.require(
+            [
+                *(
+                    _check_size(name, size, parsed[name])
+                    for name, size in zip(
+                        self.feature_names, self.feature_sizes, strict=True
+                    )
+                ),
+                *(
+                    _check_finite(name, parsed[name])
+                    for name in self.feature_names
+                ),
+                ids.check_ids(video_ids),
+                labels.check_labels(video_labels, self.num_classes),
+            ],
+            files,
+            indices,
+        )
+        with tf.control_dependencies([good]):
+            features = [
+                tf.reshape(parsed[name].values, [-1, size])
+                for name, size in zip(
+                    self.feature_names, self.feature_sizes, strict=True
+                )
+            ]
+            return {
+                "features": tf.concat(features, axis=1),
+                "id": tf.identity(video_ids),
+                "labels": labels.multi_hot(video_labels, self.num_classes),
+            }
+
+
+def _check_size(name: str, size: int, feature: tf.RaggedTensor) -> checks.Check:
+    lengths = feature.row_lengths()
+    bad = tf.not_equal(lengths, size)
+    return checks.Check(
+        failed=tf.reduce_any(bad),
+        bad=lambda: bad,
+        describe=lambda row: tf.strings.join(
+            [
+                f"expected the feature '{name}' to be {size} float values, "
+                "found ",
+                tf.strings.as_string(lengths[row]),
+                ". Set feature_names and feature_sizes to those of the data, "
+                "or use the frame-level reader (--frame_features) if its "
+                "features come frame by frame.",
+            ]
+        ),
+    )
+
+
+def _check_finite(name: str, feature: tf.RaggedTensor) -> checks.Check:
+    values = feature.values
+
+    # A sum is several times faster than testing each value, and is finite
+    # unless a value is not or the sum overflows; only then look closely.
+    failed = tf.cond(
+        tf.math.is_finite(tf.reduce_sum(values)),
+        lambda: tf.constant(False),
+        lambda: tf.reduce_any(~tf.math.is_finite(values)),
+    )
+    return checks.Check(
+        failed=failed,
+        bad=lambda: checks.rows_with(
+            ~tf.math.is_finite(values), feature.row_splits
+        ),
+        describe=lambda row: tf.constant(
+            f"expected finite values in the feature '{name}', found NaN or "
+            "infinity. Leave the record out or write it again."
+        ),
+    )
