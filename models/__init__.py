@@ -1,0 +1,21 @@
+"""Models: a frozen config each, which builds a Keras model."""
+
+from yt8m_compact.models.classifiers import start_at_log_odds
+from yt8m_compact.models.dbof import DbofConfig
+from yt8m_compact.models.logistic import LogisticConfig
+from yt8m_compact.models.model_config import ModelConfig
+from yt8m_compact.models.moe import MoeConfig
+from yt8m_compact.models.registry import MODELS
+from yt8m_compact.models.registry import get_model_config
+from yt8m_compact.models.registry import model_name
+
+__all__ = [
+    "MODELS",
+    "DbofConfig",
+    "LogisticConfig",
+    "ModelConfig",
+    "MoeConfig",
+    "get_model_config",
+    "model_name",
+    "start_at_log_odds",
+]

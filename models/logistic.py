@@ -1,0 +1,34 @@
+"""LogisticModel: logistic regression on video-level features."""
+
+from collections.abc import Sequence
+import dataclasses
+from typing import ClassVar
+
+import keras
+
+from yt8m_compact.models import classifiers
+from yt8m_compact.models import model_config
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LogisticConfig(model_config.ModelConfig):
+    """Settings of LogisticModel: `p = sigmoid(x @ W + b)`.
+
+    The starter code's LogisticModel, whose `W` can be compact.
+    """
+
+    frame_features: ClassVar[bool] = False
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        features = keras.Input((sum(feature_sizes),), name="features")
+        predictions = classifiers.classify_logistic(
+            self._normalize(features),
+            num_classes=num_classes,
+            projection=self.classifier_projection,
+            regularizer=self._classifier_regularizer(),
+        )
+        return keras.Model(
+            {"features": features}, predictions, name="LogisticModel"
+        )

@@ -1,0 +1,48 @@
+"""MoeModel: a mixture of logistic experts on video-level features."""
+
+from collections.abc import Sequence
+import dataclasses
+from typing import ClassVar
+
+import keras
+
+from yt8m_compact import settings
+from yt8m_compact.models import classifiers
+from yt8m_compact.models import model_config
+
+DEFAULT_NUM_MIXTURES = 2
+
+
+def num_mixtures_setting() -> int:
+    """Declares the field that sizes a mixture of experts."""
+    return settings.setting(
+        DEFAULT_NUM_MIXTURES,
+        "Number of experts of each class in a mixture of experts; a dummy "
+        "expert comes on top.",
+        minimum=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MoeConfig(model_config.ModelConfig):
+    """Settings of MoeModel: `p_c = sum_m softmax(x @ G_c)_m sigmoid(e_cm)`.
+
+    The starter code's MoeModel, whose gates and experts can be compact.
+    """
+
+    frame_features: ClassVar[bool] = False
+
+    moe_num_mixtures: int = num_mixtures_setting()
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        features = keras.Input((sum(feature_sizes),), name="features")
+        predictions = classifiers.classify_moe(
+            self._normalize(features),
+            num_classes=num_classes,
+            num_mixtures=self.moe_num_mixtures,
+            projection=self.classifier_projection,
+            regularizer=self._classifier_regularizer(),
+        )
+        return keras.Model({"features": features}, predictions, name="MoeModel")

@@ -1,0 +1,44 @@
+"""The models, by name."""
+
+from yt8m_compact.models import dbof
+from yt8m_compact.models import logistic
+from yt8m_compact.models import model_config
+from yt8m_compact.models import moe
+
+MODELS: dict[str, type[model_config.ModelConfig]] = {
+    "LogisticModel": logistic.LogisticConfig,
+    "MoeModel": moe.MoeConfig,
+    "DbofModel": dbof.DbofConfig,
+}
+
+
+def get_model_config(name: str) -> type[model_config.ModelConfig]:
+    """Looks up the config class of a model.
+
+    Args:
+      name: a key of `MODELS`.
+
+    Returns:
+      The class.
+
+    Raises:
+      ValueError: if there is no such model; it lists those there are.
+    """
+    if name not in MODELS:
+        raise ValueError(
+            f"expected a model, one of {', '.join(MODELS)}. Received: "
+            f"model={name!r}"
+        )
+    return MODELS[name]
+
+
+def model_name(config: model_config.ModelConfig) -> str:
+    """Looks up the name of a config's model.
+
+    Args:
+      config: an instance of one of the classes in `MODELS`.
+
+    Returns:
+      The key in `MODELS`.
+    """
+    return next(name for name, cls in MODELS.items() if type(config) is cls)

@@ -1,0 +1,104 @@
+"""Tests of the start at the classes' log-odds."""
+
+import keras
+import numpy as np
+import pytest
+
+import layer_conformance
+import numpy_models
+from yt8m_compact import layers
+from yt8m_compact import models
+
+KINDS = layer_conformance.KINDS
+PRIORS = np.array([0.3, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-5])
+ZEROS = {"features": np.zeros([2, 9], "float32")}
+
+
+def build(config):
+    model = config.build(feature_sizes=(6, 3), num_classes=7)
+    models.start_at_log_odds(model, PRIORS)
+    return model
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_logistic_model_starts_at_the_priors(kind):
+    model = build(models.LogisticConfig(classifier_projection=kind))
+    np.testing.assert_allclose(model(ZEROS), [PRIORS] * 2, rtol=1e-5)
+    # From features it starts near them: |x @ W| of unit features is small.
+    odds = model(numpy_models.make_features(50)) / (1 - PRIORS)
+    ratios = odds / (PRIORS / (1 - PRIORS))
+    np.testing.assert_allclose(np.median(ratios, axis=0), 1, atol=0.4)
+
+
+@pytest.mark.parametrize("mixtures", [1, 2, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_mixture_starts_at_the_priors(kind, mixtures):
+    model = build(
+        models.MoeConfig(classifier_projection=kind, moe_num_mixtures=mixtures)
+    )
+    # Gates of 0 are even: M / (M + 1) of the weight is on experts that start
+    # at p (M + 1) / M.
+    np.testing.assert_allclose(model(ZEROS), [PRIORS] * 2, rtol=1e-5)
+    ratios = model(numpy_models.make_features(50)) / PRIORS
+    np.testing.assert_allclose(np.median(ratios, axis=0), 1, atol=0.4)
+
+
+def test_mixture_starts_as_near_as_it_can():
+    model = models.MoeConfig().build(feature_sizes=(6, 3), num_classes=7)
+    priors = np.array([0.9, 0.7, 0.66, 0.5, 0.3, 0.2, 0.1])
+    models.start_at_log_odds(model, priors)
+    # With two experts of three the most there is, is 2 / 3 * 0.99.
+    expected = np.minimum(priors, 0.66)
+    np.testing.assert_allclose(model(ZEROS)[0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("classifier", ["LogisticModel", "MoeModel"])
+def test_dbof_model_starts_near_the_priors(classifier):
+    model = build(
+        models.DbofConfig(
+            dbof_cluster_size=32,
+            dbof_hidden_size=16,
+            video_level_classifier_model=classifier,
+        )
+    )
+    name = "classifier" if classifier == "LogisticModel" else "experts"
+    share = PRIORS
+    if name == "experts":
+        share = np.repeat(PRIORS * 3 / 2, 2)
+    np.testing.assert_allclose(
+        model.get_layer(name).bias, np.log(share / (1 - share)), rtol=1e-5
+    )
+    predictions = model(numpy_models.make_frames(), training=False)
+    assert np.all(np.abs(np.log(predictions / PRIORS)) < 3)
+
+
+@pytest.mark.parametrize(
+    ("priors", "received"),
+    [
+        (PRIORS[:6], r"shape=\(6,\), min=0\.001, max=0\.3"),
+        (PRIORS[np.newaxis], r"shape=\(1, 7\), min=1e-05, max=0\.3"),
+        (np.append(PRIORS[1:], 0.0), r"shape=\(7,\), min=0\.0, max=0\.2"),
+        (np.append(PRIORS[1:], 1.0), r"shape=\(7,\), min=1e-05, max=1\.0"),
+        (np.append(PRIORS[1:], np.nan), r"shape=\(7,\), min=nan, max=nan"),
+    ],
+)
+def test_wrong_priors_are_refused(priors, received):
+    model = models.LogisticConfig().build(feature_sizes=(6, 3), num_classes=7)
+    with pytest.raises(
+        ValueError,
+        match=rf"expected 7 priors in \(0, 1\)\. Received: {received}",
+    ):
+        models.start_at_log_odds(model, priors)
+    np.testing.assert_array_equal(model.get_layer("classifier").bias, [0] * 7)
+
+
+def test_model_without_a_classifier_is_refused():
+    features = keras.Input((9,), name="features")
+    outputs = layers.make_projection("dense", 7, name="last")(features)
+    model = keras.Model({"features": features}, outputs)
+    with pytest.raises(
+        ValueError,
+        match=r"expected a layer named 'classifier' or 'experts'\. Received: "
+        r"layers=\['features', 'last'\]",
+    ):
+        models.start_at_log_odds(model, PRIORS)

@@ -1,0 +1,275 @@
+"""Tests of DbofModel."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import layer_conformance
+import numpy_models
+from yt8m_compact import models
+
+KINDS = layer_conformance.KINDS
+PLACES = ("embedding", "fc", "classifier")
+SIZE = sum(numpy_models.FEATURE_SIZES)
+
+
+def make_config(**values):
+    """Makes a config with layers both wider and narrower than their input."""
+    sizes = {"dbof_cluster_size": 14, "dbof_hidden_size": 5}
+    return models.DbofConfig(**{**sizes, **values})
+
+
+def at_every_place(kind):
+    return make_config(**{f"{place}_projection": kind for place in PLACES})
+
+
+CONFIGS = {
+    **{kind: at_every_place(kind) for kind in KINDS},
+    **{
+        f"{kind}_{place}": make_config(**{f"{place}_projection": kind})
+        for kind in sorted(set(KINDS) - {"dense"})
+        for place in PLACES
+    },
+    "average": make_config(dbof_pooling_method="average"),
+    "sigmoid": make_config(dbof_activation="sigmoid"),
+    "relu": make_config(dbof_activation="relu"),
+    "no_batch_norm": make_config(dbof_add_batch_norm=False),
+    "logistic": make_config(video_level_classifier_model="LogisticModel"),
+    "not_normalized": make_config(l2_normalize=False),
+    "mixtures": make_config(moe_num_mixtures=4),
+}
+
+
+def assert_close(result, expected):
+    np.testing.assert_allclose(result, expected, rtol=0, atol=3e-6)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_equals_numpy(name):
+    config = CONFIGS[name]
+    model = numpy_models.build(config)
+    batch = numpy_models.make_frames()
+    result = model(batch, training=False)
+    assert result.dtype == "float32"
+    expected = numpy_models.predict_dbof(config, model, batch)
+    assert expected.std(axis=0).max() > 0.02
+    assert_close(result, expected)
+    # Whatever the padding, and whatever videos stand beside a video.
+    for video, count in enumerate(batch["num_frames"]):
+        frames = batch["frames"][video : video + 1, :count]
+        padded = np.pad(
+            frames, [(0, 0), (0, 2), (0, 0)], constant_values=video * 80
+        )
+        for alone in [frames, padded]:
+            alone = {"frames": alone, "num_frames": np.array([count])}
+            assert_close(model(alone, training=False), expected[[video]])
+
+
+@pytest.mark.parametrize("name", ["dense", "average"])
+def test_order_of_frames_does_not_count(name):
+    model = numpy_models.build(CONFIGS[name])
+    batch = numpy_models.make_frames((6, 6))
+    shuffled = batch["frames"][:, [3, 5, 0, 2, 1, 4]]
+    assert_close(
+        model({**batch, "frames": shuffled}, training=False),
+        model(batch, training=False),
+    )
+
+
+@pytest.mark.parametrize("name", ["dense", "average", "not_normalized"])
+def test_training_normalizes_over_the_real_frames_alone(name):
+    config = CONFIGS[name]
+    model = numpy_models.build(config)
+    batch = numpy_models.make_frames()
+    statistics = {}
+    expected = numpy_models.predict_dbof(config, model, batch, statistics)
+    assert set(statistics) == {"input_bn", "embedding_bn", "fc_bn"}
+    before = {
+        name: (
+            model.get_layer(name).moving_mean.numpy(),
+            model.get_layer(name).moving_variance.numpy(),
+        )
+        for name in statistics
+    }
+    np.testing.assert_allclose(
+        model(batch, training=True), expected, rtol=0, atol=1e-4
+    )
+    for name, of_batch in statistics.items():
+        layer = model.get_layer(name)
+        after = (layer.moving_mean.numpy(), layer.moving_variance.numpy())
+        for old, new, seen in zip(before[name], after, of_batch, strict=True):
+            # (new - old) = (1 - momentum) (seen - old)
+            assert np.abs(seen - old).max() > 0.1
+            np.testing.assert_allclose(
+                new, 0.99 * old + 0.01 * seen, rtol=1e-5, atol=1e-6
+            )
+
+
+def test_gradients_do_not_see_the_padding():
+    model = numpy_models.build(at_every_place("diagonal_circulant"))
+    batch = numpy_models.make_frames()
+
+    def gradients(frames):
+        with tf.GradientTape() as tape:
+            predictions = model({**batch, "frames": frames}, training=True)
+            loss = tf.reduce_sum(predictions[:, ::2])
+        variables = [v.value for v in model.trainable_variables]
+        return tape.gradient(loss, variables)
+
+    other = batch["frames"].copy()
+    for video, count in enumerate(batch["num_frames"]):
+        other[video, count:] = 255 - other[video, count:]
+    of_batch, of_other = gradients(batch["frames"]), gradients(other)
+    assert max(np.abs(gradient).max() for gradient in of_batch) > 0.01
+    for one, another in zip(of_batch, of_other, strict=True):
+        np.testing.assert_allclose(one, another, rtol=1e-4, atol=1e-6)
+
+
+def test_video_without_frames_has_predictions():
+    model = numpy_models.build(make_config())
+    batch = numpy_models.make_frames((0, 2))
+    for training in [False, True]:
+        assert np.isfinite(model(batch, training=training)).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", PLACES)
+def test_weights(kind, place):
+    config = make_config(**{f"{place}_projection": kind})
+    model = numpy_models.build(config)
+    count = {
+        other: layer_conformance.ORACLES[
+            kind if other == place else "dense"
+        ].weight_count
+        for other in PLACES
+    }
+    # Four weights of batch norm a unit instead of biases; two mixtures.
+    expected = (
+        4 * SIZE
+        + count["embedding"](SIZE, 14)
+        + 4 * 14
+        + count["fc"](14, 5)
+        + 4 * 5
+        + count["classifier"](5, 3 * 7)
+        + count["classifier"](5, 2 * 7)
+        + 2 * 7
+    )
+    assert model.count_params() == expected
+    config = make_config(
+        dbof_add_batch_norm=False,
+        video_level_classifier_model="LogisticModel",
+        **{f"{place}_projection": kind},
+    )
+    expected = (
+        count["embedding"](SIZE, 14)
+        + 14
+        + count["fc"](14, 5)
+        + 5
+        + count["classifier"](5, 7)
+        + 7
+    )
+    assert numpy_models.build(config).count_params() == expected
+
+
+def test_weights_at_the_papers_size():
+    # reference.md, T2: 1024 -> 8192 -> 512 and 4 mixtures of 3862 classes.
+    config = models.DbofConfig(
+        dbof_hidden_size=512,
+        moe_num_mixtures=4,
+        embedding_projection="diagonal_circulant",
+        fc_projection="diagonal_circulant",
+        classifier_projection="circulant",
+    )
+    model = config.build(feature_sizes=(1024,), num_classes=3862)
+    # Embedding and hidden layer 16,384 each and 4 a unit for batch norm; the
+    # experts of the compact mixture 38 + 31 vectors of 512 and 15,448 biases.
+    assert model.count_params() == (
+        4 * 1024
+        + (16_384 + 4 * 8192)
+        + (16_384 + 4 * 512)
+        + (38 + 31) * 512
+        + 15_448
+    )
+
+
+def test_keras_file_round_trip(tmp_path):
+    config = make_config(
+        embedding_projection="diagonal_circulant",
+        fc_projection="circulant",
+        dbof_pooling_method="average",
+    )
+    model = numpy_models.build(config)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    batch = numpy_models.make_frames()
+    np.testing.assert_array_equal(
+        loaded(batch, training=False), model(batch, training=False)
+    )
+    assert [type(layer) for layer in loaded.layers] == [
+        type(layer) for layer in model.layers
+    ]
+
+
+def test_saved_model_round_trip(tmp_path):
+    # The moving statistics must travel too.
+    model = numpy_models.build(at_every_place("diagonal_circulant"))
+    module = tf.Module()
+    module.model = model
+    module.serve = tf.function(
+        lambda frames, num_frames: model(
+            {"frames": frames, "num_frames": num_frames}, training=False
+        ),
+        input_signature=[
+            tf.TensorSpec([None, None, SIZE], tf.uint8),
+            tf.TensorSpec([None], tf.int32),
+        ],
+    )
+    tf.saved_model.save(module, tmp_path / "saved")
+    loaded = tf.saved_model.load(tmp_path / "saved")
+    for batch in [
+        numpy_models.make_frames(),
+        numpy_models.make_frames((2, 9), max_frames=9),
+    ]:
+        assert_close(
+            loaded.serve(batch["frames"], batch["num_frames"]),
+            model(batch, training=False),
+        )
+
+
+def test_xla_agrees():
+    model = numpy_models.build(at_every_place("diagonal_circulant"))
+    batch = numpy_models.make_frames()
+    compiled = tf.function(
+        lambda batch: model(batch, training=False), jit_compile=True
+    )
+    assert_close(compiled(batch), model(batch, training=False))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_16_bits(kind):
+    config = at_every_place(kind)
+    expected = numpy_models.build(config)(
+        numpy_models.make_frames(), training=False
+    )
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = numpy_models.build(config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert all(v.dtype == "float32" for v in model.variables)
+    assert model.get_layer("embedding").compute_dtype == "bfloat16"
+    for training in [False, True]:
+        result = model(numpy_models.make_frames(), training=training)
+        assert result.dtype == "float32"
+        if not training:
+            np.testing.assert_allclose(result, expected, rtol=0, atol=0.1)
+
+
+def test_frames_the_model_looks_at():
+    assert make_config().num_sampled_frames == 30
+    assert make_config(iterations=5).num_sampled_frames == 5
+    assert make_config(iterations=0).num_sampled_frames is None
+    assert make_config().samples_random_frames
+    assert not make_config(sample_random_frames=False).samples_random_frames

@@ -1,0 +1,209 @@
+"""Tests of the models' settings: each changes something, none may be wrong."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+import numpy_models
+from yt8m_compact import models
+
+SMALL_DBOF = {"dbof_cluster_size": 14, "dbof_hidden_size": 5}
+
+# For each field another value, and what it changes. `batch_norm` is the moving
+# statistics after one step of training.
+COMMON = {
+    "classifier_projection": ("circulant", {"weights", "outputs", "losses"}),
+    "l2_normalize": (False, {"outputs", "layers"}),
+    "l2_penalty": (0.5, {"losses"}),
+    "regularization_penalty": (0.5, {"losses"}),
+}
+MIXTURES = {"moe_num_mixtures": (3, {"weights", "outputs", "losses"})}
+DBOF = {
+    "iterations": (0, {"num_sampled_frames"}),
+    "sample_random_frames": (False, {"samples_random_frames"}),
+    "dbof_add_batch_norm": (
+        False,
+        {"weights", "outputs", "batch_norm", "layers", "losses"},
+    ),
+    "dbof_cluster_size": (
+        15,
+        {"weights", "outputs", "batch_norm", "losses"},
+    ),
+    "dbof_hidden_size": (6, {"weights", "outputs", "batch_norm", "losses"}),
+    "dbof_pooling_method": ("average", {"outputs", "batch_norm"}),
+    "dbof_activation": ("sigmoid", {"outputs", "batch_norm"}),
+    "batch_norm_momentum": (0.9, {"batch_norm"}),
+    "video_level_classifier_model": (
+        "LogisticModel",
+        {"weights", "outputs", "layers", "losses"},
+    ),
+    "embedding_projection": (
+        "circulant",
+        {"weights", "outputs", "batch_norm", "losses"},
+    ),
+    "fc_projection": (
+        "circulant",
+        {"weights", "outputs", "batch_norm", "losses"},
+    ),
+}
+# The moving statistics of DBoF start with its features.
+DBOF_COMMON = {
+    **COMMON,
+    "l2_normalize": (False, {"outputs", "layers", "batch_norm"}),
+}
+CHANGES = {
+    "LogisticModel": COMMON,
+    "MoeModel": {**COMMON, **MIXTURES},
+    "DbofModel": {**DBOF_COMMON, **MIXTURES, **DBOF},
+}
+
+
+def make_config(name, **values):
+    values = {"l2_penalty": 0.25, **values}
+    if name == "DbofModel":
+        values = {**SMALL_DBOF, **values}
+    return models.MODELS[name](**values)
+
+
+def describe(config):
+    """Builds a model and lists all that a setting could change."""
+    model = numpy_models.build(config)
+    batch = (
+        numpy_models.make_frames()
+        if config.frame_features
+        else numpy_models.make_features()
+    )
+    description = {
+        "weights": [weight.shape for weight in model.weights],
+        "layers": [type(layer).__name__ for layer in model.layers],
+        "outputs": model(batch, training=False).numpy().round(4).tolist(),
+        "losses": [round(float(loss), 4) for loss in model.losses],
+        "num_sampled_frames": config.num_sampled_frames,
+        "samples_random_frames": config.samples_random_frames,
+    }
+    model(batch, training=True)
+    description["batch_norm"] = [
+        weight.numpy().round(4).tolist()
+        for weight in model.non_trainable_weights
+    ]
+    return description
+
+
+@pytest.fixture(scope="module")
+def descriptions():
+    return {name: describe(make_config(name)) for name in models.MODELS}
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_every_field_is_in_the_table(name):
+    fields = {field.name for field in dataclasses.fields(models.MODELS[name])}
+    assert fields == set(CHANGES[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [(name, field) for name, table in CHANGES.items() for field in table],
+)
+def test_every_field_changes_something(name, field, descriptions):
+    value, expected = CHANGES[name][field]
+    assert value != getattr(make_config(name), field)
+    before, after = (
+        descriptions[name],
+        describe(make_config(name, **{field: value})),
+    )
+    changed = {key for key in before if before[key] != after[key]}
+    # The names of the layers, which say their kind, may change too.
+    assert changed - {"layers"} == expected - {"layers"}
+    assert expected <= changed
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_no_penalty_is_no_loss(name):
+    for values in [{"l2_penalty": 0.0}, {"regularization_penalty": 0.0}]:
+        assert numpy_models.build(make_config(name, **values)).losses == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "problem"),
+    [
+        ("LogisticModel", {"classifier_projection": "toeplitz"},
+         "one of dense, circulant, diagonal_circulant"),
+        ("LogisticModel", {"l2_normalize": 1}, "true or false"),
+        ("LogisticModel", {"l2_penalty": -1e-8}, "at least 0.0"),
+        ("LogisticModel", {"l2_penalty": float("nan")}, "a finite number"),
+        ("LogisticModel", {"regularization_penalty": "1"}, "a finite number"),
+        ("LogisticModel", {"regularization_penalty": -1.0}, "at least 0.0"),
+        ("MoeModel", {"moe_num_mixtures": 0}, "at least 1"),
+        ("MoeModel", {"moe_num_mixtures": 2.0}, "a whole number"),
+        ("DbofModel", {"iterations": -1}, "at least 0"),
+        ("DbofModel", {"iterations": True}, "a whole number"),
+        ("DbofModel", {"sample_random_frames": None}, "true or false"),
+        ("DbofModel", {"dbof_add_batch_norm": "no"}, "true or false"),
+        ("DbofModel", {"dbof_cluster_size": 0}, "at least 1"),
+        ("DbofModel", {"dbof_hidden_size": 0}, "at least 1"),
+        ("DbofModel", {"dbof_pooling_method": "mean"}, "one of max, average"),
+        ("DbofModel", {"dbof_activation": "tanh"},
+         "one of relu6, sigmoid, relu"),
+        ("DbofModel", {"batch_norm_momentum": 1.5}, "at most 1.0"),
+        ("DbofModel", {"batch_norm_momentum": -0.5}, "at least 0.0"),
+        ("DbofModel", {"video_level_classifier_model": "DbofModel"},
+         "one of MoeModel, LogisticModel"),
+        ("DbofModel", {"moe_num_mixtures": 0}, "at least 1"),
+        ("DbofModel", {"embedding_projection": 3}, "a string"),
+        ("DbofModel", {"fc_projection": ""}, "one of dense, circulant"),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_refused(name, values, problem):
+    ((field, value),) = values.items()
+    cls = models.MODELS[name]
+    with pytest.raises(
+        ValueError,
+        match=re.escape(f"{cls.__name__}: expected {field} to be {problem}")
+        + rf".*\. Received: {field}={re.escape(repr(value))}$",
+    ):
+        cls(**values)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_config_cannot_be_changed(name):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_config(name).l2_penalty = 1.0
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_inputs_and_outputs(name):
+    config = make_config(name)
+    model = config.build(feature_sizes=(6, 3), num_classes=7)
+    inputs = {key: (x.shape, x.dtype) for key, x in model.input.items()}
+    if config.frame_features:
+        assert inputs == {
+            "frames": ((None, None, 9), "uint8"),
+            "num_frames": ((None,), "int32"),
+        }
+    else:
+        assert inputs == {"features": ((None, 9), "float32")}
+    assert (model.output.shape, model.output.dtype) == ((None, 7), "float32")
+    assert model.name == name
+
+
+def test_video_level_models_sample_no_frames():
+    for name in ["LogisticModel", "MoeModel"]:
+        assert make_config(name).num_sampled_frames is None
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_two_models_start_with_different_weights(name):
+    config = make_config(name, classifier_projection="diagonal_circulant")
+    pair = [config.build(feature_sizes=(6, 3), num_classes=7) for _ in range(2)]
+    for one, other in zip(
+        pair[0].trainable_weights, pair[1].trainable_weights, strict=True
+    ):
+        if one.name in ("kernel", "diagonal"):
+            assert np.any(one.numpy() != other.numpy())
+    # Nor do two layers of one model start alike.
+    kernels = [
+        w.numpy().ravel()[:5] for w in pair[0].weights if w.name == "kernel"
+    ]
+    assert len({tuple(kernel) for kernel in kernels}) == len(kernels)

@@ -1,0 +1,153 @@
+"""The models' forward passes in NumPy, written from their equations."""
+
+import keras
+import numpy as np
+
+import layer_conformance
+from yt8m_compact import layers
+from yt8m_compact import models
+
+FEATURE_SIZES = (6, 3)
+NUM_CLASSES = 7
+BATCH_NORM_EPSILON = 1e-3  # of Keras and of the starter code
+ACTIVATIONS = {
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
+
+
+def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
+    """Builds a small model; nothing in it is 0, 1 or constant."""
+    model = config.build(feature_sizes=FEATURE_SIZES, num_classes=NUM_CLASSES)
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        for weight in layer.weights:
+            if weight.name in ("gamma", "diagonal", "moving_variance"):
+                value = rng.uniform(0.5, 2, weight.shape)
+            elif weight.name == "kernel":
+                scale = 2 / np.sqrt(layer.input_dim)
+                value = rng.normal(scale=scale, size=weight.shape)
+            else:
+                value = rng.normal(scale=0.5, size=weight.shape)
+            weight.assign(value)
+    return model
+
+
+def make_features(num_videos: int = 5) -> dict[str, np.ndarray]:
+    """Draws a batch at video level."""
+    rng = np.random.default_rng(1)
+    shape = (num_videos, sum(FEATURE_SIZES))
+    return {"features": rng.standard_normal(shape).astype("float32")}
+
+
+def make_frames(
+    num_frames: tuple[int, ...] = (4, 1, 6, 3), max_frames: int = 6
+) -> dict[str, np.ndarray]:
+    """Draws a batch at frame level, with codes in the padding too."""
+    rng = np.random.default_rng(2)
+    shape = (len(num_frames), max_frames, sum(FEATURE_SIZES))
+    return {
+        "frames": rng.integers(0, 256, shape).astype("uint8"),
+        "num_frames": np.array(num_frames, "int32"),
+    }
+
+
+def _normalize(x: np.ndarray) -> np.ndarray:
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def _project(model: keras.Model, name: str, x: np.ndarray) -> np.ndarray:
+    layer = model.get_layer(name)
+    assert isinstance(layer, layers.Projection)
+    x = x @ layer_conformance.expected_kernel(layer)
+    return x if layer.bias is None else x + layer.bias.numpy()
+
+
+def _batch_norm(
+    model: keras.Model,
+    name: str,
+    rows: np.ndarray,
+    statistics: dict | None,
+) -> np.ndarray:
+    layer = model.get_layer(name)
+    weights = {weight.name: weight.numpy() for weight in layer.weights}
+    mean, variance = weights["moving_mean"], weights["moving_variance"]
+    if statistics is not None:
+        statistics[name] = mean, variance = rows.mean(0), rows.var(0)
+    normalized = (rows - mean) / np.sqrt(variance + BATCH_NORM_EPSILON)
+    return normalized * weights["gamma"] + weights["beta"]
+
+
+def _classify(
+    model: keras.Model, x: np.ndarray, num_mixtures: int | None
+) -> np.ndarray:
+    sigmoid = ACTIVATIONS["sigmoid"]
+    if num_mixtures is None:
+        return sigmoid(_project(model, "classifier", x))
+    gates = _project(model, "gates", x)
+    gates = np.exp(gates.reshape(-1, NUM_CLASSES, num_mixtures + 1))
+    experts = _project(model, "experts", x)
+    experts = sigmoid(experts.reshape(-1, NUM_CLASSES, num_mixtures))
+    # The last gate's expert always says no.
+    shares = gates / gates.sum(-1, keepdims=True)
+    return sum(
+        shares[..., mixture] * experts[..., mixture]
+        for mixture in range(num_mixtures)
+    )
+
+
+def predict_video_level(
+    config: models.LogisticConfig | models.MoeConfig,
+    model: keras.Model,
+    batch: dict[str, np.ndarray],
+) -> np.ndarray:
+    """Computes what LogisticModel or MoeModel should predict."""
+    x = batch["features"].astype(np.float64)
+    x = _normalize(x) if config.l2_normalize else x
+    return _classify(model, x, getattr(config, "moe_num_mixtures", None))
+
+
+def predict_dbof(
+    config: models.DbofConfig,
+    model: keras.Model,
+    batch: dict[str, np.ndarray],
+    statistics: dict | None = None,
+) -> np.ndarray:
+    """Computes what DbofModel should predict, from the real frames alone.
+
+    Args:
+      config: the model's config.
+      model: the model, for its weights.
+      batch: `frames` and `num_frames`.
+      statistics: None for inference; for training, a dict that receives the
+        mean and the variance of what each batch normalisation sees.
+
+    Returns:
+      `[batch, num_classes]`.
+    """
+    activate = ACTIVATIONS[config.dbof_activation]
+
+    def layer(name: str, rows: np.ndarray) -> np.ndarray:
+        rows = _project(model, name, rows)
+        if config.dbof_add_batch_norm:
+            rows = _batch_norm(model, f"{name}_bn", rows, statistics)
+        return activate(rows)
+
+    videos = zip(batch["frames"], batch["num_frames"], strict=True)
+    # All videos' frames below one another; no padding is ever seen.
+    rows = np.concatenate([frames[:count] for frames, count in videos])
+    rows = rows * (4 / 255) + (4 / 512 - 2)
+    rows = _normalize(rows) if config.l2_normalize else rows
+    if config.dbof_add_batch_norm:
+        rows = _batch_norm(model, "input_bn", rows, statistics)
+    rows = layer("embedding", rows)
+    ends = np.cumsum(batch["num_frames"])[:-1]
+    pool = {"max": np.max, "average": np.mean}[config.dbof_pooling_method]
+    pooled = np.stack([pool(part, axis=0) for part in np.split(rows, ends)])
+    mixtures = (
+        config.moe_num_mixtures
+        if config.video_level_classifier_model == "MoeModel"
+        else None
+    )
+    return _classify(model, layer("fc", pooled), mixtures)
