@@ -1,0 +1,228 @@
+"""Tests of the flags of data, models and training."""
+
+import dataclasses
+import re
+
+from absl import flags
+import pytest
+
+import setting_values
+import tiny_runs
+from yt8m_compact import config as config_lib
+from yt8m_compact import config_flags
+from yt8m_compact import models
+
+
+def define_flags(flag_values):
+    config_flags.define_model_flags(flag_values)
+    config_flags.define_training_flags(flag_values)
+
+
+def parse(*arguments: str) -> flags.FlagValues:
+    return tiny_runs.parse_flags(define_flags, *arguments)
+
+
+def read(*arguments: str) -> config_lib.Config:
+    return config_flags.config_from_flags(parse(*arguments))
+
+
+def as_text(value) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def fields_of(*classes):
+    return [(cls, f) for cls in classes for f in dataclasses.fields(cls)]
+
+
+def test_defaults():
+    assert read() == config_lib.Config(
+        data=config_lib.DataConfig(),
+        model=models.LogisticConfig(),
+        training=config_lib.TrainingConfig(),
+    )
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+def test_every_flag_of_a_model_is_read(model):
+    cls = models.get_model_config(model)
+    level = f"--frame_features={as_text(cls.frame_features)}"
+    for field in dataclasses.fields(cls):
+        value = setting_values.other_value(field)
+        config = read(
+            f"--model={model}", level, f"--{field.name}={as_text(value)}"
+        )
+        assert config.model == cls(**{field.name: value}), field.name
+        assert config.training == config_lib.TrainingConfig()
+
+
+def test_every_flag_of_training_is_read():
+    cls = config_lib.TrainingConfig
+    for field in dataclasses.fields(cls):
+        value = setting_values.other_value(field)
+        config = read(f"--{field.name}={as_text(value)}")
+        assert config.training == cls(**{field.name: value}), field.name
+        assert config.model == models.LogisticConfig()
+
+
+def test_every_flag_of_data_is_read():
+    config = read(
+        "--feature_names=rgb, audio",
+        "--feature_sizes=7, 8",
+        "--frame_features",
+        "--num_classes=9",
+        "--max_frames=10",
+        "--model=DbofModel",
+    )
+    assert config.data == config_lib.DataConfig(
+        feature_names=("rgb", "audio"),
+        feature_sizes=(7, 8),
+        frame_features=True,
+        num_classes=9,
+        max_frames=10,
+    )
+    covered = {f.name for f in dataclasses.fields(config_lib.DataConfig)}
+    assert covered == set(config.to_dict()["data"])
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+def test_config_to_flags_and_back(model):
+    cls = models.get_model_config(model)
+    config = config_lib.Config(
+        data=dataclasses.replace(
+            setting_values.make_with_other_values(config_lib.DataConfig),
+            frame_features=cls.frame_features,
+        ),
+        model=setting_values.make_with_other_values(cls),
+        training=setting_values.make_with_other_values(
+            config_lib.TrainingConfig
+        ),
+    )
+    assert read(*tiny_runs.training_flags(config)) == config
+
+
+def test_flags_that_are_turned_off():
+    config = read(
+        "--nojit_compile",
+        "--nol2_normalize",
+        "--clip_gradient_norm=0",
+        "--shuffle_buffer=0",
+    )
+    assert config.training.jit_compile is False
+    assert config.model.l2_normalize is False
+    assert config.training.clip_gradient_norm == 0
+    assert config.training.shuffle_buffer == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--moe_num_mixtures=4"],
+            "--moe_num_mixtures is not used by LogisticModel: expected "
+            "--model=MoeModel or DbofModel, or no --moe_num_mixtures. "
+            "Received: moe_num_mixtures=4",
+        ),
+        (
+            ["--model=MoeModel", "--nodbof_add_batch_norm"],
+            "--dbof_add_batch_norm is not used by MoeModel: expected "
+            "--model=DbofModel, or no --dbof_add_batch_norm. Received: "
+            "dbof_add_batch_norm=False",
+        ),
+        (
+            ["--feature_sizes=1024,many"],
+            "expected --feature_sizes to be a comma-separated list of whole "
+            "numbers. Received: feature_sizes='1024,many'",
+        ),
+        (
+            ["--feature_sizes="],
+            "expected one size above 0 for each feature name. Received: "
+            "feature_names=mean_rgb, feature_sizes=",
+        ),
+        (
+            ["--batch_size=0"],
+            "TrainingConfig: expected batch_size to be at least 1. Received: "
+            "batch_size=0",
+        ),
+        (
+            ["--base_learning_rate=nan"],
+            "expected base_learning_rate to be a finite number",
+        ),
+        (
+            ["--frame_features"],
+            "LogisticModel reads video-level features: expected "
+            "--frame_features=false. Received: frame_features=true",
+        ),
+        (
+            ["--num_gpu=2"],
+            "--num_gpu is not supported: choose devices with the variable "
+            "CUDA_VISIBLE_DEVICES",
+        ),
+        (
+            ["--export_model_steps=0"],
+            "--export_model_steps is not supported: use --checkpoint_steps",
+        ),
+        (
+            ["--log_device_placement"],
+            "--log_device_placement is not supported: call tf.debugging",
+        ),
+        (
+            ["--segment_labels"],
+            "--segment_labels is not supported: rated segments can't be read",
+        ),
+    ],
+)
+def test_values_that_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read(*arguments)
+
+
+def test_flags_of_the_starter_code_that_ask_for_nothing():
+    config = read("--nosegment_labels", "--log_device_placement=false")
+    assert config == read()
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--model=GhostModel", "LogisticModel|MoeModel|DbofModel"),
+        ("--optimizer=Adam", "AdamOptimizer|AdagradOptimizer"),
+        ("--classifier_projection=full", "dense|circulant|diagonal_circulant"),
+        ("--num_epochs=some", "flag --num_epochs=some"),
+    ],
+)
+def test_values_that_absl_refuses(argument, message):
+    with pytest.raises(flags.IllegalFlagValueError, match=re.escape(message)):
+        parse(argument)
+
+
+def test_help_of_a_flag_of_models():
+    flag_values = parse()
+    text = flag_values["moe_num_mixtures"].help
+    assert text.startswith("Number of experts of each class")
+    assert text.endswith("(default: 2; used by MoeModel, DbofModel)")
+    text = flag_values["l2_normalize"].help
+    expected = "(default: true; used by LogisticModel, MoeModel, DbofModel)"
+    assert text.endswith(expected)
+    assert flag_values["num_gpu"].help.startswith("Not supported: choose")
+
+
+def test_every_flag_of_data_and_model_is_refused_beside_a_run():
+    fields = fields_of(config_lib.DataConfig, *models.MODELS.values())
+    for _, field in fields:
+        value = setting_values.other_value(field)
+        flag_values = parse(f"--{field.name}={as_text(value)}")
+        with pytest.raises(
+            ValueError, match=f"expected no --{field.name}: because. Received"
+        ):
+            config_flags.refuse_model_flags(flag_values, "because")
+    with pytest.raises(
+        ValueError,
+        match=("expected no --model: because. Received: model='LogisticModel'"),
+    ):
+        # Given, though with the default.
+        config_flags.refuse_model_flags(
+            parse("--model=LogisticModel"), "because"
+        )
+    config_flags.refuse_model_flags(parse("--batch_size=3"), "because")

@@ -1,0 +1,321 @@
+"""Tests of the configuration of a run and of config.json."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+import setting_values
+from yt8m_compact import config as config_lib
+from yt8m_compact import models
+from yt8m_compact import readers
+
+
+def make_config(model: str = "LogisticModel", **training) -> config_lib.Config:
+    """Makes a configuration of a model with its defaults."""
+    cls = models.get_model_config(model)
+    return config_lib.Config(
+        data=config_lib.DataConfig(frame_features=cls.frame_features),
+        model=cls(),
+        training=config_lib.TrainingConfig(**training),
+    )
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+def test_json_and_back(model):
+    config = make_config(model)
+    assert config_lib.Config.from_json(config.to_json(), "here") == config
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+def test_json_and_back_of_values_that_are_not_the_defaults(model):
+    cls = models.get_model_config(model)
+    data = setting_values.make_with_other_values(config_lib.DataConfig)
+    config = config_lib.Config(
+        data=dataclasses.replace(data, frame_features=cls.frame_features),
+        model=setting_values.make_with_other_values(cls),
+        training=setting_values.make_with_other_values(
+            config_lib.TrainingConfig
+        ),
+    )
+    text = config.to_json()
+    assert config_lib.Config.from_json(text, "here") == config
+    assert json.loads(text)["model"]["name"] == model
+
+
+def test_json_of_a_config():
+    values = json.loads(make_config(seed=3).to_json())
+    assert list(values) == ["format_version", "data", "model", "training"]
+    assert values["format_version"] == 1
+    assert values["data"] == {
+        "feature_names": ["mean_rgb"],
+        "feature_sizes": [1024],
+        "frame_features": False,
+        "num_classes": 3862,
+        "max_frames": 300,
+    }
+    assert values["training"]["seed"] == 3
+
+
+def test_save_and_load(tmp_path):
+    path = str(tmp_path / "config.json")
+    config = make_config("DbofModel", num_epochs=7)
+    config_lib.save(make_config(), path)
+    config_lib.save(config, path)
+    assert config_lib.load(path) == config
+    assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_load_without_a_file(tmp_path):
+    path = str(tmp_path / "config.json")
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"{path}: expected the config.json of a run, which yt8m-train "
+            "writes to its --train_dir. Received: no such file"
+        ),
+    ):
+        config_lib.load(path)
+
+
+@pytest.mark.parametrize("content", [b"{'a': 1}", b"", b"\x80\x00\xff"])
+def test_load_of_something_that_is_not_json(tmp_path, content):
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"{path}: expected JSON that yt8m-train wrote. Received: "
+        ),
+    ):
+        config_lib.load(str(path))
+
+
+def changed(change) -> str:
+    """Returns the JSON of a config after a change to its values."""
+    values = json.loads(make_config().to_json())
+    change(values)
+    return json.dumps(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda v: v.update(format_version=2, more={}),
+            "file: expected format_version 1. Received: format_version=2",
+        ),
+        (
+            lambda v: v.pop("format_version"),
+            "file: expected format_version 1. Received: format_version=None",
+        ),
+        (
+            lambda v: v.update(more=1),
+            "file: expected the keys data, format_version, model, training. "
+            "Received: data, format_version, model, more, training",
+        ),
+        (
+            lambda v: v.pop("training"),
+            "file: expected the keys data, format_version, model, training. "
+            "Received: data, format_version, model",
+        ),
+        (
+            lambda v: v.update(model="LogisticModel"),
+            "file, model: expected an object with a name. Received: "
+            "LogisticModel",
+        ),
+        (
+            lambda v: v["model"].pop("name"),
+            "file, model: expected an object with a name. Received: {",
+        ),
+        (
+            lambda v: v["model"].update(name=["MoeModel"]),
+            "file, model: expected an object with a name. Received: {",
+        ),
+        (
+            lambda v: v["model"].update(name="GhostModel"),
+            "file, model: expected a model, one of LogisticModel, MoeModel, "
+            "DbofModel. Received: model='GhostModel'",
+        ),
+        (
+            lambda v: v["model"].update(moe_num_mixtures=2),
+            "file, model: expected exactly the fields of LogisticConfig: ",
+        ),
+        (
+            lambda v: v["model"].update(classifier_projection="circular"),
+            "file, model: LogisticConfig: expected classifier_projection to "
+            "be one of dense, circulant, diagonal_circulant",
+        ),
+        (
+            lambda v: v["data"].update(num_classes="3862"),
+            "file, data: DataConfig: expected num_classes to be a whole "
+            "number. Received: num_classes='3862'",
+        ),
+        (
+            lambda v: v["data"].pop("max_frames"),
+            "Received: unknown=[], missing=['max_frames']",
+        ),
+        (
+            lambda v: v["training"].update(batchsize=1),
+            "Received: unknown=['batchsize'], missing=[]",
+        ),
+        (
+            lambda v: v["training"].update(base_learning_rate=None),
+            "file, training: TrainingConfig: expected base_learning_rate to "
+            "be a finite number. Received: base_learning_rate=None",
+        ),
+        (
+            lambda v: v["data"].update(frame_features=True),
+            "file: LogisticModel reads video-level features: expected "
+            "--frame_features=false. Received: frame_features=true",
+        ),
+    ],
+)
+def test_strictness(change, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        config_lib.Config.from_json(changed(change), "file")
+
+
+def test_json_that_is_not_an_object():
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "file: expected an object that yt8m-train wrote. Received: [1]"
+        ),
+    ):
+        config_lib.Config.from_json("[1]", "file")
+
+
+@pytest.mark.parametrize(
+    ("names", "sizes"),
+    [((), ()), (("rgb",), (1, 2)), (("rgb", "audio"), (1,)), (("rgb",), (0,))],
+)
+def test_features_and_sizes_that_do_not_pair_up(names, sizes):
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "expected one size above 0 for each feature name. Received: "
+            f"feature_names={','.join(names)}, "
+            f"feature_sizes={','.join(map(str, sizes))}"
+        ),
+    ):
+        config_lib.DataConfig(feature_names=names, feature_sizes=sizes)
+
+
+def test_feature_twice():
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "expected feature names that differ. Received: "
+            "feature_names=rgb,rgb"
+        ),
+    ):
+        config_lib.DataConfig(
+            feature_names=("rgb", "rgb"), feature_sizes=(1, 1)
+        )
+
+
+def test_frame_level_model_on_video_level_data():
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "DbofModel reads frame-level features: expected "
+            "--frame_features=true. Received: frame_features=false"
+        ),
+    ):
+        config_lib.Config(
+            data=config_lib.DataConfig(),
+            model=models.DbofConfig(),
+            training=config_lib.TrainingConfig(),
+        )
+
+
+def test_seed_is_one_that_numpy_takes():
+    config_lib.TrainingConfig(seed=2**32 - 1)
+    with pytest.raises(ValueError, match="expected seed to be at most 4294967"):
+        config_lib.TrainingConfig(seed=2**32)
+
+
+def test_video_level_reader():
+    data = config_lib.DataConfig(
+        feature_names=("mean_rgb", "mean_audio"),
+        feature_sizes=(4, 2),
+        num_classes=5,
+    )
+    config = dataclasses.replace(make_config(), data=data)
+    assert (
+        config.reader(training=True)
+        == config.reader(training=False)
+        == readers.VideoLevelReader(("mean_rgb", "mean_audio"), (4, 2), 5)
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "training", "sampling", "number"),
+    [
+        ({"iterations": 0}, True, "all", None),
+        ({"iterations": 0}, False, "all", None),
+        ({"iterations": 6}, True, "random", 6),
+        ({"iterations": 6}, False, "even", 6),
+        ({"iterations": 6, "sample_random_frames": False}, True, "sequence", 6),
+        ({"iterations": 6, "sample_random_frames": False}, False, "even", 6),
+    ],
+)
+def test_frame_level_reader(model, training, sampling, number):
+    config = config_lib.Config(
+        data=config_lib.DataConfig(
+            feature_names=("rgb",),
+            feature_sizes=(4,),
+            frame_features=True,
+            num_classes=5,
+            max_frames=7,
+        ),
+        model=models.DbofConfig(**model),
+        training=config_lib.TrainingConfig(),
+    )
+    assert config.reader(training=training) == readers.FrameLevelReader(
+        ("rgb",),
+        (4,),
+        5,
+        max_frames=7,
+        frame_sampling=readers.FrameSampling(sampling),
+        num_sampled_frames=number,
+    )
+
+
+def test_differences():
+    old = make_config("MoeModel", batch_size=8)
+    new = dataclasses.replace(
+        make_config("MoeModel", batch_size=9, seed=1),
+        data=config_lib.DataConfig(feature_names=("a",), feature_sizes=(2,)),
+        model=models.MoeConfig(moe_num_mixtures=4),
+    )
+    assert config_lib.differences(old, old) == {}
+    assert config_lib.differences(old, new) == {
+        "data.feature_names": (["mean_rgb"], ["a"]),
+        "data.feature_sizes": ([1024], [2]),
+        "model.moe_num_mixtures": (2, 4),
+        "training.batch_size": (8, 9),
+        "training.seed": (0, 1),
+    }
+
+
+def test_differences_between_models():
+    changed_fields = config_lib.differences(
+        make_config("LogisticModel"), make_config("MoeModel")
+    )
+    assert changed_fields == {
+        "model.name": ("LogisticModel", "MoeModel"),
+        "model.moe_num_mixtures": (None, 2),
+    }
+
+
+def test_every_setting_has_a_help_text():
+    for cls in (
+        config_lib.DataConfig,
+        config_lib.TrainingConfig,
+        *models.MODELS.values(),
+    ):
+        for field in dataclasses.fields(cls):
+            assert field.metadata["help"].endswith("."), field.name

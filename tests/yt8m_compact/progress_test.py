@@ -1,0 +1,42 @@
+"""Tests of progress bars."""
+
+import sys
+
+import pytest
+
+import record_makers
+from yt8m_compact import progress
+
+
+@pytest.fixture
+def files(tmp_path):
+    path = str(tmp_path / "a.tfrecord")
+    records = [
+        record_makers.make_video_example(i, labels=[1]) for i in range(40)
+    ]
+    record_makers.write_tfrecord(path, records)
+    return [path]
+
+
+def test_bar_knows_about_how_many_and_ends_full(files, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.video_bar("predict", files) as bar:
+        assert bar.total == 40
+        bar.update(38)
+        progress.finish(bar)
+    shown = capsys.readouterr().err
+    assert "predict" in shown
+    assert "38/38" in shown
+
+
+def test_known_number_goes_before_the_estimate(files, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.video_bar("epoch", files, total=7, initial=3) as bar:
+        assert (bar.total, bar.n) == (7, 3)
+
+
+def test_bar_is_silent_where_nobody_looks(files, capsys):
+    with progress.video_bar("predict", files) as bar:
+        bar.update(40)
+        progress.finish(bar)
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,137 @@
+"""Tests of the settings dataclasses: checks and JSON form."""
+
+import dataclasses
+import re
+
+import pytest
+
+from yt8m_compact import settings
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One field of every kind."""
+
+    number: int = settings.setting(2, "A whole number.", minimum=1, maximum=9)
+    maybe: int | None = settings.setting(None, "Or none.", minimum=1)
+    rate: float = settings.setting(0.5, "A number.", above=0.0)
+    text: str = settings.setting("a", "A text.", choices=("a", "b"))
+    flag: bool = settings.setting(False, "Yes or no.")
+    names: tuple[str, ...] = settings.setting(("x", "y"), "Texts.")
+    sizes: tuple[int, ...] = settings.setting((3, 1), "Whole numbers.")
+
+    def __post_init__(self):
+        """Checks every field."""
+        settings.check(self)
+
+
+OTHERS = Settings(
+    number=3,
+    maybe=4,
+    rate=0.25,
+    text="b",
+    flag=True,
+    names=("z",),
+    sizes=(5, 6, 7),
+)
+
+
+@pytest.mark.parametrize("config", [Settings(), OTHERS], ids=["same", "other"])
+def test_dict_and_back(config):
+    values = settings.to_dict(config)
+    assert list(values) == [
+        "number",
+        "maybe",
+        "rate",
+        "text",
+        "flag",
+        "names",
+        "sizes",
+    ]
+    assert isinstance(values["sizes"], list)
+    assert settings.from_dict(Settings, values, "here") == config
+
+
+def test_metadata_of_a_field():
+    (field,) = (f for f in dataclasses.fields(Settings) if f.name == "text")
+    assert field.metadata["help"] == "A text."
+    assert field.metadata["choices"] == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("number", "2", "a whole number"),
+        ("number", 2.0, "a whole number"),
+        ("number", True, "a whole number"),
+        ("number", None, "a whole number"),
+        ("number", 0, "at least 1"),
+        ("number", 10, "at most 9"),
+        ("maybe", "2", "a whole number or null"),
+        ("maybe", 0, "at least 1"),
+        ("rate", "0.5", "a finite number"),
+        ("rate", False, "a finite number"),
+        ("rate", float("nan"), "a finite number"),
+        ("rate", float("inf"), "a finite number"),
+        ("rate", 0.0, "above 0.0"),
+        ("text", 1, "a string"),
+        ("text", "c", "one of a, b"),
+        ("flag", 1, "true or false"),
+        ("flag", "true", "true or false"),
+        ("names", "x", "a list of str"),
+        ("names", ("x", 1), "a list of str"),
+        ("sizes", (1, "2"), "a list of int"),
+        ("sizes", (1, 2.0), "a list of int"),
+    ],
+)
+def test_wrong_value(name, value, expected):
+    message = (
+        f"Settings: expected {name} to be {expected}. Received: "
+        f"{name}={value!r}"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Settings(**{name: value})
+
+
+def test_whole_number_as_a_number():
+    assert settings.from_dict(
+        Settings, {**settings.to_dict(Settings()), "rate": 1}, "here"
+    ) == Settings(rate=1.0)
+
+
+def test_from_dict_of_something_else():
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "here: expected an object with the fields of Settings. Received: "
+            "[1, 2]"
+        ),
+    ):
+        settings.from_dict(Settings, [1, 2], "here")
+
+
+def test_from_dict_with_unknown_and_missing_fields():
+    values = {**settings.to_dict(Settings()), "b": 1, "a": 2}
+    del values["flag"]
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "here: expected exactly the fields of Settings: number, maybe, "
+            "rate, text, flag, names, sizes. Received: unknown=['a', 'b'], "
+            "missing=['flag']. The file was written by another version, or "
+            "changed by hand"
+        ),
+    ):
+        settings.from_dict(Settings, values, "here")
+
+
+def test_from_dict_with_a_wrong_value():
+    values = {**settings.to_dict(Settings()), "sizes": [1, "2"]}
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "here: Settings: expected sizes to be a list of int. Received: "
+            "sizes=(1, '2')"
+        ),
+    ):
+        settings.from_dict(Settings, values, "here")

@@ -1,0 +1,132 @@
+"""What the command-line programs share: flags, help, errors, exit status."""
+
+from collections.abc import Callable, Sequence
+import logging
+import os
+import signal
+import sys
+import traceback
+
+from absl import app
+from absl import flags
+from absl import logging as absl_logging
+import tensorflow as tf
+
+_LOGGER = logging.getLogger("yt8m_compact")
+
+# tf.io.gfile raises these where Python has OSError. An error in a graph is
+# none of them, and keeps its traceback.
+_SYSTEM_ERRORS = (
+    tf.errors.AlreadyExistsError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.NotFoundError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.ResourceExhaustedError,
+    tf.errors.UnavailableError,
+)
+
+
+def run(
+    doc: str,
+    define_flags: Callable[[flags.FlagValues], None],
+    main: Callable[[flags.FlagValues, Sequence[str]], int | None],
+) -> None:
+    """Runs a program: parses its flags, calls it, exits.
+
+    Errors that a user can mend (`ValueError`, `OSError`, and what TensorFlow
+    raises for files, disks and memory) become one line on standard error and
+    exit status 1; `--verbosity=1` shows where they come from.
+
+    Args:
+      doc: what the program does, the start of its `--help`.
+      define_flags: defines the program's flags.
+      main: the program; gets the parsed flags and the arguments that are not
+        flags, and returns the exit status, None for 0.
+    """
+    flag_values = flags.FLAGS
+    known = set(flag_values)
+    define_flags(flag_values)
+    # `--help` shows the flags of the main module, which is a script of pip's.
+    for name in set(flag_values) - known:
+        flag_values.register_key_flag_for_module(sys.argv[0], flag_values[name])
+    sys.modules["__main__"].__doc__ = doc
+
+    def call(argv: Sequence[str]) -> int | None:
+        if not flag_values["verbosity"].present:
+            # TensorFlow logs through absl; what it says at INFO is not for
+            # users.
+            absl_logging.set_verbosity(absl_logging.WARNING)
+        _LOGGER.setLevel(logging.INFO)
+        if not _LOGGER.handlers:
+            handler = logging.StreamHandler()
+            handler.setFormatter(logging.Formatter("%(message)s"))
+            _LOGGER.addHandler(handler)
+            _LOGGER.propagate = False
+        try:
+            return main(flag_values, argv[1:])
+        except (ValueError, OSError, *_SYSTEM_ERRORS) as error:
+            if flag_values.verbosity > 0:
+                traceback.print_exc()
+            program = os.path.basename(sys.argv[0])
+            text = str(error)
+            if isinstance(error, _SYSTEM_ERRORS):
+                text = error.message.split("\n", 1)[0]
+            print(f"{program}: error: {text}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return 128 + signal.SIGINT
+
+    app.run(call)
+
+
+def expect_no_arguments(arguments: Sequence[str]) -> None:
+    """Refuses arguments that are not flags.
+
+    Args:
+      arguments: what the command line holds beside flags.
+
+    Raises:
+      ValueError: if there are any.
+    """
+    if arguments:
+        raise ValueError(
+            "expected flags only, such as --batch_size=1024. Received: "
+            f"{' '.join(arguments)}"
+        )
+
+
+def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
+    """Refuses a file to write in a folder that does not exist.
+
+    Args:
+      flag_values: the parsed flags.
+      name: the flag that names the file; it may be empty.
+
+    Raises:
+      ValueError: if there is no such folder.
+    """
+    path = flag_values[name].value
+    folder = os.path.dirname(path or "")
+    if folder and not tf.io.gfile.isdir(folder):
+        raise ValueError(
+            f"expected --{name} in a folder that exists. Received: "
+            f"{name}={path!r}; make the folder first"
+        )
+
+
+def expect_given(flag_values: flags.FlagValues, name: str) -> None:
+    """Refuses to go on without a flag that can't be empty.
+
+    Args:
+      flag_values: the parsed flags.
+      name: the flag.
+
+    Raises:
+      ValueError: if it was not given.
+    """
+    flag = flag_values[name]
+    if not flag.value:
+        raise ValueError(
+            f"expected --{name}. {flag.help} Received: {name}={flag.value!r}"
+        )

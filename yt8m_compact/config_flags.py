@@ -1,0 +1,270 @@
+"""absl flags from the fields of configurations, and back."""
+
+from collections.abc import Sequence
+import dataclasses
+import types
+import typing
+from typing import Any
+
+from absl import flags
+
+from yt8m_compact import config as config_lib
+from yt8m_compact import models
+
+_DEFINE = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+
+# Flags of the starter code that mean nothing here, and what to do instead.
+_REPLACED: dict[str, tuple[type, str]] = {
+    "num_gpu": (int, "choose devices with the variable CUDA_VISIBLE_DEVICES"),
+    "export_model_steps": (
+        int,
+        "use --checkpoint_steps for checkpoints, and yt8m-export for a "
+        "SavedModel",
+    ),
+    "log_device_placement": (
+        bool,
+        "call tf.debugging.set_log_device_placement, or set the variable "
+        "TF_CPP_MAX_VLOG_LEVEL",
+    ),
+    "segment_labels": (
+        bool,
+        "rated segments can't be read yet; leave the flag out",
+    ),
+    "segment_max_pred": (
+        int,
+        "rated segments can't be read yet; leave the flag out",
+    ),
+    "segment_label_ids_file": (
+        str,
+        "rated segments can't be read yet; leave the flag out",
+    ),
+    "input_model_tgz": (str, "use --train_dir or --saved_model"),
+    "untar_model_dir": (str, "use --train_dir or --saved_model"),
+    "output_model_tgz": (str, "use yt8m-export for a model to send away"),
+    "label_loss": (str, "the loss is that of --train_dir"),
+}
+_REPLACED_IN_TRAINING = (
+    "num_gpu",
+    "export_model_steps",
+    "segment_labels",
+    "log_device_placement",
+)
+
+
+def define_replaced_flags(
+    names: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
+) -> None:
+    """Defines flags of the starter code, to be refused with what to do.
+
+    Args:
+      names: the flags.
+      flag_values: where to define them.
+    """
+    for name in names:
+        kind, replacement = _REPLACED[name]
+        _DEFINE[kind](
+            name,
+            None,
+            f"Not supported: {replacement}.",
+            flag_values=flag_values,
+        )
+
+
+def refuse_replaced_flags(
+    names: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
+) -> None:
+    """Refuses flags of the starter code; one turned off asks for nothing.
+
+    Args:
+      names: the flags.
+      flag_values: where `define_replaced_flags` defined them.
+
+    Raises:
+      ValueError: if one was given.
+    """
+    for name in names:
+        value = flag_values[name].value
+        if value is not None and value is not False:
+            raise ValueError(f"--{name} is not supported: {_REPLACED[name][1]}")
+
+
+def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines `--model`, and the flags of the data and of all models.
+
+    Flags of models default to None, which means the default of the model;
+    their help names the models that use them.
+
+    Args:
+      flag_values: where to define them.
+    """
+    flags.DEFINE_enum(
+        "model",
+        "LogisticModel",
+        list(models.MODELS),
+        "The model.",
+        flag_values=flag_values,
+    )
+    for field in dataclasses.fields(config_lib.DataConfig):
+        _define(field, field.default, field.metadata["help"], flag_values)
+    for name, users in _model_fields().items():
+        field = next(iter(users.values()))
+        default = _text(field.default)
+        help_text = (
+            f"{field.metadata['help']} (default: {default}; used by "
+            f"{', '.join(users)})"
+        )
+        if name not in flag_values:
+            _define(field, None, help_text, flag_values)
+
+
+def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines the flags of training, and those that were replaced.
+
+    Args:
+      flag_values: where to define them.
+    """
+    for field in dataclasses.fields(config_lib.TrainingConfig):
+        _define(field, field.default, field.metadata["help"], flag_values)
+    define_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
+
+
+def model_from_flags(
+    flag_values: flags.FlagValues = flags.FLAGS,
+) -> tuple[config_lib.DataConfig, models.ModelConfig]:
+    """Reads the data and the model from flags.
+
+    Args:
+      flag_values: where `define_model_flags` defined them.
+
+    Returns:
+      The data's and the model's configuration.
+
+    Raises:
+      ValueError: if a value does not fit, or a flag that was given is not
+        used by the chosen model.
+    """
+    data = _from_flags(config_lib.DataConfig, flag_values)
+    name = flag_values.model
+    for field, users in _model_fields().items():
+        if flag_values[field].value is not None and name not in users:
+            raise ValueError(
+                f"--{field} is not used by {name}: expected "
+                f"--model={' or '.join(users)}, or no --{field}. Received: "
+                f"{field}={flag_values[field].value!r}"
+            )
+    model = _from_flags(models.get_model_config(name), flag_values)
+    config_lib.check_level(data, model)
+    return data, model
+
+
+def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
+    """Refuses the flags of data and model, where a run says what they are.
+
+    Args:
+      flag_values: where `define_model_flags` defined them.
+      reason: why they are refused, for the error.
+
+    Raises:
+      ValueError: if one was given.
+    """
+    fields = dataclasses.fields(config_lib.DataConfig)
+    for name in ("model", *(field.name for field in fields), *_model_fields()):
+        if flag_values[name].present:
+            raise ValueError(
+                f"expected no --{name}: {reason}. Received: "
+                f"{name}={flag_values[name].value!r}"
+            )
+
+
+def config_from_flags(
+    flag_values: flags.FlagValues = flags.FLAGS,
+) -> config_lib.Config:
+    """Reads a whole configuration from flags.
+
+    Args:
+      flag_values: where `define_model_flags` and `define_training_flags`
+        defined them.
+
+    Returns:
+      The configuration.
+
+    Raises:
+      ValueError: if a value does not fit, or a flag is not supported.
+    """
+    refuse_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
+    data, model = model_from_flags(flag_values)
+    training = _from_flags(config_lib.TrainingConfig, flag_values)
+    return config_lib.Config(data=data, model=model, training=training)
+
+
+def _model_fields() -> dict[str, dict[str, dataclasses.Field]]:
+    """Lists the models' fields: name of the field, of the model, the field."""
+    found: dict[str, dict[str, dataclasses.Field]] = {}
+    for model, cls in models.MODELS.items():
+        for field in dataclasses.fields(cls):
+            found.setdefault(field.name, {})[model] = field
+    return found
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain_type(annotation: Any) -> Any:
+    """Strips `| None` from an annotation."""
+    if isinstance(annotation, types.UnionType):
+        args = typing.get_args(annotation)
+        return next(arg for arg in args if arg is not type(None))
+    return annotation
+
+
+def _define(
+    field: dataclasses.Field,
+    default: Any,
+    help_text: str,
+    flag_values: flags.FlagValues,
+) -> None:
+    kind = _plain_type(field.type)
+    choices = field.metadata["choices"]
+    if choices:
+        flags.DEFINE_enum(
+            field.name, default, choices, help_text, flag_values=flag_values
+        )
+    elif typing.get_origin(kind) is tuple:
+        default = None if default is None else [str(item) for item in default]
+        flags.DEFINE_list(
+            field.name, default, help_text, flag_values=flag_values
+        )
+    else:
+        _DEFINE[kind](field.name, default, help_text, flag_values=flag_values)
+
+
+def _from_flags(cls: type, flag_values: flags.FlagValues) -> Any:
+    values = {}
+    for field in dataclasses.fields(cls):
+        value = flag_values[field.name].value
+        if value is None:
+            value = field.default
+        elif typing.get_origin(field.type) is tuple:
+            value = _parse_tuple(field, value)
+        values[field.name] = value
+    return cls(**values)
+
+
+def _parse_tuple(
+    field: dataclasses.Field, texts: Sequence[str]
+) -> tuple[Any, ...]:
+    item = typing.get_args(field.type)[0]
+    try:
+        return tuple(item(text.strip()) for text in texts)
+    except ValueError as error:
+        raise ValueError(
+            f"expected --{field.name} to be a comma-separated list of "
+            f"{'whole numbers' if item is int else 'strings'}. Received: "
+            f"{field.name}={','.join(texts)!r}"
+        ) from error

@@ -1,0 +1,37 @@
+"""Bars that show how far long work is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tqdm
+
+from yt8m_compact import readers
+
+
+def video_bar(
+    name: str, files: Sequence[str], *, total: int | None = None, **kwargs: Any
+) -> tqdm.tqdm:
+    """Makes a bar that counts videos; silent where nobody looks.
+
+    Args:
+      name: what is done.
+      files: what is read; their size says about how many videos there are.
+      total: the number of videos, if it is known.
+      **kwargs: other arguments of `tqdm.tqdm`.
+
+    Returns:
+      The bar, to be used as a context manager or closed.
+    """
+    if total is None:
+        total = readers.estimate_num_records(files)
+    return tqdm.tqdm(
+        desc=name, total=total, unit=" videos", disable=None, **kwargs
+    )
+
+
+def finish(bar: tqdm.tqdm) -> None:
+    """Ends a bar: the number of videos is what was counted."""
+    if not bar.disable:
+        bar.total = bar.n
+        bar.refresh()
+    bar.close()
