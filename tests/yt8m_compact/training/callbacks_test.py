@@ -1,0 +1,211 @@
+"""Tests of what happens beside the steps: TensorBoard, signals, progress."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import tiny_runs
+from yt8m_compact import models
+from yt8m_compact import readers
+from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import training
+from yt8m_compact.training import callbacks
+
+
+def numpy_gap(predictions, labels, top_k=20):
+    """GAP of one batch from its definition."""
+    pool = []
+    for scores, row in zip(predictions, labels, strict=True):
+        best = np.argsort(-scores, kind="stable")[:top_k]
+        pool += [(scores[c], row[c]) for c in best]
+    hits = np.array([hit for _, hit in sorted(pool, key=lambda p: -p[0])])
+    precisions = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    return np.sum(precisions * hits) / labels.sum()
+
+
+def cross_entropy(predictions, labels):
+    p, y = predictions.astype(np.float64), labels
+    terms = y * np.log(p + 1e-5) + (1 - y) * np.log(1 - p + 1e-5)
+    return -terms.sum(axis=1).mean()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> tiny_runs.Run:
+    """A run of 5 steps with all that can be logged, and all checkpoints."""
+    folder = tmp_path_factory.mktemp("run")
+    pattern = tiny_runs.write_videos(folder / "data")
+    config = tiny_runs.video_config(
+        pattern,
+        models.MoeConfig(l2_penalty=0.0),
+        num_epochs=1,
+        checkpoint_steps=1,
+        keep_checkpoints=9,
+        weight_histograms=True,
+        base_learning_rate=0.1,
+        learning_rate_decay=0.5,
+        learning_rate_decay_examples=20.0,
+    )
+    path = str(folder / "run")
+    training.train(config, path)
+    return tiny_runs.Run(path, pattern, config)
+
+
+@pytest.fixture(scope="module")
+def events(run):
+    return tiny_runs.read_events(f"{run.path}/train")
+
+
+def test_metrics_of_each_batch(run, events):
+    training_config = run.config.training
+    dataset = readers.make_dataset(
+        run.config.reader(training=True),
+        readers.expand_patterns(run.pattern),
+        batch_size=training_config.batch_size,
+        shuffle_buffer=training_config.shuffle_buffer,
+        num_readers=training_config.num_readers,
+    )
+    run_dir = train_dir_lib.TrainDir(run.path)
+    expected = {"loss": [], "gap": [], "hit_at_1": []}
+    for step, batch in enumerate(dataset.as_numpy_iterator()):
+        # The step starts with the weights that the one before has saved.
+        _, model, _ = run_dir.restore_model(step)
+        inputs = {"features": batch["features"]}
+        p, y = model(inputs, training=False).numpy(), batch["labels"]
+        expected["loss"].append(cross_entropy(p, y))
+        expected["gap"].append(numpy_gap(p, y))
+        best = y[np.arange(len(y)), p.argmax(axis=1)]
+        expected["hit_at_1"].append(best.mean())
+    for name, values in expected.items():
+        assert [step for step, _ in events[name]] == [1, 2, 3, 4, 5]
+        found = [value for _, value in events[name]]
+        np.testing.assert_allclose(found, values, rtol=1e-4, err_msg=name)
+
+
+def test_learning_rate(events):
+    # The rate of the next step: 0.1 * 0.5 ^ floor(8 * step / 20).
+    expected = [0.1, 0.1, 0.05, 0.05, 0.025]
+    found = [value for _, value in events["learning_rate"]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_speed(events):
+    points = events["examples_per_second"]
+    # The first step compiles, and is left out.
+    assert [step for step, _ in points] == [2, 3, 4, 5]
+    assert all(0 < value < 1e6 for _, value in points)
+
+
+def test_config(run, events):
+    ((step, text),) = events["config"]
+    assert step == 0
+    lines = text.splitlines()
+    # A block of code in Markdown.
+    assert all(line.startswith("    ") for line in lines)
+    assert json.loads(text) == run.config.to_dict()
+
+
+def test_histograms(run, events):
+    names = {"gates/kernel", "experts/kernel", "experts/bias"}
+    weights = tiny_runs.weights_of(run.path)
+    assert names == set(weights)
+    for name in names:
+        ((step, buckets),) = events[name]
+        assert step == 5
+        # Left, right and count of each bucket.
+        assert buckets[:, 2].sum() == weights[name].size
+        assert buckets[0, 0] == pytest.approx(weights[name].min())
+        assert buckets[-1, 1] == pytest.approx(weights[name].max())
+
+
+def test_nothing_more_without_request():
+    events = tiny_runs.read_events(f"{tiny_runs.video_run().path}/train")
+    assert set(events) == {
+        "config",
+        "loss",
+        "gap",
+        "hit_at_1",
+        "learning_rate",
+        "examples_per_second",
+    }
+
+
+def test_log_steps(tmp_path, run, events):
+    config = tiny_runs.change_training(
+        run.config, log_steps=2, weight_histograms=False
+    )
+    training.train(config, str(tmp_path))
+    found = tiny_runs.read_events(f"{tmp_path}/train")
+    every = [value for _, value in events["loss"]]
+    # Means over the two batches since the last point.
+    assert [step for step, _ in found["loss"]] == [2, 4]
+    np.testing.assert_allclose(
+        [value for _, value in found["loss"]],
+        [np.mean(every[:2]), np.mean(every[2:4])],
+        rtol=1e-5,
+    )
+    assert [step for step, _ in found["examples_per_second"]] == [2, 4]
+
+
+def test_position():
+    position = callbacks.Position()
+    assert position.as_tuple() == (0, 0, 0)
+    position.set(7, 2, 80)
+    assert position.as_tuple() == (7, 2, 80)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_after_the_step(number):
+    class Model:
+        stop_training = False
+
+    previous = signal.getsignal(number)
+    stop = callbacks.GracefulStop()
+    stop.set_model(Model())
+    with stop:
+        stop.on_train_batch_end(0)
+        assert not stop.model.stop_training
+        os.kill(os.getpid(), number)
+        assert stop.signal_number == number
+        stop.on_train_batch_end(1)
+        assert stop.model.stop_training
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+            time.sleep(1)
+    assert signal.getsignal(number) is previous
+
+
+def test_signals_off_the_main_thread():
+    previous = signal.getsignal(signal.SIGTERM)
+    found = []
+
+    def use():
+        with callbacks.GracefulStop() as stop:
+            found.append(stop.signal_number)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert found == [None]
+    assert signal.getsignal(signal.SIGTERM) is previous
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_divergence(loss):
+    position = callbacks.Position()
+    position.set(12, 0, 96)
+    guard = callbacks.DivergenceGuard(position, lambda: 10)
+    guard.on_train_batch_end(0, {"loss": 3.0})
+    with pytest.raises(
+        ValueError,
+        match=(
+            rf"^expected finite losses and weights\. Received: loss={loss} at "
+            r"step 12\. Lower --base_learning_rate and start again \(the last "
+            r"checkpoint, of step 10, was kept\)$"
+        ),
+    ):
+        guard.on_train_batch_end(1, {"loss": loss})

@@ -1,0 +1,459 @@
+"""Tests of the training loop: what a run learns, saves and refuses."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import record_makers
+import tiny_runs
+from yt8m_compact import models
+from yt8m_compact import readers
+from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import training
+
+
+@pytest.fixture
+def videos(tmp_path) -> str:
+    """The pattern of 40 videos in 3 files: 5 steps an epoch."""
+    return tiny_runs.write_videos(tmp_path / "data")
+
+
+def losses(path: str) -> list[float]:
+    return [v for _, v in tiny_runs.read_events(f"{path}/train")["loss"]]
+
+
+@pytest.mark.parametrize("run", [tiny_runs.video_run, tiny_runs.frame_run])
+def test_loss_decreases(run):
+    values = losses(run().path)
+    assert len(values) == 10
+    # Each epoch has the same videos.
+    assert np.mean(values[5:]) < np.mean(values[:5])
+
+
+@pytest.mark.slow
+def test_loss_decreases_under_xla(tmp_path):
+    config = tiny_runs.change_training(
+        tiny_runs.frame_run().config, jit_compile=True
+    )
+    training.train(config, str(tmp_path / "run"))
+    values = losses(str(tmp_path / "run"))
+    assert np.mean(values[5:]) < np.mean(values[:5])
+    reference = losses(tiny_runs.frame_run().path)
+    np.testing.assert_allclose(values, reference, rtol=1e-3)
+
+
+def test_result_and_files(tmp_path, videos, capsys):
+    path = tmp_path / "run"
+    config = tiny_runs.video_config(
+        videos, num_epochs=3, checkpoint_steps=4, keep_checkpoints=2
+    )
+    result = training.train(config, str(path))
+    assert result.step == 15
+    assert result.epoch == 3
+    assert result.checkpoint == str(path / "checkpoints" / "model.ckpt-15")
+    assert result.signal_number is None
+    run = train_dir_lib.TrainDir(str(path))
+    assert run.load_config() == config
+    # Saved at 0, 4, 5 (an epoch's end), 8, 10, 12 and 15.
+    assert list(run.checkpoints()) == [12, 15]
+    files = [
+        name.split(".")[1]
+        for name in os.listdir(path / "checkpoints")
+        if "." in name
+    ]
+    assert set(files) == {"ckpt-12", "ckpt-15"}
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "epoch 1/3 step 5",
+        "epoch 2/3 step 10",
+        "epoch 3/3 step 15",
+    ]
+    assert re.search(r": gap [\d.]+, hit_at_1 [\d.]+, loss [\d.]+$", lines[0])
+
+
+def test_checkpoints_of_all_steps(tmp_path, videos):
+    config = tiny_runs.video_config(
+        videos, max_steps=8, checkpoint_steps=3, keep_checkpoints=9
+    )
+    result = training.train(config, str(tmp_path / "run"))
+    assert (result.step, result.epoch) == (8, 1)
+    run = train_dir_lib.TrainDir(str(tmp_path / "run"))
+    assert list(run.checkpoints()) == [0, 3, 5, 6, 8]
+
+
+def test_same_seed_gives_the_same_weights(tmp_path):
+    run = tiny_runs.video_run()
+    training.train(run.config, str(tmp_path / "again"))
+    tiny_runs.assert_same_weights(str(tmp_path / "again"), run.path)
+
+
+def test_other_seed_gives_other_weights(tmp_path):
+    run = tiny_runs.video_run()
+    config = tiny_runs.change_training(run.config, seed=1, num_epochs=1)
+    training.train(config, str(tmp_path / "other"))
+    found = tiny_runs.weights_of(str(tmp_path / "other"), 0)
+    same = tiny_runs.weights_of(run.path, 0)
+    assert np.any(found["gates/kernel"] != same["gates/kernel"])
+    # Counted over all videos, which the seed does not change.
+    np.testing.assert_array_equal(found["experts/bias"], same["experts/bias"])
+
+
+def test_classifier_starts_at_the_log_odds(tmp_path):
+    run = tiny_runs.video_run()
+    counts = np.zeros(tiny_runs.NUM_CLASSES)
+    for index in range(40):
+        counts[record_makers.video_labels(index, tiny_runs.NUM_CLASSES)] += 1
+    share = (counts + 0.5) / 41
+    # Two experts and a dummy, whose gates are even: 2/3 of an expert's share.
+    expert = share * 3 / 2
+    np.testing.assert_allclose(
+        tiny_runs.weights_of(run.path, 0)["experts/bias"],
+        np.repeat(np.log(expert / (1 - expert)), 2),
+        rtol=1e-5,
+    )
+
+
+def test_classifier_starts_at_zeros(tmp_path, videos):
+    config = tiny_runs.video_config(
+        videos, classifier_bias="zeros", max_steps=1
+    )
+    training.train(config, str(tmp_path / "run"))
+    bias = tiny_runs.weights_of(str(tmp_path / "run"), 0)["classifier/bias"]
+    np.testing.assert_array_equal(bias, np.zeros(tiny_runs.NUM_CLASSES))
+
+
+def test_regularization_is_part_of_the_loss(tmp_path, videos):
+    first_losses = {}
+    for penalty in (0.0, 0.25):
+        path = str(tmp_path / f"run{penalty}")
+        model = models.LogisticConfig(
+            l2_penalty=2.0, regularization_penalty=penalty
+        )
+        config = tiny_runs.video_config(videos, model, max_steps=1)
+        training.train(config, path)
+        (first_losses[penalty],) = losses(path)
+    kernel = tiny_runs.weights_of(path, 0)["classifier/kernel"]
+    np.testing.assert_allclose(
+        first_losses[0.25] - first_losses[0.0],
+        # Half of the sum of squares, as in the starter code.
+        0.25 * 2.0 * np.sum(kernel.astype(np.float64) ** 2) / 2,
+        rtol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("loss", ["HingeLoss", "SoftmaxLoss"])
+def test_other_loss(tmp_path, videos, loss):
+    path = str(tmp_path / "run")
+    model = models.LogisticConfig(l2_penalty=0.0)
+    config = tiny_runs.video_config(
+        videos,
+        model,
+        label_loss=loss,
+        max_steps=1,
+        batch_size=40,
+        base_learning_rate=1e-9,
+    )
+    training.train(config, path)
+    (found,) = losses(path)
+    run = tiny_runs.Run(path, videos, config)
+    p = tiny_runs.predictions_of(run, videos)
+    y = tiny_runs.features_of(run, videos)["labels"]
+    # As in the starter code's losses.py.
+    if loss == "HingeLoss":
+        expected = np.maximum(0, 1 - (2 * y - 1) * p).sum(axis=1)
+    else:
+        softmax = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
+        shares = y / y.sum(axis=1, keepdims=True)
+        expected = -(shares * np.log(softmax)).sum(axis=1)
+    np.testing.assert_allclose(found, expected.mean(), rtol=1e-5)
+
+
+def test_diverged_run(tmp_path, videos):
+    path = str(tmp_path / "run")
+    config = tiny_runs.video_config(
+        videos,
+        models.LogisticConfig(l2_normalize=False),
+        optimizer="GradientDescentOptimizer",
+        base_learning_rate=1e38,
+        clip_gradient_norm=0.0,
+        checkpoint_steps=1,
+    )
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"^expected finite losses and weights\. Received: "
+            r"(loss=nan|loss=inf|weights=classifier/\w+) at step [12]\. Lower "
+            r"--base_learning_rate and start again \(the last checkpoint, of "
+            r"step [01], was kept\)$"
+        ),
+    ):
+        training.train(config, path)
+    for step in train_dir_lib.TrainDir(path).checkpoints():
+        for name, value in tiny_runs.weights_of(path, step).items():
+            assert np.isfinite(value).all(), (step, name)
+
+
+def test_weights_that_diverge_at_the_last_step(tmp_path, videos, monkeypatch):
+    path = str(tmp_path / "run")
+    config = tiny_runs.video_config(videos, max_steps=3)
+    fit = keras.Model.fit
+
+    def fit_and_break(self, *args, **kwargs):
+        fit(self, *args, **kwargs)
+        bias = self.get_layer("classifier").bias
+        bias.assign(np.array([0, 0, np.inf, 0, 0]))
+
+    monkeypatch.setattr(keras.Model, "fit", fit_and_break)
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "Received: weights=classifier/bias at step 3. Lower "
+            "--base_learning_rate and start again (the last checkpoint, of "
+            "step 0, was kept)"
+        ),
+    ):
+        training.train(config, path)
+    assert list(train_dir_lib.TrainDir(path).checkpoints()) == [0]
+
+
+@pytest.mark.parametrize("bias", ["log_odds", "zeros"])
+def test_data_without_labels(tmp_path, bias):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 9, labels=None)
+    config = tiny_runs.video_config(pattern, classifier_bias=bias)
+    with pytest.raises(
+        readers.DataError,
+        match=(
+            r"train0\.tfrecord: record 0: expected labels, int64 values under "
+            r"the key 'labels', found none\. Use files of a split that has "
+            r"labels"
+        ),
+    ):
+        training.train(config, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_data(tmp_path):
+    config = tiny_runs.video_config(str(tmp_path / "train*.tfrecord"))
+    with pytest.raises(readers.DataError, match="no file matches the pattern"):
+        training.train(config, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_empty_file(tmp_path, videos):
+    empty = tmp_path / "data" / "train1.tfrecord"
+    empty.write_bytes(b"")
+    with pytest.raises(
+        readers.DataError,
+        match=re.escape(
+            f"{empty}: expected a TFRecord file with at least one record. The "
+            "file is empty (0 bytes)."
+        ),
+    ):
+        training.train(tiny_runs.video_config(videos), str(tmp_path / "run"))
+
+
+def test_bad_record_in_the_middle(tmp_path, videos):
+    records = [
+        record_makers.make_video_example(index, num_classes=5)
+        for index in range(20)
+    ]
+    records[17] = record_makers.make_video_example(17, labels=[2, 5])
+    file = record_makers.write_tfrecord(
+        tmp_path / "data" / "train1.tfrecord", records
+    )
+    config = tiny_runs.video_config(videos, classifier_bias="zeros")
+    with pytest.raises(
+        readers.DataError,
+        match=(f"^{re.escape(file)}: record 17: expected labels .*found 5"),
+    ):
+        training.train(config, str(tmp_path / "run"))
+    # What was saved before can be used.
+    tiny_runs.weights_of(str(tmp_path / "run"))
+
+
+def test_truncated_file(tmp_path, videos):
+    file = tmp_path / "data" / "train2.tfrecord"
+    file.write_bytes(file.read_bytes()[:-5])
+    config = tiny_runs.video_config(videos, classifier_bias="zeros")
+    with pytest.raises(
+        readers.DataError, match=rf"^{re.escape(str(file))}: record 12 "
+    ):
+        training.train(config, str(tmp_path / "run"))
+
+
+def test_start_new_model(tmp_path, videos, caplog):
+    old = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    config = tiny_runs.video_config(videos, max_steps=1)
+    caplog.set_level("INFO", "yt8m_compact")
+    for _ in range(2):
+        result = training.train(config, old.path, start_new_model=True)
+        assert result.step == 1
+    first, second = sorted(
+        (p for p in tmp_path.iterdir() if p.name.startswith("run.before-")),
+        key=os.path.getmtime,
+    )
+    moved = next(
+        p
+        for p in (first, second)
+        if (p / "config.json").read_text() == old.config.to_json()
+    )
+    # All files, and the checkpoints can be found in the new place.
+    reference = pathlib.Path(tiny_runs.video_run().path)
+    names = {p.relative_to(reference) for p in reference.rglob("*")}
+    assert {p.relative_to(moved) for p in moved.rglob("*")} == names
+    tiny_runs.assert_same_weights(str(moved), str(reference))
+    assert f"moved {old.path} to {moved}" in caplog.messages
+
+
+def test_start_new_model_where_there_is_none(tmp_path, videos):
+    config = tiny_runs.video_config(videos, max_steps=1)
+    path = str(tmp_path / "run")
+    result = training.train(config, path, start_new_model=True)
+    assert result.step == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "run"]
+
+
+def test_folder_that_is_no_run_is_not_moved(tmp_path):
+    pattern = tiny_runs.write_videos(tmp_path / "keep" / "data")
+    config = tiny_runs.video_config(pattern, max_steps=1)
+    training.train(config, str(tmp_path / "keep"), start_new_model=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["keep"]
+    with pytest.raises(ValueError, match="expected a run without the data to"):
+        training.train(config, str(tmp_path / "keep"), start_new_model=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["keep"]
+
+
+def test_failed_start_of_a_new_model_moves_nothing(tmp_path):
+    old = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    config = tiny_runs.video_config(str(tmp_path / "missing*"))
+    with pytest.raises(readers.DataError):
+        training.train(config, old.path, start_new_model=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_no_train_dir(videos):
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "expected --train_dir, the folder of a run. Received: train_dir=''"
+        ),
+    ):
+        training.train(tiny_runs.video_config(videos), "")
+
+
+def failing_save(fail_at: int):
+    """Returns a CheckpointManager.save for which the disk is full."""
+    save = tf.train.CheckpointManager.save
+
+    def wrapped(self, checkpoint_number=None, **kwargs):
+        if checkpoint_number == fail_at:
+            raise tf.errors.ResourceExhaustedError(
+                None, None, "No space left on device\nmore"
+            )
+        return save(self, checkpoint_number=checkpoint_number, **kwargs)
+
+    return wrapped
+
+
+def test_full_disk(tmp_path, monkeypatch):
+    reference = tiny_runs.video_run()
+    config = tiny_runs.change_training(reference.config, checkpoint_steps=3)
+    path = str(tmp_path / "run")
+    with monkeypatch.context() as context:
+        context.setattr(tf.train.CheckpointManager, "save", failing_save(6))
+        with pytest.raises(
+            OSError,
+            match=re.escape(
+                f"{path}/checkpoints: expected to write the checkpoint of "
+                "step 6. Received: No space left on device. The checkpoint of "
+                "step 5 is whole; make room and run the same command to "
+                "continue"
+            ),
+        ):
+            training.train(config, path)
+    training.train(config, path)
+    tiny_runs.assert_same_weights(path, reference.path)
+
+
+def test_full_disk_at_the_start(tmp_path, videos, monkeypatch):
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", failing_save(0))
+    with pytest.raises(
+        OSError,
+        match=re.escape(
+            "step 0. Received: No space left on device. There is none yet; "
+            "make room and run the same command to continue"
+        ),
+    ):
+        training.train(tiny_runs.video_config(videos), str(tmp_path / "run"))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """The folder of a file system of 100 KB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("there is no `mount`")
+    if done.returncode:
+        pytest.skip(f"can't mount a small file system: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_disk_that_is_full_indeed(tmp_path, small_disk):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 320)
+    config = tiny_runs.video_config(
+        pattern, num_epochs=1, checkpoint_steps=1, keep_checkpoints=99
+    )
+    path = str(small_disk / "run")
+    with pytest.raises(
+        OSError,
+        match=(
+            f"^{re.escape(path)}/checkpoints: expected to write the "
+            r"checkpoint of step \d+\. Received: .*No space left on device\. "
+            r"The checkpoint of step \d+ is whole; make room and run the same "
+            "command to continue$"
+        ),
+    ) as raised:
+        training.train(config, path)
+    failed, whole = map(int, re.findall(r"step (\d+)", str(raised.value)))
+    run = train_dir_lib.TrainDir(path)
+    assert whole == failed - 1 == max(run.checkpoints())
+    # With room for the newest one only, the run goes on.
+    for step in list(run.checkpoints())[:-1]:
+        for file in (small_disk / "run" / "checkpoints").glob(
+            f"model.ckpt-{step}.*"
+        ):
+            file.unlink()
+    config = tiny_runs.change_training(
+        config, keep_checkpoints=1, log_steps=1000
+    )
+    training.train(config, path)
+    reference = str(tmp_path / "reference")
+    config = tiny_runs.change_training(config, checkpoint_steps=1000)
+    training.train(config, reference)
+    tiny_runs.assert_same_weights(path, reference)
+
+
+@pytest.mark.parametrize("chosen", [None, True, False])
+@pytest.mark.parametrize("kind", ["dense", "circulant"])
+def test_compilation(chosen, kind):
+    model = models.LogisticConfig(classifier_projection=kind).build(
+        feature_sizes=[4], num_classes=3
+    )
+    if chosen is None:
+        # Of use where a projection is compact, and on a GPU.
+        on_gpu = bool(tf.config.list_logical_devices("GPU"))
+        expected = on_gpu or kind == "circulant"
+    else:
+        expected = chosen
+    assert training.loop._jit_compile(chosen, model) is expected

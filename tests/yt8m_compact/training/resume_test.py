@@ -1,0 +1,324 @@
+"""Tests of runs that are stopped and continued."""
+
+import dataclasses
+import logging
+import os
+import pathlib
+import re
+import shutil
+
+import keras
+import pytest
+
+import record_makers
+import tiny_runs
+from yt8m_compact import config as config_lib
+from yt8m_compact import models
+from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import training
+
+
+@pytest.fixture
+def log(caplog) -> pytest.LogCaptureFixture:
+    """What the package logs."""
+    caplog.set_level(logging.INFO, "yt8m_compact")
+    return caplog
+
+
+def stop_and_continue(
+    config: config_lib.Config, path: str, steps: int
+) -> training.loop.TrainingResult:
+    stopped = training.train(
+        tiny_runs.change_training(config, max_steps=steps), path
+    )
+    assert stopped.step == steps
+    return training.train(config, path)
+
+
+# An epoch has 5 steps: in the first epoch, at its end, in the second one.
+@pytest.mark.parametrize("steps", [3, 5, 7])
+def test_video_level(tmp_path, steps):
+    reference = tiny_runs.video_run()
+    result = stop_and_continue(reference.config, str(tmp_path), steps)
+    assert (result.step, result.epoch) == (10, 2)
+    tiny_runs.assert_same_weights(str(tmp_path), reference.path)
+
+
+def test_frame_level_with_random_frames(tmp_path):
+    reference = tiny_runs.frame_run()
+    assert reference.config.model.samples_random_frames
+    result = stop_and_continue(reference.config, str(tmp_path), 7)
+    assert (result.step, result.epoch) == (10, 2)
+    tiny_runs.assert_same_weights(str(tmp_path), reference.path)
+
+
+@pytest.mark.slow
+def test_under_xla(tmp_path):
+    run = tiny_runs.video_run()
+    config = tiny_runs.change_training(run.config, jit_compile=True)
+    whole, parts = str(tmp_path / "whole"), str(tmp_path / "parts")
+    training.train(config, whole)
+    stop_and_continue(config, parts, 3)
+    tiny_runs.assert_same_weights(parts, whole)
+
+
+def test_optimizer_with_state_and_decay(tmp_path):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 24)
+    config = tiny_runs.video_config(
+        pattern,
+        optimizer="MomentumOptimizer",
+        num_epochs=1,
+        learning_rate_decay_examples=8.0,
+        learning_rate_decay=0.5,
+    )
+    whole, parts = str(tmp_path / "whole"), str(tmp_path / "parts")
+    training.train(config, whole)
+    stop_and_continue(config, parts, 2)
+    tiny_runs.assert_same_weights(parts, whole)
+
+
+def refuse_to_fit(*args, **kwargs):
+    raise AssertionError("a run that is done was trained")
+
+
+# 5 steps an epoch: the last step of the run is a checkpoint's, or is not.
+@pytest.mark.parametrize("checkpoint_steps", [1000, 5])
+def test_finished_run(tmp_path, monkeypatch, checkpoint_steps):
+    run = tiny_runs.video_run()
+    config = tiny_runs.change_training(
+        run.config, num_epochs=1, checkpoint_steps=checkpoint_steps
+    )
+    path = str(tmp_path / "run")
+    first = training.train(config, path)
+    files = {
+        p: (p.read_bytes(), p.stat().st_mtime_ns)
+        for p in pathlib.Path(path, "checkpoints").iterdir()
+    }
+    monkeypatch.setattr(keras.Model, "fit", refuse_to_fit)
+    assert training.train(config, path) == first
+    assert files == {
+        p: (p.read_bytes(), p.stat().st_mtime_ns)
+        for p in pathlib.Path(path, "checkpoints").iterdir()
+    }
+
+
+def test_more_epochs(tmp_path):
+    reference = tiny_runs.video_run()
+    config = tiny_runs.change_training(reference.config, num_epochs=1)
+    training.train(config, str(tmp_path))
+    training.train(reference.config, str(tmp_path))
+    tiny_runs.assert_same_weights(str(tmp_path), reference.path)
+
+
+def test_changed_training_flags_are_taken_and_logged(tmp_path, log):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    config = tiny_runs.change_training(
+        run.config,
+        num_epochs=3,
+        base_learning_rate=0.5,
+        batch_size=20,
+        log_steps=2,
+    )
+    result = training.train(config, run.path)
+    assert (result.step, result.epoch) == (12, 3)
+    assert train_dir_lib.TrainDir(run.path).load_config() == config
+    assert [m for m in log.messages if m.startswith("changed")] == [
+        "changed since the last start: training.batch_size: 8 -> 20",
+        "changed since the last start: training.num_epochs: 2 -> 3",
+        "changed since the last start: training.base_learning_rate: 0.1 -> 0.5",
+        "changed since the last start: training.log_steps: 1 -> 2",
+    ]
+    assert any(
+        m.startswith("continue from step 10 (epoch 3, video 0 of it): ")
+        for m in log.messages
+    )
+    # Two steps after the change, only the second of which is logged.
+    rates = tiny_runs.read_events(f"{run.path}/train")["learning_rate"]
+    assert rates[-1] == (12, pytest.approx(0.5))
+    assert [step for step, _ in rates] == [*range(1, 11), 12]
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "text"),
+    [
+        ("data", {"num_classes": 6}, "data.num_classes: 5 -> 6"),
+        (
+            "data",
+            {
+                "feature_names": ("mean_audio", "mean_rgb"),
+                "feature_sizes": (3, 6),
+            },
+            "data.feature_names: ['mean_rgb', 'mean_audio'] -> ['mean_audio',"
+            " 'mean_rgb']; data.feature_sizes: [6, 3] -> [3, 6]",
+        ),
+        (
+            "model",
+            {"classifier_projection": "dense"},
+            "model.classifier_projection: 'circulant' -> 'dense'",
+        ),
+        (
+            "training",
+            {"optimizer": "RMSPropOptimizer"},
+            "training.optimizer: 'AdamOptimizer' -> 'RMSPropOptimizer'",
+        ),
+    ],
+)
+def test_changed_flags_of_the_model_are_refused(part, change, text):
+    run = tiny_runs.video_run()
+    config = dataclasses.replace(
+        run.config,
+        **{part: dataclasses.replace(getattr(run.config, part), **change)},
+    )
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"{run.path}/config.json: expected the data, the model and the "
+            f"optimiser of the run that is there. Received: {text}. Use the "
+            "same flags to continue it, another --train_dir, or "
+            "--start_new_model"
+        ),
+    ):
+        training.train(config, run.path)
+
+
+def test_other_model_is_refused():
+    run = tiny_runs.video_run()
+    config = tiny_runs.video_config(run.pattern, models.LogisticConfig())
+    with pytest.raises(ValueError, match="model.name: 'MoeModel' -> 'Logist"):
+        training.train(config, run.path)
+
+
+def test_changed_flags_before_the_first_checkpoint(tmp_path, log):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 8)
+    old = tiny_runs.video_config(pattern, num_epochs=1)
+    path = str(tmp_path / "run")
+    train_dir_lib.TrainDir(path).save_config(old)
+    config = dataclasses.replace(old, model=models.MoeConfig())
+    assert training.train(config, path).step == 1
+    assert train_dir_lib.TrainDir(path).load_config() == config
+    assert (
+        "changed since the last start: model.name: 'LogisticModel' -> "
+        "'MoeModel'" in log.messages
+    )
+
+
+RESTART = "the data's order changed: the epoch starts again"
+
+
+@pytest.fixture
+def stopped(tmp_path) -> tiny_runs.Run:
+    """A run that was stopped after 3 of the 5 steps of its first epoch."""
+    pattern = tiny_runs.write_videos(tmp_path / "data")
+    config = tiny_runs.video_config(pattern, num_epochs=1)
+    run = tiny_runs.Run(str(tmp_path / "run"), pattern, config)
+    training.train(tiny_runs.change_training(config, max_steps=3), run.path)
+    return run
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"shuffle_buffer": 0}, {"num_readers": 3}],
+    ids=lambda change: next(iter(change)),
+)
+def test_changed_order_restarts_the_epoch(stopped, log, change):
+    config = tiny_runs.change_training(stopped.config, **change)
+    assert training.train(config, stopped.path).step == 3 + 5
+    assert RESTART in log.messages
+
+
+def test_new_file_restarts_the_epoch(stopped, log):
+    folder = os.path.dirname(stopped.pattern)
+    record_makers.write_tfrecord(
+        os.path.join(folder, "train9.tfrecord"),
+        [record_makers.make_video_example(n, num_classes=5) for n in range(8)],
+    )
+    assert training.train(stopped.config, stopped.path).step == 3 + 6
+    assert RESTART in log.messages
+
+
+def test_same_order_goes_on(stopped, log):
+    assert training.train(stopped.config, stopped.path).step == 5
+    assert RESTART not in log.messages
+    assert any(
+        m.startswith("continue from step 3 (epoch 1, video 24 of it): ")
+        for m in log.messages
+    )
+
+
+def test_changed_order_after_a_crash(stopped, monkeypatch):
+    config = tiny_runs.change_training(stopped.config, seed=1)
+    with monkeypatch.context() as context:
+        context.setattr(keras.Model, "fit", refuse_to_fit)
+        with pytest.raises(AssertionError):
+            training.train(config, stopped.path)
+    # config.json says seed 1 by now, the checkpoint's place is seed 0's.
+    assert training.train(config, stopped.path).step == 3 + 5
+
+
+def test_changed_order_between_two_epochs(tmp_path, log):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    config = tiny_runs.change_training(run.config, seed=1, num_epochs=3)
+    assert training.train(config, run.path).step == 15
+    assert RESTART not in log.messages
+
+
+def test_missing_config(tmp_path):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    os.remove(os.path.join(run.path, "config.json"))
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"{run.path}: expected config.json beside the checkpoints. "
+            "Received: none; choose another --train_dir, or --start_new_model "
+            "to move this one aside"
+        ),
+    ):
+        training.train(run.config, run.path)
+
+
+def test_config_that_was_changed_by_hand(tmp_path):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    config = dataclasses.replace(
+        run.config,
+        model=dataclasses.replace(run.config.model, l2_normalize=False),
+    )
+    config_lib.save(config, os.path.join(run.path, "config.json"))
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"{run.path}/config.json: expected the data and the model that "
+            f"{run.path}/checkpoints/model.ckpt-10 was saved with. Received: "
+            "model.l2_normalize: True -> False. Restore the config.json that "
+            "yt8m-train wrote"
+        ),
+    ):
+        training.train(config, run.path)
+
+
+def test_broken_checkpoint(tmp_path):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    checkpoints = pathlib.Path(run.path, "checkpoints")
+    (checkpoints / "model.ckpt-10.index").write_bytes(b"no index")
+    with pytest.raises(
+        ValueError,
+        match=(
+            f"^{re.escape(str(checkpoints))}/model.ckpt-10: expected a "
+            "checkpoint that can be read. Received: .* Use another one with "
+            "--checkpoint_step; to train on from the one before it, delete "
+            r"the files .*/model.ckpt-10\.\*$"
+        ),
+    ):
+        training.train(run.config, run.path)
+    for file in checkpoints.glob("model.ckpt-10.*"):
+        file.unlink()
+    assert training.train(run.config, run.path).step == 10
+    tiny_runs.assert_same_weights(run.path, tiny_runs.video_run().path)
+
+
+def test_moved_run(tmp_path):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    moved = str(tmp_path / "elsewhere (1)")
+    shutil.move(run.path, moved)
+    config = tiny_runs.change_training(run.config, max_steps=11, num_epochs=3)
+    assert training.train(config, moved).step == 11
+    assert tiny_runs.weights_of(moved)

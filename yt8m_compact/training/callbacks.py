@@ -1,0 +1,283 @@
+"""What happens beside the steps: progress, TensorBoard, checkpoints."""
+
+from collections.abc import Callable, Sequence
+import math
+import signal
+import time
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact import config as config_lib
+from yt8m_compact import progress
+
+
+class Position(tf.Module):
+    """Where a run is; saved in its checkpoints.
+
+    Attributes:
+      step: int64 variable, steps done.
+      epoch: int64 variable, epochs done.
+      examples: int64 variable, videos of the current epoch done.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = tf.Variable(0, dtype=tf.int64, name="step")
+        self.epoch = tf.Variable(0, dtype=tf.int64, name="epoch")
+        self.examples = tf.Variable(0, dtype=tf.int64, name="examples")
+
+    def set(self, step: int, epoch: int, examples: int) -> None:
+        """Sets all three."""
+        self.step.assign(step)
+        self.epoch.assign(epoch)
+        self.examples.assign(examples)
+
+    def as_tuple(self) -> tuple[int, int, int]:
+        """Returns step, epoch and examples."""
+        return int(self.step), int(self.epoch), int(self.examples)
+
+
+def divergence_error(
+    received: str, position: Position, last_saved: int | None
+) -> ValueError:
+    """Makes the error that ends a run that diverged.
+
+    Args:
+      received: what is not finite.
+      position: where the run is.
+      last_saved: step of the last checkpoint, or None.
+
+    Returns:
+      The error.
+    """
+    return ValueError(
+        f"expected finite losses and weights. Received: {received} at step "
+        f"{int(position.step)}. Lower --base_learning_rate and start again "
+        f"(the last checkpoint, of step {last_saved}, was kept)"
+    )
+
+
+class PositionKeeper(keras.callbacks.Callback):
+    """Counts steps and videos, and stops after `max_steps`.
+
+    It must come first, since the others read the position.
+
+    Args:
+      position: what to count in.
+      batch_size: videos of a step.
+      max_steps: when to stop, or None.
+    """
+
+    def __init__(
+        self, position: Position, batch_size: int, max_steps: int | None
+    ) -> None:
+        super().__init__()
+        self._position = position
+        self._batch_size = batch_size
+        self._max_steps = max_steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self._position.step.assign_add(1)
+        self._position.examples.assign_add(self._batch_size)
+        if self._max_steps is not None and int(step) >= self._max_steps:
+            self.model.stop_training = True
+
+
+class DivergenceGuard(keras.callbacks.Callback):
+    """Stops a run whose loss is not a number, before it is saved.
+
+    Args:
+      position: where the run is.
+      last_saved: tells the step of the last checkpoint.
+    """
+
+    def __init__(
+        self, position: Position, last_saved: Callable[[], int | None]
+    ) -> None:
+        super().__init__()
+        self._position = position
+        self._last_saved = last_saved
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise divergence_error(
+                f"loss={loss}", self._position, self._last_saved()
+            )
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """Shows each epoch as a bar; where nobody looks, as a line at its end.
+
+    Args:
+      position: where the run is.
+      num_epochs: how many epochs there will be.
+      files: what is read.
+    """
+
+    def __init__(
+        self, position: Position, num_epochs: int, files: Sequence[str]
+    ) -> None:
+        super().__init__()
+        self._position = position
+        self._num_epochs = num_epochs
+        self._files = files
+        self._num_examples: int | None = None
+        self._name = ""
+        self._bar = None
+        self._text = ""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._text = ""
+        self._name = f"epoch {epoch + 1}/{self._num_epochs}"
+        self._bar = progress.video_bar(
+            self._name,
+            self._files,
+            total=self._num_examples,
+            initial=int(self._position.examples),
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._text = ", ".join(
+            f"{key} {value:.4g}" for key, value in sorted(logs.items())
+        )
+        self._bar.set_postfix_str(self._text, refresh=False)
+        self._bar.update(int(self._position.examples) - self._bar.n)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not self.model.stop_training:
+            self._num_examples = int(self._position.examples)
+            progress.finish(self._bar)
+        self._bar.close()
+        if self._bar.disable and self._text:
+            step = int(self._position.step)
+            print(f"{self._name} step {step}: {self._text}", flush=True)
+
+
+class TensorBoardLogger(keras.callbacks.Callback):
+    """Writes what a run does for TensorBoard.
+
+    Scalars `loss`, `gap`, `hit_at_1` (means over the training batches since
+    the last point), `learning_rate` and `examples_per_second`, the
+    configuration as text, and histograms of all weights on request.
+
+    Args:
+      path: the folder of the events.
+      config: the run's configuration.
+      position: where the run is.
+    """
+
+    def __init__(
+        self, path: str, config: config_lib.Config, position: Position
+    ) -> None:
+        super().__init__()
+        self._config = config
+        self._position = position
+        self._writer = tf.summary.create_file_writer(path)
+        self._since = None
+        with self._writer.as_default():
+            text = "\n".join(
+                f"    {line}" for line in config.to_json().splitlines()
+            )
+            tf.summary.text("config", text, step=int(position.step))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Compilation and the filling of the shuffle buffer are no steps.
+        self._since = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self._position.step)
+        now = time.perf_counter()
+        if self._since is None:
+            self._since = step, now
+        if step % self._config.training.log_steps:
+            return
+        with self._writer.as_default(step):
+            for name, value in (logs or {}).items():
+                tf.summary.scalar(name, value)
+            rate = self.model.optimizer.learning_rate
+            tf.summary.scalar("learning_rate", rate)
+            first, start = self._since
+            if step > first:
+                speed = (step - first) / (now - start)
+                tf.summary.scalar(
+                    "examples_per_second",
+                    speed * self._config.training.batch_size,
+                )
+        self._since = step, now
+        self.model.reset_metrics()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._config.training.weight_histograms:
+            with self._writer.as_default(int(self._position.step)):
+                for weight in self.model.weights:
+                    tf.summary.histogram(weight.path, weight.value)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Writes what is left and closes the file."""
+        self._writer.close()
+
+
+class Checkpointer(keras.callbacks.Callback):
+    """Saves a checkpoint every so many steps.
+
+    Args:
+      save: saves one.
+      position: where the run is.
+      every: steps between two.
+    """
+
+    def __init__(
+        self, save: Callable[[], Any], position: Position, every: int
+    ) -> None:
+        super().__init__()
+        self._save = save
+        self._position = position
+        self._every = every
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self._position.step) % self._every == 0:
+            self._save()
+
+
+class GracefulStop(keras.callbacks.Callback):
+    """Ends training after the current step when asked to by a signal.
+
+    Ctrl-C and SIGTERM stop the run between two steps, so that it can be
+    saved; a second Ctrl-C stops it at once. Use as a context manager.
+
+    Attributes:
+      signal_number: the signal that came, or None.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signal_number: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> "GracefulStop":
+        """Takes over the signals; off the main thread, it does nothing."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._previous[number] = signal.signal(number, self._handle)
+            except ValueError:
+                break
+        return self
+
+    def __exit__(self, *unused: Any) -> None:
+        """Gives the signals back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: Any) -> None:
+        del frame
+        if self.signal_number is not None:
+            raise KeyboardInterrupt
+        self.signal_number = number
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.signal_number is not None:
+            self.model.stop_training = True

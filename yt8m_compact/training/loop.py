@@ -1,0 +1,373 @@
+"""The training loop: from a configuration to checkpoints."""
+
+from collections.abc import Mapping
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+from typing import Any
+import warnings
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact import config as config_lib
+from yt8m_compact import layers
+from yt8m_compact import models
+from yt8m_compact import ops
+from yt8m_compact import readers
+from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact.training import callbacks
+from yt8m_compact.training import class_priors
+from yt8m_compact.training import optimizers
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+    """How a call of `train` ended.
+
+    Attributes:
+      step: steps done, by this call and those before.
+      epoch: epochs done.
+      checkpoint: path of the last checkpoint.
+      signal_number: the signal that stopped the run, or None.
+    """
+
+    step: int
+    epoch: int
+    checkpoint: str
+    signal_number: int | None = None
+
+
+def train(
+    config: config_lib.Config,
+    train_dir: str,
+    *,
+    start_new_model: bool = False,
+) -> TrainingResult:
+    """Trains a model, or continues a run that was stopped.
+
+    A run that continues gives the weights that it would have given without
+    the stop: the checkpoint holds its place in the data, and the order of
+    the data follows from the seed and the epoch.
+
+    Args:
+      config: the configuration. Data and model must be those of the run in
+        `train_dir`, if there is one; training settings may differ.
+      train_dir: the folder of the run.
+      start_new_model: whether a run that is there is moved aside first.
+
+    Returns:
+      How it ended.
+
+    Raises:
+      ValueError: if the configuration does not fit the run in `train_dir`,
+        or the loss stops being a number.
+      DataError: if the data is missing or broken.
+      OSError: if a checkpoint can't be written.
+    """
+    reader = config.reader(training=True)
+    files = readers.expand_patterns(config.training.train_data_pattern)
+    readers.check_format(files, reader, require_labels=True)
+    run = train_dir_lib.TrainDir(train_dir)
+    if start_new_model and (run.exists() or run.checkpoints()):
+        _check_movable(run, files)
+        _LOGGER.info("moved %s to %s", run.path, run.move_away())
+    _check_resumable(config, run)
+    keras.utils.set_random_seed(config.training.seed)
+    trainer = _Trainer(config, run, reader, files)
+    if run.checkpoints():
+        trainer.restore()
+        run.save_config(config)
+    else:
+        if config.training.classifier_bias == "log_odds":
+            priors = class_priors.count_class_priors(
+                reader,
+                files,
+                config.training.bias_examples,
+                config.training.seed,
+            )
+            models.start_at_log_odds(trainer.model, priors)
+        run.save_config(config)
+        trainer.save()
+    return trainer.run_epochs()
+
+
+def _check_movable(run: train_dir_lib.TrainDir, files: list[str]) -> None:
+    """Refuses to move the data away together with the run."""
+    folder = os.path.realpath(run.path) + os.sep
+    for file in files:
+        if os.path.realpath(file).startswith(folder):
+            raise ValueError(
+                f"{run.path}: expected a run without the data to train on, to "
+                f"move it aside. Received: {file} in it; choose another "
+                "--train_dir"
+            )
+
+
+def _check_resumable(
+    config: config_lib.Config, run: train_dir_lib.TrainDir
+) -> None:
+    """Compares with the run that is there, and says which settings changed."""
+    if not run.exists():
+        if run.checkpoints():
+            raise ValueError(
+                f"{run.path}: expected {train_dir_lib.CONFIG_FILE} beside the "
+                "checkpoints. Received: none; choose another --train_dir, or "
+                "--start_new_model to move this one aside"
+            )
+        return
+    saved = run.load_config()
+    if run.checkpoints():
+        run.check_fits(saved, run.find_checkpoint())
+    changed = config_lib.differences(saved, config)
+    texts = {
+        name: f"{name}: {old!r} -> {new!r}"
+        for name, (old, new) in changed.items()
+    }
+    fatal = [
+        text
+        for name, text in texts.items()
+        # A checkpoint holds what one optimiser needs, and no other.
+        if not name.startswith("training.") or name == "training.optimizer"
+    ]
+    if fatal and run.checkpoints():
+        raise ValueError(
+            f"{run.config_path}: expected the data, the model and the "
+            f"optimiser of the run that is there. Received: {'; '.join(fatal)}"
+            ". Use the same flags to continue it, another --train_dir, or "
+            "--start_new_model"
+        )
+    for text in texts.values():
+        _LOGGER.info("changed since the last start: %s", text)
+
+
+class _Trainer:
+    """The model, the optimiser and the place of a run."""
+
+    def __init__(
+        self,
+        config: config_lib.Config,
+        run: train_dir_lib.TrainDir,
+        reader: readers.Reader,
+        files: list[str],
+    ) -> None:
+        self._config = config
+        self._run = run
+        self._reader = reader
+        self._files = files
+        training = config.training
+        self.model = config.model.build(
+            feature_sizes=config.data.feature_sizes,
+            num_classes=config.data.num_classes,
+        )
+        self.model.compile(
+            optimizer=optimizers.make_optimizer(training),
+            loss=ops.LOSSES[training.label_loss],
+            metrics=[
+                keras.metrics.MeanMetricWrapper(ops.batch_gap, name="gap"),
+                keras.metrics.MeanMetricWrapper(
+                    ops.batch_hit_at_1, name="hit_at_1"
+                ),
+            ],
+            jit_compile=_jit_compile(training.jit_compile, self.model),
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.position = callbacks.Position()
+        self._saved_position: tuple[int, int, int] | None = None
+        with tf.device("CPU:0"):  # where strings can be
+            self._saved_config = tf.Variable(config.to_json())
+            self._saved_order = tf.Variable(self._order())
+        self._manager = run.checkpoint_manager(
+            tf.train.Checkpoint(
+                model=self.model,
+                optimizer=self.model.optimizer,
+                step=self.position.step,
+                epoch=self.position.epoch,
+                examples=self.position.examples,
+                config=self._saved_config,
+                order=self._saved_order,
+            ),
+            training.keep_checkpoints,
+        )
+
+    def restore(self) -> None:
+        """Continues from the newest checkpoint."""
+        path = self._run.find_checkpoint()
+        train_dir_lib.restore(self._manager.checkpoint, path)
+        _LOGGER.info(
+            "continue from step %d (epoch %d, video %d of it): %s",
+            int(self.position.step),
+            int(self.position.epoch) + 1,
+            int(self.position.examples),
+            path,
+        )
+        self._saved_position = self.position.as_tuple()
+        self._saved_config.assign(self._config.to_json())
+        if self._saved_order.numpy().decode() != self._order():
+            self._saved_order.assign(self._order())
+            if int(self.position.examples):
+                _LOGGER.info("the data's order changed: the epoch starts again")
+                self.position.examples.assign(0)
+
+    def _order(self) -> str:
+        """Names the order of the records; another order, another name.
+
+        It is in the checkpoints: with another order, an epoch that was
+        stopped can't go on where it was.
+        """
+        training = self._config.training
+        parts = [
+            training.seed,
+            training.shuffle_buffer,
+            training.num_readers,
+            self._files,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def save(self) -> None:
+        """Saves a checkpoint; those before stay if that fails."""
+        step = int(self.position.step)
+        if self.position.as_tuple() == self._saved_position:
+            return
+        self._check_finite()
+        try:
+            # The end of an epoch may come with the step of a checkpoint: it
+            # is written again, or continuing would go through the epoch's
+            # data once more to find nothing left.
+            self._manager.save(checkpoint_number=step)
+        except (tf.errors.OpError, OSError) as error:
+            # This step may have had one, which is not whole any more.
+            steps = set(self._run.checkpoints()) - {step}
+            last = max(steps, default=None)
+            whole = (
+                "There is none yet"
+                if last is None
+                else f"The checkpoint of step {last} is whole"
+            )
+            raise OSError(
+                f"{self._run.checkpoints_path}: expected to write the "
+                f"checkpoint of step {step}. Received: "
+                f"{train_dir_lib.describe_error(error)}. {whole}; make room "
+                "and run the same command to continue"
+            ) from error
+        self._saved_position = self.position.as_tuple()
+
+    def _check_finite(self) -> None:
+        # The loss was that of the weights before the step.
+        for weight in self.model.weights:
+            if not tf.reduce_all(tf.math.is_finite(weight.value)):
+                raise callbacks.divergence_error(
+                    f"weights={weight.path}",
+                    self.position,
+                    self._last_saved(),
+                )
+
+    def _last_saved(self) -> int | None:
+        return max(self._run.checkpoints(), default=None)
+
+    def run_epochs(self) -> TrainingResult:
+        """Trains from the current position to the end."""
+        training = self._config.training
+        position = self.position
+        logger = callbacks.TensorBoardLogger(
+            self._run.events_path("train"), self._config, position
+        )
+        stop = callbacks.GracefulStop()
+        steps = [
+            callbacks.PositionKeeper(
+                position, training.batch_size, training.max_steps
+            ),
+            callbacks.DivergenceGuard(position, self._last_saved),
+            callbacks.ProgressBar(position, training.num_epochs, self._files),
+            logger,
+            callbacks.Checkpointer(
+                self.save, position, training.checkpoint_steps
+            ),
+            stop,
+        ]
+        try:
+            with stop, readers.readable_errors():
+                while self._unfinished(stop):
+                    self._run_epoch(steps)
+        finally:
+            logger.close()
+        return TrainingResult(
+            step=int(position.step),
+            epoch=int(position.epoch),
+            checkpoint=self._run.find_checkpoint(),
+            signal_number=stop.signal_number,
+        )
+
+    def _unfinished(self, stop: callbacks.GracefulStop) -> bool:
+        training = self._config.training
+        steps_left = (
+            training.max_steps is None
+            or int(self.position.step) < training.max_steps
+        )
+        return (
+            steps_left
+            and int(self.position.epoch) < training.num_epochs
+            and stop.signal_number is None
+        )
+
+    def _run_epoch(self, steps: list[keras.callbacks.Callback]) -> None:
+        training = self._config.training
+        epoch = int(self.position.epoch)
+        dataset = readers.make_dataset(
+            self._reader,
+            self._files,
+            batch_size=training.batch_size,
+            shuffle_buffer=training.shuffle_buffer,
+            seed=training.seed,
+            epoch=epoch,
+            skip_examples=int(self.position.examples),
+            num_readers=training.num_readers,
+        ).map(_inputs_and_labels)
+        with warnings.catch_warnings():
+            # The number of records is not known before they were read.
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            self.model.fit(
+                dataset,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                callbacks=steps,
+                shuffle=False,
+                verbose=0,
+            )
+        if not self.model.stop_training:
+            self.position.set(int(self.position.step), epoch + 1, 0)
+        self.save()
+
+
+def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
+    """Decides whether XLA is worth its compilation, where nobody did.
+
+    On a CPU it fuses what a compact projection does, but multiplies dense
+    matrices slower than TensorFlow (benchmarks/training_step.py).
+    """
+    if chosen is not None:
+        return chosen
+    is_compact = any(
+        isinstance(layer, layers.Projection)
+        and layers.projection_kind(layer) != "dense"
+        for layer in model.layers
+    )
+    return is_compact or bool(
+        tf.config.list_logical_devices("GPU")
+        or tf.config.list_logical_devices("TPU")
+    )
+
+
+def _inputs_and_labels(
+    batch: Mapping[str, Any],
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    inputs = {
+        name: batch[name]
+        for name in ("features", "frames", "num_frames")
+        if name in batch
+    }
+    return inputs, batch["labels"]
