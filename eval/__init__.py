@@ -1,0 +1,8 @@
+"""Evaluation: exact metrics, weight counts, reports, and yt8m-eval."""
+
+from yt8m_compact.eval.evaluation import evaluate_run
+from yt8m_compact.eval.metrics import EvaluationMetrics
+from yt8m_compact.eval.report import Report
+from yt8m_compact.eval.weights import count_weights
+
+__all__ = ["EvaluationMetrics", "Report", "count_weights", "evaluate_run"]

@@ -1,0 +1,193 @@
+r"""Evaluates a run of yt8m-train: exact GAP, Hit@1, PERR, MAP, and weights.
+
+Example:
+  yt8m-eval --train_dir=runs/dbof --eval_data_pattern='data/validate*.tfrecord'
+
+The model is what --train_dir says. To count the weights of a model without
+data or checkpoint:
+  yt8m-eval --parameters_only --model=DbofModel --frame_features \
+    --feature_names=rgb,audio --feature_sizes=1024,128
+"""
+
+from collections.abc import Iterator, Sequence
+
+from absl import flags
+import tensorflow as tf
+
+from yt8m_compact import binary
+from yt8m_compact import config_flags
+from yt8m_compact import models
+from yt8m_compact import readers
+from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact.eval import evaluation
+from yt8m_compact.eval import report
+from yt8m_compact.eval import weights
+
+# Flags of the starter code's eval.py.
+_REPLACED = ("segment_labels", "label_loss")
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the program's flags."""
+    flags.DEFINE_string(
+        "train_dir", None, "Folder of the run.", flag_values=flag_values
+    )
+    flags.DEFINE_string(
+        "eval_data_pattern",
+        "",
+        "Files to evaluate on: glob patterns, comma-separated.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "checkpoint_step",
+        None,
+        "Step of the checkpoint to evaluate; the newest one if not given.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        evaluation.BATCH_SIZE,
+        "Number of videos of a batch; the metrics do not depend on it.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "top_k",
+        20,
+        "How many predictions of each video GAP counts.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "num_readers",
+        8,
+        "Number of files that are read at the same time.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "output_json",
+        None,
+        "File to write the report to, as JSON.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "parameters_only",
+        False,
+        "Whether to count weights only: of --train_dir, or of --model with "
+        "its flags.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "run_once",
+        True,
+        "Whether to evaluate one checkpoint and end; if false, each new one "
+        "until none comes for --timeout_secs.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_float(
+        "eval_interval_secs",
+        30.0,
+        "With --norun_once, the least time between two evaluations.",
+        lower_bound=1.0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_float(
+        "timeout_secs",
+        3600.0,
+        "With --norun_once, how long to wait for a new checkpoint.",
+        lower_bound=1.0,
+        flag_values=flag_values,
+    )
+    config_flags.define_model_flags(flag_values)
+    config_flags.define_replaced_flags(_REPLACED, flag_values)
+
+
+def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    """Evaluates; returns the exit status."""
+    binary.expect_no_arguments(arguments)
+    config_flags.refuse_replaced_flags(_REPLACED, flag_values)
+    binary.expect_folder(flag_values, "output_json")
+    if flag_values.parameters_only:
+        _show(_count_parameters(flag_values), flag_values.output_json)
+        return 0
+    config_flags.refuse_model_flags(
+        flag_values, "the model is read from --train_dir"
+    )
+    run = train_dir_lib.TrainDir(flag_values.train_dir)
+    binary.expect_given(flag_values, "eval_data_pattern")
+    readers.expand_patterns(flag_values.eval_data_pattern)
+    for step in _steps(flag_values, run):
+        result = evaluation.evaluate_run(
+            run.path,
+            flag_values.eval_data_pattern,
+            step=step,
+            batch_size=flag_values.batch_size,
+            top_k=flag_values.top_k,
+            num_readers=flag_values.num_readers,
+        )
+        evaluation.log_report(result, run)
+        _show(result, flag_values.output_json)
+    return 0
+
+
+def _steps(
+    flag_values: flags.FlagValues, run: train_dir_lib.TrainDir
+) -> Iterator[int | None]:
+    """Yields the steps of the checkpoints to evaluate."""
+    if flag_values.run_once:
+        yield flag_values.checkpoint_step
+        return
+    if flag_values.checkpoint_step is not None:
+        raise ValueError(
+            "expected --checkpoint_step or --norun_once, not both. Received: "
+            f"checkpoint_step={flag_values.checkpoint_step}"
+        )
+    print(f"waiting for checkpoints in {run.checkpoints_path}", flush=True)
+    path = None
+    for path in tf.train.checkpoints_iterator(
+        run.checkpoints_path,
+        min_interval_secs=flag_values.eval_interval_secs,
+        timeout=flag_values.timeout_secs,
+    ):
+        yield train_dir_lib.checkpoint_step(path)
+    if path is None:
+        raise ValueError(
+            f"{run.checkpoints_path}: expected a checkpoint. Received: none "
+            f"for {flag_values.timeout_secs:g} s; is --train_dir that of a "
+            "run?"
+        )
+
+
+def _count_parameters(flag_values: flags.FlagValues) -> report.Report:
+    if flag_values.train_dir is not None:
+        config_flags.refuse_model_flags(
+            flag_values, "the model is read from --train_dir"
+        )
+        config = train_dir_lib.TrainDir(flag_values.train_dir).load_config()
+        data, model = config.data, config.model
+    else:
+        data, model = config_flags.model_from_flags(flag_values)
+    built = model.build(
+        feature_sizes=data.feature_sizes, num_classes=data.num_classes
+    )
+    return report.Report(
+        model=models.model_name(model),
+        weights=weights.count_weights(built),
+        train_dir=flag_values.train_dir,
+    )
+
+
+def _show(result: report.Report, output_json: str | None) -> None:
+    print(result.to_text(), flush=True)
+    if output_json:
+        report.write_json(result, output_json)
+
+
+def run() -> None:
+    """Runs yt8m-eval."""
+    binary.run(__doc__, define_flags, main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,117 @@
+"""Evaluation of a checkpoint over a whole data set."""
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact import config as config_lib
+from yt8m_compact import models
+from yt8m_compact import ops
+from yt8m_compact import progress
+from yt8m_compact import readers
+from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact.eval import metrics as metrics_lib
+from yt8m_compact.eval import report
+from yt8m_compact.eval import weights
+
+BATCH_SIZE = 256
+
+
+def evaluate_run(
+    train_dir: str,
+    eval_data_pattern: str,
+    *,
+    step: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    top_k: int = 20,
+    num_readers: int = 8,
+) -> report.Report:
+    """Evaluates a checkpoint of a run, exactly, over all the data.
+
+    Frames are sampled evenly, so that two evaluations agree.
+
+    Args:
+      train_dir: the folder of the run; all that is known of the model.
+      eval_data_pattern: files to evaluate on: glob patterns, comma-separated.
+      step: step of the checkpoint; None is the newest one.
+      batch_size: number of videos of a batch.
+      top_k: how many predictions of each video GAP counts.
+      num_readers: number of files that are read at the same time.
+
+    Returns:
+      The report.
+
+    Raises:
+      ValueError: if the run is missing, broken or has no checkpoint, or no
+        video has a label.
+      DataError: if the data is missing or broken.
+    """
+    files = readers.expand_patterns(eval_data_pattern)
+    run = train_dir_lib.TrainDir(train_dir)
+    config, model, step = run.restore_model(step)
+    reader = config.reader(training=False)
+    has_labels = readers.check_format(files, reader).has_labels
+    dataset = readers.make_dataset(
+        reader, files, batch_size=batch_size, num_readers=num_readers
+    )
+    predict = _make_predict(model, config)
+    with (
+        metrics_lib.EvaluationMetrics(
+            config.data.num_classes, top_k
+        ) as metrics,
+        progress.video_bar("evaluate", files) as bar,
+        readers.readable_errors(),
+    ):
+        for batch in dataset:
+            if not (has_labels or tf.reduce_any(batch["labels"] > 0)):
+                raise readers.DataError(
+                    f"{files[0]}: expected labels to evaluate with. Received: "
+                    f"none in the first {len(batch['labels'])} videos; the "
+                    "test split has no labels, use the validation split"
+                )
+            has_labels = True
+            predictions, loss = predict(batch)
+            metrics.update(predictions, batch["labels"], loss)
+            bar.update(len(predictions))
+        progress.finish(bar)
+        values = metrics.result()
+    return report.Report(
+        model=models.model_name(config.model),
+        weights=weights.count_weights(model),
+        metrics=values,
+        step=step,
+        top_k=top_k,
+        train_dir=train_dir,
+        eval_data_pattern=eval_data_pattern,
+    )
+
+
+def _make_predict(model: keras.Model, config: config_lib.Config):
+    """Compiles the step from a batch to predictions and losses."""
+    loss = ops.LOSSES[config.training.label_loss]
+
+    @tf.function(reduce_retracing=True)
+    def predict(
+        batch: Mapping[str, tf.Tensor],
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs = {name: batch[name] for name in model.input}
+        predictions = model(inputs, training=False)
+        return predictions, loss(batch["labels"], predictions)
+
+    return predict
+
+
+def log_report(result: report.Report, run: train_dir_lib.TrainDir) -> None:
+    """Writes the metrics of a report for TensorBoard.
+
+    Args:
+      result: the report of a checkpoint.
+      run: the run it belongs to.
+    """
+    writer = tf.summary.create_file_writer(run.events_path("eval"))
+    with writer.as_default(result.step):
+        for name in ("gap", "hit_at_1", "perr", "map", "loss"):
+            tf.summary.scalar(name, result.metrics[name])
+        tf.summary.scalar("weights", result.weights.total)
+    writer.close()

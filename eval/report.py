@@ -1,0 +1,186 @@
+"""Reports of an evaluation: tables for people, JSON for programs."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import json
+from typing import Any
+
+import tabulate
+import tensorflow as tf
+
+from yt8m_compact.eval import weights as weights_lib
+
+# Metrics in the order of the tables; the JSON has the names as they are.
+METRIC_NAMES = {
+    "gap": "GAP@{top_k}",
+    "hit_at_1": "Hit@1",
+    "perr": "PERR",
+    "map": "MAP",
+    "loss": "loss",
+    "num_examples": "videos",
+    "num_classes_with_positives": "classes with labels",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What an evaluation found.
+
+    Attributes:
+      model: name of the model.
+      weights: the weights of the model.
+      metrics: value of each metric, None where only weights were counted.
+      step: step of the checkpoint, None without one.
+      top_k: how many predictions of each video GAP counts.
+      train_dir: the folder of the run, None without one.
+      eval_data_pattern: the data, None without any.
+    """
+
+    model: str
+    weights: weights_lib.ModelWeights
+    metrics: dict[str, float] | None = None
+    step: int | None = None
+    top_k: int = 20
+    train_dir: str | None = None
+    eval_data_pattern: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Writes the report as a dict that JSON can hold."""
+        values = dataclasses.asdict(self)
+        values["weights"] = self.weights.to_dict()
+        return values
+
+    def to_text(self) -> str:
+        """Writes the report as tables of text."""
+        parts = [f"{self.model}{self._origin()}", self._weights_table()]
+        if self.metrics is not None:
+            parts.append(self._metrics_table())
+        return "\n\n".join(parts)
+
+    def _origin(self) -> str:
+        if self.train_dir is None:
+            return ""
+        at_step = "" if self.step is None else f", step {self.step}"
+        return f" of {self.train_dir}{at_step}"
+
+    def _weights_table(self) -> str:
+        rows = [
+            [
+                layer.name,
+                layer.kind,
+                f"{layer.output_size:,}",
+                *_counts(layer.total, layer.trainable, layer.dense_equivalent),
+            ]
+            for layer in self.weights.layers
+        ]
+        weights = self.weights
+        total = _counts(
+            weights.total, weights.trainable, weights.dense_equivalent
+        )
+        rows.append(["total", "", "", *total])
+        megabytes = f"{weights.megabytes:.3f} MB"
+        return (
+            _table(
+                rows,
+                [
+                    "layer",
+                    "kind",
+                    "units",
+                    "weights",
+                    "trainable",
+                    "dense twin",
+                    "% of dense",
+                ],
+                "llrrrrr",
+            )
+            + f"\n{megabytes} of weights (1 MB = 2^20 bytes)"
+        )
+
+    def _metrics_table(self) -> str:
+        rows = []
+        for key, name in METRIC_NAMES.items():
+            value = self.metrics[key]
+            text = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+            rows.append([name.format(top_k=self.top_k), text])
+        return _table(rows, ["metric", "value"], "lr")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """A row of a table that compares models.
+
+    Attributes:
+      name: what the row is called.
+      report: the JSON report of its evaluation.
+      seconds: how long training took.
+    """
+
+    name: str
+    report: Mapping[str, Any]
+    seconds: float
+
+
+def format_comparison(
+    trained: Sequence[TrainedModel], tablefmt: str = "simple"
+) -> str:
+    """Writes a table that compares models: weights, metrics, time.
+
+    Args:
+      trained: the models.
+      tablefmt: one of tabulate's formats, such as `github`.
+
+    Returns:
+      A table of text, a row a model.
+    """
+    rows = []
+    for row in trained:
+        weights, metrics = row.report["weights"], row.report["metrics"]
+        names = ("gap", "hit_at_1", "perr", "map")
+        rows.append(
+            [
+                row.name,
+                f"{weights['total']:,}",
+                f"{weights['megabytes']:.2f}",
+                f"{weights['percent_of_dense']:.1f}",
+                *(f"{metrics[name]:.4f}" for name in names),
+                f"{row.seconds:.0f}",
+            ]
+        )
+    headers = ["model", "weights", "MB", "% of dense", "GAP@20", "Hit@1"]
+    headers += ["PERR", "MAP", "seconds"]
+    align = "l" + "r" * (len(headers) - 1)
+    return _table(rows, headers, align, tablefmt)
+
+
+def _counts(total: int, trainable: int, dense: int) -> list[str]:
+    percent = f"{100.0 * total / dense:.2f}"
+    return [f"{total:,}", f"{trainable:,}", f"{dense:,}", percent]
+
+
+def _table(
+    rows: list[list[str]],
+    headers: list[str],
+    align: str,
+    tablefmt: str = "simple",
+) -> str:
+    names = {"l": "left", "r": "right"}
+    return tabulate.tabulate(
+        rows,
+        headers,
+        tablefmt=tablefmt,
+        disable_numparse=True,
+        colalign=[names[letter] for letter in align],
+    )
+
+
+def write_json(report: Report, path: str) -> None:
+    """Writes a report to a JSON file, whole or not at all.
+
+    Args:
+      report: the report.
+      path: the file.
+    """
+    partial = f"{path}.partial"
+    with tf.io.gfile.GFile(partial, "w") as file:
+        file.write(json.dumps(report.to_dict(), indent=2) + "\n")
+    tf.io.gfile.rename(partial, path, overwrite=True)

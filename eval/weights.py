@@ -1,0 +1,117 @@
+"""How many weights a model has, and how many its dense twin would have."""
+
+import dataclasses
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact import layers
+
+_BYTES_PER_MEGABYTE = 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerWeights:
+    """The weights of one layer.
+
+    Attributes:
+      name: name of the layer.
+      kind: kind of the projection, or class of another layer.
+      output_size: size of the last dimension of the output.
+      total: all weights, with batch norm's moving statistics.
+      trainable: those that training changes.
+      dense_equivalent: `total` if a projection were dense.
+    """
+
+    name: str
+    kind: str
+    output_size: int
+    total: int
+    trainable: int
+    dense_equivalent: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelWeights:
+    """The weights of a model.
+
+    Attributes:
+      total: all weights, with batch norm's moving statistics: the paper
+        counts 4 for each unit of batch norm.
+      trainable: those that training changes.
+      dense_equivalent: `total` if every projection were dense.
+      num_bytes: size of all weights as they are stored.
+      layers: the layers that have weights.
+    """
+
+    total: int
+    trainable: int
+    dense_equivalent: int
+    num_bytes: int
+    layers: tuple[LayerWeights, ...]
+
+    @property
+    def megabytes(self) -> float:
+        """Size of all weights in MB of 2^20 bytes, as in the paper."""
+        return self.num_bytes / _BYTES_PER_MEGABYTE
+
+    @property
+    def percent_of_dense(self) -> float:
+        """`total` in percent of `dense_equivalent`."""
+        return 100.0 * self.total / self.dense_equivalent
+
+    def to_dict(self) -> dict[str, Any]:
+        """Writes the counts as a dict that JSON can hold."""
+        return {
+            "total": self.total,
+            "trainable": self.trainable,
+            "dense_equivalent": self.dense_equivalent,
+            "percent_of_dense": self.percent_of_dense,
+            "megabytes": self.megabytes,
+            "layers": [dataclasses.asdict(layer) for layer in self.layers],
+        }
+
+
+def count_weights(model: keras.Model) -> ModelWeights:
+    """Counts the weights of a functional model, layer by layer.
+
+    Args:
+      model: a model that was built.
+
+    Returns:
+      The counts.
+    """
+    counted = tuple(
+        _count_layer(layer) for layer in model.layers if layer.weights
+    )
+    return ModelWeights(
+        total=sum(layer.total for layer in counted),
+        trainable=sum(layer.trainable for layer in counted),
+        dense_equivalent=sum(layer.dense_equivalent for layer in counted),
+        num_bytes=sum(
+            _size(weight) * tf.as_dtype(weight.dtype).size
+            for weight in model.weights
+        ),
+        layers=counted,
+    )
+
+
+def _count_layer(layer: keras.Layer) -> LayerWeights:
+    total = sum(map(_size, layer.weights))
+    is_projection = isinstance(layer, layers.Projection)
+    return LayerWeights(
+        name=layer.name,
+        kind=layers.projection_kind(layer)
+        if is_projection
+        else type(layer).__name__,
+        output_size=int(layer.output.shape[-1]),
+        total=total,
+        trainable=sum(map(_size, layer.trainable_weights)),
+        dense_equivalent=layer.dense_weight_count if is_projection else total,
+    )
+
+
+def _size(weight: keras.Variable) -> int:
+    return math.prod(weight.shape)

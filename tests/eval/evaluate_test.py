@@ -1,0 +1,266 @@
+"""Tests of yt8m-eval."""
+
+import importlib
+import inspect
+import json
+import os
+import re
+import threading
+import time
+
+import pytest
+
+import tiny_runs
+from yt8m_compact import models
+from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import training
+from yt8m_compact.eval import evaluate
+from yt8m_compact.eval import weights
+
+METRICS = {"gap", "hit_at_1", "perr", "map", "loss", "num_examples"}
+WEIGHTS = {"total", "trainable", "dense_equivalent", "megabytes", "layers"}
+
+
+def run_evaluate(*arguments: str) -> int:
+    flag_values = tiny_runs.parse_flags(evaluate.define_flags, *arguments)
+    return evaluate.main(flag_values, [])
+
+
+def test_evaluate(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    path = tmp_path / "report.json"
+    status = run_evaluate(
+        f"--train_dir={run.path}",
+        f"--eval_data_pattern={run.pattern}",
+        f"--output_json={path}",
+        "--top_k=3",
+        "--batch_size=9",
+        "--num_readers=2",
+    )
+    assert status == 0
+    values = json.loads(path.read_text())
+    assert set(values) == {
+        "model",
+        "weights",
+        "metrics",
+        "step",
+        "top_k",
+        "train_dir",
+        "eval_data_pattern",
+    }
+    assert METRICS < set(values["metrics"])
+    assert WEIGHTS < set(values["weights"])
+    assert values["metrics"]["num_examples"] == 40
+    assert values["step"] == 10
+    assert values["top_k"] == 3
+    # Two circulants of 9 for 15 gates, two for 10 experts, which have biases.
+    assert values["weights"]["total"] == 2 * 9 + 2 * 9 + 10
+    assert values["weights"]["dense_equivalent"] == 9 * 15 + 9 * 10 + 10
+    text = capsys.readouterr().out
+    assert f"MoeModel of {run.path}, step 10" in text
+    assert f"GAP@3                 {values['metrics']['gap']:.4f}" in text
+    events = tiny_runs.read_events(os.path.join(run.path, "eval"))
+    ((step, gap),) = events["gap"]
+    assert step == 10
+    assert gap == pytest.approx(values["metrics"]["gap"], rel=1e-6)
+
+
+def test_checkpoint_step(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    run_evaluate(
+        f"--train_dir={run.path}",
+        f"--eval_data_pattern={run.pattern}",
+        "--checkpoint_step=0",
+    )
+    assert f"MoeModel of {run.path}, step 0\n" in capsys.readouterr().out
+
+
+GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--eval_data_pattern=data*"],
+            "expected --train_dir, the folder of a run. Received: "
+            "train_dir=None",
+        ),
+        (
+            ["--train_dir=run"],
+            "expected --eval_data_pattern. Files to evaluate on: glob "
+            "patterns, comma-separated. Received: eval_data_pattern=''",
+        ),
+        (
+            [*GIVEN, "--model=MoeModel"],
+            "expected no --model: the model is read from --train_dir. "
+            "Received: model='MoeModel'",
+        ),
+        (
+            [*GIVEN, "--num_classes=5"],
+            "expected no --num_classes: the model is read from --train_dir",
+        ),
+        (
+            [*GIVEN, "--moe_num_mixtures=4"],
+            "expected no --moe_num_mixtures: the model is read from",
+        ),
+        (
+            ["--parameters_only", "--train_dir=run", "--frame_features=false"],
+            "expected no --frame_features: the model is read from --train_dir",
+        ),
+        (
+            ["--parameters_only", "--frame_features"],
+            "LogisticModel reads video-level features: expected "
+            "--frame_features=false",
+        ),
+        (
+            ["--parameters_only", "--dbof_cluster_size=8"],
+            "--dbof_cluster_size is not used by LogisticModel",
+        ),
+        (
+            [*GIVEN, "--segment_labels"],
+            "--segment_labels is not supported: rated segments",
+        ),
+        (
+            [*GIVEN, "--label_loss=HingeLoss"],
+            "--label_loss is not supported: the loss is that of --train_dir",
+        ),
+        (
+            [*GIVEN, "--output_json=no/such/report.json"],
+            "expected --output_json in a folder that exists. Received: "
+            "output_json='no/such/report.json'",
+        ),
+        (
+            GIVEN,
+            "no file matches the pattern 'data*'",
+        ),
+    ],
+)
+def test_flags_that_do_not_fit(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run_evaluate(*arguments)
+
+
+def test_arguments_that_are_not_flags():
+    flag_values = tiny_runs.parse_flags(evaluate.define_flags, *GIVEN)
+    with pytest.raises(ValueError, match="Received: runs/dbof"):
+        evaluate.main(flag_values, ["runs/dbof"])
+
+
+def test_run_without_a_checkpoint(tmp_path):
+    run = tiny_runs.video_run()
+    train_dir_lib.TrainDir(str(tmp_path)).save_config(run.config)
+    with pytest.raises(ValueError, match="expected a checkpoint. Received: no"):
+        run_evaluate(
+            f"--train_dir={tmp_path}", f"--eval_data_pattern={run.pattern}"
+        )
+
+
+def test_parameters_of_a_model(tmp_path, capsys):
+    path = tmp_path / "report.json"
+    run_evaluate(
+        "--parameters_only",
+        "--model=DbofModel",
+        "--frame_features",
+        "--feature_names=rgb,audio",
+        "--feature_sizes=12,4",
+        "--num_classes=10",
+        "--dbof_cluster_size=40",
+        "--dbof_hidden_size=6",
+        "--embedding_projection=circulant",
+        f"--output_json={path}",
+    )
+    values = json.loads(path.read_text())
+    config = models.DbofConfig(
+        dbof_cluster_size=40,
+        dbof_hidden_size=6,
+        embedding_projection="circulant",
+    )
+    model = config.build(feature_sizes=[12, 4], num_classes=10)
+    assert values["weights"] == weights.count_weights(model).to_dict()
+    assert values["model"] == "DbofModel"
+    assert values["metrics"] is None
+    assert values["step"] is None
+    text = capsys.readouterr().out
+    assert text.startswith("DbofModel\n\nlayer")
+    assert "GAP" not in text
+
+
+def test_parameters_of_a_run_without_a_checkpoint(tmp_path, capsys):
+    config = tiny_runs.video_run().config
+    train_dir_lib.TrainDir(str(tmp_path)).save_config(config)
+    run_evaluate("--parameters_only", f"--train_dir={tmp_path}")
+    text = capsys.readouterr().out
+    assert text.startswith(f"MoeModel of {tmp_path}\n\nlayer")
+    assert re.search(r"\ntotal +46 +46 +235 +19\.57\n", text)
+    assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
+
+
+@pytest.mark.slow
+def test_no_checkpoint_ever_comes(tmp_path, capsys):
+    run = tiny_runs.video_run()
+    with pytest.raises(
+        ValueError,
+        match="expected a checkpoint. Received: none for 1 s; is --train_dir",
+    ):
+        run_evaluate(
+            f"--train_dir={tmp_path}/mistyped",
+            f"--eval_data_pattern={run.pattern}",
+            "--norun_once",
+            "--timeout_secs=1",
+            "--eval_interval_secs=1",
+        )
+    assert "waiting for checkpoints in" in capsys.readouterr().out
+
+
+def test_one_checkpoint_or_each_new_one():
+    run = tiny_runs.video_run()
+    with pytest.raises(
+        ValueError, match="expected --checkpoint_step or --norun_once, not both"
+    ):
+        run_evaluate(
+            f"--train_dir={run.path}",
+            f"--eval_data_pattern={run.pattern}",
+            "--norun_once",
+            "--checkpoint_step=10",
+        )
+
+
+@pytest.mark.slow
+def test_each_new_checkpoint_until_none_comes(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    pattern = tiny_runs.write_videos(tmp_path / "data", 8)
+    config = tiny_runs.change_training(
+        run.config, num_epochs=3, train_data_pattern=pattern
+    )
+
+    def train_on():
+        # Once the newest checkpoint was evaluated.
+        for _ in range(300):
+            if os.path.exists(os.path.join(run.path, "eval")):
+                training.train(config, run.path)
+                return
+            time.sleep(0.1)
+
+    trainer = threading.Thread(target=train_on, daemon=True)
+    trainer.start()
+    status = run_evaluate(
+        f"--train_dir={run.path}",
+        f"--eval_data_pattern={pattern}",
+        "--norun_once",
+        "--eval_interval_secs=1",
+        "--timeout_secs=15",
+    )
+    trainer.join()
+    assert status == 0
+    steps = re.findall(r", step (\d+)\n", capsys.readouterr().out)
+    assert steps == ["10", "11"]
+    events = tiny_runs.read_events(os.path.join(run.path, "eval"))
+    assert [step for step, _ in events["gap"]] == [10, 11]
+
+
+def test_package_keeps_its_names():
+    # A function of a module's name would be replaced by the module.
+    package = importlib.import_module("yt8m_compact.eval")
+    for name in package.__all__:
+        assert not inspect.ismodule(getattr(package, name)), name

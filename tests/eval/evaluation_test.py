@@ -1,0 +1,282 @@
+"""Tests of the evaluation of a checkpoint."""
+
+import re
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+import tensorflow as tf
+
+import record_makers
+import tiny_runs
+from yt8m_compact import config as config_lib
+from yt8m_compact import models
+from yt8m_compact import readers
+from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import training
+from yt8m_compact.eval import evaluation
+from yt8m_compact.eval import weights
+
+RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
+WRITERS = {"video": tiny_runs.write_videos, "frame": tiny_runs.write_frames}
+
+
+@pytest.fixture(params=RUNS)
+def level(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def validation(level, tmp_path) -> str:
+    """The pattern of 30 videos that were not trained on."""
+    return WRITERS[level](tmp_path / "data", 30, name="validate", start=40)
+
+
+def numpy_metrics(p, y, top_k=20):
+    """The metrics from their definitions, in float64."""
+    p = p.astype(np.float64)
+    order = np.argsort(-p, axis=1, kind="stable")
+    kept = np.zeros(p.shape, bool)
+    np.put_along_axis(kept, order[:, :top_k], True, axis=1)
+    precision = [
+        np.mean(y[row, order[row, : int(y[row].sum())]])
+        for row in range(len(y))
+    ]
+    # scikit-learn's recall is that of the labels kept: scale to all.
+    gap = sklearn_metrics.average_precision_score(y[kept], p[kept])
+    gap *= y[kept].sum() / y.sum()
+    classes = [c for c in range(y.shape[1]) if y[:, c].any()]
+    cross_entropy = y * np.log(p + 1e-5) + (1 - y) * np.log(1 - p + 1e-5)
+    return {
+        "gap": gap,
+        "hit_at_1": np.mean(y[np.arange(len(y)), order[:, 0]]),
+        "perr": np.mean(precision),
+        "map": np.mean(
+            [
+                sklearn_metrics.average_precision_score(y[:, c], p[:, c])
+                for c in classes
+            ]
+        ),
+        "loss": -cross_entropy.sum(axis=1).mean(),
+        "num_examples": len(y),
+        "num_classes_with_positives": len(classes),
+    }
+
+
+@pytest.mark.parametrize("top_k", [20, 2])
+def test_metrics(level, validation, top_k):
+    run = RUNS[level]()
+    result = evaluation.evaluate_run(run.path, validation, top_k=top_k)
+    expected = numpy_metrics(
+        tiny_runs.predictions_of(run, validation),
+        tiny_runs.features_of(run, validation)["labels"],
+        top_k,
+    )
+    assert set(result.metrics) == set(expected)
+    for name, value in expected.items():
+        assert result.metrics[name] == pytest.approx(value, rel=1e-5), name
+    assert 0 < result.metrics["gap"] < 1
+    assert result.model == ("MoeModel" if level == "video" else "DbofModel")
+    assert (result.step, result.top_k) == (10, top_k)
+    assert result.train_dir == run.path
+    assert result.eval_data_pattern == validation
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    assert result.weights == weights.count_weights(model)
+
+
+def test_independent_of_batch_size_and_readers(level, validation):
+    run = RUNS[level]()
+    reference = evaluation.evaluate_run(run.path, validation).metrics
+    for batch_size, num_readers in ((1, 1), (7, 3)):
+        found = evaluation.evaluate_run(
+            run.path, validation, batch_size=batch_size, num_readers=num_readers
+        ).metrics
+        assert found == pytest.approx(reference, rel=1e-6)
+
+
+def test_two_evaluations_agree():
+    # Frames are not sampled at random.
+    run = tiny_runs.frame_run()
+    first, second = (
+        evaluation.evaluate_run(run.path, run.pattern).metrics for _ in range(2)
+    )
+    assert first == second
+
+
+def test_checkpoint_of_a_step():
+    run = tiny_runs.video_run()
+    first = evaluation.evaluate_run(run.path, run.pattern, step=0)
+    last = evaluation.evaluate_run(run.path, run.pattern)
+    assert (first.step, last.step) == (0, 10)
+    assert last.metrics["loss"] < first.metrics["loss"]
+    with pytest.raises(
+        ValueError, match=r"expected one of the steps 0, 5, 10\. Received"
+    ):
+        evaluation.evaluate_run(run.path, run.pattern, step=3)
+
+
+def test_loss_is_that_of_the_run(tmp_path):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 8)
+    config = tiny_runs.video_config(
+        pattern, label_loss="HingeLoss", num_epochs=1
+    )
+    run = tiny_runs.Run(str(tmp_path / "run"), pattern, config)
+    training.train(config, run.path)
+    p = tiny_runs.predictions_of(run, pattern)
+    y = tiny_runs.features_of(run, pattern)["labels"]
+    expected = np.maximum(0, 1 - (2 * y - 1) * p).sum(axis=1).mean()
+    result = evaluation.evaluate_run(run.path, pattern)
+    assert result.metrics["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_run_that_moved(tmp_path):
+    # All that is known of the model is in the folder, wherever it is.
+    run = tiny_runs.video_run()
+    copy = tiny_runs.copy_run(run, tmp_path / "elsewhere")
+    found = evaluation.evaluate_run(copy.path, run.pattern)
+    reference = evaluation.evaluate_run(run.path, run.pattern)
+    assert found.metrics == reference.metrics
+
+
+def test_log_report(tmp_path):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    run_dir = train_dir_lib.TrainDir(run.path)
+    results = [
+        evaluation.evaluate_run(run.path, run.pattern, step=step)
+        for step in (5, 10)
+    ]
+    for result in results:
+        evaluation.log_report(result, run_dir)
+    events = tiny_runs.read_events(f"{run.path}/eval")
+    expected = ["gap", "hit_at_1", "loss", "map", "perr", "weights"]
+    assert sorted(events) == expected
+    for name, points in events.items():
+        values = [
+            result.weights.total if name == "weights" else result.metrics[name]
+            for result in results
+        ]
+        assert [step for step, _ in points] == [5, 10]
+        np.testing.assert_allclose([v for _, v in points], values, rtol=1e-6)
+
+
+def test_missing_data_comes_before_a_missing_run(tmp_path):
+    with pytest.raises(readers.DataError, match="no file matches the pattern"):
+        evaluation.evaluate_run(
+            str(tmp_path / "no"), str(tmp_path / "validate*")
+        )
+
+
+def test_no_labels(tmp_path):
+    run = tiny_runs.video_run()
+    pattern = tiny_runs.write_videos(tmp_path, 4, labels=None)
+    with pytest.raises(
+        readers.DataError,
+        match=(
+            r"train0\.tfrecord: expected labels to evaluate with. Received: "
+            "none in the first 3 videos"
+        ),
+    ):
+        evaluation.evaluate_run(run.path, pattern, batch_size=3)
+
+
+def test_first_video_may_have_no_label(tmp_path):
+    run = tiny_runs.video_run()
+    tiny_runs.write_videos(tmp_path, 1, num_files=1, name="a", labels=None)
+    tiny_runs.write_videos(tmp_path, 5, num_files=1, name="b", start=1)
+    result = evaluation.evaluate_run(run.path, str(tmp_path / "*"))
+    assert result.metrics["num_examples"] == 6
+
+
+def test_bad_record(tmp_path):
+    run = tiny_runs.video_run()
+    pattern = tiny_runs.write_videos(tmp_path, 9, num_files=1)
+    (file,) = readers.expand_patterns(pattern)
+    records = [record.numpy() for record in tf.data.TFRecordDataset(file)]
+    records[5] = record_makers.make_video_example(5, labels=[9])
+    record_makers.write_tfrecord(file, records)
+    with pytest.raises(
+        readers.DataError,
+        match=f"^{re.escape(file)}: record 5: expected labels .*found 9",
+    ):
+        evaluation.evaluate_run(run.path, pattern)
+
+
+def test_data_of_the_other_level(tmp_path):
+    pattern = tiny_runs.write_frames(tmp_path, 4)
+    with pytest.raises(
+        readers.DataError,
+        match="expected video-level features, found features that come frame",
+    ):
+        evaluation.evaluate_run(tiny_runs.video_run().path, pattern)
+
+
+@pytest.mark.slow
+def test_youtube8m_video_level(shared_data, tmp_path):
+    """Trains on a shard of YouTube-8M and evaluates on another one."""
+    folder = shared_data / "yt8m_2018_video"
+    config = config_lib.Config(
+        data=config_lib.DataConfig(
+            feature_names=("mean_rgb", "mean_audio"), feature_sizes=(1024, 128)
+        ),
+        model=models.LogisticConfig(classifier_projection="circulant"),
+        training=config_lib.TrainingConfig(
+            train_data_pattern=str(folder / "validate0000.tfrecord"),
+            batch_size=32,
+            num_epochs=1,
+            base_learning_rate=0.05,
+            jit_compile=False,
+        ),
+    )
+    run = tiny_runs.Run(str(tmp_path / "run"), "", config)
+    training.train(config, run.path)
+    pattern = str(folder / "validate0080.tfrecord")
+    result = evaluation.evaluate_run(run.path, pattern)
+    expected = numpy_metrics(
+        tiny_runs.predictions_of(run, pattern),
+        tiny_runs.features_of(run, pattern)["labels"],
+    )
+    for name, value in expected.items():
+        assert result.metrics[name] == pytest.approx(value, rel=1e-5), name
+    # More than the shares of the classes alone give.
+    start = evaluation.evaluate_run(run.path, pattern, step=0)
+    assert result.metrics["gap"] > 1.3 * start.metrics["gap"] > 0.04
+    # Four circulants of 1152 for 3862 classes, and the biases.
+    assert result.weights.total == 4 * 1152 + 3862
+
+
+@pytest.mark.slow
+def test_audioset_frame_level(shared_data, tmp_path):
+    """Trains on a part of AudioSet and evaluates on another one."""
+    source = tf.data.TFRecordDataset(
+        str(shared_data / "audioset" / "bal_train.tfrecord")
+    )
+    records = [record.numpy() for record in source.take(400)]
+    for name, part in (("train", records[:300]), ("test", records[300:])):
+        record_makers.write_tfrecord(tmp_path / f"{name}.tfrecord", part)
+    config = config_lib.Config(
+        data=config_lib.DataConfig(
+            feature_names=("audio_embedding",),
+            feature_sizes=(128,),
+            frame_features=True,
+            num_classes=527,
+        ),
+        model=tiny_runs.dbof_config(iterations=5, dbof_cluster_size=128),
+        training=config_lib.TrainingConfig(
+            train_data_pattern=str(tmp_path / "train.tfrecord"),
+            batch_size=32,
+            num_epochs=2,
+            jit_compile=False,
+        ),
+    )
+    run = tiny_runs.Run(str(tmp_path / "run"), "", config)
+    training.train(config, run.path)
+    pattern = str(tmp_path / "test.tfrecord")
+    result = evaluation.evaluate_run(run.path, pattern)
+    expected = numpy_metrics(
+        tiny_runs.predictions_of(run, pattern),
+        tiny_runs.features_of(run, pattern)["labels"],
+    )
+    for name, value in expected.items():
+        assert result.metrics[name] == pytest.approx(value, rel=1e-5), name
+    start = evaluation.evaluate_run(run.path, pattern, step=0)
+    assert result.metrics["gap"] > start.metrics["gap"]

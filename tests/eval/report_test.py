@@ -1,0 +1,189 @@
+"""Tests of the reports of an evaluation."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from yt8m_compact.eval import report as report_lib
+from yt8m_compact.eval import weights as weights_lib
+
+LAYERS = (
+    weights_lib.LayerWeights(
+        name="fc",
+        kind="circulant",
+        output_size=4096,
+        total=1_000_000,
+        trainable=1_000_000,
+        dense_equivalent=8_000_000,
+    ),
+    weights_lib.LayerWeights(
+        name="fc_bn",
+        kind="BatchNormalization",
+        output_size=4096,
+        total=16_384,
+        trainable=8_192,
+        dense_equivalent=16_384,
+    ),
+)
+WEIGHTS = weights_lib.ModelWeights(
+    total=1_016_384,
+    trainable=1_008_192,
+    dense_equivalent=8_016_384,
+    num_bytes=4 * 1_016_384,
+    layers=LAYERS,
+)
+METRICS = {
+    "gap": 0.8,
+    "hit_at_1": 0.87654321,
+    "perr": 0.75,
+    "map": 0.5,
+    "loss": 12.3456,
+    "num_examples": 1_112_356,
+    "num_classes_with_positives": 3_862,
+}
+
+
+def make_report(**kwargs) -> report_lib.Report:
+    values = {
+        "model": "DbofModel",
+        "weights": WEIGHTS,
+        "metrics": METRICS,
+        "step": 70,
+        "top_k": 20,
+        "train_dir": "runs/dbof",
+        "eval_data_pattern": "data/validate*",
+    }
+    return report_lib.Report(**{**values, **kwargs})
+
+
+WEIGHTS_TABLE = """\
+layer    kind                  units    weights    trainable    dense twin    \
+% of dense
+-------  ------------------  -------  ---------  -----------  ------------  \
+------------
+fc       circulant             4,096  1,000,000    1,000,000     8,000,000     \
+    12.50
+fc_bn    BatchNormalization    4,096     16,384        8,192        16,384     \
+   100.00
+total                                 1,016,384    1,008,192     8,016,384     \
+    12.68
+3.877 MB of weights (1 MB = 2^20 bytes)"""
+
+METRICS_TABLE = """\
+metric                   value
+-------------------  ---------
+GAP@20                  0.8000
+Hit@1                   0.8765
+PERR                    0.7500
+MAP                     0.5000
+loss                   12.3456
+videos               1,112,356
+classes with labels      3,862"""
+
+
+def test_text():
+    assert make_report().to_text() == (
+        f"DbofModel of runs/dbof, step 70\n\n{WEIGHTS_TABLE}\n\n{METRICS_TABLE}"
+    )
+
+
+def test_text_without_metrics():
+    report = make_report(metrics=None, step=None)
+    assert report.to_text() == f"DbofModel of runs/dbof\n\n{WEIGHTS_TABLE}"
+    report = make_report(metrics=None, step=None, train_dir=None)
+    assert report.to_text() == f"DbofModel\n\n{WEIGHTS_TABLE}"
+
+
+def test_text_of_another_top_k():
+    assert "\nGAP@5  " in make_report(top_k=5).to_text()
+
+
+def test_dict():
+    values = make_report().to_dict()
+    assert list(values) == [
+        "model",
+        "weights",
+        "metrics",
+        "step",
+        "top_k",
+        "train_dir",
+        "eval_data_pattern",
+    ]
+    assert values["metrics"] == METRICS
+    assert values["weights"] == {
+        "total": 1_016_384,
+        "trainable": 1_008_192,
+        "dense_equivalent": 8_016_384,
+        "percent_of_dense": pytest.approx(12.678833),
+        "megabytes": pytest.approx(3.877197),
+        "layers": [
+            {
+                "name": "fc",
+                "kind": "circulant",
+                "output_size": 4096,
+                "total": 1_000_000,
+                "trainable": 1_000_000,
+                "dense_equivalent": 8_000_000,
+            },
+            {
+                "name": "fc_bn",
+                "kind": "BatchNormalization",
+                "output_size": 4096,
+                "total": 16_384,
+                "trainable": 8_192,
+                "dense_equivalent": 16_384,
+            },
+        ],
+    }
+
+
+def test_json(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text("from before")
+    report_lib.write_json(make_report(), str(path))
+    assert json.loads(path.read_text()) == make_report().to_dict()
+    assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_json_that_can_not_be_written(tmp_path):
+    with pytest.raises(tf.errors.NotFoundError):
+        report_lib.write_json(make_report(), str(tmp_path / "no" / "a.json"))
+
+
+def _json_report(total: int, gap: float) -> dict:
+    return {
+        "weights": {
+            "total": total,
+            "megabytes": total * 4 / 2**20,
+            "percent_of_dense": 100 * total / 4_000_000,
+        },
+        "metrics": {
+            "gap": gap,
+            "hit_at_1": 0.9,
+            "perr": 0.8,
+            "map": 0.7,
+        },
+    }
+
+
+def test_comparison_lines_up():
+    text = report_lib.format_comparison(
+        [
+            report_lib.TrainedModel(
+                "dense", _json_report(4_000_000, 0.8123), 61.4
+            ),
+            report_lib.TrainedModel(
+                "compact", _json_report(40_000, 0.7567), 9.6
+            ),
+        ]
+    )
+    rows = [line.split() for line in text.splitlines()]
+    # 4,000,000 weights of 4 bytes are 15.26 MB of 2^20 bytes.
+    assert rows[2] == (
+        "dense 4,000,000 15.26 100.0 0.8123 0.9000 0.8000 0.7000 61".split()
+    )
+    assert rows[3] == (
+        "compact 40,000 0.15 1.0 0.7567 0.9000 0.8000 0.7000 10".split()
+    )
+    assert len({len(line) for line in text.splitlines()}) == 1

@@ -1,0 +1,198 @@
+"""Tests of the counts of weights."""
+
+import dataclasses
+import math
+
+import keras
+import pytest
+
+from yt8m_compact import layers
+from yt8m_compact import models
+from yt8m_compact.eval import weights
+
+SIZES = (12, 4)
+CLASSES = 10
+CLUSTERS = 40
+HIDDEN = 6
+
+
+def project(kind: str, inputs: int, outputs: int) -> int:
+    """Counts the weights of a projection without bias from its formula."""
+    blocks = math.ceil(outputs / inputs)
+    return {
+        "dense": inputs * outputs,
+        "circulant": blocks * inputs,
+        "diagonal_circulant": 2 * blocks * inputs,
+    }[kind]
+
+
+def count(config: models.ModelConfig) -> weights.ModelWeights:
+    keras.utils.clear_session()
+    model = config.build(feature_sizes=SIZES, num_classes=CLASSES)
+    return weights.count_weights(model)
+
+
+def by_name(counted: weights.ModelWeights) -> dict[str, weights.LayerWeights]:
+    assert len({layer.name for layer in counted.layers}) == len(counted.layers)
+    return {layer.name: layer for layer in counted.layers}
+
+
+@pytest.mark.parametrize("kind", layers.PROJECTIONS)
+def test_logistic(kind):
+    counted = count(models.LogisticConfig(classifier_projection=kind))
+    total = project(kind, 16, CLASSES) + CLASSES
+    assert counted.layers == (
+        weights.LayerWeights(
+            name="classifier",
+            kind=kind,
+            output_size=CLASSES,
+            total=total,
+            trainable=total,
+            dense_equivalent=16 * CLASSES + CLASSES,
+        ),
+    )
+    assert counted.total == counted.trainable == total
+    assert counted.dense_equivalent == 170
+    assert counted.num_bytes == 4 * total
+    assert counted.megabytes == pytest.approx(4 * total / 1048576)
+    assert counted.percent_of_dense == pytest.approx(100 * total / 170)
+
+
+@pytest.mark.parametrize("kind", layers.PROJECTIONS)
+def test_moe(kind):
+    config = models.MoeConfig(classifier_projection=kind, moe_num_mixtures=3)
+    found = by_name(count(config))
+    assert set(found) == {"gates", "experts"}
+    # A dummy expert on top of the gates, which have no bias.
+    assert found["gates"].total == project(kind, 16, 4 * CLASSES)
+    assert found["gates"].dense_equivalent == 16 * 4 * CLASSES
+    expected = project(kind, 16, 3 * CLASSES) + 3 * CLASSES
+    assert found["experts"].total == expected
+    assert found["experts"].dense_equivalent == 16 * 30 + 30
+    assert found["gates"].output_size == 40
+
+
+@pytest.mark.parametrize("fc", layers.PROJECTIONS)
+@pytest.mark.parametrize("embedding", ["dense", "diagonal_circulant"])
+def test_dbof(embedding, fc):
+    config = models.DbofConfig(
+        dbof_cluster_size=CLUSTERS,
+        dbof_hidden_size=HIDDEN,
+        embedding_projection=embedding,
+        fc_projection=fc,
+        video_level_classifier_model="LogisticModel",
+    )
+    counted = count(config)
+    found = by_name(counted)
+    assert list(found) == [
+        "input_bn",
+        "embedding",
+        "embedding_bn",
+        "fc",
+        "fc_bn",
+        "classifier",
+    ]
+    # 4 weights for each unit of batch norm, 2 of which training changes.
+    for name, units in (
+        ("input_bn", 16),
+        ("embedding_bn", CLUSTERS),
+        ("fc_bn", HIDDEN),
+    ):
+        assert found[name].kind == "BatchNormalization"
+        assert found[name].output_size == units
+        assert found[name].total == 4 * units
+        assert found[name].trainable == 2 * units
+        assert found[name].dense_equivalent == 4 * units
+    assert found["embedding"].kind == embedding
+    assert found["embedding"].total == project(embedding, 16, CLUSTERS)
+    assert found["fc"].kind == fc
+    assert found["fc"].total == project(fc, CLUSTERS, HIDDEN)
+    batch_norm = 4 * (16 + CLUSTERS + HIDDEN)
+    assert counted.total == (
+        batch_norm
+        + project(embedding, 16, CLUSTERS)
+        + project(fc, CLUSTERS, HIDDEN)
+        + HIDDEN * CLASSES
+        + CLASSES
+    )
+    assert counted.total - counted.trainable == batch_norm // 2
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_dense_equivalent_is_the_count_of_the_dense_model(name):
+    dense = models.get_model_config(name)()
+    if name == "DbofModel":
+        dense = dataclasses.replace(
+            dense, dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
+        )
+    compact = dataclasses.replace(
+        dense,
+        **{
+            field.name: "diagonal_circulant"
+            for field in dataclasses.fields(dense)
+            if field.name.endswith("_projection")
+        },
+    )
+    expected, found = count(dense), count(compact)
+    assert expected.total == expected.dense_equivalent
+    assert expected.percent_of_dense == 100.0
+    assert found.total < expected.total
+    assert found.dense_equivalent == expected.total
+    for layer, other in zip(found.layers, expected.layers, strict=True):
+        assert layer.dense_equivalent == other.total
+
+
+def test_models_of_the_paper():
+    # DBoF on video features, "Base model" and T2 of the paper's tables: a
+    # cluster matrix of 1024 x 8192, its compact form of 8 pairs, and 4 weights
+    # for each unit of batch norm.
+    config = models.DbofConfig(
+        dbof_cluster_size=8192,
+        dbof_hidden_size=512,
+        embedding_projection="diagonal_circulant",
+        fc_projection="diagonal_circulant",
+        classifier_projection="circulant",
+        moe_num_mixtures=4,
+    )
+    model = config.build(feature_sizes=[1024], num_classes=3862)
+    found = by_name(weights.count_weights(model))
+    assert found["embedding"].dense_equivalent == 8_388_608
+    assert found["embedding"].total == 16_384
+    assert found["embedding_bn"].total == 4 * 8192
+    assert found["fc"].dense_equivalent == 4_194_304
+    assert found["fc"].total == 2 * 8192
+    # 38 and 31 circulants of 512, and the biases of 15,448 experts.
+    assert found["gates"].total == 38 * 512
+    assert found["experts"].total == 31 * 512 + 15_448
+
+
+def test_weights_of_half_the_bytes():
+    keras.utils.clear_session()
+    inputs = keras.Input((3,), dtype="float16")
+    layer = keras.layers.Dense(2, dtype="float16", name="half")
+    counted = weights.count_weights(keras.Model(inputs, layer(inputs)))
+    (half,) = counted.layers
+    assert (half.name, half.kind, half.output_size) == ("half", "Dense", 2)
+    assert counted.total == counted.dense_equivalent == 8
+    assert counted.num_bytes == 16
+
+
+def test_to_dict():
+    counted = count(models.LogisticConfig(classifier_projection="circulant"))
+    assert counted.to_dict() == {
+        "total": 26,
+        "trainable": 26,
+        "dense_equivalent": 170,
+        "percent_of_dense": pytest.approx(100 * 26 / 170),
+        "megabytes": pytest.approx(104 / 2**20),
+        "layers": [
+            {
+                "name": "classifier",
+                "kind": "circulant",
+                "output_size": 10,
+                "total": 26,
+                "trainable": 26,
+                "dense_equivalent": 170,
+            }
+        ],
+    }
