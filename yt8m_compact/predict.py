@@ -1,0 +1,130 @@
+r"""Predicts the classes of videos, as the starter code's CSV.
+
+Example:
+  yt8m-predict --train_dir=runs/dbof \
+    --input_data_pattern='data/test*.tfrecord' --output_file=predictions.csv
+
+With --saved_model=exported/dbof in the place of --train_dir, it predicts from
+a SavedModel of yt8m-export.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from yt8m_compact import binary
+from yt8m_compact import config_flags
+from yt8m_compact import prediction
+
+# Flags of the starter code's inference.py.
+_REPLACED = (
+    "input_model_tgz",
+    "untar_model_dir",
+    "output_model_tgz",
+    "segment_labels",
+    "segment_max_pred",
+    "segment_label_ids_file",
+)
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the program's flags."""
+    flags.DEFINE_string(
+        "train_dir",
+        None,
+        "Folder of the run to predict with.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "saved_model",
+        None,
+        "Folder of the SavedModel to predict with, in the place of "
+        "--train_dir.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "checkpoint_step",
+        None,
+        "Step of the checkpoint of --train_dir; the newest one if not given.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "input_data_pattern",
+        "",
+        "Files to predict: glob patterns, comma-separated.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "output_file",
+        None,
+        "CSV file to write.",
+        required=True,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "top_k",
+        20,
+        "Number of classes of each video.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        256,
+        "Number of records read at a time; the output does not depend on it.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "num_readers",
+        8,
+        "Number of files that are read at the same time.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    config_flags.define_replaced_flags(_REPLACED, flag_values)
+
+
+def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    """Predicts; returns the exit status."""
+    binary.expect_no_arguments(arguments)
+    binary.expect_given(flag_values, "input_data_pattern")
+    config_flags.refuse_replaced_flags(_REPLACED, flag_values)
+    binary.expect_folder(flag_values, "output_file")
+    num_videos = prediction.write_csv(
+        _make_predictor(flag_values),
+        flag_values.input_data_pattern,
+        flag_values.output_file,
+        top_k=flag_values.top_k,
+        batch_size=flag_values.batch_size,
+        num_readers=flag_values.num_readers,
+    )
+    print(f"wrote {num_videos:,} videos to {flag_values.output_file}")
+    return 0
+
+
+def _make_predictor(flag_values: flags.FlagValues) -> prediction.Predictor:
+    train_dir, saved_model = flag_values.train_dir, flag_values.saved_model
+    if bool(train_dir) == bool(saved_model):
+        raise ValueError(
+            "expected one of --train_dir and --saved_model. Received: "
+            f"train_dir={train_dir!r}, saved_model={saved_model!r}"
+        )
+    step = flag_values.checkpoint_step
+    if saved_model and step is not None:
+        raise ValueError(
+            "expected no --checkpoint_step: a SavedModel holds one. Received: "
+            f"checkpoint_step={step}"
+        )
+    if train_dir:
+        return prediction.predictor_from_train_dir(train_dir, step)
+    return prediction.predictor_from_saved_model(saved_model)
+
+
+def run() -> None:
+    """Runs yt8m-predict."""
+    binary.run(__doc__, define_flags, main)
+
+
+if __name__ == "__main__":
+    run()
