@@ -1,0 +1,125 @@
+"""Splits records into two sets, by their ids."""
+
+from collections.abc import Sequence
+import contextlib
+import hashlib
+import os
+
+import tensorflow as tf
+
+from yt8m_compact import progress
+from yt8m_compact import readers
+
+_ID_KEYS = ("id", "video_id")
+_BUCKETS = 10_000
+
+
+def is_held_out(video_id: bytes, percent: float) -> bool:
+    """Whether a video belongs to the smaller set.
+
+    It depends on the id alone: the first 8 bytes of its SHA-256, as a
+    big-endian number, modulo 10,000, is below `percent` of 10,000.
+
+    Args:
+      video_id: id of the video.
+      percent: share of the videos in the smaller set.
+
+    Returns:
+      True for about `percent` of all ids.
+    """
+    digest = hashlib.sha256(video_id).digest()
+    bucket = int.from_bytes(digest[:8], "big") % _BUCKETS
+    return bucket < percent / 100 * _BUCKETS
+
+
+def split_records(
+    input_data_pattern: str,
+    output_dir: str,
+    percent: float,
+    *,
+    overwrite: bool = False,
+) -> dict[str, int]:
+    """Writes records, unchanged, to `train.tfrecord` and `validate.tfrecord`.
+
+    Args:
+      input_data_pattern: files to split: glob patterns, comma-separated.
+      output_dir: folder to write to.
+      percent: share of the videos in `validate.tfrecord`.
+      overwrite: whether files of these names, from another split, are
+        replaced.
+
+    Returns:
+      Number of records of each file.
+
+    Raises:
+      ValueError: if `percent` is not between 0 and 100, a file would replace
+        another one, or one of the two would be empty.
+      DataError: if a file is missing or broken, or a record has no id.
+    """
+    if not 0 < percent < 100:
+        raise ValueError(
+            "expected a number between 0 and 100. Received: "
+            f"validate_percent={percent}"
+        )
+    files = readers.expand_patterns(input_data_pattern)
+    tf.io.gfile.makedirs(output_dir)
+    counts = {"train.tfrecord": 0, "validate.tfrecord": 0}
+    paths = {name: os.path.join(output_dir, name) for name in counts}
+    _check_free(list(paths.values()), files, overwrite)
+    with contextlib.ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(tf.io.TFRecordWriter(f"{path}.partial"))
+            for name, path in paths.items()
+        }
+        bar = stack.enter_context(progress.video_bar("split", files))
+        stack.enter_context(readers.readable_errors())
+        for record in readers.read_records(files).as_numpy_iterator():
+            file, index, serialized = record
+            held_out = is_held_out(_read_id(file, index, serialized), percent)
+            name = "validate.tfrecord" if held_out else "train.tfrecord"
+            writers[name].write(serialized)
+            counts[name] += 1
+            bar.update()
+        progress.finish(bar)
+    if not all(counts.values()):
+        for path in paths.values():
+            tf.io.gfile.remove(f"{path}.partial")
+        raise ValueError(
+            f"expected videos on both sides. Received: {counts} with "
+            f"validate_percent={percent}; choose another percentage"
+        )
+    for path in paths.values():
+        tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+    return counts
+
+
+def _check_free(
+    paths: Sequence[str], inputs: Sequence[str], overwrite: bool
+) -> None:
+    read = {os.path.realpath(path) for path in inputs}
+    for path in paths:
+        if os.path.realpath(path) in read:
+            raise ValueError(
+                f"{path}: expected another folder than that of the files to "
+                "split, one of which has this name. Choose another "
+                "--output_dir"
+            )
+        if tf.io.gfile.exists(path) and not overwrite:
+            raise ValueError(
+                f"{path}: expected a file that does not exist yet. Choose "
+                "another --output_dir, or --overwrite to replace it"
+            )
+
+
+def _read_id(file: bytes, index: int, serialized: bytes) -> bytes:
+    # A tf.train.Example reads as a SequenceExample: its features are the
+    # context.
+    features = tf.train.SequenceExample.FromString(serialized).context.feature
+    for key in _ID_KEYS:
+        if features[key].bytes_list.value:
+            return features[key].bytes_list.value[0]
+    raise readers.DataError(
+        f"{file.decode()}: record {index}: expected an id under "
+        f"{' or '.join(_ID_KEYS)}, to split by. Received: keys="
+        f"{sorted(features)}; leave the record out"
+    )

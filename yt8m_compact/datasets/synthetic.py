@@ -1,0 +1,673 @@
+"""Synthetic videos in YouTube-8M's frame-level format.
+
+The classes of a video can't be seen in the mean of its frames. Each class owns
+a *moment*, a random direction p of the feature space. A video of that class
+shows it in a minority of its frames, and -p in as many others:
+
+    frame = scene + sign * strength * p + noise
+
+`scene` drifts slowly, is cut every 10 to 40 frames and, like a PCA of real
+features, has most of its energy in the leading dimensions of each feature. So
+a model has to look at frames, and to pool what it sees over them: the signed
+moments add up to nothing.
+
+Labels follow Zipf's law, videos of one topic share classes, a share of the
+labels is not to be seen in the frames and some videos show a class that is
+not among their labels, so that no model gets all labels right. The frame
+counts are those of YouTube-8M and tell nothing of the classes.
+"""
+
+from collections.abc import Iterator
+import dataclasses
+import errno
+import json
+import math
+import os
+import pathlib
+import re
+import shutil
+import statistics
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from yt8m_compact.datasets import frame_counts
+from yt8m_compact.ops import quantization
+
+MANIFEST_NAME = "synthetic.json"
+SPLITS = ("train", "validate")
+
+# Changes whenever the same config gives other records.
+_GENERATOR_VERSION = 1
+_SHARD_NAME = re.compile(r"(train|validate)-\d{5}-of-\d{5}\.tfrecord")
+_ID_LETTERS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ID_LENGTH = 4
+_TOPIC_SIZE = 10  # classes that often occur together
+_TOPIC_SHARE = 0.5  # of the labels after the first come from its topic
+_RUN_LENGTH = 4  # consecutive frames that show a moment
+_MAX_MOMENTS = 0.6  # of the runs of a video show moments
+_SCENE_LENGTHS = (10, 40)  # frames
+_SCENE_DIMENSIONS = 32  # where the energy of a scene has fallen to a quarter
+# Normal deviates as a table: good enough for what is then cut into 256 steps.
+_NORMAL = np.array(
+    [statistics.NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)],
+    np.float32,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SyntheticConfig:
+    """Settings of a synthetic data set.
+
+    Attributes:
+        num_train_videos: Videos of the `train` split.
+        num_validate_videos: Videos of the `validate` split.
+        num_train_shards: Files of the `train` split.
+        num_validate_shards: Files of the `validate` split.
+        num_classes: Classes, numbered by how common they are.
+        feature_names: Features of a frame.
+        feature_sizes: Sizes of the features.
+        seed: Decides everything that is random.
+        labels_per_video: Labels of a video on average; each has at least 1.
+        zipf_exponent: Class `c` is as common as `(c + 1) ** -zipf_exponent`.
+        hidden_share: Share of the labels that the frames don't show.
+        distractor_share: Share of the videos that show a class that is not
+            among their labels.
+        moment_share: Share of the frames that show the moment of a class,
+            half of them with the sign turned.
+        moment_stddev: Standard deviation of a moment over the dimensions.
+            All of them are in units of the features, which are in [-2, 2].
+        scene_stddev: Standard deviation of a scene in the leading dimension.
+        noise_stddev: Standard deviation of what is new in every frame.
+
+    Raises:
+        ValueError: If a setting is out of range.
+    """
+
+    num_train_videos: int = 2000
+    num_validate_videos: int = 500
+    num_train_shards: int = 8
+    num_validate_shards: int = 2
+    num_classes: int = 50
+    feature_names: tuple[str, ...] = ("rgb", "audio")
+    feature_sizes: tuple[int, ...] = (1024, 128)
+    seed: int = 0
+    labels_per_video: float = 3.0
+    zipf_exponent: float = 1.0
+    hidden_share: float = 0.1
+    distractor_share: float = 0.3
+    moment_share: float = 0.12
+    moment_stddev: float = 0.6
+    scene_stddev: float = 0.5
+    noise_stddev: float = 0.2
+
+    def __post_init__(self):
+        for name in ("num_train_shards", "num_validate_shards", "num_classes"):
+            self._check_int(name, 1)
+        for name in ("num_train_videos", "num_validate_videos"):
+            self._check_int(name, 1)
+        self._check_int("seed", 0)
+        for split in SPLITS:
+            if self.num_shards(split) > self.num_videos(split):
+                self._fail(f"num_{split}_shards", "at most one shard a video")
+        most = len(_ID_LETTERS) ** _ID_LENGTH
+        if self.num_train_videos + self.num_validate_videos > most:
+            self._fail("num_train_videos", f"at most {most} videos in all")
+        self._check_features()
+        self._check_number("labels_per_video", 1.0, self.num_classes)
+        self._check_number("zipf_exponent", 0.0, 4.0)
+        for name in ("hidden_share", "distractor_share", "moment_share"):
+            self._check_number(name, 0.0, 1.0)
+        for name in ("moment_stddev", "scene_stddev", "noise_stddev"):
+            self._check_number(name, 0.0, math.inf)
+
+    @property
+    def frame_size(self) -> int:
+        """Size of a frame, all of its features together."""
+        return sum(self.feature_sizes)
+
+    @property
+    def estimated_bytes(self) -> int:
+        """About how large the files are, all together."""
+        num_frames, counts = frame_counts.frame_count_histogram()
+        mean_frames = float(np.average(num_frames, weights=counts))
+        # Each value of a feature list is framed by six to nine bytes.
+        frame_bytes = self.frame_size + 9 * len(self.feature_sizes)
+        num_videos = sum(self.num_videos(split) for split in SPLITS)
+        return int(num_videos * (mean_frames * frame_bytes + 150))
+
+    def num_videos(self, split: str) -> int:
+        """Returns the number of videos of a split."""
+        _check_split(split)
+        return getattr(self, f"num_{split}_videos")
+
+    def num_shards(self, split: str) -> int:
+        """Returns the number of files of a split."""
+        _check_split(split)
+        return getattr(self, f"num_{split}_shards")
+
+    def shard_range(self, split: str, shard: int) -> range:
+        """Returns which videos of a split are in one of its shards."""
+        count = self.num_shards(split)
+        if not 0 <= shard < count:
+            raise ValueError(
+                f"expected a shard in [0, {count}). Received: shard={shard}"
+            )
+        num_videos = self.num_videos(split)
+        return range(
+            num_videos * shard // count, num_videos * (shard + 1) // count
+        )
+
+    def shard_name(self, split: str, shard: int) -> str:
+        """Returns the name of the file of a shard."""
+        return f"{split}-{shard:05d}-of-{self.num_shards(split):05d}.tfrecord"
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the settings as JSON has them."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    def _check_int(self, name: str, minimum: int) -> None:
+        value = getattr(self, name)
+        if type(value) is not int or value < minimum:
+            self._fail(name, f"a whole number of at least {minimum}")
+
+    def _check_number(self, name: str, minimum: float, maximum: float) -> None:
+        value = getattr(self, name)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+            or not minimum <= value <= maximum
+        ):
+            self._fail(name, f"a number in [{minimum}, {maximum}]")
+
+    def _check_features(self) -> None:
+        names, sizes = self.feature_names, self.feature_sizes
+        if (
+            not isinstance(names, tuple)
+            or not names
+            or len(set(names)) < len(names)
+            or not all(isinstance(name, str) and name for name in names)
+        ):
+            self._fail("feature_names", "a tuple of different names")
+        if (
+            not isinstance(sizes, tuple)
+            or len(sizes) != len(names)
+            or not all(type(size) is int and size > 0 for size in sizes)
+        ):
+            self._fail(
+                "feature_sizes", f"a tuple of {len(names)} positive sizes"
+            )
+
+    def _fail(self, name: str, expected: str) -> None:
+        raise ValueError(
+            f"expected {expected}. Received: {name}={getattr(self, name)!r}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class SyntheticVideo:
+    """A synthetic video.
+
+    Attributes:
+        id: Four letters or digits.
+        labels: int64 `[num_labels]`, increasing.
+        shown_classes: int64 `[num_shown]`, the classes whose moments are in
+            the frames: some labels are not, and some that are no labels.
+        frames: uint8 `[num_frames, frame_size]`, the features side by side.
+    """
+
+    id: bytes
+    labels: np.ndarray
+    shown_classes: np.ndarray
+    frames: np.ndarray
+
+
+def generate_videos(
+    config: SyntheticConfig, split: str, shard: int
+) -> Iterator[SyntheticVideo]:
+    """Generates the videos of one shard.
+
+    They depend on the config, the split and the shard alone, so that shards
+    can be generated in any order and anywhere.
+
+    Args:
+        config: Settings of the data set.
+        split: "train" or "validate".
+        shard: Number of the shard.
+
+    Yields:
+        The videos, in the order of the file.
+    """
+    videos = config.shard_range(split, shard)
+    first_id = SPLITS.index(split) * config.num_train_videos
+    rng = np.random.default_rng([config.seed, 1 + SPLITS.index(split), shard])
+    moments = _make_moments(config)
+    label_sampler = _LabelSampler(config)
+    num_frames = frame_counts.sample_num_frames(rng, len(videos))
+    for video, length in zip(videos, num_frames, strict=True):
+        labels = label_sampler.sample_labels(rng)
+        shown = label_sampler.sample_shown_classes(rng, labels)
+        frames = _normal(rng, (length, config.frame_size))
+        frames *= np.float32(config.noise_stddev)
+        _add_scenes(rng, frames, config)
+        _add_moments(rng, frames, moments, shown, config.moment_share)
+        yield SyntheticVideo(
+            _make_id(first_id + video),
+            np.sort(labels),
+            np.sort(shown),
+            _quantize(frames),
+        )
+
+
+def serialize_video(video: SyntheticVideo, config: SyntheticConfig) -> bytes:
+    """Serializes a video as YouTube-8M's frame-level records.
+
+    Args:
+        video: The video.
+        config: Names and sizes of its features.
+
+    Returns:
+        A serialized `tf.train.SequenceExample`.
+    """
+    context = {
+        "id": _bytes_feature(video.id),
+        "labels": tf.train.Feature(
+            int64_list=tf.train.Int64List(value=video.labels)
+        ),
+    }
+    ends = np.cumsum(config.feature_sizes)[:-1]
+    parts = np.split(video.frames, ends, axis=1)
+    lists = {
+        name: tf.train.FeatureList(
+            feature=[_bytes_feature(frame.tobytes()) for frame in part]
+        )
+        for name, part in zip(config.feature_names, parts, strict=True)
+    }
+    return tf.train.SequenceExample(
+        context=tf.train.Features(feature=context),
+        feature_lists=tf.train.FeatureLists(feature_list=lists),
+    ).SerializeToString(deterministic=True)
+
+
+def write_synthetic(
+    output_dir: str | os.PathLike,
+    config: SyntheticConfig | None = None,
+    *,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Writes a synthetic data set, or what is missing of it.
+
+    The folder gets `train-00000-of-00008.tfrecord` and so on, the same for
+    `validate`, and the manifest `synthetic.json`. A file gets its name when it
+    is complete. Where the folder holds the same data set already, in whole or
+    in part, its complete files are kept. The default data set takes 670 MB.
+
+    Args:
+        output_dir: Folder to write to. It is made if it does not exist.
+        config: Settings of the data set, the defaults if None.
+        overwrite: Whether to replace another synthetic data set that is in
+            the folder, and to write all files anew. Other data are never
+            replaced.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The manifest: `config`, and under `files` the `num_videos` and
+        `num_bytes` of each file by name.
+
+    Raises:
+        ValueError: If the folder holds another data set.
+        OSError: If a file can't be written, for example on a full disk.
+    """
+    config = SyntheticConfig() if config is None else config
+    folder = pathlib.Path(output_dir)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(
+            f"expected a folder. Received: output_dir={str(folder)!r}, "
+            "which is a file"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = _prepare(folder, config, overwrite)
+    files = manifest["files"]
+    missing = [
+        (split, shard)
+        for split in SPLITS
+        for shard in range(config.num_shards(split))
+        if not _is_complete(folder, config.shard_name(split, shard), files)
+    ]
+    if not missing:
+        return manifest
+    _check_free_space(folder, config, missing)
+    _write_manifest(folder, manifest)
+    total = sum(len(config.shard_range(*which)) for which in missing)
+    with tqdm.tqdm(
+        total=total,
+        desc="Writing synthetic videos",
+        unit=" videos",
+        disable=None if progress else True,
+    ) as bar:
+        for split, shard in missing:
+            name = config.shard_name(split, shard)
+            files[name]["num_bytes"] = _write_shard(
+                folder / name, config, split, shard, bar
+            )
+            _write_manifest(folder, manifest)
+    return manifest
+
+
+class _LabelSampler:
+    """Samples the labels of videos, and the classes that frames show."""
+
+    def __init__(self, config: SyntheticConfig):
+        self._config = config
+        ranks = np.arange(1, config.num_classes + 1)
+        shares = ranks ** -float(config.zipf_exponent)
+        self._shares = shares / shares.sum()
+        # Each topic has common and rare classes.
+        num_topics = max(1, config.num_classes // _TOPIC_SIZE)
+        self._topics = np.arange(config.num_classes) % num_topics
+
+    def sample_labels(self, rng: np.random.Generator) -> np.ndarray:
+        """Samples the labels of a video: one, and others that go with it."""
+        config = self._config
+        count = 1 + rng.poisson(config.labels_per_video - 1.0)
+        count = min(count, config.num_classes)
+        first = rng.choice(config.num_classes, p=self._shares)
+        if count == 1:
+            return np.array([first])
+        shares = self._shares.copy()
+        topic = self._topics == self._topics[first]
+        shares[topic] *= _TOPIC_SHARE / shares[topic].sum()
+        shares[~topic] *= (1.0 - _TOPIC_SHARE) / max(
+            shares[~topic].sum(), np.finfo(float).tiny
+        )
+        shares[first] = 0.0
+        others = rng.choice(
+            config.num_classes,
+            size=count - 1,
+            replace=False,
+            p=shares / shares.sum(),
+        )
+        return np.append(first, others)
+
+    def sample_shown_classes(
+        self, rng: np.random.Generator, labels: np.ndarray
+    ) -> np.ndarray:
+        """Samples the classes whose moments the frames show."""
+        config = self._config
+        shown = labels[rng.random(len(labels)) >= config.hidden_share]
+        if rng.random() < config.distractor_share:
+            distractor = rng.choice(config.num_classes, p=self._shares)
+            if distractor not in labels:
+                shown = np.append(shown, distractor)
+        return shown
+
+
+def _make_moments(config: SyntheticConfig) -> np.ndarray:
+    """Returns the moment of each class, `[num_classes, frame_size]`."""
+    rng = np.random.default_rng([config.seed, 0])
+    moments = _normal(rng, (config.num_classes, config.frame_size))
+    return moments * np.float32(config.moment_stddev)
+
+
+def _add_scenes(
+    rng: np.random.Generator, frames: np.ndarray, config: SyntheticConfig
+) -> None:
+    """Adds scenes to `[num_frames, frame_size]` frames, in place."""
+    num_frames, frame_size = frames.shape
+    dimensions = np.concatenate(
+        [np.arange(size) for size in config.feature_sizes]
+    )
+    stddev = config.scene_stddev / (1.0 + dimensions / _SCENE_DIMENSIONS)
+    shortest, longest = _SCENE_LENGTHS
+    lengths = rng.integers(
+        shortest, longest + 1, size=-(-num_frames // shortest)
+    )
+    ends = np.minimum(np.cumsum(lengths), num_frames)
+    begin = 0
+    for end in ends[: 1 + np.searchsorted(ends, num_frames)]:
+        # From one look to another, which the scene does not quite reach.
+        looks = _normal(rng, (2, frame_size)) * stddev.astype(np.float32)
+        way = np.arange(end - begin, dtype=np.float32)[:, None]
+        way /= np.float32(end - begin)
+        frames[begin:end] += looks[0] + way * (looks[1] - looks[0])
+        begin = end
+
+
+def _add_moments(
+    rng: np.random.Generator,
+    frames: np.ndarray,
+    moments: np.ndarray,
+    classes: np.ndarray,
+    moment_share: float,
+) -> None:
+    """Adds moments of classes to `[num_frames, frame_size]` frames, in place.
+
+    The frames are cut into runs. Each class gets pairs of them, anywhere in
+    the video: one with its moment, one with the same moment turned around.
+    """
+    num_runs = max(1, len(frames) // _RUN_LENGTH)
+    runs = rng.permutation(num_runs)
+    if not len(classes):
+        return
+    most = int(_MAX_MOMENTS * num_runs / len(classes) / 2)
+    num_pairs = max(1, min(round(moment_share * num_runs / 2), most))
+    strengths = rng.uniform(0.8, 1.2, (len(classes), num_pairs))
+    strengths = np.stack([strengths, -strengths], axis=-1)
+    of_runs = np.repeat(classes, 2 * num_pairs)
+    for run, class_index, strength in zip(
+        runs, of_runs, strengths.ravel().astype(np.float32), strict=False
+    ):
+        begin = run * _RUN_LENGTH
+        frames[begin : begin + _RUN_LENGTH] += strength * moments[class_index]
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns float32 normal deviates, one of 256 values each."""
+    codes = np.frombuffer(rng.bytes(math.prod(shape)), np.uint8)
+    return _NORMAL[codes].reshape(shape)
+
+
+def _quantize(frames: np.ndarray) -> np.ndarray:
+    """Returns float32 frames as uint8, in place where it can."""
+    # ops.quantize in NumPy.
+    frames -= np.float32(quantization.OFFSET)
+    frames /= np.float32(quantization.STEP)
+    np.rint(frames, out=frames)
+    return np.clip(frames, 0.0, 255.0, out=frames).astype(np.uint8)
+
+
+def _make_id(number: int) -> bytes:
+    base = len(_ID_LETTERS)
+    return bytes(
+        _ID_LETTERS[number // base**place % base]
+        for place in reversed(range(_ID_LENGTH))
+    )
+
+
+def _bytes_feature(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _check_split(split: str) -> None:
+    if split not in SPLITS:
+        raise ValueError(
+            f"expected one of {', '.join(SPLITS)}. Received: split={split!r}"
+        )
+
+
+def _prepare(
+    folder: pathlib.Path, config: SyntheticConfig, overwrite: bool
+) -> dict[str, Any]:
+    """Returns the manifest to go on with, after looking at what is there."""
+    new = {
+        "name": "synthetic",
+        "description": "Synthetic videos in YouTube-8M's frame-level format",
+        "generator_version": _GENERATOR_VERSION,
+        "config": config.to_json(),
+        "files": {
+            config.shard_name(split, shard): {
+                "num_videos": len(config.shard_range(split, shard)),
+                "num_bytes": None,
+            }
+            for split in SPLITS
+            for shard in range(config.num_shards(split))
+        },
+    }
+    old = _read_manifest(folder)
+    known = set(old["files"]) if old else set()
+    foreign = sorted({file.name for file in folder.glob("*.tfrecord")} - known)
+    if foreign:
+        raise ValueError(
+            "expected an empty folder or one with synthetic data only, since "
+            "other data are never replaced or mixed with. Received: "
+            f"output_dir={str(folder)!r}, where {foreign[0]} is no file of "
+            f"a synthetic data set ({len(foreign)} such file(s))"
+        )
+    if old is None:
+        return new
+    differences = _describe_differences(old, new)
+    if not differences and not overwrite:
+        for name, entry in new["files"].items():
+            entry["num_bytes"] = old["files"].get(name, entry)["num_bytes"]
+        return new
+    if not overwrite:
+        raise ValueError(
+            "expected no other synthetic data set in the folder; choose "
+            "another folder, or --overwrite to replace it. Received: "
+            f"output_dir={str(folder)!r}, which has {differences}"
+        )
+    # The manifest goes last: without it the rest would be foreign files.
+    for name in known:
+        (folder / name).unlink(missing_ok=True)
+        _temporary(folder / name).unlink(missing_ok=True)
+    (folder / MANIFEST_NAME).unlink()
+    return new
+
+
+def _describe_differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    pairs = [
+        ("generator_version", old["generator_version"], _GENERATOR_VERSION)
+    ]
+    names = sorted({*old["config"], *new["config"]})
+    pairs += [
+        (name, old["config"].get(name), new["config"].get(name))
+        for name in names
+    ]
+    return ", ".join(
+        f"{name}={there!r} instead of {wanted!r}"
+        for name, there, wanted in pairs
+        if there != wanted
+    )
+
+
+def _read_manifest(folder: pathlib.Path) -> dict[str, Any] | None:
+    """Returns the manifest in a folder, None if there is none."""
+    file = folder / MANIFEST_NAME
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    try:
+        manifest = json.loads(text)
+        good = (
+            isinstance(manifest["generator_version"], int)
+            and isinstance(manifest["config"], dict)
+            and all(
+                _SHARD_NAME.fullmatch(name)
+                and isinstance(entry, dict)
+                and "num_bytes" in entry
+                for name, entry in manifest["files"].items()
+            )
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        good = False
+    if not good:
+        raise ValueError(
+            "expected the manifest of a synthetic data set; choose another "
+            f"folder, or delete the file. Received: {str(file)!r}, which is "
+            "not one"
+        )
+    return manifest
+
+
+def _write_manifest(folder: pathlib.Path, manifest: dict[str, Any]) -> None:
+    file = folder / MANIFEST_NAME
+    temporary = _temporary(file)
+    temporary.write_text(
+        json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
+    )
+    os.replace(temporary, file)
+
+
+def _is_complete(
+    folder: pathlib.Path, name: str, files: dict[str, Any]
+) -> bool:
+    try:
+        size = (folder / name).stat().st_size
+    except FileNotFoundError:
+        return False
+    return size == files[name]["num_bytes"]
+
+
+def _check_free_space(
+    folder: pathlib.Path,
+    config: SyntheticConfig,
+    missing: list[tuple[str, int]],
+) -> None:
+    """Raises an error if what is missing does not fit on the disk."""
+    num_videos = sum(config.num_videos(split) for split in SPLITS)
+    to_write = sum(len(config.shard_range(*which)) for which in missing)
+    needed = config.estimated_bytes * to_write // num_videos
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(
+            errno.ENOSPC,
+            f"expected about {_megabytes(needed)} of free disk space for "
+            f"{to_write} synthetic videos. Received: {_megabytes(free)} are "
+            "free",
+            str(folder),
+        )
+
+
+def _write_shard(
+    file: pathlib.Path,
+    config: SyntheticConfig,
+    split: str,
+    shard: int,
+    bar: tqdm.tqdm,
+) -> int:
+    """Writes one shard and returns its size in bytes."""
+    temporary = _temporary(file)
+    try:
+        with tf.io.TFRecordWriter(str(temporary)) as writer:
+            for video in generate_videos(config, split, shard):
+                writer.write(serialize_video(video, config))
+                bar.update()
+        num_bytes = temporary.stat().st_size
+        os.replace(temporary, file)
+    except tf.errors.OpError as error:
+        free = shutil.disk_usage(file.parent).free
+        raise OSError(
+            errno.EIO,
+            f"expected to write a synthetic data set of about "
+            f"{_megabytes(config.estimated_bytes)}; free the disk, or choose "
+            f"another folder, and run this again to continue. Received: "
+            f"{error.message}; {_megabytes(free)} are free",
+            str(file),
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return num_bytes
+
+
+def _temporary(file: pathlib.Path) -> pathlib.Path:
+    """Returns what a file is called until it is complete."""
+    return file.with_name(f"{file.name}.tmp")
+
+
+def _megabytes(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:,.0f} MB"
