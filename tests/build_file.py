@@ -1,0 +1,318 @@
+"""Reads BUILD as Bazel does and, run as a script, lists new files in it.
+
+    python3 tests/build_file.py
+
+rewrites `srcs` and `deps` of every target: `srcs` from the files on disk by
+`OWNERS`, `deps` from what these files import. Rules, their names and comments
+are written by hand. What a room may import is in `MAY_IMPORT`, and
+tests/packaging/build_test.py fails where a room imports anything else.
+"""
+
+import ast
+import dataclasses
+import fnmatch
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+LINKS = ("readers", "models", "eval")  # read through yt8m_compact/
+
+# The first pattern that matches a path says which target lists it.
+OWNERS = {
+    "yt8m_compact/__init__.py": "package",
+    "yt8m_compact/settings.py": "settings",
+    "yt8m_compact/ops/*": "ops",
+    "yt8m_compact/layers/*": "layers",
+    "yt8m_compact/readers/*": "readers",
+    "yt8m_compact/models/*": "models",
+    "yt8m_compact/config*.py": "config",
+    "yt8m_compact/train_dir.py": "config",
+    "yt8m_compact/serving.py": "serving",
+    "yt8m_compact/prediction.py": "serving",
+    "yt8m_compact/binary.py": "binary",
+    "yt8m_compact/progress.py": "progress",
+    "yt8m_compact/datasets/*": "datasets",
+    "yt8m_compact/training/*": "training",
+    "yt8m_compact/eval/evaluate.py": "eval",
+    "yt8m_compact/eval/*": "eval_lib",
+    "yt8m_compact/train.py": "train",
+    "yt8m_compact/predict.py": "predict",
+    "yt8m_compact/export.py": "export",
+    "yt8m_compact/data.py": "data",
+    "yt8m_compact/demo.py": "demo",
+    "tests/yt8m_compact/ops/*": "ops_test",
+    "tests/yt8m_compact/layers/*": "layers_test",
+    "tests/yt8m_compact/datasets/*": "datasets_test",
+    "tests/yt8m_compact/training/*": "training_test",
+    "tests/yt8m_compact/*": "core_test",
+    "tests/readers/*": "readers_test",
+    "tests/models/*": "models_test",
+    "tests/eval/*": "eval_test",
+    "tests/packaging/*": "packaging_tests",
+    "tests/*": "test_support",
+    "benchmarks/*": "benchmarks",
+}
+
+# The order of the rooms, lowest first: what each may import. The binaries and
+# tests, which are not here, may import every room.
+_CONFIG_AND_BELOW = {
+    "settings",
+    "ops",
+    "layers",
+    "readers",
+    "models",
+    "config",
+    "progress",
+}
+MAY_IMPORT = {
+    "package": set(),
+    "settings": set(),
+    "ops": set(),
+    "layers": {"ops"},
+    "readers": {"ops"},
+    "models": {"layers", "settings"},
+    "config": {"settings", "ops", "readers", "models"},
+    "progress": {"readers"},
+    "datasets": {"ops", "readers", "progress"},
+    "training": _CONFIG_AND_BELOW,
+    "eval_lib": _CONFIG_AND_BELOW,
+    "serving": _CONFIG_AND_BELOW,
+    "binary": set(),
+}
+
+# Top-level modules of installed packages and their Bazel labels.
+LABELS = {
+    "absl": "@pypi//absl_py",
+    "keras": "@pypi//keras",
+    "numpy": "@pypi//numpy",
+    "packaging": "@pypi//packaging",
+    "pytest": "@pypi//pytest",
+    "scipy": "@pypi//scipy",
+    "setuptools": "@pypi//setuptools",
+    "sklearn": "@pypi//scikit_learn",
+    "tabulate": "@pypi//tabulate",
+    "tensorboard": "@pypi//tensorboard",
+    "tensorflow": "@pypi//tensorflow",
+    "tensorflow_datasets": "@pypi//tensorflow_datasets",
+    "tqdm": "@pypi//tqdm",
+}
+# These rooms import no other package.
+MAY_IMPORT_LABELS = {
+    "package": set(),
+    "settings": set(),
+    "ops": {"@pypi//tensorflow"},
+    "readers": {"@pypi//numpy", "@pypi//tensorflow"},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """One rule of BUILD."""
+
+    rule: str
+    name: str
+    srcs: tuple[str, ...] = ()
+    deps: tuple[str, ...] = ()
+    main: str | None = None
+    attributes: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The sources this target owns: all but a test's shared `main`."""
+        if self.rule != "py_test":
+            return self.srcs
+        return tuple(src for src in self.srcs if src != self.main)
+
+
+class BuildError(ValueError):
+    """A file that no target may list, or an import that no target provides."""
+
+
+def execute(text: str) -> tuple[dict[str, Target], dict[str, str]]:
+    """Executes the text of BUILD with rules that only record their arguments.
+
+    Args:
+      text: what BUILD holds.
+
+    Returns:
+      The targets by name, and the loaded rules with the file each is from.
+
+    Raises:
+      BuildError: where two targets have one name, or a rule is not loaded.
+    """
+    targets = {}
+    loaded = {}
+
+    def record(rule: str):
+        def declare(name, srcs=(), deps=(), main=None, **attributes):
+            if name in targets:
+                raise BuildError(
+                    f"expected one target a name. Received: {name=}"
+                )
+            targets[name] = Target(
+                rule, name, tuple(srcs), tuple(deps), main, attributes
+            )
+
+        return declare
+
+    def load(file: str, *rules: str):
+        for rule in rules:
+            loaded[rule] = file
+            names[rule] = record(rule)
+
+    names = {
+        "__builtins__": {},
+        "exports_files": lambda files: None,
+        "load": load,
+        "package": lambda **attributes: None,
+    }
+    try:
+        exec(compile(text, "BUILD", "exec"), names)
+    except NameError as error:
+        raise BuildError(f"expected a loaded rule. Received: {error}") from None
+    return targets, loaded
+
+
+def python_files(root: pathlib.Path = ROOT) -> list[str]:
+    """Lists the .py files of every room, under their import names."""
+    folders = ["yt8m_compact", *LINKS, "tests", "benchmarks"]
+    paths = []
+    for folder in folders:
+        for path in (root / folder).rglob("*.py"):
+            name = path.relative_to(root).as_posix()
+            if any(name.startswith(f"yt8m_compact/{link}/") for link in LINKS):
+                continue  # Python 3.13 goes through the links by itself
+            paths.append(f"yt8m_compact/{name}" if folder in LINKS else name)
+    return sorted(paths)
+
+
+def modules(root: pathlib.Path = ROOT) -> list[str]:
+    """Lists the modules of the package, the packages among them."""
+    stems = [
+        path.removesuffix(".py").removesuffix("/__init__")
+        for path in python_files(root)
+        if path.startswith("yt8m_compact/")
+    ]
+    return sorted(stem.replace("/", ".") for stem in stems)
+
+
+def owner(path: str) -> str:
+    """Returns the name of the target that lists `path`.
+
+    Args:
+      path: relative to the repository, under the import name.
+
+    Raises:
+      BuildError: where no pattern of `OWNERS` matches.
+    """
+    for pattern, target in OWNERS.items():
+        if fnmatch.fnmatch(path, pattern):
+            return target
+    raise BuildError(
+        "expected a file of one of the rooms in tests/build_file.py OWNERS. "
+        f"Received: {path=}"
+    )
+
+
+def imported_modules(path: pathlib.Path) -> set[str]:
+    """Returns the dotted names a file imports, wherever in it.
+
+    `from a import b` gives both `a` and `a.b`: either may be the module.
+    """
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add("." * node.level)
+    return found
+
+
+def dependency(module: str, files: dict[str, str]) -> str | None:
+    """Returns the label that provides a module.
+
+    Args:
+      module: a dotted name.
+      files: the target by file name.
+
+    Returns:
+      `:room`, `@pypi//package`, or None for the standard library and for a
+      name that is no module (the `b` of `from a import b`).
+
+    Raises:
+      BuildError: where nothing provides it.
+    """
+    top = module.split(".")[0]
+    if top in sys.stdlib_module_names:
+        return None
+    if top in LABELS:
+        return LABELS[top]
+    if f"tests/{top}.py" in files:
+        return f":{files[f'tests/{top}.py']}"
+    stem = module.replace(".", "/")
+    for path in (f"{stem}.py", f"{stem}/__init__.py"):
+        if path in files:
+            return f":{files[path]}"
+    if top == "yt8m_compact" and module != top:
+        parent = dependency(module.rpartition(".")[0], files)
+        if parent:
+            return None  # a name in a module, which is listed by itself
+    raise BuildError(
+        "expected a module of yt8m_compact, of tests/ or of a package in "
+        f"tests/build_file.py LABELS. Received: {module=}"
+    )
+
+
+def expected_deps(target: str, files: dict[str, str]) -> list[str]:
+    """Returns the labels that the files of a target import.
+
+    Args:
+      target: the name of a target.
+      files: the target by file name.
+    """
+    labels = set()
+    for path, name in files.items():
+        if name != target:
+            continue
+        if path.startswith("yt8m_compact/"):
+            labels.add(":package")
+        try:
+            for module in imported_modules(ROOT / path):
+                labels.add(dependency(module, files))
+        except BuildError as error:
+            raise BuildError(f"{path}: {error}") from None
+    labels -= {None, f":{target}"}
+    if target.endswith("_test"):
+        labels |= {":test_support", LABELS["pytest"]}
+    return sorted(labels, key=lambda label: (label.startswith("@"), label))
+
+
+def refresh(text: str) -> str:
+    """Returns the text of BUILD with `srcs` and `deps` as the tree has them."""
+    targets, _ = execute(text)
+    files = {path: owner(path) for path in python_files()}
+    for name, target in targets.items():
+        srcs = sorted(path for path in files if files[path] == name)
+        if target.rule == "py_test":
+            srcs = sorted({*srcs, target.main})
+        text = _replace(text, name, "srcs", srcs)
+        text = _replace(text, name, "deps", expected_deps(name, files))
+    return text
+
+
+def _replace(text: str, target: str, key: str, items: list[str]) -> str:
+    lines = "".join(f'        "{item}",\n' for item in items)
+    value = f"[\n{lines}    ]"
+    if len(items) < 2:  # as buildifier writes it
+        value = "[" + "".join(f'"{item}"' for item in items) + "]"
+    pattern = rf'(    name = "{target}",\n(?:    .*\n)*?    {key} = )\[[^]]*\]'
+    return re.sub(pattern, lambda match: match[1] + value, text)
+
+
+if __name__ == "__main__":
+    build = ROOT / "BUILD"
+    build.write_text(refresh(build.read_text()))

@@ -1,0 +1,61 @@
+"""Tests that the documents are true about what can be checked by a program."""
+
+import re
+
+from absl import flags
+import pytest
+
+import project_file
+from yt8m_compact import data
+from yt8m_compact import demo
+from yt8m_compact import export
+from yt8m_compact import predict
+from yt8m_compact import train
+from yt8m_compact.eval import evaluate
+
+_PROGRAMS = {
+    "yt8m-train": train,
+    "yt8m-eval": evaluate,
+    "yt8m-export": export,
+    "yt8m-predict": predict,
+    "yt8m-data": data,
+    "yt8m-demo": demo,
+}
+_ROOT = project_file.ROOT
+_DOCUMENTS = sorted([*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md")])
+
+
+@pytest.mark.parametrize("path", _DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)", text)
+    local = [link for link in links if not link.startswith("http")]
+    assert [link for link in local if not (path.parent / link).exists()] == []
+
+
+def _commands(text: str) -> list[str]:
+    """Finds the commands of our programs in blocks of code."""
+    blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    joined = "\n".join(blocks).replace("\\\n", " ")
+    return [
+        line.strip()
+        for line in joined.splitlines()
+        if line.strip().startswith(tuple(_PROGRAMS))
+    ]
+
+
+@pytest.mark.parametrize("path", _DOCUMENTS, ids=lambda path: path.name)
+def test_flags_of_commands_exist(path):
+    for command in _commands(path.read_text()):
+        program = command.split()[0]
+        flag_values = flags.FlagValues()
+        _PROGRAMS[program].define_flags(flag_values)
+        names = re.findall(r"--(\w+)", command)
+        known = {*flag_values, *(f"no{name}" for name in flag_values)}
+        assert set(names) <= known, command
+
+
+def test_readme_has_commands_of_every_program_but_the_makers_of_data():
+    text = (_ROOT / "README.md").read_text()
+    found = {command.split()[0] for command in _commands(text)}
+    assert found == {"yt8m-train", "yt8m-eval", "yt8m-export", "yt8m-predict"}
