@@ -1,19 +1,19 @@
 """What every kind of projection is held to, written without the layers.
 
 A kind that is registered in `layers.PROJECTIONS` needs one entry in `ORACLES`
-here, and then goes through every conformance test by itself.
+here, and then goes through every conformance test by itself. More entries are
+the same kind with other options.
 """
 
 from collections.abc import Callable
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import scipy.linalg
 
 from yt8m_compact import layers
-
-KINDS = tuple(layers.PROJECTIONS)
 
 # (input_dim, units): one and two values, odd and even, a large prime and a
 # product of small primes; wider, narrower, equal, a multiple and not one.
@@ -42,20 +42,31 @@ SMALL_SIZES = tuple(size for size in SIZES if size[0] <= 7)
 
 @dataclasses.dataclass(frozen=True)
 class Oracle:
-    """What a kind of projection should be.
+    """What a kind of projection should be, with some of its options.
 
     Attributes:
+      kind: its key in `layers.PROJECTIONS`.
       weight_shapes: from `input_dim` and `units` to the shapes of the weights
         that the kernel is made of, by name.
-      dense_kernel: from these weights by name, and `units`, to the dense
-        kernel `[input_dim, units]`.
+      dense_kernel: from these weights by name, `input_dim` and `units`, to the
+        dense kernel `[input_dim, units]`.
+      options: the arguments that shape the kernel.
+      initialized: the weights that `kernel_initializer` fills.
+      fixed: the weights that are not trained.
       transforms: whether it multiplies by transforms, which are float32 in a
         16-bit layer too.
+      nearest: "exact" where `from_dense` finds the closest kernel for any
+        size, else "local".
     """
 
+    kind: str
     weight_shapes: Callable[[int, int], dict[str, tuple[int, ...]]]
-    dense_kernel: Callable[[dict[str, np.ndarray], int], np.ndarray]
+    dense_kernel: Callable[[dict[str, np.ndarray], int, int], np.ndarray]
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    initialized: tuple[str, ...] = ("kernel",)
+    fixed: tuple[str, ...] = ()
     transforms: bool = False
+    nearest: str = "exact"
 
     def weight_count(self, input_dim: int, units: int) -> int:
         """Counts the weights of the kernel."""
@@ -63,55 +74,154 @@ class Oracle:
         return sum(math.prod(shape) for shape in shapes)
 
 
-def _block_shape(input_dim: int, units: int) -> tuple[int, int]:
+def _blocks(input_dim: int, units: int) -> tuple[int, int]:
     return (math.ceil(units / input_dim), input_dim)
 
 
-def _circulant_kernel(weights: dict[str, np.ndarray], units: int):
+def _padded_block(input_dim: int, units: int) -> tuple[int, int]:
+    return (1, max(input_dim, units))
+
+
+def _circulant_kernel(weights, input_dim, units):
     blocks = [scipy.linalg.circulant(column) for column in weights["kernel"]]
-    return np.concatenate(blocks, axis=1)[:, :units]
+    return np.concatenate(blocks, axis=1)[:input_dim, :units]
 
 
-def _diagonal_circulant_kernel(weights: dict[str, np.ndarray], units: int):
-    blocks = [
-        diagonal[:, np.newaxis] * scipy.linalg.circulant(column)
-        for diagonal, column in zip(
-            weights["diagonal"], weights["kernel"], strict=True
-        )
+def _diagonal_circulant_kernel(weights, input_dim, units):
+    kernel = weights["kernel"]
+    diagonal = np.broadcast_to(weights["diagonal"], kernel.shape)
+    blocks = []
+    for block in range(kernel.shape[1]):
+        product = np.eye(kernel.shape[2])
+        for factor in range(kernel.shape[0]):
+            product = product @ np.diag(diagonal[factor, block])
+            product = product @ scipy.linalg.circulant(kernel[factor, block])
+        blocks.append(product)
+    return np.concatenate(blocks, axis=1)[:input_dim, :units]
+
+
+def _block_circulant_kernel(weights, input_dim, units):
+    rows = [
+        np.concatenate([scipy.linalg.circulant(c) for c in row], axis=1)
+        for row in weights["kernel"]
     ]
-    return np.concatenate(blocks, axis=1)[:, :units]
+    return np.concatenate(rows)[:input_dim, :units]
+
+
+def _factors(num_factors, kernel_blocks, diagonal_blocks):
+    """Shapes of `num_factors` factors, with the blocks of two functions."""
+    return lambda n, units: {
+        "kernel": (num_factors, *kernel_blocks(n, units)),
+        "diagonal": (num_factors, *diagonal_blocks(n, units)),
+    }
+
+
+_DIAGONAL_CIRCULANT = Oracle(
+    kind="diagonal_circulant",
+    weight_shapes=_factors(1, _blocks, _blocks),
+    dense_kernel=_diagonal_circulant_kernel,
+    transforms=True,
+    nearest="local",
+)
 
 
 ORACLES = {
     "dense": Oracle(
+        kind="dense",
         weight_shapes=lambda n, units: {"kernel": (n, units)},
-        dense_kernel=lambda weights, units: weights["kernel"],
+        dense_kernel=lambda weights, n, units: weights["kernel"],
     ),
     "circulant": Oracle(
-        weight_shapes=lambda n, units: {"kernel": _block_shape(n, units)},
+        kind="circulant",
+        weight_shapes=lambda n, units: {"kernel": _blocks(n, units)},
         dense_kernel=_circulant_kernel,
         transforms=True,
     ),
-    "diagonal_circulant": Oracle(
-        weight_shapes=lambda n, units: {
-            "kernel": _block_shape(n, units),
-            "diagonal": _block_shape(n, units),
-        },
+    "circulant, padded": Oracle(
+        kind="circulant",
+        options={"pad_input": True},
+        weight_shapes=lambda n, units: {"kernel": _padded_block(n, units)},
+        dense_kernel=_circulant_kernel,
+        transforms=True,
+    ),
+    "diagonal_circulant": _DIAGONAL_CIRCULANT,
+    "diagonal_circulant, shared": dataclasses.replace(
+        _DIAGONAL_CIRCULANT,
+        options={"shared_diagonal": True},
+        weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
+    ),
+    "diagonal_circulant, 3 factors": dataclasses.replace(
+        _DIAGONAL_CIRCULANT,
+        options={"num_factors": 3},
+        weight_shapes=_factors(3, _blocks, _blocks),
+    ),
+    "diagonal_circulant, padded, 2 factors": dataclasses.replace(
+        _DIAGONAL_CIRCULANT,
+        options={"num_factors": 2, "pad_input": True},
+        weight_shapes=_factors(2, _padded_block, _padded_block),
+    ),
+    "sign_circulant": Oracle(
+        kind="sign_circulant",
+        weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
         dense_kernel=_diagonal_circulant_kernel,
+        fixed=("diagonal",),
+        transforms=True,
+    ),
+    "sign_circulant, 2 factors": Oracle(
+        kind="sign_circulant",
+        options={"num_factors": 2, "shared_diagonal": False},
+        weight_shapes=_factors(2, _blocks, _blocks),
+        dense_kernel=_diagonal_circulant_kernel,
+        fixed=("diagonal",),
+        transforms=True,
+        nearest="local",
+    ),
+    "block_circulant": Oracle(
+        kind="block_circulant",
+        options={"block_size": 5},
+        weight_shapes=lambda n, units: {
+            "kernel": (math.ceil(n / 5), math.ceil(units / 5), 5)
+        },
+        dense_kernel=_block_circulant_kernel,
+        transforms=True,
+    ),
+    "block_circulant, large": Oracle(
+        kind="block_circulant",
+        options={"block_size": 256},
+        weight_shapes=lambda n, units: {
+            "kernel": (math.ceil(n / 256), math.ceil(units / 256), 256)
+        },
+        dense_kernel=_block_circulant_kernel,
         transforms=True,
     ),
 }
+CASES = tuple(ORACLES)
+
+
+def make_projection(case: str, units: int, **kwargs) -> layers.Projection:
+    """Makes a layer of a case, not built."""
+    oracle = ORACLES[case]
+    return layers.make_projection(
+        oracle.kind, units, **(oracle.options | kwargs)
+    )
 
 
 def make_layer(
-    kind: str, input_dim: int, units: int, *, seed: int = 0, **kwargs
+    case: str, input_dim: int, units: int, *, seed: int = 0, **kwargs
 ) -> layers.Projection:
     """Makes a built layer, all of whose weights are random."""
-    layer = layers.make_projection(kind, units, **kwargs)
+    layer = make_projection(case, units, **kwargs)
     layer.build((None, input_dim))
     rng = np.random.default_rng(seed)
-    layer.set_weights([rng.standard_normal(w.shape) for w in layer.weights])
+    layer.set_weights([_random_values(rng, w) for w in layer.weights])
     return layer
+
+
+def _random_values(rng: np.random.Generator, weight) -> np.ndarray:
+    """Draws values; those of whole-number weights are in another order."""
+    if "int" in str(weight.dtype):
+        return rng.permutation(weight.numpy())
+    return rng.standard_normal(weight.shape)
 
 
 def weights_by_name(layer: layers.Projection) -> dict[str, np.ndarray]:
@@ -120,15 +230,14 @@ def weights_by_name(layer: layers.Projection) -> dict[str, np.ndarray]:
 
 
 def expected_kernel(
-    layer: layers.Projection, dtype: type = np.float64
+    case: str, layer: layers.Projection, dtype: type = np.float64
 ) -> np.ndarray:
     """Writes out the dense kernel from a layer's weights."""
     weights = {
-        name: value.astype(dtype)
+        name: value.astype(dtype) if value.dtype.kind == "f" else value
         for name, value in weights_by_name(layer).items()
     }
-    kind = layers.projection_kind(layer)
-    return ORACLES[kind].dense_kernel(weights, layer.units)
+    return ORACLES[case].dense_kernel(weights, layer.input_dim, layer.units)
 
 
 def random_rows(*shape: int, seed: int = 1) -> np.ndarray:

@@ -1,5 +1,8 @@
 """Keras layers: projections, pooling, mixture of experts."""
 
+from yt8m_compact.layers.block_circulant_projection import (
+    BlockCirculantProjection,
+)
 from yt8m_compact.layers.circulant_projection import CirculantProjection
 from yt8m_compact.layers.dense_projection import DenseProjection
 from yt8m_compact.layers.dequantize import Dequantize
@@ -13,10 +16,15 @@ from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
 from yt8m_compact.layers.projection import Projection
 from yt8m_compact.layers.projection_kinds import PROJECTIONS
 from yt8m_compact.layers.projection_kinds import make_projection
+from yt8m_compact.layers.projection_kinds import projection_class
 from yt8m_compact.layers.projection_kinds import projection_kind
+from yt8m_compact.layers.sign_circulant_projection import (
+    SignCirculantProjection,
+)
 
 __all__ = [
     "PROJECTIONS",
+    "BlockCirculantProjection",
     "CirculantProjection",
     "DenseProjection",
     "Dequantize",
@@ -26,6 +34,8 @@ __all__ = [
     "MixtureOfExperts",
     "Projection",
     "RandomSign",
+    "SignCirculantProjection",
     "make_projection",
+    "projection_class",
     "projection_kind",
 ]

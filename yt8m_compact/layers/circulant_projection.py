@@ -1,12 +1,13 @@
 """Projection by blocks of circulant matrices."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import ops
-from yt8m_compact.layers import initializers
+from yt8m_compact.layers import nearest
 from yt8m_compact.layers import projection
 
 
@@ -18,10 +19,24 @@ class CirculantProjection(projection.Projection):
     `C[i, j] = c[(i - j) mod n]`; `B = ceil(units / input_dim)`. A narrow
     projection (`units < input_dim`) has one block and keeps its first columns.
     This is the compact mixture of experts of the paper, which has no diagonal.
-    Weights: `B * input_dim`, and `units` for the bias. The transforms run in
-    float32 (float64 for float64 layers) whatever the compute dtype.
+    Weights: `B * input_dim`, or `units` where `pad_input` makes it wide, and
+    `units` for the bias.
 
-    Arguments and shapes are those of `Projection`.
+    The transforms run in float32 (float64 for float64 layers) whatever the
+    compute dtype. They do not beat a dense product for an input of less than
+    about 200 values: there the layer multiplies by the matrix written out,
+    which is exact too, as fast as Dense with many rows, and has no fewer
+    multiply-adds than it (`ops.plan_circulant` chooses).
+
+    `from_dense` is exact: the mean of each wrapped diagonal.
+
+    Args:
+      units: int, size of the output.
+      *args: the arguments of `Projection`, in its order.
+      pad_input: whether a wide projection is one square block of `units`
+        values of the input with zeros behind it, as the output layer of
+        https://arxiv.org/abs/1901.10255 is, in place of several blocks.
+      **kwargs: the arguments of `Projection`, by name.
 
     Example:
       >>> layer = CirculantProjection(8192, use_bias=False)
@@ -32,66 +47,55 @@ class CirculantProjection(projection.Projection):
       Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
     """
 
-    def _block_weights(self, name: str, initializer: Any, **kwargs: Any):
-        shape = (ops.num_blocks(self.input_dim, self.units), self.input_dim)
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=initializer,
-            # Keras would round it to a 16-bit compute dtype, for nothing.
-            autocast=False,
-            **kwargs,
-        )
+    options: ClassVar[tuple[str, ...]] = ("pad_input",)
+    transforms: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        units: int,
+        *args: Any,
+        pad_input: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, *args, **kwargs)
+        self.pad_input = pad_input
+
+    @property
+    def _block_shape(self) -> tuple[int, int]:
+        """The number of blocks and their size."""
+        size = self.input_dim
+        if self.pad_input:
+            size = max(size, self.units)
+        return ops.num_blocks(size, self.units), size
 
     def _build_kernel(self, input_dim: int) -> None:
-        self.kernel = self._block_weights(
-            "kernel",
-            initializers.for_dense_shape(
-                self.kernel_initializer, input_dim, self.units
-            ),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = self._add_kernel_weight("kernel", self._block_shape)
 
     def _multiply(self, x: tf.Tensor) -> tf.Tensor:
         return ops.circulant_matmul(
             x, tf.cast(self.kernel, x.dtype), self.units
         )
 
-    def _project(self, x: tf.Tensor) -> tf.Tensor:
-        # tf.signal.rfft takes float32 and float64 only.
-        fft_dtype = "float64" if self.compute_dtype == "float64" else "float32"
-        outputs = self._multiply(tf.cast(x, fft_dtype))
-        return tf.cast(outputs, self.compute_dtype)
-
     def as_dense_kernel(self) -> tf.Tensor:
         """Writes out `W`, `[input_dim, units]`, in the weights' dtype."""
         self._check_built()
         return ops.circulant_kernel(
-            tf.convert_to_tensor(self.kernel), self.units
+            tf.convert_to_tensor(self.kernel), self.units, self.input_dim
+        )
+
+    def _assign_nearest(self, kernel: np.ndarray) -> None:
+        self.kernel.assign(
+            nearest.mean_of_circulants(kernel, *self._block_shape)
         )
 
     @property
     def multiply_adds(self) -> int:
-        """Counts the multiply-adds a row.
-
-        One transform of the input, `B` inverse ones and `B` products of
-        spectra; a real transform of n values counts `1.25 n log2 n`. The
-        transforms of the weights do not depend on the number of rows and are
-        left out.
-        """
+        """Counts the multiply-adds a row, of the algorithm that is used."""
         self._check_built()
-        blocks = ops.num_blocks(self.input_dim, self.units)
-        return transform_multiply_adds(1 + blocks, self.input_dim) + _products(
-            blocks, self.input_dim
-        )
+        _, size = self._block_shape
+        return ops.plan_circulant(
+            self.input_dim, self.units, size
+        ).multiply_adds
 
-
-def transform_multiply_adds(count: int, size: int) -> int:
-    """Counts real transforms of `size` values as `1.25 n ceil(log2 n)`."""
-    return round(count * 1.25 * size * max(size - 1, 1).bit_length())
-
-
-def _products(count: int, size: int) -> int:
-    """Multiply-adds of products of half spectra, 4 a complex product."""
-    return count * 4 * (size // 2 + 1)
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "pad_input": self.pad_input}

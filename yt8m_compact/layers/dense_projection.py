@@ -1,6 +1,7 @@
 """The dense projection, behind the interface of the structured ones."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact.layers import projection
@@ -21,16 +22,15 @@ class DenseProjection(projection.Projection):
     """
 
     def _build_kernel(self, input_dim: int) -> None:
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(input_dim, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
+        self.kernel = self._add_kernel_weight(
+            "kernel", (input_dim, self.units)
         )
 
-    def _project(self, x: tf.Tensor) -> tf.Tensor:
+    def _multiply(self, x: tf.Tensor) -> tf.Tensor:
         return keras.ops.matmul(x, self.kernel)
+
+    def _assign_nearest(self, kernel: np.ndarray) -> None:
+        self.kernel.assign(kernel)
 
     def as_dense_kernel(self) -> tf.Tensor:
         """Returns `W`, `[input_dim, units]`, in the weights' dtype."""

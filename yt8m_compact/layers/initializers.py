@@ -1,5 +1,6 @@
 """Initialisers that structured projections need beside those of Keras."""
 
+from collections.abc import Callable
 import math
 from typing import Any
 
@@ -43,7 +44,10 @@ class RandomSign(initializers.Initializer):
 
 
 def for_dense_shape(
-    initializer: initializers.Initializer, fan_in: int, fan_out: int
+    initializer: initializers.Initializer,
+    fan_in: int,
+    fan_out: int,
+    stddev_of_part: Callable[[float], float] = lambda stddev: stddev,
 ) -> initializers.Initializer:
     """Rewrites a variance-scaling initialiser for a structured kernel.
 
@@ -57,6 +61,9 @@ def for_dense_shape(
       initializer: any Keras initialiser.
       fan_in: rows of the dense kernel.
       fan_out: columns of the dense kernel.
+      stddev_of_part: from the standard deviation that the entries of the
+        dense kernel should have to that of the weights to fill, where the
+        kernel is a product or a sum of several of them.
 
     Returns:
       An initialiser with the same distribution and a fixed scale, or
@@ -70,6 +77,7 @@ def for_dense_shape(
         "fan_avg": (fan_in + fan_out) / 2,
     }
     stddev = math.sqrt(initializer.scale / fans[initializer.mode])
+    stddev = stddev_of_part(stddev)
     if initializer.distribution == "uniform":
         limit = math.sqrt(3.0) * stddev
         return initializers.RandomUniform(-limit, limit, seed=initializer.seed)

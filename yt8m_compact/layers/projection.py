@@ -1,22 +1,29 @@
 """The interface that every projection shares with `keras.layers.Dense`."""
 
 import abc
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import keras
 from keras import activations
 from keras import constraints
 from keras import initializers
 from keras import regularizers
+import numpy as np
 import tensorflow as tf
+
+from yt8m_compact.layers import initializers as own_initializers
 
 
 class Projection(keras.layers.Layer, abc.ABC):
     """Computes `activation(x @ W + b)` for some structured `W`.
 
     A subclass adds the weights that `W` is made of (`_build_kernel`), the
-    product (`_project`), the dense matrix (`as_dense_kernel`) and two counts.
-    A model never names one: it asks `make_projection` for a kind.
+    product (`_multiply`), the dense matrix (`as_dense_kernel`), the closest
+    weights to a dense matrix (`_assign_nearest`) and a count of multiply-adds.
+    A model never names one: it asks `make_projection` for a kind. The
+    arguments that only some kinds have, and that shape `W`, are named in the
+    class attribute `options`.
 
     Args:
       units: int, size of the output.
@@ -43,6 +50,11 @@ class Projection(keras.layers.Layer, abc.ABC):
       ValueError: if `units` is not a positive int.
     """
 
+    options: ClassVar[tuple[str, ...]] = ()
+    # Whether it multiplies by transforms, which take float32 and float64 only:
+    # they and the weights of `W` then stay float32 in a 16-bit layer.
+    transforms: ClassVar[bool] = False
+
     def __init__(
         self,
         units: int,
@@ -57,10 +69,7 @@ class Projection(keras.layers.Layer, abc.ABC):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        if not isinstance(units, int) or units <= 0:
-            raise ValueError(
-                f"expected a positive int. Received: units={units!r}"
-            )
+        check_positive("units", units)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         # As Dense: what is masked stays masked.
         self.supports_masking = True
@@ -86,12 +95,70 @@ class Projection(keras.layers.Layer, abc.ABC):
         """Adds the weights that `W` is made of."""
 
     @abc.abstractmethod
-    def _project(self, x: tf.Tensor) -> tf.Tensor:
-        """Computes `x @ W` for `x` `[batch, ..., input_dim]`."""
+    def _multiply(self, x: tf.Tensor) -> tf.Tensor:
+        """Computes `x @ W` for `x` `[batch, ..., input_dim]`, in its dtype."""
 
     @abc.abstractmethod
     def as_dense_kernel(self) -> tf.Tensor:
         """Writes out `W`, `[input_dim, units]`, in the weights' dtype."""
+
+    @abc.abstractmethod
+    def _assign_nearest(self, kernel: np.ndarray) -> None:
+        """Sets the weights of `W` so that it is closest to `kernel`."""
+
+    def assign_dense(self, kernel: Any, bias: Any = None) -> None:
+        """Sets the weights so that `W` is as close to a dense kernel as can be.
+
+        Closest in Frobenius norm: `sum (W - kernel)^2` is smallest. Each kind
+        says in its docstring whether that is exact or a local minimum.
+
+        Args:
+          kernel: `[input_dim, units]`, of any float dtype.
+          bias: `[units]`, copied; None leaves the bias as it is.
+
+        Raises:
+          ValueError: if the layer is not built, a shape is wrong, a value is
+            not finite, or there is a bias for a layer without one.
+        """
+        self._check_built()
+        kernel = _finite_array("kernel", kernel, (self.input_dim, self.units))
+        if bias is not None:
+            if not self.use_bias:
+                raise ValueError(
+                    "expected no bias for a layer with use_bias=False. "
+                    f"Received: bias={type(bias).__name__}, layer={self.name}"
+                )
+            bias = _finite_array("bias", bias, (self.units,))
+            self.bias.assign(bias)
+        self._assign_nearest(kernel)
+
+    @classmethod
+    def from_dense(cls, kernel: Any, bias: Any = None, **kwargs: Any) -> "Projection":
+        """Makes the projection that is closest to a dense one.
+
+        So a trained dense layer can be made compact, and trained on.
+
+        Args:
+          kernel: `[input_dim, units]`, of any float dtype.
+          bias: `[units]` or None, which makes a layer without a bias.
+          **kwargs: other arguments of the constructor.
+
+        Returns:
+          A built layer; see `assign_dense`.
+
+        Raises:
+          ValueError: if a shape is wrong or a value is not finite.
+        """
+        kernel = np.asarray(kernel)
+        if kernel.ndim != 2:
+            raise ValueError(
+                "expected a kernel of shape [input_dim, units]. Received: "
+                f"kernel.shape={kernel.shape}"
+            )
+        layer = cls(kernel.shape[1], use_bias=bias is not None, **kwargs)
+        layer.build((None, kernel.shape[0]))
+        layer.assign_dense(kernel, bias)
+        return layer
 
     @property
     @abc.abstractmethod
@@ -103,6 +170,51 @@ class Projection(keras.layers.Layer, abc.ABC):
         """Counts the weights of the `keras.layers.Dense` of these sizes."""
         self._check_built()
         return self.input_dim * self.units + self.use_bias * self.units
+
+    def _add_kernel_weight(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        *,
+        stddev_of_part: Callable[[float], float] = lambda stddev: stddev,
+        initializer: Any = None,
+        regularizer: Any = None,
+        constraint: Any = None,
+        trainable: bool = True,
+    ) -> keras.Variable:
+        """Adds one of the weights that `W` is made of.
+
+        Args:
+          name: its name.
+          shape: its shape.
+          stddev_of_part: see `initializers.for_dense_shape`.
+          initializer: None is the kernel's.
+          regularizer: None is the kernel's, for what is trained.
+          constraint: None is the kernel's, for what is trained.
+          trainable: whether it is trained.
+
+        Returns:
+          The weight.
+        """
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=own_initializers.for_dense_shape(
+                initializer or self.kernel_initializer,
+                self.input_dim,
+                self.units,
+                stddev_of_part,
+            ),
+            regularizer=(regularizer or self.kernel_regularizer)
+            if trainable
+            else None,
+            constraint=(constraint or self.kernel_constraint)
+            if trainable
+            else None,
+            trainable=trainable,
+            # Keras would round it to a 16-bit compute dtype, for nothing.
+            autocast=not self.transforms,
+        )
 
     def _check_built(self) -> None:
         if self.input_dim is None:
@@ -131,7 +243,10 @@ class Projection(keras.layers.Layer, abc.ABC):
         self.built = True
 
     def call(self, inputs):
-        outputs = self._project(inputs)
+        dtype = self.compute_dtype
+        if self.transforms and dtype != "float64":
+            inputs = tf.cast(inputs, "float32")
+        outputs = tf.cast(self._multiply(inputs), dtype)
         if self.use_bias:
             outputs = outputs + tf.cast(self.bias, outputs.dtype)
         return self.activation(outputs)
@@ -159,3 +274,34 @@ class Projection(keras.layers.Layer, abc.ABC):
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
         }
+
+
+def check_positive(name: str, value: Any) -> int:
+    """Checks an argument that counts something.
+
+    Args:
+      name: the argument's name.
+      value: its value.
+
+    Returns:
+      The value.
+
+    Raises:
+      ValueError: if it is not a positive int.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise ValueError(
+            f"expected a positive int. Received: {name}={value!r}"
+        )
+    return value
+
+
+def _finite_array(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.asarray(values, np.float64)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise ValueError(
+            f"expected a {name} of shape {list(shape)} with finite values. "
+            f"Received: {name}.shape={list(array.shape)}, not finite: "
+            f"{np.count_nonzero(~np.isfinite(array))}"
+        )
+    return array

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from yt8m_compact.layers import block_circulant_projection
 from yt8m_compact.layers import circulant_projection
 from yt8m_compact.layers import dense_projection
 from yt8m_compact.layers import diagonal_circulant_projection
 from yt8m_compact.layers import projection
+from yt8m_compact.layers import sign_circulant_projection
 
 PROJECTIONS: dict[str, type[projection.Projection]] = {
     "dense": dense_projection.DenseProjection,
@@ -13,6 +15,8 @@ PROJECTIONS: dict[str, type[projection.Projection]] = {
     "diagonal_circulant": (
         diagonal_circulant_projection.DiagonalCirculantProjection
     ),
+    "sign_circulant": sign_circulant_projection.SignCirculantProjection,
+    "block_circulant": block_circulant_projection.BlockCirculantProjection,
 }
 
 
@@ -24,10 +28,26 @@ def make_projection(
     Args:
       kind: a key of `PROJECTIONS`.
       units: size of the output.
-      **kwargs: the other arguments of `Projection`, and those of the kind.
+      **kwargs: the other arguments of `Projection`, and those of the kind;
+        its class names them in `options`.
 
     Returns:
       The layer, not built.
+
+    Raises:
+      ValueError: if there is no such kind; it lists those there are.
+    """
+    return projection_class(kind)(units, **kwargs)
+
+
+def projection_class(kind: str) -> type[projection.Projection]:
+    """Looks up the class of a kind.
+
+    Args:
+      kind: a key of `PROJECTIONS`.
+
+    Returns:
+      The class.
 
     Raises:
       ValueError: if there is no such kind; it lists those there are.
@@ -37,7 +57,7 @@ def make_projection(
             f"expected a kind of projection, one of {', '.join(PROJECTIONS)}."
             f" Received: kind={kind!r}"
         )
-    return PROJECTIONS[kind](units, **kwargs)
+    return PROJECTIONS[kind]
 
 
 def projection_kind(layer: projection.Projection) -> str:

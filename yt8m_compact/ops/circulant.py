@@ -9,10 +9,16 @@ projection is `x @ C`. Hence, with `F` the discrete Fourier transform,
 A projection from `n` to `units` values is rectangular. Wide ones
 (`units > n`) concatenate `ceil(units / n)` square blocks, narrow ones have one
 block, and both keep the first `units` columns (section 3 of the paper, arXiv
-1810.01140, and its released code).
+1810.01140, and its released code). Blocks may also be longer than the input,
+which then has zeros behind it (the follow-up paper, arXiv 1901.10255, whose
+output layer is one square block).
 """
 
 import tensorflow as tf
+
+from yt8m_compact.ops import block_circulant
+from yt8m_compact.ops import plans
+from yt8m_compact.ops import toeplitz
 
 
 def num_blocks(input_dim: int, units: int) -> int:
@@ -28,33 +34,30 @@ def num_blocks(input_dim: int, units: int) -> int:
     return -(-units // input_dim)
 
 
-def _check_blocks(x: tf.Tensor, units: int, **weights: tf.Tensor) -> None:
+def _check(
+    x: tf.Tensor, kernel: tf.Tensor, units: int, **diagonals: tf.Tensor
+) -> None:
     input_dim = x.shape[-1]
     if input_dim is None:
         raise ValueError(
             "expected x with a known last dimension. Received: "
             f"x.shape={x.shape}"
         )
-    expected = (num_blocks(input_dim, units), input_dim)
-    for name, weight in weights.items():
-        if tuple(weight.shape) != expected:
+    size = kernel.shape[-1]
+    if size < input_dim or kernel.shape[-2] != num_blocks(size, units):
+        raise ValueError(
+            "expected a kernel of shape [..., ceil(units / size), size] with "
+            f"size at least {input_dim}. Received: kernel.shape="
+            f"{list(kernel.shape)}, x.shape={list(x.shape)}, units={units}"
+        )
+    for name, diagonal in diagonals.items():
+        expected = list(kernel.shape)
+        shared = [*expected[:-2], 1, size]
+        if list(diagonal.shape) not in (expected, shared):
             raise ValueError(
-                f"expected a {name} of shape [ceil(units / input_dim), "
-                f"input_dim] = {list(expected)}. Received: {name}.shape="
-                f"{list(weight.shape)}, x.shape={list(x.shape)}, "
-                f"units={units}"
+                f"expected a {name} of shape {expected} or {shared}. "
+                f"Received: {name}.shape={list(diagonal.shape)}"
             )
-
-
-def _inverse(spectrum: tf.Tensor, input_dim: int, units: int) -> tf.Tensor:
-    """Transforms `[..., blocks, freqs]` back and keeps the first `units`."""
-    blocks = tf.signal.irfft(spectrum, fft_length=[input_dim])
-    shape = tf.shape(blocks)
-    static = blocks.shape
-    joined = tf.reshape(
-        blocks, tf.concat([shape[:-2], [static[-2] * static[-1]]], axis=0)
-    )
-    return joined[..., :units]
 
 
 def circulant_matmul(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
@@ -62,12 +65,13 @@ def circulant_matmul(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
 
     `y = [x @ C_1, ..., x @ C_B][:units]` with `C_b = circ(kernel[b])`: the
     pure circulant projection of the paper's compact mixture of experts. One
-    forward transform of `x` serves all blocks.
+    forward transform of `x` serves all blocks; `plans.plan_circulant` says
+    where another algorithm is faster, which is used there.
 
     Args:
       x: `[..., n]`, float32 or float64.
-      kernel: `[ceil(units / n), n]`, the first column of each block, of the
-        dtype of `x`.
+      kernel: `[ceil(units / size), size]`, the first column of each block, of
+        the dtype of `x`; `size` is `n`, or more to pad `x` with zeros.
       units: size of the output.
 
     Returns:
@@ -79,27 +83,58 @@ def circulant_matmul(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
     References:
       Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
     """
-    _check_blocks(x, units, kernel=kernel)
-    input_dim = x.shape[-1]
-    spectrum = tf.signal.rfft(x, fft_length=[input_dim])
-    filters = tf.math.conj(tf.signal.rfft(kernel, fft_length=[input_dim]))
-    return _inverse(spectrum[..., tf.newaxis, :] * filters, input_dim, units)
+    _check(x, kernel, units)
+    y = _multiply_rows(block_circulant.as_rows(x), kernel, units)
+    return block_circulant.with_leading_dims_of(x, y)
+
+
+def _multiply_rows(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
+    input_dim, size = x.shape[-1], kernel.shape[-1]
+    plan = plans.plan_circulant(input_dim, units, size)
+    if plan.dense:
+        return tf.matmul(x, circulant_kernel(kernel, units, input_dim))
+    if plan.length == size:
+        columns = kernel
+    else:
+        # The diagonals of the corner of each block that is wanted.
+        wraps = size - plan.output_block + 1
+        sequences = tf.concat(
+            [kernel[:, wraps:], kernel[:, :input_dim]], axis=1
+        )
+        if plan.output_blocks == 1:
+            return toeplitz.multiply_planned(x, sequences[0], plan)
+        columns = toeplitz.embed(sequences, plan.output_block, plan.length)
+    blocks = block_circulant.multiply_blocks(
+        x[:, tf.newaxis], columns[tf.newaxis], plan.output_block
+    )
+    return _join_blocks(blocks, units)
+
+
+def _join_blocks(blocks: tf.Tensor, units: int) -> tf.Tensor:
+    """Reshapes `[rows, blocks, n]`, and keeps the first `units`."""
+    size = blocks.shape[-2] * blocks.shape[-1]
+    rows = tf.reshape(blocks, [-1, size])
+    return rows if units == size else rows[:, :units]
 
 
 def diagonal_circulant_matmul(
     x: tf.Tensor, diagonal: tf.Tensor, kernel: tf.Tensor, units: int
 ) -> tf.Tensor:
-    """Multiplies rows by a block row of diagonal-circulant matrices.
+    """Multiplies rows by a block row of products of D C factors.
 
-    `y = [x @ D_1 C_1, ..., x @ D_B C_B][:units]` with `D_b =
-    diag(diagonal[b])` applied first and `C_b = circ(kernel[b])`: the `D C`
-    factor of the paper, where each block has its own diagonal.
+    `y = [x @ W_1, ..., x @ W_B][:units]` with `W_b = D_b1 C_b1 ... D_bm C_bm`,
+    `D_bf = diag(diagonal[f, b])` and `C_bf = circ(kernel[f, b])`: the layer of
+    the paper, whose blocks have their own diagonals. A diagonal that all
+    blocks share is multiplied once, and lets all blocks share the first
+    transform; with one factor that is as fast as no diagonal.
 
     Args:
       x: `[..., n]`, float32 or float64.
-      diagonal: `[ceil(units / n), n]`, of the dtype of `x`.
-      kernel: `[ceil(units / n), n]`, the first column of each block, of the
-        dtype of `x`.
+      diagonal: `[factors, ceil(units / size), size]`, or `[factors, 1, size]`
+        for diagonals that all blocks share, of the dtype of `x`.
+      kernel: `[factors, ceil(units / size), size]`, the first column of each
+        circulant, of the dtype of `x`; `size` is `n`, or more to pad `x` with
+        zeros.
       units: size of the output.
 
     Returns:
@@ -111,47 +146,88 @@ def diagonal_circulant_matmul(
     References:
       Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
     """
-    _check_blocks(x, units, kernel=kernel, diagonal=diagonal)
-    input_dim = x.shape[-1]
-    scaled = x[..., tf.newaxis, :] * diagonal
-    spectrum = tf.signal.rfft(scaled, fft_length=[input_dim])
-    filters = tf.math.conj(tf.signal.rfft(kernel, fft_length=[input_dim]))
-    return _inverse(spectrum * filters, input_dim, units)
+    _check(x, kernel, units, diagonal=diagonal)
+    rows = block_circulant.as_rows(x)
+    input_dim, size = rows.shape[-1], kernel.shape[-1]
+    factors, blocks = kernel.shape[:2]
+    if factors == 1 and diagonal.shape[1] == 1:
+        y = _multiply_rows(
+            rows * diagonal[0, 0, :input_dim], kernel[0], units
+        )
+        return block_circulant.with_leading_dims_of(x, y)
+    if plans.plan_diagonal_circulant(
+        input_dim, units, size, factors, diagonal.shape[1]
+    ).dense:
+        dense = diagonal_circulant_kernel(diagonal, kernel, units, input_dim)
+        return block_circulant.with_leading_dims_of(x, tf.matmul(rows, dense))
+    if input_dim < size:
+        rows = tf.pad(rows, [[0, 0], [0, size - input_dim]])
+    y = rows[:, tf.newaxis]
+    for factor in range(factors):
+        y = y * diagonal[factor]
+        if y.shape[1] == blocks:
+            y = block_circulant.multiply_pairs(y, kernel[factor])
+        else:
+            y = block_circulant.multiply_blocks(
+                y, kernel[factor][tf.newaxis], size
+            )
+    return block_circulant.with_leading_dims_of(x, _join_blocks(y, units))
 
 
-def circulant_kernel(kernel: tf.Tensor, units: int) -> tf.Tensor:
+def circulant_kernel(
+    kernel: tf.Tensor, units: int, input_dim: int | None = None
+) -> tf.Tensor:
     """Writes out the dense matrix that `circulant_matmul` multiplies by.
 
     Args:
       kernel: `[blocks, n]`, any dtype.
       units: number of columns to keep, at most `blocks * n`.
+      input_dim: number of rows to keep; None is `n`.
 
     Returns:
-      `[n, units]`, of the dtype of `kernel`, with entry `[i, b * n + j]` equal
-      to `kernel[b, (i - j) mod n]`.
+      `[input_dim, units]`, of the dtype of `kernel`, with entry `[i, b * n +
+      j]` equal to `kernel[b, (i - j) mod n]`.
     """
     size = kernel.shape[-1]
-    positions = tf.range(size)
-    shifts = (positions[:, tf.newaxis] - positions[tf.newaxis, :]) % size
-    blocks = tf.gather(kernel, shifts, axis=1)
-    dense = tf.reshape(tf.transpose(blocks, [1, 0, 2]), [size, -1])
+    dense = block_circulant.dense_blocks(
+        kernel[tf.newaxis], input_dim or size, min(units, size)
+    )
     return dense[:, :units]
 
 
 def diagonal_circulant_kernel(
-    diagonal: tf.Tensor, kernel: tf.Tensor, units: int
+    diagonal: tf.Tensor,
+    kernel: tf.Tensor,
+    units: int,
+    input_dim: int | None = None,
 ) -> tf.Tensor:
     """Writes out the dense matrix that `diagonal_circulant_matmul` stands for.
 
     Args:
-      diagonal: `[blocks, n]`, any dtype.
-      kernel: `[blocks, n]`, of the dtype of `diagonal`.
+      diagonal: `[factors, blocks, n]` or `[factors, 1, n]`, any dtype.
+      kernel: `[factors, blocks, n]`, of the dtype of `diagonal`.
       units: number of columns to keep, at most `blocks * n`.
+      input_dim: number of rows to keep; None is `n`.
 
     Returns:
-      `[n, units]`, of the dtype of `kernel`, with entry `[i, b * n + j]` equal
-      to `diagonal[b, i] * kernel[b, (i - j) mod n]`.
+      `[input_dim, units]`, of the dtype of `kernel`; for one factor with
+      entry `[i, b * n + j]` equal to `diagonal[0, b, i] * kernel[0, b, (i -
+      j) mod n]`.
     """
-    size = kernel.shape[-1]
-    rows = tf.repeat(tf.transpose(diagonal), size, axis=1)
-    return rows[:, :units] * circulant_kernel(kernel, units)
+    factors, blocks, size = kernel.shape
+    diagonal = tf.broadcast_to(diagonal, kernel.shape)
+    rows = input_dim or size
+    product = None
+    for factor in range(factors):
+        columns = min(units, size) if factor == factors - 1 else size
+        circulants = block_circulant.dense_blocks(
+            kernel[factor][:, tf.newaxis], size, columns
+        )
+        circulants = tf.reshape(circulants, [blocks, size, columns])
+        circulants *= diagonal[factor][:, :, tf.newaxis]
+        if product is None:
+            product = circulants[:, :rows]
+        else:
+            product = tf.matmul(product, circulants)
+    joined = tf.reshape(tf.transpose(product, [1, 0, 2]), [rows, -1])
+    return joined[:, :units]

@@ -1,4 +1,4 @@
-"""The arguments of every kind of projection act as those of Dense."""
+"""The arguments of every case of projection act as those of Dense."""
 
 import keras
 import numpy as np
@@ -8,46 +8,46 @@ import tensorflow as tf
 import layer_conformance
 from yt8m_compact import layers
 
-KINDS = layer_conformance.KINDS
+CASES = layer_conformance.CASES
 
 
 def make_dense_twin(layer, **arguments):
     """Makes the keras.layers.Dense that a built projection stands for."""
     dense = keras.layers.Dense(layer.units, **arguments)
     dense.build((None, layer.input_dim))
-    kernel = layer_conformance.expected_kernel(layer)
+    kernel = layer_conformance.expected_kernel(case, layer)
     bias = [] if layer.bias is None else [layer.bias.numpy()]
     dense.set_weights([kernel, *bias])
     return dense
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("activation", [None, "relu6", "sigmoid", tf.nn.elu])
 @pytest.mark.parametrize("use_bias", [True, False])
-def test_activation_and_bias_are_those_of_dense(kind, activation, use_bias):
+def test_activation_and_bias_are_those_of_dense(case, activation, use_bias):
     arguments = {"activation": activation, "use_bias": use_bias}
-    layer = layer_conformance.make_layer(kind, 7, 17, **arguments)
+    layer = layer_conformance.make_layer(case, 7, 17, **arguments)
     dense = make_dense_twin(layer, **arguments)
     x = layer_conformance.random_rows(2, 3, 7).astype("float32")
     np.testing.assert_allclose(layer(x), dense(x), atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_arguments_have_the_order_of_dense(kind):
-    layer = layers.PROJECTIONS[kind](3, "tanh", False, "he_normal")
+@pytest.mark.parametrize("case", CASES)
+def test_arguments_have_the_order_of_dense(case):
+    layer = layers.PROJECTIONS[case](3, "tanh", False, "he_normal")
     assert layer.activation is keras.activations.tanh
     assert layer.use_bias is False
     assert isinstance(layer.kernel_initializer, keras.initializers.HeNormal)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_bias_and_activity_regularizers_are_those_of_dense(kind):
+@pytest.mark.parametrize("case", CASES)
+def test_bias_and_activity_regularizers_are_those_of_dense(case):
     arguments = {
         "bias_initializer": keras.initializers.RandomNormal(seed=3),
         "bias_regularizer": keras.regularizers.L1(0.5),
         "activity_regularizer": keras.regularizers.L2(0.25),
     }
-    layer = layers.make_projection(kind, 17, **arguments)
+    layer = layer_conformance.make_projection(case, 17, **arguments)
     layer.build((None, 7))
     dense = make_dense_twin(layer, **arguments)
     fresh = keras.layers.Dense(17, **arguments)
@@ -62,10 +62,10 @@ def test_bias_and_activity_regularizers_are_those_of_dense(kind):
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_kernel_regularizer_is_over_all_weights_but_the_bias(kind):
+@pytest.mark.parametrize("case", CASES)
+def test_kernel_regularizer_is_over_all_weights_but_the_bias(case):
     layer = layer_conformance.make_layer(
-        kind, 7, 17, kernel_regularizer=keras.regularizers.L2(0.5)
+        case, 7, 17, kernel_regularizer=keras.regularizers.L2(0.5)
     )
     weights = layer_conformance.weights_by_name(layer)
     expected = sum(
@@ -78,24 +78,24 @@ def test_kernel_regularizer_is_over_all_weights_but_the_bias(kind):
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_initializers_of_none_are_glorot_and_zeros(kind):
+@pytest.mark.parametrize("case", CASES)
+def test_initializers_of_none_are_glorot_and_zeros(case):
     keras.utils.set_random_seed(4)
-    layer = layers.make_projection(
-        kind, 17, kernel_initializer=None, bias_initializer=None
+    layer = layer_conformance.make_projection(
+        case, 17, kernel_initializer=None, bias_initializer=None
     )
     layer.build((None, 7))
     keras.utils.set_random_seed(4)
-    default = layers.make_projection(kind, 17)
+    default = layer_conformance.make_projection(case, 17)
     default.build((None, 7))
     np.testing.assert_array_equal(layer.kernel, default.kernel)
     np.testing.assert_array_equal(layer.bias, np.zeros(17))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_constraints_hold_after_a_step(kind):
+@pytest.mark.parametrize("case", CASES)
+def test_constraints_hold_after_a_step(case):
     layer = layer_conformance.make_layer(
-        kind,
+        case,
         7,
         17,
         kernel_constraint=keras.constraints.NonNeg(),
@@ -115,25 +115,25 @@ def test_constraints_hold_after_a_step(kind):
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_initializers_that_do_not_scale_are_used_as_they_are(kind):
+@pytest.mark.parametrize("case", CASES)
+def test_initializers_that_do_not_scale_are_used_as_they_are(case):
     initializer = keras.initializers.RandomNormal(mean=3.0, seed=1)
-    layer = layers.make_projection(kind, 17, kernel_initializer=initializer)
+    layer = layer_conformance.make_projection(case, 17, kernel_initializer=initializer)
     layer.build((None, 7))
-    shape = layer_conformance.ORACLES[kind].weight_shapes(7, 17)["kernel"]
+    shape = layer_conformance.ORACLES[case].weight_shapes(7, 17)["kernel"]
     np.testing.assert_array_equal(layer.kernel, initializer(shape))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_frozen_layer_has_no_trainable_weights(kind):
-    layer = layer_conformance.make_layer(kind, 7, 17, trainable=False)
+@pytest.mark.parametrize("case", CASES)
+def test_frozen_layer_has_no_trainable_weights(case):
+    layer = layer_conformance.make_layer(case, 7, 17, trainable=False)
     assert layer.trainable_weights == []
     assert layer.non_trainable_weights == layer.weights
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_keras_mask_is_passed_on(kind):
-    layer = layer_conformance.make_layer(kind, 7, 17)
+@pytest.mark.parametrize("case", CASES)
+def test_keras_mask_is_passed_on(case):
+    layer = layer_conformance.make_layer(case, 7, 17)
     x = layer_conformance.random_rows(2, 3, 7).astype("float32")
     x[1, 2] = 0
     masked = keras.layers.Masking()(x)
@@ -142,19 +142,19 @@ def test_keras_mask_is_passed_on(kind):
     np.testing.assert_array_equal(mask, [[True] * 3, [True, True, False]])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("units", [0, -3, 2.0, "3", None])
-def test_bad_units_are_refused(kind, units):
+def test_bad_units_are_refused(case, units):
     with pytest.raises(
         ValueError,
         match=rf"expected a positive int\. Received: units={units!r}",
     ):
-        layers.make_projection(kind, units)
+        layer_conformance.make_projection(case, units)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_unknown_last_dimension_is_refused(kind):
-    layer = layers.make_projection(kind, 3, name="fc")
+@pytest.mark.parametrize("case", CASES)
+def test_unknown_last_dimension_is_refused(case):
+    layer = layer_conformance.make_projection(case, 3, name="fc")
     with pytest.raises(
         ValueError,
         match=r"expected an input with a known last dimension\. Received: "
@@ -163,9 +163,9 @@ def test_unknown_last_dimension_is_refused(kind):
         layer.build((None, None))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_layer_that_is_not_built_is_refused(kind):
-    layer = layers.make_projection(kind, 3, name="fc")
+@pytest.mark.parametrize("case", CASES)
+def test_layer_that_is_not_built_is_refused(case):
+    layer = layer_conformance.make_projection(case, 3, name="fc")
     for ask in [
         layer.as_dense_kernel,
         lambda: layer.dense_weight_count,
@@ -177,10 +177,10 @@ def test_layer_that_is_not_built_is_refused(kind):
             ask()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_input_of_another_shape_is_refused(kind):
+@pytest.mark.parametrize("case", CASES)
+def test_input_of_another_shape_is_refused(case):
     with pytest.raises(ValueError, match="expected min_ndim=2, found ndim=1"):
-        layers.make_projection(kind, 3)(np.arange(7.0))
-    layer = layer_conformance.make_layer(kind, 7, 17)
+        layer_conformance.make_projection(case, 3)(np.arange(7.0))
+    layer = layer_conformance.make_layer(case, 7, 17)
     with pytest.raises(ValueError, match="expected axis -1 .* value 7"):
         layer(np.ones([2, 8]))

@@ -1,4 +1,4 @@
-"""Gradients of every kind of projection."""
+"""Gradients of every case of projection."""
 
 import numpy as np
 import pytest
@@ -6,19 +6,19 @@ import tensorflow as tf
 
 import layer_conformance
 
-KINDS = layer_conformance.KINDS
+CASES = layer_conformance.CASES
 GRADIENT_SIZES = [(1, 3), (2, 5), (7, 3), (7, 17)]
 LARGE_SIZES = [(128, 300), (128, 31), (1152, 1300), (251, 100)]
 
 
-def make_layer(kind, input_dim, units):
-    return layer_conformance.make_layer(kind, input_dim, units, dtype="float64")
+def make_layer(case, input_dim, units):
+    return layer_conformance.make_layer(case, input_dim, units, dtype="float64")
 
 
 @pytest.mark.parametrize(("input_dim", "units"), GRADIENT_SIZES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_equal_finite_differences(kind, input_dim, units):
-    layer = make_layer(kind, input_dim, units)
+@pytest.mark.parametrize("case", CASES)
+def test_equal_finite_differences(case, input_dim, units):
+    layer = make_layer(case, input_dim, units)
 
     @tf.function
     def project(x, *weights):
@@ -33,9 +33,9 @@ def test_equal_finite_differences(kind, input_dim, units):
 
 
 @pytest.mark.parametrize(("input_dim", "units"), LARGE_SIZES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_equal_those_of_the_dense_product(kind, input_dim, units):
-    layer = make_layer(kind, input_dim, units)
+@pytest.mark.parametrize("case", CASES)
+def test_equal_those_of_the_dense_product(case, input_dim, units):
+    layer = make_layer(case, input_dim, units)
     x = tf.constant(layer_conformance.random_rows(3, input_dim))
     upstream = layer_conformance.random_rows(3, units, seed=2)
     with tf.GradientTape() as tape:
@@ -45,12 +45,12 @@ def test_equal_those_of_the_dense_product(kind, input_dim, units):
     sources = {w.name: w.value for w in layer.trainable_variables}
     of_x, gradients = tape.gradient(loss, (x, sources))
 
-    kernel = layer_conformance.expected_kernel(layer)
+    kernel = layer_conformance.expected_kernel(case, layer)
     np.testing.assert_allclose(of_x, upstream @ kernel.T, atol=1e-9)
     np.testing.assert_allclose(gradients["bias"], upstream.sum(0), atol=1e-9)
     # The kernel is linear in each of its weights, so that a step of any size
     # in one of them changes the loss by exactly gradient times step.
-    oracle = layer_conformance.ORACLES[kind]
+    oracle = layer_conformance.ORACLES[case]
     for name in oracle.weight_shapes(input_dim, units):
         step = layer_conformance.random_rows(*weights[name].shape, seed=3)
         moved = {**weights, name: weights[name] + step}

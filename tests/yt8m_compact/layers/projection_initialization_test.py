@@ -1,4 +1,4 @@
-"""Every kind of projection starts with the variance that Dense has."""
+"""Every case of projection starts with the variance that Dense has."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 import layer_conformance
 from yt8m_compact import layers
 
-KINDS = layer_conformance.KINDS
+CASES = layer_conformance.CASES
 INPUT_DIM = 256
 NUM_SEEDS = 8
 
@@ -23,8 +23,8 @@ VARIANCES = {
 
 
 @pytest.mark.parametrize("units", [64, 256, 1100], ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_outputs_have_the_variance_of_dense(kind, units):
+@pytest.mark.parametrize("case", CASES)
+def test_outputs_have_the_variance_of_dense(case, units):
     x = layer_conformance.random_rows(64, INPUT_DIM).astype("float32")
     for name, expected in VARIANCES.items():
         variances = []
@@ -32,8 +32,8 @@ def test_outputs_have_the_variance_of_dense(kind, units):
             initializer = keras.initializers.get(
                 {"class_name": name, "config": {"seed": seed}}
             )
-            layer = layers.make_projection(
-                kind, units, kernel_initializer=initializer
+            layer = layer_conformance.make_projection(
+                case, units, kernel_initializer=initializer
             )
             variances.append(np.var(layer(x)))
         # 256 entries of 8 kernels, at least: a relative error of 3 %.
@@ -42,10 +42,10 @@ def test_outputs_have_the_variance_of_dense(kind, units):
         )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_seeds(kind):
+@pytest.mark.parametrize("case", CASES)
+def test_seeds(case):
     def kernel(initializer):
-        layer = layers.make_projection(kind, 17, kernel_initializer=initializer)
+        layer = layer_conformance.make_projection(case, 17, kernel_initializer=initializer)
         layer.build((None, 7))
         return layer.kernel.numpy()
 
@@ -60,12 +60,12 @@ def test_seeds(kind):
         assert not np.isclose(kernel(name), kernel(name)).any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_set_random_seed_makes_a_layer_reproducible(kind):
+@pytest.mark.parametrize("case", CASES)
+def test_set_random_seed_makes_a_layer_reproducible(case):
     weights = []
     for _ in range(2):
         keras.utils.set_random_seed(5)
-        layer = layers.make_projection(kind, 17)
+        layer = layer_conformance.make_projection(case, 17)
         layer.build((None, 7))
         weights.append(layer.get_weights())
     for one, again in zip(*weights, strict=True):

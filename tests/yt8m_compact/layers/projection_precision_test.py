@@ -1,4 +1,4 @@
-"""Every kind of projection in 16 bits."""
+"""Every case of projection in 16 bits."""
 
 import numpy as np
 import pytest
@@ -6,16 +6,16 @@ import tensorflow as tf
 
 import layer_conformance
 
-KINDS = layer_conformance.KINDS
+CASES = layer_conformance.CASES
 # Half the distance between 1 and the next number.
 ROUNDING = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
 
 
 @pytest.mark.parametrize("compute", ROUNDING)
-@pytest.mark.parametrize("kind", KINDS)
-def test_computes_in_16_bits_with_float32_weights(kind, compute):
+@pytest.mark.parametrize("case", CASES)
+def test_computes_in_16_bits_with_float32_weights(case, compute):
     layer = layer_conformance.make_layer(
-        kind, 251, 600, dtype=f"mixed_{compute}"
+        case, 251, 600, dtype=f"mixed_{compute}"
     )
     x = tf.cast(layer_conformance.random_rows(4, 251), compute)
     with tf.GradientTape() as tape:
@@ -23,7 +23,7 @@ def test_computes_in_16_bits_with_float32_weights(kind, compute):
         outputs = layer(x)
         loss = tf.reduce_sum(tf.cast(outputs, "float32") ** 2)
     assert outputs.dtype == compute
-    kernel = layer_conformance.expected_kernel(layer)
+    kernel = layer_conformance.expected_kernel(case, layer)
     expected = tf.cast(x, "float64").numpy() @ kernel + layer.bias.numpy()
     # The terms of a sum are rounded once each.
     tolerance = 4 * ROUNDING[compute] * np.abs(expected).max()
@@ -46,19 +46,19 @@ def test_computes_in_16_bits_with_float32_weights(kind, compute):
 
 @pytest.mark.parametrize("compute", ROUNDING)
 @pytest.mark.parametrize(
-    "kind",
+    "case",
     [
-        kind
-        for kind, oracle in layer_conformance.ORACLES.items()
+        case
+        for case, oracle in layer_conformance.ORACLES.items()
         if oracle.transforms
     ],
 )
-def test_transforms_are_float32(kind, compute):
+def test_transforms_are_float32(case, compute):
     layer = layer_conformance.make_layer(
-        kind, 251, 600, use_bias=False, dtype=f"mixed_{compute}"
+        case, 251, 600, use_bias=False, dtype=f"mixed_{compute}"
     )
     x = tf.cast(layer_conformance.random_rows(4, 251), compute)
-    kernel = layer_conformance.expected_kernel(layer)
+    kernel = layer_conformance.expected_kernel(case, layer)
     expected = tf.cast(tf.cast(x, "float64") @ kernel, compute)
     # Only the result is rounded: weights or sums in 16 bits would change a
     # third of the entries and more, errors of float32 next to none.

@@ -1,4 +1,4 @@
-"""Every kind of projection multiplies by the dense matrix it stands for."""
+"""Every case of projection multiplies by the dense matrix it stands for."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ import layer_conformance
 from yt8m_compact import layers
 
 SIZES = layer_conformance.SIZES
-KINDS = layer_conformance.KINDS
+CASES = layer_conformance.CASES
 
 
 def assert_close(result, expected, dtype):
@@ -20,7 +20,7 @@ def assert_close(result, expected, dtype):
 
 
 def test_every_kind_has_an_oracle():
-    assert set(layer_conformance.ORACLES) == set(KINDS)
+    assert set(layer_conformance.ORACLES) == set(CASES)
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ def test_every_kind_has_an_oracle():
     [(*size, "float32") for size in SIZES]
     + [(*size, "float64") for size in layer_conformance.SMALL_SIZES],
 )
-@pytest.mark.parametrize("kind", KINDS)
-def test_equals_the_dense_product(kind, input_dim, units, dtype):
-    layer = layer_conformance.make_layer(kind, input_dim, units, dtype=dtype)
-    kernel = layer_conformance.expected_kernel(layer)
+@pytest.mark.parametrize("case", CASES)
+def test_equals_the_dense_product(case, input_dim, units, dtype):
+    layer = layer_conformance.make_layer(case, input_dim, units, dtype=dtype)
+    kernel = layer_conformance.expected_kernel(case, layer)
     assert kernel.shape == (input_dim, units)
     written = layer.as_dense_kernel()
     assert written.dtype == dtype
@@ -46,12 +46,12 @@ def test_equals_the_dense_product(kind, input_dim, units, dtype):
 
 
 @pytest.mark.parametrize(("input_dim", "units"), SIZES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_has_the_weights_of_its_formula(kind, input_dim, units):
-    oracle = layer_conformance.ORACLES[kind]
+@pytest.mark.parametrize("case", CASES)
+def test_has_the_weights_of_its_formula(case, input_dim, units):
+    oracle = layer_conformance.ORACLES[case]
     for use_bias in [True, False]:
-        layer = layers.make_projection(
-            kind, units, use_bias=use_bias, kernel_initializer="zeros"
+        layer = layer_conformance.make_projection(
+            case, units, use_bias=use_bias, kernel_initializer="zeros"
         )
         layer.build((None, input_dim))
         shapes = {w.name: tuple(w.shape) for w in layer.weights}
@@ -63,10 +63,10 @@ def test_has_the_weights_of_its_formula(kind, input_dim, units):
         assert layer.dense_weight_count == (input_dim + use_bias) * units
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_batch_and_frames_may_be_unknown(kind):
-    layer = layer_conformance.make_layer(kind, 7, 17)
-    kernel = layer_conformance.expected_kernel(layer)
+@pytest.mark.parametrize("case", CASES)
+def test_batch_and_frames_may_be_unknown(case):
+    layer = layer_conformance.make_layer(case, 7, 17)
+    kernel = layer_conformance.expected_kernel(case, layer)
     traces = []
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, 7])])
@@ -82,9 +82,9 @@ def test_batch_and_frames_may_be_unknown(kind):
     assert len(traces) == 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_symbolic_shape_is_the_eager_one(kind):
-    layer = layer_conformance.make_layer(kind, 7, 17, dtype="mixed_bfloat16")
+@pytest.mark.parametrize("case", CASES)
+def test_symbolic_shape_is_the_eager_one(case):
+    layer = layer_conformance.make_layer(case, 7, 17, dtype="mixed_bfloat16")
     symbolic = layer(keras.Input((None, 7)))
     assert symbolic.shape == (None, None, 17)
     assert symbolic.dtype == "bfloat16"
@@ -92,19 +92,19 @@ def test_symbolic_shape_is_the_eager_one(kind):
     assert layer(np.ones([4, 5, 7])).shape == (4, 5, 17)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_whole_numbers_are_projected_to_floats(kind):
-    layer = layer_conformance.make_layer(kind, 7, 4)
+@pytest.mark.parametrize("case", CASES)
+def test_whole_numbers_are_projected_to_floats(case):
+    layer = layer_conformance.make_layer(case, 7, 4)
     x = np.arange(21).reshape(3, 7)
     outputs = layer(x)
     assert outputs.dtype == "float32"
-    kernel = layer_conformance.expected_kernel(layer)
+    kernel = layer_conformance.expected_kernel(case, layer)
     assert_close(outputs, x @ kernel + layer.bias.numpy(), "float32")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_row_does_not_depend_on_the_others(kind):
-    layer = layer_conformance.make_layer(kind, 128, 300)
+@pytest.mark.parametrize("case", CASES)
+def test_a_row_does_not_depend_on_the_others(case):
+    layer = layer_conformance.make_layer(case, 128, 300)
     x = layer_conformance.random_rows(9, 128).astype("float32")
     alone = np.concatenate([layer(row[np.newaxis]) for row in x])
     assert_close(layer(x), alone, "float32")

@@ -1,4 +1,4 @@
-"""Every kind of projection is the same after it is saved and loaded."""
+"""Every case of projection is the same after it is saved and loaded."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ import tensorflow as tf
 import layer_conformance
 from yt8m_compact import layers
 
-KINDS = layer_conformance.KINDS
+CASES = layer_conformance.CASES
 # Every argument of Projection, none at its default.
 ARGUMENTS = {
     "units": 17,
@@ -34,10 +34,10 @@ OWN_ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_config_round_trip(kind):
-    arguments = ARGUMENTS | OWN_ARGUMENTS.get(kind, {})
-    layer = layers.make_projection(kind, **arguments)
+@pytest.mark.parametrize("case", CASES)
+def test_config_round_trip(case):
+    arguments = ARGUMENTS | OWN_ARGUMENTS.get(case, {})
+    layer = layer_conformance.make_projection(case, **arguments)
     config = layer.get_config()
     plain = {"units", "name", "trainable"}
     for key, value in arguments.items():
@@ -55,7 +55,7 @@ def test_config_round_trip(kind):
     again = type(layer).from_config(config)
     assert again.get_config() == config
     # use_bias and the defaults.
-    layer = layers.make_projection(kind, 3, use_bias=False)
+    layer = layer_conformance.make_projection(case, 3, use_bias=False)
     again = type(layer).from_config(layer.get_config())
     again.build((None, 7))
     assert again.get_config() == layer.get_config()
@@ -63,12 +63,12 @@ def test_config_round_trip(kind):
     again(layer_conformance.random_rows(2, 7))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_same_config_and_seed_give_the_same_weights(kind):
-    config = layers.make_projection(
-        kind, **(ARGUMENTS | OWN_ARGUMENTS.get(kind, {}))
+@pytest.mark.parametrize("case", CASES)
+def test_same_config_and_seed_give_the_same_weights(case):
+    config = layer_conformance.make_projection(
+        case, **(ARGUMENTS | OWN_ARGUMENTS.get(case, {}))
     ).get_config()
-    pair = [layers.PROJECTIONS[kind].from_config(config) for _ in range(2)]
+    pair = [layers.PROJECTIONS[case].from_config(config) for _ in range(2)]
     for layer in pair:
         layer.build((None, 7))
     for ours, theirs in zip(pair[0].weights, pair[1].weights, strict=True):
@@ -76,16 +76,16 @@ def test_same_config_and_seed_give_the_same_weights(kind):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def make_model(kind):
+def make_model(case):
     frames = keras.Input((None, 7), name="frames")
-    wide = layer_conformance.make_layer(kind, 7, 17, activation="tanh")
-    narrow = layer_conformance.make_layer(kind, 17, 5, use_bias=False, seed=1)
+    wide = layer_conformance.make_layer(case, 7, 17, activation="tanh")
+    narrow = layer_conformance.make_layer(case, 17, 5, use_bias=False, seed=1)
     return keras.Model(frames, narrow(wide(frames)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_keras_file_round_trip(kind, tmp_path):
-    model = make_model(kind)
+@pytest.mark.parametrize("case", CASES)
+def test_keras_file_round_trip(case, tmp_path):
+    model = make_model(case)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert [type(layer) for layer in loaded.layers] == [
@@ -98,11 +98,11 @@ def test_keras_file_round_trip(kind, tmp_path):
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_weights_file_round_trip(kind, tmp_path):
-    model = make_model(kind)
+@pytest.mark.parametrize("case", CASES)
+def test_weights_file_round_trip(case, tmp_path):
+    model = make_model(case)
     model.save_weights(tmp_path / "model.weights.h5")
-    other = make_model(kind)
+    other = make_model(case)
     for variable in other.variables:
         variable.assign(tf.zeros(variable.shape))
     other.load_weights(tmp_path / "model.weights.h5")
@@ -110,9 +110,9 @@ def test_weights_file_round_trip(kind, tmp_path):
     np.testing.assert_array_equal(other(x), model(x))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_saved_model_round_trip(kind, tmp_path):
-    model = make_model(kind)
+@pytest.mark.parametrize("case", CASES)
+def test_saved_model_round_trip(case, tmp_path):
+    model = make_model(case)
     model.export(tmp_path / "exported", verbose=False)
     exported = tf.saved_model.load(tmp_path / "exported")
     module = tf.Module()

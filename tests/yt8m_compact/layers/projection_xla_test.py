@@ -1,4 +1,4 @@
-"""Every kind of projection under XLA."""
+"""Every case of projection under XLA."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ import layer_conformance
 
 
 @pytest.mark.parametrize(("input_dim", "units"), [(7, 17), (12, 5)])
-@pytest.mark.parametrize("kind", layer_conformance.KINDS)
-def test_equals_the_product_without_xla(kind, input_dim, units):
+@pytest.mark.parametrize("case", layer_conformance.CASES)
+def test_equals_the_product_without_xla(case, input_dim, units):
     layer = layer_conformance.make_layer(
-        kind, input_dim, units, activation="tanh"
+        case, input_dim, units, activation="tanh"
     )
     signature = [
         tf.TensorSpec([None, None, input_dim]),

@@ -1,0 +1,191 @@
+"""The closest structured matrix to a dense one, in Frobenius norm."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+
+def mean_of_circulants(
+    kernel: np.ndarray, num_blocks: int, size: int
+) -> np.ndarray:
+    """Projects onto block rows of circulants: means of wrapped diagonals.
+
+    Args:
+      kernel: `[input_dim, units]`, float64.
+      num_blocks: number of circulants.
+      size: their size, at least `input_dim`.
+
+    Returns:
+      `[num_blocks, size]`, their first columns; 0 where no entry of `kernel`
+      is on a diagonal.
+    """
+    present = circulant_entries(np.ones(kernel.shape), num_blocks, size)
+    sums = circulant_entries(kernel, num_blocks, size).sum(axis=1)
+    return sums / np.maximum(present.sum(axis=1), 1)
+
+
+def mean_of_block_circulants(
+    kernel: np.ndarray, shape: tuple[int, int, int]
+) -> np.ndarray:
+    """Projects onto matrices of circulant blocks.
+
+    Args:
+      kernel: `[input_dim, units]`, float64.
+      shape: `[in_blocks, out_blocks, size]`; the blocks cover `kernel`.
+
+    Returns:
+      First columns, of `shape`; 0 where no entry of `kernel` is on a diagonal.
+    """
+    sums, counts = (
+        _by_diagonal(_split_blocks(matrix, shape)).sum(axis=1)
+        for matrix in (kernel, np.ones(kernel.shape))
+    )
+    return (sums / np.maximum(counts, 1)).reshape(shape)
+
+
+def circulant_entries(
+    kernel: np.ndarray, num_blocks: int, size: int
+) -> np.ndarray:
+    """Rearranges a block row to one column a wrapped diagonal.
+
+    Args:
+      kernel: `[input_dim, units]`, float64.
+      num_blocks: number of blocks.
+      size: their size, at least `input_dim`.
+
+    Returns:
+      `[num_blocks, size, size]`, with entry `[b, i, k]` from row i and column
+      `(i - k) mod size` of block b, and 0 outside `kernel`. A circulant has
+      equal rows, and a diagonal times a circulant has rank 1.
+    """
+    return _by_diagonal(_split_blocks(kernel, (1, num_blocks, size)))
+
+
+def _split_blocks(
+    kernel: np.ndarray, shape: tuple[int, int, int]
+) -> np.ndarray:
+    in_blocks, out_blocks, size = shape
+    rows, columns = in_blocks * size, out_blocks * size
+    padded = np.pad(
+        kernel, [(0, rows - kernel.shape[0]), (0, columns - kernel.shape[1])]
+    )
+    blocks = padded.reshape(in_blocks, size, out_blocks, size)
+    return blocks.swapaxes(1, 2).reshape(-1, size, size)
+
+
+def _by_diagonal(blocks: np.ndarray) -> np.ndarray:
+    size = blocks.shape[-1]
+    positions = np.arange(size)
+    columns = (positions[:, np.newaxis] - positions) % size
+    return np.take_along_axis(
+        blocks, np.broadcast_to(columns, blocks.shape), axis=2
+    )
+
+
+def rank_one(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the closest matrix of rank 1, by its largest singular value.
+
+    Args:
+      matrix: `[rows, columns]`, float64.
+
+    Returns:
+      The vectors `[rows]` and `[columns]` whose outer product it is, of which
+      the first has a mean square of 1.
+    """
+    gram = matrix @ matrix.T
+    _, vectors = np.linalg.eigh(gram)
+    left = vectors[:, -1]
+    scale = np.sqrt(len(left))
+    return left * scale, matrix.T @ left / scale
+
+
+# Weight of the squared weights in the error that is minimised, as a share of
+# the target's and of where each weight started. Products of factors can come
+# ever closer to a matrix while the factors grow without bound.
+_DAMPING = 1e-6
+
+
+def alternating_least_squares(
+    build: Callable[..., tf.Tensor],
+    weights: Sequence[np.ndarray],
+    target: np.ndarray,
+    *,
+    max_sweeps: int = 50,
+    tolerance: float = 1e-5,
+) -> list[np.ndarray]:
+    """Fits a matrix that is linear in each of its weights, one at a time.
+
+    Each sweep solves a linear least-squares problem for each of the weights,
+    with the others fixed, by conjugate gradients. The result is about a local
+    minimum of `sum (build(*weights) - target)^2`; a very small penalty on the
+    weights keeps them from growing without bound.
+
+    Args:
+      build: from the weights, float64 tensors, to a matrix.
+      weights: where to start; none may make the matrix zero.
+      target: the matrix to fit, float64.
+      max_sweeps: sweeps after which it ends anyway.
+      tolerance: it ends when a sweep lowers the error and the penalty by less
+        than this share.
+
+    Returns:
+      The weights.
+    """
+    build = tf.function(build)
+    weights = [tf.constant(weight, tf.float64) for weight in weights]
+    scale = _DAMPING * float(np.sum(target**2))
+    dampings = [
+        scale / max(float(tf.reduce_sum(weight**2)), 1e-30)
+        for weight in weights
+    ]
+    loss = np.inf
+    for _ in range(max_sweeps):
+        for index, damping in enumerate(dampings):
+            weights[index] = _solve_for(build, weights, index, target, damping)
+        last = loss
+        loss = float(tf.reduce_sum((build(*weights) - target) ** 2)) + sum(
+            damping * float(tf.reduce_sum(weight**2))
+            for damping, weight in zip(dampings, weights, strict=True)
+        )
+        if np.isfinite(last) and last - loss <= tolerance * last:
+            break
+    return [weight.numpy() for weight in weights]
+
+
+def _solve_for(
+    build: Callable[..., tf.Tensor],
+    weights: list[tf.Tensor],
+    index: int,
+    target: np.ndarray,
+    damping: float,
+    max_steps: int = 25,
+) -> tf.Tensor:
+    """Solves for one of the weights, by conjugate gradients (CGLS)."""
+
+    def image(weight: tf.Tensor) -> tf.Tensor:
+        return build(*weights[:index], weight, *weights[index + 1 :])
+
+    def descent(residual: tf.Tensor, solution: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(solution)
+            product = tf.reduce_sum(image(solution) * residual)
+        return tape.gradient(product, solution) - damping * solution
+
+    solution = weights[index]
+    residual = target - image(solution)
+    gradient = direction = descent(residual, solution)
+    norm = first = float(tf.reduce_sum(gradient**2))
+    for _ in range(max_steps):
+        if norm <= 1e-20 * first or norm == 0.0:
+            break
+        step_image = image(direction)
+        curvature = float(tf.reduce_sum(step_image**2))
+        curvature += damping * float(tf.reduce_sum(direction**2))
+        step = norm / curvature
+        solution = solution + step * direction
+        residual = residual - step * step_image
+        gradient = descent(residual, solution)
+        last, norm = norm, float(tf.reduce_sum(gradient**2))
+        direction = gradient + (norm / last) * direction
+    return solution
