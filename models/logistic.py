@@ -27,6 +27,9 @@ class LogisticConfig(model_config.ModelConfig):
             self._normalize(features),
             num_classes=num_classes,
             projection=self.classifier_projection,
+            options=model_config.projection_options(
+                self, self.classifier_projection
+            ),
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model(

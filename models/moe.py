@@ -13,10 +13,10 @@ from yt8m_compact.models import model_config
 DEFAULT_NUM_MIXTURES = 2
 
 
-def num_mixtures_setting() -> int:
+def num_mixtures_setting(default: int = DEFAULT_NUM_MIXTURES) -> int:
     """Declares the field that sizes a mixture of experts."""
     return settings.setting(
-        DEFAULT_NUM_MIXTURES,
+        default,
         "Number of experts of each class in a mixture of experts; a dummy "
         "expert comes on top.",
         minimum=1,
@@ -43,6 +43,9 @@ class MoeConfig(model_config.ModelConfig):
             num_classes=num_classes,
             num_mixtures=self.moe_num_mixtures,
             projection=self.classifier_projection,
+            options=model_config.projection_options(
+                self, self.classifier_projection
+            ),
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model({"features": features}, predictions, name="MoeModel")

@@ -9,6 +9,7 @@ from yt8m_compact.ops.losses import LOSSES
 from yt8m_compact.ops.losses import cross_entropy_loss
 from yt8m_compact.ops.losses import hinge_loss
 from yt8m_compact.ops.losses import softmax_loss
+from yt8m_compact.ops.normalization import l2_normalize
 from yt8m_compact.ops.quantization import dequantize
 from yt8m_compact.ops.quantization import quantize
 from yt8m_compact.ops.ranking import batch_gap
@@ -25,6 +26,7 @@ __all__ = [
     "diagonal_circulant_kernel",
     "diagonal_circulant_matmul",
     "hinge_loss",
+    "l2_normalize",
     "num_blocks",
     "quantize",
     "softmax_loss",
