@@ -83,6 +83,7 @@ class DbofConfig(model_config.ModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
+        self._check_options()
         frames = keras.Input(
             (None, sum(feature_sizes)), dtype="uint8", name="frames"
         )

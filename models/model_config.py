@@ -119,6 +119,24 @@ class ModelConfig(abc.ABC):
           num_classes]`.
         """
 
+    def _check_options(self) -> None:
+        """Refuses an option that no projection of the model has."""
+        kinds = {
+            getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name.endswith("_projection")
+        }
+        known = {name for kind in kinds for name in _options_of(kind)}
+        for name, value in _given_options(self).items():
+            if name not in known:
+                users = [k for k in PROJECTION_KINDS if name in _options_of(k)]
+                raise ValueError(
+                    f"{type(self).__name__}: expected {name} with a projection"
+                    f" that has it, one of: {', '.join(users) or 'none'}. "
+                    f"Received: {name}={value}, projections="
+                    f"{', '.join(sorted(kinds))}"
+                )
+
     def _project(
         self, x: keras.KerasTensor, kind: str, units: int, **kwargs: Any
     ) -> keras.KerasTensor:
@@ -150,14 +168,20 @@ def projection_options(config: ModelConfig, kind: str) -> dict[str, int]:
       Arguments for `layers.make_projection`, by name: those of `num_factors`,
       `block_size` and `rank` that were given and that the kind has.
     """
-    given = {
+    known = _options_of(kind)
+    given = _given_options(config)
+    return {name: value for name, value in given.items() if name in known}
+
+
+def _given_options(config: ModelConfig) -> dict[str, int]:
+    values = {
         "num_factors": config.num_factors,
         "block_size": config.block_size,
         "rank": config.rank,
     }
-    known = getattr(layers.PROJECTIONS[kind], "options", ())
-    return {
-        name: value
-        for name, value in given.items()
-        if value is not None and name in known
-    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _options_of(kind: str) -> tuple[str, ...]:
+    # Until every class of projection lists its options.
+    return getattr(layers.PROJECTIONS[kind], "options", ())

@@ -122,6 +122,7 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
+        self._check_options()
         frames = keras.Input(
             (None, sum(feature_sizes)), dtype="uint8", name="frames"
         )

@@ -32,8 +32,8 @@ class FrameBags(keras.layers.Layer):
 
     Output shape:
       A pair: `[batch * n, k, feature_dim]` of the dtype of the frames, the bags
-      of a video one after another, and the mask, bool `[batch * n, k]`, which is
-      false for all frames of a video without any.
+      of a video one after another, and the mask, bool `[batch * n, k]`, which
+      is false for all frames of a video without any.
 
     Raises:
       ValueError: if a number is not positive.
