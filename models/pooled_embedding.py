@@ -136,7 +136,7 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
             mask = layers.FrameMask(name="frame_mask")([frames, num_frames])
         x = self._normalize(layers.Dequantize(name="dequantize")(bags))
         hidden = [
-            self._branch(f"{embedding}_{number}", embedding, feature, mask)
+            self._branch(embedding, number, feature, mask)
             for number, feature in enumerate(_split(x, feature_sizes))
             for embedding in self.embeddings
         ]
@@ -151,16 +151,17 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
 
     def _branch(
         self,
-        name: str,
         embedding: str,
+        number: int,
         x: keras.KerasTensor,
         mask: keras.KerasTensor,
     ) -> keras.KerasTensor:
-        """Pools the frames of one feature in one way, up to its FC layer."""
+        """Pools one feature, by its number, in one way, up to its FC layer."""
+        name = f"{embedding}_{number}"
         if embedding == "moments":
             x = layers.FrameMoments(name=name)([x, mask])
         else:
-            x = self._pool_clusters(name, embedding, x, mask)
+            x = self._pool_clusters(embedding, number, x, mask)
         if self.num_bags > 1:
             x = layers.BagAverage(self.num_bags, name=f"{name}_average")(x)
         x = self._project(
@@ -175,17 +176,18 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
 
     def _pool_clusters(
         self,
-        name: str,
         embedding: str,
+        number: int,
         x: keras.KerasTensor,
         mask: keras.KerasTensor,
     ) -> keras.KerasTensor:
+        name = f"{embedding}_{number}"
         num_clusters = {
             "dbof": self.dbof_clusters,
             "netvlad": self.netvlad_clusters,
             "netfv": self.netfv_clusters,
         }[embedding]
-        if not name.endswith("_0"):
+        if number > 0:
             num_clusters = max(num_clusters // 2, 1)
         clusters = self._project(
             x,
