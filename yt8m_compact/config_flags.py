@@ -223,7 +223,9 @@ def _defaults(users: dict[str, dataclasses.Field]) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(map(_text, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
 def _plain_type(annotation: Any) -> Any:

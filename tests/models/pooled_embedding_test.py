@@ -9,7 +9,10 @@ import tensorflow as tf
 
 import layer_conformance
 import numpy_models
+import tiny_runs
 from yt8m_compact import models
+from yt8m_compact import readers
+from yt8m_compact.eval import weights
 from yt8m_compact.models import pooled_embedding
 
 KINDS = layer_conformance.KINDS
@@ -40,8 +43,9 @@ def at_every_place(kind, **values):
 CONFIGS = {
     **{kind: at_every_place(kind, embeddings=ALL) for kind in KINDS},
     **{
-        f"{kind}_{place}": make_config(**{f"{place}_projection": kind})
-        for kind in sorted(set(KINDS) - {"dense"})
+        f"compact_{place}": make_config(
+            **{f"{place}_projection": "diagonal_circulant"}
+        )
         for place in PLACES
     },
     **{name: make_config(embeddings=(name,)) for name in ALL},
@@ -197,7 +201,12 @@ def test_weights(kind, place):
     expected += count["classifier"](8 * 5, 3 * 7)
     expected += count["classifier"](8 * 5, 2 * 7) + 2 * 7
     expected += count["gating"](7, 7) + 4 * 7
-    assert numpy_models.build(config).count_params() == expected
+    counted = weights.count_weights_of_config(
+        config,
+        feature_sizes=numpy_models.FEATURE_SIZES,
+        num_classes=numpy_models.NUM_CLASSES,
+    )
+    assert counted.total == expected
 
 
 def test_a_second_feature_has_one_cluster_at_least():
@@ -250,9 +259,12 @@ def test_xla_agrees(name):
     assert_close(compiled(batch), model(batch, training=False))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_16_bits(kind):
-    config = at_every_place(kind, embeddings=ALL)
+@pytest.mark.parametrize(
+    ("kind", "embeddings"),
+    [("dense", ALL), *((kind, ("netvlad",)) for kind in KINDS)],
+)
+def test_16_bits(kind, embeddings):
+    config = at_every_place(kind, embeddings=embeddings)
     expected = numpy_models.build(config)(
         numpy_models.make_frames(), training=False
     )
@@ -263,7 +275,7 @@ def test_16_bits(kind):
     finally:
         keras.config.set_dtype_policy(policy)
     assert all(v.dtype == "float32" for v in model.variables)
-    assert model.get_layer("dbof_0_clusters").compute_dtype == "bfloat16"
+    assert model.get_layer("netvlad_0_clusters").compute_dtype == "bfloat16"
     for training in [False, True]:
         result = model(numpy_models.make_frames(), training=training)
         assert result.dtype == "float32"
@@ -277,6 +289,19 @@ def test_frames_the_model_looks_at():
     assert make_config().num_sampled_frames == 6
     assert CONFIGS["all_frames"].num_sampled_frames is None
     assert make_config().samples_random_frames
+
+
+def test_frames_are_random_in_training_only():
+    config = tiny_runs.frame_config("", make_config())
+    sampling = readers.FrameSampling
+    for training, expected in [(True, sampling.RANDOM), (False, sampling.EVEN)]:
+        reader = config.reader(training=training)
+        assert reader.frame_sampling == expected
+        assert reader.num_sampled_frames == 3 * 2
+    config = tiny_runs.frame_config("", CONFIGS["all_frames"])
+    for training in [True, False]:
+        reader = config.reader(training=training)
+        assert reader.frame_sampling == sampling.ALL
 
 
 def test_defaults_are_the_papers():

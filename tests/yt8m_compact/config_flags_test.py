@@ -214,6 +214,8 @@ def test_help_of_a_flag_of_models():
         "(default: 2, 4 in PooledEmbeddingModel; used by MoeModel, DbofModel, "
         "PooledEmbeddingModel)"
     )
+    text = flag_values["rank"].help
+    assert "; if not given, the default of the kind. (default: none;" in text
     text = flag_values["embeddings"].help
     assert text.endswith("(default: dbof; used by PooledEmbeddingModel)")
     text = flag_values["l2_normalize"].help
