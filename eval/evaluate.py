@@ -168,12 +168,13 @@ def _count_parameters(flag_values: flags.FlagValues) -> report.Report:
         data, model = config.data, config.model
     else:
         data, model = config_flags.model_from_flags(flag_values)
-    built = model.build(
-        feature_sizes=data.feature_sizes, num_classes=data.num_classes
-    )
     return report.Report(
         model=models.model_name(model),
-        weights=weights.count_weights(built),
+        weights=weights.count_weights_of_config(
+            model,
+            feature_sizes=data.feature_sizes,
+            num_classes=data.num_classes,
+        ),
         train_dir=flag_values.train_dir,
     )
 

@@ -1,5 +1,6 @@
 """How many weights a model has, and how many its dense twin would have."""
 
+from collections.abc import Sequence
 import dataclasses
 import math
 from typing import Any
@@ -8,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from yt8m_compact import layers
+from yt8m_compact import models
 
 _BYTES_PER_MEGABYTE = 2**20
 
@@ -96,6 +98,30 @@ def count_weights(model: keras.Model) -> ModelWeights:
         ),
         layers=counted,
     )
+
+
+def count_weights_of_config(
+    config: models.ModelConfig,
+    *,
+    feature_sizes: Sequence[int],
+    num_classes: int,
+) -> ModelWeights:
+    """Counts the weights of a model without drawing or keeping any.
+
+    Args:
+      config: the model's configuration.
+      feature_sizes: size of each feature.
+      num_classes: number of classes.
+
+    Returns:
+      The counts, the same as those of the model that was built.
+    """
+    # In this scope variables know their shapes and wait for their values.
+    with keras.StatelessScope(initialize_variables=False):
+        model = config.build(
+            feature_sizes=feature_sizes, num_classes=num_classes
+        )
+        return count_weights(model)
 
 
 def _count_layer(layer: keras.Layer) -> LayerWeights:

@@ -5,6 +5,7 @@ from yt8m_compact.models.dbof import DbofConfig
 from yt8m_compact.models.logistic import LogisticConfig
 from yt8m_compact.models.model_config import ModelConfig
 from yt8m_compact.models.moe import MoeConfig
+from yt8m_compact.models.pooled_embedding import PooledEmbeddingConfig
 from yt8m_compact.models.registry import MODELS
 from yt8m_compact.models.registry import get_model_config
 from yt8m_compact.models.registry import model_name
@@ -15,6 +16,7 @@ __all__ = [
     "LogisticConfig",
     "ModelConfig",
     "MoeConfig",
+    "PooledEmbeddingConfig",
     "get_model_config",
     "model_name",
     "start_at_log_odds",

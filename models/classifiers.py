@@ -1,5 +1,7 @@
 """The classifiers that models end with."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
@@ -8,6 +10,8 @@ from yt8m_compact import layers
 # Layers whose biases `start_at_log_odds` sets.
 _CLASSIFIER = "classifier"
 _EXPERTS = "experts"
+_GATING = "gating"
+_PREDICTIONS = "predictions"
 
 
 def classify_logistic(
@@ -15,7 +19,9 @@ def classify_logistic(
     *,
     num_classes: int,
     projection: str,
+    options: Mapping[str, int] | None = None,
     regularizer: keras.regularizers.Regularizer | None,
+    name: str = _PREDICTIONS,
 ) -> keras.KerasTensor:
     """Adds a logistic classifier: `sigmoid(x @ W + b)`.
 
@@ -23,7 +29,9 @@ def classify_logistic(
       x: `[batch, size]`.
       num_classes: number of classes.
       projection: kind of `W`.
+      options: arguments of that kind, such as its rank.
       regularizer: regulariser of the weights of `W`.
+      name: name of the layer that gives the probabilities.
 
     Returns:
       Probabilities, float32 `[batch, num_classes]`.
@@ -33,10 +41,11 @@ def classify_logistic(
         num_classes,
         kernel_regularizer=regularizer,
         name=_CLASSIFIER,
+        **(options or {}),
     )(x)
-    return keras.layers.Activation(
-        "sigmoid", dtype="float32", name="predictions"
-    )(logits)
+    return keras.layers.Activation("sigmoid", dtype="float32", name=name)(
+        logits
+    )
 
 
 def classify_moe(
@@ -45,7 +54,9 @@ def classify_moe(
     num_classes: int,
     num_mixtures: int,
     projection: str,
+    options: Mapping[str, int] | None = None,
     regularizer: keras.regularizers.Regularizer | None,
+    name: str = _PREDICTIONS,
 ) -> keras.KerasTensor:
     """Adds a mixture of logistic experts and a dummy expert for each class.
 
@@ -56,7 +67,9 @@ def classify_moe(
       num_classes: number of classes.
       num_mixtures: number of experts of each class.
       projection: kind of the projections to gates and to experts.
+      options: arguments of that kind, such as its rank.
       regularizer: regulariser of the weights of both.
+      name: name of the layer that gives the probabilities.
 
     Returns:
       Probabilities, float32 `[batch, num_classes]`.
@@ -70,16 +83,61 @@ def classify_moe(
         use_bias=False,
         kernel_regularizer=regularizer,
         name="gates",
+        **(options or {}),
     )(x)
     experts = layers.make_projection(
         projection,
         num_classes * num_mixtures,
         kernel_regularizer=regularizer,
         name=_EXPERTS,
+        **(options or {}),
     )(x)
     return layers.MixtureOfExperts(
-        num_classes, num_mixtures, dtype="float32", name="predictions"
+        num_classes, num_mixtures, dtype="float32", name=name
     )([gates, experts])
+
+
+def gate_context(
+    probabilities: keras.KerasTensor,
+    *,
+    projection: str,
+    options: Mapping[str, int] | None = None,
+    batch_norm_momentum: float = 0.99,
+) -> keras.KerasTensor:
+    """Adds context gating after a classifier: `p * sigmoid(bn(p @ W))`.
+
+    Every class is weighed by what the others say; `bn` is batch
+    normalisation, in place of a bias.
+
+    Args:
+      probabilities: float32 `[batch, num_classes]`.
+      projection: kind of `W`, which is square.
+      options: arguments of that kind, such as its rank.
+      batch_norm_momentum: share of the moving statistics that is kept at each
+        step.
+
+    Returns:
+      Probabilities, float32 `[batch, num_classes]`.
+
+    References:
+      Miech et al., https://arxiv.org/abs/1706.06905, section 2.2.
+    """
+    gates = layers.make_projection(
+        projection,
+        probabilities.shape[-1],
+        use_bias=False,
+        name=_GATING,
+        **(options or {}),
+    )(probabilities)
+    gates = keras.layers.BatchNormalization(
+        momentum=batch_norm_momentum, name=f"{_GATING}_bn"
+    )(gates)
+    gates = keras.layers.Activation(
+        "sigmoid", dtype="float32", name=f"{_GATING}_activation"
+    )(gates)
+    return keras.layers.Multiply(dtype="float32", name=_PREDICTIONS)(
+        [probabilities, gates]
+    )
 
 
 def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
@@ -88,10 +146,12 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
     A classifier over thousands of classes that starts at 1/2 everywhere takes
     thousands of steps to learn that labels are rare. For a mixture of M
     experts and a dummy, whose gates start about even, the experts start at
-    `p (M + 1) / M`.
+    `p (M + 1) / M`. Context gating starts at about 1/2, so that the classifier
+    before it starts at twice as much.
 
     Args:
-      model: a model that ends with `classify_logistic` or `classify_moe`.
+      model: a model that ends with `classify_logistic` or `classify_moe`, and
+        perhaps `gate_context`.
       class_priors: `[num_classes]`, the share of the videos that have each
         label, above 0 and below 1.
 
@@ -110,6 +170,8 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
             f"shape={priors.shape}, min={priors.min()}, max={priors.max()}"
         )
     names = {layer.name for layer in model.layers}
+    if _GATING in names:
+        priors = np.minimum(2 * priors, 0.99)
     if _CLASSIFIER in names:
         model.get_layer(_CLASSIFIER).bias.assign(_log_odds(priors))
     elif _EXPERTS in names:

@@ -58,13 +58,7 @@ class DbofConfig(model_config.ModelConfig):
     dbof_activation: str = settings.setting(
         "relu6", "Activation of DBoF's two layers.", choices=_ACTIVATIONS
     )
-    batch_norm_momentum: float = settings.setting(
-        0.99,
-        "Share of the moving statistics that batch normalisation keeps at "
-        "each step; less suits short runs.",
-        minimum=0.0,
-        maximum=1.0,
-    )
+    batch_norm_momentum: float = model_config.batch_norm_momentum_setting()
     video_level_classifier_model: str = settings.setting(
         "MoeModel", "Classifier of the pooled frames.", choices=_CLASSIFIERS
     )
@@ -89,6 +83,7 @@ class DbofConfig(model_config.ModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
+        self._check_options()
         frames = keras.Input(
             (None, sum(feature_sizes)), dtype="uint8", name="frames"
         )
@@ -129,12 +124,13 @@ class DbofConfig(model_config.ModelConfig):
         units: int,
         mask: keras.KerasTensor | None,
     ) -> keras.KerasTensor:
-        x = layers.make_projection(
+        x = self._project(
+            x,
             projection,
             units,
             use_bias=not self.dbof_add_batch_norm,
             name=name,
-        )(x)
+        )
         if self.dbof_add_batch_norm:
             x = self._batch_norm(f"{name}_bn")(x, mask=mask)
         return keras.layers.Activation(
@@ -145,11 +141,15 @@ class DbofConfig(model_config.ModelConfig):
         self, x: keras.KerasTensor, num_classes: int
     ) -> keras.KerasTensor:
         regularizer = self._classifier_regularizer()
+        options = model_config.projection_options(
+            self, self.classifier_projection
+        )
         if self.video_level_classifier_model == "LogisticModel":
             return classifiers.classify_logistic(
                 x,
                 num_classes=num_classes,
                 projection=self.classifier_projection,
+                options=options,
                 regularizer=regularizer,
             )
         return classifiers.classify_moe(
@@ -157,5 +157,6 @@ class DbofConfig(model_config.ModelConfig):
             num_classes=num_classes,
             num_mixtures=self.moe_num_mixtures,
             projection=self.classifier_projection,
+            options=options,
             regularizer=regularizer,
         )

@@ -22,11 +22,15 @@ class LogisticConfig(model_config.ModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
+        self._check_options()
         features = keras.Input((sum(feature_sizes),), name="features")
         predictions = classifiers.classify_logistic(
             self._normalize(features),
             num_classes=num_classes,
             projection=self.classifier_projection,
+            options=model_config.projection_options(
+                self, self.classifier_projection
+            ),
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model(

@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Sequence
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 
@@ -29,6 +29,25 @@ def projection_setting(place: str) -> str:
     )
 
 
+def batch_norm_momentum_setting() -> float:
+    """Declares the field that says how slow moving statistics are."""
+    return settings.setting(
+        0.99,
+        "Share of the moving statistics that batch normalisation keeps at "
+        "each step; less suits short runs.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+
+def _option_setting(what: str) -> int | None:
+    return settings.setting(
+        None,
+        f"{what}; if not given, the default of the kind.",
+        minimum=1,
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelConfig(abc.ABC):
     """The settings of a model, which can build it.
@@ -41,6 +60,16 @@ class ModelConfig(abc.ABC):
 
     classifier_projection: str = projection_setting(
         "from the video's representation to the classes"
+    )
+    num_factors: int | None = _option_setting(
+        "Number of factors of each projection that is a product of factors"
+    )
+    block_size: int | None = _option_setting(
+        "Size of the blocks of each projection that is made of blocks of a "
+        "chosen size"
+    )
+    rank: int | None = _option_setting(
+        "Rank of each projection that has a low-rank part"
     )
     l2_normalize: bool = settings.setting(
         True,
@@ -90,6 +119,33 @@ class ModelConfig(abc.ABC):
           num_classes]`.
         """
 
+    def _check_options(self) -> None:
+        """Refuses an option that no projection of the model has."""
+        kinds = {
+            getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name.endswith("_projection")
+        }
+        known = {name for kind in kinds for name in _options_of(kind)}
+        for name, value in _given_options(self).items():
+            if name not in known:
+                users = [k for k in PROJECTION_KINDS if name in _options_of(k)]
+                raise ValueError(
+                    f"{type(self).__name__}: expected {name} with a projection"
+                    f" that has it, one of: {', '.join(users) or 'none'}. "
+                    f"Received: {name}={value}, projections="
+                    f"{', '.join(sorted(kinds))}"
+                )
+
+    def _project(
+        self, x: keras.KerasTensor, kind: str, units: int, **kwargs: Any
+    ) -> keras.KerasTensor:
+        """Adds a projection with the options that its kind has."""
+        layer = layers.make_projection(
+            kind, units, **projection_options(self, kind), **kwargs
+        )
+        return layer(x)
+
     def _classifier_regularizer(self) -> keras.regularizers.Regularizer | None:
         penalty = self.l2_penalty * self.regularization_penalty
         # The starter code's L2 is half of the sum of squares, Keras's all.
@@ -99,3 +155,32 @@ class ModelConfig(abc.ABC):
         if not self.l2_normalize:
             return x
         return keras.layers.UnitNormalization(name="l2_normalize")(x)
+
+
+def projection_options(config: ModelConfig, kind: str) -> dict[str, int]:
+    """Picks the options of a model's config that a kind of projection has.
+
+    Args:
+      config: the model's config.
+      kind: a key of `layers.PROJECTIONS`.
+
+    Returns:
+      Arguments for `layers.make_projection`, by name: those of `num_factors`,
+      `block_size` and `rank` that were given and that the kind has.
+    """
+    known = _options_of(kind)
+    given = _given_options(config)
+    return {name: value for name, value in given.items() if name in known}
+
+
+def _given_options(config: ModelConfig) -> dict[str, int]:
+    values = {
+        "num_factors": config.num_factors,
+        "block_size": config.block_size,
+        "rank": config.rank,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _options_of(kind: str) -> tuple[str, ...]:
+    return layers.PROJECTIONS[kind].options

@@ -13,10 +13,10 @@ from yt8m_compact.models import model_config
 DEFAULT_NUM_MIXTURES = 2
 
 
-def num_mixtures_setting() -> int:
+def num_mixtures_setting(default: int = DEFAULT_NUM_MIXTURES) -> int:
     """Declares the field that sizes a mixture of experts."""
     return settings.setting(
-        DEFAULT_NUM_MIXTURES,
+        default,
         "Number of experts of each class in a mixture of experts; a dummy "
         "expert comes on top.",
         minimum=1,
@@ -37,12 +37,16 @@ class MoeConfig(model_config.ModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
+        self._check_options()
         features = keras.Input((sum(feature_sizes),), name="features")
         predictions = classifiers.classify_moe(
             self._normalize(features),
             num_classes=num_classes,
             num_mixtures=self.moe_num_mixtures,
             projection=self.classifier_projection,
+            options=model_config.projection_options(
+                self, self.classifier_projection
+            ),
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model({"features": features}, predictions, name="MoeModel")

@@ -4,11 +4,13 @@ from yt8m_compact.models import dbof
 from yt8m_compact.models import logistic
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
+from yt8m_compact.models import pooled_embedding
 
 MODELS: dict[str, type[model_config.ModelConfig]] = {
     "LogisticModel": logistic.LogisticConfig,
     "MoeModel": moe.MoeConfig,
     "DbofModel": dbof.DbofConfig,
+    "PooledEmbeddingModel": pooled_embedding.PooledEmbeddingConfig,
 }
 
 

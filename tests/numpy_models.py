@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 import layer_conformance
+import numpy_poolings
 from yt8m_compact import layers
 from yt8m_compact import models
 
@@ -151,3 +152,80 @@ def predict_dbof(
         else None
     )
     return _classify(model, layer("fc", pooled), mixtures)
+
+
+def predict_pooled_embedding(
+    config: models.PooledEmbeddingConfig,
+    model: keras.Model,
+    batch: dict[str, np.ndarray],
+    statistics: dict | None = None,
+) -> np.ndarray:
+    """Computes what PooledEmbeddingModel should predict.
+
+    Args:
+      config: the model's config.
+      model: the model, for its weights.
+      batch: `frames` and `num_frames`, none of them 0.
+      statistics: None for inference; for training, a dict that receives the
+        mean and the variance of what each batch normalisation sees.
+
+    Returns:
+      `[batch, num_classes]`.
+    """
+    # [video][bag]: an array [frames of the bag, feature_dim].
+    videos = []
+    for frames, count in zip(batch["frames"], batch["num_frames"], strict=True):
+        frames = frames[:count] * (4 / 255) + (4 / 512 - 2)
+        frames = _normalize(frames) if config.l2_normalize else frames
+        size = config.frames_per_bag or count
+        videos.append(numpy_poolings.bags(frames, config.num_bags, size))
+    hidden = []
+    start = 0
+    for number, feature_size in enumerate(FEATURE_SIZES):
+        columns = slice(start, start + feature_size)
+        start += feature_size
+        bags = [bag[:, columns] for video in videos for bag in video]
+        for embedding in config.embeddings:
+            name = f"{embedding}_{number}"
+            pooled = _pool_bags(config, model, name, bags, statistics)
+            pooled = pooled.reshape(len(videos), config.num_bags, -1).mean(1)
+            pooled = _project(model, f"{name}_fc", pooled)
+            pooled = _batch_norm(model, f"{name}_fc_bn", pooled, statistics)
+            hidden.append(ACTIVATIONS["relu6"](pooled))
+    mixtures = config.moe_num_mixtures if config.classifier == "moe" else None
+    result = _classify(model, np.concatenate(hidden, axis=1), mixtures)
+    if config.context_gating:
+        gates = _project(model, "gating", result)
+        gates = _batch_norm(model, "gating_bn", gates, statistics)
+        result = result * ACTIVATIONS["sigmoid"](gates)
+    return result
+
+
+def _pool_bags(
+    config: models.PooledEmbeddingConfig,
+    model: keras.Model,
+    name: str,
+    bags: list[np.ndarray],
+    statistics: dict | None,
+) -> np.ndarray:
+    embedding = name.split("_")[0]
+    if embedding == "moments":
+        return np.stack([numpy_poolings.moments(bag) for bag in bags])
+    rows = _project(model, f"{name}_clusters", np.concatenate(bags))
+    rows = _batch_norm(model, f"{name}_clusters_bn", rows, statistics)
+    clusters = np.split(rows, np.cumsum([len(bag) for bag in bags])[:-1])
+    if embedding == "dbof":
+        pool = {"max": np.max, "average": np.mean}[config.dbof_pooling_method]
+        activate = ACTIVATIONS["relu6"]
+        return np.stack([pool(activate(rows), axis=0) for rows in clusters])
+    pool = {
+        "netvlad": numpy_poolings.net_vlad,
+        "netfv": numpy_poolings.net_fisher_vector,
+    }[embedding]
+    weights = [weight.numpy() for weight in model.get_layer(name).weights]
+    return np.stack(
+        [
+            pool(bag, rows, *weights)
+            for bag, rows in zip(bags, clusters, strict=True)
+        ]
+    )

@@ -10,6 +10,8 @@ T = TypeVar("T")
 def other_value(field: dataclasses.Field) -> Any:
     """Returns a value of a field that is allowed and not the default."""
     value = field.default
+    if field.metadata["choices"] and isinstance(value, tuple):
+        return tuple(c for c in field.metadata["choices"] if c not in value)
     if field.metadata["choices"]:
         return next(c for c in field.metadata["choices"] if c != value)
     if isinstance(value, bool):

@@ -113,9 +113,8 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         _define(field, field.default, field.metadata["help"], flag_values)
     for name, users in _model_fields().items():
         field = next(iter(users.values()))
-        default = _text(field.default)
         help_text = (
-            f"{field.metadata['help']} (default: {default}; used by "
+            f"{field.metadata['help']} (default: {_defaults(users)}; used by "
             f"{', '.join(users)})"
         )
         if name not in flag_values:
@@ -211,8 +210,22 @@ def _model_fields() -> dict[str, dict[str, dataclasses.Field]]:
     return found
 
 
+def _defaults(users: dict[str, dataclasses.Field]) -> str:
+    """Writes a field's default, and what differs from it in other models."""
+    texts = {model: _text(field.default) for model, field in users.items()}
+    first = next(iter(texts.values()))
+    others = [
+        f"{text} in {model}" for model, text in texts.items() if text != first
+    ]
+    return ", ".join([first, *others])
+
+
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, tuple):
+        return ",".join(map(_text, value))
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
 def _plain_type(annotation: Any) -> Any:
@@ -231,7 +244,7 @@ def _define(
 ) -> None:
     kind = _plain_type(field.type)
     choices = field.metadata["choices"]
-    if choices:
+    if choices and kind is str:
         flags.DEFINE_enum(
             field.name, default, choices, help_text, flag_values=flag_values
         )

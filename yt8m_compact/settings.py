@@ -24,7 +24,8 @@ def setting(
     Args:
       default: the default value.
       help_text: one or two sentences, the flag's help.
-      choices: the values allowed, for strings.
+      choices: the values allowed, for strings; for tuples of strings, the
+        values of which there must be one or several, each once.
       minimum: the smallest number allowed.
       above: a bound that the number must exceed.
       maximum: the largest number allowed.
@@ -90,7 +91,10 @@ def _bound_problem(
     metadata: typing.Mapping[str, Any], value: Any
 ) -> str | None:
     choices = metadata.get("choices")
-    if choices and value not in choices:
+    if choices and isinstance(value, tuple):
+        if not value or set(value) - {*choices} or len(set(value)) < len(value):
+            return f"one or several of {', '.join(choices)}, each once"
+    elif choices and value not in choices:
         return f"one of {', '.join(choices)}"
     if not isinstance(value, int | float):
         return None

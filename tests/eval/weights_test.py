@@ -5,6 +5,7 @@ import math
 
 import keras
 import pytest
+import tensorflow as tf
 
 from yt8m_compact import layers
 from yt8m_compact import models
@@ -14,6 +15,20 @@ SIZES = (12, 4)
 CLASSES = 10
 CLUSTERS = 40
 HIDDEN = 6
+SMALL = {
+    "LogisticModel": models.LogisticConfig(),
+    "MoeModel": models.MoeConfig(),
+    "DbofModel": models.DbofConfig(
+        dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
+    ),
+    "PooledEmbeddingModel": models.PooledEmbeddingConfig(
+        embeddings=("netfv", "dbof", "moments", "netvlad"),
+        dbof_clusters=CLUSTERS,
+        netvlad_clusters=14,
+        netfv_clusters=16,
+        fc_size=HIDDEN,
+    ),
+}
 
 
 def project(kind: str, inputs: int, outputs: int) -> int:
@@ -27,7 +42,6 @@ def project(kind: str, inputs: int, outputs: int) -> int:
 
 
 def count(config: models.ModelConfig) -> weights.ModelWeights:
-    keras.utils.clear_session()
     model = config.build(feature_sizes=SIZES, num_classes=CLASSES)
     return weights.count_weights(model)
 
@@ -119,12 +133,30 @@ def test_dbof(embedding, fc):
 
 
 @pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize("kind", layers.PROJECTIONS)
+def test_counts_without_weights_are_those_of_the_model(name, kind):
+    config = SMALL[name]
+    config = dataclasses.replace(config, classifier_projection=kind)
+    counted = weights.count_weights_of_config(
+        config, feature_sizes=SIZES, num_classes=CLASSES
+    )
+    assert counted == count(config)
+
+
+def test_counting_draws_no_weights():
+    # 2^54 weights are more than any memory holds.
+    counted = weights.count_weights_of_config(
+        models.LogisticConfig(), feature_sizes=[2**27], num_classes=2**27
+    )
+    assert counted.total == 2**54 + 2**27
+    # The scope ended: what is built now has values.
+    model = SMALL["MoeModel"].build(feature_sizes=SIZES, num_classes=CLASSES)
+    assert model(tf.ones([1, 16])).shape == (1, CLASSES)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
 def test_dense_equivalent_is_the_count_of_the_dense_model(name):
-    dense = models.get_model_config(name)()
-    if name == "DbofModel":
-        dense = dataclasses.replace(
-            dense, dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
-        )
+    dense = SMALL[name]
     compact = dataclasses.replace(
         dense,
         **{

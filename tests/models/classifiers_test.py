@@ -8,6 +8,7 @@ import layer_conformance
 import numpy_models
 from yt8m_compact import layers
 from yt8m_compact import models
+from yt8m_compact.models import classifiers
 
 KINDS = layer_conformance.KINDS
 PRIORS = np.array([0.3, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-5])
@@ -70,6 +71,64 @@ def test_dbof_model_starts_near_the_priors(classifier):
     )
     predictions = model(numpy_models.make_frames(), training=False)
     assert np.all(np.abs(np.log(predictions / PRIORS)) < 3)
+
+
+@pytest.mark.parametrize("classifier", ["logistic", "moe"])
+def test_gated_model_starts_near_the_priors(classifier):
+    model = build(
+        models.PooledEmbeddingConfig(
+            classifier=classifier, dbof_clusters=32, fc_size=16
+        )
+    )
+    name, share = "classifier", 2 * PRIORS
+    if classifier == "moe":
+        name, share = "experts", np.repeat(2 * PRIORS * 5 / 4, 4)
+    np.testing.assert_allclose(
+        model.get_layer(name).bias, np.log(share / (1 - share)), rtol=1e-5
+    )
+    # Gates of 1/2 halve what the classifier says.
+    predictions = model(numpy_models.make_frames(), training=False)
+    assert np.all(np.abs(np.log(predictions / PRIORS)) < 1.5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_context_gating_equals_numpy(kind):
+    probabilities = keras.Input((7,), name="p")
+    gated = classifiers.gate_context(
+        probabilities, projection=kind, batch_norm_momentum=0.75
+    )
+    model = keras.Model({"p": probabilities}, gated)
+    projection = model.get_layer("gating")
+    norm = model.get_layer("gating_bn")
+    assert (projection.units, projection.bias) == (7, None)
+    assert layers.projection_kind(projection) == kind
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.5, 2, weight.shape))
+    p = rng.uniform(0, 1, (5, 7)).astype("float32")
+    rows = p @ layer_conformance.expected_kernel(projection)
+    weights = {weight.name: weight.numpy() for weight in norm.weights}
+
+    def gate(mean, variance):
+        normal = (rows - mean) / np.sqrt(variance + 1e-3)
+        normal = normal * weights["gamma"] + weights["beta"]
+        return p / (1 + np.exp(-normal))
+
+    np.testing.assert_allclose(
+        model({"p": p}, training=False),
+        gate(weights["moving_mean"], weights["moving_variance"]),
+        rtol=1e-5,
+    )
+    np.testing.assert_allclose(
+        model({"p": p}, training=True),
+        gate(rows.mean(0), rows.var(0)),
+        rtol=1e-4,
+    )
+    np.testing.assert_allclose(
+        norm.moving_mean,
+        0.75 * weights["moving_mean"] + 0.25 * rows.mean(0),
+        rtol=1e-5,
+    )
 
 
 @pytest.mark.parametrize(

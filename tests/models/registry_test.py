@@ -5,11 +5,12 @@ import pytest
 from yt8m_compact import models
 
 
-def test_names_are_the_starter_codes():
+def test_names():
     assert models.MODELS == {
         "LogisticModel": models.LogisticConfig,
         "MoeModel": models.MoeConfig,
         "DbofModel": models.DbofConfig,
+        "PooledEmbeddingModel": models.PooledEmbeddingConfig,
     }
 
 
@@ -21,17 +22,19 @@ def test_config_class_and_name_lead_to_each_other(name):
 
 
 def test_levels_of_features():
-    assert [cls.frame_features for cls in models.MODELS.values()] == [
-        False,
-        False,
-        True,
-    ]
+    levels = {name: cls.frame_features for name, cls in models.MODELS.items()}
+    assert levels == {
+        "LogisticModel": False,
+        "MoeModel": False,
+        "DbofModel": True,
+        "PooledEmbeddingModel": True,
+    }
 
 
 def test_unknown_model_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"expected a model, one of LogisticModel, MoeModel, DbofModel\. "
-        r"Received: model='NetVLADModelLF'",
+        match=f"expected a model, one of {', '.join(models.MODELS)}. "
+        "Received: model='NetVLADModelLF'",
     ):
         models.get_model_config("NetVLADModelLF")

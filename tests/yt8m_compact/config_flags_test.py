@@ -121,8 +121,8 @@ def test_flags_that_are_turned_off():
         (
             ["--moe_num_mixtures=4"],
             "--moe_num_mixtures is not used by LogisticModel: expected "
-            "--model=MoeModel or DbofModel, or no --moe_num_mixtures. "
-            "Received: moe_num_mixtures=4",
+            "--model=MoeModel or DbofModel or PooledEmbeddingModel, or no "
+            "--moe_num_mixtures. Received: moe_num_mixtures=4",
         ),
         (
             ["--model=MoeModel", "--nodbof_add_batch_norm"],
@@ -153,6 +153,15 @@ def test_flags_that_are_turned_off():
             ["--frame_features"],
             "LogisticModel reads video-level features: expected "
             "--frame_features=false. Received: frame_features=true",
+        ),
+        (
+            [
+                "--model=PooledEmbeddingModel",
+                "--frame_features",
+                "--embeddings=dbof,lstm",
+            ],
+            "expected embeddings to be one or several of dbof, netvlad, netfv,"
+            " moments, each once. Received: embeddings=('dbof', 'lstm')",
         ),
         (
             ["--num_gpu=2"],
@@ -201,10 +210,16 @@ def test_help_of_a_flag_of_models():
     flag_values = parse()
     text = flag_values["moe_num_mixtures"].help
     assert text.startswith("Number of experts of each class")
-    assert text.endswith("(default: 2; used by MoeModel, DbofModel)")
+    assert text.endswith(
+        "(default: 2, 4 in PooledEmbeddingModel; used by MoeModel, DbofModel, "
+        "PooledEmbeddingModel)"
+    )
+    text = flag_values["rank"].help
+    assert "; if not given, the default of the kind. (default: none;" in text
+    text = flag_values["embeddings"].help
+    assert text.endswith("(default: dbof; used by PooledEmbeddingModel)")
     text = flag_values["l2_normalize"].help
-    expected = "(default: true; used by LogisticModel, MoeModel, DbofModel)"
-    assert text.endswith(expected)
+    assert text.endswith(f"(default: true; used by {', '.join(models.MODELS)})")
     assert flag_values["num_gpu"].help.startswith("Not supported: choose")
 
 

@@ -135,8 +135,8 @@ def changed(change) -> str:
         ),
         (
             lambda v: v["model"].update(name="GhostModel"),
-            "file, model: expected a model, one of LogisticModel, MoeModel, "
-            "DbofModel. Received: model='GhostModel'",
+            "file, model: expected a model, one of "
+            f"{', '.join(models.MODELS)}. Received: model='GhostModel'",
         ),
         (
             lambda v: v["model"].update(moe_num_mixtures=2),

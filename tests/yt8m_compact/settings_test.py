@@ -19,6 +19,9 @@ class Settings:
     flag: bool = settings.setting(False, "Yes or no.")
     names: tuple[str, ...] = settings.setting(("x", "y"), "Texts.")
     sizes: tuple[int, ...] = settings.setting((3, 1), "Whole numbers.")
+    some: tuple[str, ...] = settings.setting(
+        ("p",), "Some of three.", choices=("p", "q", "r")
+    )
 
     def __post_init__(self):
         """Checks every field."""
@@ -33,6 +36,7 @@ OTHERS = Settings(
     flag=True,
     names=("z",),
     sizes=(5, 6, 7),
+    some=("r", "p"),
 )
 
 
@@ -47,6 +51,7 @@ def test_dict_and_back(config):
         "flag",
         "names",
         "sizes",
+        "some",
     ]
     assert isinstance(values["sizes"], list)
     assert settings.from_dict(Settings, values, "here") == config
@@ -82,6 +87,10 @@ def test_metadata_of_a_field():
         ("names", ("x", 1), "a list of str"),
         ("sizes", (1, "2"), "a list of int"),
         ("sizes", (1, 2.0), "a list of int"),
+        ("some", "p", "a list of str"),
+        ("some", (), "one or several of p, q, r, each once"),
+        ("some", ("p", "s"), "one or several of p, q, r, each once"),
+        ("some", ("q", "p", "q"), "one or several of p, q, r, each once"),
     ],
 )
 def test_wrong_value(name, value, expected):
@@ -117,9 +126,9 @@ def test_from_dict_with_unknown_and_missing_fields():
         ValueError,
         match=re.escape(
             "here: expected exactly the fields of Settings: number, maybe, "
-            "rate, text, flag, names, sizes. Received: unknown=['a', 'b'], "
-            "missing=['flag']. The file was written by another version, or "
-            "changed by hand"
+            "rate, text, flag, names, sizes, some. Received: "
+            "unknown=['a', 'b'], missing=['flag']. The file was written by "
+            "another version, or changed by hand"
         ),
     ):
         settings.from_dict(Settings, values, "here")

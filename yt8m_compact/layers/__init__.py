@@ -9,10 +9,15 @@ from yt8m_compact.layers.dequantize import Dequantize
 from yt8m_compact.layers.diagonal_circulant_projection import (
     DiagonalCirculantProjection,
 )
+from yt8m_compact.layers.frame_bags import BagAverage
+from yt8m_compact.layers.frame_bags import FrameBags
 from yt8m_compact.layers.frame_mask import FrameMask
+from yt8m_compact.layers.frame_moments import FrameMoments
 from yt8m_compact.layers.frame_pooling import FramePooling
 from yt8m_compact.layers.initializers import RandomSign
 from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
+from yt8m_compact.layers.net_fisher_vector import NetFisherVector
+from yt8m_compact.layers.net_vlad import NetVlad
 from yt8m_compact.layers.projection import Projection
 from yt8m_compact.layers.projection_kinds import PROJECTIONS
 from yt8m_compact.layers.projection_kinds import make_projection
@@ -25,13 +30,18 @@ from yt8m_compact.layers.sign_circulant_projection import (
 __all__ = [
     "PROJECTIONS",
     "BlockCirculantProjection",
+    "BagAverage",
     "CirculantProjection",
     "DenseProjection",
     "Dequantize",
     "DiagonalCirculantProjection",
+    "FrameBags",
     "FrameMask",
+    "FrameMoments",
     "FramePooling",
     "MixtureOfExperts",
+    "NetFisherVector",
+    "NetVlad",
     "Projection",
     "RandomSign",
     "SignCirculantProjection",

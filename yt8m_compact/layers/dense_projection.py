@@ -22,9 +22,7 @@ class DenseProjection(projection.Projection):
     """
 
     def _build_kernel(self, input_dim: int) -> None:
-        self.kernel = self._add_kernel_weight(
-            "kernel", (input_dim, self.units)
-        )
+        self.kernel = self._add_kernel_weight("kernel", (input_dim, self.units))
 
     def _multiply(self, x: tf.Tensor) -> tf.Tensor:
         return keras.ops.matmul(x, self.kernel)

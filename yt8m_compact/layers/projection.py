@@ -133,7 +133,9 @@ class Projection(keras.layers.Layer, abc.ABC):
         self._assign_nearest(kernel)
 
     @classmethod
-    def from_dense(cls, kernel: Any, bias: Any = None, **kwargs: Any) -> "Projection":
+    def from_dense(
+        cls, kernel: Any, bias: Any = None, **kwargs: Any
+    ) -> "Projection":
         """Makes the projection that is closest to a dense one.
 
         So a trained dense layer can be made compact, and trained on.
@@ -290,9 +292,7 @@ def check_positive(name: str, value: Any) -> int:
       ValueError: if it is not a positive int.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError(
-            f"expected a positive int. Received: {name}={value!r}"
-        )
+        raise ValueError(f"expected a positive int. Received: {name}={value!r}")
     return value
 
 

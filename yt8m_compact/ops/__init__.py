@@ -12,6 +12,7 @@ from yt8m_compact.ops.losses import LOSSES
 from yt8m_compact.ops.losses import cross_entropy_loss
 from yt8m_compact.ops.losses import hinge_loss
 from yt8m_compact.ops.losses import softmax_loss
+from yt8m_compact.ops.normalization import l2_normalize
 from yt8m_compact.ops.plans import diagonal_circulant_multiply_adds
 from yt8m_compact.ops.plans import plan_block_circulant
 from yt8m_compact.ops.plans import plan_circulant
@@ -38,6 +39,7 @@ __all__ = [
     "diagonal_circulant_matmul",
     "diagonal_circulant_multiply_adds",
     "hinge_loss",
+    "l2_normalize",
     "num_blocks",
     "plan_block_circulant",
     "plan_circulant",

@@ -174,9 +174,7 @@ def multiply_pairs(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
             of_x = transforms.inverse_real_fft(
                 spectra_up * tf.math.conj(filters), length
             )
-            products = tf.reduce_sum(
-                spectra * tf.math.conj(spectra_up), axis=0
-            )
+            products = tf.reduce_sum(spectra * tf.math.conj(spectra_up), axis=0)
             return of_x, transforms.inverse_real_fft(products, length)
 
         return y, gradients

@@ -151,9 +151,7 @@ def diagonal_circulant_matmul(
     input_dim, size = rows.shape[-1], kernel.shape[-1]
     factors, blocks = kernel.shape[:2]
     if factors == 1 and diagonal.shape[1] == 1:
-        y = _multiply_rows(
-            rows * diagonal[0, 0, :input_dim], kernel[0], units
-        )
+        y = _multiply_rows(rows * diagonal[0, 0, :input_dim], kernel[0], units)
         return block_circulant.with_leading_dims_of(x, y)
     if plans.plan_diagonal_circulant(
         input_dim, units, size, factors, diagonal.shape[1]

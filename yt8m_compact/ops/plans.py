@@ -150,9 +150,7 @@ def plan_circulant(input_dim: int, units: int, size: int) -> Plan:
         others.append(plan_toeplitz(input_dim, units))
     else:
         length = transforms.fast_length(input_dim + output_block - 1)
-        others.append(
-            Plan(input_dim, units, input_dim, output_block, length)
-        )
+        others.append(Plan(input_dim, units, input_dim, output_block, length))
     return _choose(plain, iter(others))
 
 

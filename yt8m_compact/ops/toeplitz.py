@@ -31,9 +31,7 @@ def _windows(
     )
 
 
-def embed(
-    sequence: tf.Tensor, output_block: int, length: int
-) -> tf.Tensor:
+def embed(sequence: tf.Tensor, output_block: int, length: int) -> tf.Tensor:
     """Puts a Toeplitz matrix into a larger circulant.
 
     Args:
@@ -107,9 +105,7 @@ def toeplitz_kernel(sequence: tf.Tensor, units: int) -> tf.Tensor:
     )
 
 
-def toeplitz_matmul(
-    x: tf.Tensor, sequence: tf.Tensor, units: int
-) -> tf.Tensor:
+def toeplitz_matmul(x: tf.Tensor, sequence: tf.Tensor, units: int) -> tf.Tensor:
     """Multiplies rows by a Toeplitz matrix.
 
     `y[j] = sum_i x[i] sequence[units - 1 + i - j]`. The matrix, or each part

@@ -118,7 +118,9 @@ def test_constraints_hold_after_a_step(case):
 @pytest.mark.parametrize("case", CASES)
 def test_initializers_that_do_not_scale_are_used_as_they_are(case):
     initializer = keras.initializers.RandomNormal(mean=3.0, seed=1)
-    layer = layer_conformance.make_projection(case, 17, kernel_initializer=initializer)
+    layer = layer_conformance.make_projection(
+        case, 17, kernel_initializer=initializer
+    )
     layer.build((None, 7))
     shape = layer_conformance.ORACLES[case].weight_shapes(7, 17)["kernel"]
     np.testing.assert_array_equal(layer.kernel, initializer(shape))

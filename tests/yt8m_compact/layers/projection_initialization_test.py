@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import layer_conformance
-from yt8m_compact import layers
 
 CASES = layer_conformance.CASES
 INPUT_DIM = 256
@@ -45,7 +44,9 @@ def test_outputs_have_the_variance_of_dense(case, units):
 @pytest.mark.parametrize("case", CASES)
 def test_seeds(case):
     def kernel(initializer):
-        layer = layer_conformance.make_projection(case, 17, kernel_initializer=initializer)
+        layer = layer_conformance.make_projection(
+            case, 17, kernel_initializer=initializer
+        )
         layer.build((None, 7))
         return layer.kernel.numpy()
 

@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 import layer_conformance
-from yt8m_compact import layers
 
 SIZES = layer_conformance.SIZES
 CASES = layer_conformance.CASES

@@ -1,0 +1,254 @@
+"""PooledEmbeddingModel: the network of the paper, on frame-level features."""
+
+from collections.abc import Sequence
+import dataclasses
+from typing import ClassVar
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact import settings
+from yt8m_compact.layers import frame_pooling
+from yt8m_compact.models import classifiers
+from yt8m_compact.models import model_config
+from yt8m_compact.models import moe
+
+EMBEDDINGS = ("dbof", "netvlad", "netfv", "moments")
+_CLASSIFIERS = ("moe", "logistic")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PooledEmbeddingConfig(model_config.ModelConfig):
+    """Settings of PooledEmbeddingModel, the network of the paper.
+
+    Each feature has a branch of its own, with the given clusters in the first
+    and half as many in the others. Its frames become one vector by each of
+    `embeddings`: robust pooling pools each of `num_bags` samples of
+    `frames_per_bag` frames and averages them, `(1/n) sum_b pool{v W : v in
+    S_b}`. Each vector goes through a layer of `fc_size` units of its own; the
+    outputs are concatenated, classified, and the classes gated by each other.
+    Batch normalisation comes before every non-linearity, in place of a bias.
+
+    References:
+      Araujo et al., https://arxiv.org/abs/1810.01140, sections 3 and 4.
+    """
+
+    frame_features: ClassVar[bool] = True
+
+    embeddings: tuple[str, ...] = settings.setting(
+        ("dbof",),
+        f"How frames become a vector: {', '.join(EMBEDDINGS)}, or several of "
+        "them, comma-separated, side by side.",
+        choices=EMBEDDINGS,
+    )
+    dbof_clusters: int = settings.setting(
+        8192,
+        "Number of clusters of the embedding dbof: for the first feature; the "
+        "others have half as many.",
+        minimum=1,
+    )
+    netvlad_clusters: int = settings.setting(
+        64,
+        "Number of clusters of the embedding netvlad: for the first feature; "
+        "the others have half as many.",
+        minimum=1,
+    )
+    netfv_clusters: int = settings.setting(
+        64,
+        "Number of clusters of the embedding netfv: for the first feature; the"
+        " others have half as many.",
+        minimum=1,
+    )
+    dbof_pooling_method: str = settings.setting(
+        "max",
+        "How DBoF pools frames.",
+        choices=frame_pooling.POOLING_METHODS,
+    )
+    num_bags: int = settings.setting(
+        10,
+        "Number of samples of frames that are pooled, each by itself, and then"
+        " averaged; 1 pools all frames that are sampled at once.",
+        minimum=1,
+    )
+    frames_per_bag: int = settings.setting(
+        15,
+        "Number of frames of each of --num_bags samples: random ones in "
+        "training, evenly spaced ones otherwise; 0, with --num_bags=1, is all "
+        "frames.",
+        minimum=0,
+    )
+    fc_size: int = settings.setting(
+        512,
+        "Number of units of the layer after each embedding of each feature.",
+        minimum=1,
+    )
+    classifier: str = settings.setting(
+        "moe",
+        "What predicts the classes: a mixture of experts or logistic "
+        "regression.",
+        choices=_CLASSIFIERS,
+    )
+    moe_num_mixtures: int = moe.num_mixtures_setting(4)
+    context_gating: bool = settings.setting(
+        True, "Whether predictions gate each other: p * sigmoid(bn(p W))."
+    )
+    batch_norm_momentum: float = model_config.batch_norm_momentum_setting()
+    embedding_projection: str = model_config.projection_setting(
+        "from a frame to the clusters"
+    )
+    fc_projection: str = model_config.projection_setting(
+        "from the pooled clusters to the hidden layer"
+    )
+    gating_projection: str = model_config.projection_setting(
+        "from the predictions to their gates"
+    )
+
+    def __post_init__(self) -> None:
+        """Checks every field, and that all frames are asked for once."""
+        super().__post_init__()
+        if not self.frames_per_bag and self.num_bags > 1:
+            raise ValueError(
+                f"{type(self).__name__}: expected frames_per_bag to be at "
+                "least 1, or num_bags to be 1. Received: "
+                f"frames_per_bag={self.frames_per_bag}, "
+                f"num_bags={self.num_bags}"
+            )
+
+    @property
+    def num_sampled_frames(self) -> int | None:
+        """How many frames of a video the model looks at; None is all."""
+        return self.num_bags * self.frames_per_bag or None
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        self._check_options()
+        frames = keras.Input(
+            (None, sum(feature_sizes)), dtype="uint8", name="frames"
+        )
+        num_frames = keras.Input((), dtype="int32", name="num_frames")
+        if self.frames_per_bag:
+            bags, mask = layers.FrameBags(
+                self.num_bags, self.frames_per_bag, name="frame_bags"
+            )([frames, num_frames])
+        else:
+            bags = frames
+            mask = layers.FrameMask(name="frame_mask")([frames, num_frames])
+        x = self._normalize(layers.Dequantize(name="dequantize")(bags))
+        hidden = [
+            self._branch(embedding, number, feature, mask)
+            for number, feature in enumerate(_split(x, feature_sizes))
+            for embedding in self.embeddings
+        ]
+        x = hidden[0]
+        if len(hidden) > 1:
+            x = keras.layers.Concatenate(name="embeddings")(hidden)
+        return keras.Model(
+            {"frames": frames, "num_frames": num_frames},
+            self._classify(x, num_classes),
+            name="PooledEmbeddingModel",
+        )
+
+    def _branch(
+        self,
+        embedding: str,
+        number: int,
+        x: keras.KerasTensor,
+        mask: keras.KerasTensor,
+    ) -> keras.KerasTensor:
+        """Pools one feature, by its number, in one way, up to its FC layer."""
+        name = f"{embedding}_{number}"
+        if embedding == "moments":
+            x = layers.FrameMoments(name=name)([x, mask])
+        else:
+            x = self._pool_clusters(embedding, number, x, mask)
+        if self.num_bags > 1:
+            x = layers.BagAverage(self.num_bags, name=f"{name}_average")(x)
+        x = self._project(
+            x,
+            self.fc_projection,
+            self.fc_size,
+            use_bias=False,
+            name=f"{name}_fc",
+        )
+        x = self._batch_norm(f"{name}_fc_bn")(x)
+        return keras.layers.Activation("relu6", name=f"{name}_fc_activation")(x)
+
+    def _pool_clusters(
+        self,
+        embedding: str,
+        number: int,
+        x: keras.KerasTensor,
+        mask: keras.KerasTensor,
+    ) -> keras.KerasTensor:
+        name = f"{embedding}_{number}"
+        num_clusters = {
+            "dbof": self.dbof_clusters,
+            "netvlad": self.netvlad_clusters,
+            "netfv": self.netfv_clusters,
+        }[embedding]
+        if number > 0:
+            num_clusters = max(num_clusters // 2, 1)
+        clusters = self._project(
+            x,
+            self.embedding_projection,
+            num_clusters,
+            use_bias=False,
+            name=f"{name}_clusters",
+        )
+        clusters = self._batch_norm(f"{name}_clusters_bn")(clusters, mask=mask)
+        if embedding == "netvlad":
+            return layers.NetVlad(name=name)([x, clusters, mask])
+        if embedding == "netfv":
+            return layers.NetFisherVector(name=name)([x, clusters, mask])
+        clusters = keras.layers.Activation(
+            "relu6", name=f"{name}_clusters_activation"
+        )(clusters)
+        return layers.FramePooling(self.dbof_pooling_method, name=name)(
+            [clusters, mask]
+        )
+
+    def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
+        return keras.layers.BatchNormalization(
+            momentum=self.batch_norm_momentum, name=name
+        )
+
+    def _classify(
+        self, x: keras.KerasTensor, num_classes: int
+    ) -> keras.KerasTensor:
+        arguments = {
+            "num_classes": num_classes,
+            "projection": self.classifier_projection,
+            "options": model_config.projection_options(
+                self, self.classifier_projection
+            ),
+            "regularizer": self._classifier_regularizer(),
+        }
+        if self.context_gating:
+            arguments["name"] = "probabilities"
+        if self.classifier == "moe":
+            x = classifiers.classify_moe(
+                x, num_mixtures=self.moe_num_mixtures, **arguments
+            )
+        else:
+            x = classifiers.classify_logistic(x, **arguments)
+        if not self.context_gating:
+            return x
+        return classifiers.gate_context(
+            x,
+            projection=self.gating_projection,
+            options=model_config.projection_options(
+                self, self.gating_projection
+            ),
+            batch_norm_momentum=self.batch_norm_momentum,
+        )
+
+
+def _split(
+    x: keras.KerasTensor, sizes: Sequence[int]
+) -> list[keras.KerasTensor]:
+    """Cuts frames into the features that were concatenated."""
+    if len(sizes) == 1:
+        return [x]
+    ends = [sum(sizes[:number]) for number in range(1, len(sizes))]
+    return keras.ops.split(x, ends, axis=-1)

@@ -1,0 +1,154 @@
+"""Every model in every kind of projection: train, save, load, export."""
+
+from collections.abc import Iterator
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import record_makers
+import tiny_runs
+from yt8m_compact import config as config_lib
+from yt8m_compact import layers
+from yt8m_compact import models
+from yt8m_compact import serving
+from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import training
+
+NUM_VIDEOS = 12
+
+# Small settings of each model; layers are wider and narrower than inputs.
+SMALL = {
+    "LogisticModel": {},
+    "MoeModel": {},
+    "DbofModel": {
+        "iterations": 4,
+        "dbof_cluster_size": 14,
+        "dbof_hidden_size": 5,
+    },
+    "PooledEmbeddingModel": {
+        "embeddings": ("dbof",),
+        "dbof_clusters": 14,
+        "netvlad_clusters": 4,
+        "netfv_clusters": 4,
+        "num_bags": 2,
+        "frames_per_bag": 3,
+        "fc_size": 5,
+    },
+}
+# What differs on AudioSet, so that more is seen of a model.
+ON_AUDIOSET = {
+    "PooledEmbeddingModel": {"embeddings": ("netfv", "moments", "netvlad")},
+}
+FRAME_LEVEL = [
+    name for name, config in models.MODELS.items() if config.frame_features
+]
+
+
+def places(name: str) -> list[str]:
+    """Lists the fields that choose the kind of a model's projections."""
+    fields = dataclasses.fields(models.MODELS[name])
+    return [f.name for f in fields if f.name.endswith("_projection")]
+
+
+def runs(*names: str) -> Iterator:
+    """Pairs models with kinds for their places; each kind comes once.
+
+    Compiling takes seconds, so that the places of a model share a run. That
+    each kind fits each place is tested in the files of the models.
+    """
+    kinds = [*layers.PROJECTIONS]
+    for name in names:
+        number = len(places(name))
+        for start in range(0, len(kinds), number):
+            wrapped = [*kinds[start:], *kinds, *kinds, *kinds]
+            chosen = tuple(wrapped[:number])
+            yield pytest.param(name, chosen, id="-".join([name, *chosen]))
+
+
+def make_model(
+    name: str, kinds: tuple[str, ...], **kwargs
+) -> models.ModelConfig:
+    """Makes a small config with the given kinds at its places."""
+    return models.MODELS[name](
+        **dict(zip(places(name), kinds, strict=True)),
+        **{**SMALL[name], **kwargs},
+    )
+
+
+def check_run(config: config_lib.Config, folder: pathlib.Path) -> None:
+    """Trains a step, and compares what was saved, loaded and exported."""
+    path = str(folder / "run")
+    assert training.train(config, path).step == 1
+    run = train_dir_lib.TrainDir(path)
+    config, model, step = run.restore_model()
+    assert step == 1
+    check_every_weight_moved(run, len(model.trainable_weights))
+    files = sorted(tf.io.gfile.glob(config.training.train_data_pattern))
+    dataset = tf.data.TFRecordDataset(files).take(NUM_VIDEOS)
+    records = tf.constant([record.numpy() for record in dataset])
+    batch = config.reader(training=False).parse(records)
+    inputs = {name: batch[name] for name in model.input}
+    expected = model(inputs, training=False)
+    assert np.isfinite(expected).all()
+    assert np.std(expected, axis=0).max() > 1e-6
+    exported = os.path.join(folder, "exported")
+    serving.save(serving.ServingModule(config, model, top_k=3), exported)
+    served = tf.saved_model.load(exported).signatures["serving_default"]
+    np.testing.assert_allclose(
+        served(examples=records)["predictions"], expected, rtol=1e-4, atol=1e-6
+    )
+
+
+def check_every_weight_moved(run: train_dir_lib.TrainDir, number: int) -> None:
+    """Compares the checkpoints of before and after the step."""
+    before, after = (
+        tf.train.load_checkpoint(run.find_checkpoint(step)) for step in (0, 1)
+    )
+    names = [
+        name
+        for name in after.get_variable_to_shape_map()
+        if name.startswith("optimizer/_trainable_variables/")
+    ]
+    assert len(names) == number
+    for name in names:
+        assert np.any(before.get_tensor(name) != after.get_tensor(name)), name
+
+
+SETTINGS = {
+    "max_steps": 1,
+    "batch_size": NUM_VIDEOS,
+    "classifier_bias": "zeros",
+}
+
+
+@pytest.mark.parametrize(("name", "kinds"), runs(*models.MODELS))
+def test_generated_records(name, kinds, tmp_path):
+    model = make_model(name, kinds)
+    write, make = tiny_runs.write_videos, tiny_runs.video_config
+    if model.frame_features:
+        write, make = tiny_runs.write_frames, tiny_runs.frame_config
+    pattern = write(tmp_path / "data", NUM_VIDEOS)
+    check_run(make(pattern, model, **SETTINGS), tmp_path)
+
+
+@pytest.mark.parametrize(("name", "kinds"), runs(*FRAME_LEVEL))
+def test_audioset_records(name, kinds, tmp_path, shared_data):
+    file = str(shared_data / "audioset" / "bal_train.tfrecord")
+    first = tf.data.TFRecordDataset(file).take(NUM_VIDEOS)
+    pattern = record_makers.write_tfrecord(
+        tmp_path / "audioset.tfrecord", [record.numpy() for record in first]
+    )
+    model = make_model(name, kinds, **ON_AUDIOSET.get(name, {}))
+    config = tiny_runs.frame_config(pattern, model, **SETTINGS)
+    data = config_lib.DataConfig(
+        feature_names=("audio_embedding",),
+        feature_sizes=(128,),
+        frame_features=True,
+        num_classes=527,
+        max_frames=10,
+    )
+    check_run(dataclasses.replace(config, data=data), tmp_path)

@@ -1,0 +1,116 @@
+"""Tests that the commands of docs/paper.md give the numbers of the paper."""
+
+import json
+import re
+import shlex
+
+import pytest
+
+import project_file
+import tiny_runs
+from yt8m_compact.eval import evaluate
+
+_TEXT = (project_file.ROOT / "docs" / "paper.md").read_text()
+
+# Tables T2 and T4 of the paper (https://arxiv.org/abs/1810.01140; arXiv
+# 2109.00959 prints all digits).
+_TOTALS = {
+    "t2_dense": 45_359_764,
+    "t2_compact_dbof": 36_987_540,
+    "t2_compact_fc": 41_181_844,
+    "t2_compact_moe": 12_668_504,
+    "t4_dbof": 65_795_732,
+    "t4_dbof_compact_fc": 59_528_852,
+    "t4_netvlad": 86_333_460,
+    "t4_netvlad_compact_fc": 50_821_140,
+    "t4_netfv": 122_054_676,
+    "t4_netfv_compact_fc": 51_030_036,
+}
+# Table T3: the weights of the two FC layers.
+_FC_WEIGHTS = {
+    "t3_1_factor": 24_576,
+    "t3_3_factors": 73_728,
+    "t3_6_factors": 147_456,
+}
+# The figure of size against accuracy, in millions, some rounded, some cut.
+_MILLIONS = {
+    "figure_netvlad32": 25,
+    "figure_netvlad256": 87,
+    "figure_netvlad128_netfv64": 158,
+    "figure_netvlad256_netfv128": 159,
+    "figure_dbof8192_netvlad128": 166,
+    "figure_dbof16384_netvlad256": 176,
+}
+
+
+def _commands() -> dict[str, list[str]]:
+    """Finds the flags of each counting command by the name of its JSON."""
+    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", _TEXT, re.DOTALL))
+    variables, commands = {}, {}
+    for line in blocks.replace("\\\n", " ").splitlines():
+        for name, value in variables.items():
+            line = re.sub(rf"\${name}\b", value, line)
+        assignment = re.fullmatch(r'(\w+)="(.*)"', line)
+        if assignment:
+            variables[assignment[1]] = assignment[2]
+        elif line.startswith("yt8m-eval"):
+            *arguments, output = shlex.split(line)[1:]
+            name = re.fullmatch(r"--output_json=(\w+)\.json", output)[1]
+            commands[name] = arguments
+    return commands
+
+
+_COMMANDS = _commands()
+
+
+def test_every_number_has_its_command():
+    assert set(_COMMANDS) == {*_TOTALS, *_FC_WEIGHTS, *_MILLIONS}
+
+
+def _count(name: str, folder) -> dict:
+    path = folder / "report.json"
+    flag_values = tiny_runs.parse_flags(
+        evaluate.define_flags, *_COMMANDS[name], f"--output_json={path}"
+    )
+    assert evaluate.main(flag_values, []) == 0
+    return json.loads(path.read_text())["weights"]
+
+
+@pytest.mark.parametrize("name", _TOTALS)
+def test_totals_of_the_tables(name, tmp_path):
+    counted = _count(name, tmp_path)
+    assert counted["total"] == _TOTALS[name]
+    assert f"{_TOTALS[name]:,}" in _TEXT
+    dense = {"t2": "t2_dense", "t4": re.sub("_compact_fc", "", name)}[name[:2]]
+    if name != "t2_compact_moe":  # which lacks the context gating
+        assert counted["dense_equivalent"] == _TOTALS[dense]
+
+
+@pytest.mark.parametrize("name", _FC_WEIGHTS)
+def test_weights_of_the_fc_layers_by_factors(name, tmp_path):
+    counted = _count(name, tmp_path)
+    fc = [
+        x for x in counted["layers"] if re.fullmatch(r"dbof_\d_fc", x["name"])
+    ]
+    assert sum(layer["total"] for layer in fc) == _FC_WEIGHTS[name]
+    assert sum(layer["dense_equivalent"] for layer in fc) == 6_291_456
+    assert f"{_FC_WEIGHTS[name]:,}" in _TEXT
+
+
+def test_weights_of_the_fc_layers_of_one_factor(tmp_path):
+    counted = _count("t4_dbof_compact_fc", tmp_path)
+    layers = {layer["name"]: layer["total"] for layer in counted["layers"]}
+    assert layers["dbof_0_fc"] + layers["dbof_1_fc"] == 24_576
+
+
+@pytest.mark.parametrize("name", _MILLIONS)
+def test_totals_of_the_figure(name, tmp_path):
+    total = _count(name, tmp_path)["total"]
+    assert abs(total - _MILLIONS[name] * 1e6) < 1e6
+    assert f"{total:,}" in _TEXT
+
+
+def test_dense_size_of_the_largest_model(tmp_path):
+    # "160M ... against 728M dense", the paper says in its text.
+    counted = _count("figure_netvlad256_netfv128", tmp_path)
+    assert counted["dense_equivalent"] // 10**6 == 728

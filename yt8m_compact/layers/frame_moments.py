@@ -1,0 +1,55 @@
+"""Mean and variance of the frames of a video."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class FrameMoments(keras.layers.Layer):
+    """Describes the frames of a video by their mean and their variance.
+
+    Over the frames `F` that are there, `mean = sum_{i in F} x_i / |F|` and
+    `variance = sum_{i in F} (x_i - mean)^2 / |F|`, which is what the paper's
+    released code adds with `--add_moments` (`tf.nn.moments`). A video without
+    a frame gives zeros. Sums run in float32 (float64 for float64 layers).
+
+    Args:
+      **kwargs: the arguments of `keras.layers.Layer`.
+
+    Input shape:
+      A list of frames, float `[batch, max_frames, feature_dim]`, and mask, bool
+      `[batch, max_frames]`, true where there is a frame.
+
+    Output shape:
+      `[batch, 2 * feature_dim]`, the means before the variances.
+
+    Reference:
+      Araujo et al., https://arxiv.org/abs/1810.01140, released code.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True  # and ends here: see compute_mask
+
+    def call(self, inputs):
+        frames, mask = inputs
+        present = mask[:, :, tf.newaxis]
+        wide = tf.float64 if frames.dtype == tf.float64 else tf.float32
+        frames = tf.cast(tf.where(present, frames, tf.zeros_like(frames)), wide)
+        count = tf.math.count_nonzero(mask, axis=1, keepdims=True, dtype=wide)
+        mean = tf.math.divide_no_nan(tf.reduce_sum(frames, axis=1), count)
+        difference = frames - mean[:, tf.newaxis, :]
+        difference = tf.where(present, difference, tf.zeros_like(difference))
+        square = tf.reduce_sum(tf.square(difference), axis=1)
+        variance = tf.math.divide_no_nan(square, count)
+        return tf.cast(tf.concat([mean, variance], 1), self.compute_dtype)
+
+    def compute_mask(self, inputs, previous_mask):
+        return None  # The frames are gone; Keras would pass theirs on.
+
+    def compute_output_spec(self, inputs):
+        frames, _ = inputs
+        shape = (frames.shape[0], 2 * frames.shape[2])
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
