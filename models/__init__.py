@@ -2,6 +2,7 @@
 
 from yt8m_compact.models.classifiers import start_at_log_odds
 from yt8m_compact.models.dbof import DbofConfig
+from yt8m_compact.models.deep_circulant import DeepCirculantConfig
 from yt8m_compact.models.logistic import LogisticConfig
 from yt8m_compact.models.model_config import ModelConfig
 from yt8m_compact.models.moe import MoeConfig
@@ -13,6 +14,7 @@ from yt8m_compact.models.registry import model_name
 __all__ = [
     "MODELS",
     "DbofConfig",
+    "DeepCirculantConfig",
     "LogisticConfig",
     "ModelConfig",
     "MoeConfig",

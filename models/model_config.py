@@ -13,17 +13,18 @@ from yt8m_compact import settings
 PROJECTION_KINDS = tuple(layers.PROJECTIONS)
 
 
-def projection_setting(place: str) -> str:
+def projection_setting(place: str, default: str = "dense") -> str:
     """Declares the field that chooses the kind of projection at a place.
 
     Args:
       place: what is projected there, for the help.
+      default: the kind if none is chosen.
 
     Returns:
       A `dataclasses.field`.
     """
     return settings.setting(
-        "dense",
+        default,
         f"Kind of the projection {place}.",
         choices=PROJECTION_KINDS,
     )

@@ -1,6 +1,7 @@
 """The models, by name."""
 
 from yt8m_compact.models import dbof
+from yt8m_compact.models import deep_circulant
 from yt8m_compact.models import logistic
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
@@ -9,6 +10,7 @@ from yt8m_compact.models import pooled_embedding
 MODELS: dict[str, type[model_config.ModelConfig]] = {
     "LogisticModel": logistic.LogisticConfig,
     "MoeModel": moe.MoeConfig,
+    "DeepCirculantModel": deep_circulant.DeepCirculantConfig,
     "DbofModel": dbof.DbofConfig,
     "PooledEmbeddingModel": pooled_embedding.PooledEmbeddingConfig,
 }

@@ -18,6 +18,9 @@ HIDDEN = 6
 SMALL = {
     "LogisticModel": models.LogisticConfig(),
     "MoeModel": models.MoeConfig(),
+    "DeepCirculantModel": models.DeepCirculantConfig(
+        hidden_projection="dense", classifier_projection="dense"
+    ),
     "DbofModel": models.DbofConfig(
         dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
     ),

@@ -1,15 +1,17 @@
 """Tests of DbofModel."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-import layer_conformance
 import numpy_models
+from yt8m_compact import layers
 from yt8m_compact import models
 
-KINDS = layer_conformance.KINDS
+KINDS = tuple(layers.PROJECTIONS)
 PLACES = ("embedding", "fc", "classifier")
 SIZE = sum(numpy_models.FEATURE_SIZES)
 
@@ -139,9 +141,10 @@ def test_weights(kind, place):
     config = make_config(**{f"{place}_projection": kind})
     model = numpy_models.build(config)
     count = {
-        other: layer_conformance.ORACLES[
-            kind if other == place else "dense"
-        ].weight_count
+        other: functools.partial(
+            numpy_models.count_kernel_weights,
+            kind if other == place else "dense",
+        )
         for other in PLACES
     }
     # Four weights of batch norm a unit instead of biases; two mixtures.

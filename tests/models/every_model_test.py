@@ -24,6 +24,7 @@ NUM_VIDEOS = 12
 SMALL = {
     "LogisticModel": {},
     "MoeModel": {},
+    "DeepCirculantModel": {"num_layers": 2},
     "DbofModel": {
         "iterations": 4,
         "dbof_cluster_size": 14,

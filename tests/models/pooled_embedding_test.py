@@ -1,5 +1,6 @@
 """Tests of PooledEmbeddingModel, the network of the paper."""
 
+import functools
 import re
 
 import keras
@@ -7,15 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import layer_conformance
 import numpy_models
 import tiny_runs
+from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact.eval import weights
 from yt8m_compact.models import pooled_embedding
 
-KINDS = layer_conformance.KINDS
+KINDS = tuple(layers.PROJECTIONS)
 PLACES = ("embedding", "fc", "classifier", "gating")
 ALL = pooled_embedding.EMBEDDINGS
 SIZE = sum(numpy_models.FEATURE_SIZES)
@@ -180,9 +181,10 @@ def test_weights(kind, place):
         **{f"{place}_projection": kind},
     )
     count = {
-        other: layer_conformance.ORACLES[
-            kind if other == place else "dense"
-        ].weight_count
+        other: functools.partial(
+            numpy_models.count_kernel_weights,
+            kind if other == place else "dense",
+        )
         for other in PLACES
     }
 

@@ -9,6 +9,7 @@ def test_names():
     assert models.MODELS == {
         "LogisticModel": models.LogisticConfig,
         "MoeModel": models.MoeConfig,
+        "DeepCirculantModel": models.DeepCirculantConfig,
         "DbofModel": models.DbofConfig,
         "PooledEmbeddingModel": models.PooledEmbeddingConfig,
     }
@@ -26,6 +27,7 @@ def test_levels_of_features():
     assert levels == {
         "LogisticModel": False,
         "MoeModel": False,
+        "DeepCirculantModel": False,
         "DbofModel": True,
         "PooledEmbeddingModel": True,
     }

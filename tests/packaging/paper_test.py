@@ -32,6 +32,16 @@ _FC_WEIGHTS = {
     "t3_3_factors": 73_728,
     "t3_6_factors": 147_456,
 }
+# The follow-up's table of video-level models (https://arxiv.org/abs/1901.10255).
+_DEEP = {
+    "deep_dense": 5_781_142,
+    "deep_2": 18_498,
+    "deep_4": 25_410,
+    "deep_8": 39_234,
+    "deep_16": 66_882,
+    "deep_32": 122_178,
+    "deep_4_dense": 4_466_710,
+}
 # The figure of size against accuracy, in millions, some rounded, some cut.
 _MILLIONS = {
     "figure_netvlad32": 25,
@@ -64,7 +74,7 @@ _COMMANDS = _commands()
 
 
 def test_every_number_has_its_command():
-    assert set(_COMMANDS) == {*_TOTALS, *_FC_WEIGHTS, *_MILLIONS}
+    assert set(_COMMANDS) == {*_TOTALS, *_FC_WEIGHTS, *_DEEP, *_MILLIONS}
 
 
 def _count(name: str, folder) -> dict:
@@ -101,6 +111,12 @@ def test_weights_of_the_fc_layers_of_one_factor(tmp_path):
     counted = _count("t4_dbof_compact_fc", tmp_path)
     layers = {layer["name"]: layer["total"] for layer in counted["layers"]}
     assert layers["dbof_0_fc"] + layers["dbof_1_fc"] == 24_576
+
+
+@pytest.mark.parametrize("name", _DEEP)
+def test_totals_of_deep_networks(name, tmp_path):
+    assert _count(name, tmp_path)["total"] == _DEEP[name]
+    assert f"{_DEEP[name]:,}" in _TEXT
 
 
 @pytest.mark.parametrize("name", _MILLIONS)
