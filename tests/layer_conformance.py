@@ -16,27 +16,26 @@ import scipy.linalg
 from yt8m_compact import layers
 
 # (input_dim, units): one and two values, odd and even, a large prime and a
-# product of small primes; wider, narrower, equal, a multiple and not one.
+# product of small primes; wider, narrower, equal, a multiple and not one. Those
+# of less than about 200 values are multiplied as dense matrices by most kinds.
 SIZES = (
     (1, 1),
     (1, 3),
     (2, 1),
-    (2, 2),
     (2, 5),
     (7, 3),
     (7, 7),
-    (7, 14),
     (7, 17),
     (128, 31),
-    (128, 128),
     (128, 300),
-    (1152, 512),
-    (1152, 1152),
-    (1152, 1500),
     (251, 100),
     (251, 251),
     (251, 600),
+    (1152, 512),
+    (1152, 1500),
 )
+# One size on each side of that.
+BOTH_SIZES = ((7, 17), (300, 700))
 SMALL_SIZES = tuple(size for size in SIZES if size[0] <= 7)
 
 
@@ -47,7 +46,7 @@ class Oracle:
     Attributes:
       kind: its key in `layers.PROJECTIONS`.
       weight_shapes: from `input_dim` and `units` to the shapes of the weights
-        that the kernel is made of, by name.
+        that the kernel is made of, by name ("part/name" in a part).
       dense_kernel: from these weights by name, `input_dim` and `units`, to the
         dense kernel `[input_dim, units]`.
       options: the arguments that shape the kernel.
@@ -67,6 +66,11 @@ class Oracle:
     fixed: tuple[str, ...] = ()
     transforms: bool = False
     nearest: str = "exact"
+
+    def trained(self, input_dim: int, units: int) -> tuple[str, ...]:
+        """Names the weights of the kernel that are trained."""
+        names = self.weight_shapes(input_dim, units)
+        return tuple(name for name in names if name not in self.fixed)
 
     def weight_count(self, input_dim: int, units: int) -> int:
         """Counts the weights of the kernel."""
@@ -196,6 +200,7 @@ ORACLES = {
     ),
 }
 CASES = tuple(ORACLES)
+KINDS = tuple(dict.fromkeys(oracle.kind for oracle in ORACLES.values()))
 
 
 def make_projection(case: str, units: int, **kwargs) -> layers.Projection:
@@ -209,7 +214,11 @@ def make_projection(case: str, units: int, **kwargs) -> layers.Projection:
 def make_layer(
     case: str, input_dim: int, units: int, *, seed: int = 0, **kwargs
 ) -> layers.Projection:
-    """Makes a built layer, all of whose weights are random."""
+    """Makes a built layer, all of whose weights are random.
+
+    They have the size that they start with, so that outputs are about as large
+    as inputs; the bias is that large too.
+    """
     layer = make_projection(case, units, **kwargs)
     layer.build((None, input_dim))
     rng = np.random.default_rng(seed)
@@ -219,14 +228,21 @@ def make_layer(
 
 def _random_values(rng: np.random.Generator, weight) -> np.ndarray:
     """Draws values; those of whole-number weights are in another order."""
-    if "int" in str(weight.dtype):
-        return rng.permutation(weight.numpy())
-    return rng.standard_normal(weight.shape)
+    start = weight.numpy()
+    if start.dtype.kind == "i":
+        return rng.permutation(start)
+    scale = np.sqrt(np.mean(start.astype(np.float64) ** 2)) or 1.0
+    return scale * rng.standard_normal(start.shape)
 
 
 def weights_by_name(layer: layers.Projection) -> dict[str, np.ndarray]:
     """Reads the weights of a projection, the bias too if it has one."""
-    return {weight.name: weight.numpy() for weight in layer.weights}
+    return {name_of(weight): weight.numpy() for weight in layer.weights}
+
+
+def name_of(weight) -> str:
+    """Names a weight of a projection, with the part it is in, if any."""
+    return weight.path.split("/", 1)[1]
 
 
 def expected_kernel(

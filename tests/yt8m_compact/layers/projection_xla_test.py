@@ -7,12 +7,20 @@ import tensorflow as tf
 import layer_conformance
 
 
-@pytest.mark.parametrize(("input_dim", "units"), [(7, 17), (12, 5)])
+def scaled(weight):
+    if "int" in str(weight.dtype):
+        return weight.numpy()
+    return 0.2 * weight.numpy()
+
+
+@pytest.mark.parametrize(("input_dim", "units"), layer_conformance.BOTH_SIZES)
 @pytest.mark.parametrize("case", layer_conformance.CASES)
 def test_equals_the_product_without_xla(case, input_dim, units):
     layer = layer_conformance.make_layer(
         case, input_dim, units, activation="tanh"
     )
+    # Small outputs, which tanh does not flatten.
+    layer.set_weights([scaled(w) for w in layer.weights])
     signature = [
         tf.TensorSpec([None, None, input_dim]),
         tf.TensorSpec([None, None, units]),
@@ -33,7 +41,8 @@ def test_equals_the_product_without_xla(case, input_dim, units):
     upstream = layer_conformance.random_rows(2, 3, units, seed=2)
     upstream = tf.constant(upstream, "float32")
     expected = outputs_and_gradients(x, upstream)
-    assert len(expected) == 2 + len(layer.weights)
+    assert len(expected) == 2 + len(layer.trainable_weights)
     for ours, theirs in zip(compiled(x, upstream), expected, strict=True):
-        assert np.abs(theirs).max() > 0.1
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=3e-5)
+        scale = np.abs(theirs).max()
+        assert scale > 1e-5
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4 * scale)
