@@ -7,10 +7,12 @@ the same kind with other options.
 
 from collections.abc import Callable
 import dataclasses
+import functools
 import math
 from typing import Any
 
 import numpy as np
+import scipy.fft
 import scipy.linalg
 
 from yt8m_compact import layers
@@ -129,6 +131,127 @@ _DIAGONAL_CIRCULANT = Oracle(
 )
 
 
+def _toeplitz_kernel(weights, input_dim, units):
+    upper = weights["kernel"][:units][::-1]
+    return scipy.linalg.toeplitz(weights["kernel"][units - 1 :], upper)
+
+
+def _acdc_kernel(weights, input_dim, units):
+    transform = scipy.fft.dct(np.eye(input_dim), norm="ortho")
+    kernel, diagonal = weights["kernel"], weights["diagonal"]
+    blocks = []
+    for block in range(kernel.shape[1]):
+        product = np.eye(input_dim)
+        for factor in range(kernel.shape[0]):
+            product = product @ np.diag(diagonal[factor, block]) @ transform
+            product = product @ np.diag(kernel[factor, block]) @ transform.T
+        blocks.append(product)
+    return np.concatenate(blocks, axis=1)[:, :units]
+
+
+def _fastfood_kernel(weights, input_dim, units):
+    size = weights["kernel"].shape[1]
+    hadamard = scipy.linalg.hadamard(size) / np.sqrt(size)
+    blocks = []
+    for before, order, inner, after in zip(
+        weights["input_diagonal"],
+        weights["permutation"],
+        weights["kernel"],
+        weights["output_diagonal"],
+        strict=True,
+    ):
+        product = np.diag(before) @ hadamard @ np.eye(size)[:, order]
+        blocks.append(product @ np.diag(inner) @ hadamard @ np.diag(after))
+    return np.concatenate(blocks, axis=1)[:input_dim, :units]
+
+
+def _fastfood_shapes(input_dim, units):
+    size = 2 ** math.ceil(math.log2(input_dim))
+    names = ("input_diagonal", "permutation", "kernel", "output_diagonal")
+    return dict.fromkeys(names, (math.ceil(units / size), size))
+
+
+def hashed_entry(row: int, column: int, num_buckets: int) -> tuple[int, int]:
+    """Hashes an entry to its bucket and sign, in Python's whole numbers."""
+
+    def mix(number, factors):
+        for factor in factors:
+            number = number * factor % 2**31
+            number ^= number >> 15
+        return number
+
+    bits = mix(row + 1, (1640531527, 1181783497, 1573292053))
+    bits ^= mix(column + 1, (1403630843, 2024237689, 1825111157))
+    bits = bits * 1779033703 % 2**32
+    negative, bucket = divmod(bits * 2 * num_buckets >> 32, num_buckets)
+    return bucket, 1 - 2 * negative
+
+
+@functools.cache
+def _hashed_entries(input_dim, units, num_buckets):
+    entries = [
+        [hashed_entry(i, j, num_buckets) for j in range(units)]
+        for i in range(input_dim)
+    ]
+    return np.moveaxis(np.array(entries), -1, 0)
+
+
+def _hashed_kernel(weights, input_dim, units):
+    kernel = weights["kernel"]
+    buckets, signs = _hashed_entries(input_dim, units, kernel.shape[0])
+    return signs * kernel[buckets]
+
+
+def _low_rank_shapes(rank):
+    return lambda n, units: {
+        "left": (n, min(rank, n, units)),
+        "right": (min(rank, n, units), units),
+    }
+
+
+def _sum_of(**parts):
+    """Oracle's functions of a sum of others, by the names of the parts."""
+
+    def weight_shapes(n, units):
+        return {
+            f"{part}/{name}": shape
+            for part, oracle in parts.items()
+            for name, shape in oracle.weight_shapes(n, units).items()
+        }
+
+    def dense_kernel(weights, n, units):
+        return sum(
+            oracle.dense_kernel(
+                {
+                    name.removeprefix(f"{part}/"): value
+                    for name, value in weights.items()
+                    if name.startswith(f"{part}/")
+                },
+                n,
+                units,
+            )
+            for part, oracle in parts.items()
+        )
+
+    return {"weight_shapes": weight_shapes, "dense_kernel": dense_kernel}
+
+
+_LOW_RANK = Oracle(
+    kind="low_rank",
+    options={"rank": 3},
+    weight_shapes=_low_rank_shapes(3),
+    dense_kernel=lambda weights, n, units: weights["left"] @ weights["right"],
+    initialized=("left", "right"),
+)
+_ACDC = Oracle(
+    kind="acdc",
+    weight_shapes=_factors(1, _blocks, _blocks),
+    dense_kernel=_acdc_kernel,
+    transforms=True,
+    nearest="local",
+)
+
+
 ORACLES = {
     "dense": Oracle(
         kind="dense",
@@ -197,6 +320,58 @@ ORACLES = {
         },
         dense_kernel=_block_circulant_kernel,
         transforms=True,
+    ),
+    "low_rank": _LOW_RANK,
+    "low_rank, 32": dataclasses.replace(
+        _LOW_RANK, options={}, weight_shapes=_low_rank_shapes(32)
+    ),
+    "toeplitz": Oracle(
+        kind="toeplitz",
+        weight_shapes=lambda n, units: {"kernel": (n + units - 1,)},
+        dense_kernel=_toeplitz_kernel,
+        transforms=True,
+    ),
+    "acdc": _ACDC,
+    "acdc, 2 factors": dataclasses.replace(
+        _ACDC,
+        options={"num_factors": 2},
+        weight_shapes=_factors(2, _blocks, _blocks),
+    ),
+    "fastfood": Oracle(
+        kind="fastfood",
+        weight_shapes=_fastfood_shapes,
+        dense_kernel=_fastfood_kernel,
+        fixed=("permutation",),
+        transforms=True,
+        nearest="local",
+    ),
+    "hashed": Oracle(
+        kind="hashed",
+        weight_shapes=lambda n, units: {"kernel": (math.ceil(n * units / 64),)},
+        dense_kernel=_hashed_kernel,
+    ),
+    "hashed, 50": Oracle(
+        kind="hashed",
+        options={"num_buckets": 50},
+        weight_shapes=lambda n, units: {"kernel": (50,)},
+        dense_kernel=_hashed_kernel,
+    ),
+    "low_rank_plus_circulant": Oracle(
+        kind="low_rank_plus_circulant",
+        options={"rank": 3, "num_factors": 2, "shared_diagonal": True},
+        **_sum_of(
+            low_rank=_LOW_RANK,
+            diagonal_circulant=dataclasses.replace(
+                _DIAGONAL_CIRCULANT,
+                weight_shapes=_factors(2, _blocks, lambda n, units: (1, n)),
+            ),
+        ),
+        initialized=(
+            "low_rank/left",
+            "low_rank/right",
+            "diagonal_circulant/kernel",
+        ),
+        nearest="local",
     ),
 }
 CASES = tuple(ORACLES)

@@ -44,6 +44,23 @@ def mean_of_block_circulants(
     return (sums / np.maximum(counts, 1)).reshape(shape)
 
 
+def mean_of_diagonals(kernel: np.ndarray) -> np.ndarray:
+    """Projects onto Toeplitz matrices: means of diagonals.
+
+    Args:
+      kernel: `[input_dim, units]`, float64.
+
+    Returns:
+      `[units - 1 + input_dim]`, from the upper right corner to the lower left.
+    """
+    rows, columns = kernel.shape
+    diagonals = np.arange(rows)[:, np.newaxis] - np.arange(columns)
+    diagonals = (diagonals + columns - 1).ravel()
+    return np.bincount(diagonals, weights=kernel.ravel()) / np.bincount(
+        diagonals
+    )
+
+
 def circulant_entries(
     kernel: np.ndarray, num_blocks: int, size: int
 ) -> np.ndarray:

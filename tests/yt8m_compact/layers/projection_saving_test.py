@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 import layer_conformance
-from yt8m_compact import layers
 
 CASES = layer_conformance.CASES
 # Every argument of Projection, none at its default.
