@@ -171,34 +171,34 @@ def _fastfood_shapes(input_dim, units):
     return dict.fromkeys(names, (math.ceil(units / size), size))
 
 
-def hashed_entry(row: int, column: int, num_buckets: int) -> tuple[int, int]:
-    """Hashes an entry to its bucket and sign, in Python's whole numbers."""
-
-    def mix(number, factors):
+def _mix(count, factors):
+    """Hashes 1, 2, ..., count in Python's whole numbers."""
+    hashes = []
+    for number in range(1, count + 1):
         for factor in factors:
             number = number * factor % 2**31
             number ^= number >> 15
-        return number
-
-    bits = mix(row + 1, (1640531527, 1181783497, 1573292053))
-    bits ^= mix(column + 1, (1403630843, 2024237689, 1825111157))
-    bits = bits * 1779033703 % 2**32
-    negative, bucket = divmod(bits * 2 * num_buckets >> 32, num_buckets)
-    return bucket, 1 - 2 * negative
+        hashes.append(number)
+    return np.array(hashes)
 
 
 @functools.cache
-def _hashed_entries(input_dim, units, num_buckets):
-    entries = [
-        [hashed_entry(i, j, num_buckets) for j in range(units)]
-        for i in range(input_dim)
-    ]
-    return np.moveaxis(np.array(entries), -1, 0)
+def hashed_entries(
+    input_dim: int, units: int, num_buckets: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes the entries of a matrix to buckets and signs."""
+    bits = np.bitwise_xor.outer(
+        _mix(input_dim, (1640531527, 1181783497, 1573292053)),
+        _mix(units, (1403630843, 2024237689, 1825111157)),
+    )
+    bits = bits * 1779033703 % 2**32
+    negative, buckets = np.divmod(bits * 2 * num_buckets >> 32, num_buckets)
+    return buckets, 1 - 2 * negative
 
 
 def _hashed_kernel(weights, input_dim, units):
     kernel = weights["kernel"]
-    buckets, signs = _hashed_entries(input_dim, units, kernel.shape[0])
+    buckets, signs = hashed_entries(input_dim, units, kernel.shape[0])
     return signs * kernel[buckets]
 
 

@@ -115,15 +115,20 @@ class AcdcProjection(diagonal_projection.DiagonalProjection):
             kernels[0, block] = products / squares
 
         def build(*weights):
+            half = len(weights) // 2
             return ops.acdc_kernel(
-                tf.stack(weights[factors:]),
-                tf.stack(weights[:factors]),
-                self.units,
+                tf.stack(weights[half:]), tf.stack(weights[:half]), self.units
             )
 
-        weights = nearest.alternating_least_squares(
-            build, [*kernels, *diagonals], kernel, max_sweeps=_MAX_SWEEPS
+        # One factor first: more are never worse than it.
+        kernels[0], diagonals[0] = nearest.alternating_least_squares(
+            build, [kernels[0], diagonals[0]], kernel, max_sweeps=_MAX_SWEEPS
         )
+        weights = [*kernels, *diagonals]
+        if factors > 1:
+            weights = nearest.alternating_least_squares(
+                build, weights, kernel, max_sweeps=_MAX_SWEEPS
+            )
         self.kernel.assign(np.stack(weights[:factors]))
         self.diagonal.assign(np.stack(weights[factors:]))
 

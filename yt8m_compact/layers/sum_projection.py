@@ -58,13 +58,12 @@ class SumProjection(projection.Projection):
         **kwargs: Any,
     ) -> None:
         kinds = tuple(kinds)
-        unknown = [
-            kind for kind in kinds if kind not in single_kinds.SINGLE_KINDS
-        ]
+        classes = single_kinds.SINGLE_KINDS
+        unknown = [kind for kind in kinds if kind not in classes]
         if not kinds or unknown or len(set(kinds)) < len(kinds):
             raise ValueError(
                 "expected one or more different kinds, of "
-                f"{', '.join(single_kinds.SINGLE_KINDS)}. Received: kinds={kinds}"
+                f"{', '.join(classes)}. Received: kinds={kinds}"
             )
         known = {
             name

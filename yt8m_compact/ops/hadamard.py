@@ -89,8 +89,9 @@ def hadamard_multiply_adds(size: int) -> int:
       The count, of the algorithm that is used.
     """
     first, second = _split(size)
-    count = size * second
-    return count + second * hadamard_multiply_adds(first) * (first > 1)
+    if first == 1:
+        return size * second
+    return size * second + second * hadamard_multiply_adds(first)
 
 
 def _permute(x: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:

@@ -99,6 +99,7 @@ def hashed_kernel(kernel: tf.Tensor, input_dim: int, units: int) -> tf.Tensor:
         def gradient(upstream):
             # Sums of many entries, which 16 bits would not hold.
             dtype = tf.float64 if kernel.dtype == tf.float64 else tf.float32
+            upstream = tf.ensure_shape(upstream, [input_dim, units])
             sums = sum_by_bucket(tf.cast(upstream, dtype), num_buckets)
             return tf.cast(sums, kernel.dtype)
 
