@@ -1,5 +1,6 @@
 """Keras layers: projections, pooling, mixture of experts."""
 
+from yt8m_compact.layers.acdc_projection import AcdcProjection
 from yt8m_compact.layers.block_circulant_projection import (
     BlockCirculantProjection,
 )
@@ -9,12 +10,16 @@ from yt8m_compact.layers.dequantize import Dequantize
 from yt8m_compact.layers.diagonal_circulant_projection import (
     DiagonalCirculantProjection,
 )
+from yt8m_compact.layers.fastfood_projection import FastfoodProjection
 from yt8m_compact.layers.frame_bags import BagAverage
 from yt8m_compact.layers.frame_bags import FrameBags
 from yt8m_compact.layers.frame_mask import FrameMask
 from yt8m_compact.layers.frame_moments import FrameMoments
 from yt8m_compact.layers.frame_pooling import FramePooling
+from yt8m_compact.layers.hashed_projection import HashedProjection
+from yt8m_compact.layers.initializers import FanOutNormal
 from yt8m_compact.layers.initializers import RandomSign
+from yt8m_compact.layers.low_rank_projection import LowRankProjection
 from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
 from yt8m_compact.layers.net_fisher_vector import NetFisherVector
 from yt8m_compact.layers.net_vlad import NetVlad
@@ -26,6 +31,9 @@ from yt8m_compact.layers.projection_kinds import projection_kind
 from yt8m_compact.layers.sign_circulant_projection import (
     SignCirculantProjection,
 )
+from yt8m_compact.layers.sum_projection import LowRankPlusCirculantProjection
+from yt8m_compact.layers.sum_projection import SumProjection
+from yt8m_compact.layers.toeplitz_projection import ToeplitzProjection
 
 __all__ = [
     "PROJECTIONS",
@@ -48,4 +56,12 @@ __all__ = [
     "make_projection",
     "projection_class",
     "projection_kind",
+    "AcdcProjection",
+    "FastfoodProjection",
+    "HashedProjection",
+    "LowRankProjection",
+    "ToeplitzProjection",
+    "SumProjection",
+    "LowRankPlusCirculantProjection",
+    "FanOutNormal",
 ]
