@@ -1,0 +1,69 @@
+"""A picture of the labels and frames of a data set."""
+
+import os
+
+import numpy as np
+
+from yt8m_compact.datasets import stats as stats_lib
+
+
+def plot_stats(stats: stats_lib.Stats, path: str, title: str) -> None:
+    """Draws histograms of labels, frames and classes, to a PNG or SVG file.
+
+    Args:
+        stats: The counts.
+        path: The file to write; its ending says of what kind it is.
+        title: What stands above.
+
+    Raises:
+        ModuleNotFoundError: If matplotlib is not installed.
+        ValueError: If there is no such kind of picture.
+    """
+    try:
+        from matplotlib import figure as figure_lib
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "expected matplotlib, which draws the plot: pip install "
+            '"yt8m_compact[plot]"',
+            name=error.name,
+        ) from None
+    panels = 3 if stats.frames_per_video else 2
+    figure = figure_lib.Figure(
+        figsize=(4.2 * panels, 3.4), layout="constrained"
+    )
+    axes = iter(figure.subplots(1, panels))
+    figure.suptitle(f"{title}: {stats.num_videos:,} videos")
+    _bars(next(axes), stats.labels_per_video, "labels of a video", 1)
+    if stats.frames_per_video:
+        _bars(next(axes), stats.frames_per_video, "frames of a video", 5)
+    axis = next(axes)
+    counts = np.sort(stats.videos_per_class)[::-1]
+    axis.plot(np.arange(1, len(counts) + 1), counts, color="tab:blue")
+    axis.set_xlabel("classes, the most common one first")
+    axis.set_ylabel("videos of the class")
+    if counts[0]:
+        axis.set_xscale("log")
+        axis.set_yscale("symlog", linthresh=1)
+    axis.set_ylim(bottom=0)
+    axis.grid(alpha=0.3)
+    partial = f"{path}.partial"
+    kind = os.path.splitext(path)[1].lstrip(".") or "png"
+    try:
+        figure.savefig(partial, format=kind, dpi=110)
+        os.replace(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+def _bars(axis, counts, label: str, width: int) -> None:
+    """Draws how many videos have how many of something."""
+    numbers = np.array(sorted(counts))
+    videos = np.array([counts[number] for number in numbers.tolist()])
+    starts = np.arange(numbers[0], numbers[-1] + 1, width)
+    bins = (numbers - numbers[0]) // width
+    heights = np.bincount(bins, videos, minlength=len(starts))
+    axis.bar(starts, heights, width=0.9 * width, align="edge", color="tab:blue")
+    axis.set_xlabel(label)
+    axis.set_ylabel("videos")
+    axis.grid(axis="y", alpha=0.3)
