@@ -9,9 +9,12 @@ import os
 
 import tensorflow as tf
 
+from yt8m_compact.readers import tfds_files
+
 MANIFEST_NAME = "yt8m_manifest.json"
-# What `yt8m-data` writes next to files; read without being asked.
-_NAMES = (MANIFEST_NAME, "synthetic.json")
+# What `yt8m-data` and TensorFlow Datasets write next to files; read without
+# being asked.
+_NAMES = (MANIFEST_NAME, "synthetic.json", "dataset_info.json")
 _HEADERS = {"file", "filename", "name", "shard"}
 
 # Videos of a whole split, as published: 2016 by the paper (arXiv 1609.08675),
@@ -107,6 +110,12 @@ def write_manifest(path: str, files: Mapping[str, Expected]) -> None:
 
 
 def _from_json(values: dict) -> dict[str, Expected]:
+    if "splits" in values and "fileFormat" in values:
+        values = {
+            name: length
+            for split in values["splits"]
+            for name, length in tfds_files.shard_names(values, split).items()
+        }
     entries = values["files"] if "files" in values else values
     found = {}
     for name, entry in entries.items():
