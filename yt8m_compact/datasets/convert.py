@@ -21,6 +21,7 @@ from yt8m_compact import readers
 from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import record_writer
 from yt8m_compact.datasets import repack
+from yt8m_compact.datasets import scan
 from yt8m_compact.ops import quantization
 
 _ID_KEYS = (*record_spec.ID_KEYS, "example/id")
@@ -387,10 +388,8 @@ def _read_videos(
                     stream.read(),
                 )
             continue
-        with readers.readable_errors():
-            records = readers.read_records([file]).as_numpy_iterator()
-            for _, number, data in records:
-                yield f"{file}: record {number}", None, data
+        for number, data in scan.read_good(file):
+            yield f"{file}: record {number}", None, data
 
 
 def _find_id(

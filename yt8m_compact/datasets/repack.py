@@ -17,6 +17,7 @@ from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import record_writer
+from yt8m_compact.datasets import scan
 
 
 def pack(data: bytes, where: str = "the record") -> bytes:
@@ -92,6 +93,7 @@ def unpack(
     message = record_spec.parse(data)
     if message is None or message.feature_lists.feature_list:
         raise readers.DataError(f"{where}: expected a packed tf.train.Example")
+    keys = ",".join(sorted(message.context.feature))
     for name, size in zip(feature_names, feature_sizes, strict=True):
         values = ()
         if name in message.context.feature:
@@ -102,7 +104,7 @@ def unpack(
                 f"{where}: expected '{name}' to be one value of a multiple of "
                 f"{size} bytes; set --feature_names and --feature_sizes to "
                 f"those of the data. Received: values of {found} bytes, "
-                f"keys={','.join(sorted(message.context.feature))}"
+                f"keys={keys}"
             )
         frames = message.feature_lists.feature_list[name].feature
         for start in range(0, len(values[0]), size):
@@ -199,43 +201,32 @@ def _repack_file(
     task: tuple[str, str, tuple | None], update: parallel.Update
 ) -> manifest.Expected:
     file, output, features = task
-    number = 0
-    with record_writer.writing(output) as writer, readers.readable_errors():
-        for _, _, data in readers.read_records([file]).as_numpy_iterator():
+    with record_writer.writing(output) as writer:
+        for number, data in scan.read_good(file):
             writer.write(_repack(data, features, f"{file}: record {number}"))
-            number += 1
             update(1)
-    return manifest.Expected(number, tf.io.gfile.stat(output).length)
+    return manifest.Expected(number + 1, tf.io.gfile.stat(output).length)
 
 
 def _check_finished(
     file: str, output: str, features: tuple | None
 ) -> manifest.Expected:
     """Checks that a file is what its input gives; it got its name when done."""
-    inputs = readers.read_records([file]).as_numpy_iterator()
-    outputs = readers.read_records([output]).as_numpy_iterator()
-    number = 0
-    with readers.readable_errors():
-        for found in outputs:
-            wanted = next(inputs, None)
-            where = f"{file}: record {number}"
-            if (
-                wanted is None
-                or _repack(wanted[2], features, where) != found[2]
-            ):
-                raise ValueError(
-                    f"{output}: expected what {file} gives, or no such file. "
-                    f"Received: another record {number}; delete it, or "
-                    "--overwrite"
-                )
-            number += 1
-        if next(inputs, None) is not None:
-            raise ValueError(
-                f"{output}: expected what {file} gives, or no such file. "
-                f"Received: {number} records, fewer than there; delete it, or "
-                "--overwrite"
-            )
-    return manifest.Expected(number, tf.io.gfile.stat(output).length)
+    outputs = scan.read_good(output)
+    count = 0
+    for number, data in scan.read_good(file):
+        wanted = _repack(data, features, f"{file}: record {number}")
+        found = next(outputs, None)
+        if found is None or found[1] != wanted:
+            count = None
+            break
+        count += 1
+    if count is None or next(outputs, None) is not None:
+        raise ValueError(
+            f"{output}: expected what {file} gives, or no such file. Received: "
+            "other records; delete it, or --overwrite"
+        )
+    return manifest.Expected(count, tf.io.gfile.stat(output).length)
 
 
 def _describe(step: tf.train.Feature) -> str:

@@ -5,7 +5,9 @@ import dataclasses
 
 import tensorflow as tf
 
+from yt8m_compact import readers
 from yt8m_compact.datasets import crc32c
+from yt8m_compact.readers import framing
 
 _HEADER = 12  # bytes before the data: length and its checksum
 _FOOTER = 4  # bytes after the data: its checksum
@@ -76,6 +78,41 @@ def scan_records(file: str) -> Iterator[Record | Damage]:
         pass
     if offset < size:
         yield from _scan_damaged(file, offset, size)
+
+
+def read_good(file: str) -> Iterator[tuple[int, bytes]]:
+    """Reads the records of a file that must have no damage.
+
+    Args:
+        file: Name of the file.
+
+    Yields:
+        Numbers from 0, and data of the records.
+
+    Raises:
+        DataError: If there is no such file or record, or anything else in it.
+    """
+    number = 0
+    try:
+        for step in scan_records(file):
+            if isinstance(step, Damage):
+                raise readers.DataError(
+                    f"{file}: record {number} (byte {step.offset:,}): expected "
+                    f"a record. Received: {step.kind}. "
+                    f"{framing.describe_damage(file)} `yt8m-data verify "
+                    "--repair` writes what is good to a new file"
+                )
+            yield number, step.data
+            number += 1
+    except tf.errors.OpError as error:
+        raise readers.DataError(
+            f"{file}: expected a TFRecord file. It can't be opened: "
+            f"{error.message}"
+        ) from None
+    if not number:
+        raise readers.DataError(
+            f"{file}: expected at least one record. Received: an empty file"
+        )
 
 
 def _scan_damaged(

@@ -60,7 +60,7 @@ class Stats:
         }
 
     def to_text(self) -> str:
-        """Returns the counts and two or three histograms as text."""
+        """Returns the counts and their histograms as text."""
         classes = self.videos_per_class
         lines = [
             f"{self.num_files:,} files, {self.num_videos:,} videos, "
@@ -113,13 +113,9 @@ def count_files(
         ValueError: If the features can't be recognised.
     """
     files = readers.expand_patterns(patterns)
-    first = next(iter(_records(files[0])), None)
-    if first is None:
-        raise readers.DataError(
-            f"{files[0]}: expected at least one record. Received: an empty file"
-        )
+    _, first = next(scan.read_good(files[0]))
     spec = record_spec.detect_spec(
-        first[1].data,
+        first,
         f"{files[0]}: record 0",
         feature_names=feature_names,
         feature_sizes=feature_sizes,
@@ -154,17 +150,6 @@ def count_files(
     return total
 
 
-def _records(file: str):
-    for number, step in enumerate(scan.scan_records(file)):
-        if isinstance(step, scan.Damage):
-            raise readers.DataError(
-                f"{file}: record {number} (byte {step.offset:,}): expected a "
-                f"record. Received: {step.kind}; `yt8m-data verify --repair` "
-                "writes what is good to a new file"
-            )
-        yield number, step
-
-
 def _count_file(
     task: tuple[str, record_spec.RecordSpec], update: parallel.Update
 ) -> tuple[int, collections.Counter, collections.Counter, np.ndarray]:
@@ -175,8 +160,8 @@ def _count_file(
         collections.Counter(),
     )
     videos_per_class = np.zeros(spec.num_classes, np.int64)
-    for number, record in _records(file):
-        found = record_spec.examine(record.data, spec)
+    for number, data in scan.read_good(file):
+        found = record_spec.examine(data, spec)
         if found.faults:
             kind, text = found.faults[0]
             raise readers.DataError(

@@ -354,12 +354,15 @@ def _detect_spec(
     return None
 
 
-def _estimate(files: Sequence[str]) -> int | None:
-    try:
-        files = [file for file in files if tf.io.gfile.stat(file).length]
-        return readers.estimate_num_records(files) if files else None
-    except readers.DataError:
-        return None
+def _estimate(files: Sequence[str]) -> int:
+    """Returns about how many records there are, whatever the files are."""
+    files = [file for file in files if tf.io.gfile.stat(file).length]
+    for number in range(len(files)):
+        # By the first file that starts as a TFRecord file.
+        found = readers.estimate_num_records(files[number:] + files[:number])
+        if found:
+            return found
+    return len(files)
 
 
 def _hash(video_id: bytes) -> int:
