@@ -469,7 +469,9 @@ def _receive(
         left = response.headers.get("Content-Length")
         expected = have + int(left) if left and left.isdigit() else None
         with part.open("ab" if have else "wb") as stream:
-            while chunk := response.read(_CHUNK_BYTES):
+            # What has come, without waiting for a whole chunk: what follows
+            # may never come.
+            while chunk := response.read1(_CHUNK_BYTES):
                 stream.write(chunk)
                 update(len(chunk))
                 if stop.is_set():

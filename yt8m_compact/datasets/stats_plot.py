@@ -6,6 +6,8 @@ import numpy as np
 
 from yt8m_compact.datasets import stats as stats_lib
 
+_BARS = 60  # at most, each of the same number of labels or frames
+
 
 def plot_stats(stats: stats_lib.Stats, path: str, title: str) -> None:
     """Draws histograms of labels, frames and classes, to a PNG or SVG file.
@@ -33,9 +35,9 @@ def plot_stats(stats: stats_lib.Stats, path: str, title: str) -> None:
     )
     axes = iter(figure.subplots(1, panels))
     figure.suptitle(f"{title}: {stats.num_videos:,} videos")
-    _bars(next(axes), stats.labels_per_video, "labels of a video", 1)
+    _bars(next(axes), stats.labels_per_video, "labels of a video")
     if stats.frames_per_video:
-        _bars(next(axes), stats.frames_per_video, "frames of a video", 5)
+        _bars(next(axes), stats.frames_per_video, "frames of a video")
     axis = next(axes)
     counts = np.sort(stats.videos_per_class)[::-1]
     axis.plot(np.arange(1, len(counts) + 1), counts, color="tab:blue")
@@ -56,14 +58,18 @@ def plot_stats(stats: stats_lib.Stats, path: str, title: str) -> None:
             os.remove(partial)
 
 
-def _bars(axis, counts, label: str, width: int) -> None:
+def _bars(axis, counts, label: str) -> None:
     """Draws how many videos have how many of something."""
     numbers = np.array(sorted(counts))
     videos = np.array([counts[number] for number in numbers.tolist()])
+    width = -(-(numbers[-1] - numbers[0] + 1) // _BARS)
     starts = np.arange(numbers[0], numbers[-1] + 1, width)
     bins = (numbers - numbers[0]) // width
     heights = np.bincount(bins, videos, minlength=len(starts))
-    axis.bar(starts, heights, width=0.9 * width, align="edge", color="tab:blue")
+    middles = starts + (width - 1) / 2
+    axis.bar(middles, heights, width=0.9 * width, color="tab:blue")
     axis.set_xlabel(label)
     axis.set_ylabel("videos")
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.grid(axis="y", alpha=0.3)
+    axis.set_axisbelow(True)

@@ -135,9 +135,7 @@ def test_a_missing_file(tmp_path):
     file = str(tmp_path / "missing")
     with pytest.raises(tf.errors.NotFoundError):
         list(scan.scan_records(file))
-    with pytest.raises(
-        readers.DataError, match="missing: .*can't be opened"
-    ):
+    with pytest.raises(readers.DataError, match="missing: .*can't be opened"):
         list(scan.read_good(file))
 
 
