@@ -202,9 +202,9 @@ def _make_example(
             example[name] = np.frombuffer(codes, np.uint8).reshape(-1, size)
     if config.segments:
         for name in ("segment_labels", *_SEGMENT_INTS):
-            example[name] = _values(context, name).int64_list.value
+            example[name] = list(_values(context, name).int64_list.value)
         scores = _values(context, "segment_scores").float_list.value
-        example["segment_scores"] = scores
+        example["segment_scores"] = list(scores)
     if config.times:
         for name in _TIMES:
             values = _values(context, name).float_list.value
