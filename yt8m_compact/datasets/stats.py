@@ -207,8 +207,10 @@ def _bars(counts: dict[Any, int]) -> list[str]:
     most = max(counts.values())
     names = max(len(str(name)) for name in counts)
     numbers = max(len(f"{count:,}") for count in counts.values())
-    return [
-        f"  {name!s:>{names}} {count:>{numbers},} "
-        + "#" * max(round(count / most * _BAR_WIDTH), 1 if count else 0)
-        for name, count in counts.items()
-    ]
+    lines = []
+    for name, count in counts.items():
+        # What there is at all can be seen.
+        width = max(round(count / most * _BAR_WIDTH), 1 if count else 0)
+        line = f"  {name!s:>{names}} {count:>{numbers},} {'#' * width}"
+        lines.append(line.rstrip())
+    return lines
