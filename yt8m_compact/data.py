@@ -296,7 +296,10 @@ def _synthesize(flag_values: flags.FlagValues) -> int:
         seed=flag_values.seed,
     )
     manifest = datasets.write_synthetic(
-        flag_values.output_dir, config, overwrite=flag_values.overwrite
+        flag_values.output_dir,
+        config,
+        overwrite=flag_values.overwrite,
+        num_processes=flag_values.num_processes,
     )
     num_bytes = sum(file["num_bytes"] for file in manifest["files"].values())
     print(
@@ -618,6 +621,7 @@ The same flags give the same bytes; what is already there is kept.""",
             "num_classes",
             "seed",
             "overwrite",
+            "num_processes",
         ),
         _synthesize,
     ),
