@@ -13,6 +13,7 @@ _HEADER = 12  # bytes before the data: length and its checksum
 _FOOTER = 4  # bytes after the data: its checksum
 _SEARCH_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 20
+_BATCH = 32  # records; one at a time takes a tenth of a millisecond each
 
 BAD_CHECKSUM = "bad_checksum"
 BAD_HEADER = "bad_header"
@@ -67,13 +68,14 @@ def scan_records(file: str) -> Iterator[Record | Damage]:
     """
     size = tf.io.gfile.stat(file).length
     offset = 0
-    # TensorFlow reads ten times as fast as what follows, up to damage; in the
-    # middle of a header it ends without an error.
+    # TensorFlow reads ten times as fast as what follows, up to the batch that
+    # has damage; in the middle of a header it ends without an error.
     dataset = tf.data.TFRecordDataset(file, buffer_size=_BUFFER_BYTES)
     try:
-        for data in dataset.as_numpy_iterator():
-            yield Record(offset, data)
-            offset += _HEADER + len(data) + _FOOTER
+        for batch in dataset.batch(_BATCH).as_numpy_iterator():
+            for data in batch:
+                yield Record(offset, data)
+                offset += _HEADER + len(data) + _FOOTER
     except tf.errors.DataLossError:
         pass
     if offset < size:
