@@ -368,6 +368,8 @@ def _verify(flag_values: flags.FlagValues) -> int:
 def _stats(flag_values: flags.FlagValues) -> int:
     for name in ("output_json", "output_plot"):
         binary.expect_folder(flag_values, name)
+    if flag_values.output_plot:
+        datasets.expect_plot(flag_values.output_plot)
     stats = datasets.count_files(
         flag_values.input_data_pattern,
         **_features(flag_values),

@@ -32,6 +32,7 @@ from yt8m_compact.datasets.scan import scan_records
 from yt8m_compact.datasets.split import split_records
 from yt8m_compact.datasets.stats import Stats
 from yt8m_compact.datasets.stats import count_files
+from yt8m_compact.datasets.stats_plot import expect_plot
 from yt8m_compact.datasets.stats_plot import plot_stats
 from yt8m_compact.datasets.synthetic import MANIFEST_NAME
 from yt8m_compact.datasets.synthetic import SPLITS
@@ -71,6 +72,7 @@ __all__ = [
     "convert_files",
     "count_files",
     "download_files",
+    "expect_plot",
     "frame_count_histogram",
     "generate_videos",
     "pack",

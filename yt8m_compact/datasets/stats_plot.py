@@ -9,6 +9,30 @@ from yt8m_compact.datasets import stats as stats_lib
 _BARS = 60  # at most, each of the same number of labels or frames
 
 
+def expect_plot(path: str) -> None:
+    """Checks, before any work, that a picture can be drawn.
+
+    Args:
+        path: The file to write; its ending says of what kind it is.
+
+    Raises:
+        ValueError: If matplotlib is not installed, or does not know the ending.
+    """
+    try:
+        from matplotlib import backend_bases
+    except ModuleNotFoundError:
+        raise ValueError(
+            "expected matplotlib, which draws the plot: pip install "
+            f'"yt8m_compact[plot]". Received: output_plot={path!r}'
+        ) from None
+    known = backend_bases.FigureCanvasBase.get_supported_filetypes()
+    if _ending(path) not in known:
+        raise ValueError(
+            f"expected a file that ends in one of {', '.join(sorted(known))}. "
+            f"Received: output_plot={path!r}"
+        )
+
+
 def plot_stats(stats: stats_lib.Stats, path: str, title: str) -> None:
     """Draws histograms of labels, frames and classes, to a PNG or SVG file.
 
@@ -18,17 +42,11 @@ def plot_stats(stats: stats_lib.Stats, path: str, title: str) -> None:
         title: What stands above.
 
     Raises:
-        ModuleNotFoundError: If matplotlib is not installed.
-        ValueError: If there is no such kind of picture.
+        ValueError: As `expect_plot`.
     """
-    try:
-        from matplotlib import figure as figure_lib
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "expected matplotlib, which draws the plot: pip install "
-            '"yt8m_compact[plot]"',
-            name=error.name,
-        ) from None
+    expect_plot(path)
+    from matplotlib import figure as figure_lib
+
     panels = 3 if stats.frames_per_video else 2
     figure = figure_lib.Figure(
         figsize=(4.2 * panels, 3.4), layout="constrained"
@@ -49,13 +67,16 @@ def plot_stats(stats: stats_lib.Stats, path: str, title: str) -> None:
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
     partial = f"{path}.partial"
-    kind = os.path.splitext(path)[1].lstrip(".") or "png"
     try:
-        figure.savefig(partial, format=kind, dpi=110)
+        figure.savefig(partial, format=_ending(path), dpi=110)
         os.replace(partial, path)
     finally:
         if os.path.exists(partial):
             os.remove(partial)
+
+
+def _ending(path: str) -> str:
+    return os.path.splitext(path)[1].lstrip(".").lower()
 
 
 def _bars(axis, counts, label: str) -> None:

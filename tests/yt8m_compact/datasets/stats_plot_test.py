@@ -64,12 +64,13 @@ def test_video_level_has_no_frames(tmp_path, figures):
 
 
 def test_an_unknown_kind_of_picture(tmp_path, figures):
-    with pytest.raises(ValueError, match="'mp3' is not supported"):
-        datasets.plot_stats(STATS, str(tmp_path / "plot.mp3"), "mine")
+    for name in ("plot.mp3", "plot"):
+        with pytest.raises(ValueError, match="one of .*png.* Received: output"):
+            datasets.plot_stats(STATS, str(tmp_path / name), "mine")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_matplotlib(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ModuleNotFoundError, match=r"yt8m_compact\[plot\]"):
-        datasets.plot_stats(STATS, str(tmp_path / "plot.png"), "mine")
+    with pytest.raises(ValueError, match=r"pip install \"yt8m_compact\[plot\]"):
+        datasets.expect_plot(str(tmp_path / "plot.png"))
