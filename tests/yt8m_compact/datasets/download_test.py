@@ -81,11 +81,11 @@ def fixture_site(monkeypatch):
             if fault == "stall":
                 self.wfile.write(content[:10])
                 self.wfile.flush()
-                time.sleep(0.6)
+                time.sleep(1.0)
             elif fault == "slow":
                 for place in range(0, len(content), 200):
                     self.wfile.write(content[place : place + 200])
-                    time.sleep(0.02)
+                    time.sleep(0.05)
             else:
                 self.wfile.write(content)
 
@@ -134,7 +134,7 @@ def fixture_shards(site, tmp_path) -> dict[str, bytes]:
 def _download(site, folder, **kwargs) -> list[str]:
     settings = {
         "base_url": site.url,
-        "timeout_s": 0.3,
+        "timeout_s": 20.0,
         "num_retries": 2,
         "pause_s": 0.01,
     }
@@ -182,17 +182,21 @@ def test_a_fraction_is_the_one_of_the_official_script(site, shards, tmp_path):
                 _download(site, folder, shard=(part, 3))
 
 
-@pytest.mark.parametrize("fault", ["cut", "stall"])
-def test_a_connection_that_ends_is_continued(site, shards, tmp_path, fault):
+@pytest.mark.parametrize(
+    ("fault", "timeout_s"), [("cut", 20.0), ("stall", 0.5)]
+)
+def test_a_connection_that_ends_is_continued(
+    site, shards, tmp_path, fault, timeout_s
+):
     name = "train0001.tfrecord"
     # More often than num_retries: each time it gets further.
-    site.faults[f"/2/frame/train/{name}"] = [fault] * 4
-    _download(site, tmp_path / "out")
+    site.faults[f"/2/frame/train/{name}"] = [fault] * 3
+    _download(site, tmp_path / "out", timeout_s=timeout_s, num_retries=2)
     assert _contents(tmp_path / "out") == shards
     first, *others = site.ranges(name)
     assert first is None
     starts = [int(found.removeprefix("bytes=")[:-1]) for found in others]
-    assert len(starts) == 4
+    assert len(starts) == 3
     assert starts == sorted(set(starts))
     assert starts[0] > 0
 
@@ -200,11 +204,16 @@ def test_a_connection_that_ends_is_continued(site, shards, tmp_path, fault):
 def test_a_slow_server_is_waited_for(site, shards, tmp_path):
     # Longer than the timeout in all, but never without a byte.
     site.files["/2/frame/train/train0000.tfrecord"] = content = (
-        shards["train0000.tfrecord"] * 12
+        shards["train0000.tfrecord"] * 20
     )
-    assert len(content) / 200 * 0.02 > 0.3
+    assert len(content) / 200 * 0.05 > 1.2
     site.faults["/2/frame/train/train0000.tfrecord"] = ["slow"]
-    _download(site, tmp_path / "out", file_names=("train0000.tfrecord",))
+    _download(
+        site,
+        tmp_path / "out",
+        file_names=("train0000.tfrecord",),
+        timeout_s=1.2,
+    )
     assert _contents(tmp_path / "out") == {"train0000.tfrecord": content}
     assert len(site.ranges("train0000.tfrecord")) == 1
 
