@@ -7,15 +7,15 @@
 
 For each shape, rows x inputs x outputs, all run in turn in one process:
 `keras.layers.Dense`; the formulation of the paper's released code and that of
-PEFT's C3A (benchmarks/fft_baselines.py); our layers, without and with XLA.
+PEFT's C3A, written from their descriptions; our layers, without and with XLA.
 Forward, and forward and backward (to the input and to all weights), the best
 time of `--repeats` rounds. `error` is the largest difference of outputs and
-gradients from those of the dense twin in float64, as a share of its largest
+gradients from those of the dense twin in float64, as a share of the largest
 value, on the first rows.
 
-`--memory` measures, in place of times, the most memory that forward and backward
-take with all rows beyond what they take with one row: each in a process of its
-own, since TensorFlow keeps what it has freed.
+`--memory` measures, in place of times, the most memory that forward and
+backward take with all rows beyond what they take with one row: each in a
+process of its own, since TensorFlow keeps what it has freed.
 
 Before the tables: what transforms alone take, which is the floor for the
 projection with a diagonal per block.
@@ -38,7 +38,6 @@ import tabulate
 import tensorflow as tf
 import tqdm
 
-from benchmarks import fft_baselines
 from yt8m_compact import layers
 from yt8m_compact import ops
 
@@ -48,6 +47,57 @@ _SHAPES = (
 )
 _BLOCK_SIZE = 256
 _CHECKED_ROWS = 8
+
+
+def paper_circulant(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
+    """Multiplies as the released code of the paper does, without diagonals.
+
+    For each block: a real transform of the input and of the reversed vector,
+    their product, an inverse transform, a roll by one; then concatenates.
+    """
+    size = kernel.shape[-1]
+    blocks = []
+    for column in tf.unstack(kernel):
+        spectrum = tf.signal.rfft(x) * tf.signal.rfft(column[::-1])
+        product = tf.signal.irfft(spectrum, fft_length=[size])
+        blocks.append(tf.roll(product, 1, axis=-1))
+    return tf.concat(blocks, axis=-1)[:, :units]
+
+
+def paper_diagonal_circulant(
+    x: tf.Tensor, diagonal: tf.Tensor, kernel: tf.Tensor, units: int
+) -> tf.Tensor:
+    """As `paper_circulant`, with the block's diagonal before each."""
+    size = kernel.shape[-1]
+    blocks = []
+    for signs, column in zip(
+        tf.unstack(diagonal), tf.unstack(kernel), strict=True
+    ):
+        spectrum = tf.signal.rfft(x * signs) * tf.signal.rfft(column[::-1])
+        product = tf.signal.irfft(spectrum, fft_length=[size])
+        blocks.append(tf.roll(product, 1, axis=-1))
+    return tf.concat(blocks, axis=-1)[:, :units]
+
+
+def complex_block_circulant(
+    x: tf.Tensor, kernel: tf.Tensor, units: int
+) -> tf.Tensor:
+    """Multiplies as C3A of PEFT does: by full complex transforms of blocks.
+
+    Transforms of the input's blocks and of the kernel, a sum over the input's
+    blocks of products of spectra (an einsum), an inverse transform, its real
+    part.
+    """
+    in_blocks, out_blocks, size = kernel.shape
+    padding = in_blocks * size - x.shape[-1]
+    blocks = tf.reshape(
+        tf.pad(x, [[0, 0], [0, padding]]), [-1, in_blocks, size]
+    )
+    spectra = tf.signal.fft(tf.cast(blocks, tf.complex64))
+    filters = tf.math.conj(tf.signal.fft(tf.cast(kernel, tf.complex64)))
+    products = tf.einsum("rpf,pqf->rqf", spectra, filters)
+    y = tf.math.real(tf.signal.ifft(products))
+    return tf.reshape(y, [-1, out_blocks * size])[:, :units]
 
 
 @dataclasses.dataclass
@@ -154,18 +204,16 @@ def make_cases(input_dim: int, units: int) -> list[Case]:
         cases.extend([ours, compiled])
 
     def paper(x, kernel):
-        return fft_baselines.paper_circulant(x, kernel, units)
+        return paper_circulant(x, kernel, units)
 
     def paper_diagonal(x, kernel, diagonal):
         # Where a diagonal is shared, the paper's code has it in each block.
         diagonal = tf.broadcast_to(diagonal[0], kernel.shape[1:])
-        return fft_baselines.paper_diagonal_circulant(
-            x, diagonal, kernel[0], units
-        )
+        return paper_diagonal_circulant(x, diagonal, kernel[0], units)
 
     def c3a(x, kernel):
         kernel = kernel if kernel.shape.rank == 3 else kernel[tf.newaxis]
-        return fft_baselines.complex_block_circulant(x, kernel, units)
+        return complex_block_circulant(x, kernel, units)
 
     add("circulant", [("paper", paper, False), ("C3A", c3a, False)])
     for shared in (True, False):

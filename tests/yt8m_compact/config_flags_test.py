@@ -6,6 +6,7 @@ import re
 from absl import flags
 import pytest
 
+import prepared_data
 import setting_values
 import tiny_runs
 from yt8m_compact import config as config_lib
@@ -241,3 +242,83 @@ def test_every_flag_of_data_and_model_is_refused_beside_a_run():
             parse("--model=LogisticModel"), "because"
         )
     config_flags.refuse_model_flags(parse("--batch_size=3"), "because")
+
+
+@pytest.fixture(name="prepared")
+def fixture_prepared(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    prepared_data.write_prepared(tmp_path, {"train": [3], "test": [2]})
+
+
+def parse_data(*arguments: str) -> flags.FlagValues:
+    def define(flag_values):
+        define_flags(flag_values)
+        config_flags.define_data_flag(flag_values, "reads it")
+
+    return tiny_runs.parse_flags(define, *arguments)
+
+
+def test_data_says_which_files(prepared):
+    text = "tfds:youtube8m/video_level"
+    flag_values = parse_data(f"--data={text}")
+    found = config_flags.use_data_flag(
+        flag_values, "train_data_pattern", "validation", "test"
+    )
+    assert found.feature_names == ("mean_rgb", "mean_audio")
+    assert flag_values.train_data_pattern == f"{text}/test"
+    flag_values = parse_data(f"--data={text}/train")
+    config_flags.use_data_flag(flag_values, "train_data_pattern", "test")
+    assert flag_values.train_data_pattern == f"{text}/train"
+
+
+def test_no_data_flag():
+    flag_values = parse_data("--train_data_pattern=x")
+    assert not config_flags.use_data_flag(flag_values, "train_data_pattern")
+    assert flag_values.train_data_pattern == "x"
+
+
+def test_data_says_what_flags_do_not(prepared):
+    flag_values = parse_data(
+        "--data=tfds:youtube8m/video_level/train",
+        "--feature_names=mean_rgb",
+        "--feature_sizes=6",
+    )
+    found = config_flags.use_data_flag(flag_values, "train_data_pattern")
+    config_flags.use_features(flag_values, found)
+    data = config_flags.config_from_flags(flag_values).data
+    assert data == config_lib.DataConfig(
+        feature_names=("mean_rgb",), feature_sizes=(6,), num_classes=10
+    )
+    flag_values = parse_data("--data=tfds:youtube8m/video_level/train")
+    config_flags.use_features(flag_values, found)
+    data = config_flags.config_from_flags(flag_values).data
+    assert data == config_lib.DataConfig(
+        feature_names=("mean_rgb", "mean_audio"),
+        feature_sizes=(6, 3),
+        num_classes=10,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--data=tfds:youtube8m/video_level", "--train_data_pattern=x"],
+            "expected --data or --train_data_pattern, not both. Received: ",
+        ),
+        (
+            ["--data=data/*.tfrecord"],
+            "use --train_data_pattern for files. Received: data='data/",
+        ),
+        (
+            ["--data=tfds:youtube8m/video_level"],
+            "expected the split validation. Received: a data set with train, t",
+        ),
+        (["--data=tfds:other/video_level"], "expected a data set that Tensor"),
+    ],
+)
+def test_data_that_is_refused(prepared, arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        config_flags.use_data_flag(
+            parse_data(*arguments), "train_data_pattern", "validation"
+        )
