@@ -3,7 +3,10 @@
 from yt8m_compact.models.classifiers import start_at_log_odds
 from yt8m_compact.models.dbof import DbofConfig
 from yt8m_compact.models.deep_circulant import DeepCirculantConfig
+from yt8m_compact.models.frame_level_logistic import FrameLevelLogisticConfig
+from yt8m_compact.models.gru import GruConfig
 from yt8m_compact.models.logistic import LogisticConfig
+from yt8m_compact.models.lstm import LstmConfig
 from yt8m_compact.models.model_config import ModelConfig
 from yt8m_compact.models.moe import MoeConfig
 from yt8m_compact.models.pooled_embedding import PooledEmbeddingConfig
@@ -15,7 +18,10 @@ __all__ = [
     "MODELS",
     "DbofConfig",
     "DeepCirculantConfig",
+    "FrameLevelLogisticConfig",
+    "GruConfig",
     "LogisticConfig",
+    "LstmConfig",
     "ModelConfig",
     "MoeConfig",
     "PooledEmbeddingConfig",

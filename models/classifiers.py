@@ -11,7 +11,8 @@ from yt8m_compact import layers
 _CLASSIFIER = "classifier"
 _EXPERTS = "experts"
 _GATING = "gating"
-_PREDICTIONS = "predictions"
+# The layer whose output is that of the model.
+PREDICTIONS = "predictions"
 
 
 def classify_logistic(
@@ -21,7 +22,7 @@ def classify_logistic(
     projection: str,
     options: Mapping[str, int] | None = None,
     regularizer: keras.regularizers.Regularizer | None,
-    name: str = _PREDICTIONS,
+    name: str = PREDICTIONS,
 ) -> keras.KerasTensor:
     """Adds a logistic classifier: `sigmoid(x @ W + b)`.
 
@@ -56,7 +57,7 @@ def classify_moe(
     projection: str,
     options: Mapping[str, int] | None = None,
     regularizer: keras.regularizers.Regularizer | None,
-    name: str = _PREDICTIONS,
+    name: str = PREDICTIONS,
 ) -> keras.KerasTensor:
     """Adds a mixture of logistic experts and a dummy expert for each class.
 
@@ -135,7 +136,7 @@ def gate_context(
     gates = keras.layers.Activation(
         "sigmoid", dtype="float32", name=f"{_GATING}_activation"
     )(gates)
-    return keras.layers.Multiply(dtype="float32", name=_PREDICTIONS)(
+    return keras.layers.Multiply(dtype="float32", name=PREDICTIONS)(
         [probabilities, gates]
     )
 

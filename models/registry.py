@@ -2,7 +2,10 @@
 
 from yt8m_compact.models import dbof
 from yt8m_compact.models import deep_circulant
+from yt8m_compact.models import frame_level_logistic
+from yt8m_compact.models import gru
 from yt8m_compact.models import logistic
+from yt8m_compact.models import lstm
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
 from yt8m_compact.models import pooled_embedding
@@ -11,6 +14,9 @@ MODELS: dict[str, type[model_config.ModelConfig]] = {
     "LogisticModel": logistic.LogisticConfig,
     "MoeModel": moe.MoeConfig,
     "DeepCirculantModel": deep_circulant.DeepCirculantConfig,
+    "FrameLevelLogisticModel": (frame_level_logistic.FrameLevelLogisticConfig),
+    "LstmModel": lstm.LstmConfig,
+    "GruModel": gru.GruConfig,
     "DbofModel": dbof.DbofConfig,
     "PooledEmbeddingModel": pooled_embedding.PooledEmbeddingConfig,
 }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import numpy_models
+import small_models
 from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact.models import model_config
@@ -17,6 +18,7 @@ SMALL = {
     "MoeModel": {},
     "DeepCirculantModel": {"num_layers": 2},
     "DbofModel": {"dbof_cluster_size": 14, "dbof_hidden_size": 5},
+    **small_models.FRAME_MODELS,
     "PooledEmbeddingModel": {
         "embeddings": ("dbof", "netvlad", "netfv"),
         "dbof_clusters": 14,
@@ -121,6 +123,18 @@ POOLED = {
     ),
     "gating_projection": ("circulant", {"weights", "outputs", "batch_norm"}),
 }
+# What reshapes weights or moves them: the next ones are drawn differently.
+RESHAPED = {"weights", "outputs", "losses"}
+CLASSIFIED = {
+    **MIXTURES,
+    "video_level_classifier_model": ("LogisticModel", RESHAPED | {"layers"}),
+}
+RECURRENT = {
+    **COMMON,
+    **CLASSIFIED,
+    "embedding_projection": ("circulant", RESHAPED),
+    "recurrent_projection": ("circulant", RESHAPED),
+}
 # For each option of projections another value, and a kind that has it.
 OPTIONS = {
     "num_factors": (3, "diagonal_circulant"),
@@ -131,6 +145,17 @@ CHANGES = {
     "LogisticModel": COMMON,
     "MoeModel": {**COMMON, **MIXTURES},
     "DeepCirculantModel": DEEP_CIRCULANT,
+    "FrameLevelLogisticModel": COMMON,
+    "LstmModel": {
+        **RECURRENT,
+        "lstm_cells": (5, RESHAPED),
+        "lstm_layers": (1, RESHAPED | {"layers"}),
+    },
+    "GruModel": {
+        **RECURRENT,
+        "gru_cells": (4, RESHAPED),
+        "gru_layers": (1, RESHAPED | {"layers"}),
+    },
     "DbofModel": {**DBOF_COMMON, **MIXTURES, **DBOF},
     "PooledEmbeddingModel": POOLED,
 }
@@ -228,22 +253,24 @@ class Ranked(layers.DenseProjection):
 def test_options_reach_the_kinds_that_have_them(name, monkeypatch):
     monkeypatch.setitem(layers.PROJECTIONS, "circulant", Ranked)
     places = [place for place in CHANGES[name] if place.endswith("_projection")]
+    dense = (layers.DenseProjection, keras.layers.LSTM, keras.layers.GRU)
     for place in places:
         for rank, expected in [(3, 3), (None, 1)]:
             kinds = {**dict.fromkeys(places, "dense"), place: "circulant"}
             config = make_config(name, **kinds, rank=rank)
             model = numpy_models.build(config)
+            projections = small_models.projections_of(model)
             ranks = {
                 layer.name: layer.rank
-                for layer in model.layers
+                for layer in projections
                 if isinstance(layer, Ranked)
             }
             assert set(ranks.values()) == {expected}
             # The other places are dense.
             others = [
                 layer
-                for layer in model.layers
-                if type(layer) is layers.DenseProjection
+                for layer in [*projections, *model.layers]
+                if type(layer) in dense
             ]
             assert bool(others) == (len(places) > 1)
 

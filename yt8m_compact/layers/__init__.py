@@ -14,7 +14,9 @@ from yt8m_compact.layers.frame_bags import FrameBags
 from yt8m_compact.layers.frame_mask import FrameMask
 from yt8m_compact.layers.frame_moments import FrameMoments
 from yt8m_compact.layers.frame_pooling import FramePooling
+from yt8m_compact.layers.gru_cell import GruCell
 from yt8m_compact.layers.initializers import RandomSign
+from yt8m_compact.layers.lstm_cell import LstmCell
 from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
 from yt8m_compact.layers.net_fisher_vector import NetFisherVector
 from yt8m_compact.layers.net_vlad import NetVlad
@@ -23,6 +25,7 @@ from yt8m_compact.layers.projection_kinds import PROJECTIONS
 from yt8m_compact.layers.projection_kinds import make_projection
 from yt8m_compact.layers.projection_kinds import projection_class
 from yt8m_compact.layers.projection_kinds import projection_kind
+from yt8m_compact.layers.recurrent_cell import RecurrentCell
 from yt8m_compact.layers.sign_circulant_projection import (
     SignCirculantProjection,
 )
@@ -39,11 +42,14 @@ __all__ = [
     "FrameMask",
     "FrameMoments",
     "FramePooling",
+    "GruCell",
+    "LstmCell",
     "MixtureOfExperts",
     "NetFisherVector",
     "NetVlad",
     "Projection",
     "RandomSign",
+    "RecurrentCell",
     "SignCirculantProjection",
     "make_projection",
     "projection_class",

@@ -1,0 +1,116 @@
+"""The models of frames in NumPy, video by video, from their equations.
+
+Only real frames are seen here: nothing knows of batches, masks or padding.
+"""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+import numpy_models
+from yt8m_compact import models
+
+SIGMOID = numpy_models.ACTIVATIONS["sigmoid"]
+Batch = dict[str, np.ndarray]
+
+
+def read(config: models.ModelConfig, batch: Batch) -> list[np.ndarray]:
+    """Dequantises and normalises the frames of each video."""
+    videos = []
+    for frames, count in zip(batch["frames"], batch["num_frames"], strict=True):
+        rows = frames[:count] * (4 / 255) + (4 / 512 - 2)
+        if config.l2_normalize:
+            rows = numpy_models.normalize(rows)
+        videos.append(rows)
+    return videos
+
+
+def on_all_rows(function, videos: list[np.ndarray]) -> list[np.ndarray]:
+    """Applies a function to the frames of all videos below one another."""
+    ends = np.cumsum([len(rows) for rows in videos])[:-1]
+    return np.split(function(np.concatenate(videos)), ends)
+
+
+def classify(
+    config: models.ModelConfig, model: keras.Model, x: np.ndarray
+) -> np.ndarray:
+    """Computes the classifier that `video_level_classifier_model` names."""
+    is_mixture = config.video_level_classifier_model == "MoeModel"
+    mixtures = config.moe_num_mixtures if is_mixture else None
+    return numpy_models.classify(model, x, mixtures)
+
+
+def predict_frame_level_logistic(
+    config: models.FrameLevelLogisticConfig,
+    model: keras.Model,
+    batch: Batch,
+    statistics: dict | None = None,
+) -> np.ndarray:
+    """Computes what FrameLevelLogisticModel should predict."""
+    means = [rows.mean(axis=0) for rows in read(config, batch)]
+    return numpy_models.classify(model, np.array(means), None)
+
+
+def _recurrent_weights(
+    model: keras.Model, index: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Reads the dense kernels from inputs and states, and the bias."""
+    layer = model.get_layer(f"layer_{index}")
+    if hasattr(layer.cell, "recurrent_projection"):
+        kernels = [
+            model.get_layer(f"gates_{index}").as_dense_kernel().numpy(),
+            layer.cell.recurrent_projection.as_dense_kernel().numpy(),
+        ]
+        return *kernels, layer.cell.bias.numpy()
+    return tuple(weight.numpy() for weight in layer.weights)
+
+
+def _lstm_step(x, state, kernel, recurrent_kernel, bias):
+    h, c = state
+    i, f, g, o = np.split(x @ kernel + h @ recurrent_kernel + bias, 4)
+    c = SIGMOID(f) * c + SIGMOID(i) * np.tanh(g)
+    return SIGMOID(o) * np.tanh(c), c
+
+
+def _gru_step(x, state, kernel, recurrent_kernel, bias):
+    (h, _) = state
+    x_z, x_r, x_g = np.split(x @ kernel + bias[0], 3)
+    h_z, h_r, h_g = np.split(h @ recurrent_kernel + bias[1], 3)
+    z = SIGMOID(x_z + h_z)
+    g = np.tanh(x_g + SIGMOID(x_r + h_r) * h_g)
+    return z * h + (1 - z) * g, None
+
+
+def predict_recurrent(
+    config: models.LstmConfig | models.GruConfig,
+    model: keras.Model,
+    batch: Batch,
+    statistics: dict | None = None,
+) -> np.ndarray:
+    """Computes what LstmModel or GruModel should predict."""
+    if isinstance(config, models.LstmConfig):
+        step, units = _lstm_step, config.lstm_cells
+        num_layers = config.lstm_layers
+    else:
+        step, units = _gru_step, config.gru_cells
+        num_layers = config.gru_layers
+    states = []
+    for rows in read(config, batch):
+        for index in range(num_layers):
+            weights = _recurrent_weights(model, index)
+            state = (np.zeros(units), np.zeros(units))
+            outputs = []
+            for x in rows:
+                state = step(x, state, *weights)
+                outputs.append(state[0])
+            rows = outputs
+        states.append(state[0])
+    return classify(config, model, np.array(states))
+
+
+PREDICT = {
+    "FrameLevelLogisticModel": predict_frame_level_logistic,
+    "LstmModel": predict_recurrent,
+    "GruModel": predict_recurrent,
+}

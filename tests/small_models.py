@@ -1,0 +1,26 @@
+"""Small settings of the models of frames, for tests.
+
+Their layers are wider and narrower than the inputs, and nothing is random in
+training.
+"""
+
+import keras
+
+from yt8m_compact import layers
+
+FRAME_MODELS = {
+    "FrameLevelLogisticModel": {},
+    "LstmModel": {"lstm_cells": 4},
+    "GruModel": {"gru_cells": 5},
+}
+
+
+def projections_of(model: keras.Model) -> list[layers.Projection]:
+    """Lists the projections of a model, those of recurrent cells too."""
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.RNN):
+            layer = getattr(layer.cell, "recurrent_projection", layer)
+        if isinstance(layer, layers.Projection):
+            found.append(layer)
+    return found
