@@ -10,7 +10,7 @@ from yt8m_compact import layers
 # Layers whose biases `start_at_log_odds` sets.
 _CLASSIFIER = "classifier"
 _EXPERTS = "experts"
-_GATING = "gating"
+GATING = "gating"
 # The layer whose output is that of the model.
 PREDICTIONS = "predictions"
 
@@ -99,46 +99,50 @@ def classify_moe(
 
 
 def gate_context(
-    probabilities: keras.KerasTensor,
+    x: keras.KerasTensor,
     *,
     projection: str,
     options: Mapping[str, int] | None = None,
     batch_norm_momentum: float = 0.99,
+    name: str = GATING,
+    output_name: str = PREDICTIONS,
+    dtype: str | None = "float32",
 ) -> keras.KerasTensor:
-    """Adds context gating after a classifier: `p * sigmoid(bn(p @ W))`.
+    """Adds context gating, after a classifier say: `x * sigmoid(bn(x @ W))`.
 
-    Every class is weighed by what the others say; `bn` is batch
+    Every value is weighed by what the others say; `bn` is batch
     normalisation, in place of a bias.
 
     Args:
-      probabilities: float32 `[batch, num_classes]`.
+      x: float `[batch, size]`: probabilities, or hidden units.
       projection: kind of `W`, which is square.
       options: arguments of that kind, such as its rank.
       batch_norm_momentum: share of the moving statistics that is kept at each
         step.
+      name: name of the projection, and start of the other layers'.
+      output_name: name of the layer that gives the result.
+      dtype: dtype of the result; None is that of the layers.
 
     Returns:
-      Probabilities, float32 `[batch, num_classes]`.
+      `[batch, size]`.
 
     References:
       Miech et al., https://arxiv.org/abs/1706.06905, section 2.2.
     """
     gates = layers.make_projection(
         projection,
-        probabilities.shape[-1],
+        x.shape[-1],
         use_bias=False,
-        name=_GATING,
+        name=name,
         **(options or {}),
-    )(probabilities)
+    )(x)
     gates = keras.layers.BatchNormalization(
-        momentum=batch_norm_momentum, name=f"{_GATING}_bn"
+        momentum=batch_norm_momentum, name=f"{name}_bn"
     )(gates)
     gates = keras.layers.Activation(
-        "sigmoid", dtype="float32", name=f"{_GATING}_activation"
+        "sigmoid", dtype=dtype, name=f"{name}_activation"
     )(gates)
-    return keras.layers.Multiply(dtype="float32", name=PREDICTIONS)(
-        [probabilities, gates]
-    )
+    return keras.layers.Multiply(dtype=dtype, name=output_name)([x, gates])
 
 
 def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
@@ -171,7 +175,7 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
             f"shape={priors.shape}, min={priors.min()}, max={priors.max()}"
         )
     names = {layer.name for layer in model.layers}
-    if _GATING in names:
+    if GATING in names:
         priors = np.minimum(2 * priors, 0.99)
     if _CLASSIFIER in names:
         model.get_layer(_CLASSIFIER).bias.assign(_log_odds(priors))

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 import numpy_models
+import numpy_poolings
 from yt8m_compact import models
 
 SIGMOID = numpy_models.ACTIVATIONS["sigmoid"]
@@ -109,8 +110,104 @@ def predict_recurrent(
     return classify(config, model, np.array(states))
 
 
+def _gate(
+    model: keras.Model, name: str, x: np.ndarray, statistics: dict | None
+) -> np.ndarray:
+    gates = numpy_models.project(model, name, x)
+    gates = numpy_models.batch_norm(model, f"{name}_bn", gates, statistics)
+    return x * SIGMOID(gates)
+
+
+def _net_vlad(config, model, number, rows, clusters):
+    layer = model.get_layer(f"netvlad_{number}")
+    centers = None if config.lightvlad else layer.centers.numpy()
+    return numpy_poolings.net_vlad(rows, clusters, centers)
+
+
+def _net_fv(config, model, number, rows, clusters):
+    layer = model.get_layer(f"netfv_{number}")
+    weights = [weight.numpy() for weight in layer.weights]
+    return numpy_poolings.net_fisher_vector(rows, clusters, *weights)
+
+
+def _soft_bag(config, model, number, rows, clusters):
+    shares = numpy_poolings.softmax(clusters)
+    total, largest = sum(shares), shares.max(axis=0)
+    if number == 0 and isinstance(config, models.GatedDbofConfig):
+        # Gated with those of all videos, for batch normalisation.
+        return np.concatenate([total, numpy_poolings.unit(largest)])
+    if not config.softdbof_maxpool:
+        return numpy_poolings.unit(total)
+    return np.concatenate(
+        [numpy_poolings.unit(total), numpy_poolings.unit(largest)]
+    )
+
+
+def _gate_bag(model, pooled, statistics):
+    total, gates = np.split(pooled, 2, axis=1)
+    gates = numpy_models.project(model, "bag_narrow", gates)
+    gates = numpy_models.project(model, "bag_gates", gates)
+    gates = numpy_models.batch_norm(model, "bag_gates_bn", gates, statistics)
+    return np.array([numpy_poolings.unit(x) for x in total * SIGMOID(gates)])
+
+
+def predict_late_fusion(
+    config: models.ModelConfig,
+    model: keras.Model,
+    batch: Batch,
+    statistics: dict | None = None,
+) -> np.ndarray:
+    """Computes what a model of WILLOW should predict."""
+    pool, relu = {
+        "NetVladModel": (_net_vlad, "netvlad_relu"),
+        "NetFvModel": (_net_fv, "fv_relu"),
+        "SoftDbofModel": (_soft_bag, "dbof_relu"),
+        "GatedDbofModel": (_soft_bag, "dbof_relu"),
+    }[model.name]
+
+    def norm(name, rows):
+        return numpy_models.batch_norm(model, name, rows, statistics)
+
+    videos = on_all_rows(
+        lambda rows: norm("input_bn", rows), read(config, batch)
+    )
+    fused = []
+    ends = np.cumsum(numpy_models.FEATURE_SIZES)[:-1]
+    columns = np.split(np.arange(sum(numpy_models.FEATURE_SIZES)), ends)
+    for number, columns_of_feature in enumerate(columns):
+        feature = [rows[:, columns_of_feature] for rows in videos]
+        clusters = on_all_rows(
+            lambda rows, name=f"clusters_{number}": norm(
+                f"{name}_bn", numpy_models.project(model, name, rows)
+            ),
+            feature,
+        )
+        pooled = np.array(
+            [
+                pool(config, model, number, *pair)
+                for pair in zip(feature, clusters, strict=True)
+            ]
+        )
+        if number == 0 and model.name == "GatedDbofModel":
+            pooled = _gate_bag(model, pooled, statistics)
+        fused.append(pooled)
+    x = numpy_models.project(model, "fc", np.concatenate(fused, axis=1))
+    if getattr(config, relu):
+        x = np.clip(norm("fc_bn", x), 0, 6)
+    if config.gating:
+        x = _gate(model, "fc_gating", x, statistics)
+    x = classify(config, model, x)
+    if config.context_gating:
+        x = _gate(model, "gating", x, statistics)
+    return x
+
+
 PREDICT = {
     "FrameLevelLogisticModel": predict_frame_level_logistic,
     "LstmModel": predict_recurrent,
     "GruModel": predict_recurrent,
+    "NetVladModel": predict_late_fusion,
+    "NetFvModel": predict_late_fusion,
+    "SoftDbofModel": predict_late_fusion,
+    "GatedDbofModel": predict_late_fusion,
 }

@@ -75,6 +75,17 @@ def net_fisher_vector(
     return np.concatenate([unit(first.reshape(-1)), unit(second.reshape(-1))])
 
 
+def soft_assignment(
+    activations: np.ndarray, method: str, normalize: bool
+) -> np.ndarray:
+    """Sums the shares of the frames, or takes the largest, `[num_clusters]`."""
+    if not len(activations):
+        return np.zeros(activations.shape[1])
+    shares = softmax(activations)
+    pooled = sum(shares) if method == "sum" else shares.max(axis=0)
+    return unit(pooled) if normalize else pooled
+
+
 def moments(frames: np.ndarray) -> np.ndarray:
     """Computes the mean and the variance, `[2 * feature_dim]`."""
     if not len(frames):

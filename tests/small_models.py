@@ -12,6 +12,10 @@ FRAME_MODELS = {
     "FrameLevelLogisticModel": {},
     "LstmModel": {"lstm_cells": 4},
     "GruModel": {"gru_cells": 5},
+    "NetVladModel": {"netvlad_cluster_size": 4, "netvlad_hidden_size": 5},
+    "NetFvModel": {"fv_cluster_size": 4, "fv_hidden_size": 5},
+    "SoftDbofModel": {"dbof_cluster_size": 16, "dbof_hidden_size": 5},
+    "GatedDbofModel": {"dbof_cluster_size": 16, "dbof_hidden_size": 5},
 }
 
 

@@ -27,6 +27,16 @@ SMALL = {
     "DbofModel": models.DbofConfig(
         dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
     ),
+    "NetVladModel": models.NetVladConfig(
+        netvlad_cluster_size=14, netvlad_hidden_size=HIDDEN, gating=True
+    ),
+    "NetFvModel": models.NetFvConfig(fv_cluster_size=14, fv_hidden_size=HIDDEN),
+    "SoftDbofModel": models.SoftDbofConfig(
+        dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
+    ),
+    "GatedDbofModel": models.GatedDbofConfig(
+        dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
+    ),
     "PooledEmbeddingModel": models.PooledEmbeddingConfig(
         embeddings=("netfv", "dbof", "moments", "netvlad"),
         dbof_clusters=CLUSTERS,

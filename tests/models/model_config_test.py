@@ -13,12 +13,20 @@ from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact.models import model_config
 
+# So that each place for a projection is there.
+GATED = {
+    name: {"gating": True}
+    for name in ("NetVladModel", "NetFvModel", "SoftDbofModel")
+}
 SMALL = {
     "LogisticModel": {},
     "MoeModel": {},
     "DeepCirculantModel": {"num_layers": 2},
     "DbofModel": {"dbof_cluster_size": 14, "dbof_hidden_size": 5},
-    **small_models.FRAME_MODELS,
+    **{
+        name: {**values, **GATED.get(name, {})}
+        for name, values in small_models.FRAME_MODELS.items()
+    },
     "PooledEmbeddingModel": {
         "embeddings": ("dbof", "netvlad", "netfv"),
         "dbof_clusters": 14,
@@ -135,6 +143,29 @@ RECURRENT = {
     "embedding_projection": ("circulant", RESHAPED),
     "recurrent_projection": ("circulant", RESHAPED),
 }
+NORMALIZED = RESHAPED | {"batch_norm"}
+LATE_FUSION = {
+    **COMMON,
+    "classifier_projection": ("circulant", RESHAPED),
+    "l2_normalize": (False, {"outputs", "layers", "batch_norm"}),
+    "iterations": (7, {"num_sampled_frames"}),
+    "sample_random_frames": (False, {"samples_random_frames"}),
+    "batch_norm_momentum": (0.9, {"batch_norm"}),
+    "moe_num_mixtures": (3, RESHAPED),
+    "video_level_classifier_model": ("LogisticModel", RESHAPED | {"layers"}),
+    "gating": (False, NORMALIZED | {"layers"}),
+    "context_gating": (True, {"weights", "outputs", "batch_norm", "layers"}),
+    "embedding_projection": ("circulant", NORMALIZED),
+    "fc_projection": ("circulant", NORMALIZED),
+    "gating_projection": ("circulant", NORMALIZED),
+}
+SOFT_DBOF = {
+    **LATE_FUSION,
+    "dbof_cluster_size": (17, NORMALIZED),
+    "dbof_hidden_size": (6, NORMALIZED),
+    "dbof_relu": (False, NORMALIZED | {"layers"}),
+    "softdbof_maxpool": (True, NORMALIZED | {"layers"}),
+}
 # For each option of projections another value, and a kind that has it.
 OPTIONS = {
     "num_factors": (3, "diagonal_circulant"),
@@ -157,6 +188,24 @@ CHANGES = {
         "gru_layers": (1, RESHAPED | {"layers"}),
     },
     "DbofModel": {**DBOF_COMMON, **MIXTURES, **DBOF},
+    "NetVladModel": {
+        **LATE_FUSION,
+        "netvlad_cluster_size": (5, NORMALIZED),
+        "netvlad_hidden_size": (6, NORMALIZED),
+        "netvlad_relu": (False, NORMALIZED | {"layers"}),
+        "lightvlad": (True, NORMALIZED),
+    },
+    "NetFvModel": {
+        **LATE_FUSION,
+        "fv_cluster_size": (5, NORMALIZED),
+        "fv_hidden_size": (6, NORMALIZED),
+        "fv_relu": (False, NORMALIZED | {"layers"}),
+    },
+    "SoftDbofModel": SOFT_DBOF,
+    "GatedDbofModel": {
+        **SOFT_DBOF,
+        "gating": (True, NORMALIZED | {"layers"}),
+    },
     "PooledEmbeddingModel": POOLED,
 }
 

@@ -14,6 +14,10 @@ def test_names():
         "LstmModel": models.LstmConfig,
         "GruModel": models.GruConfig,
         "DbofModel": models.DbofConfig,
+        "NetVladModel": models.NetVladConfig,
+        "NetFvModel": models.NetFvConfig,
+        "SoftDbofModel": models.SoftDbofConfig,
+        "GatedDbofModel": models.GatedDbofConfig,
         "PooledEmbeddingModel": models.PooledEmbeddingConfig,
     }
 

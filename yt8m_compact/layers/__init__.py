@@ -29,6 +29,7 @@ from yt8m_compact.layers.recurrent_cell import RecurrentCell
 from yt8m_compact.layers.sign_circulant_projection import (
     SignCirculantProjection,
 )
+from yt8m_compact.layers.soft_assignment_pooling import SoftAssignmentPooling
 
 __all__ = [
     "PROJECTIONS",
@@ -51,6 +52,7 @@ __all__ = [
     "RandomSign",
     "RecurrentCell",
     "SignCirculantProjection",
+    "SoftAssignmentPooling",
     "make_projection",
     "projection_class",
     "projection_kind",
