@@ -1,6 +1,7 @@
 """The classifiers that models end with."""
 
 from collections.abc import Mapping
+import re
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from yt8m_compact import layers
 
 # Layers whose biases `start_at_log_odds` sets.
-_CLASSIFIER = "classifier"
+CLASSIFIER = "classifier"
 _EXPERTS = "experts"
 GATING = "gating"
 # The layer whose output is that of the model.
@@ -41,7 +42,7 @@ def classify_logistic(
         projection,
         num_classes,
         kernel_regularizer=regularizer,
-        name=_CLASSIFIER,
+        name=CLASSIFIER,
         **(options or {}),
     )(x)
     return keras.layers.Activation("sigmoid", dtype="float32", name=name)(
@@ -156,7 +157,8 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
 
     Args:
       model: a model that ends with `classify_logistic` or `classify_moe`, and
-        perhaps `gate_context`.
+        perhaps `gate_context`; or with a mixture of the logits of projections
+        whose names end with `CLASSIFIER`.
       class_priors: `[num_classes]`, the share of the videos that have each
         label, above 0 and below 1.
 
@@ -177,8 +179,12 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
     names = {layer.name for layer in model.layers}
     if GATING in names:
         priors = np.minimum(2 * priors, 0.99)
-    if _CLASSIFIER in names:
-        model.get_layer(_CLASSIFIER).bias.assign(_log_odds(priors))
+    logistic = [
+        name for name in names if re.fullmatch(rf"(\w+_)?{CLASSIFIER}", name)
+    ]
+    if logistic:
+        for name in logistic:
+            model.get_layer(name).bias.assign(_log_odds(priors))
     elif _EXPERTS in names:
         bias = model.get_layer(_EXPERTS).bias
         num_mixtures = bias.shape[0] // num_classes
@@ -187,7 +193,7 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
         bias.assign(_log_odds(np.repeat(share, num_mixtures)))
     else:
         raise ValueError(
-            f"expected a layer named {_CLASSIFIER!r} or {_EXPERTS!r}. "
+            f"expected a layer named {CLASSIFIER!r} or {_EXPERTS!r}. "
             f"Received: layers={sorted(names)}"
         )
 

@@ -7,10 +7,12 @@ from yt8m_compact.models import gated_dbof
 from yt8m_compact.models import gru
 from yt8m_compact.models import logistic
 from yt8m_compact.models import lstm
+from yt8m_compact.models import mix_next_vlad
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
 from yt8m_compact.models import net_fv
 from yt8m_compact.models import net_vlad
+from yt8m_compact.models import next_vlad
 from yt8m_compact.models import pooled_embedding
 from yt8m_compact.models import soft_dbof
 
@@ -26,6 +28,8 @@ MODELS: dict[str, type[model_config.ModelConfig]] = {
     "NetFvModel": net_fv.NetFvConfig,
     "SoftDbofModel": soft_dbof.SoftDbofConfig,
     "GatedDbofModel": gated_dbof.GatedDbofConfig,
+    "NeXtVladModel": next_vlad.NextVladConfig,
+    "MixNeXtVladModel": mix_next_vlad.MixNextVladConfig,
     "PooledEmbeddingModel": pooled_embedding.PooledEmbeddingConfig,
 }
 

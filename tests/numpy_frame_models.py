@@ -33,6 +33,15 @@ def on_all_rows(function, videos: list[np.ndarray]) -> list[np.ndarray]:
     return np.split(function(np.concatenate(videos)), ends)
 
 
+def split_features(videos: list[np.ndarray]) -> list[list[np.ndarray]]:
+    """Cuts the frames of each video into features."""
+    sizes = numpy_models.FEATURE_SIZES
+    ends = np.cumsum(sizes)[:-1]
+    return list(
+        zip(*(np.split(rows, ends, axis=1) for rows in videos), strict=True)
+    )
+
+
 def classify(
     config: models.ModelConfig, model: keras.Model, x: np.ndarray
 ) -> np.ndarray:
@@ -172,10 +181,7 @@ def predict_late_fusion(
         lambda rows: norm("input_bn", rows), read(config, batch)
     )
     fused = []
-    ends = np.cumsum(numpy_models.FEATURE_SIZES)[:-1]
-    columns = np.split(np.arange(sum(numpy_models.FEATURE_SIZES)), ends)
-    for number, columns_of_feature in enumerate(columns):
-        feature = [rows[:, columns_of_feature] for rows in videos]
+    for number, feature in enumerate(split_features(videos)):
         clusters = on_all_rows(
             lambda rows, name=f"clusters_{number}": norm(
                 f"{name}_bn", numpy_models.project(model, name, rows)
@@ -202,6 +208,87 @@ def predict_late_fusion(
     return x
 
 
+def _next_vlad(config, model, videos, prefix, statistics):
+    """Computes the gated hidden layer of a NeXtVLAD."""
+
+    def norm(name, rows):
+        rows = numpy_models.project(model, name, rows)
+        return numpy_models.batch_norm(model, f"{name}_bn", rows, statistics)
+
+    fused = []
+    for number, feature in enumerate(split_features(videos)):
+        name = f"{prefix}nextvlad_{number}"
+        ends = np.cumsum([len(rows) for rows in feature])[:-1]
+        rows = numpy_models.project(
+            model, f"{name}_expansion", np.concatenate(feature)
+        )
+        attention = numpy_models.project(model, f"{name}_attention", rows)
+        clusters = norm(f"{name}_clusters", rows)
+        centers = model.get_layer(name).centers.numpy()
+        pooled = [
+            numpy_poolings.next_vlad(*parts, centers)
+            for parts in zip(
+                np.split(rows, ends),
+                np.split(clusters, ends),
+                np.split(attention, ends),
+                strict=True,
+            )
+        ]
+        fused.append(
+            numpy_models.batch_norm(
+                model, f"{name}_bn", np.array(pooled), statistics
+            )
+        )
+    x = norm(f"{prefix}fc", np.concatenate(fused, axis=1))
+    gates = np.maximum(norm(f"{prefix}squeeze", x), 0)
+    gates = numpy_models.project(model, f"{prefix}excitation", gates)
+    return x * SIGMOID(gates)
+
+
+def predict_next_vlad(
+    config: models.NextVladConfig,
+    model: keras.Model,
+    batch: Batch,
+    statistics: dict | None = None,
+) -> np.ndarray:
+    """Computes what NeXtVladModel should predict."""
+    x = _next_vlad(config, model, read(config, batch), "", statistics)
+    return classify(config, model, x)
+
+
+def mixture_of_next_vlad(
+    config: models.MixNextVladConfig,
+    model: keras.Model,
+    batch: Batch,
+    statistics: dict | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Computes the logits of MixNeXtVladModel's mixture and of its parts."""
+    videos = read(config, batch)
+    mean = np.array([rows.mean(axis=0) for rows in videos])
+    mean = numpy_models.batch_norm(model, "mean_bn", mean, statistics)
+    gates = numpy_models.project(model, "mixture_gates", mean)
+    shares = numpy_poolings.softmax(gates)
+    logits = []
+    for number in range(config.mix_number):
+        prefix = f"branch_{number}_"
+        x = _next_vlad(config, model, videos, prefix, statistics)
+        logits.append(numpy_models.project(model, f"{prefix}classifier", x))
+    mixed = sum(
+        shares[:, [number]] * part for number, part in enumerate(logits)
+    )
+    return mixed, np.array(logits)
+
+
+def predict_mixture(
+    config: models.MixNextVladConfig,
+    model: keras.Model,
+    batch: Batch,
+    statistics: dict | None = None,
+) -> np.ndarray:
+    """Computes what MixNeXtVladModel should predict."""
+    return SIGMOID(mixture_of_next_vlad(config, model, batch, statistics)[0])
+
+
 PREDICT = {
     "FrameLevelLogisticModel": predict_frame_level_logistic,
     "LstmModel": predict_recurrent,
@@ -210,4 +297,6 @@ PREDICT = {
     "NetFvModel": predict_late_fusion,
     "SoftDbofModel": predict_late_fusion,
     "GatedDbofModel": predict_late_fusion,
+    "NeXtVladModel": predict_next_vlad,
+    "MixNeXtVladModel": predict_mixture,
 }

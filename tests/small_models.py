@@ -8,6 +8,13 @@ import keras
 
 from yt8m_compact import layers
 
+_NEXT_VLAD = {
+    "nextvlad_cluster_size": 4,
+    "nextvlad_hidden_size": 6,
+    "groups": 4,
+    "gating_reduction": 2,
+    "drop_rate": 0.0,
+}
 FRAME_MODELS = {
     "FrameLevelLogisticModel": {},
     "LstmModel": {"lstm_cells": 4},
@@ -16,6 +23,8 @@ FRAME_MODELS = {
     "NetFvModel": {"fv_cluster_size": 4, "fv_hidden_size": 5},
     "SoftDbofModel": {"dbof_cluster_size": 16, "dbof_hidden_size": 5},
     "GatedDbofModel": {"dbof_cluster_size": 16, "dbof_hidden_size": 5},
+    "NeXtVladModel": _NEXT_VLAD,
+    "MixNeXtVladModel": {**_NEXT_VLAD, "mix_number": 2},
 }
 
 

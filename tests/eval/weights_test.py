@@ -37,6 +37,12 @@ SMALL = {
     "GatedDbofModel": models.GatedDbofConfig(
         dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
     ),
+    "NeXtVladModel": models.NextVladConfig(
+        nextvlad_cluster_size=8, nextvlad_hidden_size=16
+    ),
+    "MixNeXtVladModel": models.MixNextVladConfig(
+        nextvlad_cluster_size=8, nextvlad_hidden_size=16
+    ),
     "PooledEmbeddingModel": models.PooledEmbeddingConfig(
         embeddings=("netfv", "dbof", "moments", "netvlad"),
         dbof_clusters=CLUSTERS,

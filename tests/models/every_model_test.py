@@ -49,6 +49,8 @@ SMALL = {
 ON_AUDIOSET = {
     "PooledEmbeddingModel": {"embeddings": ("netfv", "moments", "netvlad")},
 }
+# Two whole NeXtVLADs, all of whose projections are traced.
+SLOW = {"MixNeXtVladModel"}
 FRAME_LEVEL = [
     name for name, config in models.MODELS.items() if config.frame_features
 ]
@@ -69,7 +71,12 @@ def compact_runs() -> list:
             kinds[(start + place) % len(kinds)]
             for place in range(len(places(name)))
         )
-        found.append(pytest.param(name, chosen, id="-".join([name, *chosen])))
+        marks = [pytest.mark.slow] if name in SLOW else []
+        found.append(
+            pytest.param(
+                name, chosen, id="-".join([name, *chosen]), marks=marks
+            )
+        )
     return found
 
 

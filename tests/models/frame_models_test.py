@@ -47,6 +47,11 @@ VARIANTS = {
     "GatedDbofModel": [
         {"softdbof_maxpool": True, "gating": True},
     ],
+    "NeXtVladModel": [
+        {"groups": 2, "expansion": 1, "gating_reduction": 3},
+        {"video_level_classifier_model": "MoeModel"},
+    ],
+    "MixNeXtVladModel": [{"mix_number": 1}],
 }
 
 

@@ -13,10 +13,12 @@ from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact.models import model_config
 
-# So that each place for a projection is there.
-GATED = {
-    name: {"gating": True}
-    for name in ("NetVladModel", "NetFvModel", "SoftDbofModel")
+# So that each setting is used.
+COMPLETE = {
+    "NetVladModel": {"gating": True},
+    "NetFvModel": {"gating": True},
+    "SoftDbofModel": {"gating": True},
+    "NeXtVladModel": {"video_level_classifier_model": "MoeModel"},
 }
 SMALL = {
     "LogisticModel": {},
@@ -24,7 +26,7 @@ SMALL = {
     "DeepCirculantModel": {"num_layers": 2},
     "DbofModel": {"dbof_cluster_size": 14, "dbof_hidden_size": 5},
     **{
-        name: {**values, **GATED.get(name, {})}
+        name: {**values, **COMPLETE.get(name, {})}
         for name, values in small_models.FRAME_MODELS.items()
     },
     "PooledEmbeddingModel": {
@@ -166,6 +168,29 @@ SOFT_DBOF = {
     "dbof_relu": (False, NORMALIZED | {"layers"}),
     "softdbof_maxpool": (True, NORMALIZED | {"layers"}),
 }
+NEXT_VLAD = {
+    "classifier_projection": ("circulant", RESHAPED),
+    "nextvlad_cluster_size": (6, NORMALIZED),
+    "nextvlad_hidden_size": (7, NORMALIZED),
+    "groups": (2, NORMALIZED),
+    "expansion": (4, NORMALIZED),
+    "gating_reduction": (3, NORMALIZED),
+    "drop_rate": (0.5, {"batch_norm", "dropout"}),
+    **{
+        name: LATE_FUSION[name]
+        for name in (
+            "l2_normalize",
+            "iterations",
+            "sample_random_frames",
+            "batch_norm_momentum",
+            "embedding_projection",
+            "fc_projection",
+            "gating_projection",
+        )
+    },
+    "l2_penalty": COMMON["l2_penalty"],
+    "regularization_penalty": COMMON["regularization_penalty"],
+}
 # For each option of projections another value, and a kind that has it.
 OPTIONS = {
     "num_factors": (3, "diagonal_circulant"),
@@ -206,6 +231,30 @@ CHANGES = {
         **SOFT_DBOF,
         "gating": (True, NORMALIZED | {"layers"}),
     },
+    "NeXtVladModel": {
+        **NEXT_VLAD,
+        "moe_num_mixtures": (3, RESHAPED),
+        "video_level_classifier_model": (
+            "LogisticModel",
+            RESHAPED | {"layers"},
+        ),
+    },
+    "MixNeXtVladModel": {
+        **{
+            # How far the parts are from each other follows from everything.
+            name: (value, changed | {"distillation"})
+            if changed & {"outputs", "batch_norm"}
+            else (value, changed)
+            for name, (value, changed) in NEXT_VLAD.items()
+        },
+        "batch_norm_momentum": (0.9, {"batch_norm"}),
+        "mix_number": (
+            3,
+            NORMALIZED | {"layers", "dropout", "distillation"},
+        ),
+        "cl_temperature": (1.5, {"distillation"}),
+        "cl_lambda": (0.5, {"distillation"}),
+    },
     "PooledEmbeddingModel": POOLED,
 }
 
@@ -236,7 +285,17 @@ def describe(config):
         description["initial_weights"] = [
             float(np.std(weight)) for weight in fresh.weights
         ]
+    if hasattr(config, "drop_rate"):
+        description["dropout"] = [
+            layer.rate
+            for layer in model.layers
+            if isinstance(layer, layers.RepeatableDropout)
+        ]
     model(batch, training=True)
+    if hasattr(config, "cl_lambda"):
+        description["distillation"] = round(
+            float(sum(model.get_layer("predictions").losses)), 4
+        )
     description["batch_norm"] = [
         weight.numpy().round(4).tolist()
         for weight in model.non_trainable_weights
@@ -379,6 +438,25 @@ def test_no_penalty_is_no_loss(name):
         ("DbofModel", {"moe_num_mixtures": 0}, "at least 1"),
         ("DbofModel", {"embedding_projection": 3}, "a string"),
         ("DbofModel", {"fc_projection": ""}, "one of dense, circulant"),
+        ("LstmModel", {"lstm_cells": 0}, "at least 1"),
+        ("LstmModel", {"lstm_layers": 0}, "at least 1"),
+        ("GruModel", {"gru_cells": 0}, "at least 1"),
+        ("GruModel", {"gru_layers": 0}, "at least 1"),
+        ("NetVladModel", {"netvlad_cluster_size": 0}, "at least 1"),
+        ("NetVladModel", {"netvlad_hidden_size": 0}, "at least 1"),
+        ("NetVladModel", {"lightvlad": 1}, "true or false"),
+        ("NetFvModel", {"fv_cluster_size": 0}, "at least 1"),
+        ("NetFvModel", {"fv_hidden_size": 0}, "at least 1"),
+        ("SoftDbofModel", {"dbof_cluster_size": 0}, "at least 1"),
+        ("GatedDbofModel", {"dbof_hidden_size": 0}, "at least 1"),
+        ("NeXtVladModel", {"groups": 0}, "at least 1"),
+        ("NeXtVladModel", {"expansion": 0}, "at least 1"),
+        ("NeXtVladModel", {"gating_reduction": 0}, "at least 1"),
+        ("NeXtVladModel", {"drop_rate": 1.0}, "at most 0.99"),
+        ("NeXtVladModel", {"drop_rate": -0.1}, "at least 0.0"),
+        ("MixNeXtVladModel", {"mix_number": 0}, "at least 1"),
+        ("MixNeXtVladModel", {"cl_temperature": 0.0}, "above 0.0"),
+        ("MixNeXtVladModel", {"cl_lambda": -1.0}, "at least 0.0"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_refused(name, values, problem):

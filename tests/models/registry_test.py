@@ -18,6 +18,8 @@ def test_names():
         "NetFvModel": models.NetFvConfig,
         "SoftDbofModel": models.SoftDbofConfig,
         "GatedDbofModel": models.GatedDbofConfig,
+        "NeXtVladModel": models.NextVladConfig,
+        "MixNeXtVladModel": models.MixNextVladConfig,
         "PooledEmbeddingModel": models.PooledEmbeddingConfig,
     }
 

@@ -16,16 +16,19 @@ from yt8m_compact.layers.frame_moments import FrameMoments
 from yt8m_compact.layers.frame_pooling import FramePooling
 from yt8m_compact.layers.gru_cell import GruCell
 from yt8m_compact.layers.initializers import RandomSign
+from yt8m_compact.layers.logit_mixture import LogitMixture
 from yt8m_compact.layers.lstm_cell import LstmCell
 from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
 from yt8m_compact.layers.net_fisher_vector import NetFisherVector
 from yt8m_compact.layers.net_vlad import NetVlad
+from yt8m_compact.layers.next_vlad import NextVlad
 from yt8m_compact.layers.projection import Projection
 from yt8m_compact.layers.projection_kinds import PROJECTIONS
 from yt8m_compact.layers.projection_kinds import make_projection
 from yt8m_compact.layers.projection_kinds import projection_class
 from yt8m_compact.layers.projection_kinds import projection_kind
 from yt8m_compact.layers.recurrent_cell import RecurrentCell
+from yt8m_compact.layers.repeatable_dropout import RepeatableDropout
 from yt8m_compact.layers.sign_circulant_projection import (
     SignCirculantProjection,
 )
@@ -44,13 +47,16 @@ __all__ = [
     "FrameMoments",
     "FramePooling",
     "GruCell",
+    "LogitMixture",
     "LstmCell",
     "MixtureOfExperts",
     "NetFisherVector",
     "NetVlad",
+    "NextVlad",
     "Projection",
     "RandomSign",
     "RecurrentCell",
+    "RepeatableDropout",
     "SignCirculantProjection",
     "SoftAssignmentPooling",
     "make_projection",
