@@ -126,17 +126,29 @@ def count_weights_of_config(
 
 def _count_layer(layer: keras.Layer) -> LayerWeights:
     total = sum(map(_size, layer.weights))
-    is_projection = isinstance(layer, layers.Projection)
+    projection = _projection_of(layer)
+    dense_equivalent = total
+    if projection is not None:
+        dense_equivalent += projection.dense_weight_count
+        dense_equivalent -= sum(map(_size, projection.weights))
     return LayerWeights(
         name=layer.name,
-        kind=layers.projection_kind(layer)
-        if is_projection
-        else type(layer).__name__,
+        kind=type(layer).__name__
+        if projection is None
+        else layers.projection_kind(projection),
         output_size=int(layer.output.shape[-1]),
         total=total,
         trainable=sum(map(_size, layer.trainable_weights)),
-        dense_equivalent=layer.dense_weight_count if is_projection else total,
+        dense_equivalent=dense_equivalent,
     )
+
+
+def _projection_of(layer: keras.Layer) -> layers.Projection | None:
+    if isinstance(layer, keras.layers.RNN) and isinstance(
+        layer.cell, layers.RecurrentCell
+    ):
+        return layer.cell.recurrent_projection
+    return layer if isinstance(layer, layers.Projection) else None
 
 
 def _size(weight: keras.Variable) -> int:

@@ -3,22 +3,42 @@
 from yt8m_compact.models.classifiers import start_at_log_odds
 from yt8m_compact.models.dbof import DbofConfig
 from yt8m_compact.models.deep_circulant import DeepCirculantConfig
+from yt8m_compact.models.distilled_model import DistilledModel
+from yt8m_compact.models.frame_level_logistic import FrameLevelLogisticConfig
+from yt8m_compact.models.gated_dbof import GatedDbofConfig
+from yt8m_compact.models.gru import GruConfig
 from yt8m_compact.models.logistic import LogisticConfig
+from yt8m_compact.models.lstm import LstmConfig
+from yt8m_compact.models.mix_next_vlad import MixNextVladConfig
 from yt8m_compact.models.model_config import ModelConfig
 from yt8m_compact.models.moe import MoeConfig
+from yt8m_compact.models.net_fv import NetFvConfig
+from yt8m_compact.models.net_vlad import NetVladConfig
+from yt8m_compact.models.next_vlad import NextVladConfig
 from yt8m_compact.models.pooled_embedding import PooledEmbeddingConfig
 from yt8m_compact.models.registry import MODELS
 from yt8m_compact.models.registry import get_model_config
 from yt8m_compact.models.registry import model_name
+from yt8m_compact.models.soft_dbof import SoftDbofConfig
 
 __all__ = [
     "MODELS",
     "DbofConfig",
     "DeepCirculantConfig",
+    "DistilledModel",
+    "FrameLevelLogisticConfig",
+    "GatedDbofConfig",
+    "GruConfig",
     "LogisticConfig",
+    "LstmConfig",
+    "MixNextVladConfig",
     "ModelConfig",
     "MoeConfig",
+    "NetFvConfig",
+    "NetVladConfig",
+    "NextVladConfig",
     "PooledEmbeddingConfig",
+    "SoftDbofConfig",
     "get_model_config",
     "model_name",
     "start_at_log_odds",

@@ -1,6 +1,7 @@
 """The classifiers that models end with."""
 
 from collections.abc import Mapping
+import re
 
 import keras
 import numpy as np
@@ -8,10 +9,11 @@ import numpy as np
 from yt8m_compact import layers
 
 # Layers whose biases `start_at_log_odds` sets.
-_CLASSIFIER = "classifier"
+CLASSIFIER = "classifier"
 _EXPERTS = "experts"
-_GATING = "gating"
-_PREDICTIONS = "predictions"
+GATING = "gating"
+# The layer whose output is that of the model.
+PREDICTIONS = "predictions"
 
 
 def classify_logistic(
@@ -21,7 +23,7 @@ def classify_logistic(
     projection: str,
     options: Mapping[str, int] | None = None,
     regularizer: keras.regularizers.Regularizer | None,
-    name: str = _PREDICTIONS,
+    name: str = PREDICTIONS,
 ) -> keras.KerasTensor:
     """Adds a logistic classifier: `sigmoid(x @ W + b)`.
 
@@ -40,7 +42,7 @@ def classify_logistic(
         projection,
         num_classes,
         kernel_regularizer=regularizer,
-        name=_CLASSIFIER,
+        name=CLASSIFIER,
         **(options or {}),
     )(x)
     return keras.layers.Activation("sigmoid", dtype="float32", name=name)(
@@ -56,7 +58,7 @@ def classify_moe(
     projection: str,
     options: Mapping[str, int] | None = None,
     regularizer: keras.regularizers.Regularizer | None,
-    name: str = _PREDICTIONS,
+    name: str = PREDICTIONS,
 ) -> keras.KerasTensor:
     """Adds a mixture of logistic experts and a dummy expert for each class.
 
@@ -98,46 +100,50 @@ def classify_moe(
 
 
 def gate_context(
-    probabilities: keras.KerasTensor,
+    x: keras.KerasTensor,
     *,
     projection: str,
     options: Mapping[str, int] | None = None,
     batch_norm_momentum: float = 0.99,
+    name: str = GATING,
+    output_name: str = PREDICTIONS,
+    dtype: str | None = "float32",
 ) -> keras.KerasTensor:
-    """Adds context gating after a classifier: `p * sigmoid(bn(p @ W))`.
+    """Adds context gating, after a classifier say: `x * sigmoid(bn(x @ W))`.
 
-    Every class is weighed by what the others say; `bn` is batch
+    Every value is weighed by what the others say; `bn` is batch
     normalisation, in place of a bias.
 
     Args:
-      probabilities: float32 `[batch, num_classes]`.
+      x: float `[batch, size]`: probabilities, or hidden units.
       projection: kind of `W`, which is square.
       options: arguments of that kind, such as its rank.
       batch_norm_momentum: share of the moving statistics that is kept at each
         step.
+      name: name of the projection, and start of the other layers'.
+      output_name: name of the layer that gives the result.
+      dtype: dtype of the result; None is that of the layers.
 
     Returns:
-      Probabilities, float32 `[batch, num_classes]`.
+      `[batch, size]`.
 
     References:
       Miech et al., https://arxiv.org/abs/1706.06905, section 2.2.
     """
     gates = layers.make_projection(
         projection,
-        probabilities.shape[-1],
+        x.shape[-1],
         use_bias=False,
-        name=_GATING,
+        name=name,
         **(options or {}),
-    )(probabilities)
+    )(x)
     gates = keras.layers.BatchNormalization(
-        momentum=batch_norm_momentum, name=f"{_GATING}_bn"
+        momentum=batch_norm_momentum, name=f"{name}_bn"
     )(gates)
     gates = keras.layers.Activation(
-        "sigmoid", dtype="float32", name=f"{_GATING}_activation"
+        "sigmoid", dtype=dtype, name=f"{name}_activation"
     )(gates)
-    return keras.layers.Multiply(dtype="float32", name=_PREDICTIONS)(
-        [probabilities, gates]
-    )
+    return keras.layers.Multiply(dtype=dtype, name=output_name)([x, gates])
 
 
 def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
@@ -151,7 +157,8 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
 
     Args:
       model: a model that ends with `classify_logistic` or `classify_moe`, and
-        perhaps `gate_context`.
+        perhaps `gate_context`; or with a mixture of the logits of projections
+        whose names end with `CLASSIFIER`.
       class_priors: `[num_classes]`, the share of the videos that have each
         label, above 0 and below 1.
 
@@ -170,10 +177,14 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
             f"shape={priors.shape}, min={priors.min()}, max={priors.max()}"
         )
     names = {layer.name for layer in model.layers}
-    if _GATING in names:
+    if GATING in names:
         priors = np.minimum(2 * priors, 0.99)
-    if _CLASSIFIER in names:
-        model.get_layer(_CLASSIFIER).bias.assign(_log_odds(priors))
+    logistic = [
+        name for name in names if re.fullmatch(rf"(\w+_)?{CLASSIFIER}", name)
+    ]
+    if logistic:
+        for name in logistic:
+            model.get_layer(name).bias.assign(_log_odds(priors))
     elif _EXPERTS in names:
         bias = model.get_layer(_EXPERTS).bias
         num_mixtures = bias.shape[0] // num_classes
@@ -182,7 +193,7 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
         bias.assign(_log_odds(np.repeat(share, num_mixtures)))
     else:
         raise ValueError(
-            f"expected a layer named {_CLASSIFIER!r} or {_EXPERTS!r}. "
+            f"expected a layer named {CLASSIFIER!r} or {_EXPERTS!r}. "
             f"Received: layers={sorted(names)}"
         )
 

@@ -10,6 +10,7 @@ from yt8m_compact import layers
 from yt8m_compact import settings
 from yt8m_compact.layers import frame_pooling
 from yt8m_compact.models import classifiers
+from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
 
@@ -137,7 +138,9 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         x = self._normalize(layers.Dequantize(name="dequantize")(bags))
         hidden = [
             self._branch(embedding, number, feature, mask)
-            for number, feature in enumerate(_split(x, feature_sizes))
+            for number, feature in enumerate(
+                frame_model.split_features(x, feature_sizes)
+            )
             for embedding in self.embeddings
         ]
         x = hidden[0]
@@ -242,13 +245,3 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
             ),
             batch_norm_momentum=self.batch_norm_momentum,
         )
-
-
-def _split(
-    x: keras.KerasTensor, sizes: Sequence[int]
-) -> list[keras.KerasTensor]:
-    """Cuts frames into the features that were concatenated."""
-    if len(sizes) == 1:
-        return [x]
-    ends = [sum(sizes[:number]) for number in range(1, len(sizes))]
-    return keras.ops.split(x, ends, axis=-1)

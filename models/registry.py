@@ -2,16 +2,34 @@
 
 from yt8m_compact.models import dbof
 from yt8m_compact.models import deep_circulant
+from yt8m_compact.models import frame_level_logistic
+from yt8m_compact.models import gated_dbof
+from yt8m_compact.models import gru
 from yt8m_compact.models import logistic
+from yt8m_compact.models import lstm
+from yt8m_compact.models import mix_next_vlad
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
+from yt8m_compact.models import net_fv
+from yt8m_compact.models import net_vlad
+from yt8m_compact.models import next_vlad
 from yt8m_compact.models import pooled_embedding
+from yt8m_compact.models import soft_dbof
 
 MODELS: dict[str, type[model_config.ModelConfig]] = {
     "LogisticModel": logistic.LogisticConfig,
     "MoeModel": moe.MoeConfig,
     "DeepCirculantModel": deep_circulant.DeepCirculantConfig,
+    "FrameLevelLogisticModel": (frame_level_logistic.FrameLevelLogisticConfig),
+    "LstmModel": lstm.LstmConfig,
+    "GruModel": gru.GruConfig,
     "DbofModel": dbof.DbofConfig,
+    "NetVladModel": net_vlad.NetVladConfig,
+    "NetFvModel": net_fv.NetFvConfig,
+    "SoftDbofModel": soft_dbof.SoftDbofConfig,
+    "GatedDbofModel": gated_dbof.GatedDbofConfig,
+    "NeXtVladModel": next_vlad.NextVladConfig,
+    "MixNeXtVladModel": mix_next_vlad.MixNextVladConfig,
     "PooledEmbeddingModel": pooled_embedding.PooledEmbeddingConfig,
 }
 

@@ -25,7 +25,9 @@ def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
         for weight in layer.weights:
             if weight.name in ("gamma", "diagonal", "moving_variance"):
                 value = rng.uniform(0.5, 2, weight.shape)
-            elif weight.name == "kernel":
+            elif weight.name == "kernel" and isinstance(
+                layer, layers.Projection
+            ):
                 scale = 2 / np.sqrt(layer.input_dim)
                 value = rng.normal(scale=scale, size=weight.shape)
             else:
@@ -60,11 +62,11 @@ def count_kernel_weights(kind: str, input_dim: int, units: int) -> int:
     return layer.count_params()
 
 
-def _normalize(x: np.ndarray) -> np.ndarray:
+def normalize(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def _project(model: keras.Model, name: str, x: np.ndarray) -> np.ndarray:
+def project(model: keras.Model, name: str, x: np.ndarray) -> np.ndarray:
     layer = model.get_layer(name)
     assert isinstance(layer, layers.Projection)
     # The layers' own tests compare this with SciPy.
@@ -72,7 +74,7 @@ def _project(model: keras.Model, name: str, x: np.ndarray) -> np.ndarray:
     return x if layer.bias is None else x + layer.bias.numpy()
 
 
-def _batch_norm(
+def batch_norm(
     model: keras.Model,
     name: str,
     rows: np.ndarray,
@@ -87,15 +89,15 @@ def _batch_norm(
     return normalized * weights["gamma"] + weights["beta"]
 
 
-def _classify(
+def classify(
     model: keras.Model, x: np.ndarray, num_mixtures: int | None
 ) -> np.ndarray:
     sigmoid = ACTIVATIONS["sigmoid"]
     if num_mixtures is None:
-        return sigmoid(_project(model, "classifier", x))
-    gates = _project(model, "gates", x)
+        return sigmoid(project(model, "classifier", x))
+    gates = project(model, "gates", x)
     gates = np.exp(gates.reshape(-1, NUM_CLASSES, num_mixtures + 1))
-    experts = _project(model, "experts", x)
+    experts = project(model, "experts", x)
     experts = sigmoid(experts.reshape(-1, NUM_CLASSES, num_mixtures))
     # The last gate's expert always says no.
     shares = gates / gates.sum(-1, keepdims=True)
@@ -112,8 +114,8 @@ def predict_video_level(
 ) -> np.ndarray:
     """Computes what LogisticModel or MoeModel should predict."""
     x = batch["features"].astype(np.float64)
-    x = _normalize(x) if config.l2_normalize else x
-    return _classify(model, x, getattr(config, "moe_num_mixtures", None))
+    x = normalize(x) if config.l2_normalize else x
+    return classify(model, x, getattr(config, "moe_num_mixtures", None))
 
 
 def predict_dbof(
@@ -137,18 +139,18 @@ def predict_dbof(
     activate = ACTIVATIONS[config.dbof_activation]
 
     def layer(name: str, rows: np.ndarray) -> np.ndarray:
-        rows = _project(model, name, rows)
+        rows = project(model, name, rows)
         if config.dbof_add_batch_norm:
-            rows = _batch_norm(model, f"{name}_bn", rows, statistics)
+            rows = batch_norm(model, f"{name}_bn", rows, statistics)
         return activate(rows)
 
     videos = zip(batch["frames"], batch["num_frames"], strict=True)
     # All videos' frames below one another; no padding is ever seen.
     rows = np.concatenate([frames[:count] for frames, count in videos])
     rows = rows * (4 / 255) + (4 / 512 - 2)
-    rows = _normalize(rows) if config.l2_normalize else rows
+    rows = normalize(rows) if config.l2_normalize else rows
     if config.dbof_add_batch_norm:
-        rows = _batch_norm(model, "input_bn", rows, statistics)
+        rows = batch_norm(model, "input_bn", rows, statistics)
     rows = layer("embedding", rows)
     ends = np.cumsum(batch["num_frames"])[:-1]
     pool = {"max": np.max, "average": np.mean}[config.dbof_pooling_method]
@@ -158,7 +160,7 @@ def predict_dbof(
         if config.video_level_classifier_model == "MoeModel"
         else None
     )
-    return _classify(model, layer("fc", pooled), mixtures)
+    return classify(model, layer("fc", pooled), mixtures)
 
 
 def predict_pooled_embedding(
@@ -183,7 +185,7 @@ def predict_pooled_embedding(
     videos = []
     for frames, count in zip(batch["frames"], batch["num_frames"], strict=True):
         frames = frames[:count] * (4 / 255) + (4 / 512 - 2)
-        frames = _normalize(frames) if config.l2_normalize else frames
+        frames = normalize(frames) if config.l2_normalize else frames
         size = config.frames_per_bag or count
         videos.append(numpy_poolings.bags(frames, config.num_bags, size))
     hidden = []
@@ -196,14 +198,14 @@ def predict_pooled_embedding(
             name = f"{embedding}_{number}"
             pooled = _pool_bags(config, model, name, bags, statistics)
             pooled = pooled.reshape(len(videos), config.num_bags, -1).mean(1)
-            pooled = _project(model, f"{name}_fc", pooled)
-            pooled = _batch_norm(model, f"{name}_fc_bn", pooled, statistics)
+            pooled = project(model, f"{name}_fc", pooled)
+            pooled = batch_norm(model, f"{name}_fc_bn", pooled, statistics)
             hidden.append(ACTIVATIONS["relu6"](pooled))
     mixtures = config.moe_num_mixtures if config.classifier == "moe" else None
-    result = _classify(model, np.concatenate(hidden, axis=1), mixtures)
+    result = classify(model, np.concatenate(hidden, axis=1), mixtures)
     if config.context_gating:
-        gates = _project(model, "gating", result)
-        gates = _batch_norm(model, "gating_bn", gates, statistics)
+        gates = project(model, "gating", result)
+        gates = batch_norm(model, "gating_bn", gates, statistics)
         result = result * ACTIVATIONS["sigmoid"](gates)
     return result
 
@@ -218,8 +220,8 @@ def _pool_bags(
     embedding = name.split("_")[0]
     if embedding == "moments":
         return np.stack([numpy_poolings.moments(bag) for bag in bags])
-    rows = _project(model, f"{name}_clusters", np.concatenate(bags))
-    rows = _batch_norm(model, f"{name}_clusters_bn", rows, statistics)
+    rows = project(model, f"{name}_clusters", np.concatenate(bags))
+    rows = batch_norm(model, f"{name}_clusters_bn", rows, statistics)
     clusters = np.split(rows, np.cumsum([len(bag) for bag in bags])[:-1])
     if embedding == "dbof":
         pool = {"max": np.max, "average": np.mean}[config.dbof_pooling_method]

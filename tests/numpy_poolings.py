@@ -45,6 +45,38 @@ def net_vlad(
     return unit(result.reshape(-1))
 
 
+def next_vlad(
+    frames: np.ndarray,
+    activations: np.ndarray,
+    attention: np.ndarray,
+    centers: np.ndarray,
+) -> np.ndarray:
+    """Computes NeXtVLAD, section 3.2 of https://arxiv.org/abs/1811.05014.
+
+    Args:
+      frames: `[num_frames, size]`.
+      activations: `[num_frames, groups * num_clusters]`.
+      attention: `[num_frames, groups]`, before the sigmoid.
+      centers: `[size / groups, num_clusters]`.
+
+    Returns:
+      `[size / groups * num_clusters]`.
+    """
+    size, num_clusters = centers.shape
+    groups = attention.shape[1]
+    result = np.zeros((size, num_clusters))
+    for x, row, b in zip(frames, activations, attention, strict=True):
+        for g in range(groups):
+            part = x[g * size : (g + 1) * size]
+            shares = softmax(row[g * num_clusters : (g + 1) * num_clusters])
+            for k in range(num_clusters):
+                weight = shares[k] / (1 + math.exp(-b[g]))
+                result[:, k] += weight * (part - centers[:, k])
+    for k in range(num_clusters):
+        result[:, k] = unit(result[:, k])
+    return result.reshape(-1)
+
+
 def net_fisher_vector(
     frames: np.ndarray,
     activations: np.ndarray,
@@ -73,6 +105,17 @@ def net_fisher_vector(
             second[:, k] += softmax(row)[k] * (distance**2 - 1)
         first[:, k] = unit(first[:, k])
     return np.concatenate([unit(first.reshape(-1)), unit(second.reshape(-1))])
+
+
+def soft_assignment(
+    activations: np.ndarray, method: str, normalize: bool
+) -> np.ndarray:
+    """Sums the shares of the frames, or takes the largest, `[num_clusters]`."""
+    if not len(activations):
+        return np.zeros(activations.shape[1])
+    shares = softmax(activations)
+    pooled = sum(shares) if method == "sum" else shares.max(axis=0)
+    return unit(pooled) if normalize else pooled
 
 
 def moments(frames: np.ndarray) -> np.ndarray:

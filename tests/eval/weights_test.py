@@ -21,8 +21,27 @@ SMALL = {
     "DeepCirculantModel": models.DeepCirculantConfig(
         hidden_projection="dense", classifier_projection="dense"
     ),
+    "FrameLevelLogisticModel": models.FrameLevelLogisticConfig(),
+    "LstmModel": models.LstmConfig(lstm_cells=HIDDEN),
+    "GruModel": models.GruConfig(gru_cells=HIDDEN),
     "DbofModel": models.DbofConfig(
         dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
+    ),
+    "NetVladModel": models.NetVladConfig(
+        netvlad_cluster_size=14, netvlad_hidden_size=HIDDEN, gating=True
+    ),
+    "NetFvModel": models.NetFvConfig(fv_cluster_size=14, fv_hidden_size=HIDDEN),
+    "SoftDbofModel": models.SoftDbofConfig(
+        dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
+    ),
+    "GatedDbofModel": models.GatedDbofConfig(
+        dbof_cluster_size=CLUSTERS, dbof_hidden_size=HIDDEN
+    ),
+    "NeXtVladModel": models.NextVladConfig(
+        nextvlad_cluster_size=8, nextvlad_hidden_size=16
+    ),
+    "MixNeXtVladModel": models.MixNextVladConfig(
+        nextvlad_cluster_size=8, nextvlad_hidden_size=16
     ),
     "PooledEmbeddingModel": models.PooledEmbeddingConfig(
         embeddings=("netfv", "dbof", "moments", "netvlad"),
@@ -173,8 +192,22 @@ def test_dense_equivalent_is_the_count_of_the_dense_model(name):
     assert expected.percent_of_dense == 100.0
     assert found.total < expected.total
     assert found.dense_equivalent == expected.total
+    if isinstance(dense, models.LstmConfig | models.GruConfig):
+        return  # Keras has its two dense projections in one layer.
     for layer, other in zip(found.layers, expected.layers, strict=True):
         assert layer.dense_equivalent == other.total
+
+
+def test_recurrent_projection_is_that_of_its_cell():
+    config = models.LstmConfig(
+        lstm_cells=5, lstm_layers=1, recurrent_projection="circulant"
+    )
+    found = by_name(count(config))
+    assert (found["gates_0"].kind, found["gates_0"].total) == ("dense", 16 * 20)
+    # Four circulants of 5, and 20 biases.
+    layer = found["layer_0"]
+    assert (layer.kind, layer.output_size) == ("circulant", 5)
+    assert (layer.total, layer.dense_equivalent) == (40, 120)
 
 
 def test_models_of_the_paper():

@@ -1,6 +1,9 @@
-"""Every model in every kind of projection: train, save, load, export."""
+"""Every model: train a step, save, load and export, dense and compact.
 
-from collections.abc import Iterator
+That every kind fits each place of each model is tested in the files of the
+models, without training.
+"""
+
 import dataclasses
 import os
 import pathlib
@@ -10,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 import record_makers
+import small_models
 import tiny_runs
 from yt8m_compact import config as config_lib
 from yt8m_compact import layers
@@ -30,6 +34,7 @@ SMALL = {
         "dbof_cluster_size": 14,
         "dbof_hidden_size": 5,
     },
+    **small_models.FRAME_MODELS,
     "PooledEmbeddingModel": {
         "embeddings": ("dbof",),
         "dbof_clusters": 14,
@@ -44,6 +49,8 @@ SMALL = {
 ON_AUDIOSET = {
     "PooledEmbeddingModel": {"embeddings": ("netfv", "moments", "netvlad")},
 }
+# Two whole NeXtVLADs, all of whose projections are traced.
+SLOW = {"MixNeXtVladModel"}
 FRAME_LEVEL = [
     name for name, config in models.MODELS.items() if config.frame_features
 ]
@@ -55,19 +62,22 @@ def places(name: str) -> list[str]:
     return [f.name for f in fields if f.name.endswith("_projection")]
 
 
-def runs(*names: str) -> Iterator:
-    """Pairs models with kinds for their places; each kind comes once.
-
-    Compiling takes seconds, so that the places of a model share a run. That
-    each kind fits each place is tested in the files of the models.
-    """
-    kinds = [*layers.PROJECTIONS]
-    for name in names:
-        number = len(places(name))
-        for start in range(0, len(kinds), number):
-            wrapped = [*kinds[start:], *kinds, *kinds, *kinds]
-            chosen = tuple(wrapped[:number])
-            yield pytest.param(name, chosen, id="-".join([name, *chosen]))
+def compact_runs() -> list:
+    """Pairs models with compact kinds for their places, other ones each."""
+    kinds = [kind for kind in layers.PROJECTIONS if kind != "dense"]
+    found = []
+    for start, name in enumerate(models.MODELS):
+        chosen = tuple(
+            kinds[(start + place) % len(kinds)]
+            for place in range(len(places(name)))
+        )
+        marks = [pytest.mark.slow] if name in SLOW else []
+        found.append(
+            pytest.param(
+                name, chosen, id="-".join([name, *chosen]), marks=marks
+            )
+        )
+    return found
 
 
 def make_model(
@@ -126,8 +136,8 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize(("name", "kinds"), runs(*models.MODELS))
-def test_generated_records(name, kinds, tmp_path):
+@pytest.mark.parametrize(("name", "kinds"), compact_runs())
+def test_compact_on_generated_records(name, kinds, tmp_path):
     model = make_model(name, kinds)
     write, make = tiny_runs.write_videos, tiny_runs.video_config
     if model.frame_features:
@@ -136,13 +146,14 @@ def test_generated_records(name, kinds, tmp_path):
     check_run(make(pattern, model, **SETTINGS), tmp_path)
 
 
-@pytest.mark.parametrize(("name", "kinds"), runs(*FRAME_LEVEL))
-def test_audioset_records(name, kinds, tmp_path, shared_data):
+@pytest.mark.parametrize("name", FRAME_LEVEL)
+def test_dense_on_audioset(name, tmp_path, shared_data):
     file = str(shared_data / "audioset" / "bal_train.tfrecord")
     first = tf.data.TFRecordDataset(file).take(NUM_VIDEOS)
     pattern = record_makers.write_tfrecord(
         tmp_path / "audioset.tfrecord", [record.numpy() for record in first]
     )
+    kinds = ("dense",) * len(places(name))
     model = make_model(name, kinds, **ON_AUDIOSET.get(name, {}))
     config = tiny_runs.frame_config(pattern, model, **SETTINGS)
     data = config_lib.DataConfig(

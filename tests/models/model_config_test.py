@@ -8,15 +8,27 @@ import numpy as np
 import pytest
 
 import numpy_models
+import small_models
 from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact.models import model_config
 
+# So that each setting is used.
+COMPLETE = {
+    "NetVladModel": {"gating": True},
+    "NetFvModel": {"gating": True},
+    "SoftDbofModel": {"gating": True},
+    "NeXtVladModel": {"video_level_classifier_model": "MoeModel"},
+}
 SMALL = {
     "LogisticModel": {},
     "MoeModel": {},
     "DeepCirculantModel": {"num_layers": 2},
     "DbofModel": {"dbof_cluster_size": 14, "dbof_hidden_size": 5},
+    **{
+        name: {**values, **COMPLETE.get(name, {})}
+        for name, values in small_models.FRAME_MODELS.items()
+    },
     "PooledEmbeddingModel": {
         "embeddings": ("dbof", "netvlad", "netfv"),
         "dbof_clusters": 14,
@@ -121,6 +133,64 @@ POOLED = {
     ),
     "gating_projection": ("circulant", {"weights", "outputs", "batch_norm"}),
 }
+# What reshapes weights or moves them: the next ones are drawn differently.
+RESHAPED = {"weights", "outputs", "losses"}
+CLASSIFIED = {
+    **MIXTURES,
+    "video_level_classifier_model": ("LogisticModel", RESHAPED | {"layers"}),
+}
+RECURRENT = {
+    **COMMON,
+    **CLASSIFIED,
+    "embedding_projection": ("circulant", RESHAPED),
+    "recurrent_projection": ("circulant", RESHAPED),
+}
+NORMALIZED = RESHAPED | {"batch_norm"}
+LATE_FUSION = {
+    **COMMON,
+    "classifier_projection": ("circulant", RESHAPED),
+    "l2_normalize": (False, {"outputs", "layers", "batch_norm"}),
+    "iterations": (7, {"num_sampled_frames"}),
+    "sample_random_frames": (False, {"samples_random_frames"}),
+    "batch_norm_momentum": (0.9, {"batch_norm"}),
+    "moe_num_mixtures": (3, RESHAPED),
+    "video_level_classifier_model": ("LogisticModel", RESHAPED | {"layers"}),
+    "gating": (False, NORMALIZED | {"layers"}),
+    "context_gating": (True, {"weights", "outputs", "batch_norm", "layers"}),
+    "embedding_projection": ("circulant", NORMALIZED),
+    "fc_projection": ("circulant", NORMALIZED),
+    "gating_projection": ("circulant", NORMALIZED),
+}
+SOFT_DBOF = {
+    **LATE_FUSION,
+    "dbof_cluster_size": (17, NORMALIZED),
+    "dbof_hidden_size": (6, NORMALIZED),
+    "dbof_relu": (False, NORMALIZED | {"layers"}),
+    "softdbof_maxpool": (True, NORMALIZED | {"layers"}),
+}
+NEXT_VLAD = {
+    "classifier_projection": ("circulant", RESHAPED),
+    "nextvlad_cluster_size": (6, NORMALIZED),
+    "nextvlad_hidden_size": (7, NORMALIZED),
+    "groups": (2, NORMALIZED),
+    "expansion": (4, NORMALIZED),
+    "gating_reduction": (3, NORMALIZED),
+    "drop_rate": (0.5, {"batch_norm", "dropout"}),
+    **{
+        name: LATE_FUSION[name]
+        for name in (
+            "l2_normalize",
+            "iterations",
+            "sample_random_frames",
+            "batch_norm_momentum",
+            "embedding_projection",
+            "fc_projection",
+            "gating_projection",
+        )
+    },
+    "l2_penalty": COMMON["l2_penalty"],
+    "regularization_penalty": COMMON["regularization_penalty"],
+}
 # For each option of projections another value, and a kind that has it.
 OPTIONS = {
     "num_factors": (3, "diagonal_circulant"),
@@ -131,7 +201,60 @@ CHANGES = {
     "LogisticModel": COMMON,
     "MoeModel": {**COMMON, **MIXTURES},
     "DeepCirculantModel": DEEP_CIRCULANT,
+    "FrameLevelLogisticModel": COMMON,
+    "LstmModel": {
+        **RECURRENT,
+        "lstm_cells": (5, RESHAPED),
+        "lstm_layers": (1, RESHAPED | {"layers"}),
+    },
+    "GruModel": {
+        **RECURRENT,
+        "gru_cells": (4, RESHAPED),
+        "gru_layers": (1, RESHAPED | {"layers"}),
+    },
     "DbofModel": {**DBOF_COMMON, **MIXTURES, **DBOF},
+    "NetVladModel": {
+        **LATE_FUSION,
+        "netvlad_cluster_size": (5, NORMALIZED),
+        "netvlad_hidden_size": (6, NORMALIZED),
+        "netvlad_relu": (False, NORMALIZED | {"layers"}),
+        "lightvlad": (True, NORMALIZED),
+    },
+    "NetFvModel": {
+        **LATE_FUSION,
+        "fv_cluster_size": (5, NORMALIZED),
+        "fv_hidden_size": (6, NORMALIZED),
+        "fv_relu": (False, NORMALIZED | {"layers"}),
+    },
+    "SoftDbofModel": SOFT_DBOF,
+    "GatedDbofModel": {
+        **SOFT_DBOF,
+        "gating": (True, NORMALIZED | {"layers"}),
+    },
+    "NeXtVladModel": {
+        **NEXT_VLAD,
+        "moe_num_mixtures": (3, RESHAPED),
+        "video_level_classifier_model": (
+            "LogisticModel",
+            RESHAPED | {"layers"},
+        ),
+    },
+    "MixNeXtVladModel": {
+        **{
+            # How far the parts are from each other follows from everything.
+            name: (value, changed | {"distillation"})
+            if changed & {"outputs", "batch_norm"}
+            else (value, changed)
+            for name, (value, changed) in NEXT_VLAD.items()
+        },
+        "batch_norm_momentum": (0.9, {"batch_norm"}),
+        "mix_number": (
+            3,
+            NORMALIZED | {"layers", "dropout", "distillation"},
+        ),
+        "cl_temperature": (1.5, {"distillation"}),
+        "cl_lambda": (0.5, {"distillation"}),
+    },
     "PooledEmbeddingModel": POOLED,
 }
 
@@ -162,7 +285,17 @@ def describe(config):
         description["initial_weights"] = [
             float(np.std(weight)) for weight in fresh.weights
         ]
+    if hasattr(config, "drop_rate"):
+        description["dropout"] = [
+            layer.rate
+            for layer in model.layers
+            if isinstance(layer, layers.RepeatableDropout)
+        ]
     model(batch, training=True)
+    if hasattr(config, "cl_lambda"):
+        description["distillation"] = round(
+            float(sum(model.get_layer("predictions").losses)), 4
+        )
     description["batch_norm"] = [
         weight.numpy().round(4).tolist()
         for weight in model.non_trainable_weights
@@ -228,22 +361,24 @@ class Ranked(layers.DenseProjection):
 def test_options_reach_the_kinds_that_have_them(name, monkeypatch):
     monkeypatch.setitem(layers.PROJECTIONS, "circulant", Ranked)
     places = [place for place in CHANGES[name] if place.endswith("_projection")]
+    dense = (layers.DenseProjection, keras.layers.LSTM, keras.layers.GRU)
     for place in places:
         for rank, expected in [(3, 3), (None, 1)]:
             kinds = {**dict.fromkeys(places, "dense"), place: "circulant"}
             config = make_config(name, **kinds, rank=rank)
             model = numpy_models.build(config)
+            projections = small_models.projections_of(model)
             ranks = {
                 layer.name: layer.rank
-                for layer in model.layers
+                for layer in projections
                 if isinstance(layer, Ranked)
             }
             assert set(ranks.values()) == {expected}
             # The other places are dense.
             others = [
                 layer
-                for layer in model.layers
-                if type(layer) is layers.DenseProjection
+                for layer in [*projections, *model.layers]
+                if type(layer) in dense
             ]
             assert bool(others) == (len(places) > 1)
 
@@ -303,6 +438,25 @@ def test_no_penalty_is_no_loss(name):
         ("DbofModel", {"moe_num_mixtures": 0}, "at least 1"),
         ("DbofModel", {"embedding_projection": 3}, "a string"),
         ("DbofModel", {"fc_projection": ""}, "one of dense, circulant"),
+        ("LstmModel", {"lstm_cells": 0}, "at least 1"),
+        ("LstmModel", {"lstm_layers": 0}, "at least 1"),
+        ("GruModel", {"gru_cells": 0}, "at least 1"),
+        ("GruModel", {"gru_layers": 0}, "at least 1"),
+        ("NetVladModel", {"netvlad_cluster_size": 0}, "at least 1"),
+        ("NetVladModel", {"netvlad_hidden_size": 0}, "at least 1"),
+        ("NetVladModel", {"lightvlad": 1}, "true or false"),
+        ("NetFvModel", {"fv_cluster_size": 0}, "at least 1"),
+        ("NetFvModel", {"fv_hidden_size": 0}, "at least 1"),
+        ("SoftDbofModel", {"dbof_cluster_size": 0}, "at least 1"),
+        ("GatedDbofModel", {"dbof_hidden_size": 0}, "at least 1"),
+        ("NeXtVladModel", {"groups": 0}, "at least 1"),
+        ("NeXtVladModel", {"expansion": 0}, "at least 1"),
+        ("NeXtVladModel", {"gating_reduction": 0}, "at least 1"),
+        ("NeXtVladModel", {"drop_rate": 1.0}, "at most 0.99"),
+        ("NeXtVladModel", {"drop_rate": -0.1}, "at least 0.0"),
+        ("MixNeXtVladModel", {"mix_number": 0}, "at least 1"),
+        ("MixNeXtVladModel", {"cl_temperature": 0.0}, "above 0.0"),
+        ("MixNeXtVladModel", {"cl_lambda": -1.0}, "at least 0.0"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_refused(name, values, problem):

@@ -10,7 +10,16 @@ def test_names():
         "LogisticModel": models.LogisticConfig,
         "MoeModel": models.MoeConfig,
         "DeepCirculantModel": models.DeepCirculantConfig,
+        "FrameLevelLogisticModel": models.FrameLevelLogisticConfig,
+        "LstmModel": models.LstmConfig,
+        "GruModel": models.GruConfig,
         "DbofModel": models.DbofConfig,
+        "NetVladModel": models.NetVladConfig,
+        "NetFvModel": models.NetFvConfig,
+        "SoftDbofModel": models.SoftDbofConfig,
+        "GatedDbofModel": models.GatedDbofConfig,
+        "NeXtVladModel": models.NextVladConfig,
+        "MixNeXtVladModel": models.MixNextVladConfig,
         "PooledEmbeddingModel": models.PooledEmbeddingConfig,
     }
 
@@ -23,14 +32,12 @@ def test_config_class_and_name_lead_to_each_other(name):
 
 
 def test_levels_of_features():
-    levels = {name: cls.frame_features for name, cls in models.MODELS.items()}
-    assert levels == {
-        "LogisticModel": False,
-        "MoeModel": False,
-        "DeepCirculantModel": False,
-        "DbofModel": True,
-        "PooledEmbeddingModel": True,
+    video_level = {
+        name
+        for name, config in models.MODELS.items()
+        if not config.frame_features
     }
+    assert video_level == {"LogisticModel", "MoeModel", "DeepCirculantModel"}
 
 
 def test_unknown_model_is_refused():

@@ -16,52 +16,66 @@ from yt8m_compact.layers.frame_bags import FrameBags
 from yt8m_compact.layers.frame_mask import FrameMask
 from yt8m_compact.layers.frame_moments import FrameMoments
 from yt8m_compact.layers.frame_pooling import FramePooling
+from yt8m_compact.layers.gru_cell import GruCell
 from yt8m_compact.layers.hashed_projection import HashedProjection
 from yt8m_compact.layers.initializers import FanOutNormal
 from yt8m_compact.layers.initializers import RandomSign
+from yt8m_compact.layers.logit_mixture import LogitMixture
 from yt8m_compact.layers.low_rank_projection import LowRankProjection
+from yt8m_compact.layers.lstm_cell import LstmCell
 from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
 from yt8m_compact.layers.net_fisher_vector import NetFisherVector
 from yt8m_compact.layers.net_vlad import NetVlad
+from yt8m_compact.layers.next_vlad import NextVlad
 from yt8m_compact.layers.projection import Projection
 from yt8m_compact.layers.projection_kinds import PROJECTIONS
 from yt8m_compact.layers.projection_kinds import make_projection
 from yt8m_compact.layers.projection_kinds import projection_class
 from yt8m_compact.layers.projection_kinds import projection_kind
+from yt8m_compact.layers.recurrent_cell import RecurrentCell
+from yt8m_compact.layers.repeatable_dropout import RepeatableDropout
 from yt8m_compact.layers.sign_circulant_projection import (
     SignCirculantProjection,
 )
+from yt8m_compact.layers.soft_assignment_pooling import SoftAssignmentPooling
 from yt8m_compact.layers.sum_projection import LowRankPlusCirculantProjection
 from yt8m_compact.layers.sum_projection import SumProjection
 from yt8m_compact.layers.toeplitz_projection import ToeplitzProjection
 
 __all__ = [
     "PROJECTIONS",
-    "BlockCirculantProjection",
+    "AcdcProjection",
     "BagAverage",
+    "BlockCirculantProjection",
     "CirculantProjection",
     "DenseProjection",
     "Dequantize",
     "DiagonalCirculantProjection",
+    "FanOutNormal",
+    "FastfoodProjection",
     "FrameBags",
     "FrameMask",
     "FrameMoments",
     "FramePooling",
+    "GruCell",
+    "HashedProjection",
+    "LogitMixture",
+    "LowRankPlusCirculantProjection",
+    "LowRankProjection",
+    "LstmCell",
     "MixtureOfExperts",
     "NetFisherVector",
     "NetVlad",
+    "NextVlad",
     "Projection",
     "RandomSign",
+    "RecurrentCell",
+    "RepeatableDropout",
     "SignCirculantProjection",
+    "SoftAssignmentPooling",
+    "SumProjection",
+    "ToeplitzProjection",
     "make_projection",
     "projection_class",
     "projection_kind",
-    "AcdcProjection",
-    "FastfoodProjection",
-    "HashedProjection",
-    "LowRankProjection",
-    "ToeplitzProjection",
-    "SumProjection",
-    "LowRankPlusCirculantProjection",
-    "FanOutNormal",
 ]

@@ -347,10 +347,13 @@ def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     """Decides whether XLA is worth its compilation, where nobody did.
 
     On a CPU it fuses what a compact projection does, but multiplies dense
-    matrices slower than TensorFlow (benchmarks/training_step.py).
+    matrices slower than TensorFlow (benchmarks/training_step.py). It can't
+    compile what Keras leaves to cuDNN.
     """
     if chosen is not None:
         return chosen
+    if not all(layer.supports_jit for layer in model.layers):
+        return False
     is_compact = any(
         isinstance(layer, layers.Projection)
         and layers.projection_kind(layer) != "dense"

@@ -457,3 +457,12 @@ def test_compilation(chosen, kind):
     else:
         expected = chosen
     assert training.loop._jit_compile(chosen, model) is expected
+
+
+def test_what_xla_cannot_compile_is_not_compiled():
+    # Keras says so of layers that run in cuDNN.
+    model = models.LogisticConfig(classifier_projection="circulant").build(
+        feature_sizes=[4], num_classes=3
+    )
+    model.get_layer("l2_normalize").supports_jit = False
+    assert training.loop._jit_compile(None, model) is False

@@ -1,0 +1,37 @@
+"""FrameLevelLogisticModel: logistic regression on the mean of the frames."""
+
+from collections.abc import Sequence
+import dataclasses
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact.models import classifiers
+from yt8m_compact.models import frame_model
+from yt8m_compact.models import model_config
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameLevelLogisticConfig(frame_model.FrameModelConfig):
+    """Settings of FrameLevelLogisticModel: `p = sigmoid(mean_i v_i W + b)`.
+
+    The starter code's model, whose `W` can be compact. The mean is that of the
+    frames there are.
+    """
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        self._check_options()
+        inputs, x, mask = self._read_frames(feature_sizes)
+        x = layers.FramePooling("average", name="pooling")([x, mask])
+        predictions = classifiers.classify_logistic(
+            x,
+            num_classes=num_classes,
+            projection=self.classifier_projection,
+            options=model_config.projection_options(
+                self, self.classifier_projection
+            ),
+            regularizer=self._classifier_regularizer(),
+        )
+        return keras.Model(inputs, predictions, name="FrameLevelLogisticModel")

@@ -1,0 +1,156 @@
+"""What models of frame-level features have in common."""
+
+from collections.abc import Sequence
+import dataclasses
+from typing import ClassVar, NamedTuple
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact import settings
+from yt8m_compact.models import classifiers
+from yt8m_compact.models import model_config
+from yt8m_compact.models import moe
+
+# The video-level models that can follow the pooled frames.
+_CLASSIFIERS = ("MoeModel", "LogisticModel")
+
+
+class Frames(NamedTuple):
+    """The start of a model of frames.
+
+    Attributes:
+      inputs: the model's inputs, `frames` and `num_frames`.
+      values: the features of the frames, float `[batch, max_frames,
+        feature_dim]`, of unit length where that is asked for.
+      mask: bool `[batch, max_frames]`, true where there is a frame.
+    """
+
+    inputs: dict[str, keras.KerasTensor]
+    values: keras.KerasTensor
+    mask: keras.KerasTensor
+
+
+def iterations_setting(default: int) -> int:
+    """Declares the field that says how many frames a model looks at."""
+    return settings.setting(
+        default,
+        "Number of frames of each video that the model looks at: random ones "
+        "in training, evenly spaced ones otherwise; 0 is all of them.",
+        minimum=0,
+    )
+
+
+def drop_rate_setting(default: float) -> float:
+    """Declares the field that says how much of a layer training drops."""
+    return settings.setting(
+        default,
+        "Share of the values that dropout sets to zero in training.",
+        minimum=0.0,
+        maximum=0.99,
+    )
+
+
+def classifier_setting(default: str) -> str:
+    """Declares the field that chooses the classifier of pooled frames."""
+    return settings.setting(
+        default, "Classifier of the pooled frames.", choices=_CLASSIFIERS
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameModelConfig(model_config.ModelConfig):
+    """Settings of a model that reads frames."""
+
+    frame_features: ClassVar[bool] = True
+
+    def _read_frames(self, feature_sizes: Sequence[int]) -> Frames:
+        """Adds the inputs, the mask, and what comes before every model."""
+        frames = keras.Input(
+            (None, sum(feature_sizes)), dtype="uint8", name="frames"
+        )
+        num_frames = keras.Input((), dtype="int32", name="num_frames")
+        mask = layers.FrameMask(name="frame_mask")([frames, num_frames])
+        values = self._normalize(layers.Dequantize(name="dequantize")(frames))
+        inputs = {"frames": frames, "num_frames": num_frames}
+        return Frames(inputs, values, mask)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameSetConfig(FrameModelConfig):
+    """Settings of a model for which frames are a set, of which it sees some.
+
+    The order of the frames does not count. They are normalised by batch
+    normalisation, to which padding does not count.
+    """
+
+    iterations: int = iterations_setting(30)
+    sample_random_frames: bool = settings.setting(
+        True,
+        "Whether training samples single frames; if false, it samples a run "
+        "of consecutive frames.",
+    )
+    batch_norm_momentum: float = model_config.batch_norm_momentum_setting()
+
+    @property
+    def num_sampled_frames(self) -> int | None:
+        """How many frames of a video the model looks at; None is all."""
+        return self.iterations or None
+
+    @property
+    def samples_random_frames(self) -> bool:
+        """Whether training samples single frames, not runs of frames."""
+        return self.sample_random_frames
+
+    def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
+        return keras.layers.BatchNormalization(
+            momentum=self.batch_norm_momentum, name=name
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameClassifierConfig(FrameModelConfig):
+    """Settings of a model of frames that ends with a video-level model."""
+
+    video_level_classifier_model: str = classifier_setting("MoeModel")
+    moe_num_mixtures: int = moe.num_mixtures_setting()
+
+    def _classify(
+        self,
+        x: keras.KerasTensor,
+        num_classes: int,
+        name: str = classifiers.PREDICTIONS,
+    ) -> keras.KerasTensor:
+        """Adds the classifier, whose layer of probabilities has the name."""
+        arguments = {
+            "num_classes": num_classes,
+            "projection": self.classifier_projection,
+            "options": model_config.projection_options(
+                self, self.classifier_projection
+            ),
+            "regularizer": self._classifier_regularizer(),
+            "name": name,
+        }
+        if self.video_level_classifier_model == "LogisticModel":
+            return classifiers.classify_logistic(x, **arguments)
+        return classifiers.classify_moe(
+            x, num_mixtures=self.moe_num_mixtures, **arguments
+        )
+
+
+def split_features(
+    x: keras.KerasTensor, sizes: Sequence[int]
+) -> list[keras.KerasTensor]:
+    """Cuts frames into the features that were concatenated.
+
+    Args:
+      x: `[batch, max_frames, sum(sizes)]`.
+      sizes: size of each feature.
+
+    Returns:
+      A tensor `[batch, max_frames, size]` for each feature.
+    """
+    if len(sizes) == 1:
+        return [x]
+    ends = [sum(sizes[:number]) for number in range(1, len(sizes))]
+    return keras.ops.split(x, ends, axis=-1)

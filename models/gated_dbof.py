@@ -1,0 +1,53 @@
+"""GatedDbofModel: WILLOW's gated bag of frames, on frame-level features."""
+
+from collections.abc import Sequence
+import dataclasses
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact.models import soft_dbof
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GatedDbofConfig(soft_dbof.SoftDbofConfig):
+    """Settings of GatedDbofModel, WILLOW's GatedDbofModelLF.
+
+    The bag of the first feature is gated by the largest shares: with `s_k =
+    sum_i a_k(x_i)` and `m_k = max_i a_k(x_i)` of unit length, it is `s
+    sigmoid(bn(m A B))` of unit length, where `A B` goes through as many values
+    as the feature has. The other features have soft bags, as in SoftDbofModel.
+    """
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        return self._build_bag("GatedDbofModel", feature_sizes, num_classes)
+
+    def _pool(
+        self, number: int, x: keras.KerasTensor, mask: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        if number > 0:
+            return super()._pool(number, x, mask)
+        size = self.dbof_cluster_size
+        clusters = self._cluster(number, x, mask, size)
+        total = layers.SoftAssignmentPooling(
+            "sum", normalize=False, name="sum_0"
+        )([clusters, mask])
+        gates = layers.SoftAssignmentPooling("max", name="max_0")(
+            [clusters, mask]
+        )
+        for name, units in [("bag_narrow", x.shape[-1]), ("bag_gates", size)]:
+            gates = self._project(
+                gates,
+                self.gating_projection,
+                units,
+                use_bias=False,
+                name=name,
+            )
+        gates = self._batch_norm("bag_gates_bn")(gates)
+        gates = keras.layers.Activation("sigmoid", name="bag_gates_activation")(
+            gates
+        )
+        bag = keras.layers.Multiply(name="bag_gated")([total, gates])
+        return keras.layers.UnitNormalization(name="bag")(bag)

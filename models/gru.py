@@ -1,0 +1,38 @@
+"""GruModel: a stack of GRU layers over the frames of a video."""
+
+from collections.abc import Sequence
+import dataclasses
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact import settings
+from yt8m_compact.models import recurrent
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GruConfig(recurrent.RecurrentConfig):
+    """Settings of GruModel: `h_t = gru(v_t, h_{t-1})`, the last classified.
+
+    WILLOW's model (https://arxiv.org/abs/1706.06905, section 2.1), which
+    classifies the states of all layers together; here it is the last one's.
+    The reset gate comes after the product, as cuDNN has it.
+    """
+
+    gru_cells: int = settings.setting(
+        1024, "Number of units of each GRU layer.", minimum=1
+    )
+    gru_layers: int = settings.setting(2, "Number of GRU layers.", minimum=1)
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        return self._build(
+            "GruModel",
+            keras_layer=keras.layers.GRU,
+            cell=layers.GruCell,
+            units=self.gru_cells,
+            num_layers=self.gru_layers,
+            feature_sizes=feature_sizes,
+            num_classes=num_classes,
+        )

@@ -1,0 +1,37 @@
+"""LstmModel: a stack of LSTM layers over the frames of a video."""
+
+from collections.abc import Sequence
+import dataclasses
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact import settings
+from yt8m_compact.models import recurrent
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LstmConfig(recurrent.RecurrentConfig):
+    """Settings of LstmModel: `h_t = lstm(v_t, h_{t-1})`, the last classified.
+
+    The starter code's model. Its projections, of frames and of the state, can
+    be compact.
+    """
+
+    lstm_cells: int = settings.setting(
+        1024, "Number of units of each LSTM layer.", minimum=1
+    )
+    lstm_layers: int = settings.setting(2, "Number of LSTM layers.", minimum=1)
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        return self._build(
+            "LstmModel",
+            keras_layer=keras.layers.LSTM,
+            cell=layers.LstmCell,
+            units=self.lstm_cells,
+            num_layers=self.lstm_layers,
+            feature_sizes=feature_sizes,
+            num_classes=num_classes,
+        )

@@ -1,0 +1,76 @@
+"""MixNeXtVladModel: NeXtVLADs that learn from their mixture."""
+
+from collections.abc import Sequence
+import dataclasses
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact import settings
+from yt8m_compact.models import classifiers
+from yt8m_compact.models import distilled_model
+from yt8m_compact.models import next_vlad
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MixNextVladConfig(next_vlad.NextVladEncoderConfig):
+    """Settings of MixNeXtVladModel: a mixture with on-the-fly distillation.
+
+    `mix_number` NeXtVLADs with a logistic classifier each, whose logits are
+    mixed by gates that look at the mean frame: `p = sigmoid(sum_n
+    softmax(bn(mean_i v_i) G)_n z_n)`. In training, each classifier learns the
+    labels and, at a temperature, the mixture; see `layers.LogitMixture`.
+
+    References:
+      Lin et al., https://arxiv.org/abs/1811.05014, section 3.3.
+    """
+
+    mix_number: int = settings.setting(
+        3, "Number of NeXtVLADs that are mixed.", minimum=1
+    )
+    cl_temperature: float = settings.setting(
+        3.0,
+        "Temperature at which the parts of a mixture learn from it.",
+        above=0.0,
+    )
+    cl_lambda: float = settings.setting(
+        9.0,
+        "Weight of what the parts of a mixture learn from it; the paper's is "
+        "the square of the temperature.",
+        minimum=0.0,
+    )
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        self._check_options()
+        self._check_groups(feature_sizes)
+        inputs, x, mask = self._read_frames(feature_sizes)
+        mean = layers.FramePooling("average", name="mean")([x, mask])
+        gates = self._project(
+            self._batch_norm("mean_bn")(mean),
+            self.gating_projection,
+            self.mix_number,
+            name="mixture_gates",
+        )
+        logits = []
+        for number in range(self.mix_number):
+            prefix = f"branch_{number}_"
+            logits.append(
+                self._project(
+                    self._encode(x, mask, feature_sizes, prefix),
+                    self.classifier_projection,
+                    num_classes,
+                    kernel_regularizer=self._classifier_regularizer(),
+                    name=f"{prefix}{classifiers.CLASSIFIER}",
+                )
+            )
+        predictions = layers.LogitMixture(
+            self.cl_temperature,
+            self.cl_lambda,
+            dtype="float32",
+            name=classifiers.PREDICTIONS,
+        )([gates, *logits])
+        return distilled_model.DistilledModel(
+            inputs, predictions, name="MixNeXtVladModel"
+        )

@@ -1,0 +1,56 @@
+"""NetFvModel: WILLOW's NetFV, on frame-level features."""
+
+from collections.abc import Sequence
+import dataclasses
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact import settings
+from yt8m_compact.models import late_fusion
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetFvConfig(late_fusion.LateFusionConfig):
+    """Settings of NetFvModel, WILLOW's NetFVModelLF.
+
+    Frames become their mean and their spread around clusters, as a Fisher
+    vector; see `layers.NetFisherVector`. Features after the first have half
+    the clusters.
+    """
+
+    fv_cluster_size: int = settings.setting(
+        64,
+        "Number of clusters of NetFV for the first feature; the others have "
+        "half as many.",
+        minimum=1,
+    )
+    fv_hidden_size: int = settings.setting(
+        2048, "Number of units of NetFV's hidden layer.", minimum=1
+    )
+    fv_relu: bool = settings.setting(
+        True,
+        "Whether NetFV's hidden layer has batch normalisation and relu6; if "
+        "not, it is linear.",
+    )
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        return self._build(
+            "NetFvModel",
+            hidden_size=self.fv_hidden_size,
+            relu=self.fv_relu,
+            feature_sizes=feature_sizes,
+            num_classes=num_classes,
+        )
+
+    def _pool(
+        self, number: int, x: keras.KerasTensor, mask: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        size = self.fv_cluster_size
+        size = size if number == 0 else max(size // 2, 1)
+        clusters = self._cluster(number, x, mask, size)
+        return layers.NetFisherVector(name=f"netfv_{number}")(
+            [x, clusters, mask]
+        )

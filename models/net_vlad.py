@@ -1,0 +1,59 @@
+"""NetVladModel: WILLOW's NetVLAD and NetRVLAD, on frame-level features."""
+
+from collections.abc import Sequence
+import dataclasses
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact import settings
+from yt8m_compact.models import late_fusion
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetVladConfig(late_fusion.LateFusionConfig):
+    """Settings of NetVladModel, WILLOW's NetVLADModelLF.
+
+    Frames become their residuals to the centres of clusters, `sum_i a_k(x_i)
+    (x_i - c_k)`; see `layers.NetVlad`. Features after the first have half the
+    clusters. `lightvlad` leaves the centres out (NetRVLAD).
+    """
+
+    netvlad_cluster_size: int = settings.setting(
+        64,
+        "Number of clusters of NetVLAD for the first feature; the others have "
+        "half as many.",
+        minimum=1,
+    )
+    netvlad_hidden_size: int = settings.setting(
+        1024, "Number of units of NetVLAD's hidden layer.", minimum=1
+    )
+    netvlad_relu: bool = settings.setting(
+        True,
+        "Whether NetVLAD's hidden layer has batch normalisation and relu6; if "
+        "not, it is linear.",
+    )
+    lightvlad: bool = settings.setting(
+        False, "Whether NetVLAD leaves out the centres (NetRVLAD)."
+    )
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        return self._build(
+            "NetVladModel",
+            hidden_size=self.netvlad_hidden_size,
+            relu=self.netvlad_relu,
+            feature_sizes=feature_sizes,
+            num_classes=num_classes,
+        )
+
+    def _pool(
+        self, number: int, x: keras.KerasTensor, mask: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        size = self.netvlad_cluster_size
+        size = size if number == 0 else max(size // 2, 1)
+        clusters = self._cluster(number, x, mask, size)
+        return layers.NetVlad(
+            residuals=not self.lightvlad, name=f"netvlad_{number}"
+        )([x, clusters, mask])

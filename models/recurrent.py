@@ -1,0 +1,71 @@
+"""What LstmModel and GruModel have in common."""
+
+from collections.abc import Sequence
+import dataclasses
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact.models import frame_model
+from yt8m_compact.models import model_config
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecurrentConfig(frame_model.FrameClassifierConfig):
+    """Settings of a stack of recurrent layers, which read frames in order.
+
+    They read all frames of a video, up to the reader's `max_frames`, and the
+    state of the last layer after the last frame is classified. Padding leaves
+    the state as it is; a video without a frame has a state of zeros.
+    """
+
+    embedding_projection: str = model_config.projection_setting(
+        "from a frame, or the layer below, to the gates"
+    )
+    recurrent_projection: str = model_config.projection_setting(
+        "from the state of a recurrent layer to its gates"
+    )
+
+    def _build(
+        self,
+        name: str,
+        *,
+        keras_layer: type[keras.layers.Layer],
+        cell: type[layers.RecurrentCell],
+        units: int,
+        num_layers: int,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+    ) -> keras.Model:
+        self._check_options()
+        inputs, x, _ = self._read_frames(feature_sizes)
+        num_frames = inputs["num_frames"]
+        # cuDNN refuses a video without a frame: it gets one, and zeros below.
+        mask = layers.FrameMask(name="recurrent_mask")(
+            [inputs["frames"], keras.ops.maximum(num_frames, 1)]
+        )
+        for index in range(num_layers):
+            goes_on = index < num_layers - 1
+            kinds = {self.embedding_projection, self.recurrent_projection}
+            arguments = {"return_sequences": goes_on, "name": f"layer_{index}"}
+            if kinds == {"dense"}:
+                # Runs in cuDNN where there is a GPU.
+                layer = keras_layer(units, **arguments)
+            else:
+                x = self._project(
+                    x,
+                    self.embedding_projection,
+                    cell.num_gates * units,
+                    use_bias=False,
+                    name=f"gates_{index}",
+                )
+                options = model_config.projection_options(
+                    self, self.recurrent_projection
+                )
+                layer = keras.layers.RNN(
+                    cell(units, self.recurrent_projection, options), **arguments
+                )
+            x = layer(x, mask=mask)
+        exists = keras.ops.cast(num_frames > 0, x.dtype)
+        x = x * keras.ops.expand_dims(exists, axis=-1)
+        return keras.Model(inputs, self._classify(x, num_classes), name=name)

@@ -1,0 +1,75 @@
+"""SoftDbofModel: WILLOW's soft bag of frames, on frame-level features."""
+
+from collections.abc import Sequence
+import dataclasses
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact import settings
+from yt8m_compact.models import late_fusion
+
+# Features after the first have so many times fewer clusters.
+_FEWER = 8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SoftDbofConfig(late_fusion.LateFusionConfig):
+    """Settings of SoftDbofModel, WILLOW's SoftDbofModelLF.
+
+    Frames become how much of them belongs to each cluster, `sum_i a_k(x_i)`
+    of unit length; see `layers.SoftAssignmentPooling`. Features after the
+    first have an eighth of the clusters.
+    """
+
+    dbof_cluster_size: int = settings.setting(
+        16384,
+        "Number of units that DBoF projects each frame to: with late fusion "
+        "for the first feature, and an eighth of them for the others.",
+        minimum=1,
+    )
+    dbof_hidden_size: int = settings.setting(
+        2048, "Number of units of DBoF's layer after pooling.", minimum=1
+    )
+    dbof_relu: bool = settings.setting(
+        True,
+        "Whether the hidden layer has batch normalisation and relu6; if not, "
+        "it is linear.",
+    )
+    softdbof_maxpool: bool = settings.setting(
+        False,
+        "Whether a soft bag of frames has the maximum of the shares, too.",
+    )
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        return self._build_bag("SoftDbofModel", feature_sizes, num_classes)
+
+    def _build_bag(
+        self, name: str, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        return self._build(
+            name,
+            hidden_size=self.dbof_hidden_size,
+            relu=self.dbof_relu,
+            feature_sizes=feature_sizes,
+            num_classes=num_classes,
+        )
+
+    def _pool(
+        self, number: int, x: keras.KerasTensor, mask: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        size = self.dbof_cluster_size
+        size = size if number == 0 else max(size // _FEWER, 1)
+        clusters = self._cluster(number, x, mask, size)
+        methods = ["sum", "max"] if self.softdbof_maxpool else ["sum"]
+        parts = [
+            layers.SoftAssignmentPooling(method, name=f"{method}_{number}")(
+                [clusters, mask]
+            )
+            for method in methods
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return keras.layers.Concatenate(name=f"bag_{number}")(parts)

@@ -1,0 +1,298 @@
+"""Tests of all that models of frames have in common, against NumPy."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import numpy_frame_models
+import numpy_models
+import small_models
+from yt8m_compact import layers
+from yt8m_compact import models
+
+KINDS = tuple(layers.PROJECTIONS)
+
+SMALL = small_models.FRAME_MODELS
+# Models for which the order of the frames counts.
+SEQUENTIAL = {"LstmModel", "GruModel"}
+LOGISTIC = "LogisticModel"
+# Other settings, each of which changes what is computed.
+VARIANTS = {
+    "FrameLevelLogisticModel": [{"l2_normalize": False}],
+    "LstmModel": [
+        {"lstm_layers": 1},
+        {"recurrent_projection": "diagonal_circulant"},
+        {"video_level_classifier_model": LOGISTIC},
+    ],
+    "GruModel": [
+        {"gru_layers": 3},
+        {"embedding_projection": "diagonal_circulant"},
+    ],
+    "NetVladModel": [
+        {"lightvlad": True, "context_gating": True},
+        {"netvlad_relu": False, "gating": True, "context_gating": True},
+        {"l2_normalize": False, "video_level_classifier_model": LOGISTIC},
+    ],
+    "NetFvModel": [
+        {"gating": True},
+        {"fv_relu": False, "context_gating": True},
+    ],
+    "SoftDbofModel": [
+        {"softdbof_maxpool": True},
+        {"dbof_relu": False, "gating": True, "context_gating": True},
+    ],
+    "GatedDbofModel": [
+        {"softdbof_maxpool": True, "gating": True},
+    ],
+    "NeXtVladModel": [
+        {"groups": 2, "expansion": 1, "gating_reduction": 3},
+        {"video_level_classifier_model": "MoeModel"},
+    ],
+    "MixNeXtVladModel": [{"mix_number": 1}],
+}
+
+
+def make_config(name, **values):
+    return models.MODELS[name](**{**SMALL[name], **values})
+
+
+def places(name):
+    fields = dataclasses.fields(models.MODELS[name])
+    return [f.name for f in fields if f.name.endswith("_projection")]
+
+
+def with_kind(name, kind):
+    return make_config(name, **dict.fromkeys(places(name), kind))
+
+
+COMPACT = {
+    f"{name}-compact": (name, with_kind(name, "diagonal_circulant"))
+    for name in SMALL
+}
+DENSE = {f"{name}-dense": (name, make_config(name)) for name in SMALL}
+CONFIGS = {
+    **DENSE,
+    **COMPACT,
+    **{
+        f"{name}-{number}": (name, make_config(name, **values))
+        for name, variants in VARIANTS.items()
+        for number, values in enumerate(variants)
+    },
+}
+ONE_EACH = {**DENSE, **COMPACT}
+
+
+def assert_close(result, expected, atol=5e-6):
+    np.testing.assert_allclose(result, expected, rtol=0, atol=atol)
+
+
+def expected_of(name, config, model, batch, statistics=None):
+    predict = numpy_frame_models.PREDICT[name]
+    return predict(config, model, batch, statistics)
+
+
+@pytest.mark.parametrize("case", CONFIGS)
+def test_equals_numpy(case):
+    name, config = CONFIGS[case]
+    model = numpy_models.build(config)
+    batch = numpy_models.make_frames((4, 1, 9, 3), max_frames=9)
+    result = model(batch, training=False)
+    assert result.dtype == "float32"
+    expected = expected_of(name, config, model, batch)
+    assert expected.std(axis=0).max() > 1e-3
+    assert_close(result, expected)
+    # Whatever the padding, and whatever videos stand beside a video.
+    for video, count in enumerate(batch["num_frames"]):
+        frames = batch["frames"][video : video + 1, :count]
+        padded = np.pad(
+            frames, [(0, 0), (0, 2), (0, 0)], constant_values=video * 80
+        )
+        for alone in [frames, padded]:
+            alone = {"frames": alone, "num_frames": np.array([count])}
+            assert_close(model(alone, training=False), expected[[video]])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", SMALL)
+def test_every_kind_at_every_place(name, kind):
+    config = with_kind(name, kind)
+    model = numpy_models.build(config)
+    found = {
+        layers.projection_kind(projection)
+        for projection in small_models.projections_of(model)
+    }
+    assert found <= {kind}
+    batch = numpy_models.make_frames((4, 1))
+    assert_close(
+        model(batch, training=False), expected_of(name, config, model, batch)
+    )
+
+
+@pytest.mark.parametrize("case", CONFIGS)
+def test_gradients_equal_numeric_ones(case):
+    name, config = CONFIGS[case]
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        model = numpy_models.build(config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    batch = numpy_models.make_frames((3, 1, 4), max_frames=5)
+    rng = np.random.default_rng(5)
+    upstream = rng.standard_normal((3, numpy_models.NUM_CLASSES))
+    with tf.GradientTape() as tape:
+        predictions = model(batch, training=False)
+        loss = tf.reduce_sum(tf.cast(predictions, "float64") * upstream)
+    weights = model.trainable_variables
+    gradients = tape.gradient(loss, [weight.value for weight in weights])
+
+    def slow_loss():
+        return (expected_of(name, config, model, batch) * upstream).sum()
+
+    slopes = []
+    for weight, gradient in zip(weights, gradients, strict=True):
+        kept, step = weight.numpy(), rng.standard_normal(weight.shape)
+        losses = []
+        for size in (1e-5, -1e-5):
+            weight.assign(kept + size * step)
+            losses.append(slow_loss())
+        weight.assign(kept)
+        slopes.append((losses[0] - losses[1]) / 2e-5)
+        # Predictions are float32.
+        np.testing.assert_allclose(
+            np.sum(gradient * step), slopes[-1], rtol=1e-4, atol=1e-6
+        )
+    assert np.abs(slopes).max() > 0.01
+
+
+# Models with batch normalisation.
+NORMALIZED = [name for name in DENSE if "iterations" in vars(DENSE[name][1])]
+
+
+@pytest.mark.parametrize("case", NORMALIZED)
+def test_training_normalizes_over_the_real_frames_alone(case):
+    name, config = CONFIGS[case]
+    model = numpy_models.build(config)
+    batch = numpy_models.make_frames()
+    statistics = {}
+    expected = expected_of(name, config, model, batch, statistics)
+    norms = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert {layer.name for layer in norms} == set(statistics)
+    before = {layer.name: layer.get_weights()[2:] for layer in norms}
+    assert_close(model(batch, training=True), expected, atol=1e-4)
+    for layer in norms:
+        seen = statistics[layer.name]
+        after = layer.get_weights()[2:]
+        for old, new, of_batch in zip(
+            before[layer.name], after, seen, strict=True
+        ):
+            # (new - old) = (1 - momentum) (of_batch - old)
+            assert np.abs(of_batch - old).max() > 0.1
+            np.testing.assert_allclose(
+                new, 0.99 * old + 0.01 * of_batch, rtol=1e-5, atol=1e-6
+            )
+
+
+@pytest.mark.parametrize("case", ONE_EACH)
+def test_order_of_frames(case):
+    name, config = CONFIGS[case]
+    model = numpy_models.build(config)
+    batch = numpy_models.make_frames((6, 6))
+    shuffled = batch["frames"][:, [3, 5, 0, 2, 1, 4]]
+    difference = model({**batch, "frames": shuffled}, training=False) - model(
+        batch, training=False
+    )
+    if name in SEQUENTIAL:
+        assert np.abs(difference).max(axis=1).min() > 1e-3
+    else:
+        assert_close(difference, 0)
+
+
+@pytest.mark.parametrize("case", ONE_EACH)
+def test_gradients_do_not_see_the_padding(case):
+    name, config = CONFIGS[case]
+    model = numpy_models.build(config)
+    batch = numpy_models.make_frames()
+
+    def gradients(frames):
+        with tf.GradientTape() as tape:
+            predictions = model({**batch, "frames": frames}, training=True)
+            loss = tf.reduce_sum(predictions[:, ::2])
+        variables = [v.value for v in model.trainable_variables]
+        return tape.gradient(loss, variables)
+
+    other = batch["frames"].copy()
+    for video, count in enumerate(batch["num_frames"]):
+        other[video, count:] = 255 - other[video, count:]
+    of_batch, of_other = gradients(batch["frames"]), gradients(other)
+    assert max(np.abs(gradient).max() for gradient in of_batch) > 0.01
+    for one, another in zip(of_batch, of_other, strict=True):
+        np.testing.assert_allclose(one, another, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", ONE_EACH)
+def test_videos_of_no_frame_or_one(case):
+    model = numpy_models.build(CONFIGS[case][1])
+    batch = numpy_models.make_frames((0, 1, 2))
+    for training in [False, True]:
+        with tf.GradientTape() as tape:
+            predictions = model(batch, training=training)
+            loss = tf.reduce_sum(predictions)
+        assert np.isfinite(predictions).all()
+        variables = [v.value for v in model.trainable_variables]
+        for gradient in tape.gradient(loss, variables):
+            assert np.isfinite(gradient).all()
+    none = numpy_models.make_frames((0, 0))
+    other = {**none, "frames": 255 - none["frames"]}
+    np.testing.assert_array_equal(
+        model(none, training=False), model(other, training=False)
+    )
+
+
+@pytest.mark.parametrize("case", COMPACT)
+def test_keras_file_round_trip(case, tmp_path):
+    model = numpy_models.build(CONFIGS[case][1])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded) is type(model)
+    batch = numpy_models.make_frames()
+    np.testing.assert_array_equal(
+        loaded(batch, training=False), model(batch, training=False)
+    )
+
+
+@pytest.mark.parametrize("case", COMPACT)
+def test_xla_agrees(case):
+    model = numpy_models.build(CONFIGS[case][1])
+    batch = numpy_models.make_frames()
+    compiled = tf.function(
+        lambda batch: model(batch, training=False), jit_compile=True
+    )
+    assert_close(compiled(batch), model(batch, training=False), atol=1e-5)
+
+
+@pytest.mark.parametrize("case", ONE_EACH)
+def test_16_bits(case):
+    name, config = CONFIGS[case]
+    batch = numpy_models.make_frames()
+    expected = numpy_models.build(config)(batch, training=False)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = numpy_models.build(config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert all(v.dtype == "float32" for v in model.weights)
+    for training in [False, True]:
+        result = model(batch, training=training)
+        assert result.dtype == "float32"
+        assert np.isfinite(result).all()
+        if not training:
+            assert_close(result, expected, atol=0.15)

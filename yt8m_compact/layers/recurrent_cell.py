@@ -1,0 +1,90 @@
+"""What the cells of recurrent layers have in common."""
+
+import abc
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+
+from yt8m_compact.layers import projection
+from yt8m_compact.layers import projection_kinds
+
+
+class RecurrentCell(keras.layers.Layer, abc.ABC):
+    """A step of `keras.layers.RNN` whose projections can be compact.
+
+    The inputs were projected to the gates before, for all steps at once; the
+    cell projects the state to the gates. A subclass computes one from both.
+
+    Args:
+      units: int, size of the state.
+      kind: kind of the projection from the state to the gates.
+      options: arguments of that kind, such as its rank.
+      **kwargs: the arguments of `keras.layers.Layer`.
+
+    Input shape:
+      `[batch, num_gates * units]`.
+
+    Output shape:
+      `[batch, units]`.
+
+    Raises:
+      ValueError: if `units` is not a positive int, the kind is unknown, or an
+        input has another size.
+    """
+
+    num_gates: ClassVar[int]
+
+    def __init__(
+        self,
+        units: int,
+        kind: str = "dense",
+        options: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = projection.check_positive("units", units)
+        self.kind = kind
+        self.options = dict(options or {})
+        # As in Keras. What is not dense has no orthogonal start of its own.
+        initializer = keras.initializers.VarianceScaling(
+            mode="fan_in", distribution="untruncated_normal"
+        )
+        self.recurrent_projection = projection_kinds.make_projection(
+            kind,
+            self.num_gates * units,
+            use_bias=False,
+            kernel_initializer="orthogonal" if kind == "dense" else initializer,
+            dtype=self.dtype_policy,
+            name="recurrent",
+            **self.options,
+        )
+        self.output_size = units
+
+    @property
+    @abc.abstractmethod
+    def state_size(self) -> list[int]:
+        """Sizes of the parts of the state, the output first."""
+
+    @abc.abstractmethod
+    def _add_bias(self) -> None:
+        """Adds the bias of the gates."""
+
+    def build(self, input_shape) -> None:
+        size = self.num_gates * self.units
+        if input_shape[-1] != size:
+            raise ValueError(
+                f"expected {size} values for {self.num_gates} gates of "
+                f"{self.units} units. Received: input_shape={input_shape}"
+            )
+        self.recurrent_projection.build((None, self.units))
+        self._add_bias()
+        self.built = True
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "kind": self.kind,
+            "options": self.options,
+        }

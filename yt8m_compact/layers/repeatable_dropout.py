@@ -1,0 +1,67 @@
+"""Dropout that a run continues where it stopped."""
+
+import random
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class RepeatableDropout(keras.layers.Layer):
+    """Sets random values to zero in training, and scales the others up.
+
+    As `keras.layers.Dropout`, whose random state checkpoints leave out: a run
+    that is continued would not give the weights of one that never stopped.
+    Here what is dropped follows from the seed and from how often the layer was
+    trained before, which checkpoints keep. Neither is a weight.
+
+    Args:
+      rate: the share that is dropped, at least 0 and below 1.
+      seed: int; None draws one, which `keras.utils.set_random_seed` fixes.
+      **kwargs: the arguments of `keras.layers.Layer`.
+
+    Input shape:
+      Any, float.
+
+    Output shape:
+      That of the input.
+
+    Raises:
+      ValueError: if the rate is out of range.
+
+    Reference:
+      Srivastava et al., JMLR 15, 2014.
+    """
+
+    def __init__(
+        self, rate: float, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        if not 0 <= rate < 1:
+            raise ValueError(
+                "expected a rate of at least 0 and below 1. Received: "
+                f"rate={rate}"
+            )
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.rate = rate
+        # Python's generator, from which Keras draws the seeds it is not given.
+        self.seed = random.randrange(2**31) if seed is None else seed
+        self._num_steps = tf.Variable(0, trainable=False, dtype=tf.int64)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        if not training or not self.rate:
+            return inputs
+        step = self._num_steps.assign_add(1)
+        draws = tf.random.stateless_uniform(
+            tf.shape(inputs), tf.stack([tf.cast(self.seed, tf.int64), step])
+        )
+        scale = tf.cast(1 / (1 - self.rate), inputs.dtype)
+        return tf.where(draws >= self.rate, inputs * scale, 0)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
