@@ -5,6 +5,7 @@ from yt8m_compact.layers.block_circulant_projection import (
     BlockCirculantProjection,
 )
 from yt8m_compact.layers.circulant_projection import CirculantProjection
+from yt8m_compact.layers.compactify import compactify
 from yt8m_compact.layers.dense_projection import DenseProjection
 from yt8m_compact.layers.dequantize import Dequantize
 from yt8m_compact.layers.diagonal_circulant_projection import (
@@ -75,6 +76,7 @@ __all__ = [
     "SoftAssignmentPooling",
     "SumProjection",
     "ToeplitzProjection",
+    "compactify",
     "make_projection",
     "projection_class",
     "projection_kind",
