@@ -149,6 +149,7 @@ def alternating_least_squares(
     Returns:
       The weights.
     """
+    build = tf.function(build)
     scale = _DAMPING * float(np.sum(target**2))
     dampings = [
         scale / max(float(np.sum(weight**2)), 1e-30) for weight in weights
@@ -172,7 +173,7 @@ def alternating_least_squares(
         last = loss
         weights, loss = sweep(*weights)
         loss = float(loss)
-        if last - loss <= tolerance * last:
+        if np.isfinite(last) and last - loss <= tolerance * last:
             break
     return [weight.numpy() for weight in weights]
 
