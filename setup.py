@@ -40,5 +40,8 @@ if __name__ == "__main__":
     setuptools.setup(
         packages=find_packages(),
         package_dir=PACKAGE_DIR,
-        package_data={"yt8m_compact": ["py.typed"]},
+        package_data={
+            "yt8m_compact": ["py.typed"],
+            "yt8m_compact.datasets.youtube8m": ["CITATIONS.bib", "README.md"],
+        },
     )

@@ -38,6 +38,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Files to evaluate on: glob patterns, comma-separated.",
         flag_values=flag_values,
     )
+    config_flags.define_data_flag(
+        flag_values, "evaluates on its validation split, or else on test"
+    )
     flags.DEFINE_integer(
         "checkpoint_step",
         None,
@@ -115,6 +118,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         flag_values, "the model is read from --train_dir"
     )
     run = train_dir_lib.TrainDir(flag_values.train_dir)
+    config_flags.use_data_flag(
+        flag_values, "eval_data_pattern", "validation", "test"
+    )
     binary.expect_given(flag_values, "eval_data_pattern")
     readers.expand_patterns(flag_values.eval_data_pattern)
     for step in _steps(flag_values, run):

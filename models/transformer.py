@@ -30,11 +30,14 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
     transformer_layers: int = settings.setting(
         2, "Number of the transformer's layers.", minimum=0
     )
-    transformer_size: int = settings.setting(
-        256, "Size of a frame within the transformer.", minimum=1
-    )
     transformer_heads: int = settings.setting(
-        4, "Number of heads, which divides --transformer_size.", minimum=1
+        4, "Number of heads of the transformer's attention.", minimum=1
+    )
+    transformer_head_size: int = settings.setting(
+        64,
+        "Values of a frame for each head; their product with the heads is the "
+        "size of a frame within the transformer.",
+        minimum=1,
     )
     transformer_hidden_size: int = settings.setting(
         1024, "Number of hidden units of each layer, for each frame.", minimum=1
@@ -53,23 +56,17 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
         "to and from the hidden units of each layer"
     )
 
-    def __post_init__(self) -> None:
-        """Checks every field, and that the heads divide the size."""
-        super().__post_init__()
-        if self.transformer_size % self.transformer_heads:
-            raise ValueError(
-                f"{type(self).__name__}: expected transformer_heads to divide "
-                "transformer_size. Received: transformer_heads="
-                f"{self.transformer_heads}, transformer_size="
-                f"{self.transformer_size}"
-            )
+    @property
+    def _size(self) -> int:
+        """Size of a frame within the transformer."""
+        return self.transformer_heads * self.transformer_head_size
 
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
         self._check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
-        size = self.transformer_size
+        size = self._size
         x = self._project(x, self.embedding_projection, size, name="embedding")
         x = _norm("embedding_norm")(x)
         x = layers.FramePositions(name="positions")(x)
@@ -101,7 +98,7 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
             self._project(
                 x,
                 self.attention_projection,
-                self.transformer_size,
+                self._size,
                 name=f"{name}_{part}",
             )
             for part in ("queries", "keys", "values")
@@ -112,7 +109,7 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
         return self._project(
             x,
             self.attention_projection,
-            self.transformer_size,
+            self._size,
             name=f"{name}_collected",
         )
 

@@ -13,18 +13,22 @@ from yt8m_compact.readers.records import estimate_num_records
 from yt8m_compact.readers.records import read_records
 from yt8m_compact.readers.sampling import FrameSampling
 from yt8m_compact.readers.sampling import sample_frame_indices
+from yt8m_compact.readers.tfds_files import PreparedDataset
+from yt8m_compact.readers.tfds_files import find_prepared
 from yt8m_compact.readers.video_level import VideoLevelReader
 
 __all__ = [
     "DataError",
     "FrameLevelReader",
     "FrameSampling",
+    "PreparedDataset",
     "Reader",
     "RecordFormat",
     "VideoLevelReader",
     "check_format",
     "estimate_num_records",
     "expand_patterns",
+    "find_prepared",
     "inspect_file",
     "make_dataset",
     "read_records",

@@ -6,6 +6,7 @@ import os
 import tensorflow as tf
 
 from yt8m_compact.readers import errors
+from yt8m_compact.readers import tfds_files
 
 _MAGIC = "*?["
 
@@ -16,7 +17,8 @@ def expand_patterns(patterns: str | Sequence[str]) -> list[str]:
     Args:
         patterns: File names or glob patterns, local or of any file system that
             TensorFlow knows (`gs://...`): one, several in a list, or several
-            separated by commas.
+            separated by commas. `tfds:NAME/CONFIG/SPLIT` names the files of a
+            data set that TensorFlow Datasets prepared; see `tfds_files`.
 
     Returns:
         The files, sorted within each pattern, the patterns in their order, and
@@ -42,6 +44,9 @@ def expand_patterns(patterns: str | Sequence[str]) -> list[str]:
         )
     files = {}
     for pattern in split:
+        if pattern.startswith(tfds_files.PREFIX):
+            files.update(dict.fromkeys(tfds_files.list_files(pattern)))
+            continue
         matches = sorted(_glob(pattern))
         if not matches:
             raise errors.DataError(_describe_missing(pattern))

@@ -7,36 +7,37 @@ the same kind with other options.
 
 from collections.abc import Callable
 import dataclasses
+import functools
 import math
 from typing import Any
 
 import numpy as np
+import scipy.fft
 import scipy.linalg
 
 from yt8m_compact import layers
 
 # (input_dim, units): one and two values, odd and even, a large prime and a
-# product of small primes; wider, narrower, equal, a multiple and not one.
+# product of small primes; wider, narrower, equal, a multiple and not one. Those
+# of less than about 200 values are multiplied as dense matrices by most kinds.
 SIZES = (
     (1, 1),
     (1, 3),
     (2, 1),
-    (2, 2),
     (2, 5),
     (7, 3),
     (7, 7),
-    (7, 14),
     (7, 17),
     (128, 31),
-    (128, 128),
     (128, 300),
-    (1152, 512),
-    (1152, 1152),
-    (1152, 1500),
     (251, 100),
     (251, 251),
     (251, 600),
+    (1152, 512),
+    (1152, 1500),
 )
+# One size on each side of that.
+BOTH_SIZES = ((7, 17), (300, 700))
 SMALL_SIZES = tuple(size for size in SIZES if size[0] <= 7)
 
 
@@ -47,7 +48,7 @@ class Oracle:
     Attributes:
       kind: its key in `layers.PROJECTIONS`.
       weight_shapes: from `input_dim` and `units` to the shapes of the weights
-        that the kernel is made of, by name.
+        that the kernel is made of, by name ("part/name" in a part).
       dense_kernel: from these weights by name, `input_dim` and `units`, to the
         dense kernel `[input_dim, units]`.
       options: the arguments that shape the kernel.
@@ -67,6 +68,11 @@ class Oracle:
     fixed: tuple[str, ...] = ()
     transforms: bool = False
     nearest: str = "exact"
+
+    def trained(self, input_dim: int, units: int) -> tuple[str, ...]:
+        """Names the weights of the kernel that are trained."""
+        names = self.weight_shapes(input_dim, units)
+        return tuple(name for name in names if name not in self.fixed)
 
     def weight_count(self, input_dim: int, units: int) -> int:
         """Counts the weights of the kernel."""
@@ -120,6 +126,127 @@ _DIAGONAL_CIRCULANT = Oracle(
     kind="diagonal_circulant",
     weight_shapes=_factors(1, _blocks, _blocks),
     dense_kernel=_diagonal_circulant_kernel,
+    transforms=True,
+    nearest="local",
+)
+
+
+def _toeplitz_kernel(weights, input_dim, units):
+    upper = weights["kernel"][:units][::-1]
+    return scipy.linalg.toeplitz(weights["kernel"][units - 1 :], upper)
+
+
+def _acdc_kernel(weights, input_dim, units):
+    transform = scipy.fft.dct(np.eye(input_dim), norm="ortho")
+    kernel, diagonal = weights["kernel"], weights["diagonal"]
+    blocks = []
+    for block in range(kernel.shape[1]):
+        product = np.eye(input_dim)
+        for factor in range(kernel.shape[0]):
+            product = product @ np.diag(diagonal[factor, block]) @ transform
+            product = product @ np.diag(kernel[factor, block]) @ transform.T
+        blocks.append(product)
+    return np.concatenate(blocks, axis=1)[:, :units]
+
+
+def _fastfood_kernel(weights, input_dim, units):
+    size = weights["kernel"].shape[1]
+    hadamard = scipy.linalg.hadamard(size) / np.sqrt(size)
+    blocks = []
+    for before, order, inner, after in zip(
+        weights["input_diagonal"],
+        weights["permutation"],
+        weights["kernel"],
+        weights["output_diagonal"],
+        strict=True,
+    ):
+        product = np.diag(before) @ hadamard @ np.eye(size)[:, order]
+        blocks.append(product @ np.diag(inner) @ hadamard @ np.diag(after))
+    return np.concatenate(blocks, axis=1)[:input_dim, :units]
+
+
+def _fastfood_shapes(input_dim, units):
+    size = 2 ** math.ceil(math.log2(input_dim))
+    names = ("input_diagonal", "permutation", "kernel", "output_diagonal")
+    return dict.fromkeys(names, (math.ceil(units / size), size))
+
+
+def _mix(count, factors):
+    """Hashes 1, 2, ..., count in Python's whole numbers."""
+    hashes = []
+    for number in range(1, count + 1):
+        for factor in factors:
+            number = number * factor % 2**31
+            number ^= number >> 15
+        hashes.append(number)
+    return np.array(hashes)
+
+
+@functools.cache
+def hashed_entries(
+    input_dim: int, units: int, num_buckets: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes the entries of a matrix to buckets and signs."""
+    bits = np.bitwise_xor.outer(
+        _mix(input_dim, (1640531527, 1181783497, 1573292053)),
+        _mix(units, (1403630843, 2024237689, 1825111157)),
+    )
+    bits = bits * 1779033703 % 2**32
+    negative, buckets = np.divmod(bits * 2 * num_buckets >> 32, num_buckets)
+    return buckets, 1 - 2 * negative
+
+
+def _hashed_kernel(weights, input_dim, units):
+    kernel = weights["kernel"]
+    buckets, signs = hashed_entries(input_dim, units, kernel.shape[0])
+    return signs * kernel[buckets]
+
+
+def _low_rank_shapes(rank):
+    return lambda n, units: {
+        "left": (n, min(rank, n, units)),
+        "right": (min(rank, n, units), units),
+    }
+
+
+def _sum_of(**parts):
+    """Oracle's functions of a sum of others, by the names of the parts."""
+
+    def weight_shapes(n, units):
+        return {
+            f"{part}/{name}": shape
+            for part, oracle in parts.items()
+            for name, shape in oracle.weight_shapes(n, units).items()
+        }
+
+    def dense_kernel(weights, n, units):
+        return sum(
+            oracle.dense_kernel(
+                {
+                    name.removeprefix(f"{part}/"): value
+                    for name, value in weights.items()
+                    if name.startswith(f"{part}/")
+                },
+                n,
+                units,
+            )
+            for part, oracle in parts.items()
+        )
+
+    return {"weight_shapes": weight_shapes, "dense_kernel": dense_kernel}
+
+
+_LOW_RANK = Oracle(
+    kind="low_rank",
+    options={"rank": 3},
+    weight_shapes=_low_rank_shapes(3),
+    dense_kernel=lambda weights, n, units: weights["left"] @ weights["right"],
+    initialized=("left", "right"),
+)
+_ACDC = Oracle(
+    kind="acdc",
+    weight_shapes=_factors(1, _blocks, _blocks),
+    dense_kernel=_acdc_kernel,
     transforms=True,
     nearest="local",
 )
@@ -194,8 +321,61 @@ ORACLES = {
         dense_kernel=_block_circulant_kernel,
         transforms=True,
     ),
+    "low_rank": _LOW_RANK,
+    "low_rank, 32": dataclasses.replace(
+        _LOW_RANK, options={}, weight_shapes=_low_rank_shapes(32)
+    ),
+    "toeplitz": Oracle(
+        kind="toeplitz",
+        weight_shapes=lambda n, units: {"kernel": (n + units - 1,)},
+        dense_kernel=_toeplitz_kernel,
+        transforms=True,
+    ),
+    "acdc": _ACDC,
+    "acdc, 2 factors": dataclasses.replace(
+        _ACDC,
+        options={"num_factors": 2},
+        weight_shapes=_factors(2, _blocks, _blocks),
+    ),
+    "fastfood": Oracle(
+        kind="fastfood",
+        weight_shapes=_fastfood_shapes,
+        dense_kernel=_fastfood_kernel,
+        fixed=("permutation",),
+        transforms=True,
+        nearest="local",
+    ),
+    "hashed": Oracle(
+        kind="hashed",
+        weight_shapes=lambda n, units: {"kernel": (math.ceil(n * units / 64),)},
+        dense_kernel=_hashed_kernel,
+    ),
+    "hashed, 50": Oracle(
+        kind="hashed",
+        options={"num_buckets": 50},
+        weight_shapes=lambda n, units: {"kernel": (50,)},
+        dense_kernel=_hashed_kernel,
+    ),
+    "low_rank_plus_circulant": Oracle(
+        kind="low_rank_plus_circulant",
+        options={"rank": 3, "num_factors": 2, "shared_diagonal": True},
+        **_sum_of(
+            low_rank=_LOW_RANK,
+            diagonal_circulant=dataclasses.replace(
+                _DIAGONAL_CIRCULANT,
+                weight_shapes=_factors(2, _blocks, lambda n, units: (1, n)),
+            ),
+        ),
+        initialized=(
+            "low_rank/left",
+            "low_rank/right",
+            "diagonal_circulant/kernel",
+        ),
+        nearest="local",
+    ),
 }
 CASES = tuple(ORACLES)
+KINDS = tuple(dict.fromkeys(oracle.kind for oracle in ORACLES.values()))
 
 
 def make_projection(case: str, units: int, **kwargs) -> layers.Projection:
@@ -209,7 +389,11 @@ def make_projection(case: str, units: int, **kwargs) -> layers.Projection:
 def make_layer(
     case: str, input_dim: int, units: int, *, seed: int = 0, **kwargs
 ) -> layers.Projection:
-    """Makes a built layer, all of whose weights are random."""
+    """Makes a built layer, all of whose weights are random.
+
+    They have the size that they start with, so that outputs are about as large
+    as inputs; the bias is that large too.
+    """
     layer = make_projection(case, units, **kwargs)
     layer.build((None, input_dim))
     rng = np.random.default_rng(seed)
@@ -219,14 +403,21 @@ def make_layer(
 
 def _random_values(rng: np.random.Generator, weight) -> np.ndarray:
     """Draws values; those of whole-number weights are in another order."""
-    if "int" in str(weight.dtype):
-        return rng.permutation(weight.numpy())
-    return rng.standard_normal(weight.shape)
+    start = weight.numpy()
+    if start.dtype.kind == "i":
+        return rng.permutation(start)
+    scale = np.sqrt(np.mean(start.astype(np.float64) ** 2)) or 1.0
+    return scale * rng.standard_normal(start.shape)
 
 
 def weights_by_name(layer: layers.Projection) -> dict[str, np.ndarray]:
     """Reads the weights of a projection, the bias too if it has one."""
-    return {weight.name: weight.numpy() for weight in layer.weights}
+    return {name_of(weight): weight.numpy() for weight in layer.weights}
+
+
+def name_of(weight) -> str:
+    """Names a weight of a projection, with the part it is in, if any."""
+    return weight.path.split("/", 1)[1]
 
 
 def expected_kernel(

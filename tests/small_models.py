@@ -33,8 +33,8 @@ FRAME_MODELS = {
     },
     "TransformerModel": {
         "transformer_layers": 1,
-        "transformer_size": 6,
         "transformer_heads": 2,
+        "transformer_head_size": 3,
         "transformer_hidden_size": 8,
         "drop_rate": 0.0,
     },

@@ -10,6 +10,7 @@ from absl import flags
 
 from yt8m_compact import config as config_lib
 from yt8m_compact import models
+from yt8m_compact import readers
 
 _DEFINE = {
     bool: flags.DEFINE_bool,
@@ -159,6 +160,77 @@ def model_from_flags(
     model = _from_flags(models.get_model_config(name), flag_values)
     config_lib.check_level(data, model)
     return data, model
+
+
+def define_data_flag(flag_values: flags.FlagValues, use: str) -> None:
+    """Defines `--data`.
+
+    Args:
+      flag_values: where to define it.
+      use: what the program does with which split, for the help.
+    """
+    flags.DEFINE_string(
+        "data",
+        "",
+        "A data set that TensorFlow Datasets prepared, such as "
+        f"tfds:youtube8m/video_level: {use}.",
+        flag_values=flag_values,
+    )
+
+
+def use_data_flag(
+    flag_values: flags.FlagValues, pattern_flag: str, *splits: str
+) -> readers.PreparedDataset | None:
+    """Lets `--data` say what another flag would: which files to read.
+
+    Args:
+      flag_values: where `define_data_flag` defined it.
+      pattern_flag: the flag that is set to the files of the data set.
+      *splits: the split to read if `--data` names none: the first there is.
+
+    Returns:
+      The data set, None if `--data` was not given.
+
+    Raises:
+      ValueError: if both flags were given, or `--data` is no `tfds:...`.
+      DataError: if there is no such data set or split.
+    """
+    text = flag_values.data
+    if not text:
+        return None
+    if flag_values[pattern_flag].value:
+        raise ValueError(
+            f"expected --data or --{pattern_flag}, not both. Received: "
+            f"data={text!r}, {pattern_flag}={flag_values[pattern_flag].value!r}"
+        )
+    if not text.startswith("tfds:"):
+        raise ValueError(
+            "expected --data to be a data set that TensorFlow Datasets "
+            f"prepared, such as tfds:youtube8m/video_level; use "
+            f"--{pattern_flag} for files. Received: data={text!r}"
+        )
+    found = readers.find_prepared(text)
+    flag_values[pattern_flag].value = found.split_pattern(*splits)
+    return found
+
+
+def use_features(
+    flag_values: flags.FlagValues, found: readers.PreparedDataset
+) -> None:
+    """Sets the flags of the data that were not given to what a data set has.
+
+    Args:
+      flag_values: where `define_model_flags` defined them.
+      found: the data set.
+    """
+    for name, value in {
+        "feature_names": list(found.feature_names),
+        "feature_sizes": [str(size) for size in found.feature_sizes],
+        "frame_features": found.frame_features,
+        "num_classes": found.num_classes,
+    }.items():
+        if not flag_values[name].present:
+            flag_values[name].value = value
 
 
 def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:

@@ -35,3 +35,17 @@ def finish(bar: tqdm.tqdm) -> None:
         bar.total = bar.n
         bar.refresh()
     bar.close()
+
+
+def byte_bar(name: str) -> tqdm.tqdm:
+    """Makes a bar that counts bytes; silent where nobody looks.
+
+    Args:
+      name: what is done.
+
+    Returns:
+      The bar, to be used as a context manager or closed.
+    """
+    return tqdm.tqdm(
+        desc=name, unit="B", unit_scale=True, unit_divisor=1024, disable=None
+    )

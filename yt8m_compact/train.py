@@ -34,6 +34,11 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "continued.",
         flag_values=flag_values,
     )
+    config_flags.define_data_flag(
+        flag_values,
+        "trains on its train split; its features, sizes and classes are those "
+        "of the data set where their flags are not given",
+    )
     config_flags.define_model_flags(flag_values)
     config_flags.define_training_flags(flag_values)
 
@@ -41,6 +46,11 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Trains; returns the exit status."""
     binary.expect_no_arguments(arguments)
+    found = config_flags.use_data_flag(
+        flag_values, "train_data_pattern", "train"
+    )
+    if found:
+        config_flags.use_features(flag_values, found)
     binary.expect_given(flag_values, "train_data_pattern")
     result = training.train(
         config_flags.config_from_flags(flag_values),

@@ -57,8 +57,8 @@ VARIANTS = {
         {"attention_layers": 0},
     ],
     "TransformerModel": [
-        {"transformer_layers": 2, "transformer_size": 5}
-        | {"transformer_heads": 1},
+        {"transformer_layers": 2, "transformer_heads": 1}
+        | {"transformer_head_size": 5},
         {"video_level_classifier_model": "MoeModel"},
     ],
 }

@@ -280,8 +280,8 @@ CHANGES = {
         **CLASSIFIED,
         "drop_rate": (0.5, {"dropout"}),
         "transformer_layers": (2, RESHAPED | {"layers", "dropout"}),
-        "transformer_size": (8, RESHAPED),
-        "transformer_heads": (3, {"outputs"}),
+        "transformer_heads": (3, RESHAPED),
+        "transformer_head_size": (4, RESHAPED),
         "transformer_hidden_size": (9, RESHAPED),
         "embedding_projection": ("circulant", RESHAPED),
         "attention_projection": ("circulant", RESHAPED),
@@ -493,7 +493,7 @@ def test_no_penalty_is_no_loss(name):
         ("AttentionModel", {"attention_hidden_size": 0}, "at least 1"),
         ("AttentionModel", {"attention_heads": 0}, "at least 1"),
         ("TransformerModel", {"transformer_layers": -1}, "at least 0"),
-        ("TransformerModel", {"transformer_size": 0}, "at least 1"),
+        ("TransformerModel", {"transformer_head_size": 0}, "at least 1"),
         ("TransformerModel", {"transformer_heads": 0}, "at least 1"),
         ("TransformerModel", {"transformer_hidden_size": 0}, "at least 1"),
     ],
@@ -507,15 +507,6 @@ def test_wrong_values_are_refused(name, values, problem):
         + rf".*\. Received: {field}={re.escape(repr(value))}$",
     ):
         cls(**values)
-
-
-def test_heads_that_do_not_divide_the_size_are_refused():
-    with pytest.raises(
-        ValueError,
-        match="TransformerConfig: expected transformer_heads to divide "
-        "transformer_size. Received: transformer_heads=3, transformer_size=8",
-    ):
-        models.TransformerConfig(transformer_heads=3, transformer_size=8)
 
 
 @pytest.mark.parametrize("name", models.MODELS)

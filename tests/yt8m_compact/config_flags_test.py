@@ -6,11 +6,27 @@ import re
 from absl import flags
 import pytest
 
+import prepared_data
 import setting_values
 import tiny_runs
 from yt8m_compact import config as config_lib
 from yt8m_compact import config_flags
 from yt8m_compact import models
+
+# The models that can end with a mixture of experts.
+WITH_MIXTURES = (
+    "MoeModel",
+    "LstmModel",
+    "GruModel",
+    "DbofModel",
+    "NetVladModel",
+    "NetFvModel",
+    "SoftDbofModel",
+    "GatedDbofModel",
+    "NeXtVladModel",
+    "TransformerModel",
+    "PooledEmbeddingModel",
+)
 
 
 def define_flags(flag_values):
@@ -121,8 +137,8 @@ def test_flags_that_are_turned_off():
         (
             ["--moe_num_mixtures=4"],
             "--moe_num_mixtures is not used by LogisticModel: expected "
-            "--model=MoeModel or DbofModel or PooledEmbeddingModel, or no "
-            "--moe_num_mixtures. Received: moe_num_mixtures=4",
+            f"--model={' or '.join(WITH_MIXTURES)}, or no --moe_num_mixtures. "
+            "Received: moe_num_mixtures=4",
         ),
         (
             ["--model=MoeModel", "--nodbof_add_batch_norm"],
@@ -195,7 +211,7 @@ def test_flags_of_the_starter_code_that_ask_for_nothing():
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--model=GhostModel", "LogisticModel|MoeModel|DbofModel"),
+        ("--model=GhostModel", "LogisticModel|MoeModel|DeepCirculantModel"),
         ("--optimizer=Adam", "AdamOptimizer|AdagradOptimizer"),
         ("--classifier_projection=full", "dense|circulant|diagonal_circulant"),
         ("--num_epochs=some", "flag --num_epochs=some"),
@@ -211,8 +227,8 @@ def test_help_of_a_flag_of_models():
     text = flag_values["moe_num_mixtures"].help
     assert text.startswith("Number of experts of each class")
     assert text.endswith(
-        "(default: 2, 4 in PooledEmbeddingModel; used by MoeModel, DbofModel, "
-        "PooledEmbeddingModel)"
+        "(default: 2, 4 in PooledEmbeddingModel; used by "
+        f"{', '.join(WITH_MIXTURES)})"
     )
     text = flag_values["rank"].help
     assert "; if not given, the default of the kind. (default: none;" in text
@@ -241,3 +257,83 @@ def test_every_flag_of_data_and_model_is_refused_beside_a_run():
             parse("--model=LogisticModel"), "because"
         )
     config_flags.refuse_model_flags(parse("--batch_size=3"), "because")
+
+
+@pytest.fixture(name="prepared")
+def fixture_prepared(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    prepared_data.write_prepared(tmp_path, {"train": [3], "test": [2]})
+
+
+def parse_data(*arguments: str) -> flags.FlagValues:
+    def define(flag_values):
+        define_flags(flag_values)
+        config_flags.define_data_flag(flag_values, "reads it")
+
+    return tiny_runs.parse_flags(define, *arguments)
+
+
+def test_data_says_which_files(prepared):
+    text = "tfds:youtube8m/video_level"
+    flag_values = parse_data(f"--data={text}")
+    found = config_flags.use_data_flag(
+        flag_values, "train_data_pattern", "validation", "test"
+    )
+    assert found.feature_names == ("mean_rgb", "mean_audio")
+    assert flag_values.train_data_pattern == f"{text}/test"
+    flag_values = parse_data(f"--data={text}/train")
+    config_flags.use_data_flag(flag_values, "train_data_pattern", "test")
+    assert flag_values.train_data_pattern == f"{text}/train"
+
+
+def test_no_data_flag():
+    flag_values = parse_data("--train_data_pattern=x")
+    assert not config_flags.use_data_flag(flag_values, "train_data_pattern")
+    assert flag_values.train_data_pattern == "x"
+
+
+def test_data_says_what_flags_do_not(prepared):
+    flag_values = parse_data(
+        "--data=tfds:youtube8m/video_level/train",
+        "--feature_names=mean_rgb",
+        "--feature_sizes=6",
+    )
+    found = config_flags.use_data_flag(flag_values, "train_data_pattern")
+    config_flags.use_features(flag_values, found)
+    data = config_flags.config_from_flags(flag_values).data
+    assert data == config_lib.DataConfig(
+        feature_names=("mean_rgb",), feature_sizes=(6,), num_classes=10
+    )
+    flag_values = parse_data("--data=tfds:youtube8m/video_level/train")
+    config_flags.use_features(flag_values, found)
+    data = config_flags.config_from_flags(flag_values).data
+    assert data == config_lib.DataConfig(
+        feature_names=("mean_rgb", "mean_audio"),
+        feature_sizes=(6, 3),
+        num_classes=10,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--data=tfds:youtube8m/video_level", "--train_data_pattern=x"],
+            "expected --data or --train_data_pattern, not both. Received: ",
+        ),
+        (
+            ["--data=data/*.tfrecord"],
+            "use --train_data_pattern for files. Received: data='data/",
+        ),
+        (
+            ["--data=tfds:youtube8m/video_level"],
+            "expected the split validation. Received: a data set with train, t",
+        ),
+        (["--data=tfds:other/video_level"], "expected a data set that Tensor"),
+    ],
+)
+def test_data_that_is_refused(prepared, arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        config_flags.use_data_flag(
+            parse_data(*arguments), "train_data_pattern", "validation"
+        )

@@ -1,10 +1,26 @@
 """Tests of yt8m-data."""
 
+import json
+import re
+import sys
+
 from absl import flags
 import pytest
+import tensorflow as tf
 
 import record_makers
 from yt8m_compact import data
+from yt8m_compact import datasets
+
+_VERBS = (
+    "download",
+    "verify",
+    "stats",
+    "repack",
+    "convert",
+    "split",
+    "synthesize",
+)
 
 
 def _main(*arguments: str) -> int:
@@ -76,10 +92,229 @@ def test_split_says_how_many(tmp_path, capsys):
     assert min(counts) > 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["verify"], ["split", "split"]])
+@pytest.mark.parametrize("arguments", [[], ["check"], ["split", "split"]])
 def test_unknown_verb(arguments):
-    with pytest.raises(ValueError, match="expected one verb, of synthesize, s"):
+    with pytest.raises(ValueError, match="expected one verb, of download, ver"):
         _main(*arguments)
+
+
+def test_flags_that_a_verb_does_not_use(tmp_path):
+    with pytest.raises(
+        ValueError, match="expected no --repair: stats does not use it; see"
+    ):
+        _main("stats", "--input_data_pattern=x", f"--repair={tmp_path}")
+    with pytest.raises(ValueError, match="Received: seed=3"):
+        _main("split", "--input_data_pattern=x", "--seed=3")
+
+
+@pytest.mark.parametrize("verb", _VERBS)
+def test_help_of_a_verb(verb, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["yt8m-data", verb, "--help"])
+    with pytest.raises(SystemExit) as done:
+        data.run()
+    assert done.value.code == 0
+    text = capsys.readouterr().out
+    assert f"  yt8m-data {verb} --" in text
+    flag_values = flags.FlagValues()
+    data.define_flags(flag_values)
+    listed = set(re.findall(r"^  --(?:\[no\])?(\w+): ", text, re.MULTILINE))
+    assert listed <= set(flag_values)
+    # Each flag that is listed is used: it is not refused.
+    for name in listed:
+        value = flag_values[name].default
+        if isinstance(value, bool):
+            with pytest.raises((ValueError, OSError)) as error:
+                _main(verb, f"--{name}")
+            assert "does not use it" not in str(error.value)
+    # The flags of the examples are those of the verb.
+    examples = text[: text.index("\nflags:")]
+    assert set(re.findall(r"--(\w+)", examples)) <= listed
+
+
+def test_every_flag_is_of_some_verb():
+    flag_values = flags.FlagValues()
+    data.define_flags(flag_values)
+    texts = "".join(data.verb_help(verb) for verb in _VERBS)
+    for name in flag_values:
+        if name not in ("help", "helpfull", "helpshort", "helpxml"):
+            assert f"--{name}: " in texts or f"--[no]{name}: " in texts
+
+
+def _write(path, indices, **kwargs):
+    record_makers.write_tfrecord(
+        path, [record_makers.make_frame_example(i, **kwargs) for i in indices]
+    )
+    return path
+
+
+_FEATURES = ("--feature_names=rgb,audio", "--feature_sizes=6,3")
+
+
+def test_verify_then_repair(tmp_path, capsys):
+    path = _write(tmp_path / "a.tfrecord", range(4))
+    pattern = f"--input_data_pattern={tmp_path}/*.tfrecord"
+    counts = tmp_path / "yt8m_manifest.json"
+    arguments = ("verify", pattern, *_FEATURES, "--num_classes=10")
+    assert _main(*arguments, f"--write_manifest={counts}") == 0
+    assert "1 files, 4 records (0 without labels)" in capsys.readouterr().out
+    path.write_bytes(path.read_bytes()[:-1])
+    report = tmp_path / "report.json"
+    status = _main(
+        *arguments,
+        f"--output_json={report}",
+        f"--repair={tmp_path / 'new'}",
+        f"--write_manifest={tmp_path / 'other.json'}",
+    )
+    assert status == 1
+    text = capsys.readouterr().out
+    assert f"{tmp_path}/new/a.tfrecord: 3 records written; left out: 0" in text
+    assert "without 1 files with faults" in text
+    values = json.loads(report.read_text())
+    assert not values["good"]
+    assert values["fault_counts"] == {
+        "truncated": 1,
+        "count_differs": 1,
+        "size_differs": 1,
+    }
+    assert values["repaired"][0]["num_written"] == 3
+    new = f"--input_data_pattern={tmp_path}/new/*.tfrecord"
+    assert _main("verify", new, *_FEATURES, "--num_classes=10") == 0
+
+
+def test_verify_with_counts_and_an_official_split(tmp_path, capsys):
+    path = _write(tmp_path / "a.tfrecord", range(2))
+    (tmp_path / "counts.csv").write_text("a.tfrecord,3\n")
+    arguments = ("verify", f"--input_data_pattern={path}", *_FEATURES)
+    assert _main(*arguments) == 0
+    assert _main(*arguments, f"--manifest={tmp_path}/counts.csv") == 1
+    assert _main(*arguments, "--official_split=2018/test") == 1
+    assert "1,133,323 videos of 2018/test" in capsys.readouterr().out
+
+
+def test_stats_prints_and_writes(tmp_path, capsys):
+    path = _write(tmp_path / "a.tfrecord", range(3), num_frames=7)
+    output = tmp_path / "stats.json"
+    assert (
+        _main(
+            "stats",
+            f"--input_data_pattern={path}",
+            *_FEATURES,
+            "--num_classes=10",
+            f"--output_json={output}",
+        )
+        == 0
+    )
+    text = capsys.readouterr().out
+    assert "frames a video: mean 7.00, 7 to 7" in text
+    assert json.loads(output.read_text())["frames_per_video"] == {"7": 3}
+
+
+def test_stats_draws(tmp_path):
+    pytest.importorskip("matplotlib")
+    path = _write(tmp_path / "a.tfrecord", range(3))
+    plot = tmp_path / "plot.png"
+    _main(
+        "stats",
+        f"--input_data_pattern={path}",
+        *_FEATURES,
+        f"--output_plot={plot}",
+    )
+    assert plot.stat().st_size > 0
+
+
+def test_repack_and_back(tmp_path, capsys):
+    path = _write(tmp_path / "a.tfrecord", range(3))
+    packed, back = tmp_path / "packed", tmp_path / "back"
+    for arguments in (
+        (f"--input_data_pattern={path}", f"--output_dir={packed}"),
+        (
+            f"--input_data_pattern={packed}/*.tfrecord",
+            f"--output_dir={back}",
+            "--unpack",
+            *_FEATURES,
+        ),
+    ):
+        assert _main("repack", *arguments) == 0
+        assert "1 files, 3 records, " in capsys.readouterr().out
+    assert (back / "a.tfrecord").read_bytes() == path.read_bytes()
+    with pytest.raises(ValueError, match="expected --feature_names"):
+        _main("repack", *arguments[:3])
+    with pytest.raises(ValueError, match="expected one size for each feature"):
+        _main("repack", *arguments[:3], "--feature_names=rgb", _FEATURES[1])
+
+
+def test_convert(tmp_path, capsys):
+    for name in ("cat", "dog"):
+        message = tf.train.SequenceExample()
+        frames = message.feature_lists.feature_list["floats"].feature
+        frames.add().float_list.value.extend([0.5, -1.0])
+        path = tmp_path / f"{name}.pb"
+        path.write_bytes(message.SerializeToString())
+    (tmp_path / "labels.csv").write_text("cat,Red\nemu,blue\n")
+    (tmp_path / "names.csv").write_text("index,name\n4,red\n7,Blue\n")
+    arguments = [
+        "convert",
+        f"--input_data_pattern={tmp_path}/*.pb",
+        f"--vocabulary_file={tmp_path}/names.csv",
+        f"--output_dir={tmp_path}/out",
+        "--source_features=floats",
+        "--feature_names=rgb",
+        "--feature_sizes=2",
+        f"--output_json={tmp_path}/report.json",
+    ]
+    with pytest.raises(ValueError, match="expected --labels_file with --voc"):
+        _main(*arguments)
+    assert _main(*arguments, f"--labels_file={tmp_path}/labels.csv") == 0
+    values = json.loads((tmp_path / "report.json").read_text())
+    assert values["num_written"] == 1
+    assert values["without_labels"] == ["dog"]
+    assert values["without_features"] == ["emu"]
+    assert "1 videos without labels, left out: dog" in capsys.readouterr().out
+    (path,) = values["files"]
+    (record,) = tf.data.TFRecordDataset(path).as_numpy_iterator()
+    message = tf.train.SequenceExample.FromString(record)
+    assert message.context.feature["labels"].int64_list.value == [4]
+    with pytest.raises(ValueError, match="whole numbers above 0. Received: f"):
+        _main(*arguments[:-2], "--feature_sizes=x")
+
+
+def test_download_asks_for_what_the_flags_say(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def download(output_dir, config):
+        asked.append((output_dir, config))
+        return [str(_write(tmp_path / "a.tfrecord", range(1)))]
+
+    monkeypatch.setattr(datasets, "download_files", download)
+    status = _main(
+        "download",
+        f"--output_dir={tmp_path}",
+        "--partition=3/frame",
+        "--split=test",
+        "--mirror=asia",
+        "--shard=2,100",
+        "--base_url=http://127.0.0.1",
+        "--checksums=sums",
+        "--file_names=a,b",
+        "--num_connections=3",
+        "--timeout_s=7.5",
+        "--num_retries=1",
+    )
+    assert status == 0
+    config = datasets.DownloadConfig(
+        partition="3/frame",
+        split="test",
+        mirror="asia",
+        shard=(2, 100),
+        base_url="http://127.0.0.1",
+        checksums="sums",
+        file_names=("a", "b"),
+        num_connections=3,
+        timeout_s=7.5,
+        num_retries=1,
+    )
+    assert asked == [(str(tmp_path), config)]
+    assert capsys.readouterr().out.startswith("1 files, 0.0 MB, checked, in ")
 
 
 def test_missing_output_dir():

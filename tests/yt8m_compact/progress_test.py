@@ -40,3 +40,12 @@ def test_bar_is_silent_where_nobody_looks(files, capsys):
         bar.update(40)
         progress.finish(bar)
     assert capsys.readouterr().err == ""
+
+
+def test_bytes_are_shown_in_units_of_1024(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.byte_bar("download") as bar:
+        bar.update(3 * 1024**2)
+        bar.refresh()
+    shown = capsys.readouterr().err
+    assert "download: 3.00MB" in shown

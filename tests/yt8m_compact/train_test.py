@@ -6,12 +6,15 @@ import signal
 import time
 
 from absl import flags
+import numpy as np
 import pytest
 
+import prepared_data
 import tiny_runs
 from yt8m_compact import train
 from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.eval import evaluate
 
 
 def run_train(*arguments: str) -> int:
@@ -38,6 +41,40 @@ def test_train(tmp_path, capsys):
     assert run_train(*arguments, "--start_new_model", "--seed=1") == 0
     assert train_dir_lib.TrainDir(path).load_config().training.seed == 1
     assert len(list(tmp_path.glob("run.before-*"))) == 1
+
+
+def test_data_of_tensorflow_datasets(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    splits = {"train": [12, 13], "validation": [5]}
+    folder = prepared_data.write_prepared(tmp_path, splits)
+    data = "--data=tfds:youtube8m/video_level"
+    rest = ("--batch_size=5", "--num_epochs=1")
+    assert run_train(f"--train_dir={tmp_path}/a", data, *rest) == 0
+    assert "done: step 5, " in capsys.readouterr().out
+    config = train_dir_lib.TrainDir(f"{tmp_path}/a").load_config()
+    assert config.data.feature_names == ("mean_rgb", "mean_audio")
+    # The same files by their names, and all flags: the same weights.
+    files = f"--train_data_pattern={folder}/youtube8m-train*"
+    features = (
+        "--feature_names=mean_rgb,mean_audio",
+        "--feature_sizes=6,3",
+        "--num_classes=10",
+    )
+    other = f"--train_dir={tmp_path}/b"
+    assert run_train(other, files, *features, *rest) == 0
+    models = [
+        train_dir_lib.TrainDir(f"{tmp_path}/{name}").restore_model(None)[1]
+        for name in "ab"
+    ]
+    for one, two in zip(*(model.weights for model in models), strict=True):
+        np.testing.assert_array_equal(one, two)
+    flag_values = tiny_runs.parse_flags(
+        evaluate.define_flags, f"--train_dir={tmp_path}/a", data
+    )
+    capsys.readouterr()
+    assert evaluate.main(flag_values, []) == 0
+    # The validation split, not the train split.
+    assert re.search(r"^videos +5$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_no_data():

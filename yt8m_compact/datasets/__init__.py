@@ -1,8 +1,39 @@
-"""Data sets that the package can make."""
+"""Data sets: making, downloading, checking and rewriting them."""
 
+from yt8m_compact.datasets.convert import ConvertConfig
+from yt8m_compact.datasets.convert import ConvertReport
+from yt8m_compact.datasets.convert import convert_files
+from yt8m_compact.datasets.convert import read_labels
+from yt8m_compact.datasets.convert import read_vocabulary
+from yt8m_compact.datasets.download import MIRRORS
+from yt8m_compact.datasets.download import SPLITS as DOWNLOAD_SPLITS
+from yt8m_compact.datasets.download import DownloadConfig
+from yt8m_compact.datasets.download import DownloadError
+from yt8m_compact.datasets.download import download_files
+from yt8m_compact.datasets.download import parse_shard
+from yt8m_compact.datasets.download import read_checksums
 from yt8m_compact.datasets.frame_counts import frame_count_histogram
 from yt8m_compact.datasets.frame_counts import sample_num_frames
+from yt8m_compact.datasets.manifest import MANIFEST_NAME as FILES_MANIFEST_NAME
+from yt8m_compact.datasets.manifest import OFFICIAL_COUNTS
+from yt8m_compact.datasets.manifest import Expected
+from yt8m_compact.datasets.manifest import read_manifest
+from yt8m_compact.datasets.manifest import write_manifest
+from yt8m_compact.datasets.record_spec import Layout
+from yt8m_compact.datasets.record_spec import RecordSpec
+from yt8m_compact.datasets.repack import pack
+from yt8m_compact.datasets.repack import repack_files
+from yt8m_compact.datasets.repack import unpack
+from yt8m_compact.datasets.repair import Repaired
+from yt8m_compact.datasets.repair import repair_files
+from yt8m_compact.datasets.scan import Damage
+from yt8m_compact.datasets.scan import Record
+from yt8m_compact.datasets.scan import scan_records
 from yt8m_compact.datasets.split import split_records
+from yt8m_compact.datasets.stats import Stats
+from yt8m_compact.datasets.stats import count_files
+from yt8m_compact.datasets.stats_plot import expect_plot
+from yt8m_compact.datasets.stats_plot import plot_stats
 from yt8m_compact.datasets.synthetic import MANIFEST_NAME
 from yt8m_compact.datasets.synthetic import SPLITS
 from yt8m_compact.datasets.synthetic import SyntheticConfig
@@ -10,16 +41,55 @@ from yt8m_compact.datasets.synthetic import SyntheticVideo
 from yt8m_compact.datasets.synthetic import generate_videos
 from yt8m_compact.datasets.synthetic import serialize_video
 from yt8m_compact.datasets.synthetic import write_synthetic
+from yt8m_compact.datasets.verify import Fault
+from yt8m_compact.datasets.verify import FileReport
+from yt8m_compact.datasets.verify import Report
+from yt8m_compact.datasets.verify import verify_files
 
 __all__ = [
+    "DOWNLOAD_SPLITS",
+    "FILES_MANIFEST_NAME",
     "MANIFEST_NAME",
+    "MIRRORS",
+    "OFFICIAL_COUNTS",
     "SPLITS",
+    "ConvertConfig",
+    "ConvertReport",
+    "Damage",
+    "DownloadConfig",
+    "DownloadError",
+    "Expected",
+    "Fault",
+    "FileReport",
+    "Layout",
+    "Record",
+    "RecordSpec",
+    "Repaired",
+    "Report",
+    "Stats",
     "SyntheticConfig",
     "SyntheticVideo",
+    "convert_files",
+    "count_files",
+    "download_files",
+    "expect_plot",
     "frame_count_histogram",
     "generate_videos",
+    "pack",
+    "parse_shard",
+    "plot_stats",
+    "read_checksums",
+    "read_labels",
+    "read_manifest",
+    "read_vocabulary",
+    "repack_files",
+    "repair_files",
     "sample_num_frames",
+    "scan_records",
     "serialize_video",
     "split_records",
+    "unpack",
+    "verify_files",
+    "write_manifest",
     "write_synthetic",
 ]

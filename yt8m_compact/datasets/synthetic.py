@@ -34,6 +34,7 @@ import tensorflow as tf
 import tqdm
 
 from yt8m_compact.datasets import frame_counts
+from yt8m_compact.datasets import parallel
 from yt8m_compact.ops import quantization
 
 MANIFEST_NAME = "synthetic.json"
@@ -298,6 +299,7 @@ def write_synthetic(
     *,
     overwrite: bool = False,
     progress: bool = True,
+    num_processes: int = 1,
 ) -> dict[str, Any]:
     """Writes a synthetic data set, or what is missing of it.
 
@@ -313,6 +315,8 @@ def write_synthetic(
             the folder, and to write all files anew. Other data are never
             replaced.
         progress: Whether to show a progress bar.
+        num_processes: How many processes write files; 0 for a choice by size.
+            The files are the same.
 
     Returns:
         The manifest: `config`, and under `files` the `num_videos` and
@@ -343,17 +347,23 @@ def write_synthetic(
     _check_free_space(folder, config, missing)
     _write_manifest(folder, manifest)
     total = sum(len(config.shard_range(*which)) for which in missing)
+    # It takes a process about as long to make a video as to read ten.
+    num_bytes = 10 * _estimate_bytes(config, total)
+    num_processes = parallel.choose_num_processes(
+        num_processes, len(missing), num_bytes
+    )
     with tqdm.tqdm(
         total=total,
         desc="Writing synthetic videos",
         unit=" videos",
         disable=None if progress else True,
     ) as bar:
-        for split, shard in missing:
-            name = config.shard_name(split, shard)
-            files[name]["num_bytes"] = _write_shard(
-                folder / name, config, split, shard, bar
-            )
+        tasks = [(folder, config, *which) for which in missing]
+        for task, num_bytes in parallel.map_tasks(
+            _write_shard, tasks, num_processes=num_processes, bar=bar
+        ):
+            name = config.shard_name(*task[2:])
+            files[name]["num_bytes"] = num_bytes
             _write_manifest(folder, manifest)
     return manifest
 
@@ -619,9 +629,8 @@ def _check_free_space(
     missing: list[tuple[str, int]],
 ) -> None:
     """Raises an error if what is missing does not fit on the disk."""
-    num_videos = sum(config.num_videos(split) for split in SPLITS)
     to_write = sum(len(config.shard_range(*which)) for which in missing)
-    needed = config.estimated_bytes * to_write // num_videos
+    needed = _estimate_bytes(config, to_write)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OSError(
@@ -633,20 +642,25 @@ def _check_free_space(
         )
 
 
+def _estimate_bytes(config: SyntheticConfig, num_videos: int) -> int:
+    """Returns about how many bytes some videos take."""
+    total = sum(config.num_videos(split) for split in SPLITS)
+    return config.estimated_bytes * num_videos // total
+
+
 def _write_shard(
-    file: pathlib.Path,
-    config: SyntheticConfig,
-    split: str,
-    shard: int,
-    bar: tqdm.tqdm,
+    task: tuple[pathlib.Path, SyntheticConfig, str, int],
+    update: parallel.Update,
 ) -> int:
     """Writes one shard and returns its size in bytes."""
+    folder, config, split, shard = task
+    file = folder / config.shard_name(split, shard)
     temporary = _temporary(file)
     try:
         with tf.io.TFRecordWriter(str(temporary)) as writer:
             for video in generate_videos(config, split, shard):
                 writer.write(serialize_video(video, config))
-                bar.update()
+                update(1)
         num_bytes = temporary.stat().st_size
         os.replace(temporary, file)
     except tf.errors.OpError as error:

@@ -1,5 +1,6 @@
 """Keras layers: projections, pooling, mixture of experts."""
 
+from yt8m_compact.layers.acdc_projection import AcdcProjection
 from yt8m_compact.layers.block_circulant_projection import (
     BlockCirculantProjection,
 )
@@ -10,6 +11,7 @@ from yt8m_compact.layers.dequantize import Dequantize
 from yt8m_compact.layers.diagonal_circulant_projection import (
     DiagonalCirculantProjection,
 )
+from yt8m_compact.layers.fastfood_projection import FastfoodProjection
 from yt8m_compact.layers.frame_attention import FrameAttention
 from yt8m_compact.layers.frame_bags import BagAverage
 from yt8m_compact.layers.frame_bags import FrameBags
@@ -18,8 +20,11 @@ from yt8m_compact.layers.frame_moments import FrameMoments
 from yt8m_compact.layers.frame_pooling import FramePooling
 from yt8m_compact.layers.frame_positions import FramePositions
 from yt8m_compact.layers.gru_cell import GruCell
+from yt8m_compact.layers.hashed_projection import HashedProjection
+from yt8m_compact.layers.initializers import FanOutNormal
 from yt8m_compact.layers.initializers import RandomSign
 from yt8m_compact.layers.logit_mixture import LogitMixture
+from yt8m_compact.layers.low_rank_projection import LowRankProjection
 from yt8m_compact.layers.lstm_cell import LstmCell
 from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
 from yt8m_compact.layers.net_fisher_vector import NetFisherVector
@@ -36,24 +41,33 @@ from yt8m_compact.layers.sign_circulant_projection import (
     SignCirculantProjection,
 )
 from yt8m_compact.layers.soft_assignment_pooling import SoftAssignmentPooling
+from yt8m_compact.layers.sum_projection import LowRankPlusCirculantProjection
+from yt8m_compact.layers.sum_projection import SumProjection
+from yt8m_compact.layers.toeplitz_projection import ToeplitzProjection
 
 __all__ = [
     "PROJECTIONS",
-    "BlockCirculantProjection",
+    "AcdcProjection",
     "BagAverage",
+    "BlockCirculantProjection",
     "CirculantProjection",
     "DecisionAttention",
     "DenseProjection",
     "Dequantize",
     "DiagonalCirculantProjection",
     "FrameAttention",
+    "FanOutNormal",
+    "FastfoodProjection",
     "FrameBags",
     "FrameMask",
     "FrameMoments",
     "FramePooling",
     "FramePositions",
     "GruCell",
+    "HashedProjection",
     "LogitMixture",
+    "LowRankPlusCirculantProjection",
+    "LowRankProjection",
     "LstmCell",
     "MixtureOfExperts",
     "NetFisherVector",
@@ -65,6 +79,8 @@ __all__ = [
     "RepeatableDropout",
     "SignCirculantProjection",
     "SoftAssignmentPooling",
+    "SumProjection",
+    "ToeplitzProjection",
     "make_projection",
     "projection_class",
     "projection_kind",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 import math
 from typing import Any
+import zlib
 
 import keras
 from keras import initializers
@@ -43,6 +44,151 @@ class RandomSign(initializers.Initializer):
         return {"seed": self.seed}
 
 
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class RandomPermutation(initializers.Initializer):
+    """Draws a permutation of 0, 1, ..., n - 1 for each row.
+
+    Args:
+      seed: int or None; the same int gives the same permutations.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None) -> Any:
+        """Draws a tensor.
+
+        Args:
+          shape: the shape to draw; rows are its last axis.
+          dtype: the dtype of the result, int32 if None.
+
+        Returns:
+          A tensor of permutations.
+        """
+        uniform = initializers.RandomUniform(0.0, 1.0, seed=self.seed)
+        order = keras.ops.argsort(uniform(shape, dtype="float32"), axis=-1)
+        return keras.ops.cast(order, dtype or "int32")
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {"seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class FanOutNormal(initializers.Initializer):
+    """Draws from a normal distribution of stddev `1 / sqrt(fan_out)`.
+
+    What the paper's released code starts its weights from: the circulants and
+    the diagonals alike, whatever the number of factors. In a projection the
+    fan is `units`, whatever the shape of the weight (`for_dense_shape`), and
+    products of factors do not rescale it, so that outputs do not keep the
+    variance of the inputs. To reproduce the paper:
+
+        DiagonalCirculantProjection(
+            512,
+            kernel_initializer=FanOutNormal(),
+            diagonal_initializer=FanOutNormal(),
+        )
+
+    Its follow-up (https://arxiv.org/abs/1901.10255, section 4) starts with
+    `c ~ N(0, sqrt(2 / n))` for circulants of size n, and diagonals of random
+    signs, the default here:
+
+        DiagonalCirculantProjection(
+            1152,
+            kernel_initializer=keras.initializers.RandomNormal(
+                stddev=math.sqrt(2 / 1152)
+            ),
+        )
+
+    Args:
+      seed: int or None; the same int gives the same values. Give circulants
+        and diagonals seeds of their own: they would be alike.
+
+    Reference:
+      Araujo et al., https://arxiv.org/abs/1810.01140, and its code.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None) -> Any:
+        """Draws a tensor.
+
+        Args:
+          shape: the shape to draw; its last axis is the fan.
+          dtype: the dtype of the result, Keras's default if None.
+
+        Returns:
+          A tensor of normal values.
+        """
+        return self.for_fan_out(shape[-1])(shape, dtype)
+
+    def for_fan_out(self, fan_out: int) -> initializers.Initializer:
+        """Fixes the fan.
+
+        Args:
+          fan_out: columns of the dense kernel.
+
+        Returns:
+          An initialiser that does not read the shape.
+        """
+        return initializers.RandomNormal(
+            stddev=1 / math.sqrt(fan_out), seed=self.seed
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {"seed": self.seed}
+
+
+def reseeded(
+    initializer: initializers.Initializer, name: str
+) -> initializers.Initializer:
+    """Gives a second weight of the same initialiser other values.
+
+    A Keras initialiser draws the same values each time, by its seed or by one
+    that it has drawn itself. Two factors of a product must not be alike.
+
+    Args:
+      initializer: any Keras initialiser.
+      name: of the second weight; other names give other values.
+
+    Returns:
+      One like it with another seed, or `initializer` itself if it has no whole
+      number for a seed.
+    """
+    seed = getattr(initializer, "seed", None)
+    if not isinstance(seed, int):
+        return initializer
+    seed = (seed ^ zlib.crc32(name.encode())) & 0x7FFFFFFF
+    config = {**initializer.get_config(), "seed": seed}
+    return type(initializer).from_config(config)
+
+
+def scaled(
+    initializer: initializers.Initializer, share: float
+) -> initializers.Initializer:
+    """Scales the variance of an initialiser that scales with the fans.
+
+    Args:
+      initializer: any Keras initialiser.
+      share: what to multiply the variance by.
+
+    Returns:
+      One with that share of the variance, or `initializer` itself if it does
+      not scale with the fans.
+    """
+    if not isinstance(initializer, initializers.VarianceScaling):
+        return initializer
+    return initializers.VarianceScaling(
+        share * initializer.scale,
+        mode=initializer.mode,
+        distribution=initializer.distribution,
+        seed=initializer.seed,
+    )
+
+
 def for_dense_shape(
     initializer: initializers.Initializer,
     fan_in: int,
@@ -67,8 +213,11 @@ def for_dense_shape(
 
     Returns:
       An initialiser with the same distribution and a fixed scale, or
-      `initializer` itself if it does not scale with the fans.
+      `initializer` itself if it does not scale with the fans. `FanOutNormal`
+      gets its fan, but no other standard deviation for parts.
     """
+    if isinstance(initializer, FanOutNormal):
+        return initializer.for_fan_out(fan_out)
     if not isinstance(initializer, initializers.VarianceScaling):
         return initializer
     fans = {

@@ -44,6 +44,23 @@ def mean_of_block_circulants(
     return (sums / np.maximum(counts, 1)).reshape(shape)
 
 
+def mean_of_diagonals(kernel: np.ndarray) -> np.ndarray:
+    """Projects onto Toeplitz matrices: means of diagonals.
+
+    Args:
+      kernel: `[input_dim, units]`, float64.
+
+    Returns:
+      `[units - 1 + input_dim]`, from the upper right corner to the lower left.
+    """
+    rows, columns = kernel.shape
+    diagonals = np.arange(rows)[:, np.newaxis] - np.arange(columns)
+    diagonals = (diagonals + columns - 1).ravel()
+    return np.bincount(diagonals, weights=kernel.ravel()) / np.bincount(
+        diagonals
+    )
+
+
 def circulant_entries(
     kernel: np.ndarray, num_blocks: int, size: int
 ) -> np.ndarray:
@@ -132,23 +149,30 @@ def alternating_least_squares(
     Returns:
       The weights.
     """
-    build = tf.function(build)
-    weights = [tf.constant(weight, tf.float64) for weight in weights]
     scale = _DAMPING * float(np.sum(target**2))
     dampings = [
-        scale / max(float(tf.reduce_sum(weight**2)), 1e-30)
-        for weight in weights
+        scale / max(float(np.sum(weight**2)), 1e-30) for weight in weights
     ]
-    loss = np.inf
-    for _ in range(max_sweeps):
+    target = tf.constant(target, tf.float64)
+
+    # One graph for a sweep: step by step, small problems would take minutes.
+    @tf.function
+    def sweep(*weights):
+        weights = list(weights)
         for index, damping in enumerate(dampings):
             weights[index] = _solve_for(build, weights, index, target, damping)
+        loss = tf.reduce_sum((build(*weights) - target) ** 2)
+        for damping, weight in zip(dampings, weights, strict=True):
+            loss += damping * tf.reduce_sum(weight**2)
+        return weights, loss
+
+    weights = [tf.constant(weight, tf.float64) for weight in weights]
+    loss = np.inf
+    for _ in range(max_sweeps):
         last = loss
-        loss = float(tf.reduce_sum((build(*weights) - target) ** 2)) + sum(
-            damping * float(tf.reduce_sum(weight**2))
-            for damping, weight in zip(dampings, weights, strict=True)
-        )
-        if np.isfinite(last) and last - loss <= tolerance * last:
+        weights, loss = sweep(*weights)
+        loss = float(loss)
+        if last - loss <= tolerance * last:
             break
     return [weight.numpy() for weight in weights]
 
@@ -157,7 +181,7 @@ def _solve_for(
     build: Callable[..., tf.Tensor],
     weights: list[tf.Tensor],
     index: int,
-    target: np.ndarray,
+    target: tf.Tensor,
     damping: float,
     max_steps: int = 25,
 ) -> tf.Tensor:
@@ -172,20 +196,29 @@ def _solve_for(
             product = tf.reduce_sum(image(solution) * residual)
         return tape.gradient(product, solution) - damping * solution
 
+    def is_rough(solution, residual, direction, norm, first):
+        del solution, residual, direction
+        return norm > 1e-20 * first
+
+    def take_step(solution, residual, direction, norm, first):
+        step_image = image(direction)
+        curvature = tf.reduce_sum(step_image**2)
+        curvature += damping * tf.reduce_sum(direction**2)
+        step = tf.math.divide_no_nan(norm, curvature)
+        solution += step * direction
+        residual -= step * step_image
+        gradient = descent(residual, solution)
+        last, norm = norm, tf.reduce_sum(gradient**2)
+        direction = gradient + (norm / last) * direction
+        return solution, residual, direction, norm, first
+
     solution = weights[index]
     residual = target - image(solution)
-    gradient = direction = descent(residual, solution)
-    norm = first = float(tf.reduce_sum(gradient**2))
-    for _ in range(max_steps):
-        if norm <= 1e-20 * first or norm == 0.0:
-            break
-        step_image = image(direction)
-        curvature = float(tf.reduce_sum(step_image**2))
-        curvature += damping * float(tf.reduce_sum(direction**2))
-        step = norm / curvature
-        solution = solution + step * direction
-        residual = residual - step * step_image
-        gradient = descent(residual, solution)
-        last, norm = norm, float(tf.reduce_sum(gradient**2))
-        direction = gradient + (norm / last) * direction
-    return solution
+    gradient = descent(residual, solution)
+    norm = tf.reduce_sum(gradient**2)
+    return tf.while_loop(
+        is_rough,
+        take_step,
+        [solution, residual, gradient, norm, norm],
+        maximum_iterations=max_steps,
+    )[0]

@@ -183,6 +183,7 @@ class Projection(keras.layers.Layer, abc.ABC):
         regularizer: Any = None,
         constraint: Any = None,
         trainable: bool = True,
+        reseed: bool = False,
     ) -> keras.Variable:
         """Adds one of the weights that `W` is made of.
 
@@ -194,15 +195,20 @@ class Projection(keras.layers.Layer, abc.ABC):
           regularizer: None is the kernel's, for what is trained.
           constraint: None is the kernel's, for what is trained.
           trainable: whether it is trained.
+          reseed: whether another weight has the same initialiser, whose
+            values this one must not repeat; see `initializers.reseeded`.
 
         Returns:
           The weight.
         """
+        initializer = initializer or self.kernel_initializer
+        if reseed:
+            initializer = own_initializers.reseeded(initializer, name)
         return self.add_weight(
             name=name,
             shape=shape,
             initializer=own_initializers.for_dense_shape(
-                initializer or self.kernel_initializer,
+                initializer,
                 self.input_dim,
                 self.units,
                 stddev_of_part,

@@ -2,21 +2,13 @@
 
 from typing import Any
 
-from yt8m_compact.layers import block_circulant_projection
-from yt8m_compact.layers import circulant_projection
-from yt8m_compact.layers import dense_projection
-from yt8m_compact.layers import diagonal_circulant_projection
 from yt8m_compact.layers import projection
-from yt8m_compact.layers import sign_circulant_projection
+from yt8m_compact.layers import single_kinds
+from yt8m_compact.layers import sum_projection
 
 PROJECTIONS: dict[str, type[projection.Projection]] = {
-    "dense": dense_projection.DenseProjection,
-    "circulant": circulant_projection.CirculantProjection,
-    "diagonal_circulant": (
-        diagonal_circulant_projection.DiagonalCirculantProjection
-    ),
-    "sign_circulant": sign_circulant_projection.SignCirculantProjection,
-    "block_circulant": block_circulant_projection.BlockCirculantProjection,
+    **single_kinds.SINGLE_KINDS,
+    "low_rank_plus_circulant": sum_projection.LowRankPlusCirculantProjection,
 }
 
 

@@ -8,6 +8,21 @@ from yt8m_compact.ops.circulant import circulant_matmul
 from yt8m_compact.ops.circulant import diagonal_circulant_kernel
 from yt8m_compact.ops.circulant import diagonal_circulant_matmul
 from yt8m_compact.ops.circulant import num_blocks
+from yt8m_compact.ops.cosine import acdc_kernel
+from yt8m_compact.ops.cosine import acdc_matmul
+from yt8m_compact.ops.cosine import cosine_matrix
+from yt8m_compact.ops.cosine import cosine_multiply_adds
+from yt8m_compact.ops.cosine import cosine_transform
+from yt8m_compact.ops.cosine import inverse_cosine_transform
+from yt8m_compact.ops.hadamard import fastfood_kernel
+from yt8m_compact.ops.hadamard import fastfood_matmul
+from yt8m_compact.ops.hadamard import fastfood_shape
+from yt8m_compact.ops.hadamard import hadamard_matrix
+from yt8m_compact.ops.hadamard import hadamard_multiply_adds
+from yt8m_compact.ops.hadamard import hadamard_transform
+from yt8m_compact.ops.hashed import hashed_buckets
+from yt8m_compact.ops.hashed import hashed_kernel
+from yt8m_compact.ops.hashed import sum_by_bucket
 from yt8m_compact.ops.losses import LOSSES
 from yt8m_compact.ops.losses import cross_entropy_loss
 from yt8m_compact.ops.losses import hinge_loss
@@ -26,6 +41,8 @@ from yt8m_compact.ops.toeplitz import toeplitz_matmul
 
 __all__ = [
     "LOSSES",
+    "acdc_kernel",
+    "acdc_matmul",
     "batch_gap",
     "batch_hit_at_1",
     "block_circulant_kernel",
@@ -33,12 +50,24 @@ __all__ = [
     "block_circulant_shape",
     "circulant_kernel",
     "circulant_matmul",
+    "cosine_matrix",
+    "cosine_multiply_adds",
+    "cosine_transform",
     "cross_entropy_loss",
     "dequantize",
     "diagonal_circulant_kernel",
     "diagonal_circulant_matmul",
     "diagonal_circulant_multiply_adds",
+    "fastfood_kernel",
+    "fastfood_matmul",
+    "fastfood_shape",
+    "hadamard_matrix",
+    "hadamard_multiply_adds",
+    "hadamard_transform",
+    "hashed_buckets",
+    "hashed_kernel",
     "hinge_loss",
+    "inverse_cosine_transform",
     "l2_normalize",
     "num_blocks",
     "plan_block_circulant",
@@ -46,6 +75,7 @@ __all__ = [
     "plan_toeplitz",
     "quantize",
     "softmax_loss",
+    "sum_by_bucket",
     "toeplitz_kernel",
     "toeplitz_matmul",
 ]

@@ -33,43 +33,44 @@ def with_leading_dims_of(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
 def _times_filters(spectra: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
     """Sums `spectra[r, p] * filters[p, q]` over p, to `[rows, q, freqs]`."""
     in_blocks, out_blocks = filters.shape[:2]
-    if out_blocks == 1:
-        products = spectra * filters[:, 0]
-        if in_blocks == 1:
-            return products
-        return tf.reduce_sum(products, axis=1, keepdims=True)
-    if in_blocks > 1:
+    if in_blocks == out_blocks == 1:
+        return spectra * filters[0]
+    if in_blocks > 1 and out_blocks > 1:
         return _complex_matmul(spectra, filters)
+    if in_blocks > _MAX_UNROLLED_BLOCKS:
+        products = spectra * filters[:, 0]
+        return tf.reduce_sum(products, axis=1, keepdims=True)
     if out_blocks > _MAX_UNROLLED_BLOCKS:
         return spectra * filters[0]
-    spectrum = spectra[:, 0]
-    return tf.stack([spectrum * f for f in tf.unstack(filters[0])], axis=1)
+    if out_blocks > 1:
+        spectrum = spectra[:, 0]
+        return tf.stack([spectrum * f for f in tf.unstack(filters[0])], axis=1)
+    total = spectra[:, 0] * filters[0, 0]
+    for block in range(1, in_blocks):
+        with tf.control_dependencies([total]):  # one block's memory at a time
+            total += spectra[:, block] * filters[block, 0]
+    return total[:, tf.newaxis]
 
 
 def _correlate(spectra: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     """Sums `spectra[r, p] * conj(others[r, q])` over rows, to `[p, q, f]`."""
     in_blocks, out_blocks = spectra.shape[1], others.shape[1]
-    if max(in_blocks, out_blocks) == 1:
-        products = spectra * tf.math.conj(others)
-        return tf.reduce_sum(products, axis=0)[:, tf.newaxis]
-    if min(in_blocks, out_blocks) > 1:
+    if in_blocks > 1 and out_blocks > 1:
         return _complex_correlation(spectra, others)
     if in_blocks > 1:
         swapped = _correlate(others, spectra)
         return tf.math.conj(tf.transpose(swapped, [1, 0, 2]))
     # The conjugate of the small one.
-    spectra = tf.math.conj(spectra)
+    spectrum = tf.math.conj(spectra)
     if out_blocks > _MAX_UNROLLED_BLOCKS:
-        sums = tf.reduce_sum(others * spectra, axis=0)
-    else:
-        spectrum = spectra[:, 0]
-        sums = tf.stack(
-            [
-                tf.reduce_sum(other * spectrum, axis=0)
-                for other in tf.unstack(others, axis=1)
-            ]
-        )
-    return tf.math.conj(sums)[tf.newaxis]
+        sums = tf.reduce_sum(others * spectrum, axis=0)
+        return tf.math.conj(sums)[tf.newaxis]
+    sums = []
+    for block in range(out_blocks):
+        with tf.control_dependencies(sums[-1:]):  # as above
+            product = others[:, block] * spectrum[:, 0]
+            sums.append(tf.reduce_sum(product, axis=0))
+    return tf.math.conj(tf.stack(sums))[tf.newaxis]
 
 
 def _split_parts(x: tf.Tensor, axis: int) -> tf.Tensor:
@@ -135,13 +136,14 @@ def multiply_blocks(
 
         def gradients(upstream):
             spectra_up = transforms.real_fft(upstream, length)
-            adjoint = tf.transpose(tf.math.conj(filters), [1, 0, 2])
-            of_x = transforms.inverse_real_fft(
-                _times_filters(spectra_up, adjoint), length, input_block
-            )
             of_kernel = transforms.inverse_real_fft(
                 _correlate(spectra, spectra_up), length
             )
+            adjoint = tf.transpose(tf.math.conj(filters), [1, 0, 2])
+            with tf.control_dependencies([of_kernel]):  # for memory
+                of_x = transforms.inverse_real_fft(
+                    _times_filters(spectra_up, adjoint), length, input_block
+                )
             return of_x, of_kernel
 
         return y, gradients

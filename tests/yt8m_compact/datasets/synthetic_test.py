@@ -145,6 +145,26 @@ def test_bytes_are_reproducible(tmp_path):
     assert _contents(tmp_path / "a") == _contents(tmp_path / "b")
 
 
+@pytest.mark.slow
+def test_bytes_do_not_depend_on_the_number_of_processes(tmp_path):
+    config = datasets.SyntheticConfig(
+        num_train_videos=3,
+        num_validate_videos=2,
+        num_train_shards=2,
+        num_validate_shards=1,
+    )
+    for number in (1, 2):
+        datasets.write_synthetic(
+            tmp_path / str(number), config, num_processes=number
+        )
+    one, two = (
+        {path.name: path.read_bytes() for path in folder.iterdir()}
+        for folder in (tmp_path / "1", tmp_path / "2")
+    )
+    assert len(one) == 4
+    assert one == two
+
+
 def test_bytes_are_those_of_the_generator_version():
     # If this changes, data sets of one version differ: increase
     # _GENERATOR_VERSION, and put the new digest here.
@@ -347,7 +367,7 @@ def test_manifest_tells_the_settings(tmp_path):
 def test_default_config_is_used_without_one(tmp_path, monkeypatch):
     written = []
     monkeypatch.setattr(
-        synthetic, "_write_shard", lambda *args: written.append(args[1]) or 1
+        synthetic, "_write_shard", lambda *args: written.append(args[0][1]) or 1
     )
     manifest = datasets.write_synthetic(tmp_path, progress=False)
     assert set(written) == {datasets.SyntheticConfig()}

@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 import layer_conformance
-from yt8m_compact import layers
 
 CASES = layer_conformance.CASES
 # Every argument of Projection, none at its default.
@@ -34,9 +33,14 @@ OWN_ARGUMENTS = {
 }
 
 
+def own_arguments(case):
+    oracle = layer_conformance.ORACLES[case]
+    return OWN_ARGUMENTS.get(oracle.kind, {})
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_config_round_trip(case):
-    arguments = ARGUMENTS | OWN_ARGUMENTS.get(case, {})
+    arguments = ARGUMENTS | own_arguments(case)
     layer = layer_conformance.make_projection(case, **arguments)
     config = layer.get_config()
     plain = {"units", "name", "trainable"}
@@ -65,15 +69,16 @@ def test_config_round_trip(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_same_config_and_seed_give_the_same_weights(case):
-    config = layer_conformance.make_projection(
-        case, **(ARGUMENTS | OWN_ARGUMENTS.get(case, {}))
-    ).get_config()
-    pair = [layers.PROJECTIONS[case].from_config(config) for _ in range(2)]
-    for layer in pair:
-        layer.build((None, 7))
-    for ours, theirs in zip(pair[0].weights, pair[1].weights, strict=True):
-        assert np.unique(ours).size > 1
-        np.testing.assert_array_equal(ours, theirs)
+    layer = layer_conformance.make_projection(
+        case, **(ARGUMENTS | own_arguments(case))
+    )
+    pair = [type(layer).from_config(layer.get_config()) for _ in range(2)]
+    for again in pair:
+        again.build((None, 7))
+    ours, theirs = [layer_conformance.weights_by_name(each) for each in pair]
+    for name in [*layer_conformance.ORACLES[case].initialized, "bias"]:
+        assert np.unique(ours[name]).size > 1
+        np.testing.assert_array_equal(ours[name], theirs[name])
 
 
 def make_model(case):
@@ -104,27 +109,23 @@ def test_weights_file_round_trip(case, tmp_path):
     model.save_weights(tmp_path / "model.weights.h5")
     other = make_model(case)
     for variable in other.variables:
-        variable.assign(tf.zeros(variable.shape))
+        variable.assign(tf.zeros(variable.shape, variable.dtype))
     other.load_weights(tmp_path / "model.weights.h5")
     x = layer_conformance.random_rows(2, 3, 7).astype("float32")
     np.testing.assert_array_equal(other(x), model(x))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_saved_model_round_trip(case, tmp_path):
-    model = make_model(case)
+def test_saved_model_round_trip(tmp_path):
+    # One model with all cases: each of its own would take a second.
+    frames = keras.Input((None, 7), name="frames")
+    model = keras.Model(frames, [make_model(case)(frames) for case in CASES])
     model.export(tmp_path / "exported", verbose=False)
     exported = tf.saved_model.load(tmp_path / "exported")
-    module = tf.Module()
-    module.model = model
-    module.serve = tf.function(
-        model, input_signature=[tf.TensorSpec([None, None, 7])]
-    )
-    tf.saved_model.save(module, tmp_path / "saved")
-    saved = tf.saved_model.load(tmp_path / "saved")
     for batch, frames in [(2, 3), (1, 4)]:
         x = layer_conformance.random_rows(batch, frames, 7).astype("float32")
-        expected = model(x)
-        assert expected.shape == (batch, frames, 5)
-        for loaded in [exported, saved]:
-            np.testing.assert_allclose(loaded.serve(x), expected, rtol=1e-5)
+        results = zip(CASES, exported.serve(x), model(x), strict=True)
+        for case, ours, theirs in results:
+            assert theirs.shape == (batch, frames, 5)
+            np.testing.assert_allclose(
+                ours, theirs, rtol=3e-5, atol=1e-5, err_msg=case
+            )

@@ -7,7 +7,7 @@ import tensorflow as tf
 import layer_conformance
 
 
-@pytest.mark.parametrize(("input_dim", "units"), [(7, 17), (12, 5)])
+@pytest.mark.parametrize(("input_dim", "units"), layer_conformance.BOTH_SIZES)
 @pytest.mark.parametrize("case", layer_conformance.CASES)
 def test_equals_the_product_without_xla(case, input_dim, units):
     layer = layer_conformance.make_layer(
@@ -33,7 +33,8 @@ def test_equals_the_product_without_xla(case, input_dim, units):
     upstream = layer_conformance.random_rows(2, 3, units, seed=2)
     upstream = tf.constant(upstream, "float32")
     expected = outputs_and_gradients(x, upstream)
-    assert len(expected) == 2 + len(layer.weights)
+    assert len(expected) == 2 + len(layer.trainable_weights)
     for ours, theirs in zip(compiled(x, upstream), expected, strict=True):
-        assert np.abs(theirs).max() > 0.1
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=3e-5)
+        scale = np.abs(theirs).max()
+        assert scale > 1e-5
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4 * scale)

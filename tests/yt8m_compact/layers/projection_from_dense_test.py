@@ -1,0 +1,207 @@
+"""Every case of projection is set to the closest one to a dense kernel."""
+
+import keras
+import numpy as np
+import pytest
+
+import layer_conformance
+from yt8m_compact import layers
+
+CASES = layer_conformance.CASES
+ORACLES = layer_conformance.ORACLES
+# Narrow, whole blocks, and blocks that are cut.
+SIZES = [(7, 3), (6, 12), (5, 13)]
+LOCAL_CASES = [case for case in CASES if ORACLES[case].nearest == "local"]
+# Kinds with options whose families each case contains.
+SIMPLER = {
+    "diagonal_circulant": [("circulant", {})],
+    "diagonal_circulant, shared": [("circulant", {})],
+    "diagonal_circulant, 3 factors": [("diagonal_circulant", {})],
+    "diagonal_circulant, padded, 2 factors": [
+        ("circulant", {"pad_input": True}),
+        ("diagonal_circulant", {"pad_input": True}),
+    ],
+    "acdc, 2 factors": [("acdc", {})],
+    "low_rank_plus_circulant": [
+        ("low_rank", {"rank": 3}),
+        ("diagonal_circulant", {"num_factors": 2, "shared_diagonal": True}),
+    ],
+}
+
+
+def from_dense(case, kernel, bias=None, **kwargs):
+    oracle = ORACLES[case]
+    keras.utils.set_random_seed(1)
+    return layers.PROJECTIONS[oracle.kind].from_dense(
+        kernel, bias, **(oracle.options | kwargs)
+    )
+
+
+def error_of(layer, kernel):
+    return np.sum((layer.as_dense_kernel().numpy() - kernel) ** 2)
+
+
+def least_squares(case, layer, names, kernel, rows=slice(None)):
+    """Fits some weights, in which the kernel is linear, by NumPy."""
+    oracle = ORACLES[case]
+    size = (layer.input_dim, layer.units)
+    weights = layer_conformance.weights_by_name(layer)
+    columns, start = [], dict(weights)
+    for name in names:
+        start[name] = weights[name].astype(np.float64)
+        start[name][rows] = 0
+    for name in names:
+        for index in np.ndindex(weights[name][rows].shape):
+            unit = {k: np.array(v) for k, v in start.items()}
+            unit[name][rows][index] = 1
+            columns.append(oracle.dense_kernel(unit, *size).ravel())
+    design = np.stack(columns, axis=1)
+    solution = np.linalg.lstsq(design, kernel.ravel(), rcond=None)[0]
+    return (design @ solution).reshape(kernel.shape)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_makes_a_layer_as_the_constructor_does(case):
+    kernel = layer_conformance.random_rows(5, 13)
+    bias = layer_conformance.random_rows(13)
+    layer = from_dense(case, kernel, bias, activation="tanh", name="fc")
+    assert (layer.units, layer.input_dim, layer.name) == (13, 5, "fc")
+    assert isinstance(layer, layers.PROJECTIONS[ORACLES[case].kind])
+    np.testing.assert_allclose(layer.bias, bias, rtol=1e-6)
+    x = layer_conformance.random_rows(3, 5).astype("float32")
+    expected = np.tanh(x @ layer.as_dense_kernel().numpy() + bias)
+    np.testing.assert_allclose(layer(x), expected, atol=1e-5)
+    for name in ORACLES[case].trained(5, 13):
+        value = layer_conformance.weights_by_name(layer)[name]
+        assert value.dtype == np.float32
+        assert np.isfinite(value).all()
+    half = from_dense(case, kernel.astype(np.float16))
+    assert half.bias is None
+    assert error_of(half, kernel) < 0.999 * np.sum(kernel**2)
+
+
+@pytest.mark.parametrize(("input_dim", "units"), SIZES)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if ORACLES[case].nearest == "exact"]
+)
+def test_equals_the_solution_of_numpy(case, input_dim, units):
+    kernel = layer_conformance.random_rows(input_dim, units)
+    layer = from_dense(case, kernel)
+    if ORACLES[case].kind == "low_rank":
+        left, values, right = np.linalg.svd(kernel, full_matrices=False)
+        values[ORACLES[case].options.get("rank", 32) :] = 0
+        expected = left * values[: left.shape[1]] @ right
+        np.testing.assert_allclose(
+            np.linalg.norm(layer.left, axis=0),
+            np.linalg.norm(layer.right, axis=1),
+            rtol=1e-5,
+        )
+    else:
+        names = ORACLES[case].trained(input_dim, units)
+        expected = least_squares(case, layer, names, kernel)
+    np.testing.assert_allclose(layer.as_dense_kernel(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("input_dim", "units"), SIZES)
+@pytest.mark.parametrize("case", LOCAL_CASES)
+def test_no_factor_can_be_improved(case, input_dim, units):
+    kernel = layer_conformance.random_rows(input_dim, units)
+    layer = from_dense(case, kernel)
+    error = error_of(layer, kernel)
+    assert error < 0.95 * np.sum(kernel**2)
+    num_factors = ORACLES[case].options.get("num_factors", 1)
+    for name in ORACLES[case].trained(input_dim, units):
+        for factor in range(num_factors):
+            rows = slice(factor, None, num_factors)
+            fitted = least_squares(case, layer, [name], kernel, rows)
+            possible = np.sum((fitted - kernel) ** 2)
+            assert error <= 1.02 * possible + 1e-6 * np.sum(kernel**2), name
+
+
+@pytest.mark.parametrize(("input_dim", "units"), SIZES)
+@pytest.mark.parametrize("case", SIMPLER)
+def test_is_no_worse_than_a_simpler_one(case, input_dim, units):
+    kernel = layer_conformance.random_rows(input_dim, units)
+    error = error_of(from_dense(case, kernel), kernel)
+    for kind, options in SIMPLER[case]:
+        simpler = layers.PROJECTIONS[kind].from_dense(kernel, **options)
+        assert error <= error_of(simpler, kernel) + 1e-5 * np.sum(kernel**2)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *[case for case in CASES if ORACLES[case].nearest == "exact"],
+        "diagonal_circulant",
+        "diagonal_circulant, shared",
+        "acdc",
+    ],
+)
+def test_member_of_the_family_comes_back(case):
+    member = layer_conformance.make_layer(case, 6, 12, use_bias=False)
+    for name in ORACLES[case].fixed:
+        getattr(member, name).assign(np.sign(getattr(member, name)))
+    kernel = member.as_dense_kernel().numpy()
+    layer = from_dense(case, kernel)
+    # Random signs are other ones in the other layer.
+    for name in ORACLES[case].fixed:
+        getattr(layer, name).assign(getattr(member, name))
+    layer.assign_dense(kernel)
+    assert error_of(layer, kernel) < 1e-6 * np.sum(kernel**2)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_zeros_are_kept(case):
+    layer = from_dense(case, np.zeros([5, 13]))
+    np.testing.assert_allclose(layer.as_dense_kernel(), np.zeros([5, 13]))
+
+
+def test_whole_blocks_of_one_factor_are_exact():
+    # Entries by wrapped diagonal: diag(d) circ(c) is d times c there.
+    kernel = layer_conformance.random_rows(6, 12)
+    expected = 0
+    for block in np.split(kernel, 2, axis=1):
+        entries = [[block[i, (i - k) % 6] for k in range(6)] for i in range(6)]
+        values = np.linalg.svd(np.array(entries), compute_uv=False)
+        expected += np.sum(values[1:] ** 2)
+    layer = from_dense("diagonal_circulant", kernel)
+    np.testing.assert_allclose(error_of(layer, kernel), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_wrong_arguments_are_refused(case):
+    kernel = layer_conformance.random_rows(5, 4)
+    layer = from_dense(case, kernel)
+    before = layer.get_weights()
+    with pytest.raises(
+        ValueError,
+        match=r"expected a kernel of shape \[5, 4\] with finite values\. "
+        r"Received: kernel\.shape=\[4, 5\], not finite: 0",
+    ):
+        layer.assign_dense(kernel.T)
+    kernel[1, 2] = np.nan
+    with pytest.raises(ValueError, match="not finite: 1"):
+        from_dense(case, kernel)
+    with pytest.raises(ValueError, match="not finite: 1"):
+        layer.assign_dense(kernel)
+    with pytest.raises(
+        ValueError,
+        match=r"expected no bias for a layer with use_bias=False\. Received: "
+        r"bias=ndarray, layer=",
+    ):
+        layer.assign_dense(np.ones([5, 4]), np.ones(4))
+    for weight, value in zip(layer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    with pytest.raises(
+        ValueError, match=r"expected a bias of shape \[4\] .*shape=\[5\]"
+    ):
+        from_dense(case, np.ones([5, 4]), np.ones(5))
+    with pytest.raises(
+        ValueError,
+        match=r"expected a kernel of shape \[input_dim, units\]\. Received: "
+        r"kernel\.shape=\(5,\)",
+    ):
+        from_dense(case, np.ones(5))
+    unbuilt = layer_conformance.make_projection(case, 4)
+    with pytest.raises(ValueError, match="expected a built layer"):
+        unbuilt.assign_dense(np.ones([5, 4]))

@@ -1,0 +1,515 @@
+"""Downloads shards of YouTube-8M, and nothing that is not what it should be."""
+
+from collections.abc import Callable, Iterable
+import concurrent.futures
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+
+from yt8m_compact import progress
+from yt8m_compact.datasets import scan
+from yt8m_compact.readers import framing
+
+MIRRORS = ("us", "eu", "asia")
+SPLITS = ("train", "validate", "test")
+STATE_NAME = "yt8m_download.json"
+PUBLIC_HOST = "data.yt8m.org"
+
+_PARTITION = re.compile(r"[123]/(frame|video|frame_level|video_level)")
+_ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}
+_CHUNK_BYTES = 1 << 20
+_RETRY_STATUSES = (408, 425, 429)  # of those below 500
+_LONGEST_PAUSE = 60.0  # seconds
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DownloadConfig:
+    """What to download, and how.
+
+    Attributes:
+        partition: "2/frame", "2/video" (2018 and 2019) or "3/frame" (segments);
+            "1/frame_level" and "1/video_level" were those of 2016 and 2017.
+        split: "train", "validate" or "test".
+        mirror: "us", "eu" or "asia".
+        shard: `(i, n)`: the i-th of n parts of the files, from 1, by a hash of
+            their names, the same files as those of Google's download.py.
+        base_url: Address instead of the public ones, for plan and files.
+        checksums: File with the checksums of the files, instead of the public
+            plan: JSON, or lines as those of `md5sum` or `sha256sum`.
+        file_names: Files to download instead of those of the public plan;
+            without `checksums` their records' own checksums are checked.
+        num_connections: How many files at the same time.
+        timeout_s: Seconds without a byte after which a connection is given up.
+        num_retries: How often to try again without getting any further.
+        pause_s: Seconds before the first of these; then twice as long each.
+    """
+
+    partition: str = "2/frame"
+    split: str = "train"
+    mirror: str = "us"
+    shard: tuple[int, int] = (1, 1)
+    base_url: str = ""
+    checksums: str = ""
+    file_names: tuple[str, ...] = ()
+    num_connections: int = 8
+    timeout_s: float = 60.0
+    num_retries: int = 5
+    pause_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Checks every field."""
+        if not _PARTITION.fullmatch(self.partition):
+            self._fail("partition", "2/frame, 2/video or 3/frame")
+        if self.split not in SPLITS:
+            self._fail("split", f"one of {', '.join(SPLITS)}")
+        if self.partition.startswith("3/") and self.split == "train":
+            self._fail(
+                "split", "validate or test: no segments of train are rated"
+            )
+        if self.mirror not in MIRRORS:
+            self._fail("mirror", f"one of {', '.join(MIRRORS)}")
+        part, parts = self.shard
+        if not 1 <= part <= parts:
+            self._fail("shard", "I,N with 1 <= I <= N, such as 1,100")
+        if self.base_url and not self.base_url.startswith(
+            ("http://", "https://")
+        ):
+            self._fail("base_url", "an address that starts with http(s)://")
+        if self.num_connections < 1:
+            self._fail("num_connections", "at least 1")
+        if self.timeout_s <= 0:
+            self._fail("timeout_s", "a number above 0")
+        if self.num_retries < 0:
+            self._fail("num_retries", "0 or more")
+
+    @property
+    def plan_url(self) -> str:
+        """Where the list of files with their MD5 checksums is."""
+        version, level = self.partition.split("/")
+        base = self.base_url.rstrip("/") or f"http://{PUBLIC_HOST}"
+        return f"{base}/{version}/download_plans/{level}_{self.split}.json"
+
+    def file_url(self, name: str) -> str:
+        """Returns where a file is."""
+        base = (
+            self.base_url.rstrip("/") or f"http://{self.mirror}.{PUBLIC_HOST}"
+        )
+        return f"{base}/{self.partition}/{self.split}/{name}"
+
+    def is_in_shard(self, name: str) -> bool:
+        """Whether a file is in the part that is wanted."""
+        part, parts = self.shard
+        digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+        return int(digest, 16) % parts == part - 1
+
+    def _fail(self, name: str, expected: str) -> None:
+        raise ValueError(
+            f"expected --{name} to be {expected}. Received: "
+            f"{name}={getattr(self, name)!r}"
+        )
+
+
+class DownloadError(OSError):
+    """Files that could not be downloaded; the message names the address."""
+
+
+class _Refused(Exception):
+    """What trying again can't mend."""
+
+
+class _Wrong(Exception):
+    """A file that came to its end and is not the right one."""
+
+
+def download_files(output_dir: str, config: DownloadConfig) -> list[str]:
+    """Downloads files, or what is missing of them.
+
+    A file is called `NAME.part` until it is complete and its checksum fits. The
+    same call continues, in the middle of a file where the server can do that.
+
+    Args:
+        output_dir: Folder to write to.
+        config: What to download.
+
+    Returns:
+        The names of the files in the folder.
+
+    Raises:
+        DownloadError: If a file, or the list of files, can't be had; the others
+            are downloaded nevertheless.
+        ValueError: If what lies in the folder, or a list, does not fit.
+        OSError: If the disk is full.
+    """
+    folder = pathlib.Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = _list_files(config)
+    wanted = {n: c for n, c in files.items() if config.is_in_shard(n)}
+    if not wanted:
+        part, parts = config.shard
+        raise ValueError(
+            f"expected at least one of {len(files)} files in the part. "
+            f"Received: shard={part},{parts}; choose a larger part"
+        )
+    _check_case(folder, wanted)
+    state = _State(folder / STATE_NAME)
+    stop = threading.Event()
+    failed: dict[str, Exception] = {}
+    with contextlib.ExitStack() as stack:
+        bar = stack.enter_context(progress.byte_bar("download"))
+        executor = concurrent.futures.ThreadPoolExecutor(config.num_connections)
+        stack.callback(executor.shutdown, cancel_futures=True)
+        stack.callback(stop.set)
+        futures = {
+            executor.submit(
+                _get, folder / name, checksum, config, state, stop, bar.update
+            ): name
+            for name, checksum in sorted(wanted.items())
+        }
+        for number, future in enumerate(
+            concurrent.futures.as_completed(futures), start=1
+        ):
+            error = future.exception()
+            if isinstance(error, DownloadError | ValueError):
+                failed[futures[future]] = error
+            elif error is not None:
+                raise error
+            bar.set_description(f"download {number}/{len(wanted)} files")
+    if failed:
+        first = failed[min(failed)]
+        raise DownloadError(
+            f"{len(failed)} of {len(wanted)} files could not be downloaded: "
+            f"{', '.join(sorted(failed)[:5])}"
+            f"{', ...' if len(failed) > 5 else ''}. {first}. The same command "
+            "continues"
+        )
+    return [str(folder / name) for name in sorted(wanted)]
+
+
+class _State:
+    """Which files of a folder were checked, so that none is read twice."""
+
+    def __init__(self, path: pathlib.Path):
+        self._path = path
+        self._lock = threading.Lock()
+        self._files: dict[str, list] = {}
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            values = json.loads(path.read_text(encoding="utf-8"))
+            self._files = values if isinstance(values, dict) else {}
+
+    def has(self, file: pathlib.Path, checksum: str | None) -> bool:
+        """Whether a file was checked and is as it was then."""
+        return self._files.get(file.name) == self._entry(file, checksum)
+
+    def add(self, file: pathlib.Path, checksum: str | None) -> None:
+        """Notes that a file was checked."""
+        with self._lock:
+            self._files[file.name] = self._entry(file, checksum)
+            partial = self._path.with_suffix(".partial")
+            partial.write_text(json.dumps(self._files, indent=1) + "\n")
+            os.replace(partial, self._path)
+
+    @staticmethod
+    def _entry(file: pathlib.Path, checksum: str | None) -> list:
+        status = file.stat()
+        return [status.st_size, status.st_mtime_ns, checksum]
+
+
+def read_checksums(text: str, where: str) -> dict[str, str | None]:
+    """Reads a list of files with their checksums.
+
+    Args:
+        text: JSON, `{"files": {name: checksum}}` as the public download plans,
+            or `{name: checksum}`; or lines, `checksum  name`, as `md5sum`,
+            `sha1sum` and `sha256sum` write them.
+        where: What to call the list in errors.
+
+    Returns:
+        The checksum by file name.
+
+    Raises:
+        ValueError: If the text is neither.
+    """
+    try:
+        if text.lstrip().startswith("{"):
+            values = json.loads(text)
+            values = values.get("files", values)
+            pairs = [(name, values[name].lower()) for name in values]
+        else:
+            lines = [line.split(None, 1) for line in text.splitlines()]
+            pairs = [
+                (os.path.basename(name.strip().lstrip("*")), checksum.lower())
+                for checksum, name in filter(None, lines)
+            ]
+    except (ValueError, AttributeError, TypeError):
+        pairs = []
+    good = pairs and all(
+        len(checksum) in _ALGORITHMS
+        and re.fullmatch("[0-9a-f]+", checksum)
+        and _is_plain(name)
+        for name, checksum in pairs
+    )
+    if not good:
+        start = " ".join(text[:200].split())[:60]
+        raise ValueError(
+            f"{where}: expected file names with their checksums: a download "
+            "plan in JSON, or lines as md5sum writes them. Received: "
+            f"{start!r}"
+        )
+    return dict(pairs)
+
+
+def _is_plain(name: str) -> bool:
+    return bool(re.fullmatch(r"[\w.-]+", name)) and not name.startswith(".")
+
+
+def _list_files(config: DownloadConfig) -> dict[str, str | None]:
+    if config.checksums:
+        path = pathlib.Path(config.checksums)
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            raise ValueError(
+                f"{path}: expected a file with checksums. Received: no such "
+                "file"
+            ) from None
+        known = read_checksums(text, str(path))
+        if not config.file_names:
+            return known
+        missing = sorted(set(config.file_names) - set(known))
+        if missing:
+            raise ValueError(
+                f"{path}: expected the checksums of all --file_names. "
+                f"Received: none of {', '.join(missing)}"
+            )
+        return {name: known[name] for name in config.file_names}
+    if config.file_names:
+        for name in config.file_names:
+            if not _is_plain(name):
+                raise ValueError(
+                    "expected names of files without folders. Received: "
+                    f"file_names={name!r}"
+                )
+        return dict.fromkeys(config.file_names)
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "plan.json"
+
+        def check(part: pathlib.Path) -> None:
+            text = part.read_text(encoding="utf-8", errors="replace")
+            try:
+                read_checksums(text, config.plan_url)
+            except ValueError as error:
+                raise _Wrong(error) from None
+
+        try:
+            _fetch(config.plan_url, file, config, check)
+        except DownloadError as error:
+            raise DownloadError(
+                f"the list of files can't be had: {error}. Give --checksums or "
+                "--file_names to do without it"
+            ) from None
+        return read_checksums(file.read_text("utf-8"), config.plan_url)
+
+
+def _check_case(folder: pathlib.Path, names: Iterable[str]) -> None:
+    """Refuses a disk on which trainab and trainAB are one file."""
+    names = list(names)
+    if len({name.lower() for name in names}) == len(names):
+        return
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="case") as file:
+        swapped = os.path.basename(file.name).swapcase()
+        if not (folder / swapped).exists():
+            return
+    raise ValueError(
+        f"{folder}: expected a disk that tells upper from lower case, since "
+        "shards differ only in that. Choose a folder on another disk"
+    )
+
+
+def _get(
+    file: pathlib.Path,
+    checksum: str | None,
+    config: DownloadConfig,
+    state: _State,
+    stop: threading.Event,
+    update: Callable[[int], None],
+) -> None:
+    url = config.file_url(file.name)
+    if file.exists():
+        if not state.has(file, checksum):
+            try:
+                _check(file, checksum)
+            except _Wrong as error:
+                raise ValueError(
+                    f"{file}: expected the file of {url}, or none. Received: "
+                    f"{error}; delete it, and it will be downloaded"
+                ) from None
+            state.add(file, checksum)
+        return
+    _fetch(url, file, config, lambda part: _check(part, checksum), stop, update)
+    state.add(file, checksum)
+
+
+def _check(file: pathlib.Path, checksum: str | None) -> None:
+    """Raises `_Wrong` unless a file is the right one."""
+    if checksum is None:
+        records = 0
+        for step in scan.scan_records(str(file)):
+            if isinstance(step, scan.Damage):
+                raise _Wrong(framing.describe_damage(str(file)))
+            records += 1
+        if not records:
+            raise _Wrong("an empty file")
+        return
+    algorithm = _ALGORITHMS[len(checksum)]
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    if digest.hexdigest() != checksum:
+        text = f"{algorithm} {digest.hexdigest()} instead of {checksum}"
+        kind = framing.describe_damage(str(file))
+        raise _Wrong(f"{text}. {kind}" if "not a TFRecord" in kind else text)
+
+
+def _fetch(
+    url: str,
+    file: pathlib.Path,
+    config: DownloadConfig,
+    check: Callable[[pathlib.Path], None],
+    stop: threading.Event | None = None,
+    update: Callable[[int], None] = lambda number: None,
+) -> None:
+    """Downloads one file; tries again while that may help."""
+    part = file.with_name(f"{file.name}.part")
+    stop = stop or threading.Event()
+    failures = 0
+    while True:
+        before = _size(part)
+        try:
+            _receive(url, part, config.timeout_s, stop, update)
+            check(part)
+            os.replace(part, file)
+            return
+        except _Refused as error:
+            part.unlink(missing_ok=True)
+            raise DownloadError(f"{url}: {error}") from None
+        except _Wrong as error:
+            part.unlink(missing_ok=True)  # nothing of it can be used
+            problem, further = f"a wrong file: {error}", False
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno in (
+                errno.ENOSPC,
+                errno.EDQUOT,
+            ):
+                stop.set()
+                free = shutil.disk_usage(file.parent).free
+                raise OSError(
+                    error.errno,
+                    f"expected room for {file.name}; free the disk and run "
+                    f"this again to continue. Received: {free / 1e6:,.0f} MB "
+                    "free",
+                    str(file.parent),
+                ) from None
+            if isinstance(error, PermissionError | IsADirectoryError):
+                raise
+            problem = getattr(error, "reason", None) or error
+            problem = f"{type(error).__name__}: {problem}"
+            further = _size(part) > before
+        failures = 1 if further else failures + 1
+        if failures > config.num_retries:
+            raise DownloadError(f"{url}: {problem}, {failures} times")
+        pause = min(_LONGEST_PAUSE, config.pause_s * 2 ** (failures - 1))
+        # Not all connections at the same moment.
+        if stop.wait(pause * random.uniform(0.5, 1.0)):
+            raise DownloadError(f"{url}: stopped")
+
+
+def _receive(
+    url: str,
+    part: pathlib.Path,
+    timeout_s: float,
+    stop: threading.Event,
+    update: Callable[[int], None],
+) -> None:
+    """Appends to a file what the server has behind its end."""
+    have = _size(part)
+    request = urllib.request.Request(url)
+    request.add_header("User-Agent", "yt8m-data")
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        response = urllib.request.urlopen(request, timeout=timeout_s)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416 and have:
+            total = error.headers.get("Content-Range", "").rpartition("/")[2]
+            if total == str(have):
+                return  # there is nothing behind the end
+            part.unlink()
+            raise ConnectionError("the part does not fit the file") from None
+        text = f"HTTP status {error.code} {error.reason}"
+        if error.code < 500 and error.code not in _RETRY_STATUSES:
+            raise _Refused(text) from None
+        raise ConnectionError(text) from None
+    with response:
+        if have and not _continues(response, have):
+            have = 0  # the server sends the whole file
+        left = response.headers.get("Content-Length")
+        expected = have + int(left) if left and left.isdigit() else None
+        with part.open("ab" if have else "wb") as stream:
+            # What has come, without waiting for a whole chunk: what follows
+            # may never come.
+            while chunk := response.read1(_CHUNK_BYTES):
+                stream.write(chunk)
+                update(len(chunk))
+                if stop.is_set():
+                    raise ConnectionError("stopped")
+    if expected is not None and _size(part) < expected:
+        raise ConnectionError(
+            f"the connection ended after {_size(part):,} of {expected:,} bytes"
+        )
+
+
+def _continues(response: http.client.HTTPResponse, have: int) -> bool:
+    found = response.headers.get("Content-Range", "")
+    return response.status == 206 and found.startswith(f"bytes {have}-")
+
+
+def _size(path: pathlib.Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Reads `I,N`.
+
+    Args:
+        text: Such as "1,100".
+
+    Returns:
+        Both numbers.
+
+    Raises:
+        ValueError: If the text is anything else.
+    """
+    match = re.fullmatch(r"(\d+),(\d+)", text.strip())
+    if not match:
+        raise ValueError(
+            "expected --shard to be I,N with 1 <= I <= N, such as 1,100. "
+            f"Received: shard={text!r}"
+        )
+    return int(match[1]), int(match[2])

@@ -1,0 +1,216 @@
+"""How many videos, labels and frames a data set has."""
+
+import collections
+from collections.abc import Sequence
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact import progress
+from yt8m_compact import readers
+from yt8m_compact.datasets import parallel
+from yt8m_compact.datasets import record_spec
+from yt8m_compact.datasets import scan
+
+_BAR_WIDTH = 50
+
+
+@dataclasses.dataclass
+class Stats:
+    """Counts over the videos of a data set.
+
+    Attributes:
+        num_files: Files.
+        num_bytes: Their size.
+        num_videos: Videos.
+        labels_per_video: How many videos have so many labels, by that number.
+        frames_per_video: How many videos have so many frames, likewise; empty
+            at video level.
+        videos_per_class: int64 `[num_classes]`, videos with that label.
+    """
+
+    num_files: int
+    num_bytes: int
+    num_videos: int
+    labels_per_video: collections.Counter
+    frames_per_video: collections.Counter
+    videos_per_class: np.ndarray
+
+    @property
+    def num_labels(self) -> int:
+        """Labels of all videos."""
+        return sum(k * n for k, n in self.labels_per_video.items())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the counts as JSON has them."""
+        classes = self.videos_per_class
+        return {
+            "num_files": self.num_files,
+            "num_bytes": self.num_bytes,
+            "num_videos": self.num_videos,
+            "num_labels": self.num_labels,
+            "num_videos_without_labels": self.labels_per_video.get(0, 0),
+            "num_classes": len(classes),
+            "num_classes_with_videos": int(np.count_nonzero(classes)),
+            "labels_per_video": _sorted(self.labels_per_video),
+            "frames_per_video": _sorted(self.frames_per_video),
+            "videos_per_class": classes.tolist(),
+        }
+
+    def to_text(self) -> str:
+        """Returns the counts and their histograms as text."""
+        classes = self.videos_per_class
+        lines = [
+            f"{self.num_files:,} files, {self.num_videos:,} videos, "
+            f"{self.num_bytes / 1e6:,.1f} MB",
+            f"labels a video: {_describe(self.labels_per_video)}",
+            *_bars(_sorted(self.labels_per_video)),
+        ]
+        if self.frames_per_video:
+            lines += [
+                f"frames a video: {_describe(self.frames_per_video)}",
+                *_bars(_grouped(self.frames_per_video)),
+            ]
+        lines += [
+            f"classes: {np.count_nonzero(classes):,} of {len(classes):,} have "
+            f"videos; the most common ones:",
+            *_bars(
+                {
+                    f"class {index}": int(classes[index])
+                    for index in np.argsort(-classes, kind="stable")[:10]
+                    if classes[index]
+                }
+            ),
+        ]
+        return "\n".join(lines)
+
+
+def count_files(
+    patterns: str | Sequence[str],
+    *,
+    feature_names: Sequence[str] = (),
+    feature_sizes: Sequence[int] = (),
+    num_classes: int = 3862,
+    num_processes: int = 0,
+) -> Stats:
+    """Counts videos, labels and frames.
+
+    Args:
+        patterns: The files, as in `readers.expand_patterns`.
+        feature_names: Keys of the features, those of the first record if empty.
+        feature_sizes: Their sizes, likewise.
+        num_classes: The number of classes.
+        num_processes: How many processes; 0 for a choice by size.
+
+    Returns:
+        The counts.
+
+    Raises:
+        DataError: If a pattern matches no file, or something is wrong with a
+            file or record: the message names it.
+        ValueError: If the features can't be recognised.
+    """
+    files = readers.expand_patterns(patterns)
+    _, first = next(scan.read_good(files[0]))
+    spec = record_spec.detect_spec(
+        first,
+        f"{files[0]}: record 0",
+        feature_names=feature_names,
+        feature_sizes=feature_sizes,
+        num_classes=num_classes,
+    )
+    sizes = {file: tf.io.gfile.stat(file).length for file in files}
+    num_bytes = sum(sizes.values())
+    num_processes = parallel.choose_num_processes(
+        num_processes, len(files), num_bytes
+    )
+    total = Stats(
+        len(files),
+        num_bytes,
+        0,
+        collections.Counter(),
+        collections.Counter(),
+        np.zeros(num_classes, np.int64),
+    )
+    with progress.video_bar("stats", files) as bar:
+        for _, part in parallel.map_tasks(
+            _count_file,
+            [(file, spec) for file in files],
+            num_processes=num_processes,
+            bar=bar,
+        ):
+            number, labels, frames, classes = part
+            total.num_videos += number
+            total.labels_per_video.update(labels)
+            total.frames_per_video.update(frames)
+            total.videos_per_class += classes
+        progress.finish(bar)
+    return total
+
+
+def _count_file(
+    task: tuple[str, record_spec.RecordSpec], update: parallel.Update
+) -> tuple[int, collections.Counter, collections.Counter, np.ndarray]:
+    file, spec = task
+    num_videos = 0
+    labels_per_video, frames_per_video = (
+        collections.Counter(),
+        collections.Counter(),
+    )
+    videos_per_class = np.zeros(spec.num_classes, np.int64)
+    for number, data in scan.read_good(file):
+        found = record_spec.examine(data, spec)
+        if found.faults:
+            kind, text = found.faults[0]
+            raise readers.DataError(
+                f"{file}: record {number}: {kind}: {text}; set --feature_names,"
+                " --feature_sizes and --num_classes to those of the data, or "
+                "see `yt8m-data verify`"
+            )
+        num_videos += 1
+        labels = set(found.labels or ())
+        labels_per_video[len(labels)] += 1
+        videos_per_class[list(labels)] += 1
+        if found.num_frames is not None:
+            frames_per_video[found.num_frames] += 1
+        update(1)
+    return num_videos, labels_per_video, frames_per_video, videos_per_class
+
+
+def _sorted(counts: collections.Counter) -> dict[int, int]:
+    return dict(sorted(counts.items()))
+
+
+def _describe(counts: collections.Counter) -> str:
+    """Says the mean, the smallest and the largest of counted numbers."""
+    mean = sum(k * n for k, n in counts.items()) / max(1, counts.total())
+    return f"mean {mean:.2f}, {min(counts)} to {max(counts)}"
+
+
+def _grouped(counts: collections.Counter) -> dict[str, int]:
+    """Adds counted numbers up in at most 12 ranges."""
+    low, high = min(counts), max(counts)
+    width = max(1, -(-(high - low + 1) // 12))
+    groups = {}
+    for start in range(low, high + 1, width):
+        end = start + width - 1
+        name = f"{start}-{end}" if width > 1 else f"{start}"
+        groups[name] = sum(n for k, n in counts.items() if start <= k <= end)
+    return groups
+
+
+def _bars(counts: dict[Any, int]) -> list[str]:
+    if not counts:
+        return []
+    most = max(counts.values())
+    names = max(len(str(name)) for name in counts)
+    numbers = max(len(f"{count:,}") for count in counts.values())
+    lines = []
+    for name, count in counts.items():
+        # What there is at all can be seen.
+        width = max(round(count / most * _BAR_WIDTH), 1 if count else 0)
+        line = f"  {name!s:>{names}} {count:>{numbers},} {'#' * width}"
+        lines.append(line.rstrip())
+    return lines

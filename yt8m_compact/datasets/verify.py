@@ -1,0 +1,455 @@
+"""Looks at every byte and every record of a data set."""
+
+import collections
+from collections.abc import Mapping, Sequence
+import dataclasses
+import fnmatch
+import hashlib
+import os
+from typing import Any
+
+import numpy as np
+import tabulate
+import tensorflow as tf
+
+from yt8m_compact import progress
+from yt8m_compact import readers
+from yt8m_compact.datasets import manifest
+from yt8m_compact.datasets import parallel
+from yt8m_compact.datasets import record_spec
+from yt8m_compact.datasets import scan
+from yt8m_compact.readers import framing
+
+_EXAMPLES = 5  # places told of each kind of fault in a file
+_ROWS = 50  # files with faults that the table shows
+# Faults that no new file without the bad records can mend.
+_NOT_IN_RECORDS = ("count_differs", "size_differs", "missing_file")
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """Something wrong with a file.
+
+    Attributes:
+        kind: What, such as "bad_checksum" or "duplicate_id".
+        text: The details.
+        record: Number of the record from 0, those with damage counted; None
+            where it is not about one record.
+        offset: The byte at which it starts, None likewise.
+    """
+
+    kind: str
+    text: str
+    record: int | None = None
+    offset: int | None = None
+
+
+@dataclasses.dataclass
+class FileReport:
+    """What one file holds.
+
+    Attributes:
+        file: Its name.
+        num_bytes: Its size.
+        num_videos: Records whose checksums fit.
+        num_without_labels: How many of them have no labels.
+        num_good: How many of them have no fault.
+        lost_bytes: Bytes that hold no record that can be read.
+        counts: How many faults there are of each kind.
+        faults: The first of each kind.
+        bad_offsets: Where the records start that have a fault.
+        ids: uint64 `[num_ids]`, hashes of the ids.
+        id_places: int64 `[num_ids, 2]`, numbers and offsets of their records.
+    """
+
+    file: str
+    num_bytes: int = 0
+    num_videos: int = 0
+    num_without_labels: int = 0
+    num_good: int = 0
+    lost_bytes: int = 0
+    counts: collections.Counter = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    faults: list[Fault] = dataclasses.field(default_factory=list)
+    bad_offsets: set[int] = dataclasses.field(default_factory=set)
+    ids: np.ndarray | None = None
+    id_places: np.ndarray | None = None
+
+    def add(
+        self,
+        kind: str,
+        text: str,
+        record: int | None = None,
+        offset: int | None = None,
+    ) -> None:
+        """Counts a fault, and keeps it if it is among the first of its kind."""
+        self.counts[kind] += 1
+        if self.counts[kind] <= _EXAMPLES:
+            self.faults.append(Fault(kind, text, record, offset))
+
+    @property
+    def can_be_repaired(self) -> bool:
+        """Whether leaving out records would mend something."""
+        return any(kind not in _NOT_IN_RECORDS for kind in self.counts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a data set holds.
+
+    Attributes:
+        spec: What each record should hold, None if no record can be read.
+        files: The reports of the files.
+        faults: What is wrong with the data set as a whole.
+    """
+
+    spec: record_spec.RecordSpec | None
+    files: list[FileReport]
+    faults: list[Fault]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults and not any(f.counts for f in self.files)
+
+    @property
+    def num_videos(self) -> int:
+        """Records whose checksums fit."""
+        return sum(file.num_videos for file in self.files)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the report as JSON has it."""
+        return {
+            "good": self.good,
+            "num_files": len(self.files),
+            "num_videos": self.num_videos,
+            "num_bytes": sum(file.num_bytes for file in self.files),
+            "num_without_labels": sum(f.num_without_labels for f in self.files),
+            "lost_bytes": sum(file.lost_bytes for file in self.files),
+            "spec": dataclasses.asdict(self.spec) if self.spec else None,
+            "fault_counts": dict(self._counts()),
+            "faults": [dataclasses.asdict(fault) for fault in self.faults],
+            "files": {
+                file.file: {
+                    "num_videos": file.num_videos,
+                    "num_good": file.num_good,
+                    "num_bytes": file.num_bytes,
+                    "num_without_labels": file.num_without_labels,
+                    "lost_bytes": file.lost_bytes,
+                    "fault_counts": dict(file.counts),
+                    "faults": [dataclasses.asdict(f) for f in file.faults],
+                }
+                for file in self.files
+            },
+        }
+
+    def to_text(self) -> str:
+        """Returns the report as a table of the files with faults."""
+        lines = []
+        bad = [file for file in self.files if file.counts]
+        if bad:
+            rows = [
+                [
+                    file.file,
+                    file.num_videos,
+                    file.lost_bytes,
+                    ", ".join(f"{n} {kind}" for kind, n in file.counts.items()),
+                ]
+                for file in bad[:_ROWS]
+            ]
+            lines.append(
+                tabulate.tabulate(
+                    rows,
+                    headers=["file", "records", "lost bytes", "faults"],
+                    intfmt=",",
+                )
+            )
+            if len(bad) > _ROWS:
+                lines.append(f"... and {len(bad) - _ROWS:,} more such files")
+            lines.append("")
+            for file in bad[:_ROWS]:
+                lines += [_place(file.file, fault) for fault in file.faults]
+                for kind, count in file.counts.items():
+                    if count > _EXAMPLES:
+                        more = count - _EXAMPLES
+                        lines.append(f"{file.file}: {more:,} more {kind}")
+            lines.append("")
+        lines += [f"{fault.kind}: {fault.text}" for fault in self.faults]
+        num_bytes = sum(file.num_bytes for file in self.files)
+        without = sum(file.num_without_labels for file in self.files)
+        if self.spec:
+            features = ", ".join(
+                f"{name} ({size})"
+                for name, size in zip(
+                    self.spec.feature_names,
+                    self.spec.feature_sizes,
+                    strict=True,
+                )
+            )
+            lines.append(f"layout: {self.spec.layout.value}: {features}")
+        lines.append(
+            f"{len(self.files):,} files, {self.num_videos:,} records "
+            f"({without:,} without labels), {num_bytes / 1e6:,.1f} MB: "
+            + ("no fault" if self.good else f"{len(bad):,} files with faults")
+        )
+        return "\n".join(lines)
+
+    def _counts(self) -> collections.Counter:
+        total = collections.Counter(fault.kind for fault in self.faults)
+        for file in self.files:
+            total.update(file.counts)
+        return total
+
+
+def verify_files(
+    patterns: str | Sequence[str],
+    *,
+    feature_names: Sequence[str] = (),
+    feature_sizes: Sequence[int] = (),
+    num_classes: int = 3862,
+    manifests: Sequence[str] = (),
+    official_split: str = "",
+    num_processes: int = 0,
+) -> Report:
+    """Looks at every byte and every record of files.
+
+    Args:
+        patterns: The files, as in `readers.expand_patterns`.
+        feature_names: Keys of the features, those of the first record if empty.
+        feature_sizes: Their sizes, likewise.
+        num_classes: Labels must be below this number.
+        manifests: Files that say how many records there should be; those next
+            to the data that `yt8m-data` wrote are read in any case.
+        official_split: A key of `manifest.OFFICIAL_COUNTS`, whose number of
+            videos the files should hold; or empty.
+        num_processes: How many processes; 0 for a choice by size.
+
+    Returns:
+        The report.
+
+    Raises:
+        ValueError: If an argument does not fit.
+        DataError: If a pattern matches no file.
+    """
+    official = manifest.OFFICIAL_COUNTS
+    if official_split and official_split not in official:
+        raise ValueError(
+            f"expected one of {', '.join(official)}. Received: "
+            f"official_split={official_split!r}"
+        )
+    if num_classes < 1:
+        raise ValueError(
+            f"expected at least 1 class. Received: num_classes={num_classes}"
+        )
+    files = readers.expand_patterns(patterns)
+    expected = _read_manifests(files, manifests)
+    spec = _detect_spec(files, feature_names, feature_sizes, num_classes)
+    num_bytes = sum(tf.io.gfile.stat(file).length for file in files)
+    num_processes = parallel.choose_num_processes(
+        num_processes, len(files), num_bytes
+    )
+    reports = {}
+    with progress.video_bar("verify", files, total=_estimate(files)) as bar:
+        for (file, _), report in parallel.map_tasks(
+            check_file,
+            [(file, spec) for file in files],
+            num_processes=num_processes,
+            bar=bar,
+        ):
+            reports[file] = report
+        progress.finish(bar)
+    report = Report(spec, [reports[file] for file in files], [])
+    _find_duplicates(report.files)
+    _compare(report, expected)
+    report.faults.extend(_missing_files(patterns, files, expected, manifests))
+    if official_split and report.num_videos != official[official_split]:
+        report.faults.append(
+            Fault(
+                "count_differs",
+                f"expected the {official[official_split]:,} videos of "
+                f"{official_split}, found {report.num_videos:,} in "
+                f"{len(files):,} files",
+            )
+        )
+    return report
+
+
+def check_file(
+    task: tuple[str, record_spec.RecordSpec | None], update: parallel.Update
+) -> FileReport:
+    """Looks at every byte and record of one file.
+
+    Args:
+        task: Name of the file, and what its records should hold.
+        update: Called with the number of records done.
+
+    Returns:
+        The report, without what takes other files to know.
+    """
+    file, spec = task
+    report = FileReport(file)
+    hashes, places = [], []
+    try:
+        report.num_bytes = tf.io.gfile.stat(file).length
+        if not report.num_bytes:
+            report.add("empty_file", "0 bytes")
+        for number, step in enumerate(scan.scan_records(file)):
+            if isinstance(step, scan.Damage):
+                report.lost_bytes += step.num_bytes
+                report.add(
+                    step.kind,
+                    f"{step.num_bytes:,} bytes can't be read",
+                    number,
+                    step.offset,
+                )
+                continue
+            report.num_videos += 1
+            update(1)
+            if spec is None:
+                continue
+            found = record_spec.examine(step.data, spec)
+            report.num_without_labels += not found.labels
+            for kind, text in found.faults:
+                report.add(kind, text, number, step.offset)
+            if found.faults:
+                report.bad_offsets.add(step.offset)
+            elif found.id is not None:
+                # Only of good records: a repair must not leave out the one
+                # good record of two with the same id.
+                hashes.append(_hash(found.id))
+                places.append((number, step.offset))
+    except tf.errors.OpError as error:
+        report.add("unreadable", error.message)
+    if report.num_bytes and not report.num_videos and report.lost_bytes:
+        report.add("no_tfrecord", framing.describe_damage(file))
+    report.num_good = report.num_videos - len(report.bad_offsets)
+    report.ids = np.array(hashes, np.uint64)
+    report.id_places = np.array(places, np.int64).reshape(-1, 2)
+    return report
+
+
+def _detect_spec(
+    files: Sequence[str],
+    feature_names: Sequence[str],
+    feature_sizes: Sequence[int],
+    num_classes: int,
+) -> record_spec.RecordSpec | None:
+    """Returns what records hold, from the first that can be parsed."""
+    for file in files:
+        if not tf.io.gfile.stat(file).length:
+            continue
+        for number, step in enumerate(scan.scan_records(file)):
+            if isinstance(step, scan.Damage):
+                continue
+            if record_spec.parse(step.data) is None:
+                continue
+            return record_spec.detect_spec(
+                step.data,
+                f"{file}: record {number}",
+                feature_names=feature_names,
+                feature_sizes=feature_sizes,
+                num_classes=num_classes,
+            )
+    return None
+
+
+def _estimate(files: Sequence[str]) -> int:
+    """Returns about how many records there are, whatever the files are."""
+    files = [file for file in files if tf.io.gfile.stat(file).length]
+    for number in range(len(files)):
+        # By the first file that starts as a TFRecord file.
+        found = readers.estimate_num_records(files[number:] + files[:number])
+        if found:
+            return found
+    return len(files)
+
+
+def _hash(video_id: bytes) -> int:
+    digest = hashlib.blake2b(video_id, digest_size=8).digest()
+    return int.from_bytes(digest, "big")
+
+
+def _find_duplicates(files: Sequence[FileReport]) -> None:
+    """Adds faults for ids that an earlier record has."""
+    ids = np.concatenate([file.ids for file in files])
+    owners = np.repeat(np.arange(len(files)), [len(file.ids) for file in files])
+    places = np.concatenate([file.id_places for file in files])
+    order = np.argsort(ids, kind="stable")
+    same = ids[order][1:] == ids[order][:-1]
+    starts = np.concatenate([[True], ~same]) if len(ids) else np.zeros(0, bool)
+    # The sort is stable: the first of equal ids is the earliest in the files.
+    firsts = order[np.flatnonzero(starts)][np.cumsum(starts) - 1]
+    duplicates = np.flatnonzero(~starts)
+    for place in duplicates[np.argsort(order[duplicates])]:
+        index, first = order[place], firsts[place]
+        report = files[owners[index]]
+        number, offset = places[index].tolist()
+        report.add(
+            "duplicate_id",
+            f"the id of {files[owners[first]].file}, record {places[first][0]}",
+            number,
+            offset,
+        )
+        report.bad_offsets.add(offset)
+        report.num_good -= 1
+
+
+def _read_manifests(
+    files: Sequence[str], paths: Sequence[str]
+) -> dict[str, tuple[manifest.Expected, str]]:
+    found = {}
+    for path in [*manifest.find_manifests(files), *paths]:
+        for name, entry in manifest.read_manifest(path).items():
+            found[name] = (entry, path)
+    return found
+
+
+def _compare(
+    report: Report, expected: Mapping[str, tuple[manifest.Expected, str]]
+) -> None:
+    for file in report.files:
+        entry, path = expected.get(
+            os.path.basename(file.file), (manifest.Expected(), "")
+        )
+        if entry.num_videos not in (None, file.num_videos):
+            file.add(
+                "count_differs",
+                f"expected {entry.num_videos:,} records, found "
+                f"{file.num_videos:,} (by {path})",
+            )
+        if entry.num_bytes not in (None, file.num_bytes):
+            file.add(
+                "size_differs",
+                f"expected {entry.num_bytes:,} bytes, found "
+                f"{file.num_bytes:,} (by {path})",
+            )
+
+
+def _missing_files(
+    patterns: str | Sequence[str],
+    files: Sequence[str],
+    expected: Mapping[str, tuple[manifest.Expected, str]],
+    manifests: Sequence[str],
+) -> list[Fault]:
+    """Lists files of manifests that match the patterns and are not there."""
+    if isinstance(patterns, str):
+        patterns = patterns.split(",")
+    masks = [os.path.basename(pattern.strip()) for pattern in patterns]
+    there = {os.path.basename(file) for file in files}
+    return [
+        Fault("missing_file", f"{name} (by {path})")
+        for name, (_, path) in sorted(expected.items())
+        if name not in there
+        and (
+            path in manifests
+            or any(fnmatch.fnmatch(name, mask) for mask in masks)
+        )
+    ]
+
+
+def _place(file: str, fault: Fault) -> str:
+    place = file
+    if fault.record is not None:
+        place += f": record {fault.record} (byte {fault.offset:,})"
+    return f"{place}: {fault.kind}: {fault.text}"
