@@ -1,5 +1,6 @@
 """Models: a frozen config each, which builds a Keras model."""
 
+from yt8m_compact.models.attention import AttentionConfig
 from yt8m_compact.models.classifiers import start_at_log_odds
 from yt8m_compact.models.dbof import DbofConfig
 from yt8m_compact.models.deep_circulant import DeepCirculantConfig
@@ -20,9 +21,11 @@ from yt8m_compact.models.registry import MODELS
 from yt8m_compact.models.registry import get_model_config
 from yt8m_compact.models.registry import model_name
 from yt8m_compact.models.soft_dbof import SoftDbofConfig
+from yt8m_compact.models.transformer import TransformerConfig
 
 __all__ = [
     "MODELS",
+    "AttentionConfig",
     "DbofConfig",
     "DeepCirculantConfig",
     "DistilledModel",
@@ -39,6 +42,7 @@ __all__ = [
     "NextVladConfig",
     "PooledEmbeddingConfig",
     "SoftDbofConfig",
+    "TransformerConfig",
     "get_model_config",
     "model_name",
     "start_at_log_odds",

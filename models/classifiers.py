@@ -157,8 +157,8 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
 
     Args:
       model: a model that ends with `classify_logistic` or `classify_moe`, and
-        perhaps `gate_context`; or with a mixture of the logits of projections
-        whose names end with `CLASSIFIER`.
+        perhaps `gate_context`; or with attention over, or a mixture of, the
+        logits of projections whose names end with `CLASSIFIER`.
       class_priors: `[num_classes]`, the share of the videos that have each
         label, above 0 and below 1.
 
@@ -184,7 +184,9 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
     ]
     if logistic:
         for name in logistic:
-            model.get_layer(name).bias.assign(_log_odds(priors))
+            bias = model.get_layer(name).bias
+            share = np.repeat(priors, bias.shape[0] // num_classes)
+            bias.assign(_log_odds(share))
     elif _EXPERTS in names:
         bias = model.get_layer(_EXPERTS).bias
         num_mixtures = bias.shape[0] // num_classes

@@ -1,5 +1,6 @@
 """The models, by name."""
 
+from yt8m_compact.models import attention
 from yt8m_compact.models import dbof
 from yt8m_compact.models import deep_circulant
 from yt8m_compact.models import frame_level_logistic
@@ -15,6 +16,7 @@ from yt8m_compact.models import net_vlad
 from yt8m_compact.models import next_vlad
 from yt8m_compact.models import pooled_embedding
 from yt8m_compact.models import soft_dbof
+from yt8m_compact.models import transformer
 
 MODELS: dict[str, type[model_config.ModelConfig]] = {
     "LogisticModel": logistic.LogisticConfig,
@@ -30,6 +32,8 @@ MODELS: dict[str, type[model_config.ModelConfig]] = {
     "GatedDbofModel": gated_dbof.GatedDbofConfig,
     "NeXtVladModel": next_vlad.NextVladConfig,
     "MixNeXtVladModel": mix_next_vlad.MixNextVladConfig,
+    "AttentionModel": attention.AttentionConfig,
+    "TransformerModel": transformer.TransformerConfig,
     "PooledEmbeddingModel": pooled_embedding.PooledEmbeddingConfig,
 }
 

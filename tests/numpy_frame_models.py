@@ -4,9 +4,11 @@ Only real frames are seen here: nothing knows of batches, masks or padding.
 """
 
 from collections.abc import Iterator
+import math
 
 import keras
 import numpy as np
+import scipy.stats
 
 import numpy_models
 import numpy_poolings
@@ -289,6 +291,99 @@ def predict_mixture(
     return SIGMOID(mixture_of_next_vlad(config, model, batch, statistics)[0])
 
 
+def predict_attention(
+    config: models.AttentionConfig,
+    model: keras.Model,
+    batch: Batch,
+    statistics: dict | None = None,
+) -> np.ndarray:
+    """Computes what AttentionModel should predict."""
+    videos = read(config, batch)
+
+    def layer(name, rows):
+        rows = numpy_models.project(model, name, rows)
+        rows = numpy_models.batch_norm(model, f"{name}_bn", rows, statistics)
+        return np.maximum(rows, 0)
+
+    for index in range(config.attention_layers):
+        name = f"embedding_{index}"
+        videos = on_all_rows(lambda rows, name=name: layer(name, rows), videos)
+    result = []
+    for rows in videos:
+        weights = numpy_models.project(model, "attention", rows)
+        weights = numpy_poolings.softmax(weights.T).T  # over the frames
+        decisions = SIGMOID(numpy_models.project(model, "classifier", rows))
+        sums = (weights * decisions).sum(axis=0)
+        result.append(sums.reshape(-1, config.attention_heads).mean(axis=1))
+    return np.array(result)
+
+
+def _layer_norm(model: keras.Model, name: str, rows: np.ndarray) -> np.ndarray:
+    gamma, beta = (w.numpy() for w in model.get_layer(name).weights)
+    mean, variance = rows.mean(1, keepdims=True), rows.var(1, keepdims=True)
+    return (rows - mean) / np.sqrt(variance + 1e-6) * gamma + beta
+
+
+def _positions(num_frames: int, size: int) -> np.ndarray:
+    half = math.ceil(size / 2)
+    return np.array(
+        [
+            [
+                math.sin(t / 10000 ** (j / half))
+                if j < half
+                else math.cos(t / 10000 ** ((j - half) / half))
+                for j in range(size)
+            ]
+            for t in range(num_frames)
+        ]
+    )
+
+
+def _attend(queries, keys, values, num_heads):
+    head = queries.shape[1] // num_heads
+    result = np.zeros_like(values)
+    for start in range(0, queries.shape[1], head):
+        part = slice(start, start + head)
+        for i, query in enumerate(queries[:, part]):
+            scores = np.array([query @ key for key in keys[:, part]])
+            shares = numpy_poolings.softmax(scores / math.sqrt(head))
+            result[i, part] = shares @ values[:, part]
+    return result
+
+
+def predict_transformer(
+    config: models.TransformerConfig,
+    model: keras.Model,
+    batch: Batch,
+    statistics: dict | None = None,
+) -> np.ndarray:
+    """Computes what TransformerModel should predict."""
+    means = []
+    for x in read(config, batch):
+        x = numpy_models.project(model, "embedding", x)
+        x = _layer_norm(model, "embedding_norm", x)
+        x = x + _positions(*x.shape)
+        for index in range(config.transformer_layers):
+            name = f"layer_{index}"
+            normal = _layer_norm(model, f"{name}_norm", x)
+            parts = [
+                numpy_models.project(model, f"{name}_{part}", normal)
+                for part in ("queries", "keys", "values")
+            ]
+            collected = _attend(*parts, config.transformer_heads)
+            x = x + numpy_models.project(model, f"{name}_collected", collected)
+            hidden = numpy_models.project(
+                model,
+                f"{name}_hidden",
+                _layer_norm(model, f"{name}_hidden_norm", x),
+            )
+            # gelu: x times the chance that a normal variable is below x.
+            hidden = hidden * scipy.stats.norm.cdf(hidden)
+            x = x + numpy_models.project(model, f"{name}_narrow", hidden)
+        means.append(_layer_norm(model, "norm", x).mean(axis=0))
+    return classify(config, model, np.array(means))
+
+
 PREDICT = {
     "FrameLevelLogisticModel": predict_frame_level_logistic,
     "LstmModel": predict_recurrent,
@@ -299,4 +394,6 @@ PREDICT = {
     "GatedDbofModel": predict_late_fusion,
     "NeXtVladModel": predict_next_vlad,
     "MixNeXtVladModel": predict_mixture,
+    "AttentionModel": predict_attention,
+    "TransformerModel": predict_transformer,
 }

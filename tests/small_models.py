@@ -25,6 +25,19 @@ FRAME_MODELS = {
     "GatedDbofModel": {"dbof_cluster_size": 16, "dbof_hidden_size": 5},
     "NeXtVladModel": _NEXT_VLAD,
     "MixNeXtVladModel": {**_NEXT_VLAD, "mix_number": 2},
+    "AttentionModel": {
+        "attention_layers": 2,
+        "attention_hidden_size": 5,
+        "attention_heads": 2,
+        "drop_rate": 0.0,
+    },
+    "TransformerModel": {
+        "transformer_layers": 1,
+        "transformer_heads": 2,
+        "transformer_head_size": 3,
+        "transformer_hidden_size": 8,
+        "drop_rate": 0.0,
+    },
 }
 
 

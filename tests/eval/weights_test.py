@@ -43,6 +43,8 @@ SMALL = {
     "MixNeXtVladModel": models.MixNextVladConfig(
         nextvlad_cluster_size=8, nextvlad_hidden_size=16
     ),
+    "AttentionModel": models.AttentionConfig(attention_hidden_size=CLUSTERS),
+    "TransformerModel": models.TransformerConfig(transformer_head_size=4),
     "PooledEmbeddingModel": models.PooledEmbeddingConfig(
         embeddings=("netfv", "dbof", "moments", "netvlad"),
         dbof_clusters=CLUSTERS,

@@ -17,7 +17,7 @@ KINDS = tuple(layers.PROJECTIONS)
 
 SMALL = small_models.FRAME_MODELS
 # Models for which the order of the frames counts.
-SEQUENTIAL = {"LstmModel", "GruModel"}
+SEQUENTIAL = {"LstmModel", "GruModel", "TransformerModel"}
 LOGISTIC = "LogisticModel"
 # Other settings, each of which changes what is computed.
 VARIANTS = {
@@ -52,6 +52,15 @@ VARIANTS = {
         {"video_level_classifier_model": "MoeModel"},
     ],
     "MixNeXtVladModel": [{"mix_number": 1}],
+    "AttentionModel": [
+        {"attention_heads": 1, "l2_normalize": False},
+        {"attention_layers": 0},
+    ],
+    "TransformerModel": [
+        {"transformer_layers": 2, "transformer_heads": 1}
+        | {"transformer_head_size": 5},
+        {"video_level_classifier_model": "MoeModel"},
+    ],
 }
 
 

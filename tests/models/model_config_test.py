@@ -19,6 +19,7 @@ COMPLETE = {
     "NetFvModel": {"gating": True},
     "SoftDbofModel": {"gating": True},
     "NeXtVladModel": {"video_level_classifier_model": "MoeModel"},
+    "TransformerModel": {"video_level_classifier_model": "MoeModel"},
 }
 SMALL = {
     "LogisticModel": {},
@@ -191,6 +192,13 @@ NEXT_VLAD = {
     "l2_penalty": COMMON["l2_penalty"],
     "regularization_penalty": COMMON["regularization_penalty"],
 }
+SHARED_BY_FRAME_SETS = {
+    *COMMON,
+    "iterations",
+    "sample_random_frames",
+    "batch_norm_momentum",
+    "drop_rate",
+}
 # For each option of projections another value, and a kind that has it.
 OPTIONS = {
     "num_factors": (3, "diagonal_circulant"),
@@ -254,6 +262,30 @@ CHANGES = {
         ),
         "cl_temperature": (1.5, {"distillation"}),
         "cl_lambda": (0.5, {"distillation"}),
+    },
+    "AttentionModel": {
+        **{
+            name: change
+            for name, change in NEXT_VLAD.items()
+            if name in SHARED_BY_FRAME_SETS
+        },
+        "attention_layers": (1, NORMALIZED | {"layers", "dropout"}),
+        "attention_hidden_size": (6, NORMALIZED),
+        "attention_heads": (1, RESHAPED),
+        "attention_projection": ("circulant", RESHAPED),
+        "embedding_projection": ("circulant", NORMALIZED),
+    },
+    "TransformerModel": {
+        **COMMON,
+        **CLASSIFIED,
+        "drop_rate": (0.5, {"dropout"}),
+        "transformer_layers": (2, RESHAPED | {"layers", "dropout"}),
+        "transformer_heads": (3, RESHAPED),
+        "transformer_head_size": (4, RESHAPED),
+        "transformer_hidden_size": (9, RESHAPED),
+        "embedding_projection": ("circulant", RESHAPED),
+        "attention_projection": ("circulant", RESHAPED),
+        "fc_projection": ("circulant", RESHAPED),
     },
     "PooledEmbeddingModel": POOLED,
 }
@@ -457,6 +489,13 @@ def test_no_penalty_is_no_loss(name):
         ("MixNeXtVladModel", {"mix_number": 0}, "at least 1"),
         ("MixNeXtVladModel", {"cl_temperature": 0.0}, "above 0.0"),
         ("MixNeXtVladModel", {"cl_lambda": -1.0}, "at least 0.0"),
+        ("AttentionModel", {"attention_layers": -1}, "at least 0"),
+        ("AttentionModel", {"attention_hidden_size": 0}, "at least 1"),
+        ("AttentionModel", {"attention_heads": 0}, "at least 1"),
+        ("TransformerModel", {"transformer_layers": -1}, "at least 0"),
+        ("TransformerModel", {"transformer_head_size": 0}, "at least 1"),
+        ("TransformerModel", {"transformer_heads": 0}, "at least 1"),
+        ("TransformerModel", {"transformer_hidden_size": 0}, "at least 1"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_refused(name, values, problem):

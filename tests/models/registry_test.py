@@ -20,6 +20,8 @@ def test_names():
         "GatedDbofModel": models.GatedDbofConfig,
         "NeXtVladModel": models.NextVladConfig,
         "MixNeXtVladModel": models.MixNextVladConfig,
+        "AttentionModel": models.AttentionConfig,
+        "TransformerModel": models.TransformerConfig,
         "PooledEmbeddingModel": models.PooledEmbeddingConfig,
     }
 

@@ -13,6 +13,21 @@ from yt8m_compact import config as config_lib
 from yt8m_compact import config_flags
 from yt8m_compact import models
 
+# The models that can end with a mixture of experts.
+WITH_MIXTURES = (
+    "MoeModel",
+    "LstmModel",
+    "GruModel",
+    "DbofModel",
+    "NetVladModel",
+    "NetFvModel",
+    "SoftDbofModel",
+    "GatedDbofModel",
+    "NeXtVladModel",
+    "TransformerModel",
+    "PooledEmbeddingModel",
+)
+
 
 def define_flags(flag_values):
     config_flags.define_model_flags(flag_values)
@@ -122,8 +137,8 @@ def test_flags_that_are_turned_off():
         (
             ["--moe_num_mixtures=4"],
             "--moe_num_mixtures is not used by LogisticModel: expected "
-            "--model=MoeModel or DbofModel or PooledEmbeddingModel, or no "
-            "--moe_num_mixtures. Received: moe_num_mixtures=4",
+            f"--model={' or '.join(WITH_MIXTURES)}, or no --moe_num_mixtures. "
+            "Received: moe_num_mixtures=4",
         ),
         (
             ["--model=MoeModel", "--nodbof_add_batch_norm"],
@@ -196,7 +211,7 @@ def test_flags_of_the_starter_code_that_ask_for_nothing():
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--model=GhostModel", "LogisticModel|MoeModel|DbofModel"),
+        ("--model=GhostModel", "LogisticModel|MoeModel|DeepCirculantModel"),
         ("--optimizer=Adam", "AdamOptimizer|AdagradOptimizer"),
         ("--classifier_projection=full", "dense|circulant|diagonal_circulant"),
         ("--num_epochs=some", "flag --num_epochs=some"),
@@ -212,8 +227,8 @@ def test_help_of_a_flag_of_models():
     text = flag_values["moe_num_mixtures"].help
     assert text.startswith("Number of experts of each class")
     assert text.endswith(
-        "(default: 2, 4 in PooledEmbeddingModel; used by MoeModel, DbofModel, "
-        "PooledEmbeddingModel)"
+        "(default: 2, 4 in PooledEmbeddingModel; used by "
+        f"{', '.join(WITH_MIXTURES)})"
     )
     text = flag_values["rank"].help
     assert "; if not given, the default of the kind. (default: none;" in text

@@ -6,17 +6,20 @@ from yt8m_compact.layers.block_circulant_projection import (
 )
 from yt8m_compact.layers.circulant_projection import CirculantProjection
 from yt8m_compact.layers.compactify import compactify
+from yt8m_compact.layers.decision_attention import DecisionAttention
 from yt8m_compact.layers.dense_projection import DenseProjection
 from yt8m_compact.layers.dequantize import Dequantize
 from yt8m_compact.layers.diagonal_circulant_projection import (
     DiagonalCirculantProjection,
 )
 from yt8m_compact.layers.fastfood_projection import FastfoodProjection
+from yt8m_compact.layers.frame_attention import FrameAttention
 from yt8m_compact.layers.frame_bags import BagAverage
 from yt8m_compact.layers.frame_bags import FrameBags
 from yt8m_compact.layers.frame_mask import FrameMask
 from yt8m_compact.layers.frame_moments import FrameMoments
 from yt8m_compact.layers.frame_pooling import FramePooling
+from yt8m_compact.layers.frame_positions import FramePositions
 from yt8m_compact.layers.gru_cell import GruCell
 from yt8m_compact.layers.hashed_projection import HashedProjection
 from yt8m_compact.layers.initializers import FanOutNormal
@@ -49,15 +52,18 @@ __all__ = [
     "BagAverage",
     "BlockCirculantProjection",
     "CirculantProjection",
+    "DecisionAttention",
     "DenseProjection",
     "Dequantize",
     "DiagonalCirculantProjection",
     "FanOutNormal",
     "FastfoodProjection",
+    "FrameAttention",
     "FrameBags",
     "FrameMask",
     "FrameMoments",
     "FramePooling",
+    "FramePositions",
     "GruCell",
     "HashedProjection",
     "LogitMixture",

@@ -52,6 +52,18 @@ def test_frame_level_with_random_frames(tmp_path):
     tiny_runs.assert_same_weights(str(tmp_path), reference.path)
 
 
+def test_dropout(tmp_path):
+    pattern = tiny_runs.write_frames(tmp_path / "data", 24)
+    model = models.AttentionConfig(
+        attention_layers=1, attention_hidden_size=8, drop_rate=0.5
+    )
+    config = tiny_runs.frame_config(pattern, model, num_epochs=1)
+    whole, parts = str(tmp_path / "whole"), str(tmp_path / "parts")
+    training.train(config, whole)
+    stop_and_continue(config, parts, 2)
+    tiny_runs.assert_same_weights(parts, whole)
+
+
 @pytest.mark.slow
 def test_under_xla(tmp_path):
     run = tiny_runs.video_run()

@@ -1,0 +1,81 @@
+"""AttentionModel: attention of each class over frames."""
+
+from collections.abc import Sequence
+import dataclasses
+
+import keras
+
+from yt8m_compact import layers
+from yt8m_compact import settings
+from yt8m_compact.models import classifiers
+from yt8m_compact.models import frame_model
+from yt8m_compact.models import model_config
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttentionConfig(frame_model.FrameSetConfig):
+    """Settings of AttentionModel: decision-level attention pooling.
+
+    Each frame goes through `attention_layers` layers, `relu(bn(x W))`, is
+    classified, and counts for each class as much as an attention of the class
+    says: `p_c = sum_i softmax_i(v_ic) sigmoid(u_ic)`; see
+    `layers.DecisionAttention`. Memory grows with frames times classes.
+
+    References:
+      Kong et al., https://arxiv.org/abs/1711.00927.
+      Kong et al., https://arxiv.org/abs/1903.00765.
+    """
+
+    attention_layers: int = settings.setting(
+        3, "Number of layers before AttentionModel's attention.", minimum=0
+    )
+    attention_hidden_size: int = settings.setting(
+        1024, "Number of units of each of AttentionModel's layers.", minimum=1
+    )
+    attention_heads: int = settings.setting(
+        1,
+        "Number of attentions of each class, whose results are averaged.",
+        minimum=1,
+    )
+    drop_rate: float = frame_model.drop_rate_setting(0.5)
+    embedding_projection: str = model_config.projection_setting(
+        "from a frame, or the layer below, to a hidden layer"
+    )
+    attention_projection: str = model_config.projection_setting(
+        "from frames to what attention compares"
+    )
+
+    def build(
+        self, *, feature_sizes: Sequence[int], num_classes: int
+    ) -> keras.Model:
+        self._check_options()
+        inputs, x, mask = self._read_frames(feature_sizes)
+        for index in range(self.attention_layers):
+            name = f"embedding_{index}"
+            x = self._project(
+                x,
+                self.embedding_projection,
+                self.attention_hidden_size,
+                use_bias=False,
+                name=name,
+            )
+            x = self._batch_norm(f"{name}_bn")(x, mask=mask)
+            x = keras.layers.Activation("relu", name=f"{name}_activation")(x)
+            x = layers.RepeatableDropout(
+                self.drop_rate, name=f"{name}_dropout"
+            )(x)
+        units = num_classes * self.attention_heads
+        attention = self._project(
+            x, self.attention_projection, units, name="attention"
+        )
+        decisions = self._project(
+            x,
+            self.classifier_projection,
+            units,
+            kernel_regularizer=self._classifier_regularizer(),
+            name=classifiers.CLASSIFIER,
+        )
+        predictions = layers.DecisionAttention(
+            self.attention_heads, dtype="float32", name=classifiers.PREDICTIONS
+        )([attention, decisions, mask])
+        return keras.Model(inputs, predictions, name="AttentionModel")
