@@ -188,7 +188,8 @@ def hashed_entries(
         _mix(input_dim, (1640531527, 1181783497, 1573292053)),
         _mix(units, (1403630843, 2024237689, 1825111157)),
     )
-    bits = bits * 1779033703 % 2**32
+    bits = bits * 1779033703
+    bits = (bits ^ (bits >> 31)) % 2**31 * 1952505347 % 2**32
     negative, buckets = np.divmod(bits * 2 * num_buckets >> 32, num_buckets)
     return buckets, 1 - 2 * negative
 
