@@ -34,10 +34,7 @@ SIZES = (
     (251, 251),
     (251, 600),
     (1152, 512),
-    (1152, 1500),
 )
-# One size on each side of that.
-BOTH_SIZES = ((7, 17), (300, 700))
 SMALL_SIZES = tuple(size for size in SIZES if size[0] <= 7)
 
 

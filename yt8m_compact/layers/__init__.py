@@ -5,6 +5,7 @@ from yt8m_compact.layers.block_circulant_projection import (
     BlockCirculantProjection,
 )
 from yt8m_compact.layers.circulant_projection import CirculantProjection
+from yt8m_compact.layers.compactify import compactify
 from yt8m_compact.layers.decision_attention import DecisionAttention
 from yt8m_compact.layers.dense_projection import DenseProjection
 from yt8m_compact.layers.dequantize import Dequantize
@@ -55,9 +56,9 @@ __all__ = [
     "DenseProjection",
     "Dequantize",
     "DiagonalCirculantProjection",
-    "FrameAttention",
     "FanOutNormal",
     "FastfoodProjection",
+    "FrameAttention",
     "FrameBags",
     "FrameMask",
     "FrameMoments",
@@ -81,6 +82,7 @@ __all__ = [
     "SoftAssignmentPooling",
     "SumProjection",
     "ToeplitzProjection",
+    "compactify",
     "make_projection",
     "projection_class",
     "projection_kind",

@@ -181,14 +181,16 @@ class DiagonalCirculantProjection(circulant_projection.CirculantProjection):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Goes on from one factor, by alternating least squares."""
         fixed = tf.constant(diagonals)
+        rows = tf.eye(self.input_dim, dtype=tf.float64)
 
         def build(*weights):
             learned = weights[self.num_factors :]
-            return ops.diagonal_circulant_kernel(
+            # By transforms, which take less than products of matrices.
+            return ops.diagonal_circulant_matmul(
+                rows,
                 tf.stack(learned) if learned else fixed,
                 tf.stack(weights[: self.num_factors]),
                 self.units,
-                self.input_dim,
             )
 
         start = [*kernels, *(diagonals if self._learns_diagonal else [])]

@@ -128,8 +128,8 @@ def alternating_least_squares(
     weights: Sequence[np.ndarray],
     target: np.ndarray,
     *,
-    max_sweeps: int = 50,
-    tolerance: float = 1e-5,
+    max_sweeps: int = 30,
+    tolerance: float = 1e-4,
 ) -> list[np.ndarray]:
     """Fits a matrix that is linear in each of its weights, one at a time.
 
@@ -149,6 +149,7 @@ def alternating_least_squares(
     Returns:
       The weights.
     """
+    build = tf.function(build)
     scale = _DAMPING * float(np.sum(target**2))
     dampings = [
         scale / max(float(np.sum(weight**2)), 1e-30) for weight in weights
@@ -172,7 +173,7 @@ def alternating_least_squares(
         last = loss
         weights, loss = sweep(*weights)
         loss = float(loss)
-        if last - loss <= tolerance * last:
+        if np.isfinite(last) and last - loss <= tolerance * last:
             break
     return [weight.numpy() for weight in weights]
 
@@ -183,7 +184,7 @@ def _solve_for(
     index: int,
     target: tf.Tensor,
     damping: float,
-    max_steps: int = 25,
+    max_steps: int = 10,
 ) -> tf.Tensor:
     """Solves for one of the weights, by conjugate gradients (CGLS)."""
 

@@ -11,8 +11,8 @@ from yt8m_compact.layers import initializers
 from yt8m_compact.layers import projection
 from yt8m_compact.layers import single_kinds
 
-_MAX_SWEEPS = 10
-_TOLERANCE = 1e-4
+_MAX_SWEEPS = 6
+_TOLERANCE = 1e-3
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")

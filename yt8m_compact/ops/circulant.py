@@ -35,7 +35,7 @@ def num_blocks(input_dim: int, units: int) -> int:
 
 
 def _check(
-    x: tf.Tensor, kernel: tf.Tensor, units: int, **diagonals: tf.Tensor
+    x: tf.Tensor, kernel: tf.Tensor, units: int, *, rank: int = 2
 ) -> None:
     input_dim = x.shape[-1]
     if input_dim is None:
@@ -44,20 +44,27 @@ def _check(
             f"x.shape={x.shape}"
         )
     size = kernel.shape[-1]
-    if size < input_dim or kernel.shape[-2] != num_blocks(size, units):
+    if (
+        kernel.shape.rank != rank
+        or size < input_dim
+        or kernel.shape[-2] != num_blocks(size, units)
+    ):
+        factors = "factors, " if rank == 3 else ""
         raise ValueError(
-            "expected a kernel of shape [..., ceil(units / size), size] with "
-            f"size at least {input_dim}. Received: kernel.shape="
+            f"expected a kernel of shape [{factors}ceil(units / size), size] "
+            f"with size at least {input_dim}. Received: kernel.shape="
             f"{list(kernel.shape)}, x.shape={list(x.shape)}, units={units}"
         )
-    for name, diagonal in diagonals.items():
-        expected = list(kernel.shape)
-        shared = [*expected[:-2], 1, size]
-        if list(diagonal.shape) not in (expected, shared):
-            raise ValueError(
-                f"expected a {name} of shape {expected} or {shared}. "
-                f"Received: {name}.shape={list(diagonal.shape)}"
-            )
+
+
+def _check_diagonal(diagonal: tf.Tensor, kernel: tf.Tensor) -> None:
+    full = list(kernel.shape)
+    shared = [full[0], 1, full[2]]
+    if list(diagonal.shape) not in (full, shared):
+        raise ValueError(
+            f"expected a diagonal of shape {full} or {shared}, as the kernel. "
+            f"Received: diagonal.shape={list(diagonal.shape)}"
+        )
 
 
 def circulant_matmul(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
@@ -146,7 +153,8 @@ def diagonal_circulant_matmul(
     References:
       Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
     """
-    _check(x, kernel, units, diagonal=diagonal)
+    _check(x, kernel, units, rank=3)
+    _check_diagonal(diagonal, kernel)
     rows = block_circulant.as_rows(x)
     input_dim, size = rows.shape[-1], kernel.shape[-1]
     factors, blocks = kernel.shape[:2]

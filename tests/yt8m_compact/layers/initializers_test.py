@@ -54,6 +54,115 @@ def test_for_dense_shape_leaves_other_initializers_alone():
         assert initializers.for_dense_shape(initializer, 3, 5) is initializer
 
 
+def test_fan_out_normal_has_the_stddev_of_the_papers_code():
+    # N(0, 1 / sqrt(512)) for both factors of the hidden layer, of 8192 values
+    # here: their standard deviation is within 4 / sqrt(2 * 8192) of that.
+    layer = layers.DiagonalCirculantProjection(
+        512,
+        num_factors=3,
+        kernel_initializer=layers.FanOutNormal(),
+        diagonal_initializer=layers.FanOutNormal(),
+    )
+    layer.build((None, 8192))
+    for weight in [layer.kernel, layer.diagonal]:
+        for factor in weight.numpy():
+            np.testing.assert_allclose(factor.std(), 512**-0.5, rtol=0.032)
+            assert abs(factor.mean()) < 4 * 512**-0.5 / 8192**0.5
+    assert not np.isclose(layer.kernel, layer.diagonal).all()
+    # Wide: the fan is the number of units, not the size of the blocks.
+    wide = layers.CirculantProjection(
+        19_310, kernel_initializer=layers.FanOutNormal(seed=1)
+    )
+    wide.build((None, 512))
+    assert wide.kernel.shape == (38, 512)
+    np.testing.assert_allclose(
+        wide.kernel.numpy().std(), 19_310**-0.5, rtol=0.03
+    )
+
+
+def test_initialization_of_the_follow_up():
+    # c ~ N(0, sqrt(2 / n)) and d = +-1 (arXiv 1901.10255, section 4).
+    layer = layers.DiagonalCirculantProjection(
+        1152,
+        kernel_initializer=keras.initializers.RandomNormal(
+            stddev=np.sqrt(2 / 1152)
+        ),
+    )
+    layer.build((None, 1152))
+    np.testing.assert_allclose(
+        layer.kernel.numpy().std(), np.sqrt(2 / 1152), rtol=0.09
+    )
+    np.testing.assert_array_equal(np.unique(layer.diagonal), [-1, 1])
+
+
+def test_fan_out_normal_of_a_matrix_seeds_and_config():
+    one = layers.FanOutNormal(seed=1)
+    draws = np.asarray(one((200, 50)))
+    np.testing.assert_allclose(draws.std(), 50**-0.5, rtol=0.03)
+    np.testing.assert_array_equal(one((200, 50)), draws)
+    other = layers.FanOutNormal(seed=2)((200, 50))
+    assert not np.isclose(other, draws).all()
+    assert one((3,), dtype="float64").dtype == "float64"
+    again = keras.initializers.deserialize(keras.initializers.serialize(one))
+    assert isinstance(again, layers.FanOutNormal)
+    assert again.seed == 1
+
+
+def test_reseeded_draws_other_values_of_the_same_distribution():
+    for initializer in [
+        keras.initializers.RandomNormal(mean=5.0, stddev=0.5),
+        keras.initializers.RandomNormal(mean=5.0, stddev=0.5, seed=3),
+    ]:
+        left = initializers.reseeded(initializer, "left")
+        values = [
+            np.asarray(each((1000,)))
+            for each in [
+                initializer,
+                left,
+                initializers.reseeded(initializer, "right"),
+            ]
+        ]
+        for draws in values:
+            np.testing.assert_allclose(draws.mean(), 5, atol=0.08)
+            np.testing.assert_allclose(draws.std(), 0.5, atol=0.06)
+        correlations = np.corrcoef(values) - np.eye(3)
+        assert np.abs(correlations).max() < 0.13
+        again = initializers.reseeded(initializer, "left")
+        np.testing.assert_array_equal(left((9,)), again((9,)))
+    for initializer in [
+        keras.initializers.Ones(),
+        keras.initializers.RandomNormal(seed=keras.random.SeedGenerator(1)),
+    ]:
+        assert initializers.reseeded(initializer, "left") is initializer
+
+
+def test_scaled_variance():
+    for name in ["glorot_uniform", "he_normal"]:
+        initializer = keras.initializers.get(name)
+        quarter = initializers.scaled(initializer, 0.25)
+        # The same draws at half the size.
+        np.testing.assert_allclose(
+            2 * np.asarray(quarter((7, 5))), initializer((7, 5)), rtol=1e-5
+        )
+    ones = keras.initializers.Ones()
+    assert initializers.scaled(ones, 0.25) is ones
+
+
+def test_random_permutation():
+    rows = np.asarray(initializers.RandomPermutation(seed=1)((30, 16)))
+    assert rows.dtype == np.int32
+    np.testing.assert_array_equal(np.sort(rows, axis=1), [range(16)] * 30)
+    # Each number is in many places, and rows differ.
+    assert min(np.unique(column).size for column in rows.T) > 8
+    again = initializers.RandomPermutation(seed=1)((30, 16))
+    np.testing.assert_array_equal(rows, again)
+    assert np.any(rows != initializers.RandomPermutation(seed=2)((30, 16)))
+    config = keras.initializers.serialize(
+        initializers.RandomPermutation(seed=7)
+    )
+    assert keras.initializers.deserialize(config).seed == 7
+
+
 def test_random_sign_draws_both_signs_evenly():
     signs = np.asarray(layers.RandomSign(seed=1)((50, 80)))
     assert signs.dtype == np.float32

@@ -124,6 +124,60 @@ def test_diagonal_arguments():
     np.testing.assert_array_equal(layer.diagonal, np.maximum(drawn, 0))
 
 
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        ("low_rank", "rank"),
+        ("acdc", "num_factors"),
+        ("hashed", "num_buckets"),
+        ("block_circulant", "block_size"),
+        ("diagonal_circulant", "num_factors"),
+        ("low_rank_plus_circulant", "rank"),
+        ("low_rank_plus_circulant", "num_factors"),
+    ],
+)
+def test_bad_options_are_refused(kind, option):
+    for value in [0, -1, 2.5, True]:
+        with pytest.raises(
+            ValueError,
+            match=rf"expected a positive int\. Received: {option}={value}",
+        ):
+            layers.make_projection(kind, 5, **{option: value})
+
+
+def test_options_are_arguments():
+    for kind, cls in layers.PROJECTIONS.items():
+        config = layers.make_projection(kind, 5).get_config()
+        assert set(cls.options) <= set(config), kind
+
+
+def test_multiply_adds_of_the_other_kinds():
+    assert build("low_rank", 1024, 512).multiply_adds == 32 * (1024 + 512)
+    assert build("hashed", 1024, 512).multiply_adds == 1024 * 512
+    # Two products with the matrix of 200 values, and the diagonals, a block.
+    assert build("acdc", 200, 300).multiply_adds == 2 * 2 * (200**2 + 200)
+    # Hadamard matrices of 32 and 32 along 1024 values; three diagonals.
+    fastfood = build("fastfood", 1000, 1100).multiply_adds
+    assert fastfood == 2 * (2 * 1024 * 64 + 3 * 1024)
+    both = build("low_rank_plus_circulant", 1024, 512).multiply_adds
+    part = build("diagonal_circulant", 1024, 512).multiply_adds
+    assert both == 32 * (1024 + 512) + part
+
+
+def test_permutation_of_fastfood_comes_from_keras_seeds():
+    def permutation():
+        layer = layers.FastfoodProjection(1500)
+        layer.build((None, 1000))
+        return layer.permutation.numpy()
+
+    keras.utils.set_random_seed(3)
+    one, other = permutation(), permutation()
+    keras.utils.set_random_seed(3)
+    np.testing.assert_array_equal(permutation(), one)
+    assert np.mean(one == other) < 0.01
+    np.testing.assert_array_equal(np.sort(one), [range(1024)] * 2)
+
+
 def test_conformance_helper_equals_explicit_loops():
     # What the other tests compare with, for a size with blocks cut short.
     layer = layer_conformance.make_layer("diagonal_circulant", 3, 8)

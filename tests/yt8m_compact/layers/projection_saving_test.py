@@ -118,14 +118,15 @@ def test_weights_file_round_trip(case, tmp_path):
 def test_saved_model_round_trip(tmp_path):
     # One model with all cases: each of its own would take a second.
     frames = keras.Input((None, 7), name="frames")
-    model = keras.Model(frames, [make_model(case)(frames) for case in CASES])
+    each = [layer_conformance.make_layer(case, 7, 17) for case in CASES]
+    model = keras.Model(frames, [layer(frames) for layer in each])
     model.export(tmp_path / "exported", verbose=False)
     exported = tf.saved_model.load(tmp_path / "exported")
     for batch, frames in [(2, 3), (1, 4)]:
         x = layer_conformance.random_rows(batch, frames, 7).astype("float32")
         results = zip(CASES, exported.serve(x), model(x), strict=True)
         for case, ours, theirs in results:
-            assert theirs.shape == (batch, frames, 5)
+            assert theirs.shape == (batch, frames, 17)
             np.testing.assert_allclose(
                 ours, theirs, rtol=3e-5, atol=1e-5, err_msg=case
             )

@@ -1,0 +1,171 @@
+"""Tests of making trained Keras models compact."""
+
+import keras
+import numpy as np
+import pytest
+
+from yt8m_compact import layers
+
+ROWS = np.random.default_rng(1).standard_normal([5, 12]).astype("float32")
+
+
+def make_functional():
+    """A model with a shared layer, a branch, and a model within it."""
+    keras.utils.set_random_seed(0)
+    inner = keras.Sequential(
+        [
+            keras.Input((16,)),
+            keras.layers.Dense(20, activation="tanh", name="inner_dense"),
+            keras.layers.BatchNormalization(name="inner_bn"),
+        ],
+        name="inner",
+    )
+    x = inputs = keras.Input((12,), name="features")
+    wide = keras.layers.Dense(
+        16,
+        activation="relu",
+        kernel_regularizer=keras.regularizers.L2(0.5),
+        bias_initializer="ones",
+        name="wide",
+    )
+    x = wide(x)
+    shared = keras.layers.Dense(16, use_bias=False, name="shared")
+    x = keras.layers.Add()([shared(shared(x)), x])
+    x = inner(x)
+    outputs = layers.make_projection("dense", 3, name="head")(x)
+    model = keras.Model(inputs, outputs)
+    for weight in model.weights:
+        noise = np.random.default_rng(2).uniform(0.1, 1, weight.shape)
+        weight.assign(weight.numpy() + noise)
+    return model
+
+
+def find(model, name):
+    inner = model.get_layer("inner")
+    return (inner if name.startswith("inner_") else model).get_layer(name)
+
+
+def test_chosen_layers_are_closest_and_the_others_equal():
+    model = make_functional()
+    before = model.get_weights()
+    compact = layers.compactify(
+        model, "circulant", layer_names=["wide", "inner_dense"]
+    )
+    for name in ["wide", "inner_dense"]:
+        old, new = find(model, name), find(compact, name)
+        assert type(new) is layers.CirculantProjection
+        expected = layers.CirculantProjection.from_dense(old.kernel.numpy())
+        np.testing.assert_allclose(new.kernel, expected.kernel, rtol=1e-6)
+        np.testing.assert_array_equal(new.bias, old.bias)
+        assert new.activation is old.activation
+    assert find(compact, "wide").kernel_regularizer.l2 == 0.5
+    for name in ["shared", "head", "inner_bn"]:
+        old, new = find(model, name), find(compact, name)
+        assert type(new) is type(old) and new is not old
+        for ours, theirs in zip(
+            new.get_weights(), old.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("kind", layers.PROJECTIONS)
+def test_a_kernel_of_the_family_computes_the_same(kind):
+    # The closest to the closest is itself, up to local minima.
+    if kind in ("acdc", "fastfood", "low_rank_plus_circulant"):
+        pytest.skip("from_dense is a local minimum, tested with the layer")
+    keras.utils.set_random_seed(3)
+    projection = layers.make_projection(kind, 12, activation="tanh")
+    projection.build((None, 12))
+    if kind == "sign_circulant":
+        pytest.skip("signs are drawn anew, so its family is another one")
+    model = keras.Sequential(
+        [keras.Input((12,)), keras.layers.Dense(12, "tanh", name="fc")]
+    )
+    model.get_layer("fc").set_weights(
+        [projection.as_dense_kernel(), np.arange(12) / 12]
+    )
+    compact = layers.compactify(model, kind, layer_names=["fc"])
+    assert layers.projection_kind(compact.get_layer("fc")) == kind
+    np.testing.assert_allclose(compact(ROWS), model(ROWS), atol=2e-5)
+
+
+def test_every_dense_layer_that_becomes_smaller():
+    # As circulants of 12, 16 and 20 values; as blocks of 1 nothing shrinks.
+    compact = layers.compactify(make_functional(), "circulant")
+    kinds = {
+        name: type(find(compact, name))
+        for name in ["wide", "shared", "inner_dense", "head"]
+    }
+    assert set(kinds.values()) == {layers.CirculantProjection}
+    # A rank of 3 shrinks 16 x 20 and 16 x 16 but not 20 x 3.
+    compact = layers.compactify(make_functional(), "low_rank", rank=3)
+    assert type(find(compact, "shared")) is layers.LowRankProjection
+    assert type(find(compact, "head")) is layers.DenseProjection
+    with pytest.raises(
+        ValueError,
+        match="expected a dense layer that becomes smaller as block_circulant"
+        r"\. Received: model=.*, dense layers=\['wide', 'shared', "
+        r"'inner_dense', 'head'\]",
+    ):
+        layers.compactify(make_functional(), "block_circulant", block_size=1)
+
+
+def test_compact_model_saves_loads_and_trains(tmp_path):
+    compact = layers.compactify(make_functional(), "diagonal_circulant")
+    compact.save(tmp_path / "compact.keras")
+    loaded = keras.saving.load_model(tmp_path / "compact.keras")
+    np.testing.assert_array_equal(loaded(ROWS), compact(ROWS))
+    compact.compile("adam", "mse")
+    before = compact.get_weights()
+    compact.fit(ROWS, np.ones([5, 3]), epochs=1, verbose=0)
+    moved = [
+        not np.array_equal(now, then)
+        for now, then in zip(compact.get_weights(), before, strict=True)
+    ]
+    assert all(moved)
+
+
+def test_low_precision_layers_stay_so():
+    model = keras.Sequential(
+        [
+            keras.Input((12,)),
+            keras.layers.Dense(12, dtype="mixed_bfloat16", name="fc"),
+        ]
+    )
+    compact = layers.compactify(model, "circulant")
+    assert compact.get_layer("fc").compute_dtype == "bfloat16"
+    assert compact.get_layer("fc").kernel.dtype == "float32"
+
+
+def test_bad_arguments_are_refused():
+    model = make_functional()
+    with pytest.raises(ValueError, match="expected a kind of projection"):
+        layers.compactify(model, "round")
+    with pytest.raises(
+        ValueError,
+        match=r"expected options of low_rank: rank\. Received: block_size",
+    ):
+        layers.compactify(model, "low_rank", block_size=3)
+    for names in [["shared", "inner_bn"], ["missing"], []]:
+        with pytest.raises(
+            ValueError,
+            match=r"expected names of dense layers, some of \['wide', .*\]\. "
+            "Received: layer_names=",
+        ):
+            layers.compactify(model, "circulant", layer_names=names)
+
+    class Subclassed(keras.Model):
+        pass
+
+    with pytest.raises(
+        ValueError,
+        match="expected a Functional or Sequential model, .* Received: "
+        "model=mine, of class Subclassed",
+    ):
+        layers.compactify(Subclassed(name="mine"), "circulant")
+    with pytest.raises(ValueError, match="expected a built model: .*model=seq"):
+        layers.compactify(
+            keras.Sequential([keras.layers.Dense(3)], name="seq"), "circulant"
+        )
