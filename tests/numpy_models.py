@@ -23,7 +23,9 @@ def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         for weight in layer.weights:
-            if weight.name in ("gamma", "diagonal", "moving_variance"):
+            if "int" in str(weight.dtype):
+                value = rng.permutation(weight.numpy())
+            elif weight.name in ("gamma", "diagonal", "moving_variance"):
                 value = rng.uniform(0.5, 2, weight.shape)
             elif weight.name == "kernel" and isinstance(
                 layer, layers.Projection

@@ -75,7 +75,7 @@ def by_name(counted: weights.ModelWeights) -> dict[str, weights.LayerWeights]:
     return {layer.name: layer for layer in counted.layers}
 
 
-@pytest.mark.parametrize("kind", layers.PROJECTIONS)
+@pytest.mark.parametrize("kind", ["dense", "circulant", "diagonal_circulant"])
 def test_logistic(kind):
     counted = count(models.LogisticConfig(classifier_projection=kind))
     total = project(kind, 16, CLASSES) + CLASSES
@@ -156,8 +156,13 @@ def test_dbof(embedding, fc):
     assert counted.total - counted.trainable == batch_norm // 2
 
 
-@pytest.mark.parametrize("name", models.MODELS)
-@pytest.mark.parametrize("kind", layers.PROJECTIONS)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, "diagonal_circulant") for name in models.MODELS),
+        *(("MoeModel", kind) for kind in layers.PROJECTIONS),
+    ],
+)
 def test_counts_without_weights_are_those_of_the_model(name, kind):
     config = SMALL[name]
     config = dataclasses.replace(config, classifier_projection=kind)
