@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Sequence
 import functools
+import os
 
 import tensorflow as tf
 
 from yt8m_compact.readers import frame_level
+from yt8m_compact.readers import memory
 from yt8m_compact.readers import records
 from yt8m_compact.readers import video_level
+
+_PREFETCHED_BATCHES = 2
 
 Reader = video_level.VideoLevelReader | frame_level.FrameLevelReader
 
@@ -64,6 +68,7 @@ def make_dataset(
     )
     if batch_limit is not None:
         _expect_at_least(1, batch_limit=batch_limit)
+    memory.keep_freed_memory()
     dataset = records.read_records(
         files,
         num_readers=num_readers,
@@ -88,11 +93,14 @@ def make_dataset(
             for key, value in batch.items()
         }
 
-    return dataset.map(
-        parse,
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    ).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.map(
+        parse, num_parallel_calls=os.cpu_count() or 1, deterministic=True
+    ).prefetch(_PREFETCHED_BATCHES)
+    options = tf.data.Options()
+    # Fixed numbers of threads and batches bound the memory, and save the time
+    # of tuning them.
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 @functools.lru_cache(maxsize=16)

@@ -8,6 +8,7 @@ from yt8m_compact.readers import checks
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import ids
 from yt8m_compact.readers import labels
+from yt8m_compact.readers import regular_frames
 from yt8m_compact.readers import sampling
 from yt8m_compact.readers.sampling import FrameSampling
 
@@ -112,6 +113,81 @@ class FrameLevelReader:
             tf.errors.InvalidArgumentError: If a record does not fit; see
                 `readable_errors`.
         """
+        regular = regular_frames.find_frames(
+            serialized, self.feature_names, self.feature_sizes
+        )
+        frames, num_frames, video = tf.cond(
+            regular.regular,
+            lambda: self._decode_regular(regular, files, indices, seed),
+            lambda: self._decode_any(serialized, files, indices, seed),
+        )
+        video_ids, label_values, label_splits = video
+        video_labels = tf.RaggedTensor.from_row_splits(
+            label_values, label_splits, validate=False
+        )
+        good = checks.require(
+            [
+                ids.check_ids(video_ids),
+                labels.check_labels(video_labels, self.num_classes),
+            ],
+            files,
+            indices,
+        )
+        with tf.control_dependencies([good]):
+            return {
+                "frames": tf.ensure_shape(
+                    frames, [None, self.num_output_frames, self.feature_dim]
+                ),
+                "num_frames": tf.ensure_shape(num_frames, [None]),
+                "id": tf.ensure_shape(video_ids, [None]),
+                "labels": labels.multi_hot(video_labels, self.num_classes),
+            }
+
+    def _decode_regular(self, regular, files, indices, seed):
+        """Takes frames from where `find_frames` found them."""
+        video, _, _ = tf.io.parse_sequence_example(
+            regular.context,
+            context_features=ids.id_spec() | labels.labels_spec(),
+            example_names=checks.example_names(
+                regular.context, files, indices, _EXPECTED
+            ),
+        )
+        video_ids = ids.select_ids(video)
+        number = tf.cast(regular.num_frames, tf.int32)
+        available = tf.minimum(number, self.max_frames)
+        features = zip(regular.codes, self.feature_sizes, strict=True)
+        if self.frame_sampling is FrameSampling.ALL:
+            time = tf.shape(regular.codes[0])[1]
+            frames = _side_by_side(
+                [
+                    codes[:, : self.max_frames, -size:]
+                    for codes, size in features
+                ]
+            )
+            # Zeros follow already; a video's frames beyond the limit do not.
+            missing = tf.maximum(self.max_frames - time, 0)
+            frames = tf.pad(frames, [[0, 0], [0, missing], [0, 0]])
+        else:
+            rows, available = sampling.sample_frame_indices(
+                available,
+                self.num_output_frames,
+                self.frame_sampling,
+                _seed_by_id(seed, video_ids),
+            )
+            frames = _side_by_side(
+                [
+                    tf.gather(codes, rows, batch_dims=1)[:, :, -size:]
+                    for codes, size in features
+                ]
+            )
+            mask = tf.sequence_mask(available, self.num_output_frames)
+            frames = tf.where(
+                mask[:, :, tf.newaxis], frames, tf.zeros([], tf.uint8)
+            )
+        return frames, available, _plain(video_ids, video)
+
+    def _decode_any(self, serialized, files, indices, seed):
+        """Parses every frame, and says what is wrong."""
         video, lists, _ = tf.io.parse_sequence_example(
             serialized,
             context_features=ids.id_spec() | labels.labels_spec(),
@@ -154,18 +230,13 @@ class FrameLevelReader:
                 name: tf.identity(lists[name].flat_values)
                 for name in self.feature_names
             }
-            if self.frame_sampling is FrameSampling.ALL:
-                frames, num_frames = self._decode_all(codes, splits)
-            else:
-                if seed is not None:
-                    seed = sampling.seed_by_id(seed, video_ids)
-                frames, num_frames = self._decode_sampled(codes, splits, seed)
-            return {
-                "frames": frames,
-                "num_frames": num_frames,
-                "id": tf.identity(video_ids),
-                "labels": labels.multi_hot(video_labels, self.num_classes),
-            }
+        if self.frame_sampling is FrameSampling.ALL:
+            frames, number = self._decode_all(codes, splits)
+        else:
+            frames, number = self._decode_sampled(
+                codes, splits, _seed_by_id(seed, video_ids)
+            )
+        return frames, number, _plain(video_ids, video)
 
     def sample(
         self,
@@ -247,6 +318,22 @@ class FrameLevelReader:
             frames, [-1, self.num_output_frames, self.feature_dim]
         )
         return frames, number
+
+
+def _side_by_side(features: list[tf.Tensor]) -> tf.Tensor:
+    return features[0] if len(features) == 1 else tf.concat(features, axis=2)
+
+
+def _seed_by_id(
+    seed: tf.Tensor | None, video_ids: tf.Tensor
+) -> tf.Tensor | None:
+    return None if seed is None else sampling.seed_by_id(seed, video_ids)
+
+
+def _plain(video_ids, video):
+    """Returns ids and labels as tensors alone, which a `tf.cond` can return."""
+    video_labels = video[labels.LABELS_KEY]
+    return video_ids, video_labels.values, video_labels.row_splits
 
 
 def _check_frames(name: str, frames: tf.RaggedTensor) -> checks.Check:
