@@ -67,13 +67,14 @@ def readable_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        message = _find_message(error.message)
+        message = find_message(error.message)
         if message is None:
             raise
         raise DataError(_add_second_look(message)) from None
 
 
-def _find_message(text: str) -> str | None:
+def find_message(text: str) -> str | None:
+    """Finds our message in what TensorFlow prints, None if there is none."""
     match = _MARKED.search(text)
     if match is None:
         return None

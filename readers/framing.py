@@ -205,7 +205,8 @@ def describe_fields(
     text = f"The record holds {', '.join(parts) or 'no feature'}"
     if frames:
         parts = [
-            f"'{key}' ({number} frames of {size} bytes)"
+            f"'{key}' ({number} frames of {size}"
+            f"{'' if size.endswith('floats') else ' bytes'})"
             for key, (number, size) in frames.items()
         ]
         text += f", and frame by frame {', '.join(parts)}"
@@ -224,8 +225,8 @@ def parse_fields(
         Two dicts, sorted by key: `{key: (kind, number of values)}` of the
         features of the video (kind is "bytes", "int64", "float" or "empty"),
         and `{key: (number of frames, bytes per frame)}` of the features that
-        come frame by frame, their size a text such as "1024" or "1000 to
-        1024". None if `data` is neither.
+        come frame by frame, their size a text such as "1024", "1000 to
+        1024" or "1024 floats". None if `data` is neither.
     """
     # Both messages keep their features in field 1.
     message = tf.train.SequenceExample()
@@ -248,9 +249,14 @@ def parse_fields(
     frames = {}
     for key in sorted(message.feature_lists.feature_list):
         steps = message.feature_lists.feature_list[key].feature
+        floats = {len(step.float_list.value) for step in steps} or {0}
         sizes = {sum(map(len, step.bytes_list.value)) for step in steps} or {0}
+        if max(floats):
+            sizes = floats
         low, high = min(sizes), max(sizes)
         size = f"{low}" if low == high else f"{low} to {high}"
+        if max(floats):
+            size += " floats"
         frames[key] = (len(steps), size)
     return video, frames
 

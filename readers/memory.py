@@ -34,8 +34,9 @@ def keep_freed_memory() -> bool:
     if any(os.environ.get(name) for name in _USERS_SETTINGS):
         return False
     try:
-        mallopt = ctypes.CDLL(None).mallopt
-        ctypes.CDLL(None).gnu_get_libc_version
+        library = ctypes.CDLL(None)
+        mallopt = library.mallopt
+        library.gnu_get_libc_version()
     except (AttributeError, OSError, TypeError):  # another system
         return False
     return bool(

@@ -11,9 +11,9 @@ from yt8m_compact.readers import errors
 from yt8m_compact.readers import framing
 from yt8m_compact.readers import skipped as skipped_lib
 
-# Records travel through the pipeline in chunks of about this many bytes: a
-# function call, which counts bytes, takes 40 us, as long as the reading of eight
-# video-level records (4.7 kB each) or of half a frame-level one (270 kB).
+# Records travel through the pipeline in chunks of about this many bytes. A
+# function call, which adds up their bytes, takes 40 us: as long as the reading
+# of eight video-level records (4.7 kB) or of half a frame-level one (270 kB).
 _CHUNK_BYTES = 1 << 22
 _MAX_CHUNK = 256
 _BUFFER_BYTES = 1 << 18
