@@ -119,7 +119,7 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
         ),
         (
             [*GIVEN, "--segment_labels"],
-            "--segment_labels is not supported: rated segments",
+            "expected no --segment_labels: the model is read from",
         ),
         (
             [*GIVEN, "--label_loss=HingeLoss"],

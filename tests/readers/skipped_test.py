@@ -137,7 +137,7 @@ def test_empty_and_foreign_files(files, tmp_path):
             0,
             23,
             "The file is a text file that starts with "
-            "'index,mid,display_name', not a TFRecord file.",
+            "'index,mid,display_n', not a TFRecord file.",
         ),
     ]
 

@@ -13,6 +13,7 @@ from yt8m_compact.ops.quantization import dequantize
 from yt8m_compact.ops.quantization import quantize
 from yt8m_compact.ops.ranking import batch_gap
 from yt8m_compact.ops.ranking import batch_hit_at_1
+from yt8m_compact.ops.ranking import rated_predictions
 
 __all__ = [
     "LOSSES",
@@ -27,5 +28,6 @@ __all__ = [
     "hinge_loss",
     "num_blocks",
     "quantize",
+    "rated_predictions",
     "softmax_loss",
 ]
