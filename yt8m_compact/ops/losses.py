@@ -77,7 +77,7 @@ def softmax_loss(
     labels = _weigh(tf.cast(labels, predictions.dtype), weights)
     if weights is not None:
         # A class that is not rated has no part in the softmax.
-        lowest = tf.constant(predictions.dtype.min, predictions.dtype)
+        lowest = tf.as_dtype(predictions.dtype).min
         predictions = tf.where(weights > 0, predictions, lowest)
     total = tf.reduce_sum(labels, axis=-1, keepdims=True)
     shares = labels / tf.maximum(total, _SOFTMAX_EPSILON)
