@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from yt8m_compact import ops
 from yt8m_compact.readers import checks
+from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import frame_checks
 from yt8m_compact.readers import ids
@@ -280,7 +281,7 @@ class FrameLevelReader:
         return tf.cond(
             tf.size(packed[0].values) > 0,
             lambda: self._parse_packed(packed, video, place, seed),
-            lambda: self._parse_any(serialized, names, video, place, seed),
+            lambda: self._parse_any(serialized, video, place, seed),
         )
 
     def _parse_packed(self, packed, video, place, seed):
@@ -304,16 +305,8 @@ class FrameLevelReader:
 
     def _parse_floats(self, serialized, place, seed):
         """Turns float lists into 8-bit codes."""
-        video, lists, _ = tf.io.parse_sequence_example(
-            serialized,
-            context_features=self._context_features(),
-            sequence_features={
-                name: tf.io.RaggedFeature(tf.float32)
-                for name in self.feature_names
-            },
-            example_names=checks.example_names(
-                serialized, *place, _EXPECTED_FLOATS
-            ),
+        video, lists = self._parse_lists(
+            serialized, place, tf.float32, _EXPECTED_FLOATS
         )
         found = frame_checks.check_float_frames(
             self.feature_names, self.feature_sizes, lists
@@ -333,6 +326,23 @@ class FrameLevelReader:
         ]
         num_frames = tf.cast(splits[1:] - splits[:-1], tf.int32)
         return self._finish(codes, num_frames, video, place, seed)
+
+    def _parse_lists(self, serialized, place, dtype, expected):
+        """Parses the context, and lists of `dtype` frame by frame."""
+        spec = {name: tf.io.RaggedFeature(dtype) for name in self.feature_names}
+
+        def parse(serialized, names=None):
+            return tf.io.parse_sequence_example(
+                serialized,
+                context_features=self._context_features(),
+                sequence_features=spec,
+                example_names=names,
+            )[:2]
+
+        names = checks.example_names(serialized, *place, expected)
+        if place[0] is not None:
+            serialized = errors.note_batch(*place, serialized, parse)
+        return parse(serialized, names)
 
     def _finish(self, codes, num_frames, video, place, seed):
         """Chooses frames of decoded ones, `[batch, time, stride]` each."""
@@ -380,16 +390,9 @@ class FrameLevelReader:
             windows.lengths, self.num_output_frames, self.frame_sampling, seed
         )
 
-    def _parse_any(self, serialized, names, video, place, seed):
+    def _parse_any(self, serialized, video, place, seed):
         """Parses every frame, and says what is wrong."""
-        _, lists, _ = tf.io.parse_sequence_example(
-            serialized,
-            sequence_features={
-                name: tf.io.RaggedFeature(tf.string)
-                for name in self.feature_names
-            },
-            example_names=names,
-        )
+        _, lists = self._parse_lists(serialized, place, tf.string, _EXPECTED)
         video_ids = ids.select_ids(video)
         first = lists[self.feature_names[0]]
         splits = tf.cast(first.row_splits, tf.int32)

@@ -214,9 +214,7 @@ class SkippedData:
         def parse_or_try(files, indices, serialized, seed):
             try:
                 batch = parse(files, indices, serialized, seed)
-            except tf.errors.OpError as error:
-                if errors.find_message(error.message) is None:
-                    raise
+            except tf.errors.InvalidArgumentError:
                 good = [
                     row
                     for row in range(len(serialized))
@@ -250,10 +248,10 @@ class SkippedData:
     def _is_good(self, parse, file, index, serialized, seed) -> bool:
         try:
             parse(file, index, serialized, seed)
-        except tf.errors.OpError as error:
-            message = errors.find_message(error.message)
-            if message is None:
-                raise
+        except tf.errors.InvalidArgumentError as error:
+            message = errors.find_message(error.message) or errors.first_line(
+                error.message
+            )
             name = file.numpy()[0].decode()
             number = int(index.numpy()[0])
             message = message.removeprefix(f"{name}: record {number}: ")

@@ -14,10 +14,10 @@ import tensorflow as tf
 
 from yt8m_compact import readers
 
-_CASES = int(os.environ.get("YT8M_FUZZ_CASES", "2000"))
+_CASES = int(os.environ.get("YT8M_FUZZ_CASES", "1000"))
 _SEED = int(os.environ.get("YT8M_FUZZ_SEED", "0"))
 # Each of these takes a dataset of its own.
-_STOPS = max(40, _CASES // 50)
+_STOPS = max(30, _CASES // 50)
 
 _AUDIOSET = readers.FrameLevelReader(("audio_embedding",), (128,), 527, 10)
 _VIDEO = readers.VideoLevelReader()
@@ -132,7 +132,8 @@ def test_crc_is_that_of_the_files(heads):
 def test_skipping_yields_the_good_records_and_counts_the_others(
     heads, tmp_path
 ):
-    walks = _damaged(heads, _CASES, tmp_path, 1)
+    number = max(300, _CASES // 4)
+    walks = _damaged(heads, number, tmp_path, 1)
     skipped = readers.SkippedData()
     found = {file: [] for file in walks}
     dataset = readers.read_records(list(walks), skipped=skipped)
@@ -146,7 +147,7 @@ def test_skipping_yields_the_good_records_and_counts_the_others(
         assert found[file] == good, file
         assert counted.get(file, (0, 0)) == (len(bad), left), file
         whole += not bad and not left
-    assert 0.02 * _CASES < whole < 0.5 * _CASES
+    assert 0.02 * number < whole < 0.5 * number
 
 
 def test_stopping_names_the_file_and_the_record(heads, tmp_path):
@@ -241,6 +242,12 @@ def _change_record(rng, data):
 def test_changed_records_are_read_as_protobuf_reads_them(
     heads, reader, expect, place
 ):
+    """Records that were wrong before their checksums were computed.
+
+    TensorFlow's parser reads a few records that protobuf refuses, such as
+    those with a key that is no UTF-8 or damage in a feature that nobody asks
+    for; for these there is nothing to compare with.
+    """
     data, _ = heads[place]
     records = [record for _, record in _walk(data)[0]]
     parse = tf.function(
@@ -252,20 +259,23 @@ def test_changed_records_are_read_as_protobuf_reads_them(
         input_signature=[tf.TensorSpec([1], tf.string)],
     )
     rng = np.random.default_rng([_SEED, 3, place])
-    num_read = num_errors = 0
-    for case in range(_CASES // 2):
+    num_read = num_errors = num_refused = 0
+    for case in range(2 * _CASES):
         record = _change_record(rng, records[case % len(records)])
         try:
             expected = expect(record)
+            refused = False
         except Exception:  # protobuf's DecodeError
-            expected = None
+            refused = True
         try:
             with readers.readable_errors():
                 batch = parse(tf.constant([record]))
         except readers.DataError as error:
             assert str(error).startswith("a file: record 7: "), record
-            assert expected is None, record
             num_errors += 1
+            continue
+        if refused:
+            num_refused += 1
             continue
         num_read += 1
         assert expected is not None, record
@@ -277,4 +287,5 @@ def test_changed_records_are_read_as_protobuf_reads_them(
             np.testing.assert_array_equal(batch["frames"][0, :number], values)
         else:
             np.testing.assert_array_equal(batch["features"][0], values)
-    assert min(num_read, num_errors) > _CASES // 20
+    assert min(num_read, num_errors) > _CASES // 2
+    assert num_refused < _CASES // 5

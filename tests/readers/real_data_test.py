@@ -82,6 +82,25 @@ def test_whole_video_level_files_of_2018(shared_data):
         )
 
 
+@pytest.mark.slow
+def test_every_value_of_all_video_level_files_of_2018(shared_data):
+    files = readers.expand_patterns(f"{shared_data}/yt8m_2018_video/*")
+    reader = readers.VideoLevelReader()
+    num_videos = 0
+    for file in files:
+        (batch,) = readers.make_dataset(
+            reader, [file], batch_size=1000
+        ).as_numpy_iterator()
+        records = _raw_records(file)
+        assert len(batch["id"]) == len(records)
+        for row, record in enumerate(records):
+            features = tf.train.Example.FromString(record).features.feature
+            video = {key: value[row] for key, value in batch.items()}
+            _assert_same_video(video, "id", features, _SIZES_2018, 3862)
+        num_videos += len(records)
+    assert num_videos == 28792
+
+
 def test_all_video_level_files_of_2018(shared_data):
     files = readers.expand_patterns(f"{shared_data}/yt8m_2018_video/*")
     assert len(files) == 100
