@@ -27,6 +27,9 @@ _EXPECTED_FLOATS = (
     "out."
 )
 
+# More frames are taken from a copy of all of a video's.
+_MAX_PICKS = 64
+
 
 class VideoParts(str, enum.Enum):
     """Which parts of a video are rows of a batch.
@@ -171,9 +174,10 @@ class FrameLevelReader:
             regular = regular_frames.find_frames(
                 serialized, self.feature_names, self.feature_sizes
             )
+            good, finish = self._parse_regular(regular, place, seed)
             outputs = tf.cond(
-                regular.regular,
-                lambda: self._parse_regular(regular, place, seed),
+                good,
+                finish,
                 lambda: self._parse_irregular(serialized, place, seed),
             )
         frames, number, video_frames, video_ids, *context = outputs
@@ -250,7 +254,11 @@ class FrameLevelReader:
         return [frames, number, num_frames, video_ids, *context]
 
     def _parse_regular(self, regular, place, seed):
-        """Takes frames from where `find_frames` found them."""
+        """Takes frames from where `find_frames` found them.
+
+        Returns:
+            Whether they all are there, and a function that returns the outputs.
+        """
         video, _, _ = tf.io.parse_sequence_example(
             regular.context,
             context_features=self._context_features(),
@@ -258,13 +266,49 @@ class FrameLevelReader:
                 regular.context, *place, _EXPECTED
             ),
         )
-        return self._finish(
-            regular.codes,
-            tf.cast(regular.num_frames, tf.int32),
-            video,
-            place,
-            seed,
+        num_frames = tf.cast(regular.num_frames, tf.int32)
+        if self._picks_frames:
+            video_ids = ids.select_ids(video)
+            windows = self._windows(video, video_ids, num_frames)
+            steps, number = self._choose(windows, seed)
+            codes, good = regular_frames.pick_frames(
+                regular, self.feature_sizes, steps
+            )
+            frames = self._join(codes, number)
+        else:
+            codes, good = regular_frames.decode_frames(
+                regular, self.feature_sizes
+            )
+
+        def finish():
+            if not self._picks_frames:
+                return self._finish(codes, num_frames, video, place, seed)
+            found = self._context_checks(video, video_ids, num_frames)
+            with tf.control_dependencies([checks.require(found, *place)]):
+                checked_ids = tf.identity(video_ids)
+            return self._outputs(frames, number, num_frames, checked_ids, video)
+
+        return regular.regular & good, finish
+
+    @property
+    def _picks_frames(self) -> bool:
+        """Whether few frames of a whole video are taken."""
+        return (
+            self.parts is VideoParts.WHOLE
+            and self.frame_sampling is not FrameSampling.ALL
+            and self.num_sampled_frames <= _MAX_PICKS
         )
+
+    def _join(self, features, number):
+        """Puts features side by side, and zeros after a part's end."""
+        frames = _side_by_side(
+            [
+                one[:, :, -size:]
+                for one, size in zip(features, self.feature_sizes, strict=True)
+            ]
+        )
+        mask = tf.sequence_mask(number, self.num_output_frames)
+        return tf.where(mask[:, :, tf.newaxis], frames, tf.zeros([], tf.uint8))
 
     def _parse_irregular(self, serialized, place, seed):
         """Parses packed records, or frame by frame; says what is wrong."""
@@ -368,17 +412,12 @@ class FrameLevelReader:
             places = (
                 steps + (windows.rows * time + windows.starts)[:, tf.newaxis]
             )
-            frames = _side_by_side(
+            frames = self._join(
                 [
-                    tf.gather(tf.reshape(one, [-1, one.shape[2]]), places)[
-                        :, :, -size:
-                    ]
-                    for one, size in features
-                ]
-            )
-            mask = tf.sequence_mask(number, self.num_output_frames)
-            frames = tf.where(
-                mask[:, :, tf.newaxis], frames, tf.zeros([], tf.uint8)
+                    tf.gather(tf.reshape(one, [-1, one.shape[2]]), places)
+                    for one in codes
+                ],
+                number,
             )
         return self._outputs(frames, number, num_frames, video_ids, video)
 

@@ -115,6 +115,16 @@ def test_one_feature_of_regular_records():
     np.testing.assert_array_equal(batch["frames"][0, :5], _video(0, 5)[:, 6:])
 
 
+def _is_regular(records, names=("rgb", "audio"), sizes=(6, 3)):
+    """Whether records are read without the parser, all frames and some."""
+    found = regular_frames.find_frames(records, names, sizes)
+    _, all_there = regular_frames.decode_frames(found, sizes)
+    places = tf.zeros([len(records), 2], tf.int32) + [0, 3]
+    _, some_there = regular_frames.pick_frames(found, sizes, places)
+    regular = bool(found.regular)
+    return regular and bool(all_there), regular and bool(some_there)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -131,10 +141,21 @@ def test_one_feature_of_regular_records():
 )
 def test_what_is_not_regular_is_left_to_the_parser(change):
     record = record_makers.make_frame_example(0, 4)
-    found = regular_frames.find_frames(
-        [record, change(record)], ("rgb", "audio"), (6, 3)
-    )
-    assert not found.regular
+    assert _is_regular([record, record]) == (True, True)
+    assert _is_regular([record, change(record)]) == (False, False)
+
+
+def test_frames_whose_sizes_make_up_for_each_other():
+    # As many bytes as four frames of 6: whoever looks at frame 1 sees it.
+    frames = [b"abcdef", b"ghijk", b"lmnopqr", b"stuvwx"]
+    record = record_makers.make_frame_example(0, 4, frames={"rgb": frames})
+    assert _is_regular([record]) == (False, True)
+    assert "found 5 bytes in frame 1" in _error([record], _reader())
+    reader = _reader(frame_sampling="even", num_sampled_frames=2)
+    assert "found 5 bytes in frame 1" in _error([record], reader)
+    # Nobody does here: floor((i + 1/2) 4 / 1) = 2 is looked at, which is off.
+    reader = _reader(frame_sampling="even", num_sampled_frames=1)
+    assert "found 5 bytes in frame 1" in _error([record], reader)
 
 
 def test_a_long_video_among_short_ones_is_left_to_the_parser():
