@@ -6,7 +6,6 @@ import logging
 import threading
 
 import numpy as np
-import tabulate
 import tensorflow as tf
 
 from yt8m_compact.readers import errors
@@ -127,19 +126,15 @@ class SkippedData:
 
     def to_text(self) -> str:
         """Writes a table, a line for each file."""
-        return tabulate.tabulate(
-            [
-                (
-                    one.file,
-                    f"{one.num_records:,}",
-                    f"{one.num_bytes:,}",
-                    one.reason,
-                )
-                for one in self.files()
-            ],
-            ["file", "records skipped", "bytes of its end", "first reason"],
-            colalign=("left", "right", "right", "left"),
-            disable_numparse=True,
+        rows = [("file", "records skipped", "bytes of its end", "first reason")]
+        for one in self.files():
+            counts = f"{one.num_records:,}", f"{one.num_bytes:,}"
+            rows.append((one.file, *counts, one.reason))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            f"{file:{widths[0]}}  {records:>{widths[1]}}  "
+            f"{size:>{widths[2]}}  {reason}"
+            for file, records, size, reason in rows
         )
 
     def note_damage(
