@@ -337,6 +337,25 @@ class FrameLevelReader:
             strings = [tf.identity(one.values) for one in packed]
         lengths = tf.strings.length(strings[0])
         num_frames = lengths // self.feature_sizes[0]
+        if self._picks_frames:
+            video_ids = ids.select_ids(video)
+            found = self._context_checks(video, video_ids, num_frames)
+            with tf.control_dependencies([checks.require(found, *place)]):
+                video_ids = tf.identity(video_ids)
+            windows = self._windows(video, video_ids, num_frames)
+            steps, number = self._choose(windows, seed)
+            codes = [
+                regular_frames.pick_parts(
+                    one,
+                    tf.cast(tf.strings.length(one), tf.int64),
+                    tf.zeros_like(windows.rows, tf.int64),
+                    size,
+                    steps,
+                )
+                for one, size in zip(strings, self.feature_sizes, strict=True)
+            ]
+            frames = self._join(codes, number)
+            return self._outputs(frames, number, num_frames, video_ids, video)
         longest = tf.reduce_max(tf.concat([num_frames, [1]], axis=0))
         codes = [
             tf.reshape(

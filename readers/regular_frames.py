@@ -186,23 +186,45 @@ def pick_frames(
         uint8 `[batch, picks, stride]` for each feature, as of `decode_frames`;
         and a scalar bool, whether every one of them is where it should be.
     """
-    places = tf.unstack(tf.cast(places, tf.int64), axis=1)
     features, good = [], tf.constant(True)
     for size, start in zip(sizes, found.starts, strict=True):
         header = frame_header(size)
-        stride = len(header) + size
-        count = tf.zeros_like(start) + stride
-        # One operation would copy every record for each of its frames.
-        parts = [
-            _cut(found.serialized, found.lengths, start + place * stride, count)
-            for place in places
-        ]
-        frames = tf.io.decode_raw(
-            tf.stack(parts, axis=1), tf.uint8, fixed_length=stride
+        frames = pick_parts(
+            found.serialized, found.lengths, start, len(header) + size, places
         )
         good &= tf.reduce_all(_has_header(frames, header))
         features.append(frames)
     return features, good
+
+
+def pick_parts(
+    strings: tf.Tensor,
+    lengths: tf.Tensor,
+    start: tf.Tensor,
+    stride: int,
+    places: tf.Tensor,
+) -> tf.Tensor:
+    """Decodes some parts of strings, all of one size.
+
+    Args:
+        strings: String `[batch]`.
+        lengths: int64 `[batch]`, their bytes.
+        start: int64 `[batch]`, where the first part starts.
+        stride: Bytes of a part.
+        places: int32 `[batch, picks]`, the numbers of parts of each string.
+
+    Returns:
+        uint8 `[batch, picks, stride]`.
+    """
+    count = tf.zeros_like(start) + stride
+    # One operation for all would copy every string for each of its parts.
+    parts = [
+        _cut(strings, lengths, start + place * stride, count)
+        for place in tf.unstack(tf.cast(places, tf.int64), axis=1)
+    ]
+    return tf.io.decode_raw(
+        tf.stack(parts, axis=1), tf.uint8, fixed_length=stride
+    )
 
 
 def _has_header(frames: tf.Tensor, header: bytes) -> tf.Tensor:
