@@ -86,18 +86,20 @@ def test_whole_video_level_files_of_2018(shared_data):
 def test_every_value_of_all_video_level_files_of_2018(shared_data):
     files = readers.expand_patterns(f"{shared_data}/yt8m_2018_video/*")
     reader = readers.VideoLevelReader()
+    records = (record for file in files for record in _raw_records(file))
     num_videos = 0
-    for file in files:
-        (batch,) = readers.make_dataset(
-            reader, [file], batch_size=1000
-        ).as_numpy_iterator()
-        records = _raw_records(file)
-        assert len(batch["id"]) == len(records)
-        for row, record in enumerate(records):
-            features = tf.train.Example.FromString(record).features.feature
+    # With one reader, videos come in the order of the files.
+    for batch in readers.make_dataset(
+        reader, files, batch_size=1000, num_readers=1
+    ).as_numpy_iterator():
+        for row in range(len(batch["id"])):
+            features = tf.train.Example.FromString(next(records))
             video = {key: value[row] for key, value in batch.items()}
-            _assert_same_video(video, "id", features, _SIZES_2018, 3862)
-        num_videos += len(records)
+            _assert_same_video(
+                video, "id", features.features.feature, _SIZES_2018, 3862
+            )
+        num_videos += len(batch["id"])
+    assert next(records, None) is None
     assert num_videos == 28792
 
 
