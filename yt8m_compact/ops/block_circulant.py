@@ -191,6 +191,66 @@ def multiply_pairs(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return multiply(x, kernel)
 
 
+def multiply_scaled(
+    x: tf.Tensor, diagonal: tf.Tensor, kernel: tf.Tensor
+) -> tf.Tensor:
+    """Multiplies rows by blocks of a diagonal and a circulant each.
+
+    `y[r, b] = (x[r] * diagonal[b]) @ circ(kernel[b])`. The gradients transform
+    the scaled rows again, block by block, which takes as long as to keep all
+    their spectra and less memory.
+
+    Args:
+      x: `[rows, n]`, float32 or float64.
+      diagonal: `[blocks, n]`, of the dtype of `x`.
+      kernel: `[blocks, n]`, of the dtype of `x`.
+
+    Returns:
+      `[rows, blocks * n]`, of the dtype of `x`.
+    """
+    blocks, length = kernel.shape
+    if blocks > _MAX_UNROLLED_BLOCKS:
+        y = multiply_pairs(x[:, tf.newaxis] * diagonal, kernel)
+        return tf.reshape(y, [-1, blocks * length])
+
+    @tf.custom_gradient
+    def multiply(x, diagonal, kernel):
+        filters = tf.math.conj(transforms.real_fft(kernel, length))
+        y = [
+            transforms.inverse_real_fft(
+                transforms.real_fft(x * d, length) * f, length
+            )
+            for d, f in zip(
+                tf.unstack(diagonal), tf.unstack(filters), strict=True
+            )
+        ]
+
+        def gradients(upstream):
+            of_x, of_diagonal, products = [], [], []
+            for block in range(blocks):
+                some = slice(block * length, (block + 1) * length)
+                with _after(of_x):
+                    spectrum_up = transforms.real_fft(upstream[:, some], length)
+                    of_scaled = transforms.inverse_real_fft(
+                        spectrum_up * tf.math.conj(filters[block]), length
+                    )
+                    spectrum = transforms.real_fft(x * diagonal[block], length)
+                    products.append(
+                        tf.reduce_sum(
+                            spectrum * tf.math.conj(spectrum_up), axis=0
+                        )
+                    )
+                    of_diagonal.append(tf.reduce_sum(of_scaled * x, axis=0))
+                    term = of_scaled * diagonal[block]
+                of_x.append(of_x[-1] + term if of_x else term)
+            of_kernel = transforms.inverse_real_fft(tf.stack(products), length)
+            return of_x[-1], tf.stack(of_diagonal), of_kernel
+
+        return tf.concat(y, axis=1), gradients
+
+    return multiply(x, diagonal, kernel)
+
+
 def dense_toeplitz(
     sequence: tf.Tensor, input_dim: int, units: int
 ) -> tf.Tensor:

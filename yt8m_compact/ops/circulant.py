@@ -168,15 +168,15 @@ def diagonal_circulant_matmul(
         return block_circulant.with_leading_dims_of(x, tf.matmul(rows, dense))
     if input_dim < size:
         rows = tf.pad(rows, [[0, 0], [0, size - input_dim]])
-    y = rows[:, tf.newaxis]
-    for factor in range(factors):
-        y = y * diagonal[factor]
-        if y.shape[1] == blocks:
-            y = block_circulant.multiply_pairs(y, kernel[factor])
-        else:
-            y = block_circulant.multiply_blocks(
-                y, kernel[factor][tf.newaxis], size
-            )
+    if diagonal.shape[1] == blocks:
+        y = block_circulant.multiply_scaled(rows, diagonal[0], kernel[0])
+        y = tf.reshape(y, [-1, blocks, size])
+    else:
+        y = block_circulant.multiply_blocks(
+            (rows * diagonal[0])[:, tf.newaxis], kernel[:1], size
+        )
+    for factor in range(1, factors):
+        y = block_circulant.multiply_pairs(y * diagonal[factor], kernel[factor])
     return block_circulant.with_leading_dims_of(x, _join_blocks(y, units))
 
 
