@@ -261,7 +261,7 @@ def test_16_bits(kind):
         model = numpy_models.build(config)
     finally:
         keras.config.set_dtype_policy(policy)
-    assert all(v.dtype == "float32" for v in model.variables)
+    assert {v.dtype for v in model.variables} <= {"float32", "int32"}
     assert model.get_layer("embedding").compute_dtype == "bfloat16"
     for training in [False, True]:
         result = model(numpy_models.make_frames(), training=training)
