@@ -24,7 +24,7 @@ from yt8m_compact.eval import report
 from yt8m_compact.eval import weights
 
 # Flags of the starter code's eval.py.
-_REPLACED = ("segment_labels", "label_loss")
+_REPLACED = ("label_loss",)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -66,6 +66,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         8,
         "Number of files that are read at the same time.",
         lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum(
+        "on_data_error",
+        "stop",
+        ("stop", "skip"),
+        "What to do about damaged or wrong records: stop there, or skip them, "
+        "count them by file, and report.",
         flag_values=flag_values,
     )
     flags.DEFINE_string(
@@ -131,6 +139,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
             batch_size=flag_values.batch_size,
             top_k=flag_values.top_k,
             num_readers=flag_values.num_readers,
+            on_data_error=flag_values.on_data_error,
         )
         evaluation.log_report(result, run)
         _show(result, flag_values.output_json)

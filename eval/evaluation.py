@@ -26,6 +26,7 @@ def evaluate_run(
     batch_size: int = BATCH_SIZE,
     top_k: int = 20,
     num_readers: int = 8,
+    on_data_error: str = "stop",
 ) -> report.Report:
     """Evaluates a checkpoint of a run, exactly, over all the data.
 
@@ -38,6 +39,10 @@ def evaluate_run(
       batch_size: number of videos of a batch.
       top_k: how many predictions of each video GAP counts.
       num_readers: number of files that are read at the same time.
+      on_data_error: "stop", or "skip" to leave out damaged and wrong records,
+        which are logged, counted for TensorBoard, and listed at the end.
+
+    Of rated segments, only the classes that are rated count.
 
     Returns:
       The report.
@@ -51,9 +56,15 @@ def evaluate_run(
     run = train_dir_lib.TrainDir(train_dir)
     config, model, step = run.restore_model(step)
     reader = config.reader(training=False)
-    has_labels = readers.check_format(files, reader).has_labels
+    skipped = readers.SkippedData() if on_data_error == "skip" else None
+    found = readers.check_format(files, reader, skipped=skipped)
+    has_labels = found.has_labels or config.data.segment_labels
     dataset = readers.make_dataset(
-        reader, files, batch_size=batch_size, num_readers=num_readers
+        reader,
+        files,
+        batch_size=batch_size,
+        num_readers=num_readers,
+        skipped=skipped,
     )
     predict = _make_predict(model, config)
     with (
@@ -75,6 +86,8 @@ def evaluate_run(
             metrics.update(predictions, batch["labels"], loss)
             bar.update(len(predictions))
         progress.finish(bar)
+        if skipped:
+            print(f"left out of the data:\n{skipped.to_text()}", flush=True)
         values = metrics.result()
     return report.Report(
         model=models.model_name(config.model),
@@ -84,6 +97,8 @@ def evaluate_run(
         top_k=top_k,
         train_dir=train_dir,
         eval_data_pattern=eval_data_pattern,
+        skipped_records=skipped.num_records if skipped else 0,
+        skipped_bytes=skipped.num_bytes if skipped else 0,
     )
 
 
@@ -97,7 +112,9 @@ def _make_predict(model: keras.Model, config: config_lib.Config):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         inputs = {name: batch[name] for name in model.input}
         predictions = model(inputs, training=False)
-        return predictions, loss(batch["labels"], predictions)
+        weights = batch.get("label_weights")
+        losses = loss(batch["labels"], predictions, weights)
+        return ops.rated_predictions(predictions, weights), losses
 
     return predict
 
@@ -114,4 +131,6 @@ def log_report(result: report.Report, run: train_dir_lib.TrainDir) -> None:
         for name in ("gap", "hit_at_1", "perr", "map", "loss"):
             tf.summary.scalar(name, result.metrics[name])
         tf.summary.scalar("weights", result.weights.total)
+        tf.summary.scalar("skipped_records", result.skipped_records)
+        tf.summary.scalar("skipped_bytes", result.skipped_bytes)
     writer.close()

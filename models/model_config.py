@@ -72,6 +72,14 @@ class ModelConfig(abc.ABC):
     rank: int | None = _option_setting(
         "Rank of each projection that has a low-rank part"
     )
+    num_buckets: int | None = _option_setting(
+        "Number of weights of each hashed projection"
+    )
+    shared_diagonal: bool | None = settings.setting(
+        None,
+        "Whether the blocks of a wide projection share their diagonals, which "
+        "is faster; if not given, the default of the kind.",
+    )
     l2_normalize: bool = settings.setting(
         True,
         "Whether features are scaled to unit length first, as the starter "
@@ -158,7 +166,7 @@ class ModelConfig(abc.ABC):
         return keras.layers.UnitNormalization(name="l2_normalize")(x)
 
 
-def projection_options(config: ModelConfig, kind: str) -> dict[str, int]:
+def projection_options(config: ModelConfig, kind: str) -> dict[str, Any]:
     """Picks the options of a model's config that a kind of projection has.
 
     Args:
@@ -166,19 +174,21 @@ def projection_options(config: ModelConfig, kind: str) -> dict[str, int]:
       kind: a key of `layers.PROJECTIONS`.
 
     Returns:
-      Arguments for `layers.make_projection`, by name: those of `num_factors`,
-      `block_size` and `rank` that were given and that the kind has.
+      Arguments for `layers.make_projection`, by name: those that were given
+      and that the kind has.
     """
     known = _options_of(kind)
     given = _given_options(config)
     return {name: value for name, value in given.items() if name in known}
 
 
-def _given_options(config: ModelConfig) -> dict[str, int]:
+def _given_options(config: ModelConfig) -> dict[str, Any]:
     values = {
         "num_factors": config.num_factors,
         "block_size": config.block_size,
         "rank": config.rank,
+        "num_buckets": config.num_buckets,
+        "shared_diagonal": config.shared_diagonal,
     }
     return {name: value for name, value in values.items() if value is not None}
 

@@ -6,6 +6,7 @@ from yt8m_compact.readers.errors import DataError
 from yt8m_compact.readers.errors import readable_errors
 from yt8m_compact.readers.files import expand_patterns
 from yt8m_compact.readers.frame_level import FrameLevelReader
+from yt8m_compact.readers.frame_level import VideoParts
 from yt8m_compact.readers.inspect import RecordFormat
 from yt8m_compact.readers.inspect import check_format
 from yt8m_compact.readers.inspect import inspect_file
@@ -13,6 +14,8 @@ from yt8m_compact.readers.records import estimate_num_records
 from yt8m_compact.readers.records import read_records
 from yt8m_compact.readers.sampling import FrameSampling
 from yt8m_compact.readers.sampling import sample_frame_indices
+from yt8m_compact.readers.skipped import SkippedData
+from yt8m_compact.readers.skipped import SkippedFile
 from yt8m_compact.readers.tfds_files import PreparedDataset
 from yt8m_compact.readers.tfds_files import find_prepared
 from yt8m_compact.readers.video_level import VideoLevelReader
@@ -24,7 +27,10 @@ __all__ = [
     "PreparedDataset",
     "Reader",
     "RecordFormat",
+    "SkippedData",
+    "SkippedFile",
     "VideoLevelReader",
+    "VideoParts",
     "check_format",
     "estimate_num_records",
     "expand_patterns",

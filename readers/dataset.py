@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Sequence
 import functools
+import os
 
 import tensorflow as tf
 
 from yt8m_compact.readers import frame_level
+from yt8m_compact.readers import memory
 from yt8m_compact.readers import records
+from yt8m_compact.readers import skipped as skipped_lib
 from yt8m_compact.readers import video_level
+
+_PREFETCHED_BATCHES = 2
 
 Reader = video_level.VideoLevelReader | frame_level.FrameLevelReader
 
@@ -24,8 +29,12 @@ def make_dataset(
     num_readers: int = 8,
     drop_remainder: bool = False,
     batch_limit: int | None = None,
+    num_epochs: int = 1,
+    num_shards: int = 1,
+    shard_index: int = 0,
+    skipped: skipped_lib.SkippedData | None = None,
 ) -> tf.data.Dataset:
-    """Makes a dataset of batches, one pass over files.
+    """Makes a dataset of batches, one pass over files or several.
 
     Order and frames are a function of the arguments alone: the same arguments
     give the same batches, and `skip_examples` continues a pass exactly where it
@@ -45,7 +54,16 @@ def make_dataset(
             parsed.
         num_readers: How many files to read at the same time.
         drop_remainder: Whether to leave out a last batch that is not full.
-        batch_limit: Batches to stop after, None for all.
+        batch_limit: Batches of a pass to stop after, None for all.
+        num_epochs: Passes, one after the other, each with its own order and
+            frames: those of `epoch`, `epoch + 1` and so on.
+        num_shards: Workers that share the files, such as
+            `num_input_pipelines` of a `tf.distribute.InputContext`.
+        shard_index: Which of them this is, `input_pipeline_id`. It reads every
+            `num_shards`-th file.
+        skipped: Where to count what is damaged or does not fit, which is then
+            left out, so that a batch may have fewer videos. None to stop with
+            an error.
 
     Returns:
         A dataset of batches, dicts as `reader.parse` returns them.
@@ -64,11 +82,40 @@ def make_dataset(
     )
     if batch_limit is not None:
         _expect_at_least(1, batch_limit=batch_limit)
+    _expect_at_least(1, num_epochs=num_epochs, num_shards=num_shards)
+    if num_epochs > 1:
+        passes = [
+            make_dataset(
+                reader,
+                files,
+                batch_size=batch_size,
+                shuffle_buffer=shuffle_buffer,
+                seed=seed,
+                epoch=epoch + number,
+                skip_examples=0 if number else skip_examples,
+                num_readers=num_readers,
+                drop_remainder=drop_remainder,
+                batch_limit=batch_limit,
+                num_shards=num_shards,
+                shard_index=shard_index,
+                skipped=skipped,
+            )
+            for number in range(num_epochs)
+        ]
+        return functools.reduce(tf.data.Dataset.concatenate, passes)
+    files = _shard(files, num_shards, shard_index)
+    if drop_remainder and skipped is not None:
+        raise ValueError(
+            "`drop_remainder` is expected to be False where damaged records "
+            "are skipped: batches may have fewer. Received: drop_remainder=True"
+        )
+    memory.keep_freed_memory()
     dataset = records.read_records(
         files,
         num_readers=num_readers,
         shuffle_buffer=shuffle_buffer,
         seed=(seed, epoch),
+        skipped=skipped,
     )
     if skip_examples:
         dataset = dataset.skip(skip_examples)
@@ -80,6 +127,10 @@ def make_dataset(
     frame_seed = tf.constant([seed, epoch], tf.int64)
 
     def parse(files, indices, serialized):
+        if skipped is not None:
+            return skipped.parse_good(
+                parse_batch, files, indices, serialized, frame_seed
+            )
         batch = parse_batch(files, indices, serialized, frame_seed)
         if not drop_remainder:
             return batch
@@ -88,11 +139,17 @@ def make_dataset(
             for key, value in batch.items()
         }
 
-    return dataset.map(
-        parse,
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    ).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.map(
+        parse, num_parallel_calls=os.cpu_count() or 1, deterministic=True
+    )
+    if skipped is not None or _may_be_empty(reader):
+        dataset = dataset.filter(lambda batch: tf.size(batch["id"]) > 0)
+    dataset = dataset.prefetch(_PREFETCHED_BATCHES)
+    options = tf.data.Options()
+    # Fixed numbers of threads and batches bound the memory, and save the time
+    # of tuning them.
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 @functools.lru_cache(maxsize=16)
@@ -112,6 +169,31 @@ def _parse_function(reader: Reader) -> Callable[..., dict[str, tf.Tensor]]:
         return reader.parse(serialized, files=files, indices=indices, seed=seed)
 
     return parse
+
+
+def _shard(
+    files: Sequence[str], num_shards: int, shard_index: int
+) -> Sequence[str]:
+    if not 0 <= shard_index < num_shards:
+        raise ValueError(
+            f"`shard_index` is expected to be from 0 to {num_shards - 1}. "
+            f"Received: shard_index={shard_index}"
+        )
+    if num_shards == 1:
+        return files
+    if len(files) < num_shards:
+        raise ValueError(
+            "`num_shards` is expected to be at most the number of files, "
+            f"{len(files)}. Received: num_shards={num_shards}"
+        )
+    return files[shard_index::num_shards]
+
+
+def _may_be_empty(reader: Reader) -> bool:
+    return (
+        reader.frame_features
+        and reader.parts is frame_level.VideoParts.SEGMENTS
+    )
 
 
 def _expect_at_least(least: int, **numbers: int) -> None:

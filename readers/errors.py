@@ -1,10 +1,13 @@
 """The error that bad data raises, and how it gets out of a tf.data graph."""
 
 import codecs
-from collections.abc import Iterator
+import collections
+from collections.abc import Callable, Iterator
 import contextlib
+import os
 import re
 
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact.readers import framing
@@ -20,6 +23,11 @@ _MARKED = re.compile(
     + r"(?:, (?P<parser>(?:Context feature|Feature list): .*))?",
     re.DOTALL,
 )
+# TensorFlow's parser of lists does not name the record in all of its errors:
+# batches that it is given, to look again. As many as may be parsed at a time.
+_PARSED: collections.deque = collections.deque(maxlen=(os.cpu_count() or 1) + 2)
+_PARSER = "ParseSequenceExample"
+
 _PLACE = re.compile(
     r"(?P<file>.+): record (?P<index>\d+)(?P<damage> \(byte)?", re.DOTALL
 )
@@ -48,6 +56,56 @@ def raise_in_graph(message: tf.Tensor) -> tf.Operation | None:
     return tf.raw_ops.Assert(condition=False, data=[marked], summarize=1)
 
 
+def note_batch(
+    files: tf.Tensor,
+    indices: tf.Tensor,
+    serialized: tf.Tensor,
+    parse: Callable[[tf.Tensor], object],
+) -> tf.Tensor:
+    """Keeps a batch in a graph, to find the record that can't be parsed.
+
+    Args:
+        files: String `[batch]`.
+        indices: int64 `[batch]`.
+        serialized: String `[batch]`.
+        parse: What is about to be done with `serialized`.
+
+    Returns:
+        `serialized`, to be parsed.
+    """
+
+    def note(files, indices, serialized):
+        _PARSED.append((files, indices, serialized, parse))
+        return np.bool_(True)
+
+    noted = tf.numpy_function(note, [files, indices, serialized], tf.bool)
+    with tf.control_dependencies([noted]):
+        return tf.identity(serialized)
+
+
+def _find_unnamed(text: str) -> str | None:
+    """Finds the record that TensorFlow's parser stopped at without a name."""
+    if _PARSER not in text:
+        return None
+    for files, indices, serialized, parse in list(_PARSED):
+        for file, index, record in zip(files, indices, serialized, strict=True):
+            try:
+                parse(tf.constant([record]))
+            except tf.errors.OpError as error:
+                return (
+                    f"{file.decode()}: record {index}: expected a "
+                    "tf.train.SequenceExample. Write the record again, or "
+                    f"leave it out ({first_line(error.message)})."
+                )
+    return None
+
+
+def first_line(text: str) -> str:
+    """Returns what TensorFlow says first, without the names of its nodes."""
+    line = re.sub(r"{{.*?}}|\[Op:.*|\[\[.*", "", text.splitlines()[0])
+    return " ".join(line.split())
+
+
 @contextlib.contextmanager
 def readable_errors() -> Iterator[None]:
     """Turns the TensorFlow errors that bad data causes into `DataError`.
@@ -67,13 +125,16 @@ def readable_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        message = _find_message(error.message)
+        message = find_message(error.message)
+        if message is None:
+            message = _find_unnamed(error.message)
         if message is None:
             raise
         raise DataError(_add_second_look(message)) from None
 
 
-def _find_message(text: str) -> str | None:
+def find_message(text: str) -> str | None:
+    """Finds our message in what TensorFlow prints, None if there is none."""
     match = _MARKED.search(text)
     if match is None:
         return None

@@ -1,28 +1,63 @@
-"""Frame-level records: one string of 8-bit codes per feature and frame."""
+"""Frame-level records: 8-bit codes, or floats, of every frame."""
 
 import dataclasses
+import enum
 
 import tensorflow as tf
 
+from yt8m_compact import ops
 from yt8m_compact.readers import checks
+from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import frame_checks
 from yt8m_compact.readers import ids
 from yt8m_compact.readers import labels
+from yt8m_compact.readers import regular_frames
 from yt8m_compact.readers import sampling
+from yt8m_compact.readers import windows as windows_lib
 from yt8m_compact.readers.sampling import FrameSampling
 
 _EXPECTED = (
     "expected a tf.train.SequenceExample whose features are lists of one bytes "
     "value per frame. Write the record as in YouTube-8M, or leave its file out."
 )
+_EXPECTED_FLOATS = (
+    "expected a tf.train.SequenceExample whose features are lists of floats "
+    "per frame. Leave --float_frames out for 8-bit codes, or leave the file "
+    "out."
+)
+
+# More frames are taken from a copy of all of a video's.
+_MAX_PICKS = 64
+
+
+class VideoParts(str, enum.Enum):
+    """Which parts of a video are rows of a batch.
+
+    Attributes:
+        WHOLE: The video.
+        HALVES: Its first and its second half, both with its labels, which
+            doubles the videos to train on (Skalic et al.,
+            https://arxiv.org/abs/1707.01408).
+        SEGMENTS: Its rated segments of 5 s (YouTube-8M of 2019), with their own
+            labels and `label_weights`.
+    """
+
+    WHOLE = "whole"
+    HALVES = "halves"
+    SEGMENTS = "segments"
 
 
 @dataclasses.dataclass(frozen=True)
 class FrameLevelReader:
-    """Reads `tf.train.SequenceExample` records with a bytes list per feature.
+    """Reads frame-level records.
 
     Frames are chosen before they are decoded, and stay uint8: a frame that
-    nobody looks at costs next to nothing.
+    nobody looks at costs next to nothing. A record is a
+    `tf.train.SequenceExample` with one bytes value per frame, as YouTube-8M and
+    AudioSet write it, or *packed*: a `tf.train.Example` with one bytes value
+    per feature, the codes of all frames in order. Which one is seen from the
+    records; a batch holds one kind.
 
     Attributes:
         feature_names: Keys of the features, such as `("rgb", "audio")`.
@@ -31,6 +66,11 @@ class FrameLevelReader:
         max_frames: Frames beyond this number are cut, as in the starter code.
         frame_sampling: How frames are chosen from those.
         num_sampled_frames: How many are chosen; None with `ALL`.
+        float_frames: Whether frames are float lists, such as MediaPipe's
+            `RGB/feature/floats`. They become the nearest 8-bit codes, those
+            YouTube-8M would hold: off by 2/255 at most inside of [-2, 2].
+        parts: Which parts of a video are rows of a batch. Frames are chosen in
+            each.
     """
 
     feature_names: tuple[str, ...] = ("rgb", "audio")
@@ -39,6 +79,8 @@ class FrameLevelReader:
     max_frames: int = 300
     frame_sampling: FrameSampling = FrameSampling.ALL
     num_sampled_frames: int | None = None
+    float_frames: bool = False
+    parts: VideoParts = VideoParts.WHOLE
 
     def __post_init__(self) -> None:
         feature_spec.validate(
@@ -49,6 +91,7 @@ class FrameLevelReader:
         object.__setattr__(
             self, "frame_sampling", FrameSampling(self.frame_sampling)
         )
+        object.__setattr__(self, "parts", VideoParts(self.parts))
         if self.max_frames < 1:
             raise ValueError(
                 "`max_frames` is expected to be at least 1. Received: "
@@ -82,7 +125,16 @@ class FrameLevelReader:
     @property
     def num_output_frames(self) -> int:
         """The second dimension of `frames`."""
-        return self.num_sampled_frames or self.max_frames
+        return self.num_sampled_frames or self._part_frames
+
+    @property
+    def _part_frames(self) -> int:
+        """The largest number of frames of a part."""
+        if self.parts is VideoParts.HALVES:
+            return (self.max_frames + 1) // 2
+        if self.parts is VideoParts.SEGMENTS:
+            return min(self.max_frames, windows_lib.SEGMENT_FRAMES)
+        return self.max_frames
 
     def parse(
         self,
@@ -102,70 +154,335 @@ class FrameLevelReader:
                 frames a random sampling chooses, whatever the batch.
 
         Returns:
-            `frames`, uint8 `[batch, num_output_frames, feature_dim]`, the
+            `frames`, uint8 `[rows, num_output_frames, feature_dim]`, the
             features side by side in the order of `feature_names`, zeros after a
-            video's end; `num_frames`, int32 `[batch]`, how many of them are the
-            video's; `id`, string `[batch]`; `labels`, float32
-            `[batch, num_classes]`, zeros where a record has none.
+            part's end; `num_frames`, int32 `[rows]`, how many of them are the
+            part's; `id`, string `[rows]`; `labels`, float32
+            `[rows, num_classes]`, zeros where a record has none; of segments
+            also `label_weights`, float32 `[rows, num_classes]`, 1 where there
+            is a rating. There is a row for each record, two with `HALVES`, and
+            one for each rated segment with `SEGMENTS`, whose id is `id:start`.
 
         Raises:
             tf.errors.InvalidArgumentError: If a record does not fit; see
                 `readable_errors`.
         """
-        video, lists, _ = tf.io.parse_sequence_example(
-            serialized,
-            context_features=ids.id_spec() | labels.labels_spec(),
-            sequence_features={
-                name: tf.io.RaggedFeature(tf.string)
-                for name in self.feature_names
-            },
+        place = files, indices
+        if self.float_frames:
+            outputs = self._parse_floats(serialized, place, seed)
+        else:
+            regular = regular_frames.find_frames(
+                serialized, self.feature_names, self.feature_sizes
+            )
+            good, finish = self._parse_regular(regular, place, seed)
+            outputs = tf.cond(
+                good,
+                finish,
+                lambda: self._parse_irregular(serialized, place, seed),
+            )
+        frames, number, video_frames, video_ids, *context = outputs
+        video = {
+            key: tf.RaggedTensor.from_row_splits(
+                context[2 * number_of_key],
+                context[2 * number_of_key + 1],
+                validate=False,
+            )
+            for number_of_key, key in enumerate(self._returned_keys())
+        }
+        windows = self._windows(video, video_ids, video_frames)
+        return {
+            "frames": tf.ensure_shape(
+                frames, [None, self.num_output_frames, self.feature_dim]
+            ),
+            "num_frames": tf.ensure_shape(number, [None]),
+            **self._ids_and_labels(video, video_ids, windows),
+        }
+
+    def _ids_and_labels(self, video, video_ids, windows):
+        if self.parts is VideoParts.SEGMENTS:
+            rated, weights = windows_lib.segment_labels(video, self.num_classes)
+            return {
+                "id": windows.ids,
+                "labels": rated,
+                "label_weights": weights,
+            }
+        hot = labels.multi_hot(video[labels.LABELS_KEY], self.num_classes)
+        if self.parts is VideoParts.HALVES:
+            video_ids = tf.repeat(video_ids, 2)
+            hot = tf.repeat(hot, 2, axis=0)
+        return {"id": tf.ensure_shape(video_ids, [None]), "labels": hot}
+
+    def _returned_keys(self) -> list[str]:
+        """Lists the ragged features that the branches of `parse` return."""
+        keys = [labels.LABELS_KEY]
+        if self.parts is VideoParts.SEGMENTS:
+            keys += windows_lib.SEGMENT_KEYS
+        return keys
+
+    def _context_features(self) -> dict[str, tf.io.RaggedFeature]:
+        spec = ids.id_spec() | labels.labels_spec()
+        if self.parts is VideoParts.SEGMENTS:
+            spec |= windows_lib.segments_spec()
+        return spec
+
+    def _context_checks(self, video, video_ids, num_frames):
+        found = [
+            ids.check_ids(video_ids),
+            labels.check_labels(video[labels.LABELS_KEY], self.num_classes),
+        ]
+        if self.parts is VideoParts.SEGMENTS:
+            found += windows_lib.check_segments(
+                video,
+                tf.minimum(num_frames, self.max_frames),
+                self.num_classes,
+            )
+        return found
+
+    def _windows(self, video, video_ids, num_frames) -> windows_lib.Windows:
+        available = tf.minimum(num_frames, self.max_frames)
+        if self.parts is VideoParts.HALVES:
+            return windows_lib.halves(available, video_ids)
+        if self.parts is VideoParts.SEGMENTS:
+            return windows_lib.rated_segments(video, available, video_ids)
+        return windows_lib.whole_videos(available, video_ids)
+
+    def _outputs(self, frames, number, num_frames, video_ids, video):
+        """Lists tensors alone, which a `tf.cond` can return."""
+        context = []
+        for key in self._returned_keys():
+            context += [video[key].values, video[key].row_splits]
+        return [frames, number, num_frames, video_ids, *context]
+
+    def _parse_regular(self, regular, place, seed):
+        """Takes frames from where `find_frames` found them.
+
+        Returns:
+            Whether they all are there, and a function that returns the outputs.
+        """
+        video, _, _ = tf.io.parse_sequence_example(
+            regular.context,
+            context_features=self._context_features(),
             example_names=checks.example_names(
-                serialized, files, indices, _EXPECTED
+                regular.context, *place, _EXPECTED
             ),
         )
-        video_ids = ids.select_ids(video)
-        video_labels = video[labels.LABELS_KEY]
-        first = lists[self.feature_names[0]]
-        good = checks.require(
-            [
-                *(
-                    _check_frames(name, lists[name])
-                    for name in self.feature_names
-                ),
-                *(
-                    _check_size(name, size, lists[name])
-                    for name, size in zip(
-                        self.feature_names, self.feature_sizes, strict=True
-                    )
-                ),
-                *(
-                    _check_same(self.feature_names[0], first, name, lists[name])
-                    for name in self.feature_names[1:]
-                ),
-                ids.check_ids(video_ids),
-                labels.check_labels(video_labels, self.num_classes),
-            ],
-            files,
-            indices,
+        num_frames = tf.cast(regular.num_frames, tf.int32)
+        if self._picks_frames:
+            video_ids = ids.select_ids(video)
+            windows = self._windows(video, video_ids, num_frames)
+            steps, number = self._choose(windows, seed)
+            codes, good = regular_frames.pick_frames(
+                regular, self.feature_sizes, steps
+            )
+            frames = self._join(codes, number)
+        else:
+            codes, good = regular_frames.decode_frames(
+                regular, self.feature_sizes
+            )
+
+        def finish():
+            if not self._picks_frames:
+                return self._finish(codes, num_frames, video, place, seed)
+            found = self._context_checks(video, video_ids, num_frames)
+            with tf.control_dependencies([checks.require(found, *place)]):
+                checked_ids = tf.identity(video_ids)
+            return self._outputs(frames, number, num_frames, checked_ids, video)
+
+        return regular.regular & good, finish
+
+    @property
+    def _picks_frames(self) -> bool:
+        """Whether few frames of a whole video are taken."""
+        return (
+            self.parts is VideoParts.WHOLE
+            and self.frame_sampling is not FrameSampling.ALL
+            and self.num_sampled_frames <= _MAX_PICKS
         )
-        with tf.control_dependencies([good]):
+
+    def _join(self, features, number):
+        """Puts features side by side, and zeros after a part's end."""
+        frames = _side_by_side(
+            [
+                one[:, :, -size:]
+                for one, size in zip(features, self.feature_sizes, strict=True)
+            ]
+        )
+        mask = tf.sequence_mask(number, self.num_output_frames)
+        return tf.where(mask[:, :, tf.newaxis], frames, tf.zeros([], tf.uint8))
+
+    def _parse_irregular(self, serialized, place, seed):
+        """Parses packed records, or frame by frame; says what is wrong."""
+        names = checks.example_names(serialized, *place, _EXPECTED)
+        packed_spec = {
+            name: tf.io.RaggedFeature(tf.string) for name in self.feature_names
+        }
+        video, _, _ = tf.io.parse_sequence_example(
+            serialized,
+            context_features=self._context_features() | packed_spec,
+            example_names=names,
+        )
+        packed = [video.pop(name) for name in self.feature_names]
+        return tf.cond(
+            tf.size(packed[0].values) > 0,
+            lambda: self._parse_packed(packed, video, place, seed),
+            lambda: self._parse_any(serialized, video, place, seed),
+        )
+
+    def _parse_packed(self, packed, video, place, seed):
+        """Cuts the one string of each feature into frames."""
+        found = frame_checks.check_packed(
+            self.feature_names, self.feature_sizes, packed
+        )
+        with tf.control_dependencies([checks.require(found, *place)]):
+            strings = [tf.identity(one.values) for one in packed]
+        lengths = tf.strings.length(strings[0])
+        num_frames = lengths // self.feature_sizes[0]
+        if self._picks_frames:
+            video_ids = ids.select_ids(video)
+            found = self._context_checks(video, video_ids, num_frames)
+            with tf.control_dependencies([checks.require(found, *place)]):
+                video_ids = tf.identity(video_ids)
+            windows = self._windows(video, video_ids, num_frames)
+            steps, number = self._choose(windows, seed)
+            codes = [
+                regular_frames.pick_parts(
+                    one,
+                    tf.cast(tf.strings.length(one), tf.int64),
+                    tf.zeros_like(windows.rows, tf.int64),
+                    size,
+                    steps,
+                )
+                for one, size in zip(strings, self.feature_sizes, strict=True)
+            ]
+            frames = self._join(codes, number)
+            return self._outputs(frames, number, num_frames, video_ids, video)
+        longest = tf.reduce_max(tf.concat([num_frames, [1]], axis=0))
+        codes = [
+            tf.reshape(
+                tf.io.decode_raw(one, tf.uint8, fixed_length=longest * size),
+                [-1, longest, size],
+            )
+            for one, size in zip(strings, self.feature_sizes, strict=True)
+        ]
+        return self._finish(codes, num_frames, video, place, seed)
+
+    def _parse_floats(self, serialized, place, seed):
+        """Turns float lists into 8-bit codes."""
+        video, lists = self._parse_lists(
+            serialized, place, tf.float32, _EXPECTED_FLOATS
+        )
+        found = frame_checks.check_float_frames(
+            self.feature_names, self.feature_sizes, lists
+        )
+        first = lists[self.feature_names[0]]
+        with tf.control_dependencies([checks.require(found, *place)]):
             splits = tf.identity(first.row_splits)
-            codes = {
-                name: tf.identity(lists[name].flat_values)
+        codes = [
+            tf.RaggedTensor.from_row_splits(
+                tf.reshape(ops.quantize(lists[name].flat_values), [-1, size]),
+                splits,
+                validate=False,
+            ).to_tensor(shape=[None, None, size])
+            for name, size in zip(
+                self.feature_names, self.feature_sizes, strict=True
+            )
+        ]
+        num_frames = tf.cast(splits[1:] - splits[:-1], tf.int32)
+        return self._finish(codes, num_frames, video, place, seed)
+
+    def _parse_lists(self, serialized, place, dtype, expected):
+        """Parses the context, and lists of `dtype` frame by frame."""
+        spec = {name: tf.io.RaggedFeature(dtype) for name in self.feature_names}
+
+        def parse(serialized, names=None):
+            return tf.io.parse_sequence_example(
+                serialized,
+                context_features=self._context_features(),
+                sequence_features=spec,
+                example_names=names,
+            )[:2]
+
+        names = checks.example_names(serialized, *place, expected)
+        if place[0] is not None:
+            serialized = errors.note_batch(*place, serialized, parse)
+        return parse(serialized, names)
+
+    def _finish(self, codes, num_frames, video, place, seed):
+        """Chooses frames of decoded ones, `[batch, time, stride]` each."""
+        video_ids = ids.select_ids(video)
+        found = self._context_checks(video, video_ids, num_frames)
+        with tf.control_dependencies([checks.require(found, *place)]):
+            num_frames = tf.identity(num_frames)
+            video_ids = tf.identity(video_ids)
+        windows = self._windows(video, video_ids, num_frames)
+        features = list(zip(codes, self.feature_sizes, strict=True))
+        time = tf.shape(codes[0])[1]
+        whole = self.parts is VideoParts.WHOLE
+        if whole and self.frame_sampling is FrameSampling.ALL:
+            frames = _side_by_side(
+                [one[:, : self.max_frames, -size:] for one, size in features]
+            )
+            # Zeros follow a video's end already.
+            missing = tf.maximum(self.max_frames - time, 0)
+            frames = tf.pad(frames, [[0, 0], [0, missing], [0, 0]])
+            number = windows.lengths
+        else:
+            steps, number = self._choose(windows, seed)
+            places = (
+                steps + (windows.rows * time + windows.starts)[:, tf.newaxis]
+            )
+            frames = self._join(
+                [
+                    tf.gather(tf.reshape(one, [-1, one.shape[2]]), places)
+                    for one in codes
+                ],
+                number,
+            )
+        return self._outputs(frames, number, num_frames, video_ids, video)
+
+    def _choose(self, windows, seed):
+        """Chooses frames of each window, counted from its start."""
+        if seed is not None:
+            seed = sampling.seed_by_id(seed, windows.ids)
+        return sampling.sample_frame_indices(
+            windows.lengths, self.num_output_frames, self.frame_sampling, seed
+        )
+
+    def _parse_any(self, serialized, video, place, seed):
+        """Parses every frame, and says what is wrong."""
+        _, lists = self._parse_lists(serialized, place, tf.string, _EXPECTED)
+        video_ids = ids.select_ids(video)
+        first = lists[self.feature_names[0]]
+        splits = tf.cast(first.row_splits, tf.int32)
+        num_frames = splits[1:] - splits[:-1]
+        found = [
+            *frame_checks.check_frames(
+                self.feature_names, self.feature_sizes, lists
+            ),
+            *self._context_checks(video, video_ids, num_frames),
+        ]
+        with tf.control_dependencies([checks.require(found, *place)]):
+            splits = tf.identity(splits)
+            strings = [
+                tf.identity(lists[name].flat_values)
                 for name in self.feature_names
-            }
-            if self.frame_sampling is FrameSampling.ALL:
-                frames, num_frames = self._decode_all(codes, splits)
-            else:
-                if seed is not None:
-                    seed = sampling.seed_by_id(seed, video_ids)
-                frames, num_frames = self._decode_sampled(codes, splits, seed)
-            return {
-                "frames": frames,
-                "num_frames": num_frames,
-                "id": tf.identity(video_ids),
-                "labels": labels.multi_hot(video_labels, self.num_classes),
-            }
+            ]
+        windows = self._windows(video, video_ids, num_frames)
+        steps, number = self._choose(windows, seed)
+        starts = tf.gather(splits[:-1], windows.rows) + windows.starts
+        places = tf.reshape(steps + starts[:, tf.newaxis], [-1])
+        mask = tf.sequence_mask(number, self.num_output_frames)
+        mask = tf.reshape(mask, [-1])
+        features = []
+        for one, size in zip(strings, self.feature_sizes, strict=True):
+            # An empty string decodes to zeros, which pad.
+            chosen = tf.where(mask, tf.gather(one, places), "")
+            codes = tf.io.decode_raw(chosen, tf.uint8, fixed_length=size)
+            features.append(
+                tf.reshape(codes, [-1, self.num_output_frames, size])
+            )
+        frames = _side_by_side(features)
+        return self._outputs(frames, number, num_frames, video_ids, video)
 
     def sample(
         self,
@@ -198,136 +515,6 @@ class FrameLevelReader:
         chosen = tf.where(mask[:, :, tf.newaxis], chosen, tf.zeros_like(chosen))
         return chosen, number
 
-    def _decode_all(
-        self, codes: dict[str, tf.Tensor], splits: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        features = [
-            tf.RaggedTensor.from_row_splits(
-                tf.io.decode_raw(codes[name], tf.uint8, fixed_length=size),
-                splits,
-                validate=False,
-            ).to_tensor(shape=[None, self.max_frames, size])
-            for name, size in zip(
-                self.feature_names, self.feature_sizes, strict=True
-            )
-        ]
-        lengths = tf.cast(splits[1:] - splits[:-1], tf.int32)
-        frames = features[0] if len(features) == 1 else tf.concat(features, 2)
-        return frames, tf.minimum(lengths, self.max_frames)
 
-    def _decode_sampled(
-        self,
-        codes: dict[str, tf.Tensor],
-        splits: tf.Tensor,
-        seed: tf.Tensor | None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        starts = tf.cast(splits[:-1], tf.int32)
-        lengths = tf.cast(splits[1:], tf.int32) - starts
-        rows, number = sampling.sample_frame_indices(
-            tf.minimum(lengths, self.max_frames),
-            self.num_output_frames,
-            self.frame_sampling,
-            seed,
-        )
-        places = tf.reshape(rows + starts[:, tf.newaxis], [-1])
-        mask = tf.reshape(
-            tf.sequence_mask(number, self.num_output_frames), [-1]
-        )
-        features = []
-        for name, size in zip(
-            self.feature_names, self.feature_sizes, strict=True
-        ):
-            chosen = tf.where(mask, tf.gather(codes[name], places), "")
-            # An empty string decodes to zeros, which pad.
-            features.append(
-                tf.io.decode_raw(chosen, tf.uint8, fixed_length=size)
-            )
-        frames = features[0] if len(features) == 1 else tf.concat(features, 1)
-        frames = tf.reshape(
-            frames, [-1, self.num_output_frames, self.feature_dim]
-        )
-        return frames, number
-
-
-def _check_frames(name: str, frames: tf.RaggedTensor) -> checks.Check:
-    bad = tf.equal(frames.row_lengths(), 0)
-    return checks.Check(
-        failed=tf.reduce_any(bad),
-        bad=lambda: bad,
-        describe=lambda row: tf.constant(
-            f"expected at least one frame of the feature '{name}', found none. "
-            "Set feature_names to those of the data, use the video-level "
-            "reader (no --frame_features) if its features are averages over "
-            "the video, or leave the record out."
-        ),
-    )
-
-
-def _check_size(name: str, size: int, frames: tf.RaggedTensor) -> checks.Check:
-    # [batch, (frames), (strings of a frame)]
-    lengths = tf.strings.length(frames.flat_values)
-    strings = frames.values.row_lengths()
-
-    def bad_frames():
-        wrong = tf.not_equal(lengths, size)
-        wrong = checks.rows_with(wrong, frames.values.row_splits)
-        return wrong | tf.not_equal(strings, 1)
-
-    def describe(row):
-        wrong = checks.row_of(bad_frames(), frames.row_splits, row)
-        first = tf.where(wrong)[:1, 0]
-        number = checks.row_of(strings, frames.row_splits, row)
-        number = tf.reduce_sum(tf.gather(number, first))
-        # The strings of all frames of the record up to that one.
-        upto = tf.gather(frames.row_splits, row) + tf.cast(
-            tf.reduce_sum(first), frames.row_splits.dtype
-        )
-        place = tf.gather(frames.values.row_splits, upto)
-        found = tf.cond(
-            tf.equal(number, 1),
-            lambda: tf.strings.as_string(lengths[place]) + " bytes",
-            lambda: tf.strings.as_string(number) + " strings",
-        )
-        return tf.strings.join(
-            [
-                f"expected one string of {size} bytes (8-bit codes) of the "
-                f"feature '{name}' in every frame, found ",
-                found,
-                " in frame ",
-                tf.strings.reduce_join(tf.strings.as_string(first)),
-                ". Set feature_sizes to those of the data, or write the record "
-                "again.",
-            ]
-        )
-
-    return checks.Check(
-        failed=tf.reduce_any(tf.not_equal(lengths, size))
-        | tf.reduce_any(tf.not_equal(strings, 1)),
-        bad=lambda: checks.rows_with(bad_frames(), frames.row_splits),
-        describe=describe,
-    )
-
-
-def _check_same(
-    first_name: str,
-    first: tf.RaggedTensor,
-    name: str,
-    frames: tf.RaggedTensor,
-) -> checks.Check:
-    first_lengths = first.row_lengths()
-    lengths = frames.row_lengths()
-    bad = tf.not_equal(lengths, first_lengths)
-    return checks.Check(
-        failed=tf.reduce_any(bad),
-        bad=lambda: bad,
-        describe=lambda row: tf.strings.join(
-            [
-                f"expected as many frames of '{name}' as of '{first_name}', "
-                "found ",
-                tf.strings.as_string(lengths[row]),
-                " and ",
-                tf.strings.as_string(first_lengths[row]),
-                ". Leave the record out or write it again.",
-            ]
-        ),
-    )
+def _side_by_side(features: list[tf.Tensor]) -> tf.Tensor:
+    return features[0] if len(features) == 1 else tf.concat(features, axis=2)

@@ -4,6 +4,7 @@ A record is its length (8 bytes), the length's CRC (4), the data and the data's
 CRC (4). Nothing here is on the way of data that is read without an error.
 """
 
+import dataclasses
 import struct
 
 import tensorflow as tf
@@ -42,6 +43,97 @@ def read_record(file: str, index: int) -> bytes | None:
     except tf.errors.OpError:
         pass
     return None
+
+
+def records_from(file: tf.Tensor, offset: tf.Tensor) -> tf.data.Dataset:
+    """Reads the records of a file from a byte on, inside a graph.
+
+    Args:
+        file: Scalar string.
+        offset: Scalar int64, where a record starts.
+
+    Returns:
+        A dataset of scalar strings.
+    """
+    return tf.data.experimental.from_variant(
+        tf.raw_ops.TFRecordDatasetV2(
+            filenames=tf.reshape(file, [1]),
+            compression_type="",
+            buffer_size=tf.constant(1 << 18, tf.int64),
+            byte_offsets=tf.reshape(offset, [1]),
+        ),
+        tf.TensorSpec([], tf.string),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Damage:
+    """A place of a file that can't be read.
+
+    Attributes:
+        index: Number of the record.
+        num_bytes: The bytes from there to the file's end where no record can
+            be found in them, None where it is one record alone.
+        reason: What is wrong, in a sentence.
+    """
+
+    index: int
+    num_bytes: int | None
+    reason: str
+
+
+def find_runs(
+    file: str, index: int, offset: int
+) -> tuple[list[tuple[int, int, int]], list[Damage]]:
+    """Lists the runs of good records after a damaged one.
+
+    A record whose length can be trusted can be stepped over; where it can't,
+    nothing says where the next record starts.
+
+    Args:
+        file: Name of the file.
+        index: Number of the damaged record.
+        offset: The byte at which it starts.
+
+    Returns:
+        `(offset, index, number)` of the first record of each run, and the
+        damages, both in the order of the file.
+    """
+    runs, damages = [], []
+    try:
+        size = tf.io.gfile.stat(file).length
+        while offset < size:
+            with tf.io.gfile.GFile(file, "rb") as stream:
+                stream.seek(offset)
+                length = _read_length(stream.read(HEADER_BYTES))
+            left = size - offset
+            if length is None or length + FRAMING_BYTES > left:
+                if length is not None:
+                    reason = (
+                        f"The record takes {length + FRAMING_BYTES} bytes and "
+                        f"{left} are left."
+                    )
+                elif left < HEADER_BYTES:
+                    reason = f"A record's header is cut off after {left} bytes."
+                elif offset == 0:
+                    reason = describe_damage(file)
+                else:
+                    reason = "The header of a record is corrupt."
+                damages.append(Damage(index, left, reason))
+                break
+            # The caller, or the loop before, could not read this one.
+            damages.append(Damage(index, None, "The data's checksum differs."))
+            index += 1
+            offset += length + FRAMING_BYTES
+            number, end = _count_readable(file, offset)
+            if number:
+                runs.append((offset, index, number))
+            index += number
+            offset = end
+    except tf.errors.OpError as error:
+        reason = f"The file can't be opened: {error.message}."
+        damages.append(Damage(index, 0, reason))
+    return runs, damages
 
 
 def describe_damage(file: str) -> str:
@@ -113,7 +205,8 @@ def describe_fields(
     text = f"The record holds {', '.join(parts) or 'no feature'}"
     if frames:
         parts = [
-            f"'{key}' ({number} frames of {size} bytes)"
+            f"'{key}' ({number} frames of {size}"
+            f"{'' if size.endswith('floats') else ' bytes'})"
             for key, (number, size) in frames.items()
         ]
         text += f", and frame by frame {', '.join(parts)}"
@@ -132,8 +225,8 @@ def parse_fields(
         Two dicts, sorted by key: `{key: (kind, number of values)}` of the
         features of the video (kind is "bytes", "int64", "float" or "empty"),
         and `{key: (number of frames, bytes per frame)}` of the features that
-        come frame by frame, their size a text such as "1024" or "1000 to
-        1024". None if `data` is neither.
+        come frame by frame, their size a text such as "1024", "1000 to
+        1024" or "1024 floats". None if `data` is neither.
     """
     # Both messages keep their features in field 1.
     message = tf.train.SequenceExample()
@@ -156,17 +249,25 @@ def parse_fields(
     frames = {}
     for key in sorted(message.feature_lists.feature_list):
         steps = message.feature_lists.feature_list[key].feature
+        floats = {len(step.float_list.value) for step in steps} or {0}
         sizes = {sum(map(len, step.bytes_list.value)) for step in steps} or {0}
+        if max(floats):
+            sizes = floats
         low, high = min(sizes), max(sizes)
         size = f"{low}" if low == high else f"{low} to {high}"
+        if max(floats):
+            size += " floats"
         frames[key] = (len(steps), size)
     return video, frames
 
 
-def _count_readable(file: str) -> tuple[int, int]:
-    count = offset = 0
+def _count_readable(file: str, offset: int = 0) -> tuple[int, int]:
+    """Counts records from `offset` on, and says where they end."""
+    start = (tf.constant(file), tf.constant(offset, tf.int64))
+    records = tf.data.Dataset.from_tensors(start).flat_map(records_from)
+    count = 0
     try:
-        for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
+        for record in records.as_numpy_iterator():
             count += 1
             offset += len(record) + FRAMING_BYTES
     except tf.errors.DataLossError:

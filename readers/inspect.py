@@ -5,9 +5,12 @@ import dataclasses
 
 from yt8m_compact.readers import dataset
 from yt8m_compact.readers import errors
+from yt8m_compact.readers import frame_level
 from yt8m_compact.readers import framing
 from yt8m_compact.readers import ids
 from yt8m_compact.readers import labels
+from yt8m_compact.readers import skipped as skipped_lib
+from yt8m_compact.readers import windows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +82,7 @@ def check_format(
     reader: dataset.Reader,
     *,
     require_labels: bool = False,
+    skipped: skipped_lib.SkippedData | None = None,
 ) -> RecordFormat:
     """Checks that a reader fits the first record of the first file.
 
@@ -89,6 +93,8 @@ def check_format(
         files: Names of TFRecord files.
         reader: The reader they are meant for.
         require_labels: Whether labels are needed, as in training.
+        skipped: Given where damaged data is left out: then the first file whose
+            first record can be read is looked at. None for the first file.
 
     Returns:
         What the first record holds.
@@ -102,10 +108,11 @@ def check_format(
             "`files` is expected to be a list of at least one file name. "
             f"Received: {files=}"
         )
-    found = inspect_file(files[0])
+    found = _inspect_first(files, skipped is not None)
     place = f"{found.file}: record 0"
     holds = framing.describe_fields(found.context_keys, found.feature_keys)
-    if found.frame_features != reader.frame_features:
+    packed = reader.frame_features and _is_packed(found, reader.feature_names)
+    if not packed and found.frame_features != reader.frame_features:
         raise errors.DataError(f"{place}: {_level_message(found)} {holds}")
     keys = found.feature_keys if found.frame_features else found.context_keys
     for name, size in zip(
@@ -116,11 +123,14 @@ def check_format(
                 f"{place}: expected a feature named '{name}', found none. Set "
                 f"feature_names to those of the data. {holds}"
             )
-        expected, number = _expected(found.frame_features, size)
+        if packed:
+            continue  # the size of what is packed is checked when it is read
+        expected, number = _expected(reader, size)
         if _found(found, name) != number:
             raise errors.DataError(
                 f"{place}: expected the feature '{name}' to be {expected}. Set "
-                f"feature_names and feature_sizes to those of the data. {holds}"
+                "feature_names and feature_sizes to those of the data"
+                f"{_float_advice(reader, found, name)}. {holds}"
             )
     if found.id_key is None:
         raise errors.DataError(
@@ -133,7 +143,49 @@ def check_format(
             "found none. Use files of a split that has labels: YouTube-8M's "
             f"test files have none. {holds}"
         )
+    if (
+        reader.frame_features
+        and reader.parts is frame_level.VideoParts.SEGMENTS
+    ):
+        missing = [
+            key for key in windows.SEGMENT_KEYS if key not in found.context_keys
+        ]
+        if missing:
+            raise errors.DataError(
+                f"{place}: expected rated segments, the keys "
+                f"{', '.join(windows.SEGMENT_KEYS)}. Found no "
+                f"{', '.join(missing)}. Use YouTube-8M's files of 2019, or "
+                f"leave --segment_labels out. {holds}"
+            )
     return found
+
+
+def _inspect_first(files: Sequence[str], skip: bool) -> RecordFormat:
+    for file in files[:-1] if skip else ():
+        try:
+            return inspect_file(file)
+        except errors.DataError:
+            continue  # the reading counts it
+    return inspect_file(files[-1] if skip else files[0])
+
+
+def _is_packed(found: RecordFormat, names: Sequence[str]) -> bool:
+    return not found.frame_features and all(
+        found.context_keys.get(name) == ("bytes", 1) for name in names
+    )
+
+
+def _float_advice(
+    reader: dataset.Reader, found: RecordFormat, name: str
+) -> str:
+    if not found.frame_features:
+        return ""
+    has_floats = found.feature_keys[name][1].endswith("floats")
+    if has_floats and not reader.float_frames:
+        return ", and --float_frames for frames of floats"
+    if reader.float_frames and not has_floats:
+        return ", and leave --float_frames out for 8-bit codes"
+    return ""
 
 
 def _level_message(found: RecordFormat) -> str:
@@ -148,8 +200,10 @@ def _level_message(found: RecordFormat) -> str:
     )
 
 
-def _expected(frame_features: bool, size: int) -> tuple[str, object]:
-    if frame_features:
+def _expected(reader: dataset.Reader, size: int) -> tuple[str, object]:
+    if reader.frame_features:
+        if reader.float_frames:
+            return f"{size} floats in every frame", f"{size} floats"
         return f"{size} bytes (8-bit codes) in every frame", str(size)
     return f"{size} float values", ("float", size)
 

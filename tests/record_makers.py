@@ -99,6 +99,7 @@ def make_frame_example(
     id_key: str | None = "id",
     labels: Sequence[int] | None = (),
     frames: Mapping[str, Sequence[bytes]] | None = None,
+    segments: Sequence[tuple[int, int, float]] | None = None,
 ) -> bytes:
     """Makes a serialized frame-level record.
 
@@ -110,6 +111,7 @@ def make_frame_example(
         id_key: Key of the id, None for no id.
         labels: The labels; `video_labels` if empty, no key at all if None.
         frames: Frames to use instead of `frame_values`, by name.
+        segments: Start, label and score of rated segments of 5 s.
 
     Returns:
         A serialized `tf.train.SequenceExample`.
@@ -123,16 +125,102 @@ def make_frame_example(
         for number, (name, size) in enumerate(sizes.items())
     }
     lists.update(frames or {})
+    context = _context(index, num_classes, id_key, labels)
+    context.update(segment_features(segments))
     return tf.train.SequenceExample(
-        context=tf.train.Features(
-            feature=_context(index, num_classes, id_key, labels)
-        ),
+        context=tf.train.Features(feature=context),
         feature_lists=tf.train.FeatureLists(
             feature_list={
                 name: tf.train.FeatureList(
                     feature=[bytes_feature(frame) for frame in values]
                 )
                 for name, values in lists.items()
+            }
+        ),
+    ).SerializeToString(deterministic=True)
+
+
+def segment_features(
+    segments: Sequence[tuple[int, int, float]] | None,
+) -> dict[str, tf.train.Feature]:
+    """Makes the features of rated segments of 5 s: start, label and score."""
+    if segments is None:
+        return {}
+    starts = [start for start, _, _ in segments]
+    return {
+        "segment_start_times": int64_feature(starts),
+        "segment_end_times": int64_feature(start + 5 for start in starts),
+        "segment_labels": int64_feature(label for _, label, _ in segments),
+        "segment_scores": float_feature(score for _, _, score in segments),
+    }
+
+
+def make_packed_example(
+    index: int = 0,
+    num_frames: int = 5,
+    *,
+    feature_sizes: Mapping[str, int] | None = None,
+    num_classes: int = 10,
+    id_key: str | None = "id",
+    labels: Sequence[int] | None = (),
+    packed: Mapping[str, bytes] | None = None,
+    segments: Sequence[tuple[int, int, float]] | None = None,
+) -> bytes:
+    """Makes a serialized packed record: one bytes value for all frames.
+
+    Args:
+        index: As for `make_frame_example`, whose values it has.
+        num_frames: Likewise.
+        feature_sizes: Likewise.
+        num_classes: Likewise.
+        id_key: Likewise.
+        labels: Likewise.
+        packed: Values to use instead, by name.
+        segments: As for `make_frame_example`.
+
+    Returns:
+        A serialized `tf.train.Example`.
+    """
+    sizes = feature_sizes or {"rgb": 6, "audio": 3}
+    values = {
+        name: frame_values(index, num_frames, size, number).tobytes()
+        for number, (name, size) in enumerate(sizes.items())
+    }
+    values.update(packed or {})
+    context = _context(index, num_classes, id_key, labels)
+    context.update(segment_features(segments))
+    for name, value in values.items():
+        context[name] = bytes_feature(value)
+    return tf.train.Example(
+        features=tf.train.Features(feature=context)
+    ).SerializeToString(deterministic=True)
+
+
+def make_float_frame_example(
+    index: int,
+    frames: Mapping[str, np.ndarray],
+    num_classes: int = 10,
+) -> bytes:
+    """Makes a serialized frame-level record of floats, as MediaPipe does.
+
+    Args:
+        index: Number of the video, which decides its id and labels.
+        frames: float `[num_frames, size]` by name.
+        num_classes: Labels are below this number.
+
+    Returns:
+        A serialized `tf.train.SequenceExample`.
+    """
+    return tf.train.SequenceExample(
+        context=tf.train.Features(
+            feature=_context(index, num_classes, "id", ())
+        ),
+        feature_lists=tf.train.FeatureLists(
+            feature_list={
+                name: tf.train.FeatureList(
+                    feature=[float_feature(row) for row in values]
+                )
+                for name, values in frames.items()
             }
         ),
     ).SerializeToString(deterministic=True)

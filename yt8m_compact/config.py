@@ -41,6 +41,16 @@ class DataConfig:
         "Frames of a video beyond this number are not read (frame-level).",
         minimum=1,
     )
+    float_frames: bool = settings.setting(
+        False,
+        "Whether frames are lists of floats, as MediaPipe writes them; they "
+        "become the nearest 8-bit codes.",
+    )
+    segment_labels: bool = settings.setting(
+        False,
+        "Whether to read the rated segments of YouTube-8M of 2019, 5 s each, "
+        "not whole videos; --batch_size counts videos.",
+    )
 
     def __post_init__(self) -> None:
         """Checks every field, and that names and sizes pair up."""
@@ -126,6 +136,17 @@ class TrainingConfig:
         "--classifier_bias=log_odds.",
         minimum=1,
     )
+    split_videos: bool = settings.setting(
+        False,
+        "Whether each video is trained on as two, its halves, both with its "
+        "labels (frame-level); --batch_size counts whole videos.",
+    )
+    on_data_error: str = settings.setting(
+        "stop",
+        "What to do about damaged or wrong records: stop there, or skip them, "
+        "count them by file, and report.",
+        choices=("stop", "skip"),
+    )
     num_readers: int = settings.setting(
         8, "Number of files that are read at the same time.", minimum=1
     )
@@ -198,22 +219,53 @@ class Config:
         """Checks that the model fits the data."""
         check_level(self.data, self.model)
 
-    def reader(self, *, training: bool) -> readers.Reader:
+    def reader(
+        self, *, training: bool, whole_videos: bool = False
+    ) -> readers.Reader:
         """Makes the reader of this run's records.
 
         Args:
-          training: whether frames are sampled at random; if not, evenly.
+          training: whether frames are sampled at random, and videos split if
+            the training does that; if not, frames evenly.
+          whole_videos: whether to read whole videos even if the run is one of
+            rated segments, as for predictions.
 
         Returns:
           A reader.
+
+        Raises:
+          ValueError: if the settings ask for frames of video-level data, or
+            for halves of segments.
         """
         data = self.data
+        split = training and self.training.split_videos
         if not data.frame_features:
+            for name, value in (
+                ("float_frames", data.float_frames),
+                ("segment_labels", data.segment_labels),
+                ("split_videos", split),
+            ):
+                if value:
+                    raise ValueError(
+                        f"expected --frame_features with --{name}: "
+                        "video-level records have no frames. Received: "
+                        f"{name}=True, frame_features=False"
+                    )
             return readers.VideoLevelReader(
                 feature_names=data.feature_names,
                 feature_sizes=data.feature_sizes,
                 num_classes=data.num_classes,
             )
+        if split and data.segment_labels:
+            raise ValueError(
+                "expected --split_videos or --segment_labels, not both. "
+                "Received: split_videos=True, segment_labels=True"
+            )
+        parts = readers.VideoParts.WHOLE
+        if split:
+            parts = readers.VideoParts.HALVES
+        elif data.segment_labels and not whole_videos:
+            parts = readers.VideoParts.SEGMENTS
         num_sampled_frames = self.model.num_sampled_frames
         if num_sampled_frames is None:
             sampling = readers.FrameSampling.ALL
@@ -230,6 +282,8 @@ class Config:
             max_frames=data.max_frames,
             frame_sampling=sampling,
             num_sampled_frames=num_sampled_frames,
+            float_frames=data.float_frames,
+            parts=parts,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -34,15 +34,15 @@ _REPLACED: dict[str, tuple[type, str]] = {
     ),
     "segment_labels": (
         bool,
-        "rated segments can't be read yet; leave the flag out",
+        "predictions are made for whole videos; leave the flag out",
     ),
     "segment_max_pred": (
         int,
-        "rated segments can't be read yet; leave the flag out",
+        "predictions are made for whole videos; leave the flag out",
     ),
     "segment_label_ids_file": (
         str,
-        "rated segments can't be read yet; leave the flag out",
+        "predictions are made for whole videos; leave the flag out",
     ),
     "input_model_tgz": (str, "use --train_dir or --saved_model"),
     "untar_model_dir": (str, "use --train_dir or --saved_model"),
@@ -52,7 +52,6 @@ _REPLACED: dict[str, tuple[type, str]] = {
 _REPLACED_IN_TRAINING = (
     "num_gpu",
     "export_model_steps",
-    "segment_labels",
     "log_device_placement",
 )
 

@@ -33,7 +33,7 @@ class ServingModule(tf.Module):
         if top_k < 1:
             raise ValueError(f"expected at least 1. Received: top_k={top_k}")
         self._model = model
-        self._reader = config.reader(training=False)
+        self._reader = config.reader(training=False, whole_videos=True)
         self._top_k = min(top_k, config.data.num_classes)
         self.predict_serialized = tf.function(
             self._predict_serialized,

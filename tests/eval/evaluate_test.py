@@ -10,8 +10,10 @@ import time
 
 import pytest
 
+import record_makers
 import tiny_runs
 from yt8m_compact import models
+from yt8m_compact import readers
 from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
 from yt8m_compact.eval import evaluate
@@ -24,6 +26,25 @@ WEIGHTS = {"total", "trainable", "dense_equivalent", "megabytes", "layers"}
 def run_evaluate(*arguments: str) -> int:
     flag_values = tiny_runs.parse_flags(evaluate.define_flags, *arguments)
     return evaluate.main(flag_values, [])
+
+
+def test_damaged_data_stops_or_is_skipped(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    pattern = tiny_runs.write_videos(tmp_path / "data", 12)
+    path = tmp_path / "data" / "train1.tfrecord"
+    path.write_bytes(path.read_bytes()[:-1])
+    arguments = [f"--train_dir={run.path}", f"--eval_data_pattern={pattern}"]
+    with pytest.raises(readers.DataError, match=f"^{path}: record 3 "):
+        run_evaluate(*arguments)
+    output = tmp_path / "report.json"
+    run_evaluate(*arguments, "--on_data_error=skip", f"--output_json={output}")
+    values = json.loads(output.read_text())
+    assert values["metrics"]["num_examples"] == 11
+    assert values["skipped_records"] == 0
+    size = len(record_makers.make_video_example(10, num_classes=5))
+    assert values["skipped_bytes"] == size + 15
+    table = capsys.readouterr().out.partition("left out of the data:\n")[2]
+    assert str(path) in table
 
 
 def test_evaluate(tmp_path, capsys):
@@ -47,6 +68,8 @@ def test_evaluate(tmp_path, capsys):
         "top_k",
         "train_dir",
         "eval_data_pattern",
+        "skipped_records",
+        "skipped_bytes",
     }
     assert METRICS < set(values["metrics"])
     assert WEIGHTS < set(values["weights"])
@@ -119,7 +142,7 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
         ),
         (
             [*GIVEN, "--segment_labels"],
-            "--segment_labels is not supported: rated segments",
+            "expected no --segment_labels: the model is read from",
         ),
         (
             [*GIVEN, "--label_loss=HingeLoss"],

@@ -148,8 +148,11 @@ def test_log_report(tmp_path):
     for result in results:
         evaluation.log_report(result, run_dir)
     events = tiny_runs.read_events(f"{run.path}/eval")
-    expected = ["gap", "hit_at_1", "loss", "map", "perr", "weights"]
+    skipped = ["skipped_bytes", "skipped_records"]
+    expected = ["gap", "hit_at_1", "loss", "map", "perr", *skipped, "weights"]
     assert sorted(events) == expected
+    for name in skipped:
+        assert events.pop(name) == [(5, 0.0), (10, 0.0)]
     for name, points in events.items():
         values = [
             result.weights.total if name == "weights" else result.metrics[name]

@@ -109,6 +109,8 @@ def test_dict():
         "top_k",
         "train_dir",
         "eval_data_pattern",
+        "skipped_records",
+        "skipped_bytes",
     ]
     assert values["metrics"] == METRICS
     assert values["weights"] == {

@@ -204,6 +204,7 @@ OPTIONS = {
     "num_factors": (3, "diagonal_circulant"),
     "block_size": (2, "block_circulant"),
     "rank": (2, "low_rank"),
+    "num_buckets": (37, "hashed"),
 }
 CHANGES = {
     "LogisticModel": COMMON,
@@ -343,7 +344,7 @@ def descriptions():
 @pytest.mark.parametrize("name", models.MODELS)
 def test_every_field_is_in_the_table(name):
     fields = {field.name for field in dataclasses.fields(models.MODELS[name])}
-    assert fields == set(CHANGES[name]) | set(OPTIONS)
+    assert fields == {*CHANGES[name], *OPTIONS, "shared_diagonal"}
 
 
 @pytest.mark.parametrize(
@@ -377,6 +378,24 @@ def test_every_option_changes_the_projection_of_every_place(name, option):
         after = describe(make_config(name, **{place: kind, option: value}))
         assert before["weights"] != after["weights"]
         assert before["outputs"] != after["outputs"]
+
+
+@pytest.mark.parametrize(
+    ("shared", "kind", "shape"),
+    [
+        (True, "diagonal_circulant", (1, 1, 9)),
+        (None, "diagonal_circulant", (1, 2, 9)),
+        (False, "sign_circulant", (1, 2, 9)),
+        (None, "sign_circulant", (1, 1, 9)),
+    ],
+)
+def test_diagonals_of_a_wide_projection_are_shared_or_not(shared, kind, shape):
+    # 9 values a frame to 14 clusters are two blocks.
+    config = make_config(
+        "DbofModel", embedding_projection=kind, shared_diagonal=shared
+    )
+    embedding = numpy_models.build(config).get_layer("embedding")
+    assert embedding.diagonal.shape == shape
 
 
 class Ranked(layers.DenseProjection):
@@ -445,7 +464,7 @@ def test_no_penalty_is_no_loss(name):
 @pytest.mark.parametrize(
     ("name", "values", "problem"),
     [
-        ("LogisticModel", {"classifier_projection": "toeplitz"},
+        ("LogisticModel", {"classifier_projection": "round"},
          "one of dense, circulant, diagonal_circulant"),
         ("LogisticModel", {"l2_normalize": 1}, "true or false"),
         ("LogisticModel", {"l2_penalty": -1e-8}, "at least 0.0"),

@@ -312,3 +312,67 @@ def test_arguments_out_of_range(video_files, arguments, text):
         readers.make_dataset(
             _VIDEO, video_files, **({"batch_size": 4} | arguments)
         )
+
+
+@pytest.mark.parametrize("num_shards", [1, 2, 3])
+def test_workers_share_the_files(video_files, num_shards):
+    shards = [
+        _collect(
+            readers.make_dataset(
+                _VIDEO,
+                video_files,
+                batch_size=4,
+                num_shards=num_shards,
+                shard_index=index,
+            )
+        )["id"].tolist()
+        for index in range(num_shards)
+    ]
+    every = [one for shard in shards for one in shard]
+    assert sorted(every) == [
+        record_makers.video_id(index) for index in range(_NUM_VIDEOS)
+    ]
+    # Every num_shards-th file: of 9, 4 and 10 records.
+    sizes = {1: [23], 2: [19, 4], 3: [9, 4, 10]}
+    assert [len(shard) for shard in shards] == sizes[num_shards]
+
+
+def test_several_passes_are_those_of_their_epochs(frame_files):
+    kwargs = {"batch_size": 4, "shuffle_buffer": 7, "seed": 3}
+    found = _collect(
+        readers.make_dataset(
+            _RANDOM,
+            frame_files,
+            epoch=1,
+            num_epochs=2,
+            skip_examples=5,
+            **kwargs,
+        )
+    )
+    first = _collect(
+        readers.make_dataset(
+            _RANDOM, frame_files, epoch=1, skip_examples=5, **kwargs
+        )
+    )
+    second = _collect(
+        readers.make_dataset(_RANDOM, frame_files, epoch=2, **kwargs)
+    )
+    _assert_same(
+        found,
+        {key: np.concatenate([first[key], second[key]]) for key in first},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"num_epochs": 0}, "at least 1. Received: num_epochs=0"),
+        ({"num_shards": 0}, "at least 1. Received: num_shards=0"),
+        ({"num_shards": 2, "shard_index": 2}, "from 0 to 1. Received: shard_i"),
+        ({"shard_index": -1}, "from 0 to 0. Received: shard_index=-1"),
+        ({"num_shards": 4}, "number of files, 3. Received: num_shards=4"),
+    ],
+)
+def test_passes_and_workers_out_of_range(video_files, arguments, text):
+    with pytest.raises(ValueError, match=text):
+        readers.make_dataset(_VIDEO, video_files, batch_size=4, **arguments)

@@ -82,6 +82,27 @@ def test_whole_video_level_files_of_2018(shared_data):
         )
 
 
+@pytest.mark.slow
+def test_every_value_of_all_video_level_files_of_2018(shared_data):
+    files = readers.expand_patterns(f"{shared_data}/yt8m_2018_video/*")
+    reader = readers.VideoLevelReader()
+    records = (record for file in files for record in _raw_records(file))
+    num_videos = 0
+    # With one reader, videos come in the order of the files.
+    for batch in readers.make_dataset(
+        reader, files, batch_size=1000, num_readers=1
+    ).as_numpy_iterator():
+        for row in range(len(batch["id"])):
+            features = tf.train.Example.FromString(next(records))
+            video = {key: value[row] for key, value in batch.items()}
+            _assert_same_video(
+                video, "id", features.features.feature, _SIZES_2018, 3862
+            )
+        num_videos += len(batch["id"])
+    assert next(records, None) is None
+    assert num_videos == 28792
+
+
 def test_all_video_level_files_of_2018(shared_data):
     files = readers.expand_patterns(f"{shared_data}/yt8m_2018_video/*")
     assert len(files) == 100

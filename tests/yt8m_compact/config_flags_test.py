@@ -192,10 +192,6 @@ def test_flags_that_are_turned_off():
             ["--log_device_placement"],
             "--log_device_placement is not supported: call tf.debugging",
         ),
-        (
-            ["--segment_labels"],
-            "--segment_labels is not supported: rated segments can't be read",
-        ),
     ],
 )
 def test_values_that_are_refused(arguments, message):

@@ -54,6 +54,8 @@ def test_json_of_a_config():
         "frame_features": False,
         "num_classes": 3862,
         "max_frames": 300,
+        "float_frames": False,
+        "segment_labels": False,
     }
     assert values["training"]["seed"] == 3
 
@@ -282,6 +284,56 @@ def test_frame_level_reader(model, training, sampling, number):
         frame_sampling=readers.FrameSampling(sampling),
         num_sampled_frames=number,
     )
+
+
+def _frame_config(training=None, **data):
+    return config_lib.Config(
+        data=config_lib.DataConfig(
+            feature_names=("rgb",),
+            feature_sizes=(4,),
+            frame_features=True,
+            **data,
+        ),
+        model=models.DbofConfig(),
+        training=config_lib.TrainingConfig(**(training or {})),
+    )
+
+
+def test_parts_of_videos():
+    parts = readers.VideoParts
+    config = _frame_config({"split_videos": True}, float_frames=True)
+    assert config.reader(training=True).parts is parts.HALVES
+    assert config.reader(training=False).parts is parts.WHOLE
+    assert config.reader(training=True).float_frames
+    config = _frame_config(segment_labels=True)
+    assert config.reader(training=True).parts is parts.SEGMENTS
+    assert config.reader(training=False).parts is parts.SEGMENTS
+    whole = config.reader(training=False, whole_videos=True)
+    assert whole.parts is parts.WHOLE
+    assert not whole.float_frames
+
+
+def test_halves_of_segments_are_refused():
+    config = _frame_config({"split_videos": True}, segment_labels=True)
+    with pytest.raises(ValueError, match="--split_videos or --segment_labels"):
+        config.reader(training=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["float_frames", "segment_labels", "split_videos"]
+)
+def test_frames_of_video_level_data_are_refused(name):
+    training = {name: True} if name == "split_videos" else {}
+    data = {} if training else {name: True}
+    config = config_lib.Config(
+        data=config_lib.DataConfig(**data),
+        model=models.LogisticConfig(),
+        training=config_lib.TrainingConfig(**training),
+    )
+    with pytest.raises(
+        ValueError, match=f"expected --frame_features with --{name}: "
+    ):
+        config.reader(training=True)
 
 
 def test_differences():

@@ -86,7 +86,7 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
         ),
         (
             [*GIVEN, "--segment_labels"],
-            "--segment_labels is not supported: rated segments",
+            "--segment_labels is not supported: predictions are made for",
         ),
     ],
 )

@@ -12,7 +12,8 @@ from yt8m_compact.layers import projection
 from yt8m_compact.layers import single_kinds
 
 _MAX_SWEEPS = 6
-_TOLERANCE = 1e-3
+# A sweep has to lower the error by so much to be followed by another.
+_TOLERANCE = 0.01
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
@@ -128,7 +129,7 @@ class SumProjection(projection.Projection):
                     if error < best_error:
                         best_error = error
                         best = [part.get_weights() for part in self.parts]
-                if last - error <= _TOLERANCE * last:
+                if error == 0 or error > (1 - _TOLERANCE) * last:
                     break
                 last = error
         for part, weights in zip(self.parts, best, strict=True):

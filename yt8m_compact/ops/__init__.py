@@ -36,6 +36,7 @@ from yt8m_compact.ops.quantization import dequantize
 from yt8m_compact.ops.quantization import quantize
 from yt8m_compact.ops.ranking import batch_gap
 from yt8m_compact.ops.ranking import batch_hit_at_1
+from yt8m_compact.ops.ranking import rated_predictions
 from yt8m_compact.ops.toeplitz import toeplitz_kernel
 from yt8m_compact.ops.toeplitz import toeplitz_matmul
 
@@ -74,6 +75,7 @@ __all__ = [
     "plan_circulant",
     "plan_toeplitz",
     "quantize",
+    "rated_predictions",
     "softmax_loss",
     "sum_by_bucket",
     "toeplitz_kernel",

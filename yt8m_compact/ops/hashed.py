@@ -8,7 +8,7 @@ _MASK_32 = (1 << 32) - 1
 # below 2^62, so that int64 never overflows.
 _ROW_FACTORS = (1_640_531_527, 1_181_783_497, 1_573_292_053)
 _COLUMN_FACTORS = (1_403_630_843, 2_024_237_689, 1_825_111_157)
-_ENTRY_FACTOR = 1_779_033_703
+_ENTRY_FACTORS = (1_779_033_703, 1_952_505_347)
 
 
 def _mix(count: int, factors: tuple[int, int, int]) -> tf.Tensor:
@@ -26,8 +26,9 @@ def hashed_buckets(input_dim: int, units: int, num_buckets: int) -> tf.Tensor:
 
     With `m(i)` the hash of an index: three times, `h = (h * factor) mod 2^31`
     and `h = h xor (h >> 15)`, from `h = i + 1`, with other factors for rows
-    and columns. The entry's bits are `((m(i) xor m'(j)) * 1779033703) mod
-    2^32`, and the result is their top part, `(bits * 2 num_buckets) >> 32`.
+    and columns. For an entry, `e = (m(i) xor m'(j)) * 1779033703`, then `bits
+    = ((e xor (e >> 31)) mod 2^31) * 1952505347 mod 2^32`, and the result is
+    their top part, `(bits * 2 num_buckets) >> 32`.
     This is whole-number arithmetic without overflow: the same on every machine
     and in every version, and there is no seed.
 
@@ -43,7 +44,10 @@ def hashed_buckets(input_dim: int, units: int, num_buckets: int) -> tf.Tensor:
     rows = _mix(input_dim, _ROW_FACTORS)
     columns = _mix(units, _COLUMN_FACTORS)
     bits = tf.bitwise.bitwise_xor(rows[:, tf.newaxis], columns[tf.newaxis])
-    bits = tf.bitwise.bitwise_and(bits * _ENTRY_FACTOR, _MASK_32)
+    bits = bits * _ENTRY_FACTORS[0]
+    upper = tf.bitwise.right_shift(bits, tf.constant(31, tf.int64))
+    bits = tf.bitwise.bitwise_and(tf.bitwise.bitwise_xor(bits, upper), _MASK_31)
+    bits = tf.bitwise.bitwise_and(bits * _ENTRY_FACTORS[1], _MASK_32)
     bits = tf.bitwise.right_shift(
         bits * (2 * num_buckets), tf.constant(32, tf.int64)
     )

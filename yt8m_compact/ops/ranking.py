@@ -7,6 +7,27 @@ holds the exact metrics over a whole evaluation set.
 import tensorflow as tf
 
 
+def rated_predictions(
+    predictions: tf.Tensor, weights: tf.Tensor | None
+) -> tf.Tensor:
+    """Ranks the classes that are not rated behind all that are.
+
+    GAP, Hit@1, PERR and MAP are then those of the rated classes alone: what
+    comes after the last label changes none of them.
+
+    Args:
+      predictions: `[batch, num_classes]`, float, at least 0.
+      weights: `[batch, num_classes]`, float, 0 where a class is not rated; None
+        if all are.
+
+    Returns:
+      `[batch, num_classes]`, -1 where a class is not rated.
+    """
+    if weights is None:
+        return predictions
+    return tf.where(weights > 0, predictions, -tf.ones_like(predictions))
+
+
 def batch_hit_at_1(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     """Computes the share of videos whose best-scored class is a label.
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from yt8m_compact import config as config_lib
 from yt8m_compact import progress
+from yt8m_compact import readers
 
 
 class Position(tf.Module):
@@ -160,19 +161,26 @@ class TensorBoardLogger(keras.callbacks.Callback):
     """Writes what a run does for TensorBoard.
 
     Scalars `loss`, `gap`, `hit_at_1` (means over the training batches since
-    the last point), `learning_rate` and `examples_per_second`, the
+    the last point), `learning_rate`, `examples_per_second` and, where damaged
+    data is left out, `skipped_records` and `skipped_bytes`; the
     configuration as text, and histograms of all weights on request.
 
     Args:
       path: the folder of the events.
       config: the run's configuration.
       position: where the run is.
+      skipped: what is left out of the data, or None.
     """
 
     def __init__(
-        self, path: str, config: config_lib.Config, position: Position
+        self,
+        path: str,
+        config: config_lib.Config,
+        position: Position,
+        skipped: readers.SkippedData | None = None,
     ) -> None:
         super().__init__()
+        self._skipped = skipped
         self._config = config
         self._position = position
         self._writer = tf.summary.create_file_writer(path)
@@ -199,6 +207,8 @@ class TensorBoardLogger(keras.callbacks.Callback):
                 tf.summary.scalar(name, value)
             rate = self.model.optimizer.learning_rate
             tf.summary.scalar("learning_rate", rate)
+            if self._skipped is not None:
+                self._log_skipped()
             first, start = self._since
             if step > first:
                 speed = (step - first) / (now - start)
@@ -210,11 +220,17 @@ class TensorBoardLogger(keras.callbacks.Callback):
         self.model.reset_metrics()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._config.training.weight_histograms:
-            with self._writer.as_default(int(self._position.step)):
+        with self._writer.as_default(int(self._position.step)):
+            if self._config.training.weight_histograms:
                 for weight in self.model.weights:
                     tf.summary.histogram(weight.path, weight.value)
+            if self._skipped is not None:
+                self._log_skipped()
         self._writer.flush()
+
+    def _log_skipped(self) -> None:
+        tf.summary.scalar("skipped_records", self._skipped.num_records)
+        tf.summary.scalar("skipped_bytes", self._skipped.num_bytes)
 
     def close(self) -> None:
         """Writes what is left and closes the file."""

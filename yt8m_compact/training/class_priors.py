@@ -15,6 +15,7 @@ def count_class_priors(
     files: Sequence[str],
     num_examples: int,
     seed: int,
+    skipped: readers.SkippedData | None = None,
 ) -> np.ndarray:
     """Counts labels over part of the training data.
 
@@ -23,10 +24,12 @@ def count_class_priors(
       files: the files to read.
       num_examples: how many videos to count, from files in random order.
       seed: seed of that order.
+      skipped: where to count damaged records, or None to stop at one.
 
     Returns:
       float64 `[num_classes]`: `(n_c + 1/2) / (n + 1)`, with `n_c` of the `n`
-      videos in class c, so that none is 0 or 1.
+      videos in class c, so that none is 0 or 1. Of rated segments, n is the
+      number of those that are rated for the class.
 
     Raises:
       DataError: if a record is broken, or no video has a label.
@@ -39,19 +42,30 @@ def count_class_priors(
             num_sampled_frames=1,
         )
     dataset = readers.make_dataset(
-        reader, files, batch_size=_BATCH_SIZE, shuffle_buffer=1, seed=seed
+        reader,
+        files,
+        batch_size=_BATCH_SIZE,
+        shuffle_buffer=1,
+        seed=seed,
+        skipped=skipped,
     )
     counts = np.zeros(reader.num_classes)
+    rated = np.zeros(reader.num_classes)
     seen = 0
     with readers.readable_errors():
         for batch in dataset.take(-(-num_examples // _BATCH_SIZE)):
             labels = batch["labels"].numpy()[: num_examples - seen]
             counts += labels.sum(axis=0)
             seen += len(labels)
+            if "label_weights" in batch:
+                weights = batch["label_weights"].numpy()
+                rated += weights[: len(labels)].sum(axis=0)
+            else:
+                rated += len(labels)
     if not counts.any():
         raise readers.DataError(
             f"{files[0]}: expected labels to train on. Received: none in the "
             f"first {seen} videos; the test split has no labels, use the "
             "train split"
         )
-    return (counts + 0.5) / (seen + 1)
+    return (counts + 0.5) / (rated + 1)

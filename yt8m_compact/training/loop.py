@@ -1,6 +1,6 @@
 """The training loop: from a configuration to checkpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import dataclasses
 import hashlib
 import json
@@ -71,14 +71,22 @@ def train(
     """
     reader = config.reader(training=True)
     files = readers.expand_patterns(config.training.train_data_pattern)
-    readers.check_format(files, reader, require_labels=True)
+    skipped = None
+    if config.training.on_data_error == "skip":
+        skipped = readers.SkippedData()
+    readers.check_format(
+        files,
+        reader,
+        require_labels=not config.data.segment_labels,
+        skipped=skipped,
+    )
     run = train_dir_lib.TrainDir(train_dir)
     if start_new_model and (run.exists() or run.checkpoints()):
         _check_movable(run, files)
         _LOGGER.info("moved %s to %s", run.path, run.move_away())
     _check_resumable(config, run)
     keras.utils.set_random_seed(config.training.seed)
-    trainer = _Trainer(config, run, reader, files)
+    trainer = _Trainer(config, run, reader, files, skipped)
     if run.checkpoints():
         trainer.restore()
         run.save_config(config)
@@ -89,11 +97,15 @@ def train(
                 files,
                 config.training.bias_examples,
                 config.training.seed,
+                skipped,
             )
             models.start_at_log_odds(trainer.model, priors)
         run.save_config(config)
         trainer.save()
-    return trainer.run_epochs()
+    result = trainer.run_epochs()
+    if skipped:
+        print(f"left out of the data:\n{skipped.to_text()}", flush=True)
+    return result
 
 
 def _check_movable(run: train_dir_lib.TrainDir, files: list[str]) -> None:
@@ -154,7 +166,9 @@ class _Trainer:
         run: train_dir_lib.TrainDir,
         reader: readers.Reader,
         files: list[str],
+        skipped: readers.SkippedData | None = None,
     ) -> None:
+        self._skipped = skipped
         self._config = config
         self._run = run
         self._reader = reader
@@ -166,12 +180,15 @@ class _Trainer:
         )
         self.model.compile(
             optimizer=optimizers.make_optimizer(training),
-            loss=ops.LOSSES[training.label_loss],
+            loss=_of_rated(ops.LOSSES[training.label_loss], config.data),
             metrics=[
-                keras.metrics.MeanMetricWrapper(ops.batch_gap, name="gap"),
                 keras.metrics.MeanMetricWrapper(
-                    ops.batch_hit_at_1, name="hit_at_1"
-                ),
+                    _of_rated(metric, config.data), name=name
+                )
+                for name, metric in (
+                    ("gap", _ranking(ops.batch_gap)),
+                    ("hit_at_1", _ranking(ops.batch_hit_at_1)),
+                )
             ],
             jit_compile=_jit_compile(training.jit_compile, self.model),
         )
@@ -274,7 +291,10 @@ class _Trainer:
         training = self._config.training
         position = self.position
         logger = callbacks.TensorBoardLogger(
-            self._run.events_path("train"), self._config, position
+            self._run.events_path("train"),
+            self._config,
+            position,
+            self._skipped,
         )
         stop = callbacks.GracefulStop()
         steps = [
@@ -326,6 +346,7 @@ class _Trainer:
             epoch=epoch,
             skip_examples=int(self.position.examples),
             num_readers=training.num_readers,
+            skipped=self._skipped,
         ).map(_inputs_and_labels)
         with warnings.catch_warnings():
             # The number of records is not known before they were read.
@@ -373,4 +394,24 @@ def _inputs_and_labels(
         for name in ("features", "frames", "num_frames")
         if name in batch
     }
-    return inputs, batch["labels"]
+    labels = batch["labels"]
+    if "label_weights" in batch:
+        labels = tf.stack([labels, batch["label_weights"]], axis=1)
+    return inputs, labels
+
+
+def _of_rated(
+    function: Callable[..., tf.Tensor], data: config_lib.DataConfig
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Gives a loss or metric labels and weights, which Keras passes as one."""
+    if not data.segment_labels:
+        return function
+    return lambda labels, predictions: function(
+        labels[:, 0], predictions, labels[:, 1]
+    )
+
+
+def _ranking(metric: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    return lambda labels, predictions, weights=None: metric(
+        labels, ops.rated_predictions(predictions, weights)
+    )

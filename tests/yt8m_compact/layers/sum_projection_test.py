@@ -46,6 +46,18 @@ def test_weights_of_parts_are_counted_and_named():
     assert layer.count_params() == 16 + 10 + 24 + 15 + 12
 
 
+def test_options_go_to_the_parts_that_have_them():
+    layer = layers.LowRankPlusCirculantProjection(
+        12, rank=4, num_factors=3, shared_diagonal=True
+    )
+    low_rank, circulant = layer.parts
+    assert low_rank.rank == 4
+    assert (circulant.num_factors, circulant.shared_diagonal) == (3, True)
+    layer.build((None, 5))
+    # Three factors of three blocks and a diagonal, all of 5.
+    assert layer.count_params() == 4 * 17 + 3 * (3 + 1) * 5 + 12
+
+
 def test_each_part_has_its_share_of_the_variance():
     x = layer_conformance.random_rows(50, 300).astype("float32")
     layer = make_sum(300, kernel_initializer="he_normal", use_bias=False)

@@ -103,3 +103,34 @@ def test_gradients_equal_finite_differences(name):
     )
     assert np.abs(numeric[0]).max() > 0.1
     np.testing.assert_allclose(analytic[0], numeric[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["CrossEntropyLoss", "HingeLoss"])
+def test_weights_are_factors_of_the_classes(name):
+    labels, predictions = make_batch()
+    weights = np.random.default_rng(1).integers(0, 3, labels.shape)
+    slowly = {
+        "CrossEntropyLoss": cross_entropy_slowly,
+        "HingeLoss": hinge_slowly,
+    }[name]
+    expected = [
+        sum(
+            weight * slowly([y], [p])
+            for y, p, weight in zip(*video, strict=True)
+        )
+        for video in zip(labels, predictions, weights, strict=True)
+    ]
+    found = ops.LOSSES[name](labels, predictions, weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_softmax_over_the_rated_classes():
+    labels, predictions = make_batch()
+    weights = np.ones(labels.shape)
+    weights[:, [1, 4]] = 0
+    kept = [0, 2, 3, 5]
+    np.testing.assert_allclose(
+        ops.softmax_loss(labels, predictions, weights),
+        ops.softmax_loss(labels[:, kept], predictions[:, kept]),
+        rtol=1e-6,
+    )

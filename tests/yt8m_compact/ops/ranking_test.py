@@ -126,3 +126,13 @@ def test_batch_may_be_unknown(metric):
     for num_videos in [1, 40]:
         batch = make_batch(num_videos, 25, seed=3)
         np.testing.assert_allclose(traced(*batch), metric(*batch), rtol=1e-6)
+
+
+def test_classes_that_are_not_rated_come_last():
+    predictions = np.array([[0.9, 0.0, 0.4], [0.2, 0.8, 0.7]], np.float32)
+    weights = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]], np.float32)
+    np.testing.assert_array_equal(
+        ops.rated_predictions(predictions, weights),
+        np.array([[-1, 0, 0.4], [0.2, -1, -1]], np.float32),
+    )
+    assert ops.rated_predictions(predictions, None) is predictions

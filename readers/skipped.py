@@ -1,0 +1,271 @@
+"""What was left out of damaged data: counted by file, said, never silent."""
+
+from collections.abc import Callable
+import dataclasses
+import logging
+import threading
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact.readers import errors
+from yt8m_compact.readers import framing
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class SkippedFile:
+    """What was left out of a file.
+
+    Attributes:
+        file: Name of the file.
+        num_records: Records that were left out one by one.
+        num_bytes: Bytes of the file's end in which no record can be told from
+            the next, 0 if it was read to its end.
+        reason: What was wrong first, in a sentence.
+    """
+
+    file: str
+    num_records: int
+    num_bytes: int
+    reason: str
+
+
+class SkippedData:
+    """Counts what a run leaves out, each record once, however often it is met.
+
+    Give it to `make_dataset` or `read_records`, which then go on where they
+    would stop: a record whose data is corrupt, that does not parse or does not
+    fit the reader is left out alone; where the length of a record is corrupt,
+    or a file is cut off, the rest of the file is left out, since nothing says
+    where the next record starts. The first time each is met it is logged.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._records: dict[str, dict[int, str]] = {}
+        self._rests: dict[str, tuple[int, int, str]] = {}
+        self._damage: dict[bytes, list[tuple[int, int]]] = {}
+
+    @property
+    def num_records(self) -> int:
+        """Records that were left out one by one."""
+        with self._lock:
+            return sum(map(len, self._records.values()))
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the ends of files that were left out."""
+        with self._lock:
+            return sum(size for _, size, _ in self._rests.values())
+
+    def __bool__(self) -> bool:
+        """Whether anything was left out."""
+        return bool(self._records or self._rests)
+
+    def add_record(self, file: str, index: int, reason: str) -> None:
+        """Counts a record.
+
+        Args:
+            file: Name of its file.
+            index: Its number in the file.
+            reason: What is wrong with it, in a sentence.
+        """
+        with self._lock:
+            records = self._records.setdefault(file, {})
+            is_new = index not in records
+            records.setdefault(index, reason)
+        if is_new:
+            _LOGGER.warning("skipped %s: record %d: %s", file, index, reason)
+
+    def add_rest(
+        self, file: str, index: int, num_bytes: int, reason: str
+    ) -> None:
+        """Counts the rest of a file.
+
+        Args:
+            file: Name of the file.
+            index: The number of the first record that is lost.
+            num_bytes: The bytes from there to the file's end.
+            reason: What is wrong, in a sentence.
+        """
+        with self._lock:
+            is_new = file not in self._rests
+            self._rests[file] = (index, num_bytes, reason)
+        if is_new:
+            _LOGGER.warning(
+                "skipped %s: from record %d to the end, %d bytes: %s",
+                file,
+                index,
+                num_bytes,
+                reason,
+            )
+
+    def files(self) -> list[SkippedFile]:
+        """Lists the files of which something was left out, sorted by name."""
+        with self._lock:
+            found = []
+            for file in sorted({*self._records, *self._rests}):
+                records = self._records.get(file, {})
+                rest = self._rests.get(file)
+                first = min(records, default=None)
+                if rest and (first is None or rest[0] < first):
+                    reason = rest[2]
+                else:
+                    reason = records[first]
+                found.append(
+                    SkippedFile(
+                        file=file,
+                        num_records=len(records),
+                        num_bytes=rest[1] if rest else 0,
+                        reason=reason,
+                    )
+                )
+            return found
+
+    def to_text(self) -> str:
+        """Writes a table, a line for each file."""
+        rows = [("file", "records skipped", "bytes of its end", "first reason")]
+        for one in self.files():
+            counts = f"{one.num_records:,}", f"{one.num_bytes:,}"
+            rows.append((one.file, *counts, one.reason))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            f"{file:{widths[0]}}  {records:>{widths[1]}}  "
+            f"{size:>{widths[2]}}  {reason}"
+            for file, records, size, reason in rows
+        )
+
+    def note_damage(
+        self,
+        file: tf.Tensor,
+        size: tf.Tensor,
+        count: tf.Tensor,
+        offset: tf.Tensor,
+    ) -> tf.Tensor:
+        """Notes in a graph where a file can't be read on.
+
+        Args:
+            file: Scalar string.
+            size: Scalar int64, the file's bytes. Not used.
+            count: Scalar int64, the records before.
+            offset: Scalar int64, where they end.
+
+        Returns:
+            A scalar bool, to be used as a control dependency.
+        """
+        del size
+
+        def note(file, count, offset):
+            with self._lock:
+                places = self._damage.setdefault(bytes(file), [])
+                places.append((int(count), int(offset)))
+            return np.bool_(True)
+
+        done = tf.numpy_function(note, [file, count, offset], tf.bool)
+        return tf.ensure_shape(done, [])
+
+    def runs_after_damage(self, file: tf.Tensor) -> tf.Tensor:
+        """Looks in a graph for records after the damage that was noted.
+
+        Args:
+            file: Scalar string.
+
+        Returns:
+            int64 `[runs, 3]`: the byte at which each run of good records
+            starts, the number of its first record, and how many they are. None
+            where no damage was noted.
+        """
+        runs = tf.numpy_function(self._find_runs, [file], tf.int64)
+        return tf.ensure_shape(runs, [None, 3])
+
+    def parse_good(
+        self,
+        parse: Callable[..., dict[str, tf.Tensor]],
+        files: tf.Tensor,
+        indices: tf.Tensor,
+        serialized: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Parses a batch in a graph, without the records that don't fit.
+
+        Only where the whole batch can't be parsed its records are tried one by
+        one.
+
+        Args:
+            parse: A `tf.function` of the arguments that follow.
+            files: String `[batch]`.
+            indices: int64 `[batch]`.
+            serialized: String `[batch]`.
+            seed: int64 `[2]`.
+
+        Returns:
+            What `parse` returns of the good records.
+        """
+        outputs = parse.get_concrete_function().structured_outputs
+        keys = list(outputs)
+
+        def parse_or_try(files, indices, serialized, seed):
+            try:
+                batch = parse(files, indices, serialized, seed)
+            except tf.errors.InvalidArgumentError:
+                good = [
+                    row
+                    for row in range(len(serialized))
+                    if self._is_good(
+                        parse,
+                        files[row : row + 1],
+                        indices[row : row + 1],
+                        serialized[row : row + 1],
+                        seed,
+                    )
+                ]
+                batch = parse(
+                    *(
+                        tf.gather(one, tf.constant(good, tf.int32))
+                        for one in (files, indices, serialized)
+                    ),
+                    seed,
+                )
+            return [batch[key] for key in keys]
+
+        found = tf.py_function(
+            parse_or_try,
+            [files, indices, serialized, seed],
+            [outputs[key].dtype for key in keys],
+        )
+        return {
+            key: tf.ensure_shape(value, outputs[key].shape)
+            for key, value in zip(keys, found, strict=True)
+        }
+
+    def _is_good(self, parse, file, index, serialized, seed) -> bool:
+        try:
+            parse(file, index, serialized, seed)
+        except tf.errors.InvalidArgumentError as error:
+            message = errors.find_message(error.message) or errors.first_line(
+                error.message
+            )
+            name = file.numpy()[0].decode()
+            number = int(index.numpy()[0])
+            message = message.removeprefix(f"{name}: record {number}: ")
+            self.add_record(name, number, message)
+            return False
+        return True
+
+    def _find_runs(self, file: bytes) -> np.ndarray:
+        with self._lock:
+            places = self._damage.pop(bytes(file), [])
+        if not places:
+            return np.zeros([0, 3], np.int64)
+        name = bytes(file).decode()
+        runs, damages = framing.find_runs(name, *places[0])
+        for damage in damages:
+            if damage.num_bytes is None:
+                self.add_record(name, damage.index, damage.reason)
+            else:
+                self.add_rest(
+                    name, damage.index, damage.num_bytes, damage.reason
+                )
+        return np.array(runs, np.int64).reshape([-1, 3])
