@@ -60,11 +60,35 @@ SMALL = {
 def project(kind: str, inputs: int, outputs: int) -> int:
     """Counts the weights of a projection without bias from its formula."""
     blocks = math.ceil(outputs / inputs)
+    rank = min(32, inputs, outputs)
+    # Fastfood's size is the next power of two.
+    fastfood = 2 ** math.ceil(math.log2(inputs))
     return {
         "dense": inputs * outputs,
         "circulant": blocks * inputs,
         "diagonal_circulant": 2 * blocks * inputs,
+        "sign_circulant": (blocks + 1) * inputs,
+        "block_circulant": math.ceil(inputs / 64)
+        * math.ceil(outputs / 64)
+        * 64,
+        "low_rank": rank * (inputs + outputs),
+        "toeplitz": inputs + outputs - 1,
+        "acdc": 2 * blocks * inputs,
+        "fastfood": 4 * math.ceil(outputs / fastfood) * fastfood,
+        "hashed": math.ceil(inputs * outputs / 64),
+        "low_rank_plus_circulant": (
+            rank * (inputs + outputs) + 2 * blocks * inputs
+        ),
     }[kind]
+
+
+def fixed(kind: str, inputs: int, outputs: int) -> int:
+    """Counts those that are not trained: signs and permutations."""
+    if kind == "sign_circulant":
+        return inputs
+    if kind == "fastfood":
+        return project(kind, inputs, outputs) // 4
+    return 0
 
 
 def count(config: models.ModelConfig) -> weights.ModelWeights:
@@ -87,11 +111,12 @@ def test_logistic(kind):
             kind=kind,
             output_size=CLASSES,
             total=total,
-            trainable=total,
+            trainable=total - fixed(kind, 16, CLASSES),
             dense_equivalent=16 * CLASSES + CLASSES,
         ),
     )
-    assert counted.total == counted.trainable == total
+    assert counted.total == total
+    assert counted.trainable == total - fixed(kind, 16, CLASSES)
     assert counted.dense_equivalent == 170
     assert counted.num_bytes == 4 * total
     assert counted.megabytes == pytest.approx(4 * total / 1048576)
@@ -155,7 +180,8 @@ def test_dbof(embedding, fc):
         + HIDDEN * CLASSES
         + CLASSES
     )
-    assert counted.total - counted.trainable == batch_norm // 2
+    not_trained = batch_norm // 2 + fixed(fc, CLUSTERS, HIDDEN)
+    assert counted.total - counted.trainable == not_trained
 
 
 @pytest.mark.parametrize(

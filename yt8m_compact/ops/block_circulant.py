@@ -14,6 +14,7 @@ from yt8m_compact.ops import transforms
 # the speed (2,400 spectra of 513 values times 8 blocks on two cores: 12 ms
 # against 4). A graph of thousands of blocks would take long to build.
 _MAX_UNROLLED_BLOCKS = 64
+_BLOCKS_AT_ONCE = 4
 
 
 def as_rows(x: tf.Tensor) -> tf.Tensor:
@@ -28,6 +29,11 @@ def with_leading_dims_of(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     size = rows.shape[-1]
     y = tf.reshape(rows, tf.concat([tf.shape(x)[:-1], [size]], axis=0))
     return tf.ensure_shape(y, [*x.shape[:-1], size])
+
+
+def _after(results: list[tf.Tensor]):
+    """Waits for the block before the last few, so that few take memory."""
+    return tf.control_dependencies(results[-_BLOCKS_AT_ONCE:][:1])
 
 
 def _times_filters(spectra: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
@@ -45,11 +51,12 @@ def _times_filters(spectra: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
     if out_blocks > 1:
         spectrum = spectra[:, 0]
         return tf.stack([spectrum * f for f in tf.unstack(filters[0])], axis=1)
-    total = spectra[:, 0] * filters[0, 0]
+    totals = [spectra[:, 0] * filters[0, 0]]
     for block in range(1, in_blocks):
-        with tf.control_dependencies([total]):  # one block's memory at a time
-            total += spectra[:, block] * filters[block, 0]
-    return total[:, tf.newaxis]
+        with _after(totals):
+            product = spectra[:, block] * filters[block, 0]
+        totals.append(totals[-1] + product)
+    return totals[-1][:, tf.newaxis]
 
 
 def _correlate(spectra: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
@@ -67,7 +74,7 @@ def _correlate(spectra: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
         return tf.math.conj(sums)[tf.newaxis]
     sums = []
     for block in range(out_blocks):
-        with tf.control_dependencies(sums[-1:]):  # as above
+        with _after(sums):
             product = others[:, block] * spectrum[:, 0]
             sums.append(tf.reduce_sum(product, axis=0))
     return tf.math.conj(tf.stack(sums))[tf.newaxis]

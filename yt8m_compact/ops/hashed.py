@@ -66,12 +66,11 @@ def sum_by_bucket(matrix: tf.Tensor, num_buckets: int) -> tf.Tensor:
     """
     # Ten times the speed of tf.math.unsorted_segment_sum on two cores: 5 ms
     # against 148 for 4 million entries.
-    sums = tf.math.bincount(
-        tf.reshape(hashed_buckets(*matrix.shape, num_buckets), [-1]),
+    # The raw operation, since XLA wants the size to be a constant.
+    sums = tf.raw_ops.DenseBincount(
+        input=tf.reshape(hashed_buckets(*matrix.shape, num_buckets), [-1]),
+        size=tf.constant(2 * num_buckets, tf.int32),
         weights=tf.reshape(matrix, [-1]),
-        minlength=2 * num_buckets,
-        maxlength=2 * num_buckets,
-        dtype=matrix.dtype,
     )
     return sums[:num_buckets] - sums[num_buckets:]
 

@@ -276,6 +276,8 @@ class _Trainer:
     def _check_finite(self) -> None:
         # The loss was that of the weights before the step.
         for weight in self.model.weights:
+            if not weight.value.dtype.is_floating:
+                continue  # Permutations, which have no NaN to look for.
             if not tf.reduce_all(tf.math.is_finite(weight.value)):
                 raise callbacks.divergence_error(
                     f"weights={weight.path}",

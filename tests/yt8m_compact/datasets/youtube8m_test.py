@@ -337,3 +337,33 @@ def _metrics(text: str) -> dict[str, str]:
     start = text.index("metric ")
     lines = [line.rsplit(None, 1) for line in text[start:].splitlines()]
     return {line[0].strip(): line[1] for line in lines if len(line) == 2}
+
+
+@pytest.mark.parametrize("config", ["frame_level", "audioset"])
+def test_the_reader_reads_prepared_frames_as_it_reads_the_shards(
+    prepared, tmp_path, config
+):
+    builder = prepared[config]
+    _write_shards(tmp_path)
+    names = tuple(builder.builder_config.feature_sizes)
+    sizes = tuple(builder.builder_config.feature_sizes.values())
+    reader = readers.FrameLevelReader(names, sizes, 527, max_frames=9)
+    start = "bal_train" if config == "audioset" else "train"
+    batches = []
+    for pattern in (
+        f"tfds:{builder.data_dir.rpartition('/')[0]}/train",
+        f"{tmp_path / config}/{start}*.tfrecord",
+    ):
+        files = readers.expand_patterns(pattern)
+        readers.check_format(files, reader, require_labels=True)
+        (batch,) = readers.make_dataset(reader, files, batch_size=8)
+        batches.append(batch)
+    first, second = ({k: v.numpy() for k, v in b.items()} for b in batches)
+    assert set(first) == set(second)
+    # TensorFlow Datasets shuffles by the id.
+    rows = np.argsort(first["id"]), np.argsort(second["id"])
+    for key in first:
+        np.testing.assert_array_equal(
+            first[key][rows[0]], second[key][rows[1]], err_msg=key
+        )
+    assert first["num_frames"].sum() == 2 + 3 + 4

@@ -74,3 +74,18 @@ def test_gradient_sums_in_float32(dtype):
     np.testing.assert_allclose(
         tf.cast(gradient, "float64"), expected, rtol=tolerance, atol=1e-3
     )
+
+
+def test_gradient_under_xla_of_a_matrix_too_large_to_fold():
+    upstream = tf.constant(layer_conformance.random_rows(1024, 600))
+    kernel = tf.constant(layer_conformance.random_rows(500))
+
+    def gradient(kernel):
+        with tf.GradientTape() as tape:
+            tape.watch(kernel)
+            dense = ops.hashed_kernel(kernel, 1024, 600)
+            product = tf.reduce_sum(dense * upstream)
+        return tape.gradient(product, kernel)
+
+    compiled = tf.function(gradient, jit_compile=True)
+    np.testing.assert_allclose(compiled(kernel), gradient(kernel), atol=1e-9)
