@@ -19,12 +19,18 @@ ACTIVATIONS = {
 
 def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
     """Builds a small model; nothing in it is 0, 1 or constant."""
+    keras.utils.set_random_seed(seed)
     model = config.build(feature_sizes=FEATURE_SIZES, num_classes=NUM_CLASSES)
     rng = np.random.default_rng(seed)
+    known = ("kernel", "diagonal", "bias")
     for layer in model.layers:
         for weight in layer.weights:
             if "int" in str(weight.dtype):
                 value = rng.permutation(weight.numpy())
+            elif isinstance(layer, layers.Projection) and (
+                weight.name not in known
+            ):
+                continue  # Random from the start; scaled below.
             elif weight.name in ("gamma", "diagonal", "moving_variance"):
                 value = rng.uniform(0.5, 2, weight.shape)
             elif weight.name == "kernel" and isinstance(
@@ -35,7 +41,17 @@ def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
             else:
                 value = rng.normal(scale=0.5, size=weight.shape)
             weight.assign(value)
+        if isinstance(layer, layers.Projection):
+            _scale(layer)
     return model
+
+
+def _scale(layer: layers.Projection) -> None:
+    """Gives the dense kernel of a product of weights the size of the others."""
+    weight = layer.trainable_weights[0]
+    if weight.name != "kernel":
+        size = np.std(layer.as_dense_kernel())
+        weight.assign(weight * (2 / np.sqrt(layer.input_dim) / size))
 
 
 def make_features(num_videos: int = 5) -> dict[str, np.ndarray]:

@@ -55,7 +55,7 @@ def test_equals_numpy(name):
     result = model(batch, training=False)
     assert result.dtype == "float32"
     expected = numpy_models.predict_dbof(config, model, batch)
-    assert expected.std(axis=0).max() > 0.02
+    assert expected.std(axis=0).max() > 1e-4
     assert_close(result, expected)
     # Whatever the padding, and whatever videos stand beside a video.
     for video, count in enumerate(batch["num_frames"]):
@@ -261,7 +261,7 @@ def test_16_bits(kind):
         model = numpy_models.build(config)
     finally:
         keras.config.set_dtype_policy(policy)
-    assert all(v.dtype == "float32" for v in model.variables)
+    assert {v.dtype for v in model.variables} <= {"float32", "int32"}
     assert model.get_layer("embedding").compute_dtype == "bfloat16"
     for training in [False, True]:
         result = model(numpy_models.make_frames(), training=training)
