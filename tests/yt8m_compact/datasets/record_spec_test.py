@@ -131,6 +131,7 @@ def test_faults_of_frame_level_records(data, kinds):
         (_packed(rgb=12, audio=3), ["frame_counts_differ"]),
         (_packed(rgb=0, audio=0), ["no_frames"]),
     ],
+    ids=["one feature", "one byte more", "fewer frames", "none"],
 )
 def test_faults_of_packed_records(data, kinds):
     assert _kinds(data, PACKED) == kinds
