@@ -136,6 +136,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kinds"), compact_runs())
 def test_compact_on_generated_records(name, kinds, tmp_path):
     model = make_model(name, kinds)
@@ -146,6 +147,7 @@ def test_compact_on_generated_records(name, kinds, tmp_path):
     check_run(make(pattern, model, **SETTINGS), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FRAME_LEVEL)
 def test_dense_on_audioset(name, tmp_path, shared_data):
     file = str(shared_data / "audioset" / "bal_train.tfrecord")

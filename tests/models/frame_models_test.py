@@ -140,6 +140,7 @@ def test_every_kind_at_every_place(name, kind):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CONFIGS)
 def test_gradients_equal_numeric_ones(case):
     name, config = CONFIGS[case]

@@ -153,7 +153,10 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
         for path in build_file.python_files()
         if path.startswith("yt8m_compact/")
     ]
-    assert files == {*listed, "yt8m_compact/py.typed"}
+    # The texts that TensorFlow Datasets wants beside a builder.
+    builder = "yt8m_compact/datasets/youtube8m"
+    texts = {f"{builder}/CITATIONS.bib", f"{builder}/README.md"}
+    assert files == {*listed, *texts, "yt8m_compact/py.typed"}
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 

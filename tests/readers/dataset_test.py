@@ -96,6 +96,7 @@ def test_batch_limit(video_files):
         _assert_same(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle_buffer", [0, 7, 100])
 @pytest.mark.parametrize("reader", [_FRAMES, _RANDOM], ids=["all", "random"])
 def test_batch_size_and_repetition_change_nothing(

@@ -150,6 +150,7 @@ def test_skipping_yields_the_good_records_and_counts_the_others(
     assert 0.02 * number < whole < 0.5 * number
 
 
+@pytest.mark.slow
 def test_stopping_names_the_file_and_the_record(heads, tmp_path):
     walks = _damaged(heads, _STOPS, tmp_path, 2)
     num_errors = 0
@@ -234,6 +235,7 @@ def _change_record(rng, data):
     return _flip(rng, data, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reader", "expect", "place"),
     [(_AUDIOSET, _expected_audioset, 0), (_VIDEO, _expected_video, 1)],

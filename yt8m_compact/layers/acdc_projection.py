@@ -93,11 +93,14 @@ class AcdcProjection(diagonal_projection.DiagonalProjection):
     def as_dense_kernel(self) -> tf.Tensor:
         """Writes out `W`, `[input_dim, units]`, in the weights' dtype."""
         self._check_built()
-        return ops.acdc_kernel(
-            tf.convert_to_tensor(self.diagonal),
-            tf.convert_to_tensor(self.kernel),
+        # Transforms take float32 and float64 only.
+        dtype = "float64" if self.kernel.dtype == "float64" else "float32"
+        kernel = ops.acdc_kernel(
+            tf.cast(self.diagonal, dtype),
+            tf.cast(self.kernel, dtype),
             self.units,
         )
+        return tf.cast(kernel, self.kernel.dtype)
 
     def _assign_nearest(self, kernel: np.ndarray) -> None:
         factors, blocks, size = self.kernel.shape

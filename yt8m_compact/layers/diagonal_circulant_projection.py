@@ -37,10 +37,12 @@ class DiagonalCirculantProjection(circulant_projection.CirculantProjection):
     projection with one factor and an input of less than about 200 values is
     multiplied as a dense matrix, which is faster there.
 
-    `from_dense` is exact for one factor and a number of units that fills the
-    blocks: the best approximation of rank 1 to the entries by wrapped diagonal
-    (a singular value decomposition). Otherwise it goes on from there by
-    alternating least squares, to a local minimum.
+    `from_dense` is exact for one factor, a number of units that fills the
+    blocks and up to 2,048 inputs: the best approximation of rank 1 to the
+    entries by wrapped diagonal (a singular value decomposition). Otherwise it
+    alternates between circulants and diagonals, to a local minimum that is
+    never worse than circulants alone; seconds for one factor, minutes for
+    several of thousands of inputs.
 
     Args:
       units: int, size of the output.
@@ -139,9 +141,7 @@ class DiagonalCirculantProjection(circulant_projection.CirculantProjection):
 
     def _assign_nearest(self, kernel: np.ndarray) -> None:
         kernels, diagonals = self._nearest_with_one_factor(kernel)
-        blocks, size = self._block_shape
-        fills_blocks = kernel.shape == (size, blocks * size)
-        if self.num_factors > 1 or (self._learns_diagonal and not fills_blocks):
+        if self.num_factors > 1:
             kernels, diagonals = self._nearest_from(kernels, diagonals, kernel)
         self.kernel.assign(kernels)
         if self._learns_diagonal:
@@ -156,14 +156,15 @@ class DiagonalCirculantProjection(circulant_projection.CirculantProjection):
         kernels[:, :, 0] = 1.0
         if self._learns_diagonal:
             diagonals = np.ones(self.diagonal.shape)
-            entries = nearest.circulant_entries(kernel, blocks, size)
             if self.shared_diagonal:
-                entries = np.concatenate(entries, axis=1)[np.newaxis]
-            pairs = [nearest.rank_one(matrix) for matrix in entries]
-            diagonals[0] = [left for left, _ in pairs]
-            kernels[0] = np.concatenate(
-                [right.reshape(-1, size) for _, right in pairs]
-            )
+                parts = [kernel]
+            else:
+                parts = np.split(kernel, range(size, self.units, size), axis=1)
+            fits = [
+                nearest.diagonal_times_circulants(part, size) for part in parts
+            ]
+            diagonals[0] = [diagonal for diagonal, _ in fits]
+            kernels[0] = np.concatenate([columns for _, columns in fits])
             return kernels, diagonals
         # Fixed signs: each is its own inverse.
         diagonals = self.diagonal.numpy().astype(np.float64)

@@ -107,10 +107,13 @@ class FastfoodProjection(diagonal_projection.DiagonalProjection):
             )
 
         variables = [self.kernel, self.input_diagonal, self.output_diagonal]
-        start = [variable.numpy() for variable in variables]
+        start = [variable.numpy().astype(np.float64) for variable in variables]
         for index, values in enumerate(start):
             if not values.any():
                 start[index] = np.ones(values.shape)
+        size = float(tf.norm(build(*start)))
+        if size:
+            start[0] = start[0] * (np.linalg.norm(kernel) / size or 1.0)
         weights = nearest.alternating_least_squares(
             build, start, kernel, max_sweeps=_MAX_SWEEPS
         )

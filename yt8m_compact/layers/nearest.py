@@ -1,9 +1,13 @@
 """The closest structured matrix to a dense one, in Frobenius norm."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
+
+# The size of circulants up to which singular values are computed.
+_MAX_EXACT_SIZE = 2048
+_MAX_TURNS = 60
 
 
 def mean_of_circulants(
@@ -20,9 +24,26 @@ def mean_of_circulants(
       `[num_blocks, size]`, their first columns; 0 where no entry of `kernel`
       is on a diagonal.
     """
-    present = circulant_entries(np.ones(kernel.shape), num_blocks, size)
-    sums = circulant_entries(kernel, num_blocks, size).sum(axis=1)
-    return sums / np.maximum(present.sum(axis=1), 1)
+    columns = np.zeros((num_blocks, size))
+    for block, (values, diagonals) in enumerate(_block_row(kernel, size)):
+        columns[block] = _sums(diagonals, values, size) / np.maximum(
+            np.bincount(diagonals.ravel(), minlength=size), 1
+        )
+    return columns
+
+
+def _block_row(
+    kernel: np.ndarray, size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields the values of each block, and their wrapped diagonals."""
+    rows = np.arange(kernel.shape[0])[:, np.newaxis]
+    for start in range(0, kernel.shape[1], size):
+        values = kernel[:, start : start + size]
+        yield values, (rows - np.arange(values.shape[1])) % size
+
+
+def _sums(indices: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
+    return np.bincount(indices.ravel(), values.ravel(), minlength=size)
 
 
 def mean_of_block_circulants(
@@ -61,22 +82,74 @@ def mean_of_diagonals(kernel: np.ndarray) -> np.ndarray:
     )
 
 
-def circulant_entries(
-    kernel: np.ndarray, num_blocks: int, size: int
-) -> np.ndarray:
-    """Rearranges a block row to one column a wrapped diagonal.
+def diagonal_times_circulants(
+    kernel: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds one diagonal and a circulant for each block of a row.
+
+    The entries by wrapped diagonal of a diagonal times a circulant are a
+    matrix of rank 1, and so are those of several side by side. Where blocks
+    are full, the closest is that of the largest singular value; otherwise each
+    of both is solved for in turn, from a few starts. One start is the closest
+    circulants, so that the result is never worse than they are.
 
     Args:
       kernel: `[input_dim, units]`, float64.
-      num_blocks: number of blocks.
-      size: their size, at least `input_dim`.
+      size: size of the blocks, at least `input_dim`.
 
     Returns:
-      `[num_blocks, size, size]`, with entry `[b, i, k]` from row i and column
-      `(i - k) mod size` of block b, and 0 outside `kernel`. A circulant has
-      equal rows, and a diagonal times a circulant has rank 1.
+      The diagonal `[size]`, of mean square 1 where `kernel` has rows, and the
+      first columns `[blocks, size]`.
     """
-    return _by_diagonal(_split_blocks(kernel, (1, num_blocks, size)))
+    rows, units = kernel.shape
+    blocks = list(_block_row(kernel, size))
+    diagonal = np.ones(size)
+    if not kernel.any():
+        return diagonal, np.zeros((len(blocks), size))
+    if rows == size and units % size == 0 and size <= _MAX_EXACT_SIZE:
+        entries = _by_diagonal(_split_blocks(kernel, (1, len(blocks), size)))
+        left, right = rank_one(np.concatenate(entries, axis=1))
+        return left, right.reshape(-1, size)
+    rng = np.random.default_rng(0)
+    starts = [np.ones(rows), *rng.choice([-1.0, 1.0], (2, rows))]
+    _, diagonal[:rows], columns = min(
+        (_alternate(blocks, start, size) for start in starts),
+        key=lambda fit: fit[0],
+    )
+    return diagonal, columns
+
+
+def _alternate(
+    blocks: list[tuple[np.ndarray, np.ndarray]], start: np.ndarray, size: int
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Solves for circulants and for the diagonal in turn."""
+    total = sum(float(np.sum(values**2)) for values, _ in blocks)
+    diagonal, best = start, (np.inf, start, np.zeros(0))
+    for _ in range(_MAX_TURNS):
+        columns, products, squares = [], 0.0, 0.0
+        for values, indices in blocks:
+            scaled = values * diagonal[:, np.newaxis]
+            weights = np.broadcast_to(
+                diagonal[:, np.newaxis] ** 2, values.shape
+            )
+            norms = _sums(indices, weights, size)
+            sums = _sums(indices, scaled, size)
+            column = np.divide(sums, norms, out=np.zeros(size), where=norms > 0)
+            columns.append(column)
+            circulant = column[indices]
+            products = products + np.sum(values * circulant, axis=1)
+            squares = squares + np.sum(circulant**2, axis=1)
+        error = total - float(
+            np.sum(2 * diagonal * products - diagonal**2 * squares)
+        )
+        if error >= best[0] - 1e-7 * total:
+            break
+        best = error, diagonal, np.stack(columns)
+        diagonal = np.divide(
+            products, squares, out=np.zeros_like(products), where=squares > 0
+        )
+        diagonal /= np.sqrt(np.mean(diagonal**2))
+    return best
 
 
 def _split_blocks(

@@ -41,9 +41,31 @@ def _transform(x: tf.Tensor, inverse: bool) -> tf.Tensor:
         rows = tf.reshape(x, [-1, size])
         y = tf.matmul(rows, matrix, transpose_b=inverse)
         return tf.ensure_shape(tf.reshape(y, tf.shape(x)), x.shape)
+    # By a Fourier transform of the row with as many zeros behind it; those of
+    # tf.signal do not take a batch of no rows.
+    complex_dtype = tf.complex64 if x.dtype == tf.float32 else tf.complex128
+    steps = tf.range(size, dtype=tf.float64)
+    turns = tf.complex(tf.zeros_like(steps), steps * (math.pi / (2 * size)))
+
+    def phases(first: float, others: float, sign: int) -> tf.Tensor:
+        scale = tf.where(
+            steps == 0,
+            tf.constant(first, tf.float64),
+            tf.constant(others, tf.float64),
+        )
+        product = tf.cast(scale, tf.complex128) * tf.exp(sign * turns)
+        return tf.cast(product, complex_dtype)
+
     if inverse:
-        return tf.signal.idct(x, norm="ortho")
-    return tf.signal.dct(x, norm="ortho")
+        # Each coefficient but the first stands for its mirror image too.
+        phase = phases(2 * math.sqrt(size), math.sqrt(2 * size), 1)
+        spectrum = tf.cast(x, complex_dtype) * phase
+        leading = [[0, 0]] * (x.shape.rank - 1)
+        spectrum = tf.pad(spectrum, [*leading, [0, 1]])
+        return transforms.inverse_real_fft(spectrum, 2 * size, size)
+    phase = phases(math.sqrt(1 / size), math.sqrt(2 / size), -1)
+    spectrum = transforms.real_fft(x, 2 * size)[..., :size]
+    return tf.math.real(spectrum * phase)
 
 
 def _with_gradient(x: tf.Tensor, inverse: bool) -> tf.Tensor:

@@ -23,7 +23,7 @@ def make_functional():
     x = inputs = keras.Input((12,), name="features")
     wide = keras.layers.Dense(
         16,
-        activation="relu",
+        activation="tanh",
         kernel_regularizer=keras.regularizers.L2(0.5),
         bias_initializer="ones",
         name="wide",
@@ -35,7 +35,7 @@ def make_functional():
     outputs = layers.make_projection("dense", 3, name="head")(x)
     model = keras.Model(inputs, outputs)
     for weight in model.weights:
-        noise = np.random.default_rng(2).uniform(0.1, 1, weight.shape)
+        noise = np.random.default_rng(2).uniform(0.01, 0.1, weight.shape)
         weight.assign(weight.numpy() + noise)
     return model
 
@@ -125,6 +125,31 @@ def test_compact_model_saves_loads_and_trains(tmp_path):
         for now, then in zip(compact.get_weights(), before, strict=True)
     ]
     assert all(moved)
+
+
+def test_what_layers_learned_without_weights_is_kept():
+    normalize = keras.layers.Normalization()
+    normalize.adapt(5 * ROWS + 3)
+    lookup = keras.layers.StringLookup(output_mode="multi_hot")
+    lookup.adapt(["a", "b", "c"])
+    numbers = keras.Input((12,))
+    words = keras.Input((1,), dtype="string")
+    x = keras.layers.Concatenate()([normalize(numbers), lookup(words)])
+    outputs = keras.layers.Dense(12, name="fc")(x)
+    model = keras.Model([numbers, words], outputs)
+    model.get_layer("fc").set_weights([np.eye(16, 12), np.zeros(12)])
+    compact = layers.compactify(model, "dense", layer_names="fc")
+    inputs = [ROWS, np.array([["a"], ["b"], ["c"], ["d"], ["a"]])]
+    np.testing.assert_allclose(compact(inputs), model(inputs), rtol=1e-6)
+
+
+def test_quantized_layers_are_no_dense_layers():
+    model = keras.Sequential(
+        [keras.Input((12,)), keras.layers.Dense(12, name="fc")]
+    )
+    model.quantize("int8")
+    with pytest.raises(ValueError, match=r"expected names of dense layers"):
+        layers.compactify(model, "dense", layer_names=["fc"])
 
 
 def test_low_precision_layers_stay_so():

@@ -221,3 +221,40 @@ def test_wrong_arguments_are_refused(case):
     unbuilt = layer_conformance.make_projection(case, 4)
     with pytest.raises(ValueError, match="expected a built layer"):
         unbuilt.assign_dense(np.ones([5, 4]))
+
+
+@pytest.mark.parametrize("units", [1, 2, 3, 7])
+@pytest.mark.parametrize("options", [{}, {"shared_diagonal": True}])
+def test_few_columns_are_no_worse_than_a_circulant(units, options):
+    kernel = layer_conformance.random_rows(40, units)
+    errors = [
+        np.sum((layer.as_dense_kernel().numpy() - kernel) ** 2)
+        for layer in (
+            layers.DiagonalCirculantProjection.from_dense(kernel, **options),
+            layers.CirculantProjection.from_dense(kernel),
+        )
+    ]
+    assert errors[0] <= errors[1] + 1e-6
+    if units == 1:  # which a circulant has any of
+        assert errors[0] < 1e-6
+
+
+def test_long_narrow_kernels_take_no_square_of_their_length():
+    # 100,000 squared would be 75 GB.
+    kernel = layer_conformance.random_rows(100_000, 2)
+    layer = layers.CirculantProjection.from_dense(kernel)
+    # Column 1 is the vector turned down by one: the mean of two entries.
+    expected = (kernel[0, 0] + kernel[1, 1]) / 2
+    np.testing.assert_allclose(layer.kernel[0, 0], expected, rtol=1e-5)
+
+
+def test_fastfood_of_any_scale():
+    kernel = layer_conformance.random_rows(30, 70)
+    errors = []
+    for scale in (1e-6, 1.0, 1e6):
+        keras.utils.set_random_seed(1)
+        layer = layers.FastfoodProjection.from_dense(scale * kernel)
+        fit = layer.as_dense_kernel().numpy() / scale
+        errors.append(np.sum((fit - kernel) ** 2) / np.sum(kernel**2))
+    np.testing.assert_allclose(errors, errors[1], rtol=0.05)
+    assert errors[1] < 0.9

@@ -75,6 +75,7 @@ def _rated(run):
     return batch["labels"].numpy(), batch["label_weights"].numpy(), p
 
 
+@pytest.mark.slow
 def test_only_rated_classes_count_in_the_evaluation(segment_run):
     result = evaluation.evaluate_run(segment_run.path, segment_run.pattern)
     y, w, p = _rated(segment_run)
@@ -166,6 +167,7 @@ def test_priors_of_segments_are_shares_of_the_rated(segment_run):
     np.testing.assert_allclose(found, (counts + 0.5) / (rated + 1))
 
 
+@pytest.mark.slow
 def test_split_videos_train_another_model_in_as_many_steps(tmp_path):
     run = tiny_runs.frame_run()
     config = tiny_runs.change_training(run.config, split_videos=True)

@@ -52,6 +52,7 @@ def test_frame_level_with_random_frames(tmp_path):
     tiny_runs.assert_same_weights(str(tmp_path), reference.path)
 
 
+@pytest.mark.slow
 def test_dropout(tmp_path):
     pattern = tiny_runs.write_frames(tmp_path / "data", 24)
     model = models.AttentionConfig(
