@@ -344,9 +344,12 @@ def read_events(folder: str) -> dict[str, list[tuple[int, Any]]]:
     accumulator.Reload()
     points = {}
     for tag in accumulator.Tags()["tensors"]:
+        # Files of one second are read in the order of their names, in which
+        # the tenth comes before the ninth.
+        events = sorted(accumulator.Tensors(tag), key=lambda e: e.wall_time)
         points[tag] = [
             (event.step, _value(tf.make_ndarray(event.tensor_proto)))
-            for event in accumulator.Tensors(tag)
+            for event in events
         ]
     return points
 
