@@ -111,13 +111,19 @@ def estimate_num_records(files: Sequence[str]) -> int | None:
 
     Returns:
         The bytes of all files over the mean bytes of the first records of the
-        first one; None where that is no TFRecord file.
+        first one that is not empty; None where that is no TFRecord file.
 
     Raises:
-        DataError: If a file does not exist or is empty.
+        DataError: If a file does not exist.
     """
-    total = sum(_file_sizes(files, None)[1])
-    lengths = framing.first_record_lengths(files[0], _ESTIMATE_RECORDS)
+    # Whether an empty file is an error is for what reads it to say.
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        sizes = list(pool.map(_file_size, files))
+    total = sum(sizes)
+    if not total:
+        return None
+    first = next(f for f, size in zip(files, sizes, strict=True) if size)
+    lengths = framing.first_record_lengths(first, _ESTIMATE_RECORDS)
     if not lengths:
         return None
     mean = framing.FRAMING_BYTES + sum(lengths) / len(lengths)

@@ -328,6 +328,17 @@ def test_estimate_is_close_on_real_data(shared_data):
     assert number == pytest.approx(28_792, rel=0.02)
 
 
+def test_estimate_passes_over_empty_files(tmp_path, shared_data):
+    empty = tmp_path / "empty.tfrecord"
+    empty.touch()
+    files = readers.expand_patterns(
+        str(shared_data / "yt8m_2018_video" / "*.tfrecord")
+    )[:1]
+    expected = readers.estimate_num_records(files)
+    assert readers.estimate_num_records([str(empty), *files]) == expected
+    assert readers.estimate_num_records([str(empty)]) is None
+
+
 def test_estimate_of_a_foreign_file_is_none(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("index,mid,display_name\n")
