@@ -259,6 +259,7 @@ def test_changed_records_are_read_as_protobuf_reads_them(
             indices=tf.constant([7], tf.int64),
         ),
         input_signature=[tf.TensorSpec([1], tf.string)],
+        autograph=False,
     )
     rng = np.random.default_rng([_SEED, 3, place])
     num_read = num_errors = num_refused = 0
