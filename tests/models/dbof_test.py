@@ -199,7 +199,9 @@ def test_xla_agrees():
     model = numpy_models.build(at_every_place("diagonal_circulant"))
     batch = numpy_models.make_frames()
     compiled = tf.function(
-        lambda batch: model(batch, training=False), jit_compile=True
+        lambda batch: model(batch, training=False),
+        jit_compile=True,
+        autograph=False,
     )
     assert_close(compiled(batch), model(batch, training=False))
 

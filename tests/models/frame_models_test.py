@@ -227,7 +227,9 @@ def test_xla_agrees(case):
     model = numpy_models.build(CONFIGS[case][1])
     batch = numpy_models.make_frames()
     compiled = tf.function(
-        lambda batch: model(batch, training=False), jit_compile=True
+        lambda batch: model(batch, training=False),
+        jit_compile=True,
+        autograph=False,
     )
     assert_close(compiled(batch), model(batch, training=False), atol=1e-5)
 

@@ -205,7 +205,9 @@ def test_xla_agrees(name):
     model = numpy_models.build(CONFIGS[name])
     batch = numpy_models.make_frames()
     compiled = tf.function(
-        lambda batch: model(batch, training=False), jit_compile=True
+        lambda batch: model(batch, training=False),
+        jit_compile=True,
+        autograph=False,
     )
     assert_close(compiled(batch), model(batch, training=False))
 
