@@ -129,6 +129,7 @@ def test_crc_is_that_of_the_files(heads):
         assert (len(good), bad, left) == (len(bounds) - 1, [], 0)
 
 
+@pytest.mark.slow
 def test_skipping_yields_the_good_records_and_counts_the_others(
     heads, tmp_path
 ):
