@@ -106,7 +106,7 @@ def _make_predict(model: keras.Model, config: config_lib.Config):
     """Compiles the step from a batch to predictions and losses."""
     loss = ops.LOSSES[config.training.label_loss]
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def predict(
         batch: Mapping[str, tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor]:

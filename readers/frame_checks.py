@@ -1,6 +1,6 @@
 """Checks of the frames of frame-level records."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
@@ -22,17 +22,14 @@ def check_frames(
     Returns:
         The checks.
     """
-    return [
-        *(_check_frames(name, lists[name]) for name in names),
-        *(
+    return _check_lists(
+        names,
+        lists,
+        (
             _check_size(name, size, lists[name])
             for name, size in zip(names, sizes, strict=True)
         ),
-        *(
-            _check_same(names[0], lists[names[0]], name, lists[name])
-            for name in names[1:]
-        ),
-    ]
+    )
 
 
 def check_float_frames(
@@ -50,13 +47,28 @@ def check_float_frames(
     Returns:
         The checks.
     """
+    return _check_lists(
+        names,
+        lists,
+        (
+            *(
+                _check_float_size(name, size, lists[name])
+                for name, size in zip(names, sizes, strict=True)
+            ),
+            *(_check_finite(name, lists[name]) for name in names),
+        ),
+    )
+
+
+def _check_lists(
+    names: Sequence[str],
+    lists: dict[str, tf.RaggedTensor],
+    of_frames: Iterable[checks.Check],
+) -> list[checks.Check]:
+    """Checks the numbers of frames, before and after what is in them."""
     return [
         *(_check_frames(name, lists[name]) for name in names),
-        *(
-            _check_float_size(name, size, lists[name])
-            for name, size in zip(names, sizes, strict=True)
-        ),
-        *(_check_finite(name, lists[name]) for name in names),
+        *of_frames,
         *(
             _check_same(names[0], lists[names[0]], name, lists[name])
             for name in names[1:]

@@ -93,11 +93,12 @@ def _diagonal_circulant_kernel(weights, input_dim, units):
     diagonal = np.broadcast_to(weights["diagonal"], kernel.shape)
     blocks = []
     for block in range(kernel.shape[1]):
-        product = np.eye(kernel.shape[2])
-        for factor in range(kernel.shape[0]):
-            product = product @ np.diag(diagonal[factor, block])
-            product = product @ scipy.linalg.circulant(kernel[factor, block])
-        blocks.append(product)
+        factors = [
+            scipy.linalg.circulant(kernel[factor, block])
+            * diagonal[factor, block][:, np.newaxis]
+            for factor in range(kernel.shape[0])
+        ]
+        blocks.append(functools.reduce(np.matmul, factors))
     return np.concatenate(blocks, axis=1)[:input_dim, :units]
 
 
@@ -138,8 +139,8 @@ def _acdc_kernel(weights, input_dim, units):
     for block in range(kernel.shape[1]):
         product = np.eye(input_dim)
         for factor in range(kernel.shape[0]):
-            product = product @ np.diag(diagonal[factor, block]) @ transform
-            product = product @ np.diag(kernel[factor, block]) @ transform.T
+            product = (product * diagonal[factor, block]) @ transform
+            product = (product * kernel[factor, block]) @ transform.T
         blocks.append(product)
     return np.concatenate(blocks, axis=1)[:, :units]
 
@@ -155,8 +156,8 @@ def _fastfood_kernel(weights, input_dim, units):
         weights["output_diagonal"],
         strict=True,
     ):
-        product = np.diag(before) @ hadamard @ np.eye(size)[:, order]
-        blocks.append(product @ np.diag(inner) @ hadamard @ np.diag(after))
+        product = (before[:, np.newaxis] * hadamard)[:, order] * inner
+        blocks.append(product @ hadamard * after)
     return np.concatenate(blocks, axis=1)[:input_dim, :units]
 
 

@@ -5,7 +5,7 @@ be changed: `copy_run` gives a copy that may.
 """
 
 import atexit
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 import dataclasses
 import functools
 import os
@@ -39,7 +39,8 @@ MAX_FRAMES = 8
 _NUM_SAMPLED = 4
 
 
-def write_videos(
+def write_records(
+    make: Callable[..., bytes],
     folder: str | os.PathLike,
     num_videos: int = 40,
     *,
@@ -48,73 +49,22 @@ def write_videos(
     start: int = 0,
     **kwargs: Any,
 ) -> str:
-    """Writes video-level records and returns their pattern.
+    """Writes records and returns their pattern.
 
     Args:
+      make: makes the record of a video, from its number and `kwargs`.
       folder: the folder, made if need be.
       num_videos: number of videos, spread over the files.
       name: start of the files' names.
       num_files: number of files.
       start: number of the first video.
-      **kwargs: for `record_makers.make_video_example`.
+      **kwargs: for `make`.
 
     Returns:
       A glob pattern.
     """
     kwargs = {"num_classes": NUM_CLASSES, **kwargs}
-    return _write(
-        folder,
-        name,
-        num_files,
-        [
-            record_makers.make_video_example(index, **kwargs)
-            for index in range(start, start + num_videos)
-        ],
-    )
-
-
-def write_frames(
-    folder: str | os.PathLike,
-    num_videos: int = 40,
-    *,
-    name: str = "train",
-    num_files: int = 3,
-    start: int = 0,
-    **kwargs: Any,
-) -> str:
-    """Writes frame-level records of 1 to 12 frames and returns their pattern.
-
-    Args:
-      folder: the folder, made if need be.
-      num_videos: number of videos, spread over the files.
-      name: start of the files' names.
-      num_files: number of files.
-      start: number of the first video.
-      **kwargs: for `record_makers.make_frame_example`.
-
-    Returns:
-      A glob pattern.
-    """
-    kwargs = {"num_classes": NUM_CLASSES, **kwargs}
-    return _write(
-        folder,
-        name,
-        num_files,
-        [
-            record_makers.make_frame_example(
-                index, _NUM_FRAMES[index % len(_NUM_FRAMES)], **kwargs
-            )
-            for index in range(start, start + num_videos)
-        ],
-    )
-
-
-def _write(
-    folder: str | os.PathLike,
-    name: str,
-    num_files: int,
-    records: Sequence[bytes],
-) -> str:
+    records = [make(i, **kwargs) for i in range(start, start + num_videos)]
     os.makedirs(folder, exist_ok=True)
     for number in range(num_files):
         record_makers.write_tfrecord(
@@ -122,6 +72,18 @@ def _write(
             records[number::num_files],
         )
     return os.path.join(folder, f"{name}*.tfrecord")
+
+
+def _make_frames(index: int, **kwargs: Any) -> bytes:
+    """Makes a frame-level record of 1 to 12 frames."""
+    num_frames = _NUM_FRAMES[index % len(_NUM_FRAMES)]
+    return record_makers.make_frame_example(index, num_frames, **kwargs)
+
+
+write_videos = functools.partial(
+    write_records, record_makers.make_video_example
+)
+write_frames = functools.partial(write_records, _make_frames)
 
 
 def video_config(

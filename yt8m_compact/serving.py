@@ -38,6 +38,8 @@ class ServingModule(tf.Module):
         self.predict_serialized = tf.function(
             self._predict_serialized,
             input_signature=[tf.TensorSpec([None], tf.string, "examples")],
+            # Nothing to convert, and looking for it takes seconds.
+            autograph=False,
         )
         feature_dim = sum(config.data.feature_sizes)
         if config.data.frame_features:
@@ -49,6 +51,7 @@ class ServingModule(tf.Module):
                     ),
                     tf.TensorSpec([None], tf.int32, "num_frames"),
                 ],
+                autograph=False,
             )
         else:
             self.predict_tensors = tf.function(
@@ -56,6 +59,7 @@ class ServingModule(tf.Module):
                 input_signature=[
                     tf.TensorSpec([None, feature_dim], tf.float32, "features")
                 ],
+                autograph=False,
             )
 
     def _predict_serialized(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -63,18 +63,32 @@ def numpy_metrics(p, y, top_k=20):
     }
 
 
-@pytest.mark.parametrize("top_k", [20, 2])
-def test_metrics(level, validation, top_k):
-    run = RUNS[level]()
-    result = evaluation.evaluate_run(run.path, validation, top_k=top_k)
+def check_metrics(run, pattern, **kwargs):
+    """Evaluates a run, compares its metrics with NumPy's, and returns all."""
+    result = evaluation.evaluate_run(run.path, pattern, **kwargs)
     expected = numpy_metrics(
-        tiny_runs.predictions_of(run, validation),
-        tiny_runs.features_of(run, validation)["labels"],
-        top_k,
+        tiny_runs.predictions_of(run, pattern),
+        tiny_runs.features_of(run, pattern)["labels"],
+        **kwargs,
     )
     assert set(result.metrics) == set(expected)
     for name, value in expected.items():
         assert result.metrics[name] == pytest.approx(value, rel=1e-5), name
+    return result
+
+
+def train_and_check(config, pattern, folder):
+    """Trains, and returns the evaluations of the last step and the first."""
+    run = tiny_runs.Run(str(folder / "run"), "", config)
+    training.train(config, run.path)
+    last = check_metrics(run, pattern)
+    return last, evaluation.evaluate_run(run.path, pattern, step=0)
+
+
+@pytest.mark.parametrize("top_k", [20, 2])
+def test_metrics(level, validation, top_k):
+    run = RUNS[level]()
+    result = check_metrics(run, validation, top_k=top_k)
     assert 0 < result.metrics["gap"] < 1
     assert result.model == ("MoeModel" if level == "video" else "DbofModel")
     assert (result.step, result.top_k) == (10, top_k)
@@ -230,18 +244,9 @@ def test_youtube8m_video_level(shared_data, tmp_path):
             jit_compile=False,
         ),
     )
-    run = tiny_runs.Run(str(tmp_path / "run"), "", config)
-    training.train(config, run.path)
     pattern = str(folder / "validate0080.tfrecord")
-    result = evaluation.evaluate_run(run.path, pattern)
-    expected = numpy_metrics(
-        tiny_runs.predictions_of(run, pattern),
-        tiny_runs.features_of(run, pattern)["labels"],
-    )
-    for name, value in expected.items():
-        assert result.metrics[name] == pytest.approx(value, rel=1e-5), name
+    result, start = train_and_check(config, pattern, tmp_path)
     # More than the shares of the classes alone give.
-    start = evaluation.evaluate_run(run.path, pattern, step=0)
     assert result.metrics["gap"] > 1.3 * start.metrics["gap"] > 0.04
     # Four circulants of 1152 for 3862 classes, and the biases.
     assert result.weights.total == 4 * 1152 + 3862
@@ -271,15 +276,6 @@ def test_audioset_frame_level(shared_data, tmp_path):
             jit_compile=False,
         ),
     )
-    run = tiny_runs.Run(str(tmp_path / "run"), "", config)
-    training.train(config, run.path)
     pattern = str(tmp_path / "test.tfrecord")
-    result = evaluation.evaluate_run(run.path, pattern)
-    expected = numpy_metrics(
-        tiny_runs.predictions_of(run, pattern),
-        tiny_runs.features_of(run, pattern)["labels"],
-    )
-    for name, value in expected.items():
-        assert result.metrics[name] == pytest.approx(value, rel=1e-5), name
-    start = evaluation.evaluate_run(run.path, pattern, step=0)
+    result, start = train_and_check(config, pattern, tmp_path)
     assert result.metrics["gap"] > start.metrics["gap"]

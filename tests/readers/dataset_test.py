@@ -119,11 +119,8 @@ def test_batch_size_and_repetition_change_nothing(
         _assert_same(collect(batch_size), expected)
 
 
-@pytest.mark.parametrize("skip", [0, 1, 4, 9, 20])
 @pytest.mark.parametrize("shuffle_buffer", [0, 7])
-def test_run_continues_exactly_where_it_stopped(
-    frame_files, skip, shuffle_buffer
-):
+def test_run_continues_exactly_where_it_stopped(frame_files, shuffle_buffer):
     def collect(skip_examples, batch_size=4):
         return _collect(
             readers.make_dataset(
@@ -140,9 +137,11 @@ def test_run_continues_exactly_where_it_stopped(
     tf.random.set_seed(1)
     whole = collect(0)
     tf.random.set_seed(2)
-    _assert_same(
-        collect(skip), {key: value[skip:] for key, value in whole.items()}
-    )
+    # Nothing, whole batches, a file, and most.
+    for skip in (0, 4, 9, 20):
+        _assert_same(
+            collect(skip), {key: value[skip:] for key, value in whole.items()}
+        )
 
 
 def test_skipping_everything_leaves_nothing(frame_files):
@@ -180,11 +179,10 @@ def test_seed_and_epoch_change_order_and_frames(frame_files):
         {"seed": 0, "epoch": 0},
         {"seed": 0, "epoch": 1},
         {"seed": 1, "epoch": 0},
-        {"seed": 1, "epoch": 1},
     ]
     shuffled = [collect(100, **setting) for setting in settings]
     straight = [collect(0, **setting) for setting in settings]
-    for number in range(4):
+    for number in range(len(settings)):
         assert sorted(shuffled[number]["id"]) == sorted(straight[0]["id"])
         np.testing.assert_array_equal(straight[number]["id"], straight[0]["id"])
         # A video's frames are the same wherever it comes.

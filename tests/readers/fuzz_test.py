@@ -129,6 +129,7 @@ def test_crc_is_that_of_the_files(heads):
         assert (len(good), bad, left) == (len(bounds) - 1, [], 0)
 
 
+@pytest.mark.slow
 def test_skipping_yields_the_good_records_and_counts_the_others(
     heads, tmp_path
 ):
@@ -259,6 +260,7 @@ def test_changed_records_are_read_as_protobuf_reads_them(
             indices=tf.constant([7], tf.int64),
         ),
         input_signature=[tf.TensorSpec([1], tf.string)],
+        autograph=False,
     )
     rng = np.random.default_rng([_SEED, 3, place])
     num_read = num_errors = num_refused = 0

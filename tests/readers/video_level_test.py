@@ -17,7 +17,9 @@ _READER = readers.VideoLevelReader(("mean_rgb", "mean_audio"), (6, 3), 10)
 @functools.cache
 def _parse_function(reader):
     return tf.function(
-        reader.parse, input_signature=[tf.TensorSpec([None], tf.string)]
+        reader.parse,
+        input_signature=[tf.TensorSpec([None], tf.string)],
+        autograph=False,
     )
 
 

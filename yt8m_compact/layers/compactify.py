@@ -44,7 +44,9 @@ def compactify(
     Raises:
       ValueError: if the model is subclassed or not built, a name is not that
         of a dense layer, no layer would become smaller, or the kind or an
-        option is unknown.
+        option is unknown; from newer releases of Keras, if a `Lambda` layer
+        holds a Python lambda and `keras.config.enable_unsafe_deserialization`
+        was not called.
     """
     if isinstance(layer_names, str):
         layer_names = [layer_names]

@@ -15,6 +15,9 @@ from yt8m_compact.layers import initializers
 from yt8m_compact.layers import nearest
 from yt8m_compact.layers import projection
 
+# Rows of a product of several factors that are written out at a time.
+_ROWS = 512
+
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
 class DiagonalCirculantProjection(circulant_projection.CirculantProjection):
@@ -132,12 +135,28 @@ class DiagonalCirculantProjection(circulant_projection.CirculantProjection):
     def as_dense_kernel(self) -> tf.Tensor:
         """Writes out `W`, `[input_dim, units]`, in the weights' dtype."""
         self._check_built()
-        return ops.diagonal_circulant_kernel(
-            tf.convert_to_tensor(self.diagonal),
-            tf.convert_to_tensor(self.kernel),
-            self.units,
-            self.input_dim,
-        )
+        diagonal = tf.convert_to_tensor(self.diagonal)
+        kernel = tf.convert_to_tensor(self.kernel)
+        if self.num_factors == 1:
+            return ops.diagonal_circulant_kernel(
+                diagonal, kernel, self.units, self.input_dim
+            )
+        # Transforms take float32 and float64 only.
+        dtype = "float64" if kernel.dtype == "float64" else "float32"
+        # The square factors of a narrow `W` may be far larger than it is: rows
+        # of the identity go through their product, some at a time.
+        rows = [
+            ops.diagonal_circulant_matmul(
+                tf.one_hot(part, self.input_dim, dtype=dtype),
+                tf.cast(diagonal, dtype),
+                tf.cast(kernel, dtype),
+                self.units,
+            )
+            for part in np.array_split(
+                np.arange(self.input_dim), -(-self.input_dim // _ROWS)
+            )
+        ]
+        return tf.cast(tf.concat(rows, axis=0), kernel.dtype)
 
     def _assign_nearest(self, kernel: np.ndarray) -> None:
         kernels, diagonals = self._nearest_with_one_factor(kernel)

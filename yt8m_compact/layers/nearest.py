@@ -222,7 +222,7 @@ def alternating_least_squares(
     Returns:
       The weights.
     """
-    build = tf.function(build)
+    build = tf.function(build, autograph=False)
     scale = _DAMPING * float(np.sum(target**2))
     dampings = [
         scale / max(float(np.sum(weight**2)), 1e-30) for weight in weights
@@ -230,7 +230,7 @@ def alternating_least_squares(
     target = tf.constant(target, tf.float64)
 
     # One graph for a sweep: step by step, small problems would take minutes.
-    @tf.function
+    @tf.function(autograph=False)
     def sweep(*weights):
         weights = list(weights)
         for index, damping in enumerate(dampings):

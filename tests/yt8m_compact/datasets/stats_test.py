@@ -80,7 +80,7 @@ def test_real_audioset(shared_data):
         str(shared_data / "audioset" / "bal_train.tfrecord"), num_classes=527
     )
     assert stats.num_videos == 22_160
-    # ../shared/data's description: 2.4 labels (1-12), 10 frames, in 2 % fewer.
+    # As AudioSet describes it: 2.4 labels (1-12), 10 frames, in 2 % fewer.
     assert stats.num_labels / stats.num_videos == pytest.approx(2.4, abs=0.05)
     assert (min(stats.labels_per_video), max(stats.labels_per_video)) == (1, 12)
     assert (min(stats.frames_per_video), max(stats.frames_per_video)) == (1, 10)

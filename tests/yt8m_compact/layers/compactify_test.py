@@ -6,6 +6,27 @@ import pytest
 
 from yt8m_compact import layers
 
+# Kinds whose closest projection to one of their own kernels is that kernel.
+EXACT = (
+    "dense",
+    "circulant",
+    "diagonal_circulant",
+    "block_circulant",
+    "low_rank",
+    "toeplitz",
+    "hashed",
+)
+# For the others, whose `from_dense` is a local minimum or draws signs anew:
+# options, and kinds with options that they contain.
+SIMPLER = {
+    "sign_circulant": ({}, []),
+    "acdc": ({"num_factors": 2}, [("acdc", {})]),
+    "fastfood": ({}, []),
+    "low_rank_plus_circulant": (
+        {"rank": 3},
+        [("low_rank", {"rank": 3}), ("diagonal_circulant", {})],
+    ),
+}
 ROWS = np.random.default_rng(1).standard_normal([5, 12]).astype("float32")
 
 
@@ -70,25 +91,48 @@ def test_chosen_layers_are_closest_and_the_others_equal():
         np.testing.assert_array_equal(now, then)
 
 
-@pytest.mark.parametrize("kind", layers.PROJECTIONS)
-def test_a_kernel_of_the_family_computes_the_same(kind):
-    # The closest to the closest is itself, up to local minima.
-    if kind in ("acdc", "fastfood", "low_rank_plus_circulant"):
-        pytest.skip("from_dense is a local minimum, tested with the layer")
-    keras.utils.set_random_seed(3)
-    projection = layers.make_projection(kind, 12, activation="tanh")
-    projection.build((None, 12))
-    if kind == "sign_circulant":
-        pytest.skip("signs are drawn anew, so its family is another one")
+def make_dense(kernel):
+    """A model of one dense layer, whose bias is not 0."""
     model = keras.Sequential(
         [keras.Input((12,)), keras.layers.Dense(12, "tanh", name="fc")]
     )
-    model.get_layer("fc").set_weights(
-        [projection.as_dense_kernel(), np.arange(12) / 12]
-    )
+    model.get_layer("fc").set_weights([kernel, np.arange(12) / 12])
+    return model
+
+
+def test_every_kind_is_exact_or_inexact():
+    assert {*EXACT, *SIMPLER} == set(layers.PROJECTIONS)
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_a_kernel_of_the_family_computes_the_same(kind):
+    keras.utils.set_random_seed(3)
+    projection = layers.make_projection(kind, 12)
+    projection.build((None, 12))
+    model = make_dense(projection.as_dense_kernel())
     compact = layers.compactify(model, kind, layer_names=["fc"])
     assert layers.projection_kind(compact.get_layer("fc")) == kind
     np.testing.assert_allclose(compact(ROWS), model(ROWS), atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", SIMPLER)
+def test_other_kinds_are_near_and_no_worse_than_a_simpler_one(kind):
+    kernel = np.random.default_rng(4).standard_normal([12, 12])
+    model = make_dense(kernel)
+
+    def error_of(kind, **options):
+        compact = layers.compactify(model, kind, layer_names="fc", **options)
+        layer = compact.get_layer("fc")
+        assert layers.projection_kind(layer) == kind
+        np.testing.assert_array_equal(layer.bias, model.get_layer("fc").bias)
+        return np.sum((layer.as_dense_kernel() - kernel) ** 2)
+
+    options, simpler = SIMPLER[kind]
+    error = error_of(kind, **options)
+    # Below what the zero kernel, which all of them contain, leaves.
+    assert error < 0.99 * np.sum(kernel**2)
+    for other, other_options in simpler:
+        assert error <= 1.0001 * error_of(other, **other_options)
 
 
 def test_every_dense_layer_that_becomes_smaller():
@@ -150,6 +194,22 @@ def test_quantized_layers_are_no_dense_layers():
     model.quantize("int8")
     with pytest.raises(ValueError, match=r"expected names of dense layers"):
         layers.compactify(model, "dense", layer_names=["fc"])
+
+
+def test_lambdas_are_copied_where_keras_allows_it():
+    model = keras.Sequential(
+        [
+            keras.Input((12,)),
+            keras.layers.Lambda(lambda x: 2 * x),
+            keras.layers.Dense(12, name="fc"),
+        ]
+    )
+    try:
+        compact = layers.compactify(model, "dense", layer_names="fc")
+    except ValueError as error:  # of newer releases
+        assert "keras.config.enable_unsafe_deserialization()" in str(error)
+    else:
+        np.testing.assert_array_equal(compact(ROWS), model(ROWS))
 
 
 def test_low_precision_layers_stay_so():

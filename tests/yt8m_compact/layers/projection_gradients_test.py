@@ -22,7 +22,7 @@ def test_equal_finite_differences(case, input_dim, units):
 
     fixed = [w.value for w in layer.non_trainable_variables]
 
-    @tf.function
+    @tf.function(autograph=False)
     def project(x, *weights):
         return layer.stateless_call(weights, fixed, x)[0]
 

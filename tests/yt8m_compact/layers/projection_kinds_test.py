@@ -70,8 +70,8 @@ def build(kind, input_dim, units):
 
 
 def test_weights_of_the_papers_layers():
-    # reference.md, T1 and the formula below the tables: the embedding and the
-    # hidden layer of the video branch, and the compact mixture of experts.
+    # The paper's table T1: the embedding and the hidden layer of the video
+    # branch. Its compact mixture of experts has 38 + 31 circulants of 512.
     assert build("dense", 1024, 8192).count_params() == 8_388_608
     assert build("diagonal_circulant", 1024, 8192).count_params() == 16_384
     assert build("diagonal_circulant", 8192, 512).count_params() == 16_384

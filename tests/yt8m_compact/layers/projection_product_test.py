@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import layer_conformance
 from yt8m_compact import layers
+from yt8m_compact import ops
 
 SIZES = layer_conformance.SIZES
 CASES = layer_conformance.CASES
@@ -43,6 +44,24 @@ def test_equals_the_dense_product(case, input_dim, units, dtype):
         assert outputs.dtype == dtype
         assert_close(outputs, x @ kernel + bias, dtype)
         assert_close(x @ written.numpy() + bias, x @ kernel + bias, dtype)
+
+
+@pytest.mark.parametrize("units", [3, 1300])
+@pytest.mark.parametrize("option", ["shared_diagonal", "pad_input", None])
+def test_several_factors_are_written_out_some_rows_at_a_time(option, units):
+    layer = layers.DiagonalCirculantProjection(
+        units, num_factors=2, **({option: True} if option else {})
+    )
+    layer.build((None, 600))
+    expected = ops.diagonal_circulant_kernel(
+        tf.convert_to_tensor(layer.diagonal),
+        tf.convert_to_tensor(layer.kernel),
+        units,
+        600,
+    )
+    written = layer.as_dense_kernel()
+    assert written.shape == (600, units)
+    assert_close(written, expected, "float32")
 
 
 @pytest.mark.parametrize("case", CASES)

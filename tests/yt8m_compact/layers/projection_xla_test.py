@@ -31,7 +31,10 @@ def test_equals_the_product_without_xla(case, input_dim, units):
         return outputs, *tape.gradient(loss, [x, *weights])
 
     compiled = tf.function(
-        outputs_and_gradients, input_signature=signature, jit_compile=True
+        outputs_and_gradients,
+        input_signature=signature,
+        jit_compile=True,
+        autograph=False,
     )
     x = tf.constant(layer_conformance.random_rows(2, 3, input_dim), "float32")
     upstream = layer_conformance.random_rows(2, 3, units, seed=2)

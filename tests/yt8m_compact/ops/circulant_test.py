@@ -95,7 +95,8 @@ def test_static_shape_is_known_while_tracing():
         input_signature=[
             tf.TensorSpec([None, 30, 7]),
             tf.TensorSpec([3, 7]),
-        ]
+        ],
+        autograph=False,
     )
     def multiply(x, kernel):
         for result in [

@@ -37,7 +37,7 @@ def _segments(index):
 
 
 @pytest.fixture(scope="module")
-def segment_run(tmp_path_factory):
+def segment_config(tmp_path_factory):
     folder = tmp_path_factory.mktemp("segments")
     pattern = str(folder / "train.tfrecord")
     record_makers.write_tfrecord(
@@ -52,12 +52,20 @@ def segment_run(tmp_path_factory):
             for index in range(40)
         ],
     )
-    config = _set_data(
+    return _set_data(
         tiny_runs.frame_config(pattern, base_learning_rate=0.03),
         segment_labels=True,
     )
-    run = tiny_runs.Run(str(folder / "run"), pattern, config)
-    result = training.train(config, run.path)
+
+
+@pytest.fixture(scope="module")
+def segment_run(segment_config, tmp_path_factory):
+    run = tiny_runs.Run(
+        str(tmp_path_factory.mktemp("segment_run") / "run"),
+        segment_config.training.train_data_pattern,
+        segment_config,
+    )
+    result = training.train(run.config, run.path)
     # 40 videos in batches of 8, twice, whatever their segments.
     assert result.step == 10
     return run
@@ -103,6 +111,7 @@ def test_only_rated_classes_count_in_the_evaluation(segment_run):
         assert result.metrics[name] == pytest.approx(value, rel=1e-5), name
 
 
+@pytest.mark.slow
 def test_training_learns_from_rated_classes_alone(segment_run, tmp_path):
     # What is rated stays; what is not becomes a label of the videos, which
     # segments don't use.
@@ -148,7 +157,7 @@ def test_unrated_classes_of_a_logistic_model_do_not_move(tmp_path):
     np.testing.assert_array_equal(bias[3:], 0)
 
 
-def test_priors_of_segments_are_shares_of_the_rated(segment_run):
+def test_priors_of_segments_are_shares_of_the_rated(segment_config):
     records = [_segments(index) for index in range(40)]
     counts, rated = np.zeros(5), np.zeros(5)
     for segments in records:
@@ -159,8 +168,8 @@ def test_priors_of_segments_are_shares_of_the_rated(segment_run):
             counts[label] += score
             rated[label] += 1
     found = class_priors.count_class_priors(
-        segment_run.config.reader(training=True),
-        [segment_run.pattern],
+        segment_config.reader(training=True),
+        [segment_config.training.train_data_pattern],
         10_000,
         0,
     )
