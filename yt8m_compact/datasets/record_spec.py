@@ -118,8 +118,8 @@ def detect_spec(
         data: A serialized record.
         where: What to call it in errors.
         feature_names: Keys of the features, all of the record if empty.
-        feature_sizes: Their sizes, those of YouTube-8M and AudioSet or else
-            those of the record if empty.
+        feature_sizes: Their sizes, those of the record if empty. Packed
+            records don't say theirs: those of YouTube-8M and AudioSet.
         num_classes: The number of classes.
 
     Returns:
@@ -158,6 +158,25 @@ def detect_spec(
             f"--feature_sizes. Received: {_describe(message)}"
         )
     return RecordSpec(layout, names, sizes, num_classes)
+
+
+def usual_sizes(spec: RecordSpec) -> dict[str, int]:
+    """Lists features whose size in YouTube-8M and AudioSet is another one.
+
+    Args:
+        spec: What records hold.
+
+    Returns:
+        The size there of each feature that has another one in `spec`.
+    """
+    usual = _VIDEO_SIZES if spec.layout is Layout.VIDEO else _FRAME_SIZES
+    return {
+        name: usual[name]
+        for name, size in zip(
+            spec.feature_names, spec.feature_sizes, strict=True
+        )
+        if name in usual and usual[name] != size
+    }
 
 
 def examine(data: bytes, spec: RecordSpec) -> Examined:
@@ -214,9 +233,7 @@ def _find_features(
         for name in sorted(lists):
             frames = lists[name].feature
             first = frames[0].bytes_list.value if frames else ()
-            sizes[name] = _FRAME_SIZES.get(name) or (
-                len(first[0]) if first else None
-            )
+            sizes[name] = len(first[0]) if first else _FRAME_SIZES.get(name)
         return Layout.FRAMES, _known_order(sizes)
     packed, video = {}, {}
     for name, feature in sorted(message.context.feature.items()):
@@ -225,7 +242,7 @@ def _find_features(
             packed[name] = _FRAME_SIZES.get(name)
         elif kind == "float_list" and name not in _NO_FEATURES:
             number = len(feature.float_list.value)
-            video[name] = _VIDEO_SIZES.get(name, number)
+            video[name] = number or _VIDEO_SIZES.get(name)
     if any(name in packed for name in wanted or _FRAME_SIZES) or not video:
         if not wanted:
             known = {name: size for name, size in packed.items() if size}
