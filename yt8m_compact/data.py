@@ -286,15 +286,13 @@ def _define(name: str, flag_values: flags.FlagValues) -> None:
 
 
 def _synthesize(flag_values: flags.FlagValues) -> int:
-    num_classes = flag_values.num_classes
+    num_classes = _num_classes(flag_values, _SYNTHETIC.num_classes)
     config = datasets.SyntheticConfig(
         num_train_videos=flag_values.num_train_videos,
         num_validate_videos=flag_values.num_validate_videos,
         num_train_shards=flag_values.num_train_shards,
         num_validate_shards=flag_values.num_validate_shards,
-        num_classes=(
-            _SYNTHETIC.num_classes if num_classes is None else num_classes
-        ),
+        num_classes=num_classes,
         seed=flag_values.seed,
     )
     manifest = datasets.write_synthetic(
@@ -509,12 +507,24 @@ def _features(flag_values: flags.FlagValues) -> dict[str, Any]:
             "expected --feature_sizes to be a comma-separated list of whole "
             f"numbers above 0. Received: feature_sizes={','.join(sizes)!r}"
         )
-    num_classes = flag_values.num_classes
     return {
         "feature_names": tuple(flag_values.feature_names),
         "feature_sizes": tuple(map(int, sizes)),
-        "num_classes": _NUM_CLASSES if num_classes is None else num_classes,
+        "num_classes": _num_classes(flag_values, _NUM_CLASSES),
     }
+
+
+def _num_classes(flag_values: flags.FlagValues, default: int) -> int:
+    number = flag_values.num_classes
+    if number is None:
+        return default
+    if number < 1:
+        raise ValueError(
+            "expected --num_classes to be at least 1, such as 3862 for "
+            "YouTube-8M of 2018; leave the flag out for the default. Received: "
+            f"num_classes={number}"
+        )
+    return number
 
 
 def _write_json(path: str, values: dict[str, Any], *, say: bool = True) -> None:

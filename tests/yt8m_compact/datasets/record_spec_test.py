@@ -144,20 +144,28 @@ def test_a_finite_sum_that_overflows_is_no_fault():
     assert _kinds(large, VIDEO) == []
 
 
+@pytest.mark.parametrize("sizes", [(1024, 128), (7, 2)])
 @pytest.mark.parametrize("spec", [VIDEO, FRAMES])
-def test_what_is_found_in_a_record(spec):
+def test_what_is_found_in_a_record(spec, sizes):
     make = {
         VIDEO: record_makers.make_video_example,
         FRAMES: record_makers.make_frame_example,
     }[spec]
     names = spec.feature_names
     found = record_spec.detect_spec(
-        make(1, feature_sizes=dict(zip(names, (1024, 128), strict=True))),
+        make(1, feature_sizes=dict(zip(names, sizes, strict=True))),
         "here",
         num_classes=10,
     )
-    expected = dataclasses.replace(spec, feature_sizes=(1024, 128))
+    expected = dataclasses.replace(spec, feature_sizes=sizes)
     assert found == expected
+
+
+def test_sizes_of_youtube8m_where_a_record_has_no_frame():
+    found = record_spec.detect_spec(
+        record_makers.make_frame_example(1, 0), "here", num_classes=10
+    )
+    assert found.feature_sizes == (1024, 128)
 
 
 def test_packed_records_are_told_by_known_names():
