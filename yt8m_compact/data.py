@@ -63,7 +63,7 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
         _LIST,
         [],
         "Size of each feature, comma-separated; if not given, those of most "
-        "records of a sample, and of packed ones 1024 for rgb and 128 for audio "
+        "records of a sample, packed ones: 1024 for rgb, 128 for audio "
         "(convert: 1024,128).",
     ),
     "num_classes": (

@@ -158,7 +158,7 @@ def _expect_fit(samples: Sequence[bytes], spec: record_spec.RecordSpec) -> None:
         misfits += texts[:1]
     if 2 * len(misfits) > len(samples):
         raise ValueError(
-            "expected packed records with the sizes of YouTube-8M, since packed "
-            "records don't say theirs; give --feature_names and "
+            "expected packed records with the sizes of YouTube-8M, since they "
+            "don't say their own; give --feature_names and "
             f"--feature_sizes. Received: {misfits[0]}"
         )

@@ -117,7 +117,7 @@ def test_a_line_of_another_form_is_shown(tmp_path, text, line):
     path.write_text(text)
     with pytest.raises(
         ValueError,
-        match=rf"{path}: expected JSON .* train00.tfrecord,1012. Received: {line}",
+        match=rf"{path}: expected JSON .*,1012. Received: {line}",
     ):
         manifest.read_manifest(str(path))
 

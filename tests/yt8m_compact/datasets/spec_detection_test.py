@@ -100,7 +100,7 @@ def test_packed_records_do_not_say_their_sizes(tmp_path):
     own = [_packed(rgb=64 * n, audio=8 * n + 1) for n in (3, 5, 7)]
     with pytest.raises(
         ValueError,
-        match="packed records don't say theirs; give --feature_names.*192 byt",
+        match="they don't say their own; give --feature_names.*192 byt",
     ):
         _detect(tmp_path, own)
     # One wrong record of three is the business of who reads them all.
