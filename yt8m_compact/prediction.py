@@ -359,12 +359,26 @@ def _predict_block(
 
 
 def _find_bad(predictor: Predictor, serialized: np.ndarray) -> int | None:
-    for row, one in enumerate(serialized):
-        try:
-            predictor.predict(tf.constant(_BLOCK_SIZE * [one], tf.string))
-        except tf.errors.InvalidArgumentError:
-            return row
-    return None
+    """Returns the first record that can't be parsed, None if that is not it."""
+    bad = [
+        row
+        for row, one in enumerate(serialized)
+        if _fails(predictor, tf.constant(_BLOCK_SIZE * [one], tf.string))
+    ]
+    if predictor.reader is None and len(bad) == len(serialized) > 1:
+        return None  # Nothing says that it is the data.
+    return bad[0] if bad else None
+
+
+def _fails(predictor: Predictor, examples: tf.Tensor) -> bool:
+    try:
+        if predictor.reader is not None:
+            predictor.reader.parse(examples[:1])
+        else:
+            predictor.predict(examples)
+    except tf.errors.InvalidArgumentError:
+        return True
+    return False
 
 
 def _decode_id(video_id: bytes, row: int) -> str:

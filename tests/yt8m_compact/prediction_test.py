@@ -382,6 +382,22 @@ def test_several_machines_share_the_files(tmp_path):
             )
 
 
+@pytest.mark.parametrize("knows_reader", [False, True])
+def test_a_model_that_fails_is_no_bad_record(tmp_path, knows_reader):
+    def predictor(examples):
+        tf.debugging.assert_less(tf.size(examples), 3, "the model is broken")
+
+    run = tiny_runs.video_run()
+    reader = run.config.reader(training=False) if knows_reader else None
+    with pytest.raises(tf.errors.InvalidArgumentError, match="is broken"):
+        prediction.write_csv(
+            prediction.Predictor(predictor, reader),
+            run.pattern,
+            str(tmp_path / "out.csv"),
+            skipped=readers.SkippedData(),
+        )
+
+
 def test_no_saved_model(tmp_path):
     message = (
         f"{tmp_path}: expected a SavedModel that yt8m-export wrote. Received: "
