@@ -220,6 +220,7 @@ def test_training_and_evaluation_skip_damage_and_report(
     assert "train1.tfrecord" in table
     events = tiny_runs.read_events(str(tmp_path / "run" / "train"))
     size = len(record_makers.make_video_example(59, num_classes=5)) + 16 - 9
+    assert events["skipped_files"][-1][1] == 2
     assert events["skipped_records"][-1][1] == 1
     assert events["skipped_bytes"][-1][1] == size
 
@@ -254,11 +255,15 @@ def test_an_empty_file_among_good_ones(tmp_path, caplog, capsys):
     assert line.endswith("The file is empty (0 bytes).")
     logged = [record.getMessage() for record in caplog.records]
     assert sum(text.startswith(f"skipped {empty}: ") for text in logged) == 1
+    events = tiny_runs.read_events(run + "/train")
+    assert events["skipped_files"][-1][1] == 1
+    assert events["skipped_records"][-1][1] == 0
 
     with pytest.raises(readers.DataError, match=message):
         evaluation.evaluate_run(run, pattern)
     result = evaluation.evaluate_run(run, pattern, on_data_error="skip")
     assert result.metrics["num_examples"] == 40
+    assert result.skipped_files == 1
     assert f"{empty}" in capsys.readouterr().out
 
 
