@@ -5,7 +5,7 @@ Example:
     --input_data_pattern='data/test*.tfrecord' --output_file=predictions.csv
 
 With --saved_model=exported/dbof in the place of --train_dir, it predicts from
-a SavedModel of yt8m-export.
+a SavedModel of yt8m-export. --segment_labels predicts every 5 s of the videos.
 """
 
 from collections.abc import Sequence

@@ -76,9 +76,9 @@ def explain_unrepaired(report: verify.Report) -> dict[str, str]:
     """
     return {
         file.file: (
-            f"nothing to leave out: its {file.num_good:,} records are good, "
-            f"but it is not the file of the manifest ({', '.join(file.counts)})"
-            ". Records that it lacks are not in it: download it or make it "
+            f"nothing to repair: its {file.num_good:,} records are good; "
+            + "; ".join(fault.text for fault in file.faults)
+            + ". What is missing is not in the file: download it or make it "
             "again"
         )
         for file in report.files
