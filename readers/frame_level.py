@@ -178,7 +178,9 @@ class FrameLevelReader:
             outputs = tf.cond(
                 good,
                 finish,
-                lambda: self._parse_irregular(serialized, place, seed),
+                checks.rarely(
+                    lambda: self._parse_irregular(serialized, place, seed)
+                ),
             )
         frames, number, video_frames, video_ids, *context = outputs
         video = {
@@ -271,14 +273,25 @@ class FrameLevelReader:
             video_ids = ids.select_ids(video)
             windows = self._windows(video, video_ids, num_frames)
             steps, number = self._choose(windows, seed)
+
+        def decode():
+            if not self._picks_frames:
+                return regular_frames.decode_frames(regular, self.feature_sizes)
             codes, good = regular_frames.pick_frames(
                 regular, self.feature_sizes, steps
             )
-            frames = self._join(codes, number)
-        else:
-            codes, good = regular_frames.decode_frames(
-                regular, self.feature_sizes
-            )
+            return [self._join(codes, number)], good
+
+        def leave_out():
+            if not self._picks_frames:
+                sizes = regular_frames.frame_strides(self.feature_sizes)
+            else:
+                sizes = [self.feature_dim]
+            return [
+                tf.zeros([0, 0, size], tf.uint8) for size in sizes
+            ], tf.constant(False)
+
+        codes, good = tf.cond(regular.regular, decode, leave_out)
 
         def finish():
             if not self._picks_frames:
@@ -286,9 +299,11 @@ class FrameLevelReader:
             found = self._context_checks(video, video_ids, num_frames)
             with tf.control_dependencies([checks.require(found, *place)]):
                 checked_ids = tf.identity(video_ids)
-            return self._outputs(frames, number, num_frames, checked_ids, video)
+            return self._outputs(
+                codes[0], number, num_frames, checked_ids, video
+            )
 
-        return regular.regular & good, finish
+        return good, finish
 
     @property
     def _picks_frames(self) -> bool:
@@ -307,8 +322,16 @@ class FrameLevelReader:
                 for one, size in zip(features, self.feature_sizes, strict=True)
             ]
         )
-        mask = tf.sequence_mask(number, self.num_output_frames)
-        return tf.where(mask[:, :, tf.newaxis], frames, tf.zeros([], tf.uint8))
+
+        def pad():
+            mask = tf.sequence_mask(number, self.num_output_frames)
+            return tf.where(
+                mask[:, :, tf.newaxis], frames, tf.zeros_like(frames)
+            )
+
+        # Few videos have fewer frames than are asked for.
+        full = tf.reduce_all(number >= self.num_output_frames)
+        return tf.cond(full, lambda: frames, checks.rarely(pad))
 
     def _parse_irregular(self, serialized, place, seed):
         """Parses packed records, or frame by frame; says what is wrong."""
@@ -325,7 +348,9 @@ class FrameLevelReader:
         return tf.cond(
             tf.size(packed[0].values) > 0,
             lambda: self._parse_packed(packed, video, place, seed),
-            lambda: self._parse_any(serialized, video, place, seed),
+            checks.rarely(
+                lambda: self._parse_any(serialized, video, place, seed)
+            ),
         )
 
     def _parse_packed(self, packed, video, place, seed):

@@ -133,13 +133,13 @@ def estimate_num_records(files: Sequence[str]) -> int | None:
 def _parallel_reads(files: Sequence[str], cycle_length: int) -> int | None:
     """Decides how many threads read.
 
-    A local file comes at several GB/s through one thread, as fast as the other
-    half of the processors can parse; more threads would only take turns. What
-    comes over a network waits, so there every file has its own.
+    Most of the time of a local file goes into its checksums, so that every
+    processor reads. What comes over a network waits, so there every file has a
+    thread of its own.
     """
     if any("://" in file for file in files):
         return cycle_length
-    threads = min(cycle_length, (os.cpu_count() or 1) // 2)
+    threads = min(cycle_length, os.cpu_count() or 1)
     return threads if threads > 1 else None
 
 

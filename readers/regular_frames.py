@@ -65,6 +65,11 @@ def frame_header(size: int) -> bytes:
     return feature + values + value
 
 
+def frame_strides(sizes: Sequence[int]) -> list[int]:
+    """Returns the bytes from frame to frame, given those of a frame's codes."""
+    return [len(frame_header(size)) + size for size in sizes]
+
+
 def find_frames(
     serialized: tf.Tensor, names: Sequence[str], sizes: Sequence[int]
 ) -> RegularFrames:
@@ -111,7 +116,7 @@ def find_frames(
             found = inside & good_entry & tf.equal(key, name)
             # A key that comes twice is not regular.
             regular &= ~(found & (counts[place] > 0))
-            stride = len(frame_header(size)) + size
+            (stride,) = frame_strides([size])
             number = value_length // stride
             regular &= ~found | tf.equal(number * stride, value_length)
             starts[place] = tf.where(found, value, starts[place])
@@ -216,15 +221,18 @@ def pick_parts(
     Returns:
         uint8 `[batch, picks, stride]`.
     """
-    count = tf.zeros_like(start) + stride
-    # One operation for all would copy every string for each of its parts.
+    starts = start[:, tf.newaxis] + tf.cast(places, tf.int64) * stride
+    starts, number = _clip(lengths[:, tf.newaxis], starts, stride)
+    # One substr for all would copy every string for each of its parts.
     parts = [
-        _cut(strings, lengths, start + place * stride, count)
-        for place in tf.unstack(tf.cast(places, tf.int64), axis=1)
+        tf.io.decode_raw(
+            tf.strings.substr(strings, *part), tf.uint8, fixed_length=stride
+        )
+        for part in zip(
+            tf.unstack(starts, axis=1), tf.unstack(number, axis=1), strict=True
+        )
     ]
-    return tf.io.decode_raw(
-        tf.stack(parts, axis=1), tf.uint8, fixed_length=stride
-    )
+    return tf.stack(parts, axis=1)
 
 
 def _has_header(frames: tf.Tensor, header: bytes) -> tf.Tensor:
@@ -237,9 +245,17 @@ def _cut(
     strings: tf.Tensor, lengths: tf.Tensor, start: tf.Tensor, number: tf.Tensor
 ) -> tf.Tensor:
     """Cuts a part out of each string; what is outside of it is left out."""
-    start = tf.clip_by_value(start, 0, lengths)
-    number = tf.clip_by_value(number, 0, lengths - start)
+    start, number = _clip(lengths, start, number)
     return tf.strings.substr(strings, start, number)
+
+
+def _clip(
+    lengths: tf.Tensor, start: tf.Tensor, number: tf.Tensor | int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Clips parts of `number` bytes from `start` on to what is there."""
+    start = tf.maximum(tf.minimum(start, lengths), 0)
+    number = tf.minimum(tf.cast(number, tf.int64), lengths - start)
+    return start, tf.maximum(number, 0)
 
 
 # A function, since it is traced once and used three times for each feature.
