@@ -97,6 +97,7 @@ def evaluate_run(
         top_k=top_k,
         train_dir=train_dir,
         eval_data_pattern=eval_data_pattern,
+        skipped_files=skipped.num_files if skipped else 0,
         skipped_records=skipped.num_records if skipped else 0,
         skipped_bytes=skipped.num_bytes if skipped else 0,
     )
@@ -131,6 +132,7 @@ def log_report(result: report.Report, run: train_dir_lib.TrainDir) -> None:
         for name in ("gap", "hit_at_1", "perr", "map", "loss"):
             tf.summary.scalar(name, result.metrics[name])
         tf.summary.scalar("weights", result.weights.total)
+        tf.summary.scalar("skipped_files", result.skipped_files)
         tf.summary.scalar("skipped_records", result.skipped_records)
         tf.summary.scalar("skipped_bytes", result.skipped_bytes)
     writer.close()

@@ -2,6 +2,7 @@
 
 from yt8m_compact.readers.dataset import Reader
 from yt8m_compact.readers.dataset import make_dataset
+from yt8m_compact.readers.dataset import shard_files
 from yt8m_compact.readers.errors import DataError
 from yt8m_compact.readers.errors import readable_errors
 from yt8m_compact.readers.files import expand_patterns
@@ -40,4 +41,5 @@ __all__ = [
     "read_records",
     "readable_errors",
     "sample_frame_indices",
+    "shard_files",
 ]

@@ -103,7 +103,7 @@ def make_dataset(
             for number in range(num_epochs)
         ]
         return functools.reduce(tf.data.Dataset.concatenate, passes)
-    files = _shard(files, num_shards, shard_index)
+    files = shard_files(files, num_shards, shard_index)
     if drop_remainder and skipped is not None:
         raise ValueError(
             "`drop_remainder` is expected to be False where damaged records "
@@ -171,9 +171,20 @@ def _parse_function(reader: Reader) -> Callable[..., dict[str, tf.Tensor]]:
     return parse
 
 
-def _shard(
+def shard_files(
     files: Sequence[str], num_shards: int, shard_index: int
 ) -> Sequence[str]:
+    """Returns the files of one of several workers, every `num_shards`-th.
+
+    Args:
+        files: Names of files.
+        num_shards: How many workers share them.
+        shard_index: Which of them this is.
+
+    Raises:
+        ValueError: If there is no such worker, or no file for some.
+    """
+    _expect_at_least(1, num_shards=num_shards)
     if not 0 <= shard_index < num_shards:
         raise ValueError(
             f"`shard_index` is expected to be from 0 to {num_shards - 1}. "

@@ -4,6 +4,7 @@ A record is its length (8 bytes), the length's CRC (4), the data and the data's
 CRC (4). Nothing here is on the way of data that is read without an error.
 """
 
+import codecs
 import dataclasses
 import struct
 
@@ -301,7 +302,8 @@ def _foreign_kind(head: bytes) -> str | None:
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "a web page (HTML or XML; a failed download looks like this)"
     try:
-        text = head[:-4].decode("utf-8") if len(head) > 4 else head.decode()
+        # The last character may be cut off.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return None
     if text and all(sign.isprintable() or sign in "\r\n\t" for sign in text):

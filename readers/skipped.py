@@ -60,6 +60,12 @@ class SkippedData:
         with self._lock:
             return sum(size for _, size, _ in self._rests.values())
 
+    @property
+    def num_files(self) -> int:
+        """Files of which something was left out, empty ones too."""
+        with self._lock:
+            return len({*self._records, *self._rests})
+
     def __bool__(self) -> bool:
         """Whether anything was left out."""
         return bool(self._records or self._rests)

@@ -32,17 +32,15 @@ _REPLACED: dict[str, tuple[type, str]] = {
         "call tf.debugging.set_log_device_placement, or set the variable "
         "TF_CPP_MAX_VLOG_LEVEL",
     ),
-    "segment_labels": (
-        bool,
-        "predictions are made for whole videos; leave the flag out",
-    ),
     "segment_max_pred": (
         int,
-        "predictions are made for whole videos; leave the flag out",
+        "every segment has its own line, id:start and its --top_k classes; "
+        "leave the flag out",
     ),
     "segment_label_ids_file": (
         str,
-        "predictions are made for whole videos; leave the flag out",
+        "all classes are predicted; leave the flag out, and raise --top_k "
+        "where classes are to be chosen afterwards",
     ),
     "input_model_tgz": (str, "use --train_dir or --saved_model"),
     "untar_model_dir": (str, "use --train_dir or --saved_model"),

@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from yt8m_compact import binary
 from yt8m_compact import datasets
+from yt8m_compact import readers
 
 _SYNTHETIC = datasets.SyntheticConfig()
 _CONVERT = datasets.ConvertConfig()
@@ -55,14 +56,15 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
     "feature_names": (
         _LIST,
         [],
-        "Features of the records, comma-separated; if not given, those of the "
-        "first record (convert: rgb,audio).",
+        "Features of the records, comma-separated; if not given, those of most "
+        "records of a sample (convert: rgb,audio).",
     ),
     "feature_sizes": (
         _LIST,
         [],
-        "Size of each feature, comma-separated; if not given, those of the "
-        "first record (convert: 1024,128).",
+        "Size of each feature, comma-separated; if not given, those of most "
+        "records of a sample, packed ones: 1024 for rgb, 128 for audio "
+        "(convert: 1024,128).",
     ),
     "num_classes": (
         _INT,
@@ -284,15 +286,13 @@ def _define(name: str, flag_values: flags.FlagValues) -> None:
 
 
 def _synthesize(flag_values: flags.FlagValues) -> int:
-    num_classes = flag_values.num_classes
+    num_classes = _num_classes(flag_values, _SYNTHETIC.num_classes)
     config = datasets.SyntheticConfig(
         num_train_videos=flag_values.num_train_videos,
         num_validate_videos=flag_values.num_validate_videos,
         num_train_shards=flag_values.num_train_shards,
         num_validate_shards=flag_values.num_validate_shards,
-        num_classes=(
-            _SYNTHETIC.num_classes if num_classes is None else num_classes
-        ),
+        num_classes=num_classes,
         seed=flag_values.seed,
     )
     manifest = datasets.write_synthetic(
@@ -328,41 +328,68 @@ def _split(flag_values: flags.FlagValues) -> int:
 def _verify(flag_values: flags.FlagValues) -> int:
     for name in ("output_json", "write_manifest"):
         binary.expect_folder(flag_values, name)
+    features = _features(flag_values)
+    if flag_values.repair:
+        datasets.expect_repair_folder(
+            readers.expand_patterns(flag_values.input_data_pattern),
+            flag_values.repair,
+        )
     report = datasets.verify_files(
         flag_values.input_data_pattern,
-        **_features(flag_values),
+        **features,
         manifests=flag_values.manifest,
         official_split=flag_values.official_split,
         num_processes=flag_values.num_processes,
     )
     print(report.to_text())
+    # Before the repair, which may fail: the reading may have taken hours.
     values = report.to_dict()
-    if flag_values.repair:
-        repaired = datasets.repair_files(
-            report, flag_values.repair, num_processes=flag_values.num_processes
-        )
-        values["repaired"] = [dataclasses.asdict(file) for file in repaired]
-        for file in repaired:
-            print(
-                f"{file.output or f'nothing of {file.file}'}: "
-                f"{file.num_written:,} records written; left out: "
-                f"{file.num_left_out:,} records with faults, and "
-                f"{file.lost_bytes:,} bytes that hold no record"
-            )
-    if flag_values.write_manifest:
-        datasets.write_manifest(
-            flag_values.write_manifest,
-            {
-                file.file: datasets.Expected(file.num_videos, file.num_bytes)
-                for file in report.files
-                if not file.counts
-            },
-        )
-        bad = sum(bool(file.counts) for file in report.files)
-        left_out = f", without {bad} files with faults" if bad else ""
-        print(f"wrote {flag_values.write_manifest}{left_out}")
     _write_json(flag_values.output_json, values)
+    if flag_values.write_manifest:
+        _write_manifest(flag_values.write_manifest, report)
+    if flag_values.repair:
+        values |= _repair(report, flag_values)
+        _write_json(flag_values.output_json, values, say=False)
     return 0 if report.good else 1
+
+
+def _write_manifest(path: str, report: datasets.Report) -> None:
+    datasets.write_manifest(
+        path,
+        {
+            file.file: datasets.Expected(file.num_videos, file.num_bytes)
+            for file in report.files
+            if not file.counts
+        },
+    )
+    bad = sum(bool(file.counts) for file in report.files)
+    left_out = f", without {bad} files with faults" if bad else ""
+    print(f"wrote {path}{left_out}")
+
+
+def _repair(
+    report: datasets.Report, flag_values: flags.FlagValues
+) -> dict[str, Any]:
+    """Repairs, says what was done, and returns it for the JSON."""
+    repaired = datasets.repair_files(
+        report, flag_values.repair, num_processes=flag_values.num_processes
+    )
+    for file in repaired:
+        print(
+            f"{file.output or f'nothing of {file.file}'}: "
+            f"{file.num_written:,} records written; left out: "
+            f"{file.num_left_out:,} records with faults, and "
+            f"{file.lost_bytes:,} bytes that hold no record"
+        )
+    not_repaired = datasets.explain_unrepaired(report)
+    for file, text in not_repaired.items():
+        print(f"{file}: {text}")
+    if not repaired:
+        print(f"nothing to repair: no file was written to {flag_values.repair}")
+    return {
+        "repaired": [dataclasses.asdict(file) for file in repaired],
+        "not_repaired": not_repaired,
+    }
 
 
 def _stats(flag_values: flags.FlagValues) -> int:
@@ -480,22 +507,35 @@ def _features(flag_values: flags.FlagValues) -> dict[str, Any]:
             "expected --feature_sizes to be a comma-separated list of whole "
             f"numbers above 0. Received: feature_sizes={','.join(sizes)!r}"
         )
-    num_classes = flag_values.num_classes
     return {
         "feature_names": tuple(flag_values.feature_names),
         "feature_sizes": tuple(map(int, sizes)),
-        "num_classes": _NUM_CLASSES if num_classes is None else num_classes,
+        "num_classes": _num_classes(flag_values, _NUM_CLASSES),
     }
 
 
-def _write_json(path: str, values: dict[str, Any]) -> None:
+def _num_classes(flag_values: flags.FlagValues, default: int) -> int:
+    number = flag_values.num_classes
+    if number is None:
+        return default
+    if number < 1:
+        raise ValueError(
+            "expected --num_classes to be at least 1, such as 3862 for "
+            "YouTube-8M of 2018; leave the flag out for the default. Received: "
+            f"num_classes={number}"
+        )
+    return number
+
+
+def _write_json(path: str, values: dict[str, Any], *, say: bool = True) -> None:
     if not path:
         return
     partial = f"{path}.partial"
     with tf.io.gfile.GFile(partial, "w") as file:
         file.write(json.dumps(values, indent=2) + "\n")
     tf.io.gfile.rename(partial, path, overwrite=True)
-    print(f"wrote {path}")
+    if say:
+        print(f"wrote {path}")
 
 
 _VERBS: dict[str, _Verb] = {

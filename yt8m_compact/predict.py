@@ -5,7 +5,7 @@ Example:
     --input_data_pattern='data/test*.tfrecord' --output_file=predictions.csv
 
 With --saved_model=exported/dbof in the place of --train_dir, it predicts from
-a SavedModel of yt8m-export.
+a SavedModel of yt8m-export. --segment_labels predicts every 5 s of the videos.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from absl import flags
 from yt8m_compact import binary
 from yt8m_compact import config_flags
 from yt8m_compact import prediction
+from yt8m_compact import readers
 
 # Flags of the starter code's inference.py.
 _REPLACED = (
     "input_model_tgz",
     "untar_model_dir",
     "output_model_tgz",
-    "segment_labels",
     "segment_max_pred",
     "segment_label_ids_file",
 )
@@ -82,6 +82,37 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=1,
         flag_values=flag_values,
     )
+    flags.DEFINE_bool(
+        "segment_labels",
+        False,
+        "Whether to predict the segments of 5 s of each video, with the ids "
+        "id:start, instead of the whole video.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum(
+        "on_data_error",
+        "stop",
+        ("stop", "skip"),
+        "What to do about damaged or wrong records: stop there, or skip them, "
+        "count them by file, and report.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "num_shards",
+        1,
+        "Number of machines that share the files, each with its own "
+        "--shard_index and --output_file.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "shard_index",
+        0,
+        "Which of --num_shards this is, from 0: it predicts every "
+        "--num_shards-th file.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
     config_flags.define_replaced_flags(_REPLACED, flag_values)
 
 
@@ -91,15 +122,23 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     binary.expect_given(flag_values, "input_data_pattern")
     config_flags.refuse_replaced_flags(_REPLACED, flag_values)
     binary.expect_folder(flag_values, "output_file")
-    num_videos = prediction.write_csv(
-        _make_predictor(flag_values),
+    predictor = _make_predictor(flag_values)
+    skip = flag_values.on_data_error == "skip"
+    skipped = readers.SkippedData() if skip else None
+    number = prediction.write_csv(
+        predictor,
         flag_values.input_data_pattern,
         flag_values.output_file,
         top_k=flag_values.top_k,
         batch_size=flag_values.batch_size,
         num_readers=flag_values.num_readers,
+        num_shards=flag_values.num_shards,
+        shard_index=flag_values.shard_index,
+        skipped=skipped,
     )
-    print(f"wrote {num_videos:,} videos to {flag_values.output_file}")
+    if skipped:
+        print(f"left out of the data:\n{skipped.to_text()}")
+    print(f"wrote {number:,} {predictor.unit} to {flag_values.output_file}")
     return 0
 
 
@@ -116,6 +155,14 @@ def _make_predictor(flag_values: flags.FlagValues) -> prediction.Predictor:
             "expected no --checkpoint_step: a SavedModel holds one. Received: "
             f"checkpoint_step={step}"
         )
+    segments = flag_values.segment_labels
+    if saved_model and segments:
+        raise ValueError(
+            "expected --train_dir with --segment_labels: a SavedModel predicts "
+            f"whole videos. Received: saved_model={saved_model!r}"
+        )
+    if segments:
+        return prediction.segment_predictor_from_train_dir(train_dir, step)
     if train_dir:
         return prediction.predictor_from_train_dir(train_dir, step)
     return prediction.predictor_from_saved_model(saved_model)

@@ -40,6 +40,7 @@ def test_damaged_data_stops_or_is_skipped(tmp_path, capsys):
     run_evaluate(*arguments, "--on_data_error=skip", f"--output_json={output}")
     values = json.loads(output.read_text())
     assert values["metrics"]["num_examples"] == 11
+    assert values["skipped_files"] == 1
     assert values["skipped_records"] == 0
     size = len(record_makers.make_video_example(10, num_classes=5))
     assert values["skipped_bytes"] == size + 15
@@ -68,6 +69,7 @@ def test_evaluate(tmp_path, capsys):
         "top_k",
         "train_dir",
         "eval_data_pattern",
+        "skipped_files",
         "skipped_records",
         "skipped_bytes",
     }

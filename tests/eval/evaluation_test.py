@@ -162,7 +162,7 @@ def test_log_report(tmp_path):
     for result in results:
         evaluation.log_report(result, run_dir)
     events = tiny_runs.read_events(f"{run.path}/eval")
-    skipped = ["skipped_bytes", "skipped_records"]
+    skipped = ["skipped_bytes", "skipped_files", "skipped_records"]
     expected = ["gap", "hit_at_1", "loss", "map", "perr", *skipped, "weights"]
     assert sorted(events) == expected
     for name in skipped:

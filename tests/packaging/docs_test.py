@@ -4,8 +4,10 @@ import re
 
 from absl import flags
 import pytest
+import tensorflow as tf
 
 import project_file
+import record_makers
 from yt8m_compact import data
 from yt8m_compact import demo
 from yt8m_compact import export
@@ -53,6 +55,38 @@ def test_flags_of_commands_exist(path):
         names = re.findall(r"--(\w+)", command)
         known = {*flag_values, *(f"no{name}" for name in flag_values)}
         assert set(names) <= known, command
+
+
+def test_workers_of_the_example_share_the_files(tmp_path):
+    text = (_ROOT / "docs" / "data.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (example,) = [block for block in blocks if "def dataset_fn" in block]
+    sizes = {"mean_rgb": 1024, "mean_audio": 128}
+    for number in range(3):
+        record_makers.write_tfrecord(
+            tmp_path / f"train{number}.tfrecord",
+            [
+                record_makers.make_video_example(
+                    10 * number + index, feature_sizes=sizes
+                )
+                for index in range(number + 1)
+            ],
+        )
+    example = example.replace("data/train", f"{tmp_path}/train")
+    names = {"strategy": tf.distribute.OneDeviceStrategy("/cpu:0")}
+    exec(example, names)
+
+    def ids(dataset):
+        return [
+            int(name[1:]) for batch in dataset for name in batch["id"].numpy()
+        ]
+
+    assert ids(names["dataset"]) == [0, 10, 11, 20, 21, 22]
+    shares = [
+        ids(names["dataset_fn"](tf.distribute.InputContext(2, index, 2)))
+        for index in range(2)
+    ]
+    assert list(map(sorted, shares)) == [[0, 20, 21, 22], [10, 11]]
 
 
 def test_readme_has_commands_of_every_program_but_the_makers_of_data():

@@ -8,7 +8,11 @@ import pytest
 
 import project_file
 import tiny_runs
+from yt8m_compact import config_flags
+from yt8m_compact import readers
+from yt8m_compact import train
 from yt8m_compact.eval import evaluate
+from yt8m_compact.training import optimizers
 
 _TEXT = (project_file.ROOT / "docs" / "paper.md").read_text()
 
@@ -71,6 +75,24 @@ def _commands() -> dict[str, list[str]]:
 
 
 _COMMANDS = _commands()
+
+
+def test_the_training_is_the_papers():
+    (command,) = re.findall(r"^yt8m-train (.*?)\n```", _TEXT, re.M | re.S)
+    flag_values = tiny_runs.parse_flags(
+        train.define_flags, *shlex.split(command.replace("\\\n", " "))
+    )
+    config = config_flags.config_from_flags(flag_values)
+    reader = config.reader(training=True)
+    assert reader.parts is readers.VideoParts.HALVES
+    # Halves of 300 frames, of which 10 bags of 15 are drawn.
+    assert reader.num_output_frames == 150
+    # The paper's figures have 4,822,555 videos an epoch, 320 a step; after 10
+    # epochs the learning rate fell 10 * 4,822,555 // 4,000,000 = 12 times.
+    assert config.training.batch_size == 320
+    rate = optimizers.make_optimizer(config.training)._learning_rate
+    steps = 10 * 4_822_555 // 320
+    assert float(rate(steps)) == pytest.approx(2e-4 * 0.8**12)
 
 
 def test_every_number_has_its_command():

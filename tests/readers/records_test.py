@@ -226,6 +226,12 @@ def test_damaged_file_among_good_ones_is_named(tmp_path):
         ),
         (bytes(range(256)), "The file does not start as a TFRecord file does."),
         (b"abc", "a text file that starts with 'abc', not a TFRecord file"),
+        (b"Usage", "a text file that starts with 'Usage', not a TFRecord"),
+        # 512 bytes are looked at: the last character is cut in two.
+        (
+            ("x\n" + "u" + 300 * "\u00fc").encode(),
+            "a text file that starts with 'x', not a TFRecord file",
+        ),
         (b"\xff", "a record starts with 12 bytes and 1 are left"),
     ],
 )

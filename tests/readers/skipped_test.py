@@ -130,6 +130,7 @@ def test_empty_and_foreign_files(files, tmp_path):
     text.write_text("index,mid,display_name\n")
     found, skipped = _read([str(empty), *files, str(text)])
     assert found == _all(files)
+    assert skipped.num_files == 2
     assert skipped.files() == [
         readers.SkippedFile(str(empty), 0, 0, "The file is empty (0 bytes)."),
         readers.SkippedFile(
@@ -137,7 +138,7 @@ def test_empty_and_foreign_files(files, tmp_path):
             0,
             23,
             "The file is a text file that starts with "
-            "'index,mid,display_n', not a TFRecord file.",
+            "'index,mid,display_name', not a TFRecord file.",
         ),
     ]
 

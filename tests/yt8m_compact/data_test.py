@@ -78,7 +78,7 @@ def test_split_says_how_many(tmp_path, capsys):
         _main(
             "split",
             f"--input_data_pattern={path}",
-            f"--output_dir={tmp_path}",
+            f"--output_dir={tmp_path / 'out'}",
             "--validate_percent=50",
         )
         == 0
@@ -179,6 +179,99 @@ def test_verify_then_repair(tmp_path, capsys):
     assert values["repaired"][0]["num_written"] == 3
     new = f"--input_data_pattern={tmp_path}/new/*.tfrecord"
     assert _main("verify", new, *_FEATURES, "--num_classes=10") == 0
+
+
+def test_a_bad_repair_folder_is_refused_before_the_reading(
+    tmp_path, monkeypatch
+):
+    path = _write(tmp_path / "a.tfrecord", range(2))
+    (tmp_path / "new").mkdir()
+    _write(tmp_path / "new" / "a.tfrecord", range(2))
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(
+        datasets, "verify_files", lambda *args, **kwargs: pytest.fail("read")
+    )
+    arguments = ("verify", f"--input_data_pattern={path}", *_FEATURES)
+    for folder, message in (
+        (tmp_path, "expected another folder than that of the input"),
+        (tmp_path / "new", "new/a.tfrecord: expected a file that does not ex"),
+        (tmp_path / "file", "file: expected --repair to be a folder that can"),
+    ):
+        with pytest.raises((ValueError, OSError), match=message):
+            _main(*arguments, f"--repair={folder}")
+
+
+def test_a_repair_that_fails_leaves_the_report(tmp_path, monkeypatch):
+    good = _write(tmp_path / "a.tfrecord", range(3))
+    path = _write(tmp_path / "b.tfrecord", range(3, 6))
+    path.write_bytes(path.read_bytes()[:-1])
+
+    def fail(*args, **kwargs):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(datasets, "repair_files", fail)
+    with pytest.raises(OSError, match="the disk is full"):
+        _main(
+            "verify",
+            f"--input_data_pattern={tmp_path}/*.tfrecord",
+            *_FEATURES,
+            "--num_classes=10",
+            f"--output_json={tmp_path}/report.json",
+            f"--write_manifest={tmp_path}/counts.json",
+            f"--repair={tmp_path}/new",
+        )
+    values = json.loads((tmp_path / "report.json").read_text())
+    assert values["fault_counts"] == {"truncated": 1}
+    counts = datasets.read_manifest(f"{tmp_path}/counts.json")
+    assert counts == {"a.tfrecord": datasets.Expected(3, good.stat().st_size)}
+
+
+def test_repair_says_where_records_are_missing(tmp_path, capsys):
+    path = _write(tmp_path / "a.tfrecord", range(2))
+    (tmp_path / "counts.csv").write_text("a.tfrecord,3\nb.tfrecord,5\n")
+    status = _main(
+        "verify",
+        f"--input_data_pattern={path}",
+        *_FEATURES,
+        "--num_classes=10",
+        f"--manifest={tmp_path}/counts.csv",
+        f"--repair={tmp_path}/new",
+        f"--output_json={tmp_path}/report.json",
+    )
+    assert status == 1
+    text = capsys.readouterr().out
+    assert (
+        f"{path}: nothing to repair: its 2 records are good; expected 3 "
+        f"records, found 2 (by {tmp_path}/counts.csv). What is missing is not "
+        "in the file: download it or make it again\n"
+        f"nothing to repair: no file was written to {tmp_path}/new\n"
+    ) in text
+    assert (
+        "faults in 1 of the files; faults of the whole set: 1 missing_file\n"
+    ) in text
+    values = json.loads((tmp_path / "report.json").read_text())
+    assert values["repaired"] == []
+    assert list(values["not_repaired"]) == [str(path)]
+
+
+@pytest.mark.parametrize("verb", ["verify", "stats", "convert", "synthesize"])
+@pytest.mark.parametrize("number", [0, -3])
+def test_no_class(tmp_path, verb, number):
+    path = _write(tmp_path / "a.tfrecord", range(1))
+    arguments = {
+        "verify": [f"--input_data_pattern={path}"],
+        "stats": [f"--input_data_pattern={path}"],
+        "convert": [
+            f"--input_data_pattern={path}",
+            f"--output_dir={tmp_path}/out",
+        ],
+        "synthesize": [f"--output_dir={tmp_path}/out"],
+    }[verb]
+    with pytest.raises(
+        ValueError,
+        match=f"expected --num_classes to be at least 1.*num_classes={number}",
+    ):
+        _main(verb, *arguments, f"--num_classes={number}")
 
 
 def test_verify_with_counts_and_an_official_split(tmp_path, capsys):

@@ -85,14 +85,60 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
             "--output_model_tgz is not supported: use yt8m-export",
         ),
         (
-            [*GIVEN, "--segment_labels"],
-            "--segment_labels is not supported: predictions are made for",
+            [*GIVEN, "--segment_max_pred=9"],
+            "--segment_max_pred is not supported: every segment has its own",
+        ),
+        (
+            [*GIVEN, "--segment_label_ids_file=ids.csv"],
+            "--segment_label_ids_file is not supported: all classes are pred",
+        ),
+        (
+            [*GIVEN, "--saved_model=b", "--segment_labels"],
+            "expected --train_dir with --segment_labels: a SavedModel predicts "
+            "whole videos. Received: saved_model='b'",
         ),
     ],
 )
 def test_flags_that_do_not_fit(arguments, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         run_predict(*arguments)
+
+
+def test_segments_skipped_records_and_shards(tmp_path, capsys):
+    run = tiny_runs.frame_run()
+    pattern = tiny_runs.write_frames(tmp_path, 12, num_files=2)
+    for number in range(2):
+        path = tmp_path / f"train{number}.tfrecord"
+        path.write_bytes(path.read_bytes()[:-3])
+    output = tmp_path / "out.csv"
+    arguments = [
+        f"--train_dir={run.path}",
+        f"--input_data_pattern={pattern}",
+        f"--output_file={output}",
+        "--segment_labels",
+        "--num_shards=2",
+        "--shard_index=1",
+    ]
+    with pytest.raises(ValueError, match=r"train1\.tfrecord: record 5 "):
+        run_predict(*arguments)
+    assert not output.exists()
+    assert run_predict(*arguments, "--on_data_error=skip") == 0
+    # Videos 1, 3, ... 11 have 3, 5, 12, 3, 5 and 12 frames, of which 8 are
+    # read; the last one is damaged.
+    text = capsys.readouterr().out
+    assert f"wrote 6 segments to {output}\n" in text
+    assert "left out of the data:\nfile " in text
+    assert "train1.tfrecord" in text
+    assert "train0.tfrecord" not in text
+    ids = [line.split(",")[0] for line in output.read_text().splitlines()[1:]]
+    assert ids == [
+        "v00001:0",
+        "v00003:0",
+        "v00005:0",
+        "v00005:5",
+        "v00007:0",
+        "v00009:0",
+    ]
 
 
 def test_missing_output_file():

@@ -1,5 +1,6 @@
 """Tests of predictions as the starter code's CSV."""
 
+import dataclasses
 import pathlib
 import re
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import damaged_files
 import record_makers
 import tiny_runs
 from yt8m_compact import prediction
@@ -193,9 +195,207 @@ def test_errors_of_another_kind_pass(tmp_path):
 
     with pytest.raises(readers.DataError, match="^no record is named here$"):
         prediction.write_csv(
-            predictor, tiny_runs.video_run().pattern, str(tmp_path / "out.csv")
+            prediction.Predictor(predictor),
+            tiny_runs.video_run().pattern,
+            str(tmp_path / "out.csv"),
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def _lines(path: pathlib.Path) -> dict[str, dict[int, float]]:
+    """Reads a CSV: scores by class, by id."""
+    found = {}
+    for line in path.read_text().splitlines()[1:]:
+        name, pairs = line.split(",")
+        words = pairs.split(" ")
+        scores = map(float, words[1::2])
+        found[name] = dict(zip(map(int, words[::2]), scores, strict=True))
+    return found
+
+
+def test_segments_are_those_of_an_evaluation(tmp_path):
+    run = tiny_runs.frame_run()
+    # 1 to 12 frames, of which 8 are read: segments start at 0, some at 5.
+    counts = [1, 3, 5, 6, 8, 12] * 12
+    records = [
+        record_makers.make_frame_example(
+            index,
+            count,
+            num_classes=tiny_runs.NUM_CLASSES,
+            segments=[(start, 1, 1.0) for start in (0, 5) if start < count],
+        )
+        for index, count in enumerate(counts)
+    ]
+    pattern = str(tmp_path / "a.tfrecord")
+    record_makers.write_tfrecord(pattern, records)
+    predictor = prediction.segment_predictor_from_train_dir(run.path)
+    texts = []
+    for batch_size in (7, 256):
+        path = tmp_path / "out.csv"
+        number = prediction.write_csv(
+            predictor, pattern, str(path), batch_size=batch_size
+        )
+        assert number == 72 + 36
+        texts.append(path.read_text())
+    assert texts[0] == texts[1]
+    # An evaluation reads the same segments, which are rated here.
+    config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    config = dataclasses.replace(
+        config, data=dataclasses.replace(config.data, segment_labels=True)
+    )
+    batch = config.reader(training=False).parse(tf.constant(records))
+    inputs = {name: batch[name] for name in model.input}
+    expected = model(inputs, training=False).numpy()
+    found = _lines(path)
+    assert list(found) == [name.decode() for name in batch["id"].numpy()]
+    assert list(found)[-2:] == ["v00071:0", "v00071:5"]
+    for scores, wanted in zip(found.values(), expected, strict=True):
+        np.testing.assert_allclose(
+            [scores[index] for index in range(len(wanted))], wanted, rtol=1e-5
+        )
+
+
+def test_segments_of_video_level_records(tmp_path):
+    with pytest.raises(
+        ValueError, match="expected a run with --frame_features, since video-l"
+    ):
+        prediction.segment_predictor_from_train_dir(tiny_runs.video_run().path)
+
+
+@pytest.mark.parametrize("kind", ["video", "frame", "segments", "export"])
+def test_bad_data_is_skipped_and_counted(tmp_path, kind):
+    level = "video" if kind == "video" else "frame"
+    run = RUNS[level]()
+    pattern = WRITERS[level](tmp_path / "data", 90, num_files=1)
+    (file,) = readers.expand_patterns(pattern)
+    predictor = {
+        "video": lambda: prediction.predictor_from_train_dir(run.path),
+        "frame": lambda: prediction.predictor_from_train_dir(run.path),
+        "segments": lambda: prediction.segment_predictor_from_train_dir(
+            run.path
+        ),
+        "export": lambda: prediction.predictor_from_saved_model(
+            export(run, str(tmp_path / "export"))
+        ),
+    }[kind]()
+    number = prediction.write_csv(predictor, pattern, str(tmp_path / "all.csv"))
+    records = [record.numpy() for record in tf.data.TFRecordDataset(file)]
+    records[3] = b"not a record"
+    records[5] = records[5].replace(b"v00005", b'v0"005')
+    if level == "frame":
+        # Numbers where bytes belong: the parser does not say which record.
+        message = tf.train.SequenceExample.FromString(records[66])
+        steps = message.feature_lists.feature_list["rgb"].feature
+        steps[0].int64_list.value.append(1)
+        records[66] = message.SerializeToString()
+    else:
+        records[66] = record_makers.make_video_example(
+            66, feature_sizes={"mean_rgb": 5, "mean_audio": 3}
+        )
+    framed = damaged_files.frame(pathlib.Path(file), records)
+    framed[70] = damaged_files.flip(framed[70], 20)
+    framed[-1] = framed[-1][:-2]
+    pathlib.Path(file).write_bytes(b"".join(framed))
+    empty = tmp_path / "data" / "train9.tfrecord"
+    empty.write_bytes(b"")
+    skipped = readers.SkippedData()
+    path = tmp_path / "out.csv"
+    written = prediction.write_csv(
+        predictor, pattern, str(path), skipped=skipped
+    )
+    bad = ["v00003", "v00005", "v00066", "v00070", "v00089"]
+    before, after = _lines(tmp_path / "all.csv"), _lines(path)
+    expected = [name for name in before if name.split(":")[0] not in bad]
+    assert list(after) == expected
+    assert {name: before[name] for name in expected} == after
+    assert written == len(expected) < number
+    first, second = skipped.files()
+    assert (first.file, first.num_records) == (file, 4)
+    assert first.num_bytes == len(framed[-1])
+    assert "expected a tf.train" in first.reason
+    assert (second.file, second.num_records) == (str(empty), 0)
+
+
+def test_a_record_that_the_parser_does_not_name_is_named(tmp_path):
+    message = tf.train.SequenceExample.FromString(
+        record_makers.make_frame_example(1, num_classes=tiny_runs.NUM_CLASSES)
+    )
+    steps = message.feature_lists.feature_list["rgb"].feature
+    steps[0].int64_list.value.append(1)
+    good = record_makers.make_frame_example(
+        0, num_classes=tiny_runs.NUM_CLASSES
+    )
+    file = str(tmp_path / "a.tfrecord")
+    record_makers.write_tfrecord(file, [good, message.SerializeToString()])
+    predictor = prediction.predictor_from_train_dir(tiny_runs.frame_run().path)
+    with pytest.raises(
+        readers.DataError, match=f"^{re.escape(file)}: record 1: expected a "
+    ):
+        prediction.write_csv(predictor, file, str(tmp_path / "out.csv"))
+
+
+def test_data_of_another_kind_is_no_damage(tmp_path):
+    pattern = tiny_runs.write_videos(tmp_path, 3, num_files=1)
+    path = str(tmp_path / "out.csv")
+    skipped = readers.SkippedData()
+    predictor = prediction.predictor_from_train_dir(tiny_runs.frame_run().path)
+    with pytest.raises(readers.DataError, match=r"train0\.tfrecord: .*frame"):
+        prediction.write_csv(predictor, pattern, path, skipped=skipped)
+    exported = prediction.predictor_from_saved_model(
+        export(tiny_runs.frame_run(), str(tmp_path / "export"))
+    )
+    with pytest.raises(
+        readers.DataError,
+        match=r"train0\.tfrecord: expected at least one record that can be",
+    ):
+        prediction.write_csv(exported, pattern, path, skipped=skipped)
+    assert skipped.num_records == 3
+    assert not list(tmp_path.glob("out.csv*"))
+
+
+def test_several_machines_share_the_files(tmp_path):
+    run = tiny_runs.video_run()  # three files
+    predictor = prediction.predictor_from_train_dir(run.path)
+    path = tmp_path / "out.csv"
+    prediction.write_csv(predictor, run.pattern, str(path))
+    together = _lines(path)
+    parts = []
+    for index in range(2):
+        prediction.write_csv(
+            predictor, run.pattern, str(path), num_shards=2, shard_index=index
+        )
+        parts.append(_lines(path))
+    # 14, 13 and 13 videos in the files; the second machine has one file.
+    assert [len(part) for part in parts] == [27, 13]
+    assert parts[0] | parts[1] == together
+    for number, index, message in (
+        (2, 2, "`shard_index` is expected to be from 0 to 1"),
+        (4, 0, "`num_shards` is expected to be at most the number of files, 3"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            prediction.write_csv(
+                predictor,
+                run.pattern,
+                str(path),
+                num_shards=number,
+                shard_index=index,
+            )
+
+
+@pytest.mark.parametrize("knows_reader", [False, True])
+def test_a_model_that_fails_is_no_bad_record(tmp_path, knows_reader):
+    def predictor(examples):
+        tf.debugging.assert_less(tf.size(examples), 3, "the model is broken")
+
+    run = tiny_runs.video_run()
+    reader = run.config.reader(training=False) if knows_reader else None
+    with pytest.raises(tf.errors.InvalidArgumentError, match="is broken"):
+        prediction.write_csv(
+            prediction.Predictor(predictor, reader),
+            run.pattern,
+            str(tmp_path / "out.csv"),
+            skipped=readers.SkippedData(),
+        )
 
 
 def test_no_saved_model(tmp_path):

@@ -25,6 +25,8 @@ from yt8m_compact.datasets.repack import pack
 from yt8m_compact.datasets.repack import repack_files
 from yt8m_compact.datasets.repack import unpack
 from yt8m_compact.datasets.repair import Repaired
+from yt8m_compact.datasets.repair import expect_repair_folder
+from yt8m_compact.datasets.repair import explain_unrepaired
 from yt8m_compact.datasets.repair import repair_files
 from yt8m_compact.datasets.scan import Damage
 from yt8m_compact.datasets.scan import Record
@@ -73,6 +75,8 @@ __all__ = [
     "count_files",
     "download_files",
     "expect_plot",
+    "expect_repair_folder",
+    "explain_unrepaired",
     "frame_count_histogram",
     "generate_videos",
     "pack",

@@ -74,9 +74,9 @@ def read_manifest(path: str) -> dict[str, Expected]:
             found = _from_csv(text)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{path}: expected JSON such as {{'train00.tfrecord': 1012}}, what "
+            f'{path}: expected JSON such as {{"train00.tfrecord": 1012}}, what '
             "yt8m-data writes, or CSV with lines such as "
-            f"'train00.tfrecord,1012'. Received: {error}"
+            f"train00.tfrecord,1012. Received: {error}"
         ) from None
     if not found:
         raise ValueError(
@@ -129,13 +129,19 @@ def _from_json(values: dict) -> dict[str, Expected]:
 
 def _from_csv(text: str) -> dict[str, Expected]:
     found = {}
-    for number, row in enumerate(csv.reader(io.StringIO(text))):
+    reader = csv.reader(io.StringIO(text))
+    for number, row in enumerate(reader):
         if not row:
             continue
         if number == 0 and row[0].strip().lower() in _HEADERS:
             continue
+        if len(row) != 2 or not row[1].strip().isdecimal():
+            raise ValueError(
+                f"line {reader.line_num}, {','.join(row)[:80]!r}, which "
+                "is not one name and one count with a comma between them"
+            )
         name, count = row
-        found[os.path.basename(name.strip())] = Expected(_count(int(count)))
+        found[os.path.basename(name.strip())] = Expected(int(count))
     return found
 
 

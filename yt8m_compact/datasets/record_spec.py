@@ -28,12 +28,15 @@ class Layout(str, enum.Enum):
         VIDEO: `tf.train.Example`, one float list per feature.
         FRAMES: `tf.train.SequenceExample`, one bytes value per feature and
             frame.
+        FLOATS: The same with one float list per feature and frame, such as
+            those of MediaPipe.
         PACKED: `tf.train.Example`, one bytes value per feature: the frames one
             after the other.
     """
 
     VIDEO = "video"
     FRAMES = "frames"
+    FLOATS = "float frames"
     PACKED = "packed"
 
 
@@ -118,8 +121,8 @@ def detect_spec(
         data: A serialized record.
         where: What to call it in errors.
         feature_names: Keys of the features, all of the record if empty.
-        feature_sizes: Their sizes, those of YouTube-8M and AudioSet or else
-            those of the record if empty.
+        feature_sizes: Their sizes, those of the record if empty. Packed
+            records don't say theirs: those of YouTube-8M and AudioSet.
         num_classes: The number of classes.
 
     Returns:
@@ -158,6 +161,25 @@ def detect_spec(
             f"--feature_sizes. Received: {_describe(message)}"
         )
     return RecordSpec(layout, names, sizes, num_classes)
+
+
+def usual_sizes(spec: RecordSpec) -> dict[str, int]:
+    """Lists features whose size in YouTube-8M and AudioSet is another one.
+
+    Args:
+        spec: What records hold.
+
+    Returns:
+        The size there of each feature that has another one in `spec`.
+    """
+    usual = _VIDEO_SIZES if spec.layout is Layout.VIDEO else _FRAME_SIZES
+    return {
+        name: usual[name]
+        for name, size in zip(
+            spec.feature_names, spec.feature_sizes, strict=True
+        )
+        if name in usual and usual[name] != size
+    }
 
 
 def examine(data: bytes, spec: RecordSpec) -> Examined:
@@ -210,14 +232,20 @@ def _find_features(
     """Returns the layout and the features' sizes, None where not known."""
     lists = message.feature_lists.feature_list
     if lists:
-        sizes = {}
+        codes, floats = {}, {}
         for name in sorted(lists):
             frames = lists[name].feature
-            first = frames[0].bytes_list.value if frames else ()
-            sizes[name] = _FRAME_SIZES.get(name) or (
-                len(first[0]) if first else None
-            )
-        return Layout.FRAMES, _known_order(sizes)
+            kind = frames[0].WhichOneof("kind") if frames else None
+            if kind is None:
+                codes[name] = _FRAME_SIZES.get(name)
+            elif kind == "bytes_list":
+                values = frames[0].bytes_list.value
+                codes[name] = len(values[0]) if values else None
+            elif kind == "float_list":
+                floats[name] = len(frames[0].float_list.value)
+        if floats and not any(name in codes for name in wanted or codes):
+            return Layout.FLOATS, _known_order(floats)
+        return Layout.FRAMES, _known_order(codes)
     packed, video = {}, {}
     for name, feature in sorted(message.context.feature.items()):
         kind = feature.WhichOneof("kind")
@@ -225,7 +253,7 @@ def _find_features(
             packed[name] = _FRAME_SIZES.get(name)
         elif kind == "float_list" and name not in _NO_FEATURES:
             number = len(feature.float_list.value)
-            video[name] = _VIDEO_SIZES.get(name, number)
+            video[name] = number or _VIDEO_SIZES.get(name)
     if any(name in packed for name in wanted or _FRAME_SIZES) or not video:
         if not wanted:
             known = {name: size for name, size in packed.items() if size}
@@ -291,7 +319,7 @@ def _examine_frames(
         if spec.layout is Layout.PACKED:
             count, fault = _examine_packed(message, name, size)
         else:
-            count, fault = _examine_list(message, name, size)
+            count, fault = _examine_list(message, name, size, spec.layout)
         counts.append(count)
         faults += fault
     return counts, faults
@@ -314,12 +342,24 @@ def _examine_packed(
 
 
 def _examine_list(
-    message: tf.train.SequenceExample, name: str, size: int
+    message: tf.train.SequenceExample, name: str, size: int, layout: Layout
 ) -> tuple[int, list[tuple[str, str]]]:
     if name not in message.feature_lists.feature_list:
         return 0, [("missing_feature", f"no '{name}'")]
     frames = message.feature_lists.feature_list[name].feature
     for number, frame in enumerate(frames):
+        if layout is Layout.FLOATS:
+            values = np.array(frame.float_list.value, np.float32)
+            if len(values) != size:
+                text = (
+                    f"expected {size} floats of '{name}' in frame {number}, "
+                    f"found {len(values)}"
+                )
+                return len(frames), [("wrong_size", text)]
+            if not np.isfinite(values).all():
+                text = f"NaN or infinity in '{name}', frame {number}"
+                return len(frames), [("not_finite", text)]
+            continue
         values = frame.bytes_list.value
         if len(values) != 1 or len(values[0]) != size:
             found = f"{len(values[0])} bytes" if len(values) == 1 else "another"

@@ -1,5 +1,6 @@
 """Writes what is good in files with faults to new files."""
 
+from collections.abc import Sequence
 import dataclasses
 import os
 
@@ -31,6 +32,60 @@ class Repaired:
     lost_bytes: int
 
 
+def expect_repair_folder(files: Sequence[str], output_dir: str) -> None:
+    """Refuses a folder into which files could not be repaired.
+
+    To be called before hours of reading, when it is not known which of the
+    files have faults: none of their names may be taken.
+
+    Args:
+        files: What will be looked at.
+        output_dir: Folder of the new files. It is made.
+
+    Raises:
+        ValueError: If a new file would replace any other.
+        OSError: If the folder can't be made.
+    """
+    record_writer.expect_other_folder(files, output_dir)
+    try:
+        tf.io.gfile.makedirs(output_dir)
+        taken = set(tf.io.gfile.listdir(output_dir))
+    except tf.errors.OpError as error:
+        raise OSError(
+            f"{output_dir}: expected --repair to be a folder that can be made. "
+            f"Received: {error.message}"
+        ) from None
+    for file in files:
+        if os.path.basename(file) in taken:
+            raise ValueError(
+                f"{os.path.join(output_dir, os.path.basename(file))}: expected "
+                "a file that does not exist yet, since --repair replaces none. "
+                "Choose another folder, or delete it"
+            )
+
+
+def explain_unrepaired(report: verify.Report) -> dict[str, str]:
+    """Says of files in which no record is at fault what to do about them.
+
+    Args:
+        report: What `verify_files` found.
+
+    Returns:
+        A sentence for each file that is not what a manifest says, but from
+        which nothing can be left out.
+    """
+    return {
+        file.file: (
+            f"nothing to repair: its {file.num_good:,} records are good; "
+            + "; ".join(fault.text for fault in file.faults)
+            + ". What is missing is not in the file: download it or make it "
+            "again"
+        )
+        for file in report.files
+        if file.counts and not file.can_be_repaired
+    }
+
+
 def repair_files(
     report: verify.Report, output_dir: str, *, num_processes: int = 0
 ) -> list[Repaired]:
@@ -50,17 +105,10 @@ def repair_files(
 
     Raises:
         ValueError: If a new file would replace any other.
-        OSError: If one can't be written.
+        OSError: If the folder or a file can't be written.
     """
     bad = [file for file in report.files if file.can_be_repaired]
-    record_writer.expect_other_folder([file.file for file in bad], output_dir)
-    for file in bad:
-        output = os.path.join(output_dir, os.path.basename(file.file))
-        if tf.io.gfile.exists(output):
-            raise ValueError(
-                f"{output}: expected a file that does not exist yet, since "
-                "--repair replaces none. Choose another folder, or delete it"
-            )
+    expect_repair_folder([file.file for file in bad], output_dir)
     tasks = [
         (file.file, output_dir, frozenset(file.bad_offsets))
         for file in bad

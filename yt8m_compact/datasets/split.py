@@ -52,8 +52,9 @@ def split_records(
       Number of records of each file.
 
     Raises:
-      ValueError: if `percent` is not between 0 and 100, a file would replace
-        another one, or one of the two would be empty.
+      ValueError: if `percent` is not between 0 and 100, `output_dir` is that of
+        an input, a file would replace another one, or one of the two would be
+        empty.
       DataError: if a file is missing or broken, or a record has no id.
     """
     if not 0 < percent < 100:
@@ -62,10 +63,10 @@ def split_records(
             f"validate_percent={percent}"
         )
     files = readers.expand_patterns(input_data_pattern)
-    tf.io.gfile.makedirs(output_dir)
     counts = {"train.tfrecord": 0, "validate.tfrecord": 0}
     paths = {name: os.path.join(output_dir, name) for name in counts}
     _check_free(list(paths.values()), files, overwrite)
+    tf.io.gfile.makedirs(output_dir)
     with contextlib.ExitStack() as stack:
         writers = {
             name: stack.enter_context(tf.io.TFRecordWriter(f"{path}.partial"))
@@ -96,14 +97,16 @@ def split_records(
 def _check_free(
     paths: Sequence[str], inputs: Sequence[str], overwrite: bool
 ) -> None:
-    read = {os.path.realpath(path) for path in inputs}
-    for path in paths:
-        if os.path.realpath(path) in read:
+    # Beside the input, a pattern such as *.tfrecord would take these files for
+    # input the next time.
+    for file in inputs:
+        folder, output_dir = map(os.path.dirname, (file, paths[0]))
+        if os.path.realpath(folder) == os.path.realpath(output_dir):
             raise ValueError(
-                f"{path}: expected another folder than that of the files to "
-                "split, one of which has this name. Choose another "
-                "--output_dir"
+                f"{output_dir}: expected another folder than that of the "
+                f"input, choose another --output_dir. Received: {file}"
             )
+    for path in paths:
         if tf.io.gfile.exists(path) and not overwrite:
             raise ValueError(
                 f"{path}: expected a file that does not exist yet. Choose "

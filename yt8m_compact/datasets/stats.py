@@ -13,6 +13,7 @@ from yt8m_compact import readers
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import scan
+from yt8m_compact.datasets import spec_detection
 
 _BAR_WIDTH = 50
 
@@ -99,7 +100,8 @@ def count_files(
 
     Args:
         patterns: The files, as in `readers.expand_patterns`.
-        feature_names: Keys of the features, those of the first record if empty.
+        feature_names: Keys of the features, those of most records of a sample
+            if empty; see `spec_detection.detect_files`.
         feature_sizes: Their sizes, likewise.
         num_classes: The number of classes.
         num_processes: How many processes; 0 for a choice by size.
@@ -113,14 +115,20 @@ def count_files(
         ValueError: If the features can't be recognised.
     """
     files = readers.expand_patterns(patterns)
-    _, first = next(scan.read_good(files[0]))
-    spec = record_spec.detect_spec(
-        first,
-        f"{files[0]}: record 0",
+    detected = spec_detection.detect_files(
+        files,
         feature_names=feature_names,
         feature_sizes=feature_sizes,
         num_classes=num_classes,
     )
+    if detected is None:
+        number, data = next(scan.read_good(files[0]))
+        raise readers.DataError(
+            f"{files[0]}: record {number}: expected a tf.train.Example or "
+            f"tf.train.SequenceExample. Received: {len(data)} bytes that are "
+            "neither; see `yt8m-data verify`"
+        )
+    spec = detected.spec
     sizes = {file: tf.io.gfile.stat(file).length for file in files}
     num_bytes = sum(sizes.values())
     num_processes = parallel.choose_num_processes(

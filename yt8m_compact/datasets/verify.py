@@ -18,6 +18,7 @@ from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import scan
+from yt8m_compact.datasets import spec_detection
 from yt8m_compact.readers import framing
 
 _EXAMPLES = 5  # places told of each kind of fault in a file
@@ -99,14 +100,19 @@ class Report:
     """What a data set holds.
 
     Attributes:
-        spec: What each record should hold, None if no record can be read.
+        detected: What each record should hold, None if no record can be read.
         files: The reports of the files.
         faults: What is wrong with the data set as a whole.
     """
 
-    spec: record_spec.RecordSpec | None
+    detected: spec_detection.DetectedSpec | None
     files: list[FileReport]
     faults: list[Fault]
+
+    @property
+    def spec(self) -> record_spec.RecordSpec | None:
+        """What each record should hold, None if no record can be read."""
+        return self.detected.spec if self.detected else None
 
     @property
     def good(self) -> bool:
@@ -127,7 +133,11 @@ class Report:
             "num_bytes": sum(file.num_bytes for file in self.files),
             "num_without_labels": sum(f.num_without_labels for f in self.files),
             "lost_bytes": sum(file.lost_bytes for file in self.files),
-            "spec": dataclasses.asdict(self.spec) if self.spec else None,
+            **(
+                dataclasses.asdict(self.detected)
+                if self.detected
+                else {"spec": None}
+            ),
             "fault_counts": dict(self._counts()),
             "faults": [dataclasses.asdict(fault) for fault in self.faults],
             "files": {
@@ -178,22 +188,29 @@ class Report:
         lines += [f"{fault.kind}: {fault.text}" for fault in self.faults]
         num_bytes = sum(file.num_bytes for file in self.files)
         without = sum(file.num_without_labels for file in self.files)
-        if self.spec:
-            features = ", ".join(
-                f"{name} ({size})"
-                for name, size in zip(
-                    self.spec.feature_names,
-                    self.spec.feature_sizes,
-                    strict=True,
-                )
-            )
-            lines.append(f"layout: {self.spec.layout.value}: {features}")
+        if self.detected:
+            lines.append(self.detected.to_text())
         lines.append(
             f"{len(self.files):,} files, {self.num_videos:,} records "
             f"({without:,} without labels), {num_bytes / 1e6:,.1f} MB: "
-            + ("no fault" if self.good else f"{len(bad):,} files with faults")
+            + self._verdict(len(bad))
         )
         return "\n".join(lines)
+
+    def _verdict(self, num_bad: int) -> str:
+        """Says what is wrong: with how many files, and with the whole set."""
+        if self.good:
+            return "no fault"
+        texts = []
+        if num_bad:
+            texts.append(f"faults in {num_bad:,} of the files")
+        if self.faults:
+            kinds = collections.Counter(fault.kind for fault in self.faults)
+            texts.append(
+                "faults of the whole set: "
+                + ", ".join(f"{n:,} {kind}" for kind, n in kinds.items())
+            )
+        return "; ".join(texts)
 
     def _counts(self) -> collections.Counter:
         total = collections.Counter(fault.kind for fault in self.faults)
@@ -216,7 +233,8 @@ def verify_files(
 
     Args:
         patterns: The files, as in `readers.expand_patterns`.
-        feature_names: Keys of the features, those of the first record if empty.
+        feature_names: Keys of the features, those of most records of a sample
+            if empty; see `spec_detection.detect_files`.
         feature_sizes: Their sizes, likewise.
         num_classes: Labels must be below this number.
         manifests: Files that say how many records there should be; those next
@@ -244,7 +262,13 @@ def verify_files(
         )
     files = readers.expand_patterns(patterns)
     expected = _read_manifests(files, manifests)
-    spec = _detect_spec(files, feature_names, feature_sizes, num_classes)
+    detected = spec_detection.detect_files(
+        files,
+        feature_names=feature_names,
+        feature_sizes=feature_sizes,
+        num_classes=num_classes,
+    )
+    spec = detected.spec if detected else None
     num_bytes = sum(tf.io.gfile.stat(file).length for file in files)
     num_processes = parallel.choose_num_processes(
         num_processes, len(files), num_bytes
@@ -259,7 +283,7 @@ def verify_files(
         ):
             reports[file] = report
         progress.finish(bar)
-    report = Report(spec, [reports[file] for file in files], [])
+    report = Report(detected, [reports[file] for file in files], [])
     _find_duplicates(report.files)
     _compare(report, expected)
     report.faults.extend(_missing_files(patterns, files, expected, manifests))
@@ -327,31 +351,6 @@ def check_file(
     report.ids = np.array(hashes, np.uint64)
     report.id_places = np.array(places, np.int64).reshape(-1, 2)
     return report
-
-
-def _detect_spec(
-    files: Sequence[str],
-    feature_names: Sequence[str],
-    feature_sizes: Sequence[int],
-    num_classes: int,
-) -> record_spec.RecordSpec | None:
-    """Returns what records hold, from the first that can be parsed."""
-    for file in files:
-        if not tf.io.gfile.stat(file).length:
-            continue
-        for number, step in enumerate(scan.scan_records(file)):
-            if isinstance(step, scan.Damage):
-                continue
-            if record_spec.parse(step.data) is None:
-                continue
-            return record_spec.detect_spec(
-                step.data,
-                f"{file}: record {number}",
-                feature_names=feature_names,
-                feature_sizes=feature_sizes,
-                num_classes=num_classes,
-            )
-    return None
 
 
 def _estimate(files: Sequence[str]) -> int:

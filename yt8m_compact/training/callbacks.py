@@ -162,8 +162,9 @@ class TensorBoardLogger(keras.callbacks.Callback):
 
     Scalars `loss`, `gap`, `hit_at_1` (means over the training batches since
     the last point), `learning_rate`, `examples_per_second` and, where damaged
-    data is left out, `skipped_records` and `skipped_bytes`; the
-    configuration as text, and histograms of all weights on request.
+    data is left out, `skipped_files` (of which something is),
+    `skipped_records` and `skipped_bytes`; the configuration as text, and
+    histograms of all weights on request.
 
     Args:
       path: the folder of the events.
@@ -229,6 +230,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
         self._writer.flush()
 
     def _log_skipped(self) -> None:
+        tf.summary.scalar("skipped_files", self._skipped.num_files)
         tf.summary.scalar("skipped_records", self._skipped.num_records)
         tf.summary.scalar("skipped_bytes", self._skipped.num_bytes)
 

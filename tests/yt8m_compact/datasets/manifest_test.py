@@ -101,6 +101,27 @@ def test_what_is_no_manifest(tmp_path, text):
         manifest.read_manifest(str(path))
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a.tfrecord;6\nb.tfrecord;7\n", "line 1, 'a.tfrecord;6', which is"),
+        (
+            "file,count\na.tfrecord,6\nb.tfrecord\t7",
+            r"line 3, 'b.tfrecord\\t7'",
+        ),
+        ("a.tfrecord,6\nb.tfrecord,1e3\n", "line 2, 'b.tfrecord,1e3', which"),
+    ],
+)
+def test_a_line_of_another_form_is_shown(tmp_path, text, line):
+    path = tmp_path / "manifest.csv"
+    path.write_text(text)
+    with pytest.raises(
+        ValueError,
+        match=rf"{path}: expected JSON .*,1012. Received: {line}",
+    ):
+        manifest.read_manifest(str(path))
+
+
 def test_a_missing_manifest():
     with pytest.raises(ValueError, match="^missing: expected a manifest.*no"):
         manifest.read_manifest("missing")

@@ -19,6 +19,26 @@ FRAMES = datasets.RecordSpec(
 PACKED = dataclasses.replace(FRAMES, layout=datasets.Layout.PACKED)
 
 
+FLOATS = datasets.RecordSpec(
+    datasets.Layout.FLOATS,
+    ("AUDIO/feature/floats", "RGB/feature/floats"),
+    (2, 3),
+    10,
+)
+
+
+def _floats(rgb: list[list[float]], audio: list[list[float]]) -> bytes:
+    message = tf.train.SequenceExample()
+    message.context.feature["id"].bytes_list.value.append(b"abc")
+    for name, frames in (("RGB", rgb), ("AUDIO", audio)):
+        steps = message.feature_lists.feature_list[f"{name}/feature/floats"]
+        times = message.feature_lists.feature_list[f"{name}/feature/timestamp"]
+        for number, frame in enumerate(frames):
+            steps.feature.add().float_list.value.extend(frame)
+            times.feature.add().int64_list.value.append(number)
+    return message.SerializeToString()
+
+
 def _kinds(data: bytes, spec: datasets.RecordSpec) -> list[str]:
     return [kind for kind, _ in record_spec.examine(data, spec).faults]
 
@@ -137,6 +157,19 @@ def test_faults_of_packed_records(data, kinds):
     assert _kinds(data, PACKED) == kinds
 
 
+@pytest.mark.parametrize(
+    ("rgb", "audio", "kinds"),
+    [
+        ([[0.5, 1.0, 2.0], [0.5, 1.0]], [[1.0, 2.0]] * 2, ["wrong_size"]),
+        ([[0.5, 1.0, 2.0]], [[1.0, math.nan]], ["not_finite"]),
+        ([[0.5, 1.0, 2.0]], [[1.0, 2.0]] * 2, ["frame_counts_differ"]),
+        ([], [[1.0, 2.0]], ["frame_counts_differ"]),
+    ],
+)
+def test_faults_of_float_frames(rgb, audio, kinds):
+    assert _kinds(_floats(rgb, audio), FLOATS) == kinds
+
+
 def test_a_finite_sum_that_overflows_is_no_fault():
     large = record_makers.make_video_example(
         features={"mean_audio": [3e38, 3e38, 3e38]}
@@ -144,20 +177,42 @@ def test_a_finite_sum_that_overflows_is_no_fault():
     assert _kinds(large, VIDEO) == []
 
 
+@pytest.mark.parametrize("sizes", [(1024, 128), (7, 2)])
 @pytest.mark.parametrize("spec", [VIDEO, FRAMES])
-def test_what_is_found_in_a_record(spec):
+def test_what_is_found_in_a_record(spec, sizes):
     make = {
         VIDEO: record_makers.make_video_example,
         FRAMES: record_makers.make_frame_example,
     }[spec]
     names = spec.feature_names
     found = record_spec.detect_spec(
-        make(1, feature_sizes=dict(zip(names, (1024, 128), strict=True))),
+        make(1, feature_sizes=dict(zip(names, sizes, strict=True))),
         "here",
         num_classes=10,
     )
-    expected = dataclasses.replace(spec, feature_sizes=(1024, 128))
+    expected = dataclasses.replace(spec, feature_sizes=sizes)
     assert found == expected
+
+
+def test_sizes_of_youtube8m_where_a_record_has_no_frame():
+    found = record_spec.detect_spec(
+        record_makers.make_frame_example(1, 0), "here", num_classes=10
+    )
+    assert found.feature_sizes == (1024, 128)
+
+
+def test_what_is_found_in_float_frames():
+    data = _floats([[0.5, 1.0, -1.0]] * 2, [[0.5, 3.0]] * 2)
+    # Timestamps are no features.
+    assert record_spec.detect_spec(data, "here", num_classes=10) == FLOATS
+    assert record_spec.examine(data, FLOATS).num_frames == 2
+    found = record_spec.detect_spec(
+        data,
+        "here",
+        feature_names=FLOATS.feature_names[1:],
+        num_classes=10,
+    )
+    assert (found.layout, found.feature_sizes) == (FLOATS.layout, (3,))
 
 
 def test_packed_records_are_told_by_known_names():

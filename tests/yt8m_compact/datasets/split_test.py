@@ -69,6 +69,27 @@ def test_larger_percentage_holds_out_more_of_the_same():
     assert small < large
 
 
+@pytest.mark.parametrize("way", ["", "..", "link"])
+def test_the_folder_of_the_input_is_refused(tmp_path, way):
+    data = tmp_path / "data"
+    data.mkdir()
+    _write(data, 3)
+    (tmp_path / "link").symlink_to(data)
+    folder = {
+        "": data,
+        "..": data / ".." / "data",
+        "link": tmp_path / "link",
+    }[way]
+    with pytest.raises(
+        ValueError,
+        match=r"expected another folder than that of the input.*all\.tfrecord",
+    ):
+        datasets.split_records(
+            str(data / "all.tfrecord"), str(folder), 25.0, overwrite=True
+        )
+    assert [path.name for path in data.iterdir()] == ["all.tfrecord"]
+
+
 def test_frame_level_records_with_video_id(tmp_path, shared_data):
     counts = datasets.split_records(
         str(shared_data / "audioset" / "bal_train.tfrecord"),

@@ -43,9 +43,50 @@ def test_good_files(tmp_path):
     assert report.num_videos == 12
     assert [file.num_without_labels for file in report.files] == [0, 7]
     text = report.to_text()
-    assert text.startswith("layout: video: mean_rgb (6), mean_audio (3)\n")
-    assert text.endswith("no fault")
+    assert text.startswith(
+        "layout: video: mean_rgb (6), mean_audio (3); as given\n"
+    )
+    assert text.endswith(": no fault")
     assert json.loads(json.dumps(report.to_dict()))["num_videos"] == 12
+
+
+def test_sizes_of_own_features_need_no_flags(tmp_path):
+    # The names are those of YouTube-8M, the sizes are not.
+    _write(tmp_path / "a.tfrecord", range(5))
+    report = datasets.verify_files(str(tmp_path / "a.tfrecord"), num_classes=10)
+    assert report.good
+    assert report.to_text().startswith(
+        "layout: video: mean_rgb (6), mean_audio (3); as 5 of 5 sampled "
+        "records\nnote: YouTube-8M has mean_rgb (1024), mean_audio (128); "
+        "where the data should be that, give --feature_names and "
+        "--feature_sizes\n"
+    )
+    assert report.to_dict()["spec"]["feature_sizes"] == (6, 3)
+    assert not report.to_dict()["sizes_given"]
+
+
+def test_a_wrong_first_record_does_not_decide(tmp_path):
+    sizes = {"mean_rgb": 1024, "mean_audio": 128}
+    record_makers.write_tfrecord(
+        tmp_path / "a.tfrecord",
+        [
+            record_makers.make_video_example(0, feature_sizes={"mean_rgb": 9}),
+            record_makers.make_video_example(
+                1, feature_sizes=sizes | {"mean_rgb": 1000}
+            ),
+            *(
+                record_makers.make_video_example(i, feature_sizes=sizes)
+                for i in (2, 3)
+            ),
+        ],
+    )
+    report = datasets.verify_files(str(tmp_path / "a.tfrecord"), num_classes=10)
+    assert _counts(report) == [{"wrong_size": 2, "missing_feature": 1}]
+    assert [fault.record for fault in report.files[0].faults] == [0, 0, 1]
+    assert report.to_text().splitlines()[-2] == (
+        "layout: video: mean_rgb (1024), mean_audio (128); as 2 of 4 sampled "
+        "records"
+    )
 
 
 def test_each_fault_is_counted_and_placed(tmp_path):
@@ -176,6 +217,9 @@ def test_files_that_a_manifest_has_and_the_folder_has_not(tmp_path):
     assert [fault.kind for fault in report.faults] == ["missing_file"]
     assert report.faults[0].text == f"train1.tfrecord (by {path})"
     assert "missing_file: train1.tfrecord" in report.to_text()
+    assert report.to_text().endswith(
+        "MB: faults of the whole set: 1 missing_file"
+    )
     # One that was asked for speaks of all of its files.
     report = _verify(tmp_path / "train0.tfrecord", manifests=[path])
     assert len(report.faults) == 2

@@ -229,6 +229,7 @@ def test_training_and_evaluation_skip_damage_and_report(
     assert "train1.tfrecord" in table
     events = tiny_runs.read_events(str(tmp_path / "run" / "train"))
     size = len(record_makers.make_video_example(59, num_classes=5)) + 16 - 9
+    assert events["skipped_files"][-1][1] == 2
     assert events["skipped_records"][-1][1] == 1
     assert events["skipped_bytes"][-1][1] == size
 
@@ -240,6 +241,39 @@ def test_training_and_evaluation_skip_damage_and_report(
     assert result.metrics["num_examples"] == 58
     assert (result.skipped_records, result.skipped_bytes) == (1, size)
     assert "train2.tfrecord" in capsys.readouterr().out
+
+
+def test_an_empty_file_among_good_ones(tmp_path, caplog, capsys):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 60)
+    empty = tmp_path / "data" / "train1.tfrecord"
+    empty.write_bytes(b"")
+    run = str(tmp_path / "run")
+    message = f"^{empty}: expected a TFRecord file with at least one record"
+    with pytest.raises(readers.DataError, match=message):
+        training.train(tiny_runs.video_config(pattern), run)
+    # At the start: there is no checkpoint, and not even a step was logged.
+    assert not list((tmp_path / "run").glob("checkpoints/*"))
+    config = tiny_runs.video_config(pattern, on_data_error="skip")
+    caplog.set_level(logging.WARNING)
+    result = training.train(config, run)
+    # 40 videos in batches of 8, twice.
+    assert result.step == 10
+    table = capsys.readouterr().out.partition("left out of the data:\n")[2]
+    line = table.splitlines()[1]
+    assert line.split()[:3] == [str(empty), "0", "0"]
+    assert line.endswith("The file is empty (0 bytes).")
+    logged = [record.getMessage() for record in caplog.records]
+    assert sum(text.startswith(f"skipped {empty}: ") for text in logged) == 1
+    events = tiny_runs.read_events(run + "/train")
+    assert events["skipped_files"][-1][1] == 1
+    assert events["skipped_records"][-1][1] == 0
+
+    with pytest.raises(readers.DataError, match=message):
+        evaluation.evaluate_run(run, pattern)
+    result = evaluation.evaluate_run(run, pattern, on_data_error="skip")
+    assert result.metrics["num_examples"] == 40
+    assert result.skipped_files == 1
+    assert f"{empty}" in capsys.readouterr().out
 
 
 def test_float_frames_train_a_model(tmp_path):

@@ -1,0 +1,164 @@
+"""What the records of files should hold: what most of a sample of them do."""
+
+import collections
+from collections.abc import Sequence
+import dataclasses
+
+import tensorflow as tf
+
+from yt8m_compact.datasets import record_spec
+from yt8m_compact.datasets import scan
+
+# Enough that a few wrong records, or one wrong file, do not decide.
+_NUM_FILES = 8
+_RECORDS_PER_FILE = 8
+_DO_NOT_FIT = {"wrong_size", "frame_counts_differ"}
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectedSpec:
+    """What records should hold, and where that is known from.
+
+    Attributes:
+        spec: What every record should hold.
+        sizes_given: Whether the user gave the sizes.
+        num_alike: How many of the sampled records hold it.
+        num_sampled: How many records were looked at.
+    """
+
+    spec: record_spec.RecordSpec
+    sizes_given: bool
+    num_alike: int
+    num_sampled: int
+
+    def to_text(self) -> str:
+        """Says the layout, the features, their sizes, and where from."""
+        spec = self.spec
+        features = ", ".join(
+            f"{name} ({size})"
+            for name, size in zip(
+                spec.feature_names, spec.feature_sizes, strict=True
+            )
+        )
+        if self.sizes_given:
+            source = "as given"
+        elif spec.layout is record_spec.Layout.PACKED:
+            source = "sizes of YouTube-8M"
+        else:
+            source = (
+                f"as {self.num_alike} of {self.num_sampled} sampled records"
+            )
+        text = f"layout: {spec.layout.value}: {features}; {source}"
+        usual = [
+            f"{name} ({size})"
+            for name, size in record_spec.usual_sizes(spec).items()
+        ]
+        if not self.sizes_given and usual:
+            text += (
+                f"\nnote: YouTube-8M has {', '.join(usual)}; where the data "
+                "should be that, give --feature_names and --feature_sizes"
+            )
+        return text
+
+
+def detect_files(
+    files: Sequence[str],
+    *,
+    feature_names: Sequence[str] = (),
+    feature_sizes: Sequence[int] = (),
+    num_classes: int,
+) -> DetectedSpec | None:
+    """Finds out what records hold: what most of a sample of them do.
+
+    The sample are the first records of files that are spread evenly. Of what as
+    many hold, that of YouTube-8M and AudioSet is taken, or else the first.
+
+    Args:
+        files: Names of TFRecord files, damaged ones too.
+        feature_names: Keys of the features, those of the records if empty.
+        feature_sizes: Their sizes, likewise; of packed records, which don't say
+            them, those of YouTube-8M.
+        num_classes: The number of classes.
+
+    Returns:
+        What all records should hold, None if no record can be parsed.
+
+    Raises:
+        ValueError: If no record has features that can be recognised, or most
+            packed records do not fit the sizes of YouTube-8M.
+    """
+    found = collections.Counter()
+    error, samples = None, []
+    num_files = 0
+    for file in _spread(files):
+        records = _first_records(file)
+        num_files += bool(records)
+        for number, data in records:
+            samples.append(data)
+            try:
+                spec = record_spec.detect_spec(
+                    data,
+                    f"{file}: record {number}",
+                    feature_names=feature_names,
+                    feature_sizes=feature_sizes,
+                    num_classes=num_classes,
+                )
+            except ValueError as problem:
+                error = error or problem
+                continue
+            found[spec] += 1
+        if num_files == _NUM_FILES:
+            break
+    if not samples:
+        return None
+    if not found:
+        raise error
+    spec = max(
+        found,
+        key=lambda spec: (found[spec], not record_spec.usual_sizes(spec)),
+    )
+    given = bool(feature_sizes)
+    if spec.layout is record_spec.Layout.PACKED and not given:
+        _expect_fit(samples, spec)
+    return DetectedSpec(spec, given, found[spec], len(samples))
+
+
+def _spread(files: Sequence[str]) -> list[str]:
+    """Puts files that are spread evenly first."""
+    step = max(1, len(files) // _NUM_FILES)
+    return list(dict.fromkeys([*files[::step], *files]))
+
+
+def _first_records(file: str) -> list[tuple[int, bytes]]:
+    """Returns numbers and data of the first records that can be parsed."""
+    records = []
+    try:
+        if not tf.io.gfile.stat(file).length:
+            return []
+        for number, step in enumerate(scan.scan_records(file)):
+            if isinstance(step, scan.Damage):
+                continue
+            if record_spec.parse(step.data) is not None:
+                records.append((number, step.data))
+            if len(records) == _RECORDS_PER_FILE:
+                break
+    except tf.errors.OpError:
+        pass  # Said of the file when all of it is read.
+    return records
+
+
+def _expect_fit(samples: Sequence[bytes], spec: record_spec.RecordSpec) -> None:
+    misfits = []
+    for data in samples:
+        texts = [
+            text
+            for kind, text in record_spec.examine(data, spec).faults
+            if kind in _DO_NOT_FIT
+        ]
+        misfits += texts[:1]
+    if 2 * len(misfits) > len(samples):
+        raise ValueError(
+            "expected packed records with the sizes of YouTube-8M, since they "
+            "don't say their own; give --feature_names and "
+            f"--feature_sizes. Received: {misfits[0]}"
+        )
