@@ -45,6 +45,18 @@ class AttentionConfig(frame_model.FrameSetConfig):
         "from frames to what attention compares"
     )
 
+    def _unused_settings(self) -> dict[str, str]:
+        unused = super()._unused_settings()
+        if not self.attention_layers:
+            for name in (
+                "attention_hidden_size",
+                "batch_norm_momentum",
+                "drop_rate",
+                "embedding_projection",
+            ):
+                unused[name] = "attention_layers above 0"
+        return unused
+
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:

@@ -48,6 +48,12 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
         "from the pooled clusters to the hidden layer"
     )
 
+    def _unused_settings(self) -> dict[str, str]:
+        unused = super()._unused_settings()
+        if not self.dbof_add_batch_norm:
+            unused["batch_norm_momentum"] = "dbof_add_batch_norm"
+        return unused
+
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:

@@ -19,6 +19,12 @@ class GatedDbofConfig(soft_dbof.SoftDbofConfig):
     as the feature has. The other features have soft bags, as in SoftDbofModel.
     """
 
+    def _unused_settings(self) -> dict[str, str]:
+        unused = super()._unused_settings()
+        # The gates of the bag are projected, too.
+        unused.pop("gating_projection", None)
+        return unused
+
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:

@@ -40,6 +40,13 @@ class MixNextVladConfig(next_vlad.NextVladEncoderConfig):
         minimum=0.0,
     )
 
+    def _unused_settings(self) -> dict[str, str]:
+        unused = super()._unused_settings()
+        if self.mix_number == 1:  # The mixture is its only part.
+            unused["cl_temperature"] = "mix_number above 1"
+            unused["cl_lambda"] = "mix_number above 1"
+        return unused
+
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:

@@ -56,6 +56,18 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
         "to and from the hidden units of each layer"
     )
 
+    def _unused_settings(self) -> dict[str, str]:
+        unused = super()._unused_settings()
+        if not self.transformer_layers:
+            for name in (
+                "attention_projection",
+                "drop_rate",
+                "fc_projection",
+                "transformer_hidden_size",
+            ):
+                unused[name] = "transformer_layers above 0"
+        return unused
+
     @property
     def _size(self) -> int:
         """Size of a frame within the transformer."""

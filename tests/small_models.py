@@ -4,9 +4,12 @@ Their layers are wider and narrower than the inputs, and nothing is random in
 training.
 """
 
+import dataclasses
+
 import keras
 
 from yt8m_compact import layers
+from yt8m_compact import models
 
 _NEXT_VLAD = {
     "nextvlad_cluster_size": 4,
@@ -39,6 +42,16 @@ FRAME_MODELS = {
         "drop_rate": 0.0,
     },
 }
+
+
+def used_places(config: models.ModelConfig) -> list[str]:
+    """Lists the fields that choose the kind of a projection that is there."""
+    unused = config._unused_settings()
+    return [
+        field.name
+        for field in dataclasses.fields(config)
+        if field.name.endswith("_projection") and field.name not in unused
+    ]
 
 
 def projections_of(model: keras.Model) -> list[layers.Projection]:

@@ -165,7 +165,8 @@ class TrainingConfig:
     jit_compile: bool | None = settings.setting(
         None,
         "Whether the training step is compiled with XLA; if not given, it is "
-        "with a GPU or TPU, and on a CPU where a projection is compact.",
+        "with a GPU or TPU, and on a CPU where a projection is compact and "
+        "nothing is dropped out.",
     )
     log_steps: int = settings.setting(
         10, "Number of steps between two points in TensorBoard.", minimum=1

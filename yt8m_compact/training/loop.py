@@ -370,21 +370,27 @@ def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     """Decides whether XLA is worth its compilation, where nobody did.
 
     On a CPU it fuses what a compact projection does, but multiplies dense
-    matrices slower than TensorFlow (benchmarks/training_step.py). It can't
-    compile what Keras leaves to cuDNN.
+    matrices slower than TensorFlow (benchmarks/training_step.py), and draws
+    the random numbers of dropout anew for each use of what was dropped, which
+    made a compact AttentionModel eight times as slow. It can't compile what
+    Keras leaves to cuDNN.
     """
     if chosen is not None:
         return chosen
     if not all(layer.supports_jit for layer in model.layers):
         return False
-    is_compact = any(
+    if tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices(
+        "TPU"
+    ):
+        return True
+    drops = any(
+        isinstance(layer, layers.RepeatableDropout) and layer.rate
+        for layer in model.layers
+    )
+    return not drops and any(
         isinstance(layer, layers.Projection)
         and layers.projection_kind(layer) != "dense"
         for layer in model.layers
-    )
-    return is_compact or bool(
-        tf.config.list_logical_devices("GPU")
-        or tf.config.list_logical_devices("TPU")
     )
 
 

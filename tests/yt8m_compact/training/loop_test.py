@@ -466,3 +466,14 @@ def test_what_xla_cannot_compile_is_not_compiled():
     )
     model.get_layer("l2_normalize").supports_jit = False
     assert training.loop._jit_compile(None, model) is False
+
+
+@pytest.mark.parametrize(("drop_rate", "expected"), [(0.0, True), (0.5, False)])
+def test_what_drops_out_is_not_compiled_for_a_cpu(drop_rate, expected):
+    model = models.AttentionConfig(
+        embedding_projection="circulant",
+        attention_hidden_size=4,
+        drop_rate=drop_rate,
+    ).build(feature_sizes=[4], num_classes=3)
+    on_gpu = bool(tf.config.list_logical_devices("GPU"))
+    assert training.loop._jit_compile(None, model) is (expected or on_gpu)
