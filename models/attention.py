@@ -45,8 +45,9 @@ class AttentionConfig(frame_model.FrameSetConfig):
         "from frames to what attention compares"
     )
 
-    def _unused_settings(self) -> dict[str, str]:
-        unused = super()._unused_settings()
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
         if not self.attention_layers:
             for name in (
                 "attention_hidden_size",
@@ -60,7 +61,7 @@ class AttentionConfig(frame_model.FrameSetConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         for index in range(self.attention_layers):
             name = f"embedding_{index}"

@@ -62,8 +62,9 @@ class DeepCirculantConfig(model_config.ModelConfig):
         choices=_INITIALIZATIONS,
     )
 
-    def _unused_settings(self) -> dict[str, str]:
-        unused = super()._unused_settings()
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
         kind = self.classifier_projection
         if "pad_input" not in layers.PROJECTIONS[kind].options:
             kinds = [
@@ -79,7 +80,7 @@ class DeepCirculantConfig(model_config.ModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         size = sum(feature_sizes)
         features = keras.Input((size,), name="features")
         x = self._normalize(features)

@@ -102,8 +102,9 @@ class FrameSetConfig(FrameModelConfig):
         """Whether training samples single frames, not runs of frames."""
         return self.sample_random_frames
 
-    def _unused_settings(self) -> dict[str, str]:
-        unused = super()._unused_settings()
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
         if not self.iterations:
             unused["sample_random_frames"] = "iterations above 0"
         return unused
@@ -121,8 +122,9 @@ class FrameClassifierConfig(FrameModelConfig):
     video_level_classifier_model: str = classifier_setting("MoeModel")
     moe_num_mixtures: int = moe.num_mixtures_setting()
 
-    def _unused_settings(self) -> dict[str, str]:
-        unused = super()._unused_settings()
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
         if self.video_level_classifier_model != "MoeModel":
             unused["moe_num_mixtures"] = "video_level_classifier_model=MoeModel"
         return unused

@@ -19,8 +19,9 @@ class GatedDbofConfig(soft_dbof.SoftDbofConfig):
     as the feature has. The other features have soft bags, as in SoftDbofModel.
     """
 
-    def _unused_settings(self) -> dict[str, str]:
-        unused = super()._unused_settings()
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
         # The gates of the bag are projected, too.
         unused.pop("gating_projection", None)
         return unused

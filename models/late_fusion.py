@@ -50,8 +50,9 @@ class LateFusionConfig(
         "from values to their gates"
     )
 
-    def _check_options(self) -> None:
-        super()._check_options()
+    def check_options(self) -> None:
+        """Refuses what was set and is not used, or can't be had together."""
+        super().check_options()
         if self.gating_remove_diag and self.gating_projection != "dense":
             raise ValueError(
                 f"{type(self).__name__}: expected gating_projection=dense with "
@@ -60,8 +61,9 @@ class LateFusionConfig(
                 f"{self.gating_projection}, gating_remove_diag=True"
             )
 
-    def _unused_settings(self) -> dict[str, str]:
-        unused = super()._unused_settings()
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
         if not self.gating and not self.context_gating:
             needs = "gating or context_gating"
             unused["gating_remove_diag"] = needs
@@ -83,7 +85,7 @@ class LateFusionConfig(
         feature_sizes: Sequence[int],
         num_classes: int,
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         x = self._batch_norm("input_bn")(x, mask=mask)
         features = frame_model.split_features(x, feature_sizes)

@@ -128,7 +128,7 @@ class ModelConfig(abc.ABC):
           num_classes]`.
         """
 
-    def _unused_settings(self) -> dict[str, str]:
+    def unused_settings(self) -> dict[str, str]:
         """Lists the settings that others leave unused, and what each needs.
 
         Returns:
@@ -136,13 +136,17 @@ class ModelConfig(abc.ABC):
         """
         return {}
 
-    def _check_options(self) -> None:
+    def check_options(self) -> None:
         """Refuses what was set and is not used.
 
         That is an option that no projection of the model has, and a setting
-        away from its default that others leave unused.
+        away from its default that others leave unused. Every `build` starts
+        with it.
+
+        Raises:
+          ValueError: naming the setting, and what would use it.
         """
-        unused = self._unused_settings()
+        unused = self.unused_settings()
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.name in unused and value != field.default:

@@ -43,8 +43,9 @@ class NetFvConfig(late_fusion.LateFusionConfig):
         0.01, "What NetFV's coupled centres are multiplied by."
     )
 
-    def _unused_settings(self) -> dict[str, str]:
-        unused = super()._unused_settings()
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
         if not self.fv_couple_weights:
             unused["fv_coupling_factor"] = "fv_couple_weights"
         return unused

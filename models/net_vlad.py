@@ -42,8 +42,9 @@ class NetVladConfig(late_fusion.LateFusionConfig):
         "Whether NetVLAD has learned gates in place of the centres (NetVLAGD).",
     )
 
-    def _check_options(self) -> None:
-        super()._check_options()
+    def check_options(self) -> None:
+        """Refuses what was set and is not used, or can't be had together."""
+        super().check_options()
         if self.lightvlad and self.vlagd:
             raise ValueError(
                 f"{type(self).__name__}: expected lightvlad or vlagd, not both."

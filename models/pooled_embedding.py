@@ -115,8 +115,9 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
                 f"num_bags={self.num_bags}"
             )
 
-    def _unused_settings(self) -> dict[str, str]:
-        unused = super()._unused_settings()
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
         users = {
             "dbof_clusters": {"dbof"},
             "dbof_pooling_method": {"dbof"},
@@ -141,7 +142,7 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         frames = keras.Input(
             (None, sum(feature_sizes)), dtype="uint8", name="frames"
         )

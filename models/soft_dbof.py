@@ -46,8 +46,9 @@ class SoftDbofConfig(late_fusion.LateFusionConfig):
         "Whether a soft bag of frames has the maximum of the shares, too.",
     )
 
-    def _unused_settings(self) -> dict[str, str]:
-        unused = super()._unused_settings()
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
         if not self.fc_dimred:
             for name in (
                 "dbof_hidden_size",

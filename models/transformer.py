@@ -56,8 +56,9 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
         "to and from the hidden units of each layer"
     )
 
-    def _unused_settings(self) -> dict[str, str]:
-        unused = super()._unused_settings()
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
         if not self.transformer_layers:
             for name in (
                 "attention_projection",
@@ -76,7 +77,7 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         size = self._size
         x = self._project(x, self.embedding_projection, size, name="embedding")

@@ -46,7 +46,7 @@ FRAME_MODELS = {
 
 def used_places(config: models.ModelConfig) -> list[str]:
     """Lists the fields that choose the kind of a projection that is there."""
-    unused = config._unused_settings()
+    unused = config.unused_settings()
     return [
         field.name
         for field in dataclasses.fields(config)

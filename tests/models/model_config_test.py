@@ -569,7 +569,7 @@ def test_a_setting_that_others_leave_unused_is_refused(
     ):
         numpy_models.build(config)
     default = dataclasses.replace(config, **{field: getattr(cls(), field)})
-    default._check_options()
+    default.check_options()
 
 
 @pytest.mark.parametrize(

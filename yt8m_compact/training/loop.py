@@ -64,11 +64,13 @@ def train(
       How it ended.
 
     Raises:
-      ValueError: if the configuration does not fit the run in `train_dir`,
-        or the loss stops being a number.
+      ValueError: if the model has a setting that is not used, the
+        configuration does not fit the run in `train_dir`, or the loss stops
+        being a number.
       DataError: if the data is missing or broken.
       OSError: if a checkpoint can't be written.
     """
+    config.model.check_options()
     reader = config.reader(training=True)
     files = readers.expand_patterns(config.training.train_data_pattern)
     skipped = None
