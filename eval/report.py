@@ -34,6 +34,7 @@ class Report:
       top_k: how many predictions of each video GAP counts.
       train_dir: the folder of the run, None without one.
       eval_data_pattern: the data, None without any.
+      frame_seed: what frames were sampled by, None where evenly.
       skipped_records: records that were left out one by one, since they were
         damaged or wrong.
       skipped_bytes: bytes of the ends of damaged files that were left out.
@@ -46,6 +47,7 @@ class Report:
     top_k: int = 20
     train_dir: str | None = None
     eval_data_pattern: str | None = None
+    frame_seed: int | None = None
     skipped_records: int = 0
     skipped_bytes: int = 0
 
