@@ -84,9 +84,11 @@ def make_model(
     name: str, kinds: tuple[str, ...], **kwargs
 ) -> models.ModelConfig:
     """Makes a small config with the given kinds at its places."""
-    return models.MODELS[name](
-        **dict(zip(places(name), kinds, strict=True)),
-        **{**SMALL[name], **kwargs},
+    return small_models.without_unused(
+        models.MODELS[name](
+            **dict(zip(places(name), kinds, strict=True)),
+            **{**SMALL[name], **kwargs},
+        )
     )
 
 

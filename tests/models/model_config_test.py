@@ -48,15 +48,6 @@ SMALL = {
     },
 }
 
-# What has to be left at its default with another value of a setting, which
-# then does not use it.
-UNUSED = {
-    ("PooledEmbeddingModel", "classifier"): ["moe_num_mixtures"],
-    ("PooledEmbeddingModel", "embeddings"): ["netvlad_clusters"],
-    ("SoftDbofModel", "fc_dimred"): ["dbof_hidden_size", "gating"],
-    ("GatedDbofModel", "fc_dimred"): ["dbof_hidden_size", "gating"],
-}
-
 # For each field another value, and what it changes. `batch_norm` is the moving
 # statistics after one step of training.
 COMMON = {
@@ -315,13 +306,7 @@ def make_config(name, **values):
 
 def make_changed(name, field, value):
     """Makes a config with another value, and nothing that it leaves unused."""
-    cls = models.MODELS[name]
-    defaults = {
-        f.name: f.default
-        for f in dataclasses.fields(cls)
-        if f.name in UNUSED.get((name, field), [])
-    }
-    return make_config(name, **defaults, **{field: value})
+    return small_models.without_unused(make_config(name, **{field: value}))
 
 
 def describe(config):
