@@ -374,7 +374,7 @@ def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     On a CPU it fuses what a compact projection does, but multiplies dense
     matrices slower than TensorFlow (benchmarks/training_step.py), and draws
     the random numbers of dropout anew for each use of what was dropped, which
-    made a compact AttentionModel eight times as slow. It can't compile what
+    made a compact AttentionModel several times slower. It can't compile what
     Keras leaves to cuDNN.
     """
     if chosen is not None:
