@@ -68,6 +68,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=1,
         flag_values=flag_values,
     )
+    flags.DEFINE_integer(
+        "frame_seed",
+        None,
+        "Samples frames at random by this seed, as the released codes do at "
+        "evaluation; evenly if not given.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
     flags.DEFINE_enum(
         "on_data_error",
         "stop",
@@ -140,6 +148,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
             top_k=flag_values.top_k,
             num_readers=flag_values.num_readers,
             on_data_error=flag_values.on_data_error,
+            frame_seed=flag_values.frame_seed,
         )
         evaluation.log_report(result, run)
         _show(result, flag_values.output_json)

@@ -27,10 +27,11 @@ def evaluate_run(
     top_k: int = 20,
     num_readers: int = 8,
     on_data_error: str = "stop",
+    frame_seed: int | None = None,
 ) -> report.Report:
     """Evaluates a checkpoint of a run, exactly, over all the data.
 
-    Frames are sampled evenly, so that two evaluations agree.
+    Frames are sampled evenly, or by a seed, so that two evaluations agree.
 
     Args:
       train_dir: the folder of the run; all that is known of the model.
@@ -41,6 +42,8 @@ def evaluate_run(
       num_readers: number of files that are read at the same time.
       on_data_error: "stop", or "skip" to leave out damaged and wrong records,
         which are logged, counted for TensorBoard, and listed at the end.
+      frame_seed: None samples frames evenly; a number samples them as in
+        training, a function of the number and the video's id.
 
     Of rated segments, only the classes that are rated count.
 
@@ -48,14 +51,14 @@ def evaluate_run(
       The report.
 
     Raises:
-      ValueError: if the run is missing, broken or has no checkpoint, or no
-        video has a label.
+      ValueError: if the run is missing, broken or has no checkpoint, no video
+        has a label, or there is a seed for a model that looks at all frames.
       DataError: if the data is missing or broken.
     """
     files = readers.expand_patterns(eval_data_pattern)
     run = train_dir_lib.TrainDir(train_dir)
     config, model, step = run.restore_model(step)
-    reader = config.reader(training=False)
+    reader = config.reader(training=False, random_frames=frame_seed is not None)
     skipped = readers.SkippedData() if on_data_error == "skip" else None
     found = readers.check_format(files, reader, skipped=skipped)
     has_labels = found.has_labels or config.data.segment_labels
@@ -63,6 +66,7 @@ def evaluate_run(
         reader,
         files,
         batch_size=batch_size,
+        seed=frame_seed or 0,
         num_readers=num_readers,
         skipped=skipped,
     )
@@ -97,6 +101,7 @@ def evaluate_run(
         top_k=top_k,
         train_dir=train_dir,
         eval_data_pattern=eval_data_pattern,
+        frame_seed=frame_seed,
         skipped_files=skipped.num_files if skipped else 0,
         skipped_records=skipped.num_records if skipped else 0,
         skipped_bytes=skipped.num_bytes if skipped else 0,

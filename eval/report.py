@@ -34,6 +34,7 @@ class Report:
       top_k: how many predictions of each video GAP counts.
       train_dir: the folder of the run, None without one.
       eval_data_pattern: the data, None without any.
+      frame_seed: what frames were sampled by, None where evenly.
       skipped_files: files of which something was left out, or which are empty.
       skipped_records: records that were left out one by one, since they were
         damaged or wrong.
@@ -47,6 +48,7 @@ class Report:
     top_k: int = 20
     train_dir: str | None = None
     eval_data_pattern: str | None = None
+    frame_seed: int | None = None
     skipped_files: int = 0
     skipped_records: int = 0
     skipped_bytes: int = 0

@@ -45,10 +45,23 @@ class AttentionConfig(frame_model.FrameSetConfig):
         "from frames to what attention compares"
     )
 
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        if not self.attention_layers:
+            for name in (
+                "attention_hidden_size",
+                "batch_norm_momentum",
+                "drop_rate",
+                "embedding_projection",
+            ):
+                unused[name] = "attention_layers above 0"
+        return unused
+
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         for index in range(self.attention_layers):
             name = f"embedding_{index}"

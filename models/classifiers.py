@@ -104,6 +104,7 @@ def gate_context(
     *,
     projection: str,
     options: Mapping[str, int] | None = None,
+    zero_diagonal: bool = False,
     batch_norm_momentum: float = 0.99,
     name: str = GATING,
     output_name: str = PREDICTIONS,
@@ -118,6 +119,8 @@ def gate_context(
       x: float `[batch, size]`: probabilities, or hidden units.
       projection: kind of `W`, which is square.
       options: arguments of that kind, such as its rank.
+      zero_diagonal: whether `W`, which must be dense, has no diagonal: no
+        value gates itself.
       batch_norm_momentum: share of the moving statistics that is kept at each
         step.
       name: name of the projection, and start of the other layers'.
@@ -130,12 +133,15 @@ def gate_context(
     References:
       Miech et al., https://arxiv.org/abs/1706.06905, section 2.2.
     """
+    arguments = dict(options or {})
+    if zero_diagonal:
+        arguments["zero_diagonal"] = True
     gates = layers.make_projection(
         projection,
         x.shape[-1],
         use_bias=False,
         name=name,
-        **(options or {}),
+        **arguments,
     )(x)
     gates = keras.layers.BatchNormalization(
         momentum=batch_norm_momentum, name=f"{name}_bn"

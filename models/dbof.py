@@ -48,10 +48,17 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
         "from the pooled clusters to the hidden layer"
     )
 
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        if not self.dbof_add_batch_norm:
+            unused["batch_norm_momentum"] = "dbof_add_batch_norm"
+        return unused
+
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         if self.dbof_add_batch_norm:
             x = self._batch_norm("input_bn")(x, mask=mask)

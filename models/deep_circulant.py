@@ -62,10 +62,25 @@ class DeepCirculantConfig(model_config.ModelConfig):
         choices=_INITIALIZATIONS,
     )
 
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        kind = self.classifier_projection
+        if "pad_input" not in layers.PROJECTIONS[kind].options:
+            kinds = [
+                k
+                for k, c in layers.PROJECTIONS.items()
+                if "pad_input" in c.options
+            ]
+            unused["pad_input"] = f"classifier_projection={' or '.join(kinds)}"
+        if self.activation_every > self.num_layers:
+            unused["leaky_relu_slope"] = "activation_every up to num_layers"
+        return unused
+
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         size = sum(feature_sizes)
         features = keras.Input((size,), name="features")
         x = self._normalize(features)

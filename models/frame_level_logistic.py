@@ -22,7 +22,7 @@ class FrameLevelLogisticConfig(frame_model.FrameModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         x = layers.FramePooling("average", name="pooling")([x, mask])
         predictions = classifiers.classify_logistic(

@@ -102,6 +102,13 @@ class FrameSetConfig(FrameModelConfig):
         """Whether training samples single frames, not runs of frames."""
         return self.sample_random_frames
 
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        if not self.iterations:
+            unused["sample_random_frames"] = "iterations above 0"
+        return unused
+
     def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
         return keras.layers.BatchNormalization(
             momentum=self.batch_norm_momentum, name=name
@@ -114,6 +121,13 @@ class FrameClassifierConfig(FrameModelConfig):
 
     video_level_classifier_model: str = classifier_setting("MoeModel")
     moe_num_mixtures: int = moe.num_mixtures_setting()
+
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        if self.video_level_classifier_model != "MoeModel":
+            unused["moe_num_mixtures"] = "video_level_classifier_model=MoeModel"
+        return unused
 
     def _classify(
         self,

@@ -19,6 +19,13 @@ class GatedDbofConfig(soft_dbof.SoftDbofConfig):
     as the feature has. The other features have soft bags, as in SoftDbofModel.
     """
 
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        # The gates of the bag are projected, too.
+        unused.pop("gating_projection", None)
+        return unused
+
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:

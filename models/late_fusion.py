@@ -6,6 +6,7 @@ import dataclasses
 
 import keras
 
+from yt8m_compact import layers
 from yt8m_compact import settings
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import frame_model
@@ -34,6 +35,11 @@ class LateFusionConfig(
     context_gating: bool = settings.setting(
         False, "Whether predictions gate each other: p * sigmoid(bn(p W))."
     )
+    gating_remove_diag: bool = settings.setting(
+        False,
+        "Whether no value gates itself: the gates' matrix, which must be "
+        "dense, has no diagonal.",
+    )
     embedding_projection: str = model_config.projection_setting(
         "from a frame to the clusters"
     )
@@ -43,6 +49,26 @@ class LateFusionConfig(
     gating_projection: str = model_config.projection_setting(
         "from values to their gates"
     )
+
+    def check_options(self) -> None:
+        """Refuses what was set and is not used, or can't be had together."""
+        super().check_options()
+        if self.gating_remove_diag and self.gating_projection != "dense":
+            raise ValueError(
+                f"{type(self).__name__}: expected gating_projection=dense with "
+                "gating_remove_diag: the diagonal of a compact matrix is not "
+                "made of weights of its own. Received: gating_projection="
+                f"{self.gating_projection}, gating_remove_diag=True"
+            )
+
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        if not self.gating and not self.context_gating:
+            needs = "gating or context_gating"
+            unused["gating_remove_diag"] = needs
+            unused["gating_projection"] = needs
+        return unused
 
     @abc.abstractmethod
     def _pool(
@@ -54,12 +80,12 @@ class LateFusionConfig(
         self,
         name: str,
         *,
-        hidden_size: int,
+        hidden_size: int | None,
         relu: bool,
         feature_sizes: Sequence[int],
         num_classes: int,
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         x = self._batch_norm("input_bn")(x, mask=mask)
         features = frame_model.split_features(x, feature_sizes)
@@ -70,12 +96,13 @@ class LateFusionConfig(
         x = pooled[0]
         if len(pooled) > 1:
             x = keras.layers.Concatenate(name="pooled")(pooled)
-        x = self._project(
-            x, self.fc_projection, hidden_size, use_bias=not relu, name="fc"
-        )
-        if relu:
-            x = self._batch_norm("fc_bn")(x)
-            x = keras.layers.Activation("relu6", name="fc_activation")(x)
+        if hidden_size is not None:
+            x = self._project(
+                x, self.fc_projection, hidden_size, use_bias=not relu, name="fc"
+            )
+            if relu:
+                x = self._batch_norm("fc_bn")(x)
+                x = keras.layers.Activation("relu6", name="fc_activation")(x)
         if self.gating:
             x = self._gate(x, "fc_gating", "fc_gated")
         if not self.context_gating:
@@ -101,6 +128,7 @@ class LateFusionConfig(
             options=model_config.projection_options(
                 self, self.gating_projection
             ),
+            zero_diagonal=self.gating_remove_diag,
             batch_norm_momentum=self.batch_norm_momentum,
             name=name,
             output_name=output_name,
@@ -115,11 +143,21 @@ class LateFusionConfig(
         num_clusters: int,
     ) -> keras.KerasTensor:
         """Projects the frames of a feature to its clusters."""
-        clusters = self._project(
-            x,
+        return self._normalize_clusters(
+            number, self._cluster_projection(number, num_clusters)(x), mask
+        )
+
+    def _cluster_projection(
+        self, number: int, num_clusters: int
+    ) -> layers.Projection:
+        return self._make_projection(
             self.embedding_projection,
             num_clusters,
             use_bias=False,
             name=f"clusters_{number}",
         )
+
+    def _normalize_clusters(
+        self, number: int, clusters: keras.KerasTensor, mask: keras.KerasTensor
+    ) -> keras.KerasTensor:
         return self._batch_norm(f"clusters_{number}_bn")(clusters, mask=mask)

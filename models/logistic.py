@@ -22,7 +22,7 @@ class LogisticConfig(model_config.ModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         features = keras.Input((sum(feature_sizes),), name="features")
         predictions = classifiers.classify_logistic(
             self._normalize(features),

@@ -40,10 +40,18 @@ class MixNextVladConfig(next_vlad.NextVladEncoderConfig):
         minimum=0.0,
     )
 
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        if self.mix_number == 1:  # The mixture is its only part.
+            unused["cl_temperature"] = "mix_number above 1"
+            unused["cl_lambda"] = "mix_number above 1"
+        return unused
+
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         self._check_groups(feature_sizes)
         inputs, x, mask = self._read_frames(feature_sizes)
         mean = layers.FramePooling("average", name="mean")([x, mask])

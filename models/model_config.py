@@ -128,8 +128,33 @@ class ModelConfig(abc.ABC):
           num_classes]`.
         """
 
-    def _check_options(self) -> None:
-        """Refuses an option that no projection of the model has."""
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs.
+
+        Returns:
+          By the name of the setting, what would use it, for the error.
+        """
+        return {}
+
+    def check_options(self) -> None:
+        """Refuses what was set and is not used.
+
+        That is an option that no projection of the model has, and a setting
+        away from its default that others leave unused. Every `build` starts
+        with it.
+
+        Raises:
+          ValueError: naming the setting, and what would use it.
+        """
+        unused = self.unused_settings()
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in unused and value != field.default:
+                raise ValueError(
+                    f"{type(self).__name__}: expected {unused[field.name]} with"
+                    f" {field.name}, which is not used otherwise. Received: "
+                    f"{field.name}={value!r}"
+                )
         kinds = {
             getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -150,10 +175,15 @@ class ModelConfig(abc.ABC):
         self, x: keras.KerasTensor, kind: str, units: int, **kwargs: Any
     ) -> keras.KerasTensor:
         """Adds a projection with the options that its kind has."""
-        layer = layers.make_projection(
+        return self._make_projection(kind, units, **kwargs)(x)
+
+    def _make_projection(
+        self, kind: str, units: int, **kwargs: Any
+    ) -> layers.Projection:
+        """Makes a projection with the options that its kind has."""
+        return layers.make_projection(
             kind, units, **projection_options(self, kind), **kwargs
         )
-        return layer(x)
 
     def _classifier_regularizer(self) -> keras.regularizers.Regularizer | None:
         penalty = self.l2_penalty * self.regularization_penalty

@@ -37,7 +37,7 @@ class MoeConfig(model_config.ModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         features = keras.Input((sum(feature_sizes),), name="features")
         predictions = classifiers.classify_moe(
             self._normalize(features),

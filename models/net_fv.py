@@ -16,7 +16,8 @@ class NetFvConfig(late_fusion.LateFusionConfig):
 
     Frames become their mean and their spread around clusters, as a Fisher
     vector; see `layers.NetFisherVector`. Features after the first have half
-    the clusters.
+    the clusters. `fv_couple_weights` ties the centres to what shares the
+    frames out among the clusters.
     """
 
     fv_cluster_size: int = settings.setting(
@@ -33,6 +34,21 @@ class NetFvConfig(late_fusion.LateFusionConfig):
         "Whether NetFV's hidden layer has batch normalisation and relu6; if "
         "not, it is linear.",
     )
+    fv_couple_weights: bool = settings.setting(
+        False,
+        "Whether NetFV's centres are --fv_coupling_factor times the matrix of "
+        "the clusters, not weights of their own.",
+    )
+    fv_coupling_factor: float = settings.setting(
+        0.01, "What NetFV's coupled centres are multiplied by."
+    )
+
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        if not self.fv_couple_weights:
+            unused["fv_coupling_factor"] = "fv_couple_weights"
+        return unused
 
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
@@ -50,7 +66,12 @@ class NetFvConfig(late_fusion.LateFusionConfig):
     ) -> keras.KerasTensor:
         size = self.fv_cluster_size
         size = size if number == 0 else max(size // 2, 1)
-        clusters = self._cluster(number, x, mask, size)
-        return layers.NetFisherVector(name=f"netfv_{number}")(
-            [x, clusters, mask]
+        project = self._cluster_projection(number, size)
+        clusters = self._normalize_clusters(number, project(x), mask)
+        name = f"netfv_{number}"
+        if not self.fv_couple_weights:
+            return layers.NetFisherVector(name=name)([x, clusters, mask])
+        identity = layers.IdentityRows(name=f"identity_{number}")(x)
+        return layers.NetFisherVector(self.fv_coupling_factor, name=name)(
+            [x, clusters, mask, project(identity)]
         )

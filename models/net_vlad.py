@@ -16,7 +16,8 @@ class NetVladConfig(late_fusion.LateFusionConfig):
 
     Frames become their residuals to the centres of clusters, `sum_i a_k(x_i)
     (x_i - c_k)`; see `layers.NetVlad`. Features after the first have half the
-    clusters. `lightvlad` leaves the centres out (NetRVLAD).
+    clusters. `lightvlad` leaves the centres out (NetRVLAD), and `vlagd` has
+    learned gates of the sums in their place; see `layers.NetVlagd`.
     """
 
     netvlad_cluster_size: int = settings.setting(
@@ -36,6 +37,19 @@ class NetVladConfig(late_fusion.LateFusionConfig):
     lightvlad: bool = settings.setting(
         False, "Whether NetVLAD leaves out the centres (NetRVLAD)."
     )
+    vlagd: bool = settings.setting(
+        False,
+        "Whether NetVLAD has learned gates in place of the centres (NetVLAGD).",
+    )
+
+    def check_options(self) -> None:
+        """Refuses what was set and is not used, or can't be had together."""
+        super().check_options()
+        if self.lightvlad and self.vlagd:
+            raise ValueError(
+                f"{type(self).__name__}: expected lightvlad or vlagd, not both."
+                " Received: lightvlad=True, vlagd=True"
+            )
 
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
@@ -54,6 +68,10 @@ class NetVladConfig(late_fusion.LateFusionConfig):
         size = self.netvlad_cluster_size
         size = size if number == 0 else max(size // 2, 1)
         clusters = self._cluster(number, x, mask, size)
+        if self.vlagd:
+            return layers.NetVlagd(name=f"netvlad_{number}")(
+                [x, clusters, mask]
+            )
         return layers.NetVlad(
             residuals=not self.lightvlad, name=f"netvlad_{number}"
         )([x, clusters, mask])

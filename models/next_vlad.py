@@ -161,7 +161,7 @@ class NextVladConfig(NextVladEncoderConfig, frame_model.FrameClassifierConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         self._check_groups(feature_sizes)
         inputs, x, mask = self._read_frames(feature_sizes)
         x = self._encode(x, mask, feature_sizes)

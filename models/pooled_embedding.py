@@ -115,6 +115,25 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
                 f"num_bags={self.num_bags}"
             )
 
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        users = {
+            "dbof_clusters": {"dbof"},
+            "dbof_pooling_method": {"dbof"},
+            "netvlad_clusters": {"netvlad"},
+            "netfv_clusters": {"netfv"},
+            "embedding_projection": {"dbof", "netvlad", "netfv"},
+        }
+        for name, embeddings in users.items():
+            if not embeddings & {*self.embeddings}:
+                unused[name] = f"embeddings={' or '.join(sorted(embeddings))}"
+        if self.classifier != "moe":
+            unused["moe_num_mixtures"] = "classifier=moe"
+        if not self.context_gating:
+            unused["gating_projection"] = "context_gating"
+        return unused
+
     @property
     def num_sampled_frames(self) -> int | None:
         """How many frames of a video the model looks at; None is all."""
@@ -123,7 +142,7 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         frames = keras.Input(
             (None, sum(feature_sizes)), dtype="uint8", name="frames"
         )

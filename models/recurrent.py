@@ -37,7 +37,7 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
         feature_sizes: Sequence[int],
         num_classes: int,
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         inputs, x, _ = self._read_frames(feature_sizes)
         num_frames = inputs["num_frames"]
         # cuDNN refuses a video without a frame: it gets one, and zeros below.

@@ -19,7 +19,8 @@ class SoftDbofConfig(late_fusion.LateFusionConfig):
 
     Frames become how much of them belongs to each cluster, `sum_i a_k(x_i)`
     of unit length; see `layers.SoftAssignmentPooling`. Features after the
-    first have an eighth of the clusters.
+    first have an eighth of the clusters. `fc_dimred` turned off leaves the
+    hidden layer out: the bags are classified themselves.
     """
 
     dbof_cluster_size: int = settings.setting(
@@ -36,10 +37,27 @@ class SoftDbofConfig(late_fusion.LateFusionConfig):
         "Whether the hidden layer has batch normalisation and relu6; if not, "
         "it is linear.",
     )
+    fc_dimred: bool = settings.setting(
+        True,
+        "Whether there is a hidden layer between the bags and the classes.",
+    )
     softdbof_maxpool: bool = settings.setting(
         False,
         "Whether a soft bag of frames has the maximum of the shares, too.",
     )
+
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        if not self.fc_dimred:
+            for name in (
+                "dbof_hidden_size",
+                "dbof_relu",
+                "fc_projection",
+                "gating",
+            ):
+                unused[name] = "fc_dimred"
+        return unused
 
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
@@ -51,7 +69,7 @@ class SoftDbofConfig(late_fusion.LateFusionConfig):
     ) -> keras.Model:
         return self._build(
             name,
-            hidden_size=self.dbof_hidden_size,
+            hidden_size=self.dbof_hidden_size if self.fc_dimred else None,
             relu=self.dbof_relu,
             feature_sizes=feature_sizes,
             num_classes=num_classes,

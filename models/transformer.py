@@ -56,6 +56,19 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
         "to and from the hidden units of each layer"
     )
 
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        if not self.transformer_layers:
+            for name in (
+                "attention_projection",
+                "drop_rate",
+                "fc_projection",
+                "transformer_hidden_size",
+            ):
+                unused[name] = "transformer_layers above 0"
+        return unused
+
     @property
     def _size(self) -> int:
         """Size of a frame within the transformer."""
@@ -64,7 +77,7 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
     def build(
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
-        self._check_options()
+        self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         size = self._size
         x = self._project(x, self.embedding_projection, size, name="embedding")

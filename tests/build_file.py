@@ -85,6 +85,7 @@ MAY_IMPORT = {
 LABELS = {
     "absl": "@pypi//absl_py",
     "keras": "@pypi//keras",
+    "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",
     "numpy": "@pypi//numpy",
     "packaging": "@pypi//packaging",

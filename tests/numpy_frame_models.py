@@ -122,15 +122,25 @@ def predict_recurrent(
 
 
 def _gate(
-    model: keras.Model, name: str, x: np.ndarray, statistics: dict | None
+    config: models.ModelConfig,
+    model: keras.Model,
+    name: str,
+    x: np.ndarray,
+    statistics: dict | None,
 ) -> np.ndarray:
-    gates = numpy_models.project(model, name, x)
+    if config.gating_remove_diag:
+        matrix = model.get_layer(name).kernel.numpy().astype(np.float64)
+        gates = x @ matrix - x * np.diag(matrix)
+    else:
+        gates = numpy_models.project(model, name, x)
     gates = numpy_models.batch_norm(model, f"{name}_bn", gates, statistics)
     return x * SIGMOID(gates)
 
 
 def _net_vlad(config, model, number, rows, clusters):
     layer = model.get_layer(f"netvlad_{number}")
+    if config.vlagd:
+        return numpy_poolings.net_vlagd(rows, clusters, layer.gates.numpy())
     centers = None if config.lightvlad else layer.centers.numpy()
     return numpy_poolings.net_vlad(rows, clusters, centers)
 
@@ -138,6 +148,9 @@ def _net_vlad(config, model, number, rows, clusters):
 def _net_fv(config, model, number, rows, clusters):
     layer = model.get_layer(f"netfv_{number}")
     weights = [weight.numpy() for weight in layer.weights]
+    if config.fv_couple_weights:
+        matrix = model.get_layer(f"clusters_{number}").as_dense_kernel()
+        weights.insert(0, config.fv_coupling_factor * matrix.numpy())
     return numpy_poolings.net_fisher_vector(rows, clusters, *weights)
 
 
@@ -199,14 +212,16 @@ def predict_late_fusion(
         if number == 0 and model.name == "GatedDbofModel":
             pooled = _gate_bag(model, pooled, statistics)
         fused.append(pooled)
-    x = numpy_models.project(model, "fc", np.concatenate(fused, axis=1))
-    if getattr(config, relu):
-        x = np.clip(norm("fc_bn", x), 0, 6)
+    x = np.concatenate(fused, axis=1)
+    if getattr(config, "fc_dimred", True):
+        x = numpy_models.project(model, "fc", x)
+        if getattr(config, relu):
+            x = np.clip(norm("fc_bn", x), 0, 6)
     if config.gating:
-        x = _gate(model, "fc_gating", x, statistics)
+        x = _gate(config, model, "fc_gating", x, statistics)
     x = classify(config, model, x)
     if config.context_gating:
-        x = _gate(model, "gating", x, statistics)
+        x = _gate(config, model, "gating", x, statistics)
     return x
 
 

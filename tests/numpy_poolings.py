@@ -45,6 +45,31 @@ def net_vlad(
     return unit(result.reshape(-1))
 
 
+def net_vlagd(
+    frames: np.ndarray, activations: np.ndarray, gates: np.ndarray
+) -> np.ndarray:
+    """Computes NetVLAGD of the code of https://arxiv.org/abs/1706.06905.
+
+    Args:
+      frames: `[num_frames, feature_dim]`.
+      activations: `[num_frames, num_clusters]`.
+      gates: `[feature_dim, num_clusters]`, before the sigmoid.
+
+    Returns:
+      `[feature_dim * num_clusters]`.
+    """
+    result = np.zeros(gates.shape)
+    for j, k in np.ndindex(gates.shape):
+        total = sum(
+            softmax(row)[k] * x[j]
+            for x, row in zip(frames, activations, strict=True)
+        )
+        result[j, k] = total / (1 + math.exp(-gates[j, k]))
+    for k in range(gates.shape[1]):
+        result[:, k] = unit(result[:, k])
+    return unit(result.reshape(-1))
+
+
 def next_vlad(
     frames: np.ndarray,
     activations: np.ndarray,

@@ -4,9 +4,12 @@ Their layers are wider and narrower than the inputs, and nothing is random in
 training.
 """
 
+import dataclasses
+
 import keras
 
 from yt8m_compact import layers
+from yt8m_compact import models
 
 _NEXT_VLAD = {
     "nextvlad_cluster_size": 4,
@@ -39,6 +42,27 @@ FRAME_MODELS = {
         "drop_rate": 0.0,
     },
 }
+
+
+def used_places(config: models.ModelConfig) -> list[str]:
+    """Lists the fields that choose the kind of a projection that is there."""
+    unused = config.unused_settings()
+    return [
+        field.name
+        for field in dataclasses.fields(config)
+        if field.name.endswith("_projection") and field.name not in unused
+    ]
+
+
+def without_unused(config: models.ModelConfig) -> models.ModelConfig:
+    """Puts settings that others leave unused back to their defaults."""
+    unused = config.unused_settings()
+    defaults = {
+        field.name: field.default
+        for field in dataclasses.fields(config)
+        if field.name in unused
+    }
+    return dataclasses.replace(config, **defaults)
 
 
 def projections_of(model: keras.Model) -> list[layers.Projection]:

@@ -165,7 +165,8 @@ class TrainingConfig:
     jit_compile: bool | None = settings.setting(
         None,
         "Whether the training step is compiled with XLA; if not given, it is "
-        "with a GPU or TPU, and on a CPU where a projection is compact.",
+        "with a GPU or TPU, and on a CPU where a projection is compact and "
+        "nothing is dropped out.",
     )
     log_steps: int = settings.setting(
         10, "Number of steps between two points in TensorBoard.", minimum=1
@@ -220,7 +221,11 @@ class Config:
         check_level(self.data, self.model)
 
     def reader(
-        self, *, training: bool, whole_videos: bool = False
+        self,
+        *,
+        training: bool,
+        whole_videos: bool = False,
+        random_frames: bool = False,
     ) -> readers.Reader:
         """Makes the reader of this run's records.
 
@@ -229,15 +234,24 @@ class Config:
             the training does that; if not, frames evenly.
           whole_videos: whether to read whole videos even if the run is one of
             rated segments, as for predictions.
+          random_frames: whether frames are sampled at random without training,
+            too.
 
         Returns:
           A reader.
 
         Raises:
-          ValueError: if the settings ask for frames of video-level data, or
-            for halves of segments.
+          ValueError: if the settings ask for frames of video-level data, for
+            halves of segments, or for a sample of frames of a model that looks
+            at all of them.
         """
         data = self.data
+        if random_frames and self.model.num_sampled_frames is None:
+            raise ValueError(
+                "expected --frame_seed with a model that looks at a sample of "
+                "the frames. Received: frame_seed, "
+                f"model={models.model_name(self.model)}, which looks at all"
+            )
         split = training and self.training.split_videos
         if not data.frame_features:
             for name, value in (
@@ -269,7 +283,7 @@ class Config:
         num_sampled_frames = self.model.num_sampled_frames
         if num_sampled_frames is None:
             sampling = readers.FrameSampling.ALL
-        elif not training:
+        elif not training and not random_frames:
             sampling = readers.FrameSampling.EVEN
         elif self.model.samples_random_frames:
             sampling = readers.FrameSampling.RANDOM

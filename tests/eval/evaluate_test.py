@@ -69,6 +69,7 @@ def test_evaluate(tmp_path, capsys):
         "top_k",
         "train_dir",
         "eval_data_pattern",
+        "frame_seed",
         "skipped_files",
         "skipped_records",
         "skipped_bytes",
@@ -289,3 +290,16 @@ def test_package_keeps_its_names():
     package = importlib.import_module("yt8m_compact.eval")
     for name in package.__all__:
         assert not inspect.ismodule(getattr(package, name)), name
+
+
+def test_frames_sampled_by_a_seed(tmp_path):
+    run = tiny_runs.copy_run(tiny_runs.frame_run(), tmp_path)
+    path = tmp_path / "report.json"
+    status = run_evaluate(
+        f"--train_dir={run.path}",
+        f"--eval_data_pattern={run.pattern}",
+        f"--output_json={path}",
+        "--frame_seed=3",
+    )
+    assert status == 0
+    assert json.loads(path.read_text())["frame_seed"] == 3

@@ -117,6 +117,32 @@ def test_two_evaluations_agree():
     assert first == second
 
 
+def test_frames_are_sampled_by_a_seed_where_one_is_given():
+    run = tiny_runs.frame_run()
+
+    def evaluate(seed, **kwargs):
+        result = evaluation.evaluate_run(
+            run.path, run.pattern, frame_seed=seed, **kwargs
+        )
+        assert result.frame_seed == seed
+        return result.metrics["loss"]
+
+    losses = [evaluate(seed) for seed in (None, 0, 1)]
+    assert len(set(losses)) == 3
+    # The frames of a video follow from the seed and its id alone.
+    assert evaluate(1, batch_size=7) == pytest.approx(losses[2], rel=1e-6)
+
+
+def test_a_seed_for_a_model_that_samples_no_frames():
+    run = tiny_runs.video_run()
+    with pytest.raises(
+        ValueError,
+        match="expected --frame_seed with a model that looks at a sample of "
+        "the frames. Received: frame_seed, model=MoeModel, which looks at all",
+    ):
+        evaluation.evaluate_run(run.path, run.pattern, frame_seed=1)
+
+
 def test_checkpoint_of_a_step():
     run = tiny_runs.video_run()
     first = evaluation.evaluate_run(run.path, run.pattern, step=0)

@@ -109,6 +109,7 @@ def test_dict():
         "top_k",
         "train_dir",
         "eval_data_pattern",
+        "frame_seed",
         "skipped_files",
         "skipped_records",
         "skipped_bytes",

@@ -7,6 +7,7 @@ import keras
 import pytest
 import tensorflow as tf
 
+import small_models
 from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact.eval import weights
@@ -217,9 +218,8 @@ def test_dense_equivalent_is_the_count_of_the_dense_model(name):
     compact = dataclasses.replace(
         dense,
         **{
-            field.name: "diagonal_circulant"
-            for field in dataclasses.fields(dense)
-            if field.name.endswith("_projection")
+            place: "diagonal_circulant"
+            for place in small_models.used_places(dense)
         },
     )
     expected, found = count(dense), count(compact)

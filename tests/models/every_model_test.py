@@ -54,12 +54,12 @@ SLOW = {"MixNeXtVladModel"}
 FRAME_LEVEL = [
     name for name, config in models.MODELS.items() if config.frame_features
 ]
+VIDEO_LEVEL = [name for name in models.MODELS if name not in FRAME_LEVEL]
 
 
 def places(name: str) -> list[str]:
     """Lists the fields that choose the kind of a model's projections."""
-    fields = dataclasses.fields(models.MODELS[name])
-    return [f.name for f in fields if f.name.endswith("_projection")]
+    return small_models.used_places(models.MODELS[name](**SMALL[name]))
 
 
 def compact_runs() -> list:
@@ -84,9 +84,11 @@ def make_model(
     name: str, kinds: tuple[str, ...], **kwargs
 ) -> models.ModelConfig:
     """Makes a small config with the given kinds at its places."""
-    return models.MODELS[name](
-        **dict(zip(places(name), kinds, strict=True)),
-        **{**SMALL[name], **kwargs},
+    return small_models.without_unused(
+        models.MODELS[name](
+            **dict(zip(places(name), kinds, strict=True)),
+            **{**SMALL[name], **kwargs},
+        )
     )
 
 
@@ -147,13 +149,36 @@ def test_compact_on_generated_records(name, kinds, tmp_path):
     check_run(make(pattern, model, **SETTINGS), tmp_path)
 
 
+def write_first(source: pathlib.Path, path: pathlib.Path) -> str:
+    """Copies the first records of a file, as many as a step takes."""
+    first = tf.data.TFRecordDataset(str(source)).take(NUM_VIDEOS)
+    return record_makers.write_tfrecord(path, [r.numpy() for r in first])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["dense", "diagonal_circulant"])
+@pytest.mark.parametrize("name", VIDEO_LEVEL)
+def test_on_video_level_youtube8m(name, kind, tmp_path, shared_data):
+    pattern = write_first(
+        shared_data / "yt8m_2018_video" / "validate0000.tfrecord",
+        tmp_path / "videos.tfrecord",
+    )
+    model = make_model(name, (kind,) * len(places(name)))
+    config = tiny_runs.video_config(pattern, model, **SETTINGS)
+    data = config_lib.DataConfig(
+        feature_names=("mean_rgb", "mean_audio"),
+        feature_sizes=(1024, 128),
+        num_classes=3862,
+    )
+    check_run(dataclasses.replace(config, data=data), tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FRAME_LEVEL)
 def test_dense_on_audioset(name, tmp_path, shared_data):
-    file = str(shared_data / "audioset" / "bal_train.tfrecord")
-    first = tf.data.TFRecordDataset(file).take(NUM_VIDEOS)
-    pattern = record_makers.write_tfrecord(
-        tmp_path / "audioset.tfrecord", [record.numpy() for record in first]
+    pattern = write_first(
+        shared_data / "audioset" / "bal_train.tfrecord",
+        tmp_path / "audioset.tfrecord",
     )
     kinds = ("dense",) * len(places(name))
     model = make_model(name, kinds, **ON_AUDIOSET.get(name, {}))

@@ -36,17 +36,25 @@ VARIANTS = {
         {"lightvlad": True, "context_gating": True},
         {"netvlad_relu": False, "gating": True, "context_gating": True},
         {"l2_normalize": False, "video_level_classifier_model": LOGISTIC},
+        {"vlagd": True, "gating": True, "context_gating": True}
+        | {"gating_remove_diag": True},
     ],
     "NetFvModel": [
         {"gating": True},
         {"fv_relu": False, "context_gating": True},
+        {"fv_couple_weights": True, "fv_coupling_factor": 0.7},
+        {"fv_couple_weights": True, "fv_coupling_factor": -0.5}
+        | {"embedding_projection": "diagonal_circulant"},
     ],
     "SoftDbofModel": [
         {"softdbof_maxpool": True},
         {"dbof_relu": False, "gating": True, "context_gating": True},
+        {"fc_dimred": False, "dbof_hidden_size": 2048},
     ],
     "GatedDbofModel": [
-        {"softdbof_maxpool": True, "gating": True},
+        {"softdbof_maxpool": True, "gating": True}
+        | {"gating_remove_diag": True},
+        {"fc_dimred": False, "dbof_hidden_size": 2048},
     ],
     "NeXtVladModel": [
         {"groups": 2, "expansion": 1, "gating_reduction": 3},
@@ -55,7 +63,9 @@ VARIANTS = {
     "MixNeXtVladModel": [{"mix_number": 1}],
     "AttentionModel": [
         {"attention_heads": 1, "l2_normalize": False},
-        {"attention_layers": 0},
+        # Without layers, they have no size.
+        {"attention_layers": 0, "attention_hidden_size": 1024}
+        | {"drop_rate": 0.5},
     ],
     "TransformerModel": [
         {"transformer_layers": 2, "transformer_heads": 1}
@@ -69,13 +79,13 @@ def make_config(name, **values):
     return models.MODELS[name](**{**SMALL[name], **values})
 
 
-def places(name):
-    fields = dataclasses.fields(models.MODELS[name])
-    return [f.name for f in fields if f.name.endswith("_projection")]
-
-
 def with_kind(name, kind):
-    return make_config(name, **dict.fromkeys(places(name), kind))
+    config = make_config(name)
+    # WILLOW's gates, of hidden units and of predictions, are places, too.
+    gates = [g for g in ("gating", "context_gating") if hasattr(config, g)]
+    config = dataclasses.replace(config, **dict.fromkeys(gates, True))
+    places = small_models.used_places(config)
+    return dataclasses.replace(config, **dict.fromkeys(places, kind))
 
 
 COMPACT = {

@@ -14,12 +14,18 @@ from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact.models import model_config
 
+LOGISTIC = "LogisticModel"
 # So that each setting is used.
 COMPLETE = {
     "NetVladModel": {"gating": True},
-    "NetFvModel": {"gating": True},
+    "NetFvModel": {"gating": True, "fv_couple_weights": True},
     "SoftDbofModel": {"gating": True},
-    "NeXtVladModel": {"video_level_classifier_model": "MoeModel"},
+    "GatedDbofModel": {"gating": True},
+    "NeXtVladModel": {
+        "video_level_classifier_model": "MoeModel",
+        "iterations": 5,
+    },
+    "MixNeXtVladModel": {"iterations": 5},
     "TransformerModel": {"video_level_classifier_model": "MoeModel"},
 }
 SMALL = {
@@ -159,6 +165,7 @@ LATE_FUSION = {
     "video_level_classifier_model": ("LogisticModel", RESHAPED | {"layers"}),
     "gating": (False, NORMALIZED | {"layers"}),
     "context_gating": (True, {"weights", "outputs", "batch_norm", "layers"}),
+    "gating_remove_diag": (True, {"outputs", "batch_norm"}),
     "embedding_projection": ("circulant", NORMALIZED),
     "fc_projection": ("circulant", NORMALIZED),
     "gating_projection": ("circulant", NORMALIZED),
@@ -169,6 +176,7 @@ SOFT_DBOF = {
     "dbof_hidden_size": (6, NORMALIZED),
     "dbof_relu": (False, NORMALIZED | {"layers"}),
     "softdbof_maxpool": (True, NORMALIZED | {"layers"}),
+    "fc_dimred": (False, NORMALIZED | {"layers"}),
 }
 NEXT_VLAD = {
     "classifier_projection": ("circulant", RESHAPED),
@@ -229,18 +237,18 @@ CHANGES = {
         "netvlad_hidden_size": (6, NORMALIZED),
         "netvlad_relu": (False, NORMALIZED | {"layers"}),
         "lightvlad": (True, NORMALIZED),
+        "vlagd": (True, {"outputs", "layers", "batch_norm"}),
     },
     "NetFvModel": {
         **LATE_FUSION,
         "fv_cluster_size": (5, NORMALIZED),
         "fv_hidden_size": (6, NORMALIZED),
         "fv_relu": (False, NORMALIZED | {"layers"}),
+        "fv_couple_weights": (False, NORMALIZED | {"layers"}),
+        "fv_coupling_factor": (0.5, {"outputs", "batch_norm"}),
     },
     "SoftDbofModel": SOFT_DBOF,
-    "GatedDbofModel": {
-        **SOFT_DBOF,
-        "gating": (True, NORMALIZED | {"layers"}),
-    },
+    "GatedDbofModel": SOFT_DBOF,
     "NeXtVladModel": {
         **NEXT_VLAD,
         "moe_num_mixtures": (3, RESHAPED),
@@ -295,6 +303,11 @@ CHANGES = {
 
 def make_config(name, **values):
     return models.MODELS[name](**{"l2_penalty": 0.25, **SMALL[name], **values})
+
+
+def make_changed(name, field, value):
+    """Makes a config with another value, and nothing that it leaves unused."""
+    return small_models.without_unused(make_config(name, **{field: value}))
 
 
 def describe(config):
@@ -357,7 +370,7 @@ def test_every_field_changes_something(name, field, descriptions):
     assert value != getattr(make_config(name), field)
     before, after = (
         descriptions[name],
-        describe(make_config(name, **{field: value})),
+        describe(make_changed(name, field, value)),
     )
     changed = {key for key in before if before[key] != after[key]}
     # The names of the layers, which say their kind, may change too.
@@ -461,6 +474,115 @@ def test_an_option_that_no_projection_has_is_refused(name, monkeypatch):
         match=rf"{type(config).__name__}: expected rank with a projection that "
         r"has it, one of: .*circulant.*\. Received: rank=3, projections=\w+$",
     ):
+        numpy_models.build(config)
+
+
+# A setting, those that leave it unused, and what would use it.
+NOT_USED = [
+    (name, "moe_num_mixtures", 3, {"video_level_classifier_model": LOGISTIC},
+     "video_level_classifier_model=MoeModel")
+    for name in ("LstmModel", "DbofModel", "NetVladModel", "NeXtVladModel",
+                 "TransformerModel")
+] + [
+    ("PooledEmbeddingModel", "moe_num_mixtures", 3, {"classifier": "logistic"},
+     "classifier=moe"),
+    ("PooledEmbeddingModel", "dbof_clusters", 3, {"embeddings": ("netfv",)},
+     "embeddings=dbof"),
+    ("PooledEmbeddingModel", "dbof_pooling_method", "average",
+     {"embeddings": ("netvlad",)}, "embeddings=dbof"),
+    ("PooledEmbeddingModel", "netvlad_clusters", 3, {}, "embeddings=netvlad"),
+    ("PooledEmbeddingModel", "netfv_clusters", 3, {}, "embeddings=netfv"),
+    ("PooledEmbeddingModel", "embedding_projection", "circulant",
+     {"embeddings": ("moments",)}, "embeddings=dbof or netfv or netvlad"),
+    ("PooledEmbeddingModel", "gating_projection", "circulant",
+     {"context_gating": False}, "context_gating"),
+    ("DbofModel", "sample_random_frames", False, {"iterations": 0},
+     "iterations above 0"),
+    ("DbofModel", "batch_norm_momentum", 0.9, {"dbof_add_batch_norm": False},
+     "dbof_add_batch_norm"),
+    ("NetVladModel", "gating_projection", "circulant", {},
+     "gating or context_gating"),
+    ("NetFvModel", "gating_remove_diag", True, {}, "gating or context_gating"),
+    ("GatedDbofModel", "gating_remove_diag", True, {},
+     "gating or context_gating"),
+    ("NetFvModel", "fv_coupling_factor", 0.5, {}, "fv_couple_weights"),
+    ("SoftDbofModel", "dbof_hidden_size", 5, {"fc_dimred": False},
+     "fc_dimred"),
+    ("SoftDbofModel", "dbof_relu", False, {"fc_dimred": False}, "fc_dimred"),
+    ("SoftDbofModel", "gating", True, {"fc_dimred": False}, "fc_dimred"),
+    ("GatedDbofModel", "fc_projection", "circulant", {"fc_dimred": False},
+     "fc_dimred"),
+    ("MixNeXtVladModel", "cl_temperature", 2.0, {"mix_number": 1},
+     "mix_number above 1"),
+    ("MixNeXtVladModel", "cl_lambda", 2.0, {"mix_number": 1},
+     "mix_number above 1"),
+    ("DeepCirculantModel", "pad_input", False,
+     {"classifier_projection": "dense"},
+     "classifier_projection=circulant or diagonal_circulant or sign_circulant"),
+    ("DeepCirculantModel", "leaky_relu_slope", 0.25,
+     {"num_layers": 2, "activation_every": 3},
+     "activation_every up to num_layers"),
+] + [
+    ("AttentionModel", field, value, {"attention_layers": 0},
+     "attention_layers above 0")
+    for field, value in (("attention_hidden_size", 5), ("drop_rate", 0.25),
+                         ("batch_norm_momentum", 0.9),
+                         ("embedding_projection", "circulant"))
+] + [
+    ("TransformerModel", field, value, {"transformer_layers": 0},
+     "transformer_layers above 0")
+    for field, value in (("transformer_hidden_size", 5), ("drop_rate", 0.25),
+                         ("fc_projection", "circulant"),
+                         ("attention_projection", "circulant"))
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value", "others", "needs"), NOT_USED
+)
+def test_a_setting_that_others_leave_unused_is_refused(
+    name, field, value, others, needs
+):
+    cls = models.MODELS[name]
+    config = cls(**others, **{field: value})
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"{cls.__name__}: expected {needs} with {field}, which is not used"
+            f" otherwise. Received: {field}={value!r}"
+        )
+        + "$",
+    ):
+        numpy_models.build(config)
+    default = dataclasses.replace(config, **{field: getattr(cls(), field)})
+    default.check_options()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        (
+            "NetVladModel",
+            {"lightvlad": True, "vlagd": True},
+            "expected lightvlad or vlagd, not both. Received: lightvlad=True, "
+            "vlagd=True",
+        ),
+        (
+            "SoftDbofModel",
+            {
+                "gating": True,
+                "gating_remove_diag": True,
+                "gating_projection": "circulant",
+            },
+            "expected gating_projection=dense with gating_remove_diag: the "
+            "diagonal of a compact matrix is not made of weights of its own. "
+            "Received: gating_projection=circulant, gating_remove_diag=True",
+        ),
+    ],
+)
+def test_settings_that_exclude_each_other_are_refused(name, values, message):
+    config = models.MODELS[name](**values)
+    with pytest.raises(ValueError, match=re.escape(message)):
         numpy_models.build(config)
 
 

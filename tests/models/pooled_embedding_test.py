@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import frame_model_checks
 import numpy_models
+import small_models
 import tiny_runs
 from yt8m_compact import layers
 from yt8m_compact import models
@@ -34,7 +35,9 @@ def make_config(**values):
         "frames_per_bag": 2,
         "moe_num_mixtures": 2,
     }
-    return models.PooledEmbeddingConfig(**{**settings, **values})
+    return small_models.without_unused(
+        models.PooledEmbeddingConfig(**{**settings, **values})
+    )
 
 
 def at_every_place(kind, **values):

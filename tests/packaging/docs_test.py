@@ -11,6 +11,7 @@ import record_makers
 from yt8m_compact import data
 from yt8m_compact import demo
 from yt8m_compact import export
+from yt8m_compact import models
 from yt8m_compact import predict
 from yt8m_compact import train
 from yt8m_compact.eval import evaluate
@@ -33,6 +34,20 @@ def test_links_lead_somewhere(path):
     links = re.findall(r"\]\(([^)#\s]+)", text)
     local = [link for link in links if not link.startswith("http")]
     assert [link for link in local if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_every_model_is_in_the_gallery_with_its_picture(name):
+    text = (_ROOT / "docs" / "models.md").read_text()
+    assert f"![{name}](images/{name}.png)" in text
+    (row,) = re.findall(rf"^\| \[`{name}`\]\(#.*$", text, re.MULTILINE)
+    (anchor,) = re.findall(r"\(#([\w-]+)\)", row)
+    titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    anchors = [re.sub(r"[^\w -]", "", t.lower()) for t in titles]
+    assert anchor in [title.replace(" ", "-") for title in anchors]
+    # What is drawn is text and boxes.
+    size = (_ROOT / "docs" / "images" / f"{name}.png").stat().st_size
+    assert 2_000 < size < 40_000
 
 
 def _commands(text: str) -> list[str]:

@@ -22,6 +22,7 @@ from yt8m_compact.layers.frame_pooling import FramePooling
 from yt8m_compact.layers.frame_positions import FramePositions
 from yt8m_compact.layers.gru_cell import GruCell
 from yt8m_compact.layers.hashed_projection import HashedProjection
+from yt8m_compact.layers.identity_rows import IdentityRows
 from yt8m_compact.layers.initializers import FanOutNormal
 from yt8m_compact.layers.initializers import RandomSign
 from yt8m_compact.layers.logit_mixture import LogitMixture
@@ -30,6 +31,7 @@ from yt8m_compact.layers.lstm_cell import LstmCell
 from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
 from yt8m_compact.layers.net_fisher_vector import NetFisherVector
 from yt8m_compact.layers.net_vlad import NetVlad
+from yt8m_compact.layers.net_vlagd import NetVlagd
 from yt8m_compact.layers.next_vlad import NextVlad
 from yt8m_compact.layers.projection import Projection
 from yt8m_compact.layers.projection_kinds import PROJECTIONS
@@ -66,6 +68,7 @@ __all__ = [
     "FramePositions",
     "GruCell",
     "HashedProjection",
+    "IdentityRows",
     "LogitMixture",
     "LowRankPlusCirculantProjection",
     "LowRankProjection",
@@ -73,6 +76,7 @@ __all__ = [
     "MixtureOfExperts",
     "NetFisherVector",
     "NetVlad",
+    "NetVlagd",
     "NextVlad",
     "Projection",
     "RandomSign",

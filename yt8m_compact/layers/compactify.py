@@ -97,7 +97,10 @@ def compactify(
     for old, new in zip(_all_layers(model), _all_layers(copied), strict=True):
         if id(old) in replaced:
             bias = None if old.bias is None else old.bias.numpy()
-            new.assign_dense(old.kernel.numpy(), bias)
+            kernel = old.kernel
+            if isinstance(old, projection.Projection):
+                kernel = old.as_dense_kernel()
+            new.assign_dense(kernel.numpy(), bias)
         else:
             _copy_state(old, new)
     return copied

@@ -35,12 +35,16 @@ class NetFisherVector(keras.layers.Layer):
     num_clusters`. Sums run in float32 (float64 for float64 layers).
 
     Args:
+      coupling_factor: float or None. With a factor, the layer has no centres
+        of its own: they are that many times the matrix that the activations
+        come from, which is another input (see `IdentityRows`).
       **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
       A list of frames, float `[batch, max_frames, feature_dim]`, activations,
       float `[batch, max_frames, num_clusters]`, and mask, bool `[batch,
-      max_frames]`, true where there is a frame.
+      max_frames]`, true where there is a frame; with a `coupling_factor`, then
+      the matrix, float `[feature_dim, num_clusters]`.
 
     Output shape:
       `[batch, 2 * feature_dim * num_clusters]`, FV1 before FV2; in each, the
@@ -50,28 +54,39 @@ class NetFisherVector(keras.layers.Layer):
       Miech et al., https://arxiv.org/abs/1706.06905, section 2.1.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(
+        self, coupling_factor: float | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.coupling_factor = coupling_factor
         self.supports_masking = True  # and ends here: see compute_mask
 
     def build(self, input_shape) -> None:
         size, num_clusters = input_shape[0][-1], input_shape[1][-1]
         stddev = 1 / math.sqrt(size)
-        self.centers, self.root_deviations = (
-            self.add_weight(
+        means = {"centers": 0.0, "root_deviations": 1.0}
+        if self.coupling_factor is not None:
+            del means["centers"]
+        weights = {
+            name: self.add_weight(
                 name=name,
                 shape=(size, num_clusters),
                 initializer=keras.initializers.RandomNormal(mean, stddev),
                 # Keras would round it to a 16-bit compute dtype.
                 autocast=False,
             )
-            for name, mean in (("centers", 0.0), ("root_deviations", 1.0))
-        )
+            for name, mean in means.items()
+        }
+        self.centers = weights.get("centers")
+        self.root_deviations = weights["root_deviations"]
         self.built = True
 
     def call(self, inputs):
-        frames, shares = net_vlad.soft_assignment(*inputs)
-        centers = tf.cast(self.centers, frames.dtype)
+        frames, shares = net_vlad.soft_assignment(*inputs[:3])
+        if self.coupling_factor is None:
+            centers = tf.cast(self.centers, frames.dtype)
+        else:
+            centers = self.coupling_factor * tf.cast(inputs[3], frames.dtype)
         deviations = tf.square(tf.cast(self.root_deviations, frames.dtype))
         deviations += _SMALLEST_DEVIATION
         # [batch, 1, K], [batch, f, K], [batch, f, K]
@@ -92,6 +107,9 @@ class NetFisherVector(keras.layers.Layer):
         return None  # The frames are gone; Keras would pass theirs on.
 
     def compute_output_spec(self, inputs):
-        frames, activations, _ = inputs
+        frames, activations = inputs[:2]
         shape = (frames.shape[0], 2 * frames.shape[2] * activations.shape[2])
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "coupling_factor": self.coupling_factor}

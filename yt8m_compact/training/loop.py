@@ -64,11 +64,13 @@ def train(
       How it ended.
 
     Raises:
-      ValueError: if the configuration does not fit the run in `train_dir`,
-        or the loss stops being a number.
+      ValueError: if the model has a setting that is not used, the
+        configuration does not fit the run in `train_dir`, or the loss stops
+        being a number.
       DataError: if the data is missing or broken.
       OSError: if a checkpoint can't be written.
     """
+    config.model.check_options()
     reader = config.reader(training=True)
     files = readers.expand_patterns(config.training.train_data_pattern)
     skipped = None
@@ -370,21 +372,27 @@ def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     """Decides whether XLA is worth its compilation, where nobody did.
 
     On a CPU it fuses what a compact projection does, but multiplies dense
-    matrices slower than TensorFlow (benchmarks/training_step.py). It can't
-    compile what Keras leaves to cuDNN.
+    matrices slower than TensorFlow (benchmarks/training_step.py), and draws
+    the random numbers of dropout anew for each use of what was dropped, which
+    made a compact AttentionModel several times slower. It can't compile what
+    Keras leaves to cuDNN.
     """
     if chosen is not None:
         return chosen
     if not all(layer.supports_jit for layer in model.layers):
         return False
-    is_compact = any(
+    if tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices(
+        "TPU"
+    ):
+        return True
+    drops = any(
+        isinstance(layer, layers.RepeatableDropout) and layer.rate
+        for layer in model.layers
+    )
+    return not drops and any(
         isinstance(layer, layers.Projection)
         and layers.projection_kind(layer) != "dense"
         for layer in model.layers
-    )
-    return is_compact or bool(
-        tf.config.list_logical_devices("GPU")
-        or tf.config.list_logical_devices("TPU")
     )
 
 

@@ -49,6 +49,12 @@ CASES = {
         ),
         SIZE * CLUSTERS,
     ),
+    "vlagd": Case(
+        layers.NetVlagd,
+        numpy_poolings.net_vlagd,
+        SIZE * CLUSTERS,
+        ("gates",),
+    ),
     "fisher_vector": Case(
         layers.NetFisherVector,
         numpy_poolings.net_fisher_vector,
@@ -308,6 +314,7 @@ def test_keras_mask_of_the_frames_ends_here(name):
     ("layer", "weight", "mean"),
     [
         (layers.NetVlad, "centers", 0),
+        (layers.NetVlagd, "gates", 0),
         (layers.NetFisherVector, "centers", 0),
         (layers.NetFisherVector, "root_deviations", 1),
     ],
@@ -335,3 +342,56 @@ def test_weights_of_16_bit_layers_are_not_rounded():
         np.testing.assert_allclose(
             tf.cast(result[0, :SIZE], "float32"), [-0.5] * SIZE, rtol=0.01
         )
+
+
+def test_coupled_centers_of_a_fisher_vector():
+    frames, activations, mask = make_batch()
+    rng = np.random.default_rng(3)
+    matrix = rng.normal(size=(SIZE, CLUSTERS)).astype("float32")
+    layer = layers.NetFisherVector(0.3)
+    inputs = [tf.constant(x) for x in (frames, activations, mask, matrix)]
+    layer(inputs)
+    (weight,) = layer.weights  # no centres
+    weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+    roots = weight.numpy()
+
+    def slowly(matrix):
+        return np.array(
+            [
+                numpy_poolings.net_fisher_vector(
+                    frames[video, present].astype(np.float64),
+                    activations[video, present].astype(np.float64),
+                    0.3 * matrix,
+                    roots,
+                )
+                for video, present in enumerate(mask)
+            ]
+        )
+
+    with tf.GradientTape() as tape:
+        tape.watch(inputs[3])
+        result = layer(inputs)
+        loss = tf.reduce_sum(result[:, ::2])
+    np.testing.assert_allclose(result, slowly(matrix), rtol=0, atol=2e-6)
+    # The matrix learns from its centres, too.
+    step = rng.normal(size=matrix.shape)
+    losses = [
+        slowly(matrix + size * step)[:, ::2].sum() for size in (1e-5, -1e-5)
+    ]
+    np.testing.assert_allclose(
+        np.sum(tape.gradient(loss, inputs[3]) * step),
+        (losses[0] - losses[1]) / 2e-5,
+        rtol=1e-3,
+    )
+    again = layers.NetFisherVector.from_config(layer.get_config())
+    assert again.coupling_factor == 0.3
+
+
+@pytest.mark.parametrize("kind", ["dense", "diagonal_circulant"])
+def test_what_a_projection_makes_of_identity_rows_is_its_matrix(kind):
+    project = layers.make_projection(kind, 7, use_bias=False)
+    identity = layers.IdentityRows()(tf.zeros([2, 5, SIZE]))
+    np.testing.assert_array_equal(identity, np.eye(SIZE))
+    np.testing.assert_allclose(
+        project(identity), project.as_dense_kernel(), rtol=0, atol=1e-6
+    )

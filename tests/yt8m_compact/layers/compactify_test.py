@@ -254,3 +254,15 @@ def test_bad_arguments_are_refused():
         layers.compactify(
             keras.Sequential([keras.layers.Dense(3)], name="seq"), "circulant"
         )
+
+
+def test_a_layer_without_its_diagonal_is_copied_without_it():
+    inputs = keras.Input((12,))
+    layer = layers.DenseProjection(12, zero_diagonal=True, name="gates")
+    model = keras.Model(inputs, layer(inputs))
+    compact = layers.compactify(model, "circulant")
+    # The closest circulant to a matrix has the mean of each of its diagonals.
+    assert layer.kernel.numpy().trace() != 0
+    np.testing.assert_allclose(
+        compact.get_layer("gates").kernel[0, 0], 0, atol=1e-7
+    )

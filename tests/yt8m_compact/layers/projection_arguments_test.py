@@ -205,3 +205,38 @@ def test_input_of_another_shape_is_refused(case):
     layer = layer_conformance.make_layer(case, 7, 17)
     with pytest.raises(ValueError, match="expected axis -1 .* value 7"):
         layer(np.ones([2, 8]))
+
+
+def test_a_dense_projection_without_its_diagonal():
+    layer = layers.DenseProjection(3, zero_diagonal=True, dtype="float64")
+    x = tf.constant([[1.0, 2.0, 4.0], [3.0, -1.0, 2.0]], "float64")
+    layer(x)
+    matrix = np.arange(1.0, 10.0).reshape(3, 3)
+    layer.kernel.assign(matrix)
+    layer.bias.assign([0.5, 0.0, 0.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        result = layer(x)
+        loss = tf.reduce_sum(result)
+    # 2 * 4 + 4 * 7 + 0.5, 1 * 2 + 4 * 8, 1 * 3 + 2 * 6; then -4 + 14 + 0.5,
+    # 6 + 16, 9 - 6.
+    expected = [[36.5, 34.0, 15.0], [10.5, 22.0, 3.0]]
+    np.testing.assert_allclose(result, expected)
+    without = [[0, 2, 3], [4, 0, 6], [7, 8, 0]]
+    np.testing.assert_array_equal(layer.as_dense_kernel(), without)
+    of_x, of_kernel = tape.gradient(loss, [x, layer.kernel.value])
+    np.testing.assert_allclose(of_x, [[5, 10, 15]] * 2)
+    # Columns sums of x, 4, 1 and 6, and nothing on the diagonal.
+    np.testing.assert_allclose(of_kernel, [[0, 4, 4], [1, 0, 1], [6, 6, 0]])
+    again = layers.DenseProjection.from_config(layer.get_config())
+    assert again.zero_diagonal
+
+
+def test_the_diagonal_of_a_matrix_that_is_not_square():
+    layer = layers.DenseProjection(3, zero_diagonal=True, name="gates")
+    with pytest.raises(
+        ValueError,
+        match="expected as many units as inputs with zero_diagonal=True. "
+        "Received: units=3, input_dim=4, layer=gates",
+    ):
+        layer.build((None, 4))

@@ -466,3 +466,29 @@ def test_what_xla_cannot_compile_is_not_compiled():
     )
     model.get_layer("l2_normalize").supports_jit = False
     assert training.loop._jit_compile(None, model) is False
+
+
+@pytest.mark.parametrize(("drop_rate", "expected"), [(0.0, True), (0.5, False)])
+def test_what_drops_out_is_not_compiled_for_a_cpu(drop_rate, expected):
+    model = models.AttentionConfig(
+        embedding_projection="circulant",
+        attention_hidden_size=4,
+        drop_rate=drop_rate,
+    ).build(feature_sizes=[4], num_classes=3)
+    on_gpu = bool(tf.config.list_logical_devices("GPU"))
+    assert training.loop._jit_compile(None, model) is (expected or on_gpu)
+
+
+def test_a_setting_that_is_not_used_is_refused_first(tmp_path):
+    model = tiny_runs.dbof_config(
+        video_level_classifier_model="LogisticModel", moe_num_mixtures=4
+    )
+    config = tiny_runs.frame_config(str(tmp_path / "nothing*"), model)
+    with pytest.raises(
+        ValueError,
+        match="expected video_level_classifier_model=MoeModel with "
+        "moe_num_mixtures, which is not used otherwise. Received: "
+        "moe_num_mixtures=4",
+    ):
+        training.train(config, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()

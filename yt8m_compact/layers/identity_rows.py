@@ -1,0 +1,27 @@
+"""The identity matrix, as rows that a projection can take."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class IdentityRows(keras.layers.Layer):
+    """Writes out the identity matrix of the size of its input's last axis.
+
+    What a projection without a bias makes of it is its matrix `W`, whatever
+    its kind, so that another layer can share its weights: `project(identity) =
+    W`. Of the input, only the shape counts.
+
+    Input shape:
+      Float `[..., size]`.
+
+    Output shape:
+      `[size, size]`, of the layer's compute dtype.
+    """
+
+    def call(self, inputs):
+        return tf.eye(inputs.shape[-1], dtype=self.compute_dtype)
+
+    def compute_output_spec(self, inputs):
+        size = inputs.shape[-1]
+        return keras.KerasTensor((size, size), dtype=self.compute_dtype)
