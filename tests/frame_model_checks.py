@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 import numpy_models
+from yt8m_compact import models
 
 
 def check_predictions(
@@ -116,3 +117,35 @@ def check_videos_of_no_frame_or_one(model: keras.Model) -> None:
     np.testing.assert_array_equal(
         model(none, training=False), model(other, training=False)
     )
+
+
+def check_16_bits(
+    config: models.ModelConfig,
+    atol: float,
+    layer: str | None = None,
+) -> None:
+    """Checks predictions under the policy mixed_bfloat16.
+
+    Args:
+      config: the model's config.
+      atol: the largest absolute difference from 32 bits.
+      layer: a layer that must compute in 16 bits, none if None.
+    """
+    batch = numpy_models.make_frames()
+    expected = numpy_models.build(config)(batch, training=False)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = numpy_models.build(config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    dtypes = {v.dtype for v in model.variables}
+    assert {dtype for dtype in dtypes if "float" in dtype} == {"float32"}
+    if layer:
+        assert model.get_layer(layer).compute_dtype == "bfloat16"
+    for training in [False, True]:
+        result = model(batch, training=training)
+        assert result.dtype == "float32"
+        assert np.isfinite(result).all()
+        if not training:
+            np.testing.assert_allclose(result, expected, rtol=0, atol=atol)

@@ -208,23 +208,9 @@ def test_xla_agrees():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_16_bits(kind):
-    config = at_every_place(kind)
-    expected = numpy_models.build(config)(
-        numpy_models.make_frames(), training=False
+    frame_model_checks.check_16_bits(
+        at_every_place(kind), atol=0.1, layer="embedding"
     )
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = numpy_models.build(config)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    assert {v.dtype for v in model.variables} <= {"float32", "int32"}
-    assert model.get_layer("embedding").compute_dtype == "bfloat16"
-    for training in [False, True]:
-        result = model(numpy_models.make_frames(), training=training)
-        assert result.dtype == "float32"
-        if not training:
-            np.testing.assert_allclose(result, expected, rtol=0, atol=0.1)
 
 
 def test_frames_the_model_looks_at():

@@ -246,19 +246,5 @@ def test_xla_agrees(case):
 
 @pytest.mark.parametrize("case", ONE_EACH)
 def test_16_bits(case):
-    name, config = CONFIGS[case]
-    batch = numpy_models.make_frames()
-    expected = numpy_models.build(config)(batch, training=False)
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = numpy_models.build(config)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    assert all(v.dtype == "float32" for v in model.weights)
-    for training in [False, True]:
-        result = model(batch, training=training)
-        assert result.dtype == "float32"
-        assert np.isfinite(result).all()
-        if not training:
-            assert_close(result, expected, atol=0.15)
+    _, config = CONFIGS[case]
+    frame_model_checks.check_16_bits(config, atol=0.15)

@@ -220,24 +220,11 @@ def test_xla_agrees(name):
     [("dense", ALL), *((kind, ("netvlad",)) for kind in KINDS)],
 )
 def test_16_bits(kind, embeddings):
-    config = at_every_place(kind, embeddings=embeddings)
-    expected = numpy_models.build(config)(
-        numpy_models.make_frames(), training=False
+    frame_model_checks.check_16_bits(
+        at_every_place(kind, embeddings=embeddings),
+        atol=0.1,
+        layer="netvlad_0_clusters",
     )
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = numpy_models.build(config)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    assert {v.dtype for v in model.variables} <= {"float32", "int32"}
-    assert model.get_layer("netvlad_0_clusters").compute_dtype == "bfloat16"
-    for training in [False, True]:
-        result = model(numpy_models.make_frames(), training=training)
-        assert result.dtype == "float32"
-        assert np.isfinite(result).all()
-        if not training:
-            assert_close(result, expected, atol=0.1)
 
 
 def test_frames_the_model_looks_at():
