@@ -117,7 +117,7 @@ def expected_of(name, config, model, batch, statistics=None):
 @pytest.mark.parametrize("case", CONFIGS)
 def test_equals_numpy(case):
     name, config = CONFIGS[case]
-    model = numpy_models.build(config)
+    model = numpy_models.build(config, seed=1)
     batch = numpy_models.make_frames((4, 1, 9, 3), max_frames=9)
     expected = expected_of(name, config, model, batch)
     assert expected.std(axis=0).max() > 1e-3
