@@ -84,6 +84,25 @@ def test_size_of_the_chunks_changes_nothing(tmp_path, monkeypatch, chunk_bytes):
     assert sorted(_read(files)) == sorted(expected)
 
 
+@pytest.mark.parametrize("shuffle_buffer", [0, 5])
+def test_number_of_processors_changes_nothing(
+    tmp_path, monkeypatch, shuffle_buffer
+):
+    # Many chunks a file, and files that end before others.
+    monkeypatch.setattr(records_module, "_CHUNK_BYTES", 20)
+    files, expected = _many_files(tmp_path, [17, 3, 40, 1, 8])
+    orders = []
+    for processors in [1, 2, 8]:
+        monkeypatch.setattr(
+            records_module.os, "cpu_count", lambda n=processors: n
+        )
+        orders.append(
+            _read(files, num_readers=3, shuffle_buffer=shuffle_buffer)
+        )
+    assert orders[0] == orders[1] == orders[2]
+    assert sorted(orders[0]) == sorted(expected)
+
+
 def test_order_is_a_function_of_the_seed(tmp_path):
     files, _ = _many_files(tmp_path, [40, 30, 50])
 
