@@ -1,7 +1,8 @@
 """Every model: train a step, save, load and export, dense and compact.
 
 That every kind fits each place of each model is tested in the files of the
-models, without training.
+models, without training. YT8M_EVERY_KIND=true trains each model in every kind
+on all data here, which takes an hour.
 """
 
 import dataclasses
@@ -49,6 +50,7 @@ SMALL = {
 ON_AUDIOSET = {
     "PooledEmbeddingModel": {"embeddings": ("netfv", "moments", "netvlad")},
 }
+EVERY_KIND = os.environ.get("YT8M_EVERY_KIND") == "true"
 # Two whole NeXtVLADs, all of whose projections are traced.
 SLOW = {"MixNeXtVladModel"}
 FRAME_LEVEL = [
@@ -77,6 +79,12 @@ def compact_runs() -> list:
                 name, chosen, id="-".join([name, *chosen]), marks=marks
             )
         )
+    if EVERY_KIND:
+        found += [
+            pytest.param(name, (kind,) * len(places(name)), id=f"{name}-{kind}")
+            for name in models.MODELS
+            for kind in kinds
+        ]
     return found
 
 
@@ -156,7 +164,10 @@ def write_first(source: pathlib.Path, path: pathlib.Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["dense", "diagonal_circulant"])
+@pytest.mark.parametrize(
+    "kind",
+    layers.PROJECTIONS if EVERY_KIND else ["dense", "diagonal_circulant"],
+)
 @pytest.mark.parametrize("name", VIDEO_LEVEL)
 def test_on_video_level_youtube8m(name, kind, tmp_path, shared_data):
     pattern = write_first(
@@ -174,13 +185,16 @@ def test_on_video_level_youtube8m(name, kind, tmp_path, shared_data):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind", layers.PROJECTIONS if EVERY_KIND else ["dense"]
+)
 @pytest.mark.parametrize("name", FRAME_LEVEL)
-def test_dense_on_audioset(name, tmp_path, shared_data):
+def test_on_audioset(name, kind, tmp_path, shared_data):
     pattern = write_first(
         shared_data / "audioset" / "bal_train.tfrecord",
         tmp_path / "audioset.tfrecord",
     )
-    kinds = ("dense",) * len(places(name))
+    kinds = (kind,) * len(places(name))
     model = make_model(name, kinds, **ON_AUDIOSET.get(name, {}))
     config = tiny_runs.frame_config(pattern, model, **SETTINGS)
     data = config_lib.DataConfig(
