@@ -247,6 +247,14 @@ def test_float_frames_that_do_not_fit(tmp_path):
     assert "record 1: expected 6 floats of the feature 'RGB/" in _error(
         [good, bad], reader
     )
+    # Of the last feature; 4 * 2 values make no number of frames of 3.
+    frames = _float_frames(4)
+    frames["AUDIO/feature/floats"] = frames["AUDIO/feature/floats"][:, :2]
+    bad = record_makers.make_float_frame_example(1, frames)
+    assert "expected 3 floats of the feature 'AUDIO/" in _error([bad], reader)
+    assert "record 1: expected 3 floats of the feature 'AUDIO/" in _error(
+        [good, bad], reader
+    )
     frames = _float_frames(3)
     frames["AUDIO/feature/floats"][1, 2] = np.nan
     bad = record_makers.make_float_frame_example(1, frames)
