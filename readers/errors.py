@@ -128,6 +128,8 @@ def readable_errors() -> Iterator[None]:
         message = find_message(error.message)
         if message is None:
             message = _find_unnamed(error.message)
+        # The next data set must not be blamed for the batches of this one.
+        _PARSED.clear()
         if message is None:
             raise
         raise DataError(_add_second_look(message)) from None

@@ -402,15 +402,18 @@ class FrameLevelReader:
         first = lists[self.feature_names[0]]
         with tf.control_dependencies([checks.require(found, *place)]):
             splits = tf.identity(first.row_splits)
+            # These too: a reshape would fail before the checks speak.
+            floats = [
+                tf.identity(lists[name].flat_values)
+                for name in self.feature_names
+            ]
         codes = [
             tf.RaggedTensor.from_row_splits(
-                tf.reshape(ops.quantize(lists[name].flat_values), [-1, size]),
+                tf.reshape(ops.quantize(values), [-1, size]),
                 splits,
                 validate=False,
             ).to_tensor(shape=[None, None, size])
-            for name, size in zip(
-                self.feature_names, self.feature_sizes, strict=True
-            )
+            for values, size in zip(floats, self.feature_sizes, strict=True)
         ]
         num_frames = tf.cast(splits[1:] - splits[:-1], tf.int32)
         return self._finish(codes, num_frames, video, place, seed)

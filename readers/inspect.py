@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 import dataclasses
 
+import tensorflow as tf
+
 from yt8m_compact.readers import dataset
 from yt8m_compact.readers import errors
 from yt8m_compact.readers import frame_level
@@ -66,6 +68,10 @@ def inspect_file(file: str) -> RecordFormat:
             "tf.train.SequenceExample. Use files of YouTube-8M's format. "
             f"{framing.describe_data(data)}"
         )
+    return _record_format(file, fields)
+
+
+def _record_format(file: str, fields: tuple[dict, dict]) -> RecordFormat:
     video, frames = fields
     id_keys = [key for key in ids.ID_KEYS if video.get(key) == ("bytes", 1)]
     return RecordFormat(
@@ -94,7 +100,8 @@ def check_format(
         reader: The reader they are meant for.
         require_labels: Whether labels are needed, as in training.
         skipped: Given where damaged data is left out: then the first file whose
-            first record can be read is looked at. None for the first file.
+            first record can be read is looked at, or else the first record of
+            any that can be. None for the first file.
 
     Returns:
         What the first record holds.
@@ -108,8 +115,8 @@ def check_format(
             "`files` is expected to be a list of at least one file name. "
             f"Received: {files=}"
         )
-    found = _inspect_first(files, skipped is not None)
-    place = f"{found.file}: record 0"
+    found, index = _inspect_first(files, skipped is not None)
+    place = f"{found.file}: record {index}"
     holds = framing.describe_fields(found.context_keys, found.feature_keys)
     packed = reader.frame_features and _is_packed(found, reader.feature_names)
     if not packed and found.frame_features != reader.frame_features:
@@ -160,13 +167,36 @@ def check_format(
     return found
 
 
-def _inspect_first(files: Sequence[str], skip: bool) -> RecordFormat:
-    for file in files[:-1] if skip else ():
+def _inspect_first(
+    files: Sequence[str], skip: bool
+) -> tuple[RecordFormat, int]:
+    """Returns what the record holds that is looked at, and its number."""
+    if not skip:
+        return inspect_file(files[0]), 0
+    for file in files:
         try:
-            return inspect_file(file)
+            return inspect_file(file), 0
         except errors.DataError:
             continue  # the reading counts it
-    return inspect_file(files[-1] if skip else files[0])
+    for file in files:
+        found = _inspect_later(file)
+        if found:
+            return found
+    return inspect_file(files[-1]), 0
+
+
+def _inspect_later(file: str) -> tuple[RecordFormat, int] | None:
+    """Looks at the first record that can be read after a bad first one."""
+    runs, _ = framing.find_runs(file, 0, 0)
+    for offset, first, number in runs:
+        place = tf.constant(file), tf.constant(offset, tf.int64)
+        records = tf.data.Dataset.from_tensors(place)
+        records = records.flat_map(framing.records_from).take(number)
+        for index, data in enumerate(records.as_numpy_iterator(), first):
+            fields = framing.parse_fields(data)
+            if fields is not None:
+                return _record_format(file, fields), index
+    return None
 
 
 def _is_packed(found: RecordFormat, names: Sequence[str]) -> bool:

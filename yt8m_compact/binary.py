@@ -97,14 +97,14 @@ def expect_no_arguments(arguments: Sequence[str]) -> None:
 
 
 def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
-    """Refuses a file to write in a folder that does not exist.
+    """Refuses a file to write that is a folder, or lies in none that exists.
 
     Args:
       flag_values: the parsed flags.
       name: the flag that names the file; it may be empty.
 
     Raises:
-      ValueError: if there is no such folder.
+      ValueError: if there is no such folder, or it is one.
     """
     path = flag_values[name].value
     folder = os.path.dirname(path or "")
@@ -112,6 +112,11 @@ def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
         raise ValueError(
             f"expected --{name} in a folder that exists. Received: "
             f"{name}={path!r}; make the folder first"
+        )
+    if path and tf.io.gfile.isdir(path):
+        raise ValueError(
+            f"expected --{name} to be a file. Received: {name}={path!r}, "
+            "which is a folder; name a file in it"
         )
 
 

@@ -120,6 +120,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Predicts; returns the exit status."""
     binary.expect_no_arguments(arguments)
     binary.expect_given(flag_values, "input_data_pattern")
+    binary.expect_given(flag_values, "output_file")
     config_flags.refuse_replaced_flags(_REPLACED, flag_values)
     binary.expect_folder(flag_values, "output_file")
     predictor = _make_predictor(flag_values)

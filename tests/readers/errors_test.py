@@ -69,3 +69,20 @@ def test_other_errors_pass():
             raise KeyError("key")
     with readers.readable_errors():
         pass
+
+
+def test_batches_of_another_data_set_are_not_blamed():
+    def parse(serialized):
+        return tf.io.parse_tensor(serialized[0], tf.float32)
+
+    def fail(file):
+        with readers.readable_errors():
+            errors.note_batch(
+                tf.constant([file]), tf.constant([4]), tf.constant(["?"]), parse
+            )
+            text = "ParseSequenceExample names no record"
+            raise tf.errors.InvalidArgumentError(None, None, text)
+
+    for file in ("first", "second"):
+        with pytest.raises(readers.DataError, match=f"^{file}: record 4: exp"):
+            fail(file)

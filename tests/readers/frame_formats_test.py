@@ -268,6 +268,20 @@ def test_float_frames_that_do_not_fit(tmp_path):
     )
 
 
+def test_float_frames_that_do_not_fit_in_a_graph(tmp_path):
+    # In a graph a reshape does not wait for the checks: 4 * 2 values make no
+    # number of frames of 3.
+    frames = _float_frames(4)
+    frames["AUDIO/feature/floats"] = frames["AUDIO/feature/floats"][:, :2]
+    record = record_makers.make_float_frame_example(0, frames)
+    file = record_makers.write_tfrecord(tmp_path / "a", [record])
+    with pytest.raises(
+        readers.DataError, match="record 0: expected 3 floats of .*AUDIO/"
+    ):
+        with readers.readable_errors():
+            list(readers.make_dataset(_reader(**_FLOATS), [file], batch_size=1))
+
+
 @pytest.mark.parametrize(
     "make",
     [record_makers.make_frame_example, record_makers.make_packed_example],

@@ -1,6 +1,7 @@
 """Tests of the look at a file before a run."""
 
 import gzip
+import pathlib
 
 import pytest
 import tensorflow as tf
@@ -230,3 +231,27 @@ def test_no_list_of_files(files):
         ValueError, match="a list of at least one file name. Received: files="
     ):
         readers.check_format(files, _VIDEO)
+
+
+def test_skipping_looks_behind_a_bad_first_record(tmp_path, write):
+    file = write(
+        *(record_makers.make_video_example(number) for number in range(2)),
+        record_makers.make_frame_example(2),
+    )
+    flipped = bytearray(pathlib.Path(file).read_bytes())
+    flipped[20] ^= 1
+    pathlib.Path(file).write_bytes(flipped)
+    empty = tmp_path / "empty.tfrecord"
+    empty.touch()
+    skipped = readers.SkippedData()
+    files = [str(empty), file]
+    found = readers.check_format(files, _VIDEO, skipped=skipped)
+    assert (found.file, found.frame_features) == (file, False)
+    message = _error(file, _FRAMES, skipped=skipped)
+    assert message.startswith(f"{file}: record 1: expected features that come")
+    # A record that does not parse is stepped over too.
+    file = write(b"\x0a\x05hello", b"xyz", record_makers.make_video_example(2))
+    readers.check_format([file], _VIDEO, skipped=skipped)
+    message = _error(file, _FRAMES, skipped=skipped)
+    assert message.startswith(f"{file}: record 2: expected features that come")
+    assert "record 0: expected a tf.train.Example" in _error(file, _VIDEO)

@@ -155,6 +155,16 @@ def test_arguments_that_are_not_flags():
         predict.main(flag_values, ["out.csv"])
 
 
+def test_output_file_that_is_a_folder_or_empty(tmp_path):
+    arguments = "--train_dir=unused", "--input_data_pattern=unused"
+    with pytest.raises(
+        ValueError, match="expected --output_file to be a file. .* is a folder"
+    ):
+        run_predict(*arguments, f"--output_file={tmp_path}")
+    with pytest.raises(ValueError, match="expected --output_file. CSV file"):
+        run_predict(*arguments, "--output_file=")
+
+
 def test_output_file_in_a_folder_that_is_not_there(tmp_path):
     run = tiny_runs.video_run()
     with pytest.raises(

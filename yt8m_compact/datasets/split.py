@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from yt8m_compact import progress
 from yt8m_compact import readers
+from yt8m_compact.datasets import record_spec
+from yt8m_compact.datasets import record_writer
 
 _ID_KEYS = ("id", "video_id")
 _BUCKETS = 10_000
@@ -55,6 +57,7 @@ def split_records(
       ValueError: if `percent` is not between 0 and 100, `output_dir` is that of
         an input, a file would replace another one, or one of the two would be
         empty.
+      OSError: if the folder or a file can't be written.
       DataError: if a file is missing or broken, or a record has no id.
     """
     if not 0 < percent < 100:
@@ -66,10 +69,9 @@ def split_records(
     counts = {"train.tfrecord": 0, "validate.tfrecord": 0}
     paths = {name: os.path.join(output_dir, name) for name in counts}
     _check_free(list(paths.values()), files, overwrite)
-    tf.io.gfile.makedirs(output_dir)
     with contextlib.ExitStack() as stack:
         writers = {
-            name: stack.enter_context(tf.io.TFRecordWriter(f"{path}.partial"))
+            name: stack.enter_context(record_writer.writing(path))
             for name, path in paths.items()
         }
         bar = stack.enter_context(progress.video_bar("split", files))
@@ -82,15 +84,11 @@ def split_records(
             counts[name] += 1
             bar.update()
         progress.finish(bar)
-    if not all(counts.values()):
-        for path in paths.values():
-            tf.io.gfile.remove(f"{path}.partial")
-        raise ValueError(
-            f"expected videos on both sides. Received: {counts} with "
-            f"validate_percent={percent}; choose another percentage"
-        )
-    for path in paths.values():
-        tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+        if not all(counts.values()):
+            raise ValueError(
+                f"expected videos on both sides. Received: {counts} with "
+                f"validate_percent={percent}; choose another percentage"
+            )
     return counts
 
 
@@ -117,12 +115,20 @@ def _check_free(
 def _read_id(file: bytes, index: int, serialized: bytes) -> bytes:
     # A tf.train.Example reads as a SequenceExample: its features are the
     # context.
-    features = tf.train.SequenceExample.FromString(serialized).context.feature
+    place = f"{file.decode()}: record {index}"
+    message = record_spec.parse(serialized)
+    if message is None:
+        raise readers.DataError(
+            f"{place}: expected a tf.train.Example or "
+            f"tf.train.SequenceExample. Received: {len(serialized)} bytes that "
+            "are neither; leave the record out with yt8m-data verify --repair"
+        )
+    features = message.context.feature
     for key in _ID_KEYS:
         if features[key].bytes_list.value:
             return features[key].bytes_list.value[0]
     raise readers.DataError(
-        f"{file.decode()}: record {index}: expected an id under "
+        f"{place}: expected an id under "
         f"{' or '.join(_ID_KEYS)}, to split by. Received: keys="
         f"{sorted(features)}; leave the record out"
     )

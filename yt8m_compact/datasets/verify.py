@@ -1,7 +1,7 @@
 """Looks at every byte and every record of a data set."""
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import fnmatch
 import hashlib
@@ -286,7 +286,7 @@ def verify_files(
     report = Report(detected, [reports[file] for file in files], [])
     _find_duplicates(report.files)
     _compare(report, expected)
-    report.faults.extend(_missing_files(patterns, files, expected, manifests))
+    report.faults.extend(_missing_files(patterns, files, expected))
     if official_split and report.num_videos != official[official_split]:
         report.faults.append(
             Fault(
@@ -394,22 +394,30 @@ def _find_duplicates(files: Sequence[FileReport]) -> None:
         report.num_good -= 1
 
 
-def _read_manifests(
-    files: Sequence[str], paths: Sequence[str]
-) -> dict[str, tuple[manifest.Expected, str]]:
+# What is expected and which manifest says so, by folder and name of the file. A
+# manifest that lies next to data speaks of that folder alone; the folder of one
+# that the user names is None, for any.
+_Manifests = dict[tuple[str | None, str], tuple[manifest.Expected, str]]
+
+
+def _read_manifests(files: Sequence[str], paths: Sequence[str]) -> _Manifests:
     found = {}
-    for path in [*manifest.find_manifests(files), *paths]:
+    for path in manifest.find_manifests(files):
         for name, entry in manifest.read_manifest(path).items():
-            found[name] = (entry, path)
+            found[os.path.dirname(path), name] = (entry, path)
+    for path in paths:
+        for name, entry in manifest.read_manifest(path).items():
+            found[None, name] = (entry, path)
     return found
 
 
-def _compare(
-    report: Report, expected: Mapping[str, tuple[manifest.Expected, str]]
-) -> None:
+def _compare(report: Report, expected: _Manifests) -> None:
     for file in report.files:
-        entry, path = expected.get(
-            os.path.basename(file.file), (manifest.Expected(), "")
+        folder, name = os.path.split(file.file)
+        entry, path = (
+            expected.get((None, name))
+            or expected.get((folder, name))
+            or (manifest.Expected(), "")
         )
         if entry.num_videos not in (None, file.num_videos):
             file.add(
@@ -428,23 +436,26 @@ def _compare(
 def _missing_files(
     patterns: str | Sequence[str],
     files: Sequence[str],
-    expected: Mapping[str, tuple[manifest.Expected, str]],
-    manifests: Sequence[str],
+    expected: _Manifests,
 ) -> list[Fault]:
     """Lists files of manifests that match the patterns and are not there."""
     if isinstance(patterns, str):
         patterns = patterns.split(",")
-    masks = [os.path.basename(pattern.strip()) for pattern in patterns]
-    there = {os.path.basename(file) for file in files}
-    return [
-        Fault("missing_file", f"{name} (by {path})")
-        for name, (_, path) in sorted(expected.items())
-        if name not in there
-        and (
-            path in manifests
-            or any(fnmatch.fnmatch(name, mask) for mask in masks)
-        )
-    ]
+    masks = [os.path.normpath(pattern.strip()) for pattern in patterns]
+    there = {os.path.normpath(file) for file in files}
+    names = {os.path.basename(file) for file in files}
+    faults = set()  # a manifest may be found and named
+    for (folder, name), (_, path) in expected.items():
+        if folder is None:
+            missing = name not in names
+        else:
+            file = os.path.normpath(os.path.join(folder, name))
+            missing = file not in there and any(
+                fnmatch.fnmatch(file, mask) for mask in masks
+            )
+        if missing:
+            faults.add(Fault("missing_file", f"{name} (by {path})"))
+    return sorted(faults, key=lambda fault: fault.text)
 
 
 def _place(file: str, fault: Fault) -> str:

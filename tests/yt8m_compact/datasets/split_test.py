@@ -148,3 +148,15 @@ def test_empty_side_is_refused(tmp_path):
             str(tmp_path / "all.tfrecord"), str(tmp_path / "out"), 0.01
         )
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_record_that_does_not_parse_is_named_and_nothing_is_left(tmp_path):
+    records = _write(tmp_path, 3)
+    file = tmp_path / "all.tfrecord"
+    record_makers.write_tfrecord(str(file), [*records, b"\x0a\x05hello"])
+    with pytest.raises(
+        readers.DataError,
+        match=rf"{file}: record 3: expected a tf.train.Example or .* 7 bytes",
+    ):
+        datasets.split_records(str(file), str(tmp_path / "out"), 10.0)
+    assert list((tmp_path / "out").iterdir()) == []

@@ -225,6 +225,28 @@ def test_files_that_a_manifest_has_and_the_folder_has_not(tmp_path):
     assert len(report.faults) == 2
 
 
+def test_manifests_speak_of_their_own_folders(tmp_path):
+    for number, name in enumerate("ab"):
+        (tmp_path / name).mkdir()
+        videos = range(4 * number, 4 * number + 2 + number)
+        _write(tmp_path / name / "x.tfrecord", videos)
+        manifest.write_manifest(
+            str(tmp_path / name / manifest.MANIFEST_NAME),
+            {
+                "x.tfrecord": manifest.Expected(2 + number),
+                f"{name}.tfrecord": manifest.Expected(1),
+            },
+        )
+    both = f"{tmp_path}/a/x.tfrecord,{tmp_path}/b/x*.tfrecord"
+    assert _verify(both).good
+    # The pattern of another folder does not ask for files of this one.
+    assert _verify(f"{tmp_path}/a/x.tfrecord,{tmp_path}/b/[ax].tfrecord").good
+    report = _verify(f"{tmp_path}/a/x.tfrecord,{tmp_path}/b/*.tfrecord")
+    assert [fault.text for fault in report.faults] == [
+        f"b.tfrecord (by {tmp_path}/b/{manifest.MANIFEST_NAME})"
+    ]
+
+
 def test_totals_of_official_splits(tmp_path):
     _write(tmp_path / "a.tfrecord", range(3))
     report = _verify(tmp_path / "a.tfrecord", official_split="2018/validate")
