@@ -189,7 +189,7 @@ def _count_parameters(flag_values: flags.FlagValues) -> report.Report:
             flag_values, "the model is read from --train_dir"
         )
         config = train_dir_lib.TrainDir(flag_values.train_dir).load_config()
-        data, model = config.data, config.model
+        data, model = config.data, config.model.without_unused()
     else:
         data, model = config_flags.model_from_flags(flag_values)
     return report.Report(

@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Sequence
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 
@@ -135,6 +135,24 @@ class ModelConfig(abc.ABC):
           By the name of the setting, what would use it, for the error.
         """
         return {}
+
+    def without_unused(self) -> Self:
+        """Puts settings that others leave unused back to their defaults.
+
+        Returns:
+          A config of the same model, which `check_options` does not refuse
+          for such a setting: that of a run of a version that took them.
+        """
+        config, before = self, None
+        while config != before:  # One that is put back may have been a use.
+            before, unused = config, config.unused_settings()
+            defaults = {
+                field.name: field.default
+                for field in dataclasses.fields(config)
+                if field.name in unused
+            }
+            config = dataclasses.replace(config, **defaults)
+        return config
 
     def check_options(self) -> None:
         """Refuses what was set and is not used.

@@ -84,12 +84,10 @@ def make_model(
     name: str, kinds: tuple[str, ...], **kwargs
 ) -> models.ModelConfig:
     """Makes a small config with the given kinds at its places."""
-    return small_models.without_unused(
-        models.MODELS[name](
-            **dict(zip(places(name), kinds, strict=True)),
-            **{**SMALL[name], **kwargs},
-        )
-    )
+    return models.MODELS[name](
+        **dict(zip(places(name), kinds, strict=True)),
+        **{**SMALL[name], **kwargs},
+    ).without_unused()
 
 
 def check_run(config: config_lib.Config, folder: pathlib.Path) -> None:

@@ -307,7 +307,7 @@ def make_config(name, **values):
 
 def make_changed(name, field, value):
     """Makes a config with another value, and nothing that it leaves unused."""
-    return small_models.without_unused(make_config(name, **{field: value}))
+    return make_config(name, **{field: value}).without_unused()
 
 
 def describe(config):
