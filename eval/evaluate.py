@@ -74,6 +74,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Samples frames at random by this seed, as the released codes do at "
         "evaluation; evenly if not given.",
         lower_bound=0,
+        upper_bound=2**32 - 1,
         flag_values=flag_values,
     )
     flags.DEFINE_enum(

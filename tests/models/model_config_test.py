@@ -516,6 +516,8 @@ NOT_USED = [
      "mix_number above 1"),
     ("MixNeXtVladModel", "cl_lambda", 2.0, {"mix_number": 1},
      "mix_number above 1"),
+    ("MixNeXtVladModel", "cl_temperature", 2.0, {"cl_lambda": 0.0},
+     "cl_lambda above 0"),
     ("DeepCirculantModel", "pad_input", False,
      {"classifier_projection": "dense"},
      "classifier_projection=circulant or diagonal_circulant or sign_circulant"),
