@@ -74,6 +74,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Samples frames at random by this seed, as the released codes do at "
         "evaluation; evenly if not given.",
         lower_bound=0,
+        upper_bound=2**32 - 1,
         flag_values=flag_values,
     )
     flags.DEFINE_enum(
@@ -189,7 +190,7 @@ def _count_parameters(flag_values: flags.FlagValues) -> report.Report:
             flag_values, "the model is read from --train_dir"
         )
         config = train_dir_lib.TrainDir(flag_values.train_dir).load_config()
-        data, model = config.data, config.model
+        data, model = config.data, config.model.without_unused()
     else:
         data, model = config_flags.model_from_flags(flag_values)
     return report.Report(

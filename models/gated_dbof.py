@@ -6,6 +6,7 @@ import dataclasses
 import keras
 
 from yt8m_compact import layers
+from yt8m_compact.models import model_config
 from yt8m_compact.models import soft_dbof
 
 
@@ -57,4 +58,4 @@ class GatedDbofConfig(soft_dbof.SoftDbofConfig):
             gates
         )
         bag = keras.layers.Multiply(name="bag_gated")([total, gates])
-        return keras.layers.UnitNormalization(name="bag")(bag)
+        return model_config.unit_normalization("bag")(bag)

@@ -46,6 +46,8 @@ class MixNextVladConfig(next_vlad.NextVladEncoderConfig):
         if self.mix_number == 1:  # The mixture is its only part.
             unused["cl_temperature"] = "mix_number above 1"
             unused["cl_lambda"] = "mix_number above 1"
+        elif not self.cl_lambda:
+            unused["cl_temperature"] = "cl_lambda above 0"
         return unused
 
     def build(

@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Sequence
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 
@@ -136,6 +136,24 @@ class ModelConfig(abc.ABC):
         """
         return {}
 
+    def without_unused(self) -> Self:
+        """Puts settings that others leave unused back to their defaults.
+
+        Returns:
+          A config of the same model, which `check_options` does not refuse
+          for such a setting: that of a run of a version that took them.
+        """
+        config, before = self, None
+        while config != before:  # One that is put back may have been a use.
+            before, unused = config, config.unused_settings()
+            defaults = {
+                field.name: field.default
+                for field in dataclasses.fields(config)
+                if field.name in unused
+            }
+            config = dataclasses.replace(config, **defaults)
+        return config
+
     def check_options(self) -> None:
         """Refuses what was set and is not used.
 
@@ -193,7 +211,24 @@ class ModelConfig(abc.ABC):
     def _normalize(self, x: keras.KerasTensor) -> keras.KerasTensor:
         if not self.l2_normalize:
             return x
-        return keras.layers.UnitNormalization(name="l2_normalize")(x)
+        return unit_normalization("l2_normalize")(x)
+
+
+def unit_normalization(name: str) -> keras.layers.UnitNormalization:
+    """Makes a layer that scales vectors to unit length.
+
+    Args:
+      name: the layer's name.
+
+    Returns:
+      The layer, which computes in 32 bits where others have 16: the squares of
+      a short vector are 0 in float16, and its direction would be 0 / 0.
+    """
+    policy = keras.config.dtype_policy()
+    wide = policy.compute_dtype in ("float32", "float64")
+    return keras.layers.UnitNormalization(
+        dtype=policy if wide else "float32", name=name
+    )
 
 
 def projection_options(config: ModelConfig, kind: str) -> dict[str, Any]:

@@ -54,17 +54,6 @@ def used_places(config: models.ModelConfig) -> list[str]:
     ]
 
 
-def without_unused(config: models.ModelConfig) -> models.ModelConfig:
-    """Puts settings that others leave unused back to their defaults."""
-    unused = config.unused_settings()
-    defaults = {
-        field.name: field.default
-        for field in dataclasses.fields(config)
-        if field.name in unused
-    }
-    return dataclasses.replace(config, **defaults)
-
-
 def projections_of(model: keras.Model) -> list[layers.Projection]:
     """Lists the projections of a model, those of recurrent cells too."""
     found = []

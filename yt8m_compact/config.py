@@ -379,16 +379,22 @@ class Config:
 
 
 def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
-    """Compares two configurations.
+    """Compares two configurations, in what is used of them.
 
     Args:
       old: a configuration.
       new: another one.
 
     Returns:
-      Old and new value of each field that differs, by `part.field`.
+      Old and new value of each field that differs, by `part.field`; settings
+      that others leave unused count as their defaults.
     """
-    before, after = old.to_dict(), new.to_dict()
+    before, after = (
+        dataclasses.replace(
+            config, model=config.model.without_unused()
+        ).to_dict()
+        for config in (old, new)
+    )
     changed = {}
     for part in ("data", "model", "training"):
         for name in {**before[part], **after[part]}:

@@ -179,7 +179,7 @@ class TrainDir:
         config = self.load_config()
         path = self.find_checkpoint(step)
         self.check_fits(config, path)
-        model = config.model.build(
+        model = config.model.without_unused().build(
             feature_sizes=config.data.feature_sizes,
             num_classes=config.data.num_classes,
         )

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 
+from absl import flags
 import pytest
 
 import record_makers
@@ -290,6 +291,12 @@ def test_package_keeps_its_names():
     package = importlib.import_module("yt8m_compact.eval")
     for name in package.__all__:
         assert not inspect.ismodule(getattr(package, name)), name
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_frame_seed_out_of_range(seed):
+    with pytest.raises(flags.IllegalFlagValueError, match="frame_seed"):
+        tiny_runs.parse_flags(evaluate.define_flags, f"--frame_seed={seed}")
 
 
 def test_frames_sampled_by_a_seed(tmp_path):

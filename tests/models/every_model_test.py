@@ -25,6 +25,7 @@ from yt8m_compact import training
 
 NUM_VIDEOS = 12
 
+_GATED = {"gating": True, "context_gating": True}
 # Small settings of each model; layers are wider and narrower than inputs.
 SMALL = {
     "LogisticModel": {},
@@ -36,6 +37,16 @@ SMALL = {
         "dbof_hidden_size": 5,
     },
     **small_models.FRAME_MODELS,
+    # WILLOW's, with the places and the weights that a flag asks for.
+    **{
+        name: {**small_models.FRAME_MODELS[name], **_GATED, **values}
+        for name, values in {
+            "NetVladModel": {},
+            "NetFvModel": {"fv_couple_weights": True},
+            "SoftDbofModel": {"softdbof_maxpool": True},
+            "GatedDbofModel": {},
+        }.items()
+    },
     "PooledEmbeddingModel": {
         "embeddings": ("dbof",),
         "dbof_clusters": 14,
@@ -48,6 +59,9 @@ SMALL = {
 }
 # What differs on AudioSet, so that more is seen of a model.
 ON_AUDIOSET = {
+    "NetVladModel": {"vlagd": True, "gating_remove_diag": True},
+    # Else the step leaves none of the five hidden units above 0.
+    "SoftDbofModel": {"batch_norm_momentum": 0.5},
     "PooledEmbeddingModel": {"embeddings": ("netfv", "moments", "netvlad")},
 }
 EVERY_KIND = os.environ.get("YT8M_EVERY_KIND") == "true"
@@ -92,12 +106,10 @@ def make_model(
     name: str, kinds: tuple[str, ...], **kwargs
 ) -> models.ModelConfig:
     """Makes a small config with the given kinds at its places."""
-    return small_models.without_unused(
-        models.MODELS[name](
-            **dict(zip(places(name), kinds, strict=True)),
-            **{**SMALL[name], **kwargs},
-        )
-    )
+    return models.MODELS[name](
+        **dict(zip(places(name), kinds, strict=True)),
+        **{**SMALL[name], **kwargs},
+    ).without_unused()
 
 
 def check_run(config: config_lib.Config, folder: pathlib.Path) -> None:

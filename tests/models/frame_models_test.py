@@ -248,3 +248,19 @@ def test_xla_agrees(case):
 def test_16_bits(case):
     _, config = CONFIGS[case]
     frame_model_checks.check_16_bits(config, atol=0.15)
+
+
+@pytest.mark.parametrize("case", DENSE)
+def test_float16_of_what_is_all_but_zero(case):
+    batch = numpy_models.make_frames((0, 1, 6))
+    # Codes that stand for -3e-5, whose square is 0 in float16.
+    batch["frames"][1, 0] = 127
+    config = CONFIGS[case][1]
+    policy = keras.config.dtype_policy()
+    expected = numpy_models.build(config)(batch, training=False)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = numpy_models.build(config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert_close(model(batch, training=False), expected, atol=0.02)

@@ -307,7 +307,7 @@ def make_config(name, **values):
 
 def make_changed(name, field, value):
     """Makes a config with another value, and nothing that it leaves unused."""
-    return small_models.without_unused(make_config(name, **{field: value}))
+    return make_config(name, **{field: value}).without_unused()
 
 
 def describe(config):
@@ -516,6 +516,8 @@ NOT_USED = [
      "mix_number above 1"),
     ("MixNeXtVladModel", "cl_lambda", 2.0, {"mix_number": 1},
      "mix_number above 1"),
+    ("MixNeXtVladModel", "cl_temperature", 2.0, {"cl_lambda": 0.0},
+     "cl_lambda above 0"),
     ("DeepCirculantModel", "pad_input", False,
      {"classifier_projection": "dense"},
      "classifier_projection=circulant or diagonal_circulant or sign_circulant"),

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 import frame_model_checks
 import numpy_models
-import small_models
 import tiny_runs
 from yt8m_compact import layers
 from yt8m_compact import models
@@ -35,9 +34,8 @@ def make_config(**values):
         "frames_per_bag": 2,
         "moe_num_mixtures": 2,
     }
-    return small_models.without_unused(
-        models.PooledEmbeddingConfig(**{**settings, **values})
-    )
+    values = {**settings, **values}
+    return models.PooledEmbeddingConfig(**values).without_unused()
 
 
 def at_every_place(kind, **values):

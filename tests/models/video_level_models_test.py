@@ -101,8 +101,14 @@ def test_penalty_is_over_the_classifiers_kernels(config_class):
     np.testing.assert_allclose(sum(model.losses), expected, rtol=1e-5)
 
 
-def test_features_of_zeros_have_predictions():
-    model = numpy_models.build(models.MoeConfig())
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_features_of_zeros_have_predictions(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = numpy_models.build(models.MoeConfig())
+    finally:
+        keras.config.set_dtype_policy(before)
     result = model({"features": np.zeros([2, SIZE], "float32")})
     assert np.isfinite(result).all()
 

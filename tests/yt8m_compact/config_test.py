@@ -363,6 +363,22 @@ def test_differences_between_models():
     }
 
 
+def test_unused_settings_are_no_difference():
+    # Without a hidden layer nothing is gated, so that nothing gates.
+    old = models.SoftDbofConfig(
+        fc_dimred=False, gating=True, gating_projection="circulant"
+    )
+    new = models.SoftDbofConfig(fc_dimred=False)
+    assert old.without_unused() == new == new.without_unused()
+    data = config_lib.DataConfig(frame_features=True)
+    training = config_lib.TrainingConfig()
+    pair = (
+        config_lib.Config(data=data, model=model, training=training)
+        for model in (old, new)
+    )
+    assert config_lib.differences(*pair) == {}
+
+
 def test_every_setting_has_a_help_text():
     for cls in (
         config_lib.DataConfig,

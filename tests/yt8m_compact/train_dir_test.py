@@ -15,6 +15,7 @@ import tiny_runs
 from yt8m_compact import config as config_lib
 from yt8m_compact import models
 from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import training
 
 
 @pytest.fixture
@@ -251,6 +252,33 @@ def test_training_settings_may_differ(run):
     config_lib.save(config, f"{run.path}/config.json")
     found, _, _ = train_dir_lib.TrainDir(run.path).restore_model()
     assert found == config
+
+
+def test_run_of_a_version_that_took_unused_settings(tmp_path, monkeypatch):
+    model = models.DeepCirculantConfig(
+        num_layers=1, classifier_projection="dense", pad_input=False
+    )
+    config = tiny_runs.video_config(
+        tiny_runs.write_videos(tmp_path / "data"), model, num_epochs=1
+    )
+    path = str(tmp_path / "run")
+    with monkeypatch.context() as earlier:
+        earlier.setattr(
+            models.DeepCirculantConfig, "unused_settings", lambda self: {}
+        )
+        training.train(config, path)
+    with pytest.raises(ValueError, match="with pad_input, which is not used"):
+        training.train(config, path)
+    found, restored, _ = train_dir_lib.TrainDir(path).restore_model()
+    assert found == config
+    assert restored.output_shape == (None, tiny_runs.NUM_CLASSES)
+    # It goes on without the setting.
+    config = tiny_runs.change_training(config, num_epochs=2)
+    model = dataclasses.replace(model, pad_input=True)
+    config = dataclasses.replace(config, model=model)
+    assert training.train(config, path).epoch == 2
+    found, _, step = train_dir_lib.TrainDir(path).restore_model()
+    assert (found, step) == (config, 10)
 
 
 @pytest.mark.parametrize("units", [3, 2])
