@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Sequence
 import dataclasses
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import keras
 
@@ -136,7 +136,7 @@ class ModelConfig(abc.ABC):
         """
         return {}
 
-    def without_unused(self) -> Self:
+    def without_unused(self) -> "ModelConfig":
         """Puts settings that others leave unused back to their defaults.
 
         Returns:
