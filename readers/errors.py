@@ -23,8 +23,9 @@ _MARKED = re.compile(
     + r"(?:, (?P<parser>(?:Context feature|Feature list): .*))?",
     re.DOTALL,
 )
-# TensorFlow's parser of lists does not name the record in all of its errors:
-# batches that it is given, to look again. As many as may be parsed at a time.
+# TensorFlow's parser does not name the record in all of its errors: where the
+# batches that it is given are from, to look again. As many as may be parsed at
+# a time.
 _PARSED: collections.deque = collections.deque(maxlen=(os.cpu_count() or 1) + 2)
 _PARSER = "ParseSequenceExample"
 
@@ -56,29 +57,31 @@ def raise_in_graph(message: tf.Tensor) -> tf.Operation | None:
     return tf.raw_ops.Assert(condition=False, data=[marked], summarize=1)
 
 
-def note_batch(
-    files: tf.Tensor,
-    indices: tf.Tensor,
+def before_parsing(
     serialized: tf.Tensor,
+    files: tf.Tensor | None,
+    indices: tf.Tensor | None,
     parse: Callable[[tf.Tensor], object],
 ) -> tf.Tensor:
-    """Keeps a batch in a graph, to find the record that can't be parsed.
+    """Notes in a graph which records are about to be parsed.
 
     Args:
-        files: String `[batch]`.
-        indices: int64 `[batch]`.
         serialized: String `[batch]`.
-        parse: What is about to be done with `serialized`.
+        files: String `[batch]`, or None in a request: then nothing is noted.
+        indices: int64 `[batch]`, their numbers in the files, or None.
+        parse: Does with one record, string `[1]`, what may fail.
 
     Returns:
         `serialized`, to be parsed.
     """
+    if files is None or indices is None:
+        return serialized
 
-    def note(files, indices, serialized):
-        _PARSED.append((files, indices, serialized, parse))
+    def note(files, indices):
+        _PARSED.append((files, indices, parse))
         return np.bool_(True)
 
-    noted = tf.numpy_function(note, [files, indices, serialized], tf.bool)
+    noted = tf.numpy_function(note, [files, indices], tf.bool)
     with tf.control_dependencies([noted]):
         return tf.identity(serialized)
 
@@ -87,17 +90,32 @@ def _find_unnamed(text: str) -> str | None:
     """Finds the record that TensorFlow's parser stopped at without a name."""
     if _PARSER not in text:
         return None
-    for files, indices, serialized, parse in list(_PARSED):
-        for file, index, record in zip(files, indices, serialized, strict=True):
+    for files, indices, parse in list(_PARSED):
+        for file, index, record in _read_again(files, indices):
             try:
                 parse(tf.constant([record]))
             except tf.errors.OpError as error:
                 return (
-                    f"{file.decode()}: record {index}: expected a "
+                    f"{file}: record {index}: expected a tf.train.Example or "
                     "tf.train.SequenceExample. Write the record again, or "
                     f"leave it out ({first_line(error.message)})."
                 )
     return None
+
+
+def _read_again(
+    files: np.ndarray, indices: np.ndarray
+) -> Iterator[tuple[str, int, bytes]]:
+    """Reads the records of a batch, as far as they still can be read."""
+    wanted = collections.defaultdict(set)
+    for file, index in zip(files, indices, strict=True):
+        wanted[file.decode()].add(int(index))
+    for file, numbers in wanted.items():
+        first, last = min(numbers), max(numbers)
+        records = framing.read_records(file, first, last + 1 - first)
+        for index, record in enumerate(records, first):
+            if index in numbers:
+                yield file, index, record
 
 
 def first_line(text: str) -> str:

@@ -261,12 +261,14 @@ class FrameLevelReader:
         Returns:
             Whether they all are there, and a function that returns the outputs.
         """
+        # This also notes the batch for what is tried if it is not regular.
+        context = errors.before_parsing(
+            regular.context, *place, self._parse_alone
+        )
         video, _, _ = tf.io.parse_sequence_example(
-            regular.context,
+            context,
             context_features=self._context_features(),
-            example_names=checks.example_names(
-                regular.context, *place, _EXPECTED
-            ),
+            example_names=checks.example_names(context, *place, _EXPECTED),
         )
         num_frames = tf.cast(regular.num_frames, tf.int32)
         if self._picks_frames:
@@ -335,15 +337,7 @@ class FrameLevelReader:
 
     def _parse_irregular(self, serialized, place, seed):
         """Parses packed records, or frame by frame; says what is wrong."""
-        names = checks.example_names(serialized, *place, _EXPECTED)
-        packed_spec = {
-            name: tf.io.RaggedFeature(tf.string) for name in self.feature_names
-        }
-        video, _, _ = tf.io.parse_sequence_example(
-            serialized,
-            context_features=self._context_features() | packed_spec,
-            example_names=names,
-        )
+        video = self._parse_context(serialized, place)
         packed = [video.pop(name) for name in self.feature_names]
         return tf.cond(
             tf.size(packed[0].values) > 0,
@@ -352,6 +346,17 @@ class FrameLevelReader:
                 lambda: self._parse_any(serialized, video, place, seed)
             ),
         )
+
+    def _parse_context(self, serialized, place):
+        """Parses the context, and features packed into one string each."""
+        packed = {
+            name: tf.io.RaggedFeature(tf.string) for name in self.feature_names
+        }
+        return tf.io.parse_sequence_example(
+            serialized,
+            context_features=self._context_features() | packed,
+            example_names=checks.example_names(serialized, *place, _EXPECTED),
+        )[0]
 
     def _parse_packed(self, packed, video, place, seed):
         """Cuts the one string of each feature into frames."""
@@ -393,6 +398,9 @@ class FrameLevelReader:
 
     def _parse_floats(self, serialized, place, seed):
         """Turns float lists into 8-bit codes."""
+        serialized = errors.before_parsing(
+            serialized, *place, self._parse_alone
+        )
         video, lists = self._parse_lists(
             serialized, place, tf.float32, _EXPECTED_FLOATS
         )
@@ -418,22 +426,25 @@ class FrameLevelReader:
         num_frames = tf.cast(splits[1:] - splits[:-1], tf.int32)
         return self._finish(codes, num_frames, video, place, seed)
 
+    def _parse_alone(self, serialized):
+        """Parses a record in each way in which a batch may be."""
+        place = None, None
+        if self.float_frames:
+            self._parse_lists(serialized, place, tf.float32, "")
+            return
+        self._parse_context(serialized, place)
+        self._parse_lists(serialized, place, tf.string, "")
+
     def _parse_lists(self, serialized, place, dtype, expected):
         """Parses the context, and lists of `dtype` frame by frame."""
         spec = {name: tf.io.RaggedFeature(dtype) for name in self.feature_names}
 
-        def parse(serialized, names=None):
-            return tf.io.parse_sequence_example(
-                serialized,
-                context_features=self._context_features(),
-                sequence_features=spec,
-                example_names=names,
-            )[:2]
-
-        names = checks.example_names(serialized, *place, expected)
-        if place[0] is not None:
-            serialized = errors.note_batch(*place, serialized, parse)
-        return parse(serialized, names)
+        return tf.io.parse_sequence_example(
+            serialized,
+            context_features=self._context_features(),
+            sequence_features=spec,
+            example_names=checks.example_names(serialized, *place, expected),
+        )[:2]
 
     def _finish(self, codes, num_frames, video, place, seed):
         """Chooses frames of decoded ones, `[batch, time, stride]` each."""

@@ -5,6 +5,7 @@ CRC (4). Nothing here is on the way of data that is read without an error.
 """
 
 import codecs
+from collections.abc import Iterator
 import dataclasses
 import struct
 
@@ -38,12 +39,25 @@ def first_record_lengths(file: str, limit: int) -> list[int]:
 
 def read_record(file: str, index: int) -> bytes | None:
     """Returns the data of one record, None if the file can't be read so far."""
+    return next(read_records(file, index, 1), None)
+
+
+def read_records(file: str, index: int, number: int) -> Iterator[bytes]:
+    """Reads some records of a file, as far as it can be read.
+
+    Args:
+        file: Name of a TFRecord file.
+        index: Number of the first record.
+        number: How many to read.
+
+    Yields:
+        Their data.
+    """
+    dataset = tf.data.TFRecordDataset(file).skip(index).take(number)
     try:
-        for record in tf.data.TFRecordDataset(file).skip(index).take(1):
-            return record.numpy()
+        yield from dataset.as_numpy_iterator()
     except tf.errors.OpError:
         pass
-    return None
 
 
 def records_from(file: tf.Tensor, offset: tf.Tensor) -> tf.data.Dataset:

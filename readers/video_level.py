@@ -5,6 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from yt8m_compact.readers import checks
+from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import ids
 from yt8m_compact.readers import labels
@@ -78,17 +79,12 @@ class VideoLevelReader:
                 `readable_errors`.
         """
         del seed
-        spec = {
-            name: tf.io.RaggedFeature(tf.float32) for name in self.feature_names
-        }
-        # An Example is, byte by byte, a SequenceExample without lists. That
-        # parser names the record in each of its errors, parse_example does not.
-        parsed, _, _ = tf.io.parse_sequence_example(
+        serialized = errors.before_parsing(
+            serialized, files, indices, self._parse_features
+        )
+        parsed = self._parse_features(
             serialized,
-            context_features=spec | ids.id_spec() | labels.labels_spec(),
-            example_names=checks.example_names(
-                serialized, files, indices, _EXPECTED
-            ),
+            checks.example_names(serialized, files, indices, _EXPECTED),
         )
         video_ids = ids.select_ids(parsed)
         video_labels = parsed[labels.LABELS_KEY]
@@ -122,6 +118,19 @@ class VideoLevelReader:
                 "id": tf.identity(video_ids),
                 "labels": labels.multi_hot(video_labels, self.num_classes),
             }
+
+    def _parse_features(self, serialized, names=None):
+        """Parses a batch, without any check."""
+        spec = {
+            name: tf.io.RaggedFeature(tf.float32) for name in self.feature_names
+        }
+        # An Example is, byte by byte, a SequenceExample without lists. That
+        # parser names the record in most of its errors, parse_example in none.
+        return tf.io.parse_sequence_example(
+            serialized,
+            context_features=spec | ids.id_spec() | labels.labels_spec(),
+            example_names=names,
+        )[0]
 
 
 def _check_size(name: str, size: int, feature: tf.RaggedTensor) -> checks.Check:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import record_makers
 from yt8m_compact import readers
 
 _CASES = int(os.environ.get("YT8M_FUZZ_CASES", "1000"))
@@ -243,7 +244,7 @@ def _change_record(rng, data):
     ids=["audioset", "video"],
 )
 def test_changed_records_are_read_as_protobuf_reads_them(
-    heads, reader, expect, place
+    heads, reader, expect, place, tmp_path
 ):
     """Records that were wrong before their checksums were computed.
 
@@ -253,10 +254,12 @@ def test_changed_records_are_read_as_protobuf_reads_them(
     """
     data, _ = heads[place]
     records = [record for _, record in _walk(data)[0]]
+    # What TensorFlow's parser does not name is read again.
+    file = str(tmp_path / "a file")
     parse = tf.function(
         lambda serialized: reader.parse(
             serialized,
-            files=tf.constant(["a file"]),
+            files=tf.constant([file]),
             indices=tf.constant([7], tf.int64),
         ),
         input_signature=[tf.TensorSpec([1], tf.string)],
@@ -266,6 +269,7 @@ def test_changed_records_are_read_as_protobuf_reads_them(
     num_read = num_errors = num_refused = 0
     for case in range(2 * _CASES):
         record = _change_record(rng, records[case % len(records)])
+        record_makers.write_tfrecord(file, [b""] * 7 + [record])
         try:
             expected = expect(record)
             refused = False
@@ -275,7 +279,7 @@ def test_changed_records_are_read_as_protobuf_reads_them(
             with readers.readable_errors():
                 batch = parse(tf.constant([record]))
         except readers.DataError as error:
-            assert str(error).startswith("a file: record 7: "), record
+            assert str(error).startswith(f"{file}: record 7: "), record
             num_errors += 1
             continue
         if refused:

@@ -66,11 +66,18 @@ COMMANDS = {
         "--train_data_pattern=missing*",
     ],
     "position": ["yt8m-export", "--train_dir=run", "extra", "words"],
-    "system": [
+    "folder": [
         "yt8m-eval",
         "--parameters_only",
         "--num_classes=5",
         "--output_json=.",
+    ],
+    # Nothing can be written there, not even by root.
+    "system": [
+        "yt8m-eval",
+        "--parameters_only",
+        "--num_classes=5",
+        "--output_json=/proc/counts.json",
     ],
     "verbose": ["yt8m-eval", "--train_dir=missing", "--verbosity=1"],
     "unknown": ["yt8m-train", "--train_dir=run", "--learning_rate=1"],
@@ -142,8 +149,14 @@ def test_success(results):
             "--batch_size=1024. Received: extra words",
         ),
         (
+            "folder",
+            "yt8m-eval: error: expected --output_json to be a file. Received: "
+            "output_json='.', which is a folder; name a file in it",
+        ),
+        (
             "system",
-            "yt8m-eval: error: ..partial; Device or resource busy",
+            "yt8m-eval: error: /proc/counts.json.partial; No such file or "
+            "directory",
         ),
     ],
 )

@@ -1,5 +1,7 @@
 """The identity matrix, as rows that a projection can take."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -19,9 +21,16 @@ class IdentityRows(keras.layers.Layer):
       `[size, size]`, of the layer's compute dtype.
     """
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True  # and ends here: see compute_mask
+
     def call(self, inputs):
         return tf.eye(inputs.shape[-1], dtype=self.compute_dtype)
 
     def compute_output_spec(self, inputs):
         size = inputs.shape[-1]
         return keras.KerasTensor((size, size), dtype=self.compute_dtype)
+
+    def compute_mask(self, inputs, previous_mask):
+        return None  # Rows of the identity are no frames.
