@@ -9,8 +9,60 @@ import tensorflow as tf
 from yt8m_compact import ops
 
 
+class ClusterSums(keras.layers.Layer):
+    """What NetVLAD and NetVLAGD share: sums by cluster, adjusted, normalised.
+
+    A subclass says in `_adjust` what becomes of the sums before each cluster's
+    is scaled to unit length, and the whole after that.
+
+    Args:
+      **kwargs: the arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True  # and ends here: see compute_mask
+
+    def _add_cluster_weight(self, name: str, input_shape) -> keras.Variable:
+        """Adds a weight, `[feature_dim, num_clusters]`."""
+        size, num_clusters = input_shape[0][-1], input_shape[1][-1]
+        return self.add_weight(
+            name=name,
+            shape=(size, num_clusters),
+            initializer=keras.initializers.RandomNormal(
+                stddev=1 / math.sqrt(size)
+            ),
+            # Keras would round it to a 16-bit compute dtype.
+            autocast=False,
+        )
+
+    def _adjust(self, sums: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+        """Changes `sums`, `[batch, feature_dim, num_clusters]`.
+
+        Args:
+          sums: of the frames by cluster, float32 or float64.
+          shares: `[batch, max_frames, num_clusters]`, of the same type.
+        """
+        raise NotImplementedError
+
+    def call(self, inputs):
+        frames, shares = soft_assignment(*inputs)
+        sums = tf.matmul(frames, shares, transpose_a=True)  # [batch, f, K]
+        sums = ops.l2_normalize(self._adjust(sums, shares), axis=1)
+        flat = tf.reshape(sums, [-1, sums.shape[1] * sums.shape[2]])
+        return tf.cast(ops.l2_normalize(flat, axis=1), self.compute_dtype)
+
+    def compute_mask(self, inputs, previous_mask):
+        return None  # The frames are gone; Keras would pass theirs on.
+
+    def compute_output_spec(self, inputs):
+        frames, activations, _ = inputs
+        shape = (frames.shape[0], frames.shape[2] * activations.shape[2])
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+
 @keras.saving.register_keras_serializable(package="yt8m_compact")
-class NetVlad(keras.layers.Layer):
+class NetVlad(ClusterSums):
     """Sums the frames' residuals to the centre of each cluster.
 
     `V[:, k] = sum_{i in F} a_k(x_i) (x_i - c_k)` over the frames `F` that are
@@ -44,41 +96,19 @@ class NetVlad(keras.layers.Layer):
 
     def __init__(self, residuals: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.supports_masking = True  # and ends here: see compute_mask
         self.residuals = residuals
         self.centers = None
 
     def build(self, input_shape) -> None:
-        size, num_clusters = input_shape[0][-1], input_shape[1][-1]
         if self.residuals:
-            self.centers = self.add_weight(
-                name="centers",
-                shape=(size, num_clusters),
-                initializer=keras.initializers.RandomNormal(
-                    stddev=1 / math.sqrt(size)
-                ),
-                # Keras would round it to a 16-bit compute dtype.
-                autocast=False,
-            )
+            self.centers = self._add_cluster_weight("centers", input_shape)
         self.built = True
 
-    def call(self, inputs):
-        frames, shares = soft_assignment(*inputs)
-        sums = tf.matmul(frames, shares, transpose_a=True)  # [batch, f, K]
-        if self.residuals:
-            total = tf.reduce_sum(shares, axis=1, keepdims=True)
-            sums -= total * tf.cast(self.centers, sums.dtype)
-        sums = ops.l2_normalize(sums, axis=1)
-        flat = tf.reshape(sums, [-1, sums.shape[1] * sums.shape[2]])
-        return tf.cast(ops.l2_normalize(flat, axis=1), self.compute_dtype)
-
-    def compute_mask(self, inputs, previous_mask):
-        return None  # The frames are gone; Keras would pass theirs on.
-
-    def compute_output_spec(self, inputs):
-        frames, activations, _ = inputs
-        shape = (frames.shape[0], frames.shape[2] * activations.shape[2])
-        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+    def _adjust(self, sums: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+        if not self.residuals:
+            return sums
+        total = tf.reduce_sum(shares, axis=1, keepdims=True)
+        return sums - total * tf.cast(self.centers, sums.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "residuals": self.residuals}
