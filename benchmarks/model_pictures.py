@@ -77,13 +77,9 @@ def _clusters(first: int, second: int, after: str) -> Column:
 
 def _describe_net_vlad() -> list[Column]:
     config = models.NetVladConfig()
-    size = config.netvlad_cluster_size
-    pooled = [
-        Box(f"NetVLAD\n{feature} x {number}")
-        for feature, number in zip(_SIZES, (size, size // 2), strict=True)
-    ]
-    return _late_fusion(
-        [_clusters(size, size // 2, "BN, softmax"), pooled],
+    return _describe_pooled(
+        "NetVLAD\n",
+        config.netvlad_cluster_size,
         config.netvlad_hidden_size,
         config.moe_num_mixtures,
     )
@@ -91,15 +87,25 @@ def _describe_net_vlad() -> list[Column]:
 
 def _describe_net_fv() -> list[Column]:
     config = models.NetFvConfig()
-    size = config.fv_cluster_size
+    return _describe_pooled(
+        "Fisher vector\n2 x ",
+        config.fv_cluster_size,
+        config.fv_hidden_size,
+        config.moe_num_mixtures,
+    )
+
+
+def _describe_pooled(
+    pooling: str, size: int, hidden_size: int, num_mixtures: int
+) -> list[Column]:
     pooled = [
-        Box(f"Fisher vector\n2 x {feature} x {number}")
+        Box(f"{pooling}{feature} x {number}")
         for feature, number in zip(_SIZES, (size, size // 2), strict=True)
     ]
     return _late_fusion(
         [_clusters(size, size // 2, "BN, softmax"), pooled],
-        config.fv_hidden_size,
-        config.moe_num_mixtures,
+        hidden_size,
+        num_mixtures,
     )
 
 

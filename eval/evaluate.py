@@ -77,14 +77,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         upper_bound=2**32 - 1,
         flag_values=flag_values,
     )
-    flags.DEFINE_enum(
-        "on_data_error",
-        "stop",
-        ("stop", "skip"),
-        "What to do about damaged or wrong records: stop there, or skip them, "
-        "count them by file, and report.",
-        flag_values=flag_values,
-    )
+    binary.define_on_data_error(flag_values)
     flags.DEFINE_string(
         "output_json",
         None,

@@ -226,6 +226,15 @@ def make_float_frame_example(
     ).SerializeToString(deterministic=True)
 
 
+def make_packed_zeros(**sizes: int) -> bytes:
+    """Makes a packed record: an id, and so many zero bytes of each feature."""
+    message = tf.train.Example()
+    message.features.feature["id"].bytes_list.value.append(b"abc")
+    for name, size in sizes.items():
+        message.features.feature[name].bytes_list.value.append(bytes(size))
+    return message.SerializeToString()
+
+
 def write_tfrecord(path: str | os.PathLike, records: Iterable[bytes]) -> str:
     """Writes records to a TFRecord file and returns its name."""
     with tf.io.TFRecordWriter(os.fspath(path)) as writer:

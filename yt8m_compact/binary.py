@@ -96,6 +96,22 @@ def expect_no_arguments(arguments: Sequence[str]) -> None:
         )
 
 
+def define_on_data_error(flag_values: flags.FlagValues) -> None:
+    """Defines the flag of the programs that read data but do not train.
+
+    Args:
+      flag_values: where to define it.
+    """
+    flags.DEFINE_enum(
+        "on_data_error",
+        "stop",
+        ("stop", "skip"),
+        "What to do about damaged or wrong records: stop there, or skip them, "
+        "count them by file, and report.",
+        flag_values=flag_values,
+    )
+
+
 def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
     """Refuses a file to write that is a folder, or lies in none that exists.
 

@@ -89,14 +89,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "id:start, instead of the whole video.",
         flag_values=flag_values,
     )
-    flags.DEFINE_enum(
-        "on_data_error",
-        "stop",
-        ("stop", "skip"),
-        "What to do about damaged or wrong records: stop there, or skip them, "
-        "count them by file, and report.",
-        flag_values=flag_values,
-    )
+    binary.define_on_data_error(flag_values)
     flags.DEFINE_integer(
         "num_shards",
         1,

@@ -1,5 +1,6 @@
 """NetVLAD: how far the frames of a video are from learned centres."""
 
+import abc
 import math
 from typing import Any
 
@@ -9,7 +10,7 @@ import tensorflow as tf
 from yt8m_compact import ops
 
 
-class ClusterSums(keras.layers.Layer):
+class ClusterSums(keras.layers.Layer, abc.ABC):
     """What NetVLAD and NetVLAGD share: sums by cluster, adjusted, normalised.
 
     A subclass says in `_adjust` what becomes of the sums before each cluster's
@@ -36,6 +37,7 @@ class ClusterSums(keras.layers.Layer):
             autocast=False,
         )
 
+    @abc.abstractmethod
     def _adjust(self, sums: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
         """Changes `sums`, `[batch, feature_dim, num_clusters]`.
 
@@ -43,7 +45,6 @@ class ClusterSums(keras.layers.Layer):
           sums: of the frames by cluster, float32 or float64.
           shares: `[batch, max_frames, num_clusters]`, of the same type.
         """
-        raise NotImplementedError
 
     def call(self, inputs):
         frames, shares = soft_assignment(*inputs)

@@ -43,14 +43,6 @@ def _kinds(data: bytes, spec: datasets.RecordSpec) -> list[str]:
     return [kind for kind, _ in record_spec.examine(data, spec).faults]
 
 
-def _packed(**sizes: int) -> bytes:
-    message = tf.train.Example()
-    message.features.feature["id"].bytes_list.value.append(b"abc")
-    for name, size in sizes.items():
-        message.features.feature[name].bytes_list.value.append(bytes(size))
-    return message.SerializeToString()
-
-
 def _segments(**values: list) -> bytes:
     message = tf.train.SequenceExample.FromString(
         record_makers.make_frame_example(1)
@@ -72,7 +64,9 @@ def test_good_records():
     found = record_spec.examine(record_makers.make_frame_example(4, 7), FRAMES)
     assert found.faults == ()
     assert found.num_frames == 7
-    found = record_spec.examine(_packed(rgb=12, audio=6), PACKED)
+    found = record_spec.examine(
+        record_makers.make_packed_zeros(rgb=12, audio=6), PACKED
+    )
     assert found.faults == ()
     assert (found.labels, found.num_frames) == (None, 2)
 
@@ -146,10 +140,13 @@ def test_faults_of_frame_level_records(data, kinds):
 @pytest.mark.parametrize(
     ("data", "kinds"),
     [
-        (_packed(rgb=12), ["missing_feature"]),
-        (_packed(rgb=13, audio=6), ["wrong_size"]),
-        (_packed(rgb=12, audio=3), ["frame_counts_differ"]),
-        (_packed(rgb=0, audio=0), ["no_frames"]),
+        (record_makers.make_packed_zeros(rgb=12), ["missing_feature"]),
+        (record_makers.make_packed_zeros(rgb=13, audio=6), ["wrong_size"]),
+        (
+            record_makers.make_packed_zeros(rgb=12, audio=3),
+            ["frame_counts_differ"],
+        ),
+        (record_makers.make_packed_zeros(rgb=0, audio=0), ["no_frames"]),
     ],
     ids=["one feature", "one byte more", "fewer frames", "none"],
 )
@@ -216,7 +213,7 @@ def test_what_is_found_in_float_frames():
 
 
 def test_packed_records_are_told_by_known_names():
-    data = _packed(rgb=2048, audio=256, thumbnail=77)
+    data = record_makers.make_packed_zeros(rgb=2048, audio=256, thumbnail=77)
     found = record_spec.detect_spec(data, "here", num_classes=9)
     assert found == datasets.RecordSpec(
         datasets.Layout.PACKED, ("rgb", "audio"), (1024, 128), 9
@@ -225,7 +222,7 @@ def test_packed_records_are_told_by_known_names():
 
 def test_names_and_sizes_that_are_given():
     found = record_spec.detect_spec(
-        _packed(a=8, b=2),
+        record_makers.make_packed_zeros(a=8, b=2),
         "here",
         feature_names=("b", "a"),
         feature_sizes=(1, 4),
@@ -240,17 +237,17 @@ def test_names_and_sizes_that_are_given():
     [
         (b"", {}, "here: expected a tf.train.Example or .*Received: 0 bytes"),
         (
-            _packed(a=8),
+            record_makers.make_packed_zeros(a=8),
             {},
             "here: expected features whose names and sizes.*keys=a,id",
         ),
         (
-            _packed(),
+            record_makers.make_packed_zeros(),
             {},
             "here: expected features; give --feature_names.*keys=id",
         ),
         (
-            _packed(a=8),
+            record_makers.make_packed_zeros(a=8),
             {"feature_names": ("a",), "feature_sizes": (1, 2)},
             "one size for each feature name. Received: feature_names=a, "
             "feature_sizes=1,2",

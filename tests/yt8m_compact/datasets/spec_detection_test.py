@@ -1,7 +1,6 @@
 """Tests of finding out what the records of files should hold."""
 
 import pytest
-import tensorflow as tf
 
 import record_makers
 from yt8m_compact import datasets
@@ -12,14 +11,6 @@ def _frames(index: int, rgb: int, audio: int, num_frames: int = 2) -> bytes:
     return record_makers.make_frame_example(
         index, num_frames, feature_sizes={"rgb": rgb, "audio": audio}
     )
-
-
-def _packed(**num_bytes: int) -> bytes:
-    message = tf.train.Example()
-    message.features.feature["id"].bytes_list.value.append(b"abc")
-    for name, size in num_bytes.items():
-        message.features.feature[name].bytes_list.value.append(bytes(size))
-    return message.SerializeToString()
 
 
 def _detect(folder, *files: list[bytes], **kwargs):
@@ -93,16 +84,24 @@ def test_files_without_any_record(tmp_path):
 
 
 def test_packed_records_do_not_say_their_sizes(tmp_path):
-    found = _detect(tmp_path, [_packed(rgb=3072, audio=384)])
+    found = _detect(
+        tmp_path, [record_makers.make_packed_zeros(rgb=3072, audio=384)]
+    )
     assert found.to_text() == (
         "layout: packed: rgb (1024), audio (128); sizes of YouTube-8M"
     )
-    own = [_packed(rgb=64 * n, audio=8 * n + 1) for n in (3, 5, 7)]
+    own = [
+        record_makers.make_packed_zeros(rgb=64 * n, audio=8 * n + 1)
+        for n in (3, 5, 7)
+    ]
     with pytest.raises(
         ValueError,
         match="they don't say their own; give --feature_names.*192 byt",
     ):
         _detect(tmp_path, own)
     # One wrong record of three is the business of who reads them all.
-    good = [_packed(rgb=1024 * n, audio=128 * n) for n in (3, 5)]
+    good = [
+        record_makers.make_packed_zeros(rgb=1024 * n, audio=128 * n)
+        for n in (3, 5)
+    ]
     assert _detect(tmp_path, [own[0], *good]).spec.feature_sizes == (1024, 128)
