@@ -31,7 +31,7 @@ _EXPECTED_FLOATS = (
 _MAX_PICKS = 64
 
 
-class VideoParts(str, enum.Enum):
+class VideoParts(enum.StrEnum):
     """Which parts of a video are rows of a batch.
 
     Attributes:

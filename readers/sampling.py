@@ -8,7 +8,7 @@ import tensorflow as tf
 _GAMMA = 0x9E3779B97F4A7C15
 
 
-class FrameSampling(str, enum.Enum):
+class FrameSampling(enum.StrEnum):
     """How frames are chosen.
 
     Attributes:

@@ -175,7 +175,7 @@ def test_wheel_is_the_same_by_way_of_an_sdist(wheel, checkout, tmp_path):
     sdist = tmp_path / output.splitlines()[-1]
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-        # Later releases of Python 3.10 and 3.11 have it, the first do not.
+        # Later releases of Python 3.11 have it, the first do not.
         archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(tmp_path)
     assert {"BUILD", "MODULE.bazel", "tests/conftest.py"} <= names

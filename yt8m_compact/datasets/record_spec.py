@@ -21,7 +21,7 @@ _SEGMENT_KEYS = (
 _NO_FEATURES = (*_SEGMENT_KEYS, "start_time_seconds", "end_time_seconds")
 
 
-class Layout(str, enum.Enum):
+class Layout(enum.StrEnum):
     """How a record keeps its features.
 
     Attributes:
