@@ -6,12 +6,19 @@ from typing import Any
 
 import tensorflow as tf
 
+import yt8m_compact
+from yt8m_compact import files
 from yt8m_compact import models
+from yt8m_compact import names
 from yt8m_compact import ops
 from yt8m_compact import readers
 from yt8m_compact import settings
 
-FORMAT_VERSION = 1
+# The form of `config.json`. A field that is added needs no new one: where it is
+# missing it takes its default. Forms that can't be read any more, with the
+# version of yt8m_compact that could, are in `_UNREADABLE`.
+FORMAT_VERSION = 2
+_UNREADABLE = {1: "a version before 0.1.0, which was not released"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -304,6 +311,7 @@ class Config:
         """Writes the configuration as a dict that JSON can hold."""
         return {
             "format_version": FORMAT_VERSION,
+            "written_by": yt8m_compact.__version__,
             "data": settings.to_dict(self.data),
             "model": {
                 "name": models.model_name(self.model),
@@ -343,17 +351,26 @@ class Config:
                 f" {values!r}"
             )
         # First, since another version may well have other keys.
-        version = values.get("format_version")
-        if version != FORMAT_VERSION:
+        _check_version(values, where)
+        try:
+            return cls._from_dict(values, where)
+        except ValueError as error:
+            raise ValueError(f"{error}{_written_by(values)}") from error
+
+    @classmethod
+    def _from_dict(cls, values: dict[str, Any], where: str) -> "Config":
+        parts = ["data", "model", "training"]
+        known = ["format_version", "written_by", *parts]
+        for key in sorted(set(values) - set(known)):
             raise ValueError(
-                f"{where}: expected format_version {FORMAT_VERSION}. Received:"
-                f" format_version={version!r}"
+                f"{where}: expected the keys {', '.join(known)}. Received: "
+                f"{key}{names.suggestion(key, known)}"
             )
-        parts = {"format_version", "data", "model", "training"}
-        if set(values) != parts:
+        missing = [key for key in parts if key not in values]
+        if missing:
             raise ValueError(
-                f"{where}: expected the keys {', '.join(sorted(parts))}. "
-                f"Received: {', '.join(sorted(values))}"
+                f"{where}: expected the keys {', '.join(parts)}. Received: no "
+                f"{', '.join(missing)}"
             )
         model = values["model"]
         name = model.get("name") if isinstance(model, dict) else None
@@ -376,6 +393,37 @@ class Config:
             return cls(data=data, model=model, training=training)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
+
+
+def _check_version(values: dict[str, Any], where: str) -> None:
+    """Refuses a form that this version can't read, and says which one can."""
+    version = values.get("format_version")
+    is_number = isinstance(version, int) and not isinstance(version, bool)
+    if is_number and version == FORMAT_VERSION:
+        return
+    if is_number and version in _UNREADABLE:
+        source = f"{_UNREADABLE[version]}; train the run again"
+    elif is_number and version > FORMAT_VERSION:
+        writer = values.get("written_by", "a later version")
+        source = f"yt8m_compact {writer}; install that version or a later one"
+    else:
+        source = "another program, or changed by hand"
+    raise ValueError(
+        f"{where}: expected format_version {FORMAT_VERSION}, which yt8m_compact"
+        f" {yt8m_compact.__version__} reads. Received: format_version="
+        f"{version!r}, written by {source}"
+    )
+
+
+def _written_by(values: dict[str, Any]) -> str:
+    """Says which version wrote a file, where that is not this one."""
+    writer = values.get("written_by")
+    if writer == yt8m_compact.__version__:
+        return ""
+    return (
+        f". The file was written by yt8m_compact {writer}, and this is "
+        f"{yt8m_compact.__version__}"
+    )
 
 
 def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
@@ -411,10 +459,8 @@ def save(config: Config, path: str) -> None:
       config: the configuration.
       path: the file; its folder must exist.
     """
-    partial = f"{path}.partial"
-    with tf.io.gfile.GFile(partial, "w") as file:
+    with files.writing(path) as file:
         file.write(config.to_json())
-    tf.io.gfile.rename(partial, path, overwrite=True)
 
 
 def load(path: str) -> Config:

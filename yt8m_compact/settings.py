@@ -7,6 +7,8 @@ import types
 import typing
 from typing import Any, TypeVar
 
+from yt8m_compact import names
+
 T = TypeVar("T")
 
 
@@ -83,8 +85,8 @@ def _type_problem(annotation: Any, value: Any) -> str | None:
         return None if number and math.isfinite(value) else "a finite number"
     if type(value) is annotation:
         return None
-    names = {bool: "true or false", int: "a whole number", str: "a string"}
-    return names.get(annotation, annotation.__name__)
+    words = {bool: "true or false", int: "a whole number", str: "a string"}
+    return words.get(annotation, annotation.__name__)
 
 
 def _bound_problem(
@@ -131,6 +133,10 @@ def to_dict(config: Any) -> dict[str, Any]:
 def from_dict(cls: type[T], values: Any, where: str) -> T:
     """Reads a settings dataclass back from its JSON form.
 
+    A field that is missing takes its default, so that a later version, which
+    may have added it, reads what this one writes. One that is unknown may mean
+    anything, and is refused.
+
     Args:
       cls: the dataclass.
       values: what `to_dict` wrote.
@@ -140,23 +146,32 @@ def from_dict(cls: type[T], values: Any, where: str) -> T:
       An instance of `cls`.
 
     Raises:
-      ValueError: if a field is missing, unknown, or has a wrong value.
+      ValueError: if a field is unknown, has a wrong value, or is missing and
+        has no default.
     """
     if not isinstance(values, dict):
         raise ValueError(
             f"{where}: expected an object with the fields of {cls.__name__}. "
             f"Received: {json.dumps(values)[:80]}"
         )
-    known = [field.name for field in dataclasses.fields(cls)]
-    unknown = sorted(set(values) - set(known))
-    missing = [name for name in known if name not in values]
-    if unknown or missing:
+    fields = dataclasses.fields(cls)
+    known = [field.name for field in fields]
+    for name in sorted(set(values) - set(known)):
         raise ValueError(
-            f"{where}: expected exactly the fields of {cls.__name__}: "
-            f"{', '.join(known)}. Received: unknown={unknown}, "
-            f"missing={missing}. The file was written by another version, or "
-            "changed by hand; evaluate a run with the version that trained it."
+            f"{where}: expected fields of {cls.__name__}: {', '.join(known)}. "
+            f"Received: {name}={json.dumps(values[name])[:80]}"
+            f"{names.suggestion(name, known)}"
         )
+    for field in fields:
+        needed = (
+            field.default is dataclasses.MISSING
+            and field.default_factory is dataclasses.MISSING
+        )
+        if needed and field.name not in values:
+            raise ValueError(
+                f"{where}: expected {field.name}, which has no default. "
+                f"Received: {', '.join(values) or 'no field'}"
+            )
     try:
         return cls(
             **{

@@ -7,6 +7,7 @@ import re
 import pytest
 
 import setting_values
+import yt8m_compact
 from yt8m_compact import config as config_lib
 from yt8m_compact import models
 from yt8m_compact import readers
@@ -46,8 +47,15 @@ def test_json_and_back_of_values_that_are_not_the_defaults(model):
 
 def test_json_of_a_config():
     values = json.loads(make_config(seed=3).to_json())
-    assert list(values) == ["format_version", "data", "model", "training"]
-    assert values["format_version"] == 1
+    assert list(values) == [
+        "format_version",
+        "written_by",
+        "data",
+        "model",
+        "training",
+    ]
+    assert values["format_version"] == 2
+    assert values["written_by"] == yt8m_compact.__version__
     assert values["data"] == {
         "feature_names": ["mean_rgb"],
         "feature_sizes": [1024],
@@ -105,22 +113,34 @@ def changed(change) -> str:
     ("change", "message"),
     [
         (
-            lambda v: v.update(format_version=2, more={}),
-            "file: expected format_version 1. Received: format_version=2",
+            lambda v: v.update(format_version=3, written_by="9.1", more={}),
+            f"file: expected format_version 2, which yt8m_compact "
+            f"{yt8m_compact.__version__} reads. Received: format_version=3, "
+            "written by yt8m_compact 9.1; install that version or a later one",
+        ),
+        (
+            lambda v: v.update(format_version=1),
+            "Received: format_version=1, written by a version before 0.1.0, "
+            "which was not released; train the run again",
         ),
         (
             lambda v: v.pop("format_version"),
-            "file: expected format_version 1. Received: format_version=None",
+            "Received: format_version=None, written by another program, or "
+            "changed by hand",
         ),
         (
-            lambda v: v.update(more=1),
-            "file: expected the keys data, format_version, model, training. "
-            "Received: data, format_version, model, more, training",
+            lambda v: v.update(format_version=True),
+            "Received: format_version=True, written by another program",
+        ),
+        (
+            lambda v: v.update(trainin=1),
+            "file: expected the keys format_version, written_by, data, model, "
+            "training. Received: trainin; did you mean training?",
         ),
         (
             lambda v: v.pop("training"),
-            "file: expected the keys data, format_version, model, training. "
-            "Received: data, format_version, model",
+            "file: expected the keys data, model, training. Received: no "
+            "training",
         ),
         (
             lambda v: v.update(model="LogisticModel"),
@@ -142,7 +162,7 @@ def changed(change) -> str:
         ),
         (
             lambda v: v["model"].update(moe_num_mixtures=2),
-            "file, model: expected exactly the fields of LogisticConfig: ",
+            "file, model: expected fields of LogisticConfig: ",
         ),
         (
             lambda v: v["model"].update(classifier_projection="circular"),
@@ -155,12 +175,13 @@ def changed(change) -> str:
             "number. Received: num_classes='3862'",
         ),
         (
-            lambda v: v["data"].pop("max_frames"),
-            "Received: unknown=[], missing=['max_frames']",
+            lambda v: v["training"].update(batchsize=1),
+            "Received: batchsize=1; did you mean batch_size?",
         ),
         (
-            lambda v: v["training"].update(batchsize=1),
-            "Received: unknown=['batchsize'], missing=[]",
+            lambda v: (v.update(written_by="9.1"), v["data"].update(more=1)),
+            "Received: more=1. The file was written by yt8m_compact 9.1, and "
+            f"this is {yt8m_compact.__version__}",
         ),
         (
             lambda v: v["training"].update(base_learning_rate=None),
@@ -387,3 +408,17 @@ def test_every_setting_has_a_help_text():
     ):
         for field in dataclasses.fields(cls):
             assert field.metadata["help"].endswith("."), field.name
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "default"),
+    [
+        ("data", "max_frames", 300),
+        ("model", "l2_normalize", True),
+        ("training", "keep_checkpoints", 3),
+    ],
+)
+def test_a_missing_field_takes_its_default(part, field, default):
+    text = changed(lambda values: values[part].pop(field))
+    read = config_lib.Config.from_json(text, "file")
+    assert getattr(getattr(read, part), field) == default
