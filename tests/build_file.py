@@ -1,60 +1,17 @@
-"""Reads BUILD as Bazel does and, run as a script, lists new files in it.
+"""Reads BUILD as Bazel does, and the imports of what it names.
 
-    python3 tests/build_file.py
-
-rewrites `srcs` and `deps` of every target: `srcs` from the files on disk by
-`OWNERS`, `deps` from what these files import. Rules, their names and comments
-are written by hand. What a room may import is in `MAY_IMPORT`, and
-tests/packaging/build_test.py fails where a room imports anything else.
+What a room may import is in `MAY_IMPORT`; tests/packaging/build_test.py fails
+where a room imports anything else, or BUILD says other than the imports.
 """
 
 import ast
 import dataclasses
-import fnmatch
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LINKS = ("readers", "models", "eval")  # read through yt8m_compact/
-
-# The first pattern that matches a path says which target lists it.
-OWNERS = {
-    "yt8m_compact/__init__.py": "package",
-    "yt8m_compact/files.py": "files",
-    "yt8m_compact/names.py": "names",
-    "yt8m_compact/settings.py": "settings",
-    "yt8m_compact/ops/*": "ops",
-    "yt8m_compact/layers/*": "layers",
-    "yt8m_compact/readers/*": "readers",
-    "yt8m_compact/models/*": "models",
-    "yt8m_compact/config*.py": "config",
-    "yt8m_compact/train_dir.py": "config",
-    "yt8m_compact/serving.py": "serving",
-    "yt8m_compact/prediction.py": "serving",
-    "yt8m_compact/binary.py": "binary",
-    "yt8m_compact/progress.py": "progress",
-    "yt8m_compact/datasets/*": "datasets",
-    "yt8m_compact/training/*": "training",
-    "yt8m_compact/eval/evaluate.py": "eval",
-    "yt8m_compact/eval/*": "eval_lib",
-    "yt8m_compact/train.py": "train",
-    "yt8m_compact/predict.py": "predict",
-    "yt8m_compact/export.py": "export",
-    "yt8m_compact/data.py": "data",
-    "yt8m_compact/demo.py": "demo",
-    "tests/yt8m_compact/ops/*": "ops_test",
-    "tests/yt8m_compact/layers/*": "layers_test",
-    "tests/yt8m_compact/datasets/*": "datasets_test",
-    "tests/yt8m_compact/training/*": "training_test",
-    "tests/yt8m_compact/*": "core_test",
-    "tests/readers/*": "readers_test",
-    "tests/models/*": "models_test",
-    "tests/eval/*": "eval_test",
-    "tests/packaging/*": "packaging_tests",
-    "tests/*": "test_support",
-    "benchmarks/*": "benchmarks",
-}
 
 # The order of the rooms, lowest first: what each may import. The binaries and
 # tests, which are not here, may import every room.
@@ -134,7 +91,7 @@ class Target:
 
 
 class BuildError(ValueError):
-    """A file that no target may list, or an import that no target provides."""
+    """A mistake in BUILD, or an import that no target provides."""
 
 
 def execute(text: str) -> tuple[dict[str, Target], dict[str, str]]:
@@ -172,6 +129,7 @@ def execute(text: str) -> tuple[dict[str, Target], dict[str, str]]:
     names = {
         "__builtins__": {},
         "exports_files": lambda files: None,
+        "glob": _glob,
         "load": load,
         "package": lambda **attributes: None,
     }
@@ -180,6 +138,30 @@ def execute(text: str) -> tuple[dict[str, Target], dict[str, str]]:
     except NameError as error:
         raise BuildError(f"expected a loaded rule. Received: {error}") from None
     return targets, loaded
+
+
+def _glob(include, exclude=()) -> list[str]:
+    """Stands in for Bazel's `glob`, of Python files."""
+    files = python_files()
+    for pattern in include:
+        if not any(map(_matcher(pattern), files)):
+            raise BuildError(
+                "expected a pattern of files that there are. Received: "
+                f"{pattern=}"
+            )
+    return [
+        file
+        for file in files
+        if any(_matcher(pattern)(file) for pattern in include)
+        and not any(_matcher(pattern)(file) for pattern in exclude)
+    ]
+
+
+def _matcher(pattern: str):
+    """Returns what matches a path: `**/` is any folders, `*` within one."""
+    text = re.escape(pattern)
+    text = text.replace(r"\*\*/", "(?:[^/]+/)*").replace(r"\*", "[^/]*")
+    return re.compile(text).fullmatch
 
 
 def python_files(root: pathlib.Path = ROOT) -> list[str]:
@@ -203,24 +185,6 @@ def modules(root: pathlib.Path = ROOT) -> list[str]:
         if path.startswith("yt8m_compact/")
     ]
     return sorted(stem.replace("/", ".") for stem in stems)
-
-
-def owner(path: str) -> str:
-    """Returns the name of the target that lists `path`.
-
-    Args:
-      path: relative to the repository, under the import name.
-
-    Raises:
-      BuildError: where no pattern of `OWNERS` matches.
-    """
-    for pattern, target in OWNERS.items():
-        if fnmatch.fnmatch(path, pattern):
-            return target
-    raise BuildError(
-        "expected a file of one of the rooms in tests/build_file.py OWNERS. "
-        f"Received: {path=}"
-    )
 
 
 def imported_modules(path: pathlib.Path) -> set[str]:
@@ -297,30 +261,3 @@ def expected_deps(target: str, files: dict[str, str]) -> list[str]:
     if target.endswith("_test"):
         labels |= {":test_support", LABELS["pytest"]}
     return sorted(labels, key=lambda label: (label.startswith("@"), label))
-
-
-def refresh(text: str) -> str:
-    """Returns the text of BUILD with `srcs` and `deps` as the tree has them."""
-    targets, _ = execute(text)
-    files = {path: owner(path) for path in python_files()}
-    for name, target in targets.items():
-        srcs = sorted(path for path in files if files[path] == name)
-        if target.rule == "py_test":
-            srcs = sorted({*srcs, target.main})
-        text = _replace(text, name, "srcs", srcs)
-        text = _replace(text, name, "deps", expected_deps(name, files))
-    return text
-
-
-def _replace(text: str, target: str, key: str, items: list[str]) -> str:
-    lines = "".join(f'        "{item}",\n' for item in items)
-    value = f"[\n{lines}    ]"
-    if len(items) < 2:  # as buildifier writes it
-        value = "[" + "".join(f'"{item}"' for item in items) + "]"
-    pattern = rf'(    name = "{target}",\n(?:    .*\n)*?    {key} = )\[[^]]*\]'
-    return re.sub(pattern, lambda match: match[1] + value, text)
-
-
-if __name__ == "__main__":
-    build = ROOT / "BUILD"
-    build.write_text(refresh(build.read_text()))
