@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 
-from yt8m_compact import layers
 from yt8m_compact import settings
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import model_config
@@ -66,11 +65,11 @@ class DeepCirculantConfig(model_config.ModelConfig):
         """Lists the settings that others leave unused, and what each needs."""
         unused = super().unused_settings()
         kind = self.classifier_projection
-        if "pad_input" not in layers.PROJECTIONS[kind].options:
+        if "pad_input" not in model_config.arguments_of(kind):
             kinds = [
                 k
-                for k, c in layers.PROJECTIONS.items()
-                if "pad_input" in c.options
+                for k in model_config.PROJECTION_KINDS
+                if "pad_input" in model_config.arguments_of(k)
             ]
             unused["pad_input"] = f"classifier_projection={' or '.join(kinds)}"
         if self.activation_every > self.num_layers:
@@ -100,8 +99,10 @@ class DeepCirculantConfig(model_config.ModelConfig):
         predictions = classifiers.classify_logistic(
             x,
             num_classes=num_classes,
-            projection=self.classifier_projection,
-            options=self._classifier_options(),
+            structure=model_config.with_arguments(
+                model_config.structure_of(self, self.classifier_projection),
+                {"pad_input": self.pad_input},
+            ),
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model(
@@ -116,10 +117,3 @@ class DeepCirculantConfig(model_config.ModelConfig):
         return keras.initializers.VarianceScaling(
             gain, mode="fan_in", distribution="untruncated_normal"
         )
-
-    def _classifier_options(self) -> dict[str, Any]:
-        kind = self.classifier_projection
-        options = model_config.projection_options(self, kind)
-        if "pad_input" in layers.PROJECTIONS[kind].options:
-            options["pad_input"] = self.pad_input
-        return options

@@ -23,19 +23,18 @@ ARGUMENTS = {
     "dtype": "mixed_bfloat16",
     "trainable": False,
 }
-# Arguments that only some kinds have.
+# Arguments for structures that have diagonals.
 OWN_ARGUMENTS = {
-    "diagonal_circulant": {
-        "diagonal_initializer": keras.initializers.RandomNormal(seed=5),
-        "diagonal_regularizer": keras.regularizers.L1(0.75),
-        "diagonal_constraint": keras.constraints.UnitNorm(axis=1),
-    }
+    "diagonal_initializer": keras.initializers.RandomNormal(seed=5),
+    "diagonal_regularizer": keras.regularizers.L1(0.75),
+    "diagonal_constraint": keras.constraints.UnitNorm(axis=1),
 }
 
 
 def own_arguments(case):
-    oracle = layer_conformance.ORACLES[case]
-    return OWN_ARGUMENTS.get(oracle.kind, {})
+    names = layer_conformance.ORACLES[case].weight_shapes(7, 17)
+    has_diagonals = any(name.endswith("diagonal") for name in names)
+    return OWN_ARGUMENTS if has_diagonals else {}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -58,6 +57,7 @@ def test_config_round_trip(case):
             assert config[key] == serialized, key
     again = type(layer).from_config(config)
     assert again.get_config() == config
+    assert again.structure == layer_conformance.ORACLES[case].structure
     # use_bias and the defaults.
     layer = layer_conformance.make_projection(case, 3, use_bias=False)
     again = type(layer).from_config(layer.get_config())
