@@ -100,7 +100,7 @@ def _read_term(node: ast.expr, text: str) -> structure.Structure:
         known = (*registry.STRUCTURES, *registry.ALIASES)
         raise ValueError(
             f"expected a structure, one of {', '.join(known)}"
-            f"{_nearest(name, known)}. Received: {_shown(name)}"
+            f"{_nearest(name, known)}. Received: structure={_shown(name)}"
         )
     cls = registry.STRUCTURES[name]
     known = tuple(field.name for field in dataclasses.fields(cls))
@@ -110,7 +110,7 @@ def _read_term(node: ast.expr, text: str) -> structure.Structure:
             raise ValueError(
                 f"expected arguments of {name}: {', '.join(known) or 'none'}"
                 f"{_nearest(keyword.arg, known)}. Received: "
-                f"{_shown(keyword.arg)}"
+                f"argument={_shown(keyword.arg)}"
             )
         if keyword.arg in arguments:
             raise _malformed(text, f"{keyword.arg} twice")

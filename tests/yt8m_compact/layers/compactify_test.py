@@ -294,7 +294,8 @@ def test_bad_arguments_are_refused():
         layers.compactify(model, "round")
     with pytest.raises(
         ValueError,
-        match=r"expected arguments of low_rank: rank\. Received: 'block_size'",
+        match=r"expected arguments of low_rank: rank\. Received: "
+        "argument='block_size'",
     ):
         layers.compactify(model, "low_rank(block_size=3)")
     for names in [["shared", "inner_bn"], ["missing"], []]:

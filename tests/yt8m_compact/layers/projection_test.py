@@ -24,7 +24,7 @@ def test_unknown_structure_is_refused():
     with pytest.raises(
         ValueError,
         match=r"expected a structure, one of dense, circulant, .*\. Received: "
-        r"'sparse'",
+        r"structure='sparse'",
     ):
         layers.Projection(5, "sparse")
 

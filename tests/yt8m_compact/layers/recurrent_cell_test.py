@@ -68,7 +68,7 @@ def test_wrong_sizes_are_refused(name):
     cell = CELLS[name][0]
     with pytest.raises(ValueError, match="positive int. Received: units=0"):
         cell(0)
-    with pytest.raises(ValueError, match="Received: 'thin'"):
+    with pytest.raises(ValueError, match="Received: structure='thin'"):
         cell(3, "thin")
     with pytest.raises(
         ValueError,

@@ -107,18 +107,24 @@ def test_canonical_text():
             "low_rnk",
             r"expected a structure, one of dense, circulant, .*, hashed, "
             r"sign_circulant, low_rank_plus_circulant \(did you mean "
-            r"low_rank\?\)\. Received: 'low_rnk'",
+            r"low_rank\?\)\. Received: structure='low_rnk'",
         ),
-        ("dense + zzz", r"one of dense, .*circulant\. Received: 'zzz'"),
-        ("sum", r"expected a structure, one of dense, .* Received: 'sum'"),
+        (
+            "dense + zzz",
+            r"one of dense, .*circulant\. Received: structure='zzz'",
+        ),
+        (
+            "sum",
+            r"expected a structure, one of dense, .* Received: structure='sum'",
+        ),
         (
             "low_rank(rnk=3)",
             r"expected arguments of low_rank: rank \(did you mean rank\?\)\. "
-            "Received: 'rnk'",
+            "Received: argument='rnk'",
         ),
         (
             "toeplitz(rank=3)",
-            r"expected arguments of toeplitz: none\. Received: 'rank'",
+            r"expected arguments of toeplitz: none\. Received: argument='rank'",
         ),
         (
             "sign_circulant(num_factors=2)",
