@@ -434,13 +434,13 @@ def test_options_reach_the_kinds_that_have_them(name):
             ]
             assert structures.LowRank(expected) in found
             # The other places are dense.
-            others = [
+            others = [s for s in found if s != structures.LowRank(expected)]
+            assert set(others) <= {structures.Dense()}
+            others += [
                 layer
                 for layer in model.layers
                 if type(layer) in (keras.layers.LSTM, keras.layers.GRU)
             ]
-            others += [s for s in found if s != structures.LowRank(expected)]
-            assert set(others) <= {structures.Dense()}
             assert bool(others) == (len(places) > 1)
 
 
