@@ -21,47 +21,52 @@ import tqdm
 
 from yt8m_compact import layers
 
-_OPTIONS = {
-    "block_circulant": {"block_size": 4},
-    "low_rank": {"rank": 2},
-    "low_rank_plus_circulant": {"rank": 1},
-    "hashed": {"num_buckets": 24},
-}
-_TIMED = {
-    "dense": {},
-    "circulant": {},
-    "diagonal_circulant": {},
-    "block_circulant": {"block_size": 64},
-    "low_rank": {"rank": 32},
-    "toeplitz": {},
-    "acdc": {},
-    "fastfood": {},
-}
+_DRAWN = (
+    "dense",
+    "circulant",
+    "diagonal_circulant",
+    "sign_circulant",
+    "block_circulant(block_size=4)",
+    "low_rank(rank=2)",
+    "toeplitz",
+    "acdc",
+    "fastfood",
+    "hashed(num_buckets=24)",
+    "low_rank(rank=1) + diagonal_circulant",
+)
+_TIMED = (
+    "dense",
+    "circulant",
+    "diagonal_circulant",
+    "block_circulant",
+    "low_rank",
+    "toeplitz",
+    "acdc",
+    "fastfood",
+)
 
 
 def draw_twins(path: pathlib.Path) -> None:
-    """Draws the dense twin of one projection of each kind."""
+    """Draws the dense twin of one projection of each structure."""
     figure, axes = pyplot.subplots(
         3, 4, figsize=(12, 6.2), layout="constrained"
     )
     for axis in axes.flat:
         axis.axis("off")
-    for axis, kind in zip(axes.flat, layers.PROJECTIONS, strict=False):
+    for axis, structure in zip(axes.flat, _DRAWN, strict=False):
         keras.utils.set_random_seed(1)
-        layer = layers.make_projection(
-            kind, 24, use_bias=False, **_OPTIONS.get(kind, {})
-        )
+        layer = layers.Projection(24, structure, use_bias=False)
         layer.build((None, 12))
         kernel = layer.as_dense_kernel().numpy()
         limit = np.abs(kernel).max()
         axis.imshow(kernel, cmap="RdBu", vmin=-limit, vmax=limit)
         count = sum(np.prod(w.shape) for w in layer.trainable_weights)
-        axis.set_title(f"{kind}: {count} weights", fontsize=10)
+        axis.set_title(f"{structure}: {count} weights", fontsize=10)
     figure.savefig(path, dpi=100)
 
 
-def _timed(kind: str, size: int, rows: int) -> Callable[[], None]:
-    layer = layers.make_projection(kind, size, use_bias=False, **_TIMED[kind])
+def _timed(structure: str, size: int, rows: int) -> Callable[[], None]:
+    layer = layers.Projection(size, structure, use_bias=False)
     x, upstream = tf.random.normal([2, rows, size])
     layer.build((None, size))
 

@@ -40,6 +40,7 @@ import tqdm
 
 from yt8m_compact import layers
 from yt8m_compact import ops
+from yt8m_compact import structures
 
 _SHAPES = (
     "2400x1024x8192,2400x128x4096,256x8192x512,64x65536x512,256x1024x19310,"
@@ -143,7 +144,9 @@ class Case:
 def _layer_case(
     kind: str, input_dim: int, units: int, jit_compile: bool, **options
 ) -> Case:
-    layer = layers.make_projection(kind, units, use_bias=False, **options)
+    layer = layers.Projection(
+        units, structures.STRUCTURES[kind](**options), use_bias=False
+    )
     layer.build((None, input_dim))
     names = [variable.name for variable in layer.weights]
 

@@ -20,7 +20,7 @@ class LayerWeights:
 
     Attributes:
       name: name of the layer.
-      kind: kind of the projection, or class of another layer.
+      kind: structure of the projection, or class of another layer.
       output_size: size of the last dimension of the output.
       total: all weights, with batch norm's moving statistics.
       trainable: those that training changes.
@@ -135,7 +135,7 @@ def _count_layer(layer: keras.Layer) -> LayerWeights:
         name=layer.name,
         kind=type(layer).__name__
         if projection is None
-        else layers.projection_kind(projection),
+        else str(projection.structure),
         output_size=int(layer.output.shape[-1]),
         total=total,
         trainable=sum(map(_size, layer.trainable_weights)),

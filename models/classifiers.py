@@ -1,12 +1,12 @@
 """The classifiers that models end with."""
 
-from collections.abc import Mapping
 import re
 
 import keras
 import numpy as np
 
 from yt8m_compact import layers
+from yt8m_compact import structures
 
 # Layers whose biases `start_at_log_odds` sets.
 CLASSIFIER = "classifier"
@@ -20,8 +20,7 @@ def classify_logistic(
     x: keras.KerasTensor,
     *,
     num_classes: int,
-    projection: str,
-    options: Mapping[str, int] | None = None,
+    structure: str | structures.Structure,
     regularizer: keras.regularizers.Regularizer | None,
     name: str = PREDICTIONS,
 ) -> keras.KerasTensor:
@@ -30,20 +29,18 @@ def classify_logistic(
     Args:
       x: `[batch, size]`.
       num_classes: number of classes.
-      projection: kind of `W`.
-      options: arguments of that kind, such as its rank.
+      structure: how `W` is made.
       regularizer: regulariser of the weights of `W`.
       name: name of the layer that gives the probabilities.
 
     Returns:
       Probabilities, float32 `[batch, num_classes]`.
     """
-    logits = layers.make_projection(
-        projection,
+    logits = layers.Projection(
         num_classes,
+        structure,
         kernel_regularizer=regularizer,
         name=CLASSIFIER,
-        **(options or {}),
     )(x)
     return keras.layers.Activation("sigmoid", dtype="float32", name=name)(
         logits
@@ -55,8 +52,7 @@ def classify_moe(
     *,
     num_classes: int,
     num_mixtures: int,
-    projection: str,
-    options: Mapping[str, int] | None = None,
+    structure: str | structures.Structure,
     regularizer: keras.regularizers.Regularizer | None,
     name: str = PREDICTIONS,
 ) -> keras.KerasTensor:
@@ -68,8 +64,7 @@ def classify_moe(
       x: `[batch, size]`.
       num_classes: number of classes.
       num_mixtures: number of experts of each class.
-      projection: kind of the projections to gates and to experts.
-      options: arguments of that kind, such as its rank.
+      structure: how the matrices to gates and to experts are made.
       regularizer: regulariser of the weights of both.
       name: name of the layer that gives the probabilities.
 
@@ -79,20 +74,18 @@ def classify_moe(
     References:
       Abu-El-Haija et al., https://arxiv.org/abs/1609.08675, section 5.
     """
-    gates = layers.make_projection(
-        projection,
+    gates = layers.Projection(
         num_classes * (num_mixtures + 1),
+        structure,
         use_bias=False,
         kernel_regularizer=regularizer,
         name="gates",
-        **(options or {}),
     )(x)
-    experts = layers.make_projection(
-        projection,
+    experts = layers.Projection(
         num_classes * num_mixtures,
+        structure,
         kernel_regularizer=regularizer,
         name=_EXPERTS,
-        **(options or {}),
     )(x)
     return layers.MixtureOfExperts(
         num_classes, num_mixtures, dtype="float32", name=name
@@ -102,9 +95,7 @@ def classify_moe(
 def gate_context(
     x: keras.KerasTensor,
     *,
-    projection: str,
-    options: Mapping[str, int] | None = None,
-    zero_diagonal: bool = False,
+    structure: str | structures.Structure,
     batch_norm_momentum: float = 0.99,
     name: str = GATING,
     output_name: str = PREDICTIONS,
@@ -117,10 +108,7 @@ def gate_context(
 
     Args:
       x: float `[batch, size]`: probabilities, or hidden units.
-      projection: kind of `W`, which is square.
-      options: arguments of that kind, such as its rank.
-      zero_diagonal: whether `W`, which must be dense, has no diagonal: no
-        value gates itself.
+      structure: how `W`, which is square, is made.
       batch_norm_momentum: share of the moving statistics that is kept at each
         step.
       name: name of the projection, and start of the other layers'.
@@ -133,15 +121,8 @@ def gate_context(
     References:
       Miech et al., https://arxiv.org/abs/1706.06905, section 2.2.
     """
-    arguments = dict(options or {})
-    if zero_diagonal:
-        arguments["zero_diagonal"] = True
-    gates = layers.make_projection(
-        projection,
-        x.shape[-1],
-        use_bias=False,
-        name=name,
-        **arguments,
+    gates = layers.Projection(
+        x.shape[-1], structure, use_bias=False, name=name
     )(x)
     gates = keras.layers.BatchNormalization(
         momentum=batch_norm_momentum, name=f"{name}_bn"

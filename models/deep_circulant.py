@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 
-from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import model_config
 
@@ -65,12 +65,11 @@ class DeepCirculantConfig(model_config.ModelConfig):
     def unused_settings(self) -> dict[str, str]:
         """Lists the settings that others leave unused, and what each needs."""
         unused = super().unused_settings()
-        kind = self.classifier_projection
-        if "pad_input" not in layers.PROJECTIONS[kind].options:
+        if not _can_pad(structures.get(self.classifier_projection)):
             kinds = [
-                k
-                for k, c in layers.PROJECTIONS.items()
-                if "pad_input" in c.options
+                kind
+                for kind in model_config.PROJECTION_KINDS
+                if _can_pad(structures.get(kind))
             ]
             unused["pad_input"] = f"classifier_projection={' or '.join(kinds)}"
         if self.activation_every > self.num_layers:
@@ -100,8 +99,7 @@ class DeepCirculantConfig(model_config.ModelConfig):
         predictions = classifiers.classify_logistic(
             x,
             num_classes=num_classes,
-            projection=self.classifier_projection,
-            options=self._classifier_options(),
+            structure=self._classifier_structure(),
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model(
@@ -117,9 +115,14 @@ class DeepCirculantConfig(model_config.ModelConfig):
             gain, mode="fan_in", distribution="untruncated_normal"
         )
 
-    def _classifier_options(self) -> dict[str, Any]:
-        kind = self.classifier_projection
-        options = model_config.projection_options(self, kind)
-        if "pad_input" in layers.PROJECTIONS[kind].options:
-            options["pad_input"] = self.pad_input
-        return options
+    def _classifier_structure(self) -> structures.Structure:
+        structure = model_config.structure_of(self, self.classifier_projection)
+        if not _can_pad(structure):
+            return structure
+        return dataclasses.replace(structure, pad_input=self.pad_input)
+
+
+def _can_pad(structure: structures.Structure) -> bool:
+    return isinstance(
+        structure, structures.Circulant | structures.DiagonalCirculant
+    )

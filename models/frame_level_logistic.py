@@ -28,8 +28,7 @@ class FrameLevelLogisticConfig(frame_model.FrameModelConfig):
         predictions = classifiers.classify_logistic(
             x,
             num_classes=num_classes,
-            projection=self.classifier_projection,
-            options=model_config.projection_options(
+            structure=model_config.structure_of(
                 self, self.classifier_projection
             ),
             regularizer=self._classifier_regularizer(),

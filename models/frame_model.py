@@ -138,8 +138,7 @@ class FrameClassifierConfig(FrameModelConfig):
         """Adds the classifier, whose layer of probabilities has the name."""
         arguments = {
             "num_classes": num_classes,
-            "projection": self.classifier_projection,
-            "options": model_config.projection_options(
+            "structure": model_config.structure_of(
                 self, self.classifier_projection
             ),
             "regularizer": self._classifier_regularizer(),

@@ -8,6 +8,7 @@ import keras
 
 from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
@@ -122,13 +123,12 @@ class LateFusionConfig(
         output_name: str,
         dtype: str | None = None,
     ) -> keras.KerasTensor:
+        structure = model_config.structure_of(self, self.gating_projection)
+        if self.gating_remove_diag:
+            structure = structures.Dense(zero_diagonal=True)
         return classifiers.gate_context(
             x,
-            projection=self.gating_projection,
-            options=model_config.projection_options(
-                self, self.gating_projection
-            ),
-            zero_diagonal=self.gating_remove_diag,
+            structure=structure,
             batch_norm_momentum=self.batch_norm_momentum,
             name=name,
             output_name=output_name,

@@ -27,8 +27,7 @@ class LogisticConfig(model_config.ModelConfig):
         predictions = classifiers.classify_logistic(
             self._normalize(features),
             num_classes=num_classes,
-            projection=self.classifier_projection,
-            options=model_config.projection_options(
+            structure=model_config.structure_of(
                 self, self.classifier_projection
             ),
             regularizer=self._classifier_regularizer(),

@@ -1,7 +1,7 @@
 """What every model's config has in common."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 from typing import Any, ClassVar
 
@@ -9,8 +9,9 @@ import keras
 
 from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 
-PROJECTION_KINDS = tuple(layers.PROJECTIONS)
+PROJECTION_KINDS = (*structures.STRUCTURES, *structures.ALIASES)
 
 
 def projection_setting(place: str, default: str = "dense") -> str:
@@ -178,10 +179,10 @@ class ModelConfig(abc.ABC):
             for field in dataclasses.fields(self)
             if field.name.endswith("_projection")
         }
-        known = {name for kind in kinds for name in _options_of(kind)}
+        known = {name for kind in kinds for name in arguments_of(kind)}
         for name, value in _given_options(self).items():
             if name not in known:
-                users = [k for k in PROJECTION_KINDS if name in _options_of(k)]
+                users = [k for k in PROJECTION_KINDS if name in arguments_of(k)]
                 raise ValueError(
                     f"{type(self).__name__}: expected {name} with a projection"
                     f" that has it, one of: {', '.join(users) or 'none'}. "
@@ -199,9 +200,7 @@ class ModelConfig(abc.ABC):
         self, kind: str, units: int, **kwargs: Any
     ) -> layers.Projection:
         """Makes a projection with the options that its kind has."""
-        return layers.make_projection(
-            kind, units, **projection_options(self, kind), **kwargs
-        )
+        return layers.Projection(units, structure_of(self, kind), **kwargs)
 
     def _classifier_regularizer(self) -> keras.regularizers.Regularizer | None:
         penalty = self.l2_penalty * self.regularization_penalty
@@ -231,20 +230,54 @@ def unit_normalization(name: str) -> keras.layers.UnitNormalization:
     )
 
 
-def projection_options(config: ModelConfig, kind: str) -> dict[str, Any]:
-    """Picks the options of a model's config that a kind of projection has.
+def structure_of(config: ModelConfig, kind: str) -> structures.Structure:
+    """Gives a kind of projection the options of a model's config that it has.
 
     Args:
       config: the model's config.
-      kind: a key of `layers.PROJECTIONS`.
+      kind: the bare name of a structure, one of `PROJECTION_KINDS`.
 
     Returns:
-      Arguments for `layers.make_projection`, by name: those that were given
-      and that the kind has.
+      The structure, with those options that were given and that it has.
     """
-    known = _options_of(kind)
-    given = _given_options(config)
-    return {name: value for name, value in given.items() if name in known}
+    return with_arguments(structures.get(kind), _given_options(config))
+
+
+def with_arguments(
+    structure: structures.Structure, arguments: Mapping[str, Any]
+) -> structures.Structure:
+    """Sets arguments of a structure, or of the parts of a sum.
+
+    Args:
+      structure: the structure.
+      arguments: by name; one goes to those parts that have it, if any.
+
+    Returns:
+      The structure with these arguments.
+    """
+    if isinstance(structure, structures.Sum):
+        return structures.Sum(
+            tuple(with_arguments(part, arguments) for part in structure.parts)
+        )
+    names = {field.name for field in dataclasses.fields(structure)}
+    return dataclasses.replace(
+        structure,
+        **{name: arguments[name] for name in names & set(arguments)},
+    )
+
+
+def arguments_of(kind: str) -> set[str]:
+    """Names the arguments that a structure, or a part of a sum, has.
+
+    Args:
+      kind: the bare name of a structure, one of `PROJECTION_KINDS`.
+
+    Returns:
+      The names.
+    """
+    structure = structures.get(kind)
+    parts = getattr(structure, "parts", [structure])
+    return {field.name for part in parts for field in dataclasses.fields(part)}
 
 
 def _given_options(config: ModelConfig) -> dict[str, Any]:
@@ -256,7 +289,3 @@ def _given_options(config: ModelConfig) -> dict[str, Any]:
         "shared_diagonal": config.shared_diagonal,
     }
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _options_of(kind: str) -> tuple[str, ...]:
-    return layers.PROJECTIONS[kind].options

@@ -43,8 +43,7 @@ class MoeConfig(model_config.ModelConfig):
             self._normalize(features),
             num_classes=num_classes,
             num_mixtures=self.moe_num_mixtures,
-            projection=self.classifier_projection,
-            options=model_config.projection_options(
+            structure=model_config.structure_of(
                 self, self.classifier_projection
             ),
             regularizer=self._classifier_regularizer(),

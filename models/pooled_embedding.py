@@ -240,8 +240,7 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
     ) -> keras.KerasTensor:
         arguments = {
             "num_classes": num_classes,
-            "projection": self.classifier_projection,
-            "options": model_config.projection_options(
+            "structure": model_config.structure_of(
                 self, self.classifier_projection
             ),
             "regularizer": self._classifier_regularizer(),
@@ -258,9 +257,6 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
             return x
         return classifiers.gate_context(
             x,
-            projection=self.gating_projection,
-            options=model_config.projection_options(
-                self, self.gating_projection
-            ),
+            structure=model_config.structure_of(self, self.gating_projection),
             batch_norm_momentum=self.batch_norm_momentum,
         )

@@ -59,12 +59,10 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
                     use_bias=False,
                     name=f"gates_{index}",
                 )
-                options = model_config.projection_options(
+                structure = model_config.structure_of(
                     self, self.recurrent_projection
                 )
-                layer = keras.layers.RNN(
-                    cell(units, self.recurrent_projection, options), **arguments
-                )
+                layer = keras.layers.RNN(cell(units, structure), **arguments)
             x = layer(x, mask=mask)
         exists = keras.ops.cast(num_frames > 0, x.dtype)
         x = x * keras.ops.expand_dims(exists, axis=-1)

@@ -20,6 +20,7 @@ _CONFIG_AND_BELOW = {
     "names",
     "settings",
     "ops",
+    "structures",
     "layers",
     "readers",
     "models",
@@ -32,9 +33,10 @@ MAY_IMPORT = {
     "names": set(),
     "settings": {"names"},
     "ops": set(),
-    "layers": {"ops"},
+    "structures": {"names", "ops"},
+    "layers": {"ops", "structures"},
     "readers": {"files", "ops"},
-    "models": {"layers", "settings"},
+    "models": {"structures", "layers", "names", "settings"},
     "config": {"files", "names", "settings", "ops", "readers", "models"},
     "progress": {"readers"},
     "datasets": {"files", "ops", "readers", "progress"},
@@ -67,6 +69,7 @@ MAY_IMPORT_LABELS = {
     "package": set(),
     "settings": set(),
     "ops": {"@pypi//tensorflow"},
+    "structures": {"@pypi//numpy", "@pypi//tensorflow"},
     "readers": {"@pypi//numpy", "@pypi//tensorflow"},
 }
 

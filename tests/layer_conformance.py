@@ -1,21 +1,21 @@
-"""What every kind of projection is held to, written without the layers.
+"""What every structure is held to, written without the structures.
 
-A kind that is registered in `layers.PROJECTIONS` needs one entry in `ORACLES`
+One that is registered in `structures.STRUCTURES` needs one entry in `ORACLES`
 here, and then goes through every conformance test by itself. More entries are
-the same kind with other options.
+the same with other arguments, and sums.
 """
 
 from collections.abc import Callable
 import dataclasses
 import functools
 import math
-from typing import Any
 
 import numpy as np
 import scipy.fft
 import scipy.linalg
 
 from yt8m_compact import layers
+from yt8m_compact import structures
 
 # (input_dim, units): one and two values, odd and even, a large prime and a
 # product of small primes; wider, narrower, equal, a multiple and not one. Those
@@ -38,31 +38,32 @@ SMALL_SIZES = tuple(size for size in SIZES if size[0] <= 7)
 
 @dataclasses.dataclass(frozen=True)
 class Oracle:
-    """What a kind of projection should be, with some of its options.
+    """What a structure should be.
 
     Attributes:
-      kind: its key in `layers.PROJECTIONS`.
+      structure: the structure.
       weight_shapes: from `input_dim` and `units` to the shapes of the weights
-        that the kernel is made of, by name ("part/name" in a part).
+        that the kernel is made of, by name.
       dense_kernel: from these weights by name, `input_dim` and `units`, to the
         dense kernel `[input_dim, units]`.
-      options: the arguments that shape the kernel.
       initialized: the weights that `kernel_initializer` fills.
       fixed: the weights that are not trained.
       transforms: whether it multiplies by transforms, which are float32 in a
         16-bit layer too.
-      nearest: "exact" where `from_dense` finds the closest kernel for any
-        size, else "local".
+      nearest: "exact" where `nearest` finds the closest kernel for any size,
+        else "local".
+      num_factors: the number of factors of a product, which the first axis of
+        each weight counts.
     """
 
-    kind: str
+    structure: structures.Structure
     weight_shapes: Callable[[int, int], dict[str, tuple[int, ...]]]
     dense_kernel: Callable[[dict[str, np.ndarray], int, int], np.ndarray]
-    options: dict[str, Any] = dataclasses.field(default_factory=dict)
     initialized: tuple[str, ...] = ("kernel",)
     fixed: tuple[str, ...] = ()
     transforms: bool = False
     nearest: str = "exact"
+    num_factors: int = 1
 
     def trained(self, input_dim: int, units: int) -> tuple[str, ...]:
         """Names the weights of the kernel that are trained."""
@@ -119,7 +120,7 @@ def _factors(num_factors, kernel_blocks, diagonal_blocks):
 
 
 _DIAGONAL_CIRCULANT = Oracle(
-    kind="diagonal_circulant",
+    structure=structures.DiagonalCirculant(),
     weight_shapes=_factors(1, _blocks, _blocks),
     dense_kernel=_diagonal_circulant_kernel,
     transforms=True,
@@ -207,11 +208,11 @@ def _low_rank_shapes(rank):
 
 
 def _sum_of(**parts):
-    """Oracle's functions of a sum of others, by the names of the parts."""
+    """Oracle of a sum of others, by the names that its weights start with."""
 
     def weight_shapes(n, units):
         return {
-            f"{part}/{name}": shape
+            f"{part}_{name}": shape
             for part, oracle in parts.items()
             for name, shape in oracle.weight_shapes(n, units).items()
         }
@@ -220,9 +221,8 @@ def _sum_of(**parts):
         return sum(
             oracle.dense_kernel(
                 {
-                    name.removeprefix(f"{part}/"): value
-                    for name, value in weights.items()
-                    if name.startswith(f"{part}/")
+                    name: weights[f"{part}_{name}"]
+                    for name in oracle.weight_shapes(n, units)
                 },
                 n,
                 units,
@@ -230,40 +230,67 @@ def _sum_of(**parts):
             for part, oracle in parts.items()
         )
 
-    return {"weight_shapes": weight_shapes, "dense_kernel": dense_kernel}
+    def named(attribute):
+        return tuple(
+            f"{part}_{name}"
+            for part, oracle in parts.items()
+            for name in getattr(oracle, attribute)
+        )
+
+    return Oracle(
+        structure=structures.Sum(
+            tuple(oracle.structure for oracle in parts.values())
+        ),
+        weight_shapes=weight_shapes,
+        dense_kernel=dense_kernel,
+        initialized=named("initialized"),
+        fixed=named("fixed"),
+        nearest="local",
+    )
 
 
 _LOW_RANK = Oracle(
-    kind="low_rank",
-    options={"rank": 3},
+    structure=structures.LowRank(rank=3),
     weight_shapes=_low_rank_shapes(3),
     dense_kernel=lambda weights, n, units: weights["left"] @ weights["right"],
     initialized=("left", "right"),
 )
 _ACDC = Oracle(
-    kind="acdc",
+    structure=structures.Acdc(),
     weight_shapes=_factors(1, _blocks, _blocks),
     dense_kernel=_acdc_kernel,
     transforms=True,
     nearest="local",
 )
+_TOEPLITZ = Oracle(
+    structure=structures.Toeplitz(),
+    weight_shapes=lambda n, units: {"kernel": (n + units - 1,)},
+    dense_kernel=_toeplitz_kernel,
+    transforms=True,
+)
+_SIGN_CIRCULANT = Oracle(
+    structure=structures.DiagonalCirculant(shared_diagonal=True, learned=False),
+    weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
+    dense_kernel=_diagonal_circulant_kernel,
+    fixed=("diagonal",),
+    transforms=True,
+)
 
 
 ORACLES = {
     "dense": Oracle(
-        kind="dense",
+        structure=structures.Dense(),
         weight_shapes=lambda n, units: {"kernel": (n, units)},
         dense_kernel=lambda weights, n, units: weights["kernel"],
     ),
     "circulant": Oracle(
-        kind="circulant",
+        structure=structures.Circulant(),
         weight_shapes=lambda n, units: {"kernel": _blocks(n, units)},
         dense_kernel=_circulant_kernel,
         transforms=True,
     ),
     "circulant, padded": Oracle(
-        kind="circulant",
-        options={"pad_input": True},
+        structure=structures.Circulant(pad_input=True),
         weight_shapes=lambda n, units: {"kernel": _padded_block(n, units)},
         dense_kernel=_circulant_kernel,
         transforms=True,
@@ -271,29 +298,25 @@ ORACLES = {
     "diagonal_circulant": _DIAGONAL_CIRCULANT,
     "diagonal_circulant, shared": dataclasses.replace(
         _DIAGONAL_CIRCULANT,
-        options={"shared_diagonal": True},
+        structure=structures.DiagonalCirculant(shared_diagonal=True),
         weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
     ),
     "diagonal_circulant, 3 factors": dataclasses.replace(
         _DIAGONAL_CIRCULANT,
-        options={"num_factors": 3},
+        structure=structures.DiagonalCirculant(num_factors=3),
+        num_factors=3,
         weight_shapes=_factors(3, _blocks, _blocks),
     ),
     "diagonal_circulant, padded, 2 factors": dataclasses.replace(
         _DIAGONAL_CIRCULANT,
-        options={"num_factors": 2, "pad_input": True},
+        structure=structures.DiagonalCirculant(num_factors=2, pad_input=True),
+        num_factors=2,
         weight_shapes=_factors(2, _padded_block, _padded_block),
     ),
-    "sign_circulant": Oracle(
-        kind="sign_circulant",
-        weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
-        dense_kernel=_diagonal_circulant_kernel,
-        fixed=("diagonal",),
-        transforms=True,
-    ),
+    "sign_circulant": _SIGN_CIRCULANT,
     "sign_circulant, 2 factors": Oracle(
-        kind="sign_circulant",
-        options={"num_factors": 2, "shared_diagonal": False},
+        structure=structures.DiagonalCirculant(num_factors=2, learned=False),
+        num_factors=2,
         weight_shapes=_factors(2, _blocks, _blocks),
         dense_kernel=_diagonal_circulant_kernel,
         fixed=("diagonal",),
@@ -301,8 +324,7 @@ ORACLES = {
         nearest="local",
     ),
     "block_circulant": Oracle(
-        kind="block_circulant",
-        options={"block_size": 5},
+        structure=structures.BlockCirculant(block_size=5),
         weight_shapes=lambda n, units: {
             "kernel": (math.ceil(n / 5), math.ceil(units / 5), 5)
         },
@@ -310,8 +332,7 @@ ORACLES = {
         transforms=True,
     ),
     "block_circulant, large": Oracle(
-        kind="block_circulant",
-        options={"block_size": 256},
+        structure=structures.BlockCirculant(block_size=256),
         weight_shapes=lambda n, units: {
             "kernel": (math.ceil(n / 256), math.ceil(units / 256), 256)
         },
@@ -320,22 +341,20 @@ ORACLES = {
     ),
     "low_rank": _LOW_RANK,
     "low_rank, 32": dataclasses.replace(
-        _LOW_RANK, options={}, weight_shapes=_low_rank_shapes(32)
+        _LOW_RANK,
+        structure=structures.LowRank(),
+        weight_shapes=_low_rank_shapes(32),
     ),
-    "toeplitz": Oracle(
-        kind="toeplitz",
-        weight_shapes=lambda n, units: {"kernel": (n + units - 1,)},
-        dense_kernel=_toeplitz_kernel,
-        transforms=True,
-    ),
+    "toeplitz": _TOEPLITZ,
     "acdc": _ACDC,
     "acdc, 2 factors": dataclasses.replace(
         _ACDC,
-        options={"num_factors": 2},
+        structure=structures.Acdc(num_factors=2),
+        num_factors=2,
         weight_shapes=_factors(2, _blocks, _blocks),
     ),
     "fastfood": Oracle(
-        kind="fastfood",
+        structure=structures.Fastfood(),
         weight_shapes=_fastfood_shapes,
         dense_kernel=_fastfood_kernel,
         fixed=("permutation",),
@@ -343,44 +362,41 @@ ORACLES = {
         nearest="local",
     ),
     "hashed": Oracle(
-        kind="hashed",
+        structure=structures.Hashed(),
         weight_shapes=lambda n, units: {"kernel": (math.ceil(n * units / 64),)},
         dense_kernel=_hashed_kernel,
     ),
     "hashed, 50": Oracle(
-        kind="hashed",
-        options={"num_buckets": 50},
+        structure=structures.Hashed(num_buckets=50),
         weight_shapes=lambda n, units: {"kernel": (50,)},
         dense_kernel=_hashed_kernel,
     ),
-    "low_rank_plus_circulant": Oracle(
-        kind="low_rank_plus_circulant",
-        options={"rank": 3, "shared_diagonal": True},
-        **_sum_of(
-            low_rank=_LOW_RANK,
-            diagonal_circulant=dataclasses.replace(
-                _DIAGONAL_CIRCULANT,
-                weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
-            ),
+    "low_rank + diagonal_circulant": _sum_of(
+        low_rank=_LOW_RANK,
+        diagonal_circulant=dataclasses.replace(
+            _DIAGONAL_CIRCULANT,
+            structure=structures.DiagonalCirculant(shared_diagonal=True),
+            weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
         ),
-        initialized=(
-            "low_rank/left",
-            "low_rank/right",
-            "diagonal_circulant/kernel",
+    ),
+    # Two parts of one kind, and fixed weights in a part.
+    "toeplitz + low_rank + sign_circulant + low_rank": _sum_of(
+        toeplitz=_TOEPLITZ,
+        low_rank=_LOW_RANK,
+        diagonal_circulant=_SIGN_CIRCULANT,
+        low_rank_2=dataclasses.replace(
+            _LOW_RANK,
+            structure=structures.LowRank(rank=2),
+            weight_shapes=_low_rank_shapes(2),
         ),
-        nearest="local",
     ),
 }
 CASES = tuple(ORACLES)
-KINDS = tuple(dict.fromkeys(oracle.kind for oracle in ORACLES.values()))
 
 
 def make_projection(case: str, units: int, **kwargs) -> layers.Projection:
     """Makes a layer of a case, not built."""
-    oracle = ORACLES[case]
-    return layers.make_projection(
-        oracle.kind, units, **(oracle.options | kwargs)
-    )
+    return layers.Projection(units, ORACLES[case].structure, **kwargs)
 
 
 def make_layer(
@@ -409,12 +425,7 @@ def _random_values(rng: np.random.Generator, weight) -> np.ndarray:
 
 def weights_by_name(layer: layers.Projection) -> dict[str, np.ndarray]:
     """Reads the weights of a projection, the bias too if it has one."""
-    return {name_of(weight): weight.numpy() for weight in layer.weights}
-
-
-def name_of(weight) -> str:
-    """Names a weight of a projection, with the part it is in, if any."""
-    return weight.path.split("/", 1)[1]
+    return {weight.name: weight.numpy() for weight in layer.weights}
 
 
 def expected_kernel(

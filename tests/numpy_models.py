@@ -8,6 +8,7 @@ import numpy as np
 import numpy_poolings
 from yt8m_compact import layers
 from yt8m_compact import models
+from yt8m_compact import structures
 
 FEATURE_SIZES = (6, 3)
 NUM_CLASSES = 7
@@ -29,17 +30,18 @@ def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
     known = ("kernel", "diagonal", "bias")
     for layer in model.layers:
         for weight in layer.weights:
+            name = weight.name
+            if isinstance(layer, layers.Projection) and isinstance(
+                layer.structure, structures.Sum
+            ):
+                name = name.rpartition("_")[2]  # after that of the part
             if "int" in str(weight.dtype):
                 value = rng.permutation(weight.numpy())
-            elif isinstance(layer, layers.Projection) and (
-                weight.name not in known
-            ):
+            elif isinstance(layer, layers.Projection) and (name not in known):
                 continue  # Random from the start; scaled below.
-            elif weight.name in ("gamma", "diagonal", "moving_variance"):
+            elif name in ("gamma", "diagonal", "moving_variance"):
                 value = rng.uniform(0.5, 2, weight.shape)
-            elif weight.name == "kernel" and isinstance(
-                layer, layers.Projection
-            ):
+            elif name == "kernel" and isinstance(layer, layers.Projection):
                 scale = 2 / np.sqrt(layer.input_dim)
                 value = rng.normal(scale=scale, size=weight.shape)
             else:
@@ -79,7 +81,7 @@ def make_frames(
 
 def count_kernel_weights(kind: str, input_dim: int, units: int) -> int:
     """Counts the weights of a projection without a bias."""
-    layer = layers.make_projection(kind, units, use_bias=False)
+    layer = layers.Projection(units, kind, use_bias=False)
     layer.build((None, input_dim))
     return layer.count_params()
 

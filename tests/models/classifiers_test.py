@@ -7,9 +7,11 @@ import pytest
 import numpy_models
 from yt8m_compact import layers
 from yt8m_compact import models
+from yt8m_compact import structures
 from yt8m_compact.models import classifiers
+from yt8m_compact.models import model_config
 
-KINDS = tuple(layers.PROJECTIONS)
+KINDS = model_config.PROJECTION_KINDS
 PRIORS = np.array([0.3, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-5])
 ZEROS = {"features": np.zeros([2, 9], "float32")}
 
@@ -94,13 +96,13 @@ def test_gated_model_starts_near_the_priors(classifier):
 def test_context_gating_equals_numpy(kind):
     probabilities = keras.Input((7,), name="p")
     gated = classifiers.gate_context(
-        probabilities, projection=kind, batch_norm_momentum=0.75
+        probabilities, structure=kind, batch_norm_momentum=0.75
     )
     model = keras.Model({"p": probabilities}, gated)
     projection = model.get_layer("gating")
     norm = model.get_layer("gating_bn")
     assert (projection.units, projection.bias) == (7, None)
-    assert layers.projection_kind(projection) == kind
+    assert projection.structure == structures.get(kind)
     rng = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(rng.uniform(0.5, 2, weight.shape))
@@ -152,7 +154,7 @@ def test_wrong_priors_are_refused(priors, received):
 
 def test_model_without_a_classifier_is_refused():
     features = keras.Input((9,), name="features")
-    outputs = layers.make_projection("dense", 7, name="last")(features)
+    outputs = layers.Projection(7, name="last")(features)
     model = keras.Model({"features": features}, outputs)
     with pytest.raises(
         ValueError,

@@ -17,11 +17,11 @@ import record_makers
 import small_models
 import tiny_runs
 from yt8m_compact import config as config_lib
-from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import serving
 from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.models import model_config
 
 NUM_VIDEOS = 12
 
@@ -80,7 +80,7 @@ def places(name: str) -> list[str]:
 
 def compact_runs() -> list:
     """Pairs models with compact kinds for their places, other ones each."""
-    kinds = [kind for kind in layers.PROJECTIONS if kind != "dense"]
+    kinds = [kind for kind in model_config.PROJECTION_KINDS if kind != "dense"]
     found = []
     for start, name in enumerate(models.MODELS):
         chosen = tuple(
@@ -178,7 +178,9 @@ def write_first(source: pathlib.Path, path: pathlib.Path) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
-    layers.PROJECTIONS if EVERY_KIND else ["dense", "diagonal_circulant"],
+    model_config.PROJECTION_KINDS
+    if EVERY_KIND
+    else ["dense", "diagonal_circulant"],
 )
 @pytest.mark.parametrize("name", VIDEO_LEVEL)
 def test_on_video_level_youtube8m(name, kind, tmp_path, shared_data):
@@ -198,7 +200,7 @@ def test_on_video_level_youtube8m(name, kind, tmp_path, shared_data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", layers.PROJECTIONS if EVERY_KIND else ["dense"]
+    "kind", model_config.PROJECTION_KINDS if EVERY_KIND else ["dense"]
 )
 @pytest.mark.parametrize("name", FRAME_LEVEL)
 def test_on_audioset(name, kind, tmp_path, shared_data):

@@ -11,10 +11,11 @@ import frame_model_checks
 import numpy_frame_models
 import numpy_models
 import small_models
-from yt8m_compact import layers
 from yt8m_compact import models
+from yt8m_compact import structures
+from yt8m_compact.models import model_config
 
-KINDS = tuple(layers.PROJECTIONS)
+KINDS = model_config.PROJECTION_KINDS
 
 SMALL = small_models.FRAME_MODELS
 # Models for which the order of the frames counts.
@@ -130,10 +131,10 @@ def test_every_kind_at_every_place(name, kind):
     config = with_kind(name, kind)
     model = numpy_models.build(config)
     found = {
-        layers.projection_kind(projection)
+        projection.structure
         for projection in small_models.projections_of(model)
     }
-    assert found <= {kind}
+    assert found <= {structures.get(kind)}
     batch = numpy_models.make_frames((4, 1))
     assert_close(
         model(batch, training=False), expected_of(name, config, model, batch)

@@ -12,6 +12,7 @@ import numpy_models
 import small_models
 from yt8m_compact import layers
 from yt8m_compact import models
+from yt8m_compact import structures
 from yt8m_compact.models import model_config
 
 LOGISTIC = "LogisticModel"
@@ -420,59 +421,50 @@ def test_diagonals_of_a_wide_projection_are_shared_or_not(shared, kind, shape):
     assert embedding.diagonal.shape == shape
 
 
-class Ranked(layers.DenseProjection):
-    """A projection that has an option."""
-
-    options = ("rank",)
-
-    def __init__(self, units, rank=1, **kwargs):
-        super().__init__(units, **kwargs)
-        self.rank = rank
-
-
 @pytest.mark.parametrize("name", models.MODELS)
-def test_options_reach_the_kinds_that_have_them(name, monkeypatch):
-    monkeypatch.setitem(layers.PROJECTIONS, "circulant", Ranked)
+def test_options_reach_the_kinds_that_have_them(name):
     places = [place for place in CHANGES[name] if place.endswith("_projection")]
-    dense = (layers.DenseProjection, keras.layers.LSTM, keras.layers.GRU)
     for place in places:
-        for rank, expected in [(3, 3), (None, 1)]:
-            kinds = {**dict.fromkeys(places, "dense"), place: "circulant"}
+        for rank, expected in [(3, 3), (None, 32)]:
+            kinds = {**dict.fromkeys(places, "dense"), place: "low_rank"}
             config = make_config(name, **kinds, rank=rank)
             model = numpy_models.build(config)
-            projections = small_models.projections_of(model)
-            ranks = {
-                layer.name: layer.rank
-                for layer in projections
-                if isinstance(layer, Ranked)
-            }
-            assert set(ranks.values()) == {expected}
+            found = [
+                layer.structure for layer in small_models.projections_of(model)
+            ]
+            assert structures.LowRank(expected) in found
             # The other places are dense.
-            others = [
+            others = [s for s in found if s != structures.LowRank(expected)]
+            assert set(others) <= {structures.Dense()}
+            others += [
                 layer
-                for layer in [*projections, *model.layers]
-                if type(layer) in dense
+                for layer in model.layers
+                if type(layer) in (keras.layers.LSTM, keras.layers.GRU)
             ]
             assert bool(others) == (len(places) > 1)
 
 
-def test_options_that_were_given_and_that_the_kind_has(monkeypatch):
-    monkeypatch.setitem(layers.PROJECTIONS, "circulant", Ranked)
+def test_options_that_were_given_and_that_the_kind_has():
     config = make_config("LogisticModel", rank=3, num_factors=2)
-    options = model_config.projection_options
-    assert options(config, "circulant") == {"rank": 3}
-    assert options(config, "dense") == {}
-    assert options(make_config("LogisticModel"), "circulant") == {}
+    structure_of = model_config.structure_of
+    low_rank = structures.LowRank(3)
+    assert structure_of(config, "low_rank") == low_rank
+    assert structure_of(config, "dense") == structures.Dense()
+    assert structure_of(config, "low_rank_plus_circulant") == (
+        low_rank + structures.DiagonalCirculant(num_factors=2)
+    )
+    default = structure_of(make_config("LogisticModel"), "low_rank")
+    assert default == structures.LowRank(32)
 
 
 @pytest.mark.parametrize("name", models.MODELS)
-def test_an_option_that_no_projection_has_is_refused(name, monkeypatch):
-    monkeypatch.setitem(layers.PROJECTIONS, "circulant", Ranked)
+def test_an_option_that_no_projection_has_is_refused(name):
     config = make_config(name, rank=3)
     with pytest.raises(
         ValueError,
         match=rf"{type(config).__name__}: expected rank with a projection that "
-        r"has it, one of: .*circulant.*\. Received: rank=3, projections=\w+$",
+        r"has it, one of: low_rank, low_rank_plus_circulant\. Received: "
+        r"rank=3, projections=\w+$",
     ):
         numpy_models.build(config)
 

@@ -8,8 +8,9 @@ import tensorflow as tf
 import numpy_models
 from yt8m_compact import layers
 from yt8m_compact import models
+from yt8m_compact.models import model_config
 
-KINDS = tuple(layers.PROJECTIONS)
+KINDS = model_config.PROJECTION_KINDS
 SIZE = sum(numpy_models.FEATURE_SIZES)
 CONFIGS = [
     *(models.LogisticConfig(classifier_projection=kind) for kind in KINDS),

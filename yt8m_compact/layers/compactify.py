@@ -1,62 +1,67 @@
 """Makes the dense layers of a trained Keras model compact."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import fnmatch
 import tempfile
-from typing import Any
 
 import keras
 
-from yt8m_compact.layers import dense_projection
+from yt8m_compact import structures
 from yt8m_compact.layers import projection
-from yt8m_compact.layers import projection_kinds
+
+_Structure = str | structures.Structure
 
 
 def compactify(
     model: keras.Model,
-    kind: str,
+    structure: _Structure | Mapping[str, _Structure],
     *,
     layer_names: Sequence[str] | str | None = None,
-    **options: Any,
 ) -> keras.Model:
     """Copies a model with dense layers replaced by their closest projections.
 
-    Each layer chosen becomes a projection of `kind` whose `W` is closest to
-    the layer's kernel in Frobenius norm (`Projection.from_dense`), with its
-    bias, activation, regularisers, constraints, dtype and name. All other
-    weights are copied. Train the copy on to win back accuracy.
+    Each layer chosen becomes a `Projection` whose `W` is closest to the
+    layer's kernel in Frobenius norm (`Projection.from_dense`), with its bias,
+    activation, regularisers, constraints, dtype and name. All other weights
+    are copied. Train the copy on to win back accuracy.
 
-    Layers are `keras.layers.Dense` (not quantised) and `DenseProjection`, also
-    in models within the model, not those inside other layers (such as
-    attention). It takes as long as `from_dense` of the kind: seconds a layer
-    for most, minutes for `acdc`, `fastfood`, sums, and several factors of
-    thousands of inputs.
+    Layers are `keras.layers.Dense` (not quantised) and `Projection` of a
+    `Dense` structure, also in models within the model, not those inside other
+    layers (such as attention). It takes as long as `nearest` of the structure:
+    seconds a layer for most, minutes for `acdc`, `fastfood`, sums, and several
+    factors of thousands of inputs.
 
     Args:
       model: a built Functional or Sequential model; it is not changed.
-      kind: a key of `PROJECTIONS`.
+      structure: a structure or its text, `low_rank(rank=64)` say; or a dict
+        from the names of layers, or patterns such as `fc_*`, to structures, of
+        which the first that matches counts.
       layer_names: names of the layers to replace, or one; None is every dense
-        layer that becomes smaller.
-      **options: arguments of the kind, such as `rank`; see its `options`.
+        layer that becomes smaller or, for a dict, every one that it names.
 
     Returns:
       The copy, not compiled.
 
     Raises:
       ValueError: if the model is subclassed or not built, a name is not that
-        of a dense layer, no layer would become smaller, or the kind or an
-        option is unknown; from newer releases of Keras, if a `Lambda` layer
-        holds a Python lambda and `keras.config.enable_unsafe_deserialization`
-        was not called.
+        of a dense layer, no layer would become smaller, or a structure is
+        unknown; from newer releases of Keras, if a `Lambda` layer holds a
+        Python lambda and `keras.config.enable_unsafe_deserialization` was not
+        called.
     """
-    if isinstance(layer_names, str):
-        layer_names = [layer_names]
-    cls = projection_kinds.projection_class(kind)
-    unknown = sorted(set(options) - set(cls.options))
-    if unknown:
-        raise ValueError(
-            f"expected options of {kind}: {', '.join(cls.options) or 'none'}. "
-            f"Received: {', '.join(unknown)}"
-        )
+    if isinstance(structure, Mapping):
+        if layer_names is not None:
+            raise ValueError(
+                "expected no layer_names with a dict, whose keys choose the "
+                f"layers. Received: layer_names={layer_names!r}"
+            )
+        by_pattern = {
+            pattern: structures.get(each) for pattern, each in structure.items()
+        }
+    else:
+        structure = structures.get(structure)
+        if isinstance(layer_names, str):
+            layer_names = [layer_names]
     if not isinstance(model, keras.Sequential) and not _is_functional(model):
         raise ValueError(
             "expected a Functional or Sequential model, whose layers can be "
@@ -69,33 +74,34 @@ def compactify(
             f"model={model.name}"
         )
     dense = [layer for layer in _all_layers(model) if _is_dense(layer)]
-    if layer_names is None:
-        chosen = [layer for layer in dense if _is_smaller(layer, kind, options)]
-        if not chosen:
+    if isinstance(structure, Mapping):
+        replacements = _match(dense, by_pattern)
+    elif layer_names is None:
+        replacements = {
+            id(layer): structure
+            for layer in dense
+            if _is_smaller(layer, structure)
+        }
+        if not replacements:
             raise ValueError(
-                f"expected a dense layer that becomes smaller as {kind}. "
+                f"expected a dense layer that becomes smaller as {structure}. "
                 f"Received: model={model.name}, dense layers="
                 f"{[layer.name for layer in dense]}"
             )
     else:
-        missing = set(layer_names) - {layer.name for layer in dense}
-        if missing or not layer_names:
-            raise ValueError(
-                "expected names of dense layers, some of "
-                f"{[layer.name for layer in dense]}. Received: layer_names="
-                f"{list(layer_names)}"
-            )
-        chosen = [layer for layer in dense if layer.name in layer_names]
-    replaced = {id(layer) for layer in chosen}
+        _check_names(layer_names, dense)
+        replacements = {
+            id(layer): structure for layer in dense if layer.name in layer_names
+        }
 
     def copy_layer(layer: keras.Layer) -> keras.Layer:
-        if id(layer) in replaced:
-            return _make_projection(layer, kind, options)
+        if id(layer) in replacements:
+            return _make_projection(layer, replacements[id(layer)])
         return type(layer).from_config(layer.get_config())
 
     copied = _clone(model, copy_layer)
     for old, new in zip(_all_layers(model), _all_layers(copied), strict=True):
-        if id(old) in replaced:
+        if id(old) in replacements:
             bias = None if old.bias is None else old.bias.numpy()
             kernel = old.kernel
             if isinstance(old, projection.Projection):
@@ -104,6 +110,40 @@ def compactify(
         else:
             _copy_state(old, new)
     return copied
+
+
+def _check_names(layer_names: Sequence[str], dense: list[keras.Layer]) -> None:
+    missing = set(layer_names) - {layer.name for layer in dense}
+    if missing or not layer_names:
+        raise ValueError(
+            "expected names of dense layers, some of "
+            f"{[layer.name for layer in dense]}. Received: layer_names="
+            f"{list(layer_names)}"
+        )
+
+
+def _match(
+    dense: list[keras.Layer], by_pattern: dict[str, structures.Structure]
+) -> dict[int, structures.Structure]:
+    """Finds the structure of each layer that a pattern matches, by its id."""
+    names = [layer.name for layer in dense]
+    useless = [
+        pattern
+        for pattern in by_pattern
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names)
+    ]
+    if useless or not by_pattern:
+        raise ValueError(
+            "expected names of dense layers, or patterns that match one, some "
+            f"of {names}. Received: {useless}"
+        )
+    return {
+        id(layer): structure
+        for layer in dense
+        # The first that matches is written last.
+        for pattern, structure in reversed(by_pattern.items())
+        if fnmatch.fnmatchcase(layer.name, pattern)
+    }
 
 
 def _copy_state(old: keras.Layer, new: keras.Layer) -> None:
@@ -134,23 +174,18 @@ def _all_layers(model: keras.Model) -> Iterator[keras.Layer]:
 def _is_dense(layer: keras.Layer) -> bool:
     # A quantised kernel is made of whole numbers and a scale.
     quantized = getattr(layer, "quantization_mode", None) is not None
-    return not quantized and type(layer) in (
-        keras.layers.Dense,
-        dense_projection.DenseProjection,
-    )
+    if type(layer) is projection.Projection:
+        return isinstance(layer.structure, structures.Dense)
+    return not quantized and type(layer) is keras.layers.Dense
 
 
-def _is_smaller(layer: keras.Layer, kind: str, options: dict[str, Any]) -> bool:
+def _is_smaller(layer: keras.Layer, structure: structures.Structure) -> bool:
     input_dim, units = layer.kernel.shape
-    compact = projection_kinds.make_projection(
-        kind, units, use_bias=False, kernel_initializer="zeros", **options
-    )
-    compact.build((None, input_dim))
-    return compact.count_params() < input_dim * units
+    return structure.num_weights(input_dim, units) < input_dim * units
 
 
 def _make_projection(
-    layer: keras.Layer, kind: str, options: dict[str, Any]
+    layer: keras.Layer, structure: structures.Structure
 ) -> projection.Projection:
     config = layer.get_config()
     shared = (
@@ -167,15 +202,13 @@ def _make_projection(
         "kernel_constraint",
         "bias_constraint",
     )
-    new = projection_kinds.make_projection(
-        kind, layer.units, name=layer.name, **options
-    )
+    new = projection.Projection(layer.units, structure, name=layer.name)
     # As a saved layer is made, which knows how to read each of these.
     merged = {
         **new.get_config(),
         **{key: config[key] for key in shared if key in config},
     }
-    return type(new).from_config(merged)
+    return projection.Projection.from_config(merged)
 
 
 def _clone(

@@ -84,8 +84,9 @@ class FanOutNormal(initializers.Initializer):
     products of factors do not rescale it, so that outputs do not keep the
     variance of the inputs. To reproduce the paper:
 
-        DiagonalCirculantProjection(
+        Projection(
             512,
+            "diagonal_circulant",
             kernel_initializer=FanOutNormal(),
             diagonal_initializer=FanOutNormal(),
         )
@@ -94,8 +95,9 @@ class FanOutNormal(initializers.Initializer):
     `c ~ N(0, sqrt(2 / n))` for circulants of size n, and diagonals of random
     signs, the default here:
 
-        DiagonalCirculantProjection(
+        Projection(
             1152,
+            "diagonal_circulant",
             kernel_initializer=keras.initializers.RandomNormal(
                 stddev=math.sqrt(2 / 1152)
             ),
@@ -164,29 +166,6 @@ def reseeded(
     seed = (seed ^ zlib.crc32(name.encode())) & 0x7FFFFFFF
     config = {**initializer.get_config(), "seed": seed}
     return type(initializer).from_config(config)
-
-
-def scaled(
-    initializer: initializers.Initializer, share: float
-) -> initializers.Initializer:
-    """Scales the variance of an initialiser that scales with the fans.
-
-    Args:
-      initializer: any Keras initialiser.
-      share: what to multiply the variance by.
-
-    Returns:
-      One with that share of the variance, or `initializer` itself if it does
-      not scale with the fans.
-    """
-    if not isinstance(initializer, initializers.VarianceScaling):
-        return initializer
-    return initializers.VarianceScaling(
-        share * initializer.scale,
-        mode=initializer.mode,
-        distribution=initializer.distribution,
-        seed=initializer.seed,
-    )
 
 
 def for_dense_shape(

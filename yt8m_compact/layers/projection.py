@@ -1,8 +1,6 @@
-"""The interface that every projection shares with `keras.layers.Dense`."""
+"""The projection layer: `keras.layers.Dense` with a structured matrix."""
 
-import abc
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import activations
@@ -12,21 +10,25 @@ from keras import regularizers
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import structures
 from yt8m_compact.layers import initializers as own_initializers
 
 
-class Projection(keras.layers.Layer, abc.ABC):
-    """Computes `activation(x @ W + b)` for some structured `W`.
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class Projection(keras.layers.Layer):
+    """Computes `activation(x @ W + b)` for a `W` of a structure.
 
-    A subclass adds the weights that `W` is made of (`_build_kernel`), the
-    product (`_multiply`), the dense matrix (`as_dense_kernel`), the closest
-    weights to a dense matrix (`_assign_nearest`) and a count of multiply-adds.
-    A model never names one: it asks `make_projection` for a kind. The
-    arguments that only some kinds have, and that shape `W`, are named in the
-    class attribute `options`.
+    What `keras.layers.Dense` is, with `W` made of fewer weights: those that
+    the structure lists, each an attribute of the layer (`kernel`, and
+    `diagonal` say, or `low_rank_left` in a sum).
+
+    Products by transforms, and their weights, are float32 (float64 for float64
+    layers) whatever the compute dtype.
 
     Args:
       units: int, size of the output.
+      structure: how `W` is made: a `structures.Structure` or its text, such as
+        `low_rank(rank=64) + diagonal_circulant`.
       activation: as in `keras.layers.Dense`; None is linear.
       use_bias: whether to add `b`, a vector of `units`.
       kernel_initializer: initialiser of the weights of `W`. One that scales
@@ -38,7 +40,16 @@ class Projection(keras.layers.Layer, abc.ABC):
       activity_regularizer: regulariser of the output.
       kernel_constraint: constraint on the weights of `W`.
       bias_constraint: constraint on `b`.
-      **kwargs: `name`, `dtype`, `trainable` of `keras.layers.Layer`.
+      diagonal_initializer: initialiser of the diagonals of `W`, of structures
+        that have them; None draws random signs, which leaves the output's
+        variance to `kernel_initializer`.
+      diagonal_regularizer: regulariser of the diagonals; None is
+        `kernel_regularizer`, since they are weights of `W` too.
+      diagonal_constraint: constraint on the diagonals; None is
+        `kernel_constraint`.
+      trainable: as in `keras.layers.Layer`.
+      dtype: as in `keras.layers.Layer`.
+      name: as in `keras.layers.Layer`.
 
     Input shape:
       `[batch, ..., input_dim]`, any float dtype.
@@ -47,17 +58,20 @@ class Projection(keras.layers.Layer, abc.ABC):
       `[batch, ..., units]`, of the layer's compute dtype.
 
     Raises:
-      ValueError: if `units` is not a positive int.
-    """
+      ValueError: if `units` is not a positive int, the structure is unknown or
+        has no matrix of these sizes, or there is an argument for diagonals
+        that it does not have.
 
-    options: ClassVar[tuple[str, ...]] = ()
-    # Whether it multiplies by transforms, which take float32 and float64 only:
-    # they and the weights of `W` then stay float32 in a 16-bit layer.
-    transforms: ClassVar[bool] = False
+    Example:
+      >>> layer = Projection(512, "low_rank(rank=16)", use_bias=False)
+      >>> layer(tf.ones([2, 1024])).shape, layer.count_params()
+      (TensorShape([2, 512]), 24576)
+    """
 
     def __init__(
         self,
         units: int,
+        structure: str | structures.Structure = "dense",
         activation: Any = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
@@ -67,13 +81,25 @@ class Projection(keras.layers.Layer, abc.ABC):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        *,
+        diagonal_initializer: Any = None,
+        diagonal_regularizer: Any = None,
+        diagonal_constraint: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        name: str | None = None,
     ) -> None:
-        check_positive("units", units)
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        structures.check_positive("units", units)
+        super().__init__(
+            activity_regularizer=activity_regularizer,
+            trainable=trainable,
+            dtype=dtype,
+            name=name,
+        )
         # As Dense: what is masked stays masked.
         self.supports_masking = True
         self.units = units
+        self.structure = structures.get(structure)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         # Keras would take None as its own default, with the fans of the
@@ -86,31 +112,31 @@ class Projection(keras.layers.Layer, abc.ABC):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        self.diagonal_initializer = initializers.get(diagonal_initializer)
+        self.diagonal_regularizer = regularizers.get(diagonal_regularizer)
+        self.diagonal_constraint = constraints.get(diagonal_constraint)
         self.input_dim: int | None = None
         self.bias = None
         self.input_spec = keras.InputSpec(min_ndim=2)
 
-    @abc.abstractmethod
-    def _build_kernel(self, input_dim: int) -> None:
-        """Adds the weights that `W` is made of."""
+    @property
+    def structure_weights(self) -> dict[str, keras.Variable]:
+        """The weights of `W`, by their names in the structure."""
+        self._check_built()
+        specs = self.structure.weights(self.input_dim, self.units)
+        return {spec.name: getattr(self, spec.name) for spec in specs}
 
-    @abc.abstractmethod
-    def _multiply(self, x: tf.Tensor) -> tf.Tensor:
-        """Computes `x @ W` for `x` `[batch, ..., input_dim]`, in its dtype."""
-
-    @abc.abstractmethod
     def as_dense_kernel(self) -> tf.Tensor:
         """Writes out `W`, `[input_dim, units]`, in the weights' dtype."""
-
-    @abc.abstractmethod
-    def _assign_nearest(self, kernel: np.ndarray) -> None:
-        """Sets the weights of `W` so that it is closest to `kernel`."""
+        return self.structure.as_dense(
+            self._tensors(), self.input_dim, self.units
+        )
 
     def assign_dense(self, kernel: Any, bias: Any = None) -> None:
         """Sets the weights so that `W` is as close to a dense kernel as can be.
 
-        Closest in Frobenius norm: `sum (W - kernel)^2` is smallest. Each kind
-        says in its docstring whether that is exact or a local minimum.
+        Closest in Frobenius norm: `sum (W - kernel)^2` is smallest. Each
+        structure says whether that is exact or a local minimum.
 
         Args:
           kernel: `[input_dim, units]`, of any float dtype.
@@ -120,7 +146,7 @@ class Projection(keras.layers.Layer, abc.ABC):
           ValueError: if the layer is not built, a shape is wrong, a value is
             not finite, or there is a bias for a layer without one.
         """
-        self._check_built()
+        variables = self.structure_weights
         kernel = _finite_array("kernel", kernel, (self.input_dim, self.units))
         if bias is not None:
             if not self.use_bias:
@@ -130,11 +156,18 @@ class Projection(keras.layers.Layer, abc.ABC):
                 )
             bias = _finite_array("bias", bias, (self.units,))
             self.bias.assign(bias)
-        self._assign_nearest(kernel)
+        current = {name: value.numpy() for name, value in variables.items()}
+        nearest = self.structure.nearest(kernel, current)
+        for name, variable in variables.items():
+            variable.assign(nearest[name])
 
     @classmethod
     def from_dense(
-        cls, kernel: Any, bias: Any = None, **kwargs: Any
+        cls,
+        kernel: Any,
+        bias: Any = None,
+        structure: str | structures.Structure = "dense",
+        **arguments: Any,
     ) -> "Projection":
         """Makes the projection that is closest to a dense one.
 
@@ -143,7 +176,8 @@ class Projection(keras.layers.Layer, abc.ABC):
         Args:
           kernel: `[input_dim, units]`, of any float dtype.
           bias: `[units]` or None, which makes a layer without a bias.
-          **kwargs: other arguments of the constructor.
+          structure: how `W` is made, as in the constructor.
+          **arguments: other arguments of the constructor.
 
         Returns:
           A built layer; see `assign_dense`.
@@ -157,72 +191,24 @@ class Projection(keras.layers.Layer, abc.ABC):
                 "expected a kernel of shape [input_dim, units]. Received: "
                 f"kernel.shape={kernel.shape}"
             )
-        layer = cls(kernel.shape[1], use_bias=bias is not None, **kwargs)
+        layer = cls(
+            kernel.shape[1], structure, use_bias=bias is not None, **arguments
+        )
         layer.build((None, kernel.shape[0]))
         layer.assign_dense(kernel, bias)
         return layer
 
     @property
-    @abc.abstractmethod
     def multiply_adds(self) -> int:
         """Counts the real multiply-adds of `x @ W` for one row of `x`."""
+        self._check_built()
+        return self.structure.multiply_adds(self.input_dim, self.units)
 
     @property
     def dense_weight_count(self) -> int:
         """Counts the weights of the `keras.layers.Dense` of these sizes."""
         self._check_built()
         return self.input_dim * self.units + self.use_bias * self.units
-
-    def _add_kernel_weight(
-        self,
-        name: str,
-        shape: tuple[int, ...],
-        *,
-        stddev_of_part: Callable[[float], float] = lambda stddev: stddev,
-        initializer: Any = None,
-        regularizer: Any = None,
-        constraint: Any = None,
-        trainable: bool = True,
-        reseed: bool = False,
-    ) -> keras.Variable:
-        """Adds one of the weights that `W` is made of.
-
-        Args:
-          name: its name.
-          shape: its shape.
-          stddev_of_part: see `initializers.for_dense_shape`.
-          initializer: None is the kernel's.
-          regularizer: None is the kernel's, for what is trained.
-          constraint: None is the kernel's, for what is trained.
-          trainable: whether it is trained.
-          reseed: whether another weight has the same initialiser, whose
-            values this one must not repeat; see `initializers.reseeded`.
-
-        Returns:
-          The weight.
-        """
-        initializer = initializer or self.kernel_initializer
-        if reseed:
-            initializer = own_initializers.reseeded(initializer, name)
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=own_initializers.for_dense_shape(
-                initializer,
-                self.input_dim,
-                self.units,
-                stddev_of_part,
-            ),
-            regularizer=(regularizer or self.kernel_regularizer)
-            if trainable
-            else None,
-            constraint=(constraint or self.kernel_constraint)
-            if trainable
-            else None,
-            trainable=trainable,
-            # Keras would round it to a 16-bit compute dtype, for nothing.
-            autocast=not self.transforms,
-        )
 
     def _check_built(self) -> None:
         if self.input_dim is None:
@@ -231,15 +217,27 @@ class Projection(keras.layers.Layer, abc.ABC):
                 f" an input shape, first. Received: layer={self.name}"
             )
 
+    def _tensors(self) -> dict[str, tf.Tensor]:
+        return {
+            name: tf.convert_to_tensor(variable)
+            for name, variable in self.structure_weights.items()
+        }
+
     def build(self, input_shape) -> None:
         if input_shape[-1] is None:
             raise ValueError(
                 "expected an input with a known last dimension. Received: "
                 f"input_shape={input_shape}, layer={self.name}"
             )
-        self.input_dim = int(input_shape[-1])
-        self.input_spec = keras.InputSpec(min_ndim=2, axes={-1: self.input_dim})
-        self._build_kernel(self.input_dim)
+        input_dim = int(input_shape[-1])
+        specs = self.structure.weights(input_dim, self.units)
+        starts = [spec.start for spec in specs]
+        if structures.Start.SIGNS not in starts:
+            self._check_no_diagonal_arguments()
+        self.input_dim = input_dim
+        self.input_spec = keras.InputSpec(min_ndim=2, axes={-1: input_dim})
+        for number, spec in enumerate(specs):
+            self._add_weight_of(spec, first=spec.start not in starts[:number])
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",
@@ -250,11 +248,63 @@ class Projection(keras.layers.Layer, abc.ABC):
             )
         self.built = True
 
+    def _check_no_diagonal_arguments(self) -> None:
+        for name, value in {
+            "diagonal_initializer": self.diagonal_initializer,
+            "diagonal_regularizer": self.diagonal_regularizer,
+            "diagonal_constraint": self.diagonal_constraint,
+        }.items():
+            if value is not None:
+                raise ValueError(
+                    f"expected a structure that has diagonals with {name}. "
+                    f"Received: structure={self.structure}, layer={self.name}"
+                )
+
+    def _add_weight_of(self, spec: structures.WeightSpec, first: bool) -> None:
+        """Adds a weight of `W`, as the attribute of its name.
+
+        An attribute each: what Keras, `tf.train.Checkpoint` and SavedModel all
+        follow.
+
+        Args:
+          spec: what it is.
+          first: whether it is the first with such a start; the values of the
+            first must not come again.
+        """
+        regularizer = self.kernel_regularizer
+        constraint = self.kernel_constraint
+        if spec.start is structures.Start.SIGNS:
+            initializer = (
+                self.diagonal_initializer or own_initializers.RandomSign()
+            )
+            regularizer = self.diagonal_regularizer or regularizer
+            constraint = self.diagonal_constraint or constraint
+        elif spec.start is structures.Start.PERMUTATION:
+            initializer = own_initializers.RandomPermutation()
+        else:
+            initializer = self.kernel_initializer
+        if not first:
+            initializer = own_initializers.reseeded(initializer, spec.name)
+        weight = self.add_weight(
+            name=spec.name,
+            shape=spec.shape,
+            dtype=spec.dtype,
+            initializer=own_initializers.for_dense_shape(
+                initializer, self.input_dim, self.units, spec.stddev
+            ),
+            regularizer=regularizer if spec.trained else None,
+            constraint=constraint if spec.trained else None,
+            trainable=spec.trained,
+            # The structure casts it, but for transforms, which 16 bits spoil.
+            autocast=False,
+        )
+        setattr(self, spec.name, weight)
+
     def call(self, inputs):
         dtype = self.compute_dtype
-        if self.transforms and dtype != "float64":
-            inputs = tf.cast(inputs, "float32")
-        outputs = tf.cast(self._multiply(inputs), dtype)
+        outputs = self.structure.multiply(
+            self._tensors(), tf.cast(inputs, dtype), self.units
+        )
         if self.use_bias:
             outputs = outputs + tf.cast(self.bias, outputs.dtype)
         return self.activation(outputs)
@@ -266,6 +316,7 @@ class Projection(keras.layers.Layer, abc.ABC):
         return {
             **super().get_config(),
             "units": self.units,
+            "structure": str(self.structure),
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(
@@ -281,25 +332,16 @@ class Projection(keras.layers.Layer, abc.ABC):
             ),
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
+            "diagonal_initializer": initializers.serialize(
+                self.diagonal_initializer
+            ),
+            "diagonal_regularizer": regularizers.serialize(
+                self.diagonal_regularizer
+            ),
+            "diagonal_constraint": constraints.serialize(
+                self.diagonal_constraint
+            ),
         }
-
-
-def check_positive(name: str, value: Any) -> int:
-    """Checks an argument that counts something.
-
-    Args:
-      name: the argument's name.
-      value: its value.
-
-    Returns:
-      The value.
-
-    Raises:
-      ValueError: if it is not a positive int.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError(f"expected a positive int. Received: {name}={value!r}")
-    return value
 
 
 def _finite_array(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,13 +1,12 @@
 """What the cells of recurrent layers have in common."""
 
 import abc
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
 
+from yt8m_compact import structures
 from yt8m_compact.layers import projection
-from yt8m_compact.layers import projection_kinds
 
 
 class RecurrentCell(keras.layers.Layer, abc.ABC):
@@ -18,8 +17,8 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
 
     Args:
       units: int, size of the state.
-      kind: kind of the projection from the state to the gates.
-      options: arguments of that kind, such as its rank.
+      structure: how the matrix from the state to the gates is made: a
+        `structures.Structure` or its text.
       **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
@@ -29,8 +28,8 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
       `[batch, units]`.
 
     Raises:
-      ValueError: if `units` is not a positive int, the kind is unknown, or an
-        input has another size.
+      ValueError: if `units` is not a positive int, the structure is unknown,
+        or an input has another size.
     """
 
     num_gates: ClassVar[int]
@@ -38,26 +37,24 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
     def __init__(
         self,
         units: int,
-        kind: str = "dense",
-        options: Mapping[str, Any] | None = None,
+        structure: str | structures.Structure = "dense",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.units = projection.check_positive("units", units)
-        self.kind = kind
-        self.options = dict(options or {})
+        self.units = structures.check_positive("units", units)
+        self.structure = structures.get(structure)
         # As in Keras. What is not dense has no orthogonal start of its own.
         initializer = keras.initializers.VarianceScaling(
             mode="fan_in", distribution="untruncated_normal"
         )
-        self.recurrent_projection = projection_kinds.make_projection(
-            kind,
+        dense = isinstance(self.structure, structures.Dense)
+        self.recurrent_projection = projection.Projection(
             self.num_gates * units,
+            self.structure,
             use_bias=False,
-            kernel_initializer="orthogonal" if kind == "dense" else initializer,
+            kernel_initializer="orthogonal" if dense else initializer,
             dtype=self.dtype_policy,
             name="recurrent",
-            **self.options,
         )
         self.output_size = units
 
@@ -85,6 +82,5 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         return {
             **super().get_config(),
             "units": self.units,
-            "kind": self.kind,
-            "options": self.options,
+            "structure": str(self.structure),
         }

@@ -17,6 +17,7 @@ from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import readers
+from yt8m_compact import structures
 from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import class_priors
@@ -391,7 +392,7 @@ def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     )
     return not drops and any(
         isinstance(layer, layers.Projection)
-        and layers.projection_kind(layer) != "dense"
+        and not isinstance(layer.structure, structures.Dense)
         for layer in model.layers
     )
 

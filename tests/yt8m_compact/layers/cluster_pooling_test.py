@@ -389,7 +389,7 @@ def test_coupled_centers_of_a_fisher_vector():
 
 @pytest.mark.parametrize("kind", ["dense", "diagonal_circulant"])
 def test_what_a_projection_makes_of_identity_rows_is_its_matrix(kind):
-    project = layers.make_projection(kind, 7, use_bias=False)
+    project = layers.Projection(7, kind, use_bias=False)
     identity = layers.IdentityRows()(tf.zeros([2, 5, SIZE]))
     np.testing.assert_array_equal(identity, np.eye(SIZE))
     np.testing.assert_allclose(

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from yt8m_compact import layers
+from yt8m_compact import structures
 
-# Kinds whose closest projection to one of their own kernels is that kernel.
+# Structures whose nearest to one of their own matrices is that matrix.
 EXACT = (
     "dense",
     "circulant",
@@ -16,16 +17,16 @@ EXACT = (
     "toeplitz",
     "hashed",
 )
-# For the others, whose `from_dense` is a local minimum or draws signs anew:
-# options, and kinds with options that they contain.
+# Others, whose `nearest` is a local minimum or which draw signs anew, and
+# structures that they contain.
 SIMPLER = {
-    "sign_circulant": ({}, []),
-    "acdc": ({"num_factors": 2}, [("acdc", {})]),
-    "fastfood": ({}, []),
-    "low_rank_plus_circulant": (
-        {"rank": 3},
-        [("low_rank", {"rank": 3}), ("diagonal_circulant", {})],
-    ),
+    "sign_circulant": [],
+    "acdc(num_factors=2)": ["acdc"],
+    "fastfood": [],
+    "low_rank(rank=3) + diagonal_circulant": [
+        "low_rank(rank=3)",
+        "diagonal_circulant",
+    ],
 }
 ROWS = np.random.default_rng(1).standard_normal([5, 12]).astype("float32")
 
@@ -53,7 +54,7 @@ def make_functional():
     shared = keras.layers.Dense(16, use_bias=False, name="shared")
     x = keras.layers.Add()([shared(shared(x)), x])
     x = inner(x)
-    outputs = layers.make_projection("dense", 3, name="head")(x)
+    outputs = layers.Projection(3, name="head")(x)
     model = keras.Model(inputs, outputs)
     for weight in model.weights:
         noise = np.random.default_rng(2).uniform(0.01, 0.1, weight.shape)
@@ -74,8 +75,10 @@ def test_chosen_layers_are_closest_and_the_others_equal():
     )
     for name in ["wide", "inner_dense"]:
         old, new = find(model, name), find(compact, name)
-        assert type(new) is layers.CirculantProjection
-        expected = layers.CirculantProjection.from_dense(old.kernel.numpy())
+        assert new.structure == structures.Circulant()
+        expected = layers.Projection.from_dense(
+            old.kernel.numpy(), structure="circulant"
+        )
         np.testing.assert_allclose(new.kernel, expected.kernel, rtol=1e-6)
         np.testing.assert_array_equal(new.bias, old.bias)
         assert new.activation is old.activation
@@ -100,60 +103,121 @@ def make_dense(kernel):
     return model
 
 
-def test_every_kind_is_exact_or_inexact():
-    assert {*EXACT, *SIMPLER} == set(layers.PROJECTIONS)
+def test_every_structure_is_exact_or_inexact():
+    classes = {type(structures.get(text)) for text in [*EXACT, *SIMPLER]}
+    assert classes == {*structures.STRUCTURES.values(), structures.Sum}
 
 
-@pytest.mark.parametrize("kind", EXACT)
-def test_a_kernel_of_the_family_computes_the_same(kind):
+@pytest.mark.parametrize("structure", EXACT)
+def test_a_kernel_of_the_family_computes_the_same(structure):
     keras.utils.set_random_seed(3)
-    projection = layers.make_projection(kind, 12)
+    projection = layers.Projection(12, structure)
     projection.build((None, 12))
     model = make_dense(projection.as_dense_kernel())
-    compact = layers.compactify(model, kind, layer_names=["fc"])
-    assert layers.projection_kind(compact.get_layer("fc")) == kind
+    compact = layers.compactify(model, structure, layer_names=["fc"])
+    assert compact.get_layer("fc").structure == structures.get(structure)
     np.testing.assert_allclose(compact(ROWS), model(ROWS), atol=2e-5)
 
 
-@pytest.mark.parametrize("kind", SIMPLER)
-def test_other_kinds_are_near_and_no_worse_than_a_simpler_one(kind):
+@pytest.mark.parametrize("structure", SIMPLER)
+def test_others_are_near_and_no_worse_than_a_simpler_one(structure):
     kernel = np.random.default_rng(4).standard_normal([12, 12])
     model = make_dense(kernel)
 
-    def error_of(kind, **options):
-        compact = layers.compactify(model, kind, layer_names="fc", **options)
+    def error_of(structure):
+        compact = layers.compactify(model, structure, layer_names="fc")
         layer = compact.get_layer("fc")
-        assert layers.projection_kind(layer) == kind
+        assert layer.structure == structures.get(structure)
         np.testing.assert_array_equal(layer.bias, model.get_layer("fc").bias)
         return np.sum((layer.as_dense_kernel() - kernel) ** 2)
 
-    options, simpler = SIMPLER[kind]
-    error = error_of(kind, **options)
+    error = error_of(structure)
     # Below what the zero kernel, which all of them contain, leaves.
     assert error < 0.99 * np.sum(kernel**2)
-    for other, other_options in simpler:
-        assert error <= 1.0001 * error_of(other, **other_options)
+    for simpler in SIMPLER[structure]:
+        assert error <= 1.0001 * error_of(simpler)
+
+
+def test_each_layer_its_structure():
+    model = make_functional()
+    compact = layers.compactify(
+        model,
+        {
+            "wide": "low_rank(rank=2)",
+            "*d*": structures.Circulant(),
+            "inner_*": "toeplitz",
+        },
+    )
+    found = {
+        name: getattr(find(compact, name), "structure", None)
+        for name in ["wide", "shared", "inner_dense", "head"]
+    }
+    # The first that matches counts, though inner_* would be nearer.
+    assert found == {
+        "wide": structures.LowRank(2),
+        "shared": structures.Circulant(),
+        "inner_dense": structures.Circulant(),
+        "head": structures.Circulant(),
+    }
+    compact = layers.compactify(model, {"inner_dense": "toeplitz"})
+    assert find(compact, "inner_dense").structure == structures.Toeplitz()
+    assert type(find(compact, "wide")) is keras.layers.Dense
+    kernel = find(model, "inner_dense").kernel.numpy()
+    # The mean of the diagonal from the corner.
+    np.testing.assert_allclose(
+        find(compact, "inner_dense").kernel[19], kernel.trace() / 16, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("structure", "received"),
+    [
+        ({}, r"\[\]"),
+        ({"wide": "toeplitz", "narrow": "dense"}, r"\['narrow'\]"),
+        ({"inner_bn*": "toeplitz"}, r"\['inner_bn\*'\]"),
+    ],
+)
+def test_patterns_that_match_no_dense_layer_are_refused(structure, received):
+    with pytest.raises(
+        ValueError,
+        match="expected names of dense layers, or patterns that match one, "
+        rf"some of \['wide', .*\]\. Received: {received}",
+    ):
+        layers.compactify(make_functional(), structure)
+
+
+def test_a_dict_and_names_are_refused():
+    with pytest.raises(
+        ValueError,
+        match="expected no layer_names with a dict, whose keys choose the "
+        r"layers\. Received: layer_names='wide'",
+    ):
+        layers.compactify(
+            make_functional(), {"wide": "toeplitz"}, layer_names="wide"
+        )
 
 
 def test_every_dense_layer_that_becomes_smaller():
     # As circulants of 12, 16 and 20 values; as blocks of 1 nothing shrinks.
     compact = layers.compactify(make_functional(), "circulant")
-    kinds = {
-        name: type(find(compact, name))
+    found = {
+        name: find(compact, name).structure
         for name in ["wide", "shared", "inner_dense", "head"]
     }
-    assert set(kinds.values()) == {layers.CirculantProjection}
+    assert set(found.values()) == {structures.Circulant()}
     # A rank of 3 shrinks 16 x 20 and 16 x 16 but not 20 x 3.
-    compact = layers.compactify(make_functional(), "low_rank", rank=3)
-    assert type(find(compact, "shared")) is layers.LowRankProjection
-    assert type(find(compact, "head")) is layers.DenseProjection
+    compact = layers.compactify(make_functional(), "low_rank(rank=3)")
+    assert find(compact, "shared").structure == structures.LowRank(3)
+    assert find(compact, "head").structure == structures.Dense()
     with pytest.raises(
         ValueError,
-        match="expected a dense layer that becomes smaller as block_circulant"
-        r"\. Received: model=.*, dense layers=\['wide', 'shared', "
-        r"'inner_dense', 'head'\]",
+        match="expected a dense layer that becomes smaller as "
+        r"block_circulant\(block_size=1\)\. Received: model=.*, dense layers="
+        r"\['wide', 'shared', 'inner_dense', 'head'\]",
     ):
-        layers.compactify(make_functional(), "block_circulant", block_size=1)
+        layers.compactify(
+            make_functional(), structures.BlockCirculant(block_size=1)
+        )
 
 
 def test_compact_model_saves_loads_and_trains(tmp_path):
@@ -226,13 +290,14 @@ def test_low_precision_layers_stay_so():
 
 def test_bad_arguments_are_refused():
     model = make_functional()
-    with pytest.raises(ValueError, match="expected a kind of projection"):
+    with pytest.raises(ValueError, match="expected a structure, one of"):
         layers.compactify(model, "round")
     with pytest.raises(
         ValueError,
-        match=r"expected options of low_rank: rank\. Received: block_size",
+        match=r"expected arguments of low_rank: rank\. Received: "
+        "argument='block_size'",
     ):
-        layers.compactify(model, "low_rank", block_size=3)
+        layers.compactify(model, "low_rank(block_size=3)")
     for names in [["shared", "inner_bn"], ["missing"], []]:
         with pytest.raises(
             ValueError,
@@ -258,7 +323,9 @@ def test_bad_arguments_are_refused():
 
 def test_a_layer_without_its_diagonal_is_copied_without_it():
     inputs = keras.Input((12,))
-    layer = layers.DenseProjection(12, zero_diagonal=True, name="gates")
+    layer = layers.Projection(
+        12, structures.Dense(zero_diagonal=True), name="gates"
+    )
     model = keras.Model(inputs, layer(inputs))
     compact = layers.compactify(model, "circulant")
     # The closest circulant to a matrix has the mean of each of its diagonals.

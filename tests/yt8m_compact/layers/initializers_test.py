@@ -57,9 +57,9 @@ def test_for_dense_shape_leaves_other_initializers_alone():
 def test_fan_out_normal_has_the_stddev_of_the_papers_code():
     # N(0, 1 / sqrt(512)) for both factors of the hidden layer, of 8192 values
     # here: their standard deviation is within 4 / sqrt(2 * 8192) of that.
-    layer = layers.DiagonalCirculantProjection(
+    layer = layers.Projection(
         512,
-        num_factors=3,
+        "diagonal_circulant(num_factors=3)",
         kernel_initializer=layers.FanOutNormal(),
         diagonal_initializer=layers.FanOutNormal(),
     )
@@ -70,8 +70,8 @@ def test_fan_out_normal_has_the_stddev_of_the_papers_code():
             assert abs(factor.mean()) < 4 * 512**-0.5 / 8192**0.5
     assert not np.isclose(layer.kernel, layer.diagonal).all()
     # Wide: the fan is the number of units, not the size of the blocks.
-    wide = layers.CirculantProjection(
-        19_310, kernel_initializer=layers.FanOutNormal(seed=1)
+    wide = layers.Projection(
+        19_310, "circulant", kernel_initializer=layers.FanOutNormal(seed=1)
     )
     wide.build((None, 512))
     assert wide.kernel.shape == (38, 512)
@@ -82,8 +82,9 @@ def test_fan_out_normal_has_the_stddev_of_the_papers_code():
 
 def test_initialization_of_the_follow_up():
     # c ~ N(0, sqrt(2 / n)) and d = +-1 (arXiv 1901.10255, section 4).
-    layer = layers.DiagonalCirculantProjection(
+    layer = layers.Projection(
         1152,
+        "diagonal_circulant",
         kernel_initializer=keras.initializers.RandomNormal(
             stddev=np.sqrt(2 / 1152)
         ),
@@ -134,18 +135,6 @@ def test_reseeded_draws_other_values_of_the_same_distribution():
         keras.initializers.RandomNormal(seed=keras.random.SeedGenerator(1)),
     ]:
         assert initializers.reseeded(initializer, "left") is initializer
-
-
-def test_scaled_variance():
-    for name in ["glorot_uniform", "he_normal"]:
-        initializer = keras.initializers.get(name)
-        quarter = initializers.scaled(initializer, 0.25)
-        # The same draws at half the size.
-        np.testing.assert_allclose(
-            2 * np.asarray(quarter((7, 5))), initializer((7, 5)), rtol=1e-5
-        )
-    ones = keras.initializers.Ones()
-    assert initializers.scaled(ones, 0.25) is ones
 
 
 def test_random_permutation():

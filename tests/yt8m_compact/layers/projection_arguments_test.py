@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import layer_conformance
 from yt8m_compact import layers
+from yt8m_compact import structures
 
 CASES = layer_conformance.CASES
 ORACLES = layer_conformance.ORACLES
@@ -37,9 +38,10 @@ def test_activation_and_bias_are_those_of_dense(case, activation, use_bias):
     np.testing.assert_allclose(layer(x), expected, atol=3e-6 * scale)
 
 
-@pytest.mark.parametrize("kind", layer_conformance.KINDS)
-def test_arguments_have_the_order_of_dense(kind):
-    layer = layers.PROJECTIONS[kind](3, "tanh", False, "he_normal")
+@pytest.mark.parametrize("name", structures.STRUCTURES)
+def test_arguments_after_the_structure_have_the_order_of_dense(name):
+    layer = layers.Projection(3, name, "tanh", False, "he_normal")
+    assert layer.structure == structures.STRUCTURES[name]()
     assert layer.activation is keras.activations.tanh
     assert layer.use_bias is False
     assert isinstance(layer.kernel_initializer, keras.initializers.HeNormal)
@@ -208,7 +210,9 @@ def test_input_of_another_shape_is_refused(case):
 
 
 def test_a_dense_projection_without_its_diagonal():
-    layer = layers.DenseProjection(3, zero_diagonal=True, dtype="float64")
+    layer = layers.Projection(
+        3, structures.Dense(zero_diagonal=True), dtype="float64"
+    )
     x = tf.constant([[1.0, 2.0, 4.0], [3.0, -1.0, 2.0]], "float64")
     layer(x)
     matrix = np.arange(1.0, 10.0).reshape(3, 3)
@@ -228,15 +232,15 @@ def test_a_dense_projection_without_its_diagonal():
     np.testing.assert_allclose(of_x, [[5, 10, 15]] * 2)
     # Columns sums of x, 4, 1 and 6, and nothing on the diagonal.
     np.testing.assert_allclose(of_kernel, [[0, 4, 4], [1, 0, 1], [6, 6, 0]])
-    again = layers.DenseProjection.from_config(layer.get_config())
-    assert again.zero_diagonal
+    again = layers.Projection.from_config(layer.get_config())
+    assert again.structure.zero_diagonal
 
 
 def test_the_diagonal_of_a_matrix_that_is_not_square():
-    layer = layers.DenseProjection(3, zero_diagonal=True, name="gates")
+    layer = layers.Projection(3, "dense(zero_diagonal=True)")
     with pytest.raises(
         ValueError,
         match="expected as many units as inputs with zero_diagonal=True. "
-        "Received: units=3, input_dim=4, layer=gates",
+        "Received: units=3, input_dim=4",
     ):
         layer.build((None, 4))

@@ -8,6 +8,7 @@ import pytest
 
 import layer_conformance
 from yt8m_compact import layers
+from yt8m_compact import structures
 
 CASES = layer_conformance.CASES
 ORACLES = layer_conformance.ORACLES
@@ -16,29 +17,31 @@ SIZES = [(7, 3), (6, 12), (5, 13)]
 KERNEL = layer_conformance.random_rows(5, 13)
 BIAS = layer_conformance.random_rows(13)
 LOCAL_CASES = [case for case in CASES if ORACLES[case].nearest == "local"]
-# Kinds with options whose families each case contains.
+# Structures whose families each case contains.
 SIMPLER = {
-    "diagonal_circulant": [("circulant", {})],
-    "diagonal_circulant, shared": [("circulant", {})],
-    "diagonal_circulant, 3 factors": [("diagonal_circulant", {})],
+    "diagonal_circulant": ["circulant"],
+    "diagonal_circulant, shared": ["circulant"],
+    "diagonal_circulant, 3 factors": ["diagonal_circulant"],
     "diagonal_circulant, padded, 2 factors": [
-        ("circulant", {"pad_input": True}),
-        ("diagonal_circulant", {"pad_input": True}),
+        "circulant(pad_input=True)",
+        "diagonal_circulant(pad_input=True)",
     ],
-    "acdc, 2 factors": [("acdc", {})],
-    "low_rank_plus_circulant": [
-        ("low_rank", {"rank": 3}),
-        ("diagonal_circulant", {"shared_diagonal": True}),
+    "acdc, 2 factors": ["acdc"],
+    "low_rank + diagonal_circulant": [
+        "low_rank(rank=3)",
+        "diagonal_circulant(shared_diagonal=True)",
+    ],
+    "toeplitz + low_rank + sign_circulant + low_rank": [
+        "toeplitz",
+        "low_rank(rank=3)",
     ],
 }
 
 
 def from_dense(case, kernel, bias=None, **kwargs):
-    oracle = ORACLES[case]
     keras.utils.set_random_seed(1)
-    return layers.PROJECTIONS[oracle.kind].from_dense(
-        kernel, bias, **(oracle.options | kwargs)
-    )
+    structure = ORACLES[case].structure
+    return layers.Projection.from_dense(kernel, bias, structure, **kwargs)
 
 
 @functools.cache
@@ -74,7 +77,7 @@ def least_squares(case, layer, names, kernel, rows=slice(None)):
 def test_makes_a_layer_as_the_constructor_does(case):
     layer = fitted(case)
     assert (layer.units, layer.input_dim, layer.name) == (13, 5, "fc")
-    assert isinstance(layer, layers.PROJECTIONS[ORACLES[case].kind])
+    assert layer.structure == ORACLES[case].structure
     np.testing.assert_allclose(layer.bias, BIAS, rtol=1e-6)
     x = layer_conformance.random_rows(3, 5).astype("float32")
     expected = np.tanh(x @ layer.as_dense_kernel().numpy() + BIAS)
@@ -93,9 +96,10 @@ def test_makes_a_layer_as_the_constructor_does(case):
 def test_equals_the_solution_of_numpy(case, input_dim, units):
     kernel = layer_conformance.random_rows(input_dim, units)
     layer = from_dense(case, kernel)
-    if ORACLES[case].kind == "low_rank":
+    structure = ORACLES[case].structure
+    if isinstance(structure, structures.LowRank):
         left, values, right = np.linalg.svd(kernel, full_matrices=False)
-        values[ORACLES[case].options.get("rank", 32) :] = 0
+        values[structure.rank :] = 0
         expected = left * values[: left.shape[1]] @ right
         np.testing.assert_allclose(
             np.linalg.norm(layer.left, axis=0),
@@ -124,7 +128,7 @@ def test_no_factor_of_a_narrow_one_can_be_improved(case):
 def check_no_factor_can_be_improved(case, layer, kernel):
     error = error_of(layer, kernel)
     assert error < 0.95 * np.sum(kernel**2)
-    num_factors = ORACLES[case].options.get("num_factors", 1)
+    num_factors = ORACLES[case].num_factors
     for name in ORACLES[case].trained(*kernel.shape):
         for factor in range(num_factors):
             rows = slice(factor, None, num_factors)
@@ -136,8 +140,8 @@ def check_no_factor_can_be_improved(case, layer, kernel):
 @pytest.mark.parametrize("case", SIMPLER)
 def test_is_no_worse_than_a_simpler_one(case):
     error = error_of(fitted(case), KERNEL)
-    for kind, options in SIMPLER[case]:
-        simpler = layers.PROJECTIONS[kind].from_dense(KERNEL, **options)
+    for structure in SIMPLER[case]:
+        simpler = layers.Projection.from_dense(KERNEL, structure=structure)
         assert error <= error_of(simpler, KERNEL) + 1e-5 * np.sum(KERNEL**2)
 
 
@@ -224,14 +228,17 @@ def test_wrong_arguments_are_refused(case):
 
 
 @pytest.mark.parametrize("units", [1, 2, 3, 7])
-@pytest.mark.parametrize("options", [{}, {"shared_diagonal": True}])
-def test_few_columns_are_no_worse_than_a_circulant(units, options):
+@pytest.mark.parametrize("shared", [False, True])
+def test_few_columns_are_no_worse_than_a_circulant(units, shared):
     kernel = layer_conformance.random_rows(40, units)
     errors = [
         np.sum((layer.as_dense_kernel().numpy() - kernel) ** 2)
         for layer in (
-            layers.DiagonalCirculantProjection.from_dense(kernel, **options),
-            layers.CirculantProjection.from_dense(kernel),
+            layers.Projection.from_dense(kernel, structure=structure)
+            for structure in (
+                structures.DiagonalCirculant(shared_diagonal=shared),
+                structures.Circulant(),
+            )
         )
     ]
     assert errors[0] <= errors[1] + 1e-6
@@ -242,7 +249,7 @@ def test_few_columns_are_no_worse_than_a_circulant(units, options):
 def test_long_narrow_kernels_take_no_square_of_their_length():
     # 100,000 squared would be 75 GB.
     kernel = layer_conformance.random_rows(100_000, 2)
-    layer = layers.CirculantProjection.from_dense(kernel)
+    layer = layers.Projection.from_dense(kernel, structure="circulant")
     # Column 1 is the vector turned down by one: the mean of two entries.
     expected = (kernel[0, 0] + kernel[1, 1]) / 2
     np.testing.assert_allclose(layer.kernel[0, 0], expected, rtol=1e-5)
@@ -253,7 +260,9 @@ def test_fastfood_of_any_scale():
     errors = []
     for scale in (1e-6, 1.0, 1e6):
         keras.utils.set_random_seed(1)
-        layer = layers.FastfoodProjection.from_dense(scale * kernel)
+        layer = layers.Projection.from_dense(
+            scale * kernel, structure="fastfood"
+        )
         fit = layer.as_dense_kernel().numpy() / scale
         errors.append(np.sum((fit - kernel) ** 2) / np.sum(kernel**2))
     np.testing.assert_allclose(errors, errors[1], rtol=0.05)

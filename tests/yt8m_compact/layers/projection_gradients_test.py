@@ -45,8 +45,7 @@ def test_equal_those_of_the_dense_product(case, input_dim, units):
         tape.watch(x)
         loss = tf.reduce_sum(layer(x) * upstream)
     weights = layer_conformance.weights_by_name(layer)
-    name_of = layer_conformance.name_of
-    sources = {name_of(w): w.value for w in layer.trainable_variables}
+    sources = {w.name: w.value for w in layer.trainable_variables}
     of_x, gradients = tape.gradient(loss, (x, sources))
 
     kernel = layer_conformance.expected_kernel(case, layer)
@@ -57,7 +56,7 @@ def test_equal_those_of_the_dense_product(case, input_dim, units):
     # so that a step of any size in one changes the loss by exactly gradient
     # times step.
     oracle = layer_conformance.ORACLES[case]
-    num_factors = oracle.options.get("num_factors", 1)
+    num_factors = oracle.num_factors
     assert set(gradients) == {*oracle.trained(input_dim, units), "bias"}
     for name in oracle.trained(input_dim, units):
         for factor in range(num_factors):

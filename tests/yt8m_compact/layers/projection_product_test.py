@@ -8,6 +8,7 @@ import tensorflow as tf
 import layer_conformance
 from yt8m_compact import layers
 from yt8m_compact import ops
+from yt8m_compact import structures
 
 SIZES = layer_conformance.SIZES
 CASES = layer_conformance.CASES
@@ -20,8 +21,10 @@ def assert_close(result, expected, dtype):
     np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * scale)
 
 
-def test_every_kind_has_an_oracle():
-    assert set(layer_conformance.KINDS) == set(layers.PROJECTIONS)
+def test_every_structure_has_an_oracle():
+    oracles = layer_conformance.ORACLES.values()
+    classes = {type(oracle.structure) for oracle in oracles}
+    assert classes == {*structures.STRUCTURES.values(), structures.Sum}
 
 
 @pytest.mark.parametrize(
@@ -49,8 +52,9 @@ def test_equals_the_dense_product(case, input_dim, units, dtype):
 @pytest.mark.parametrize("units", [3, 1300])
 @pytest.mark.parametrize("option", ["shared_diagonal", "pad_input", None])
 def test_several_factors_are_written_out_some_rows_at_a_time(option, units):
-    layer = layers.DiagonalCirculantProjection(
-        units, num_factors=2, **({option: True} if option else {})
+    arguments = {option: True} if option else {}
+    layer = layers.Projection(
+        units, structures.DiagonalCirculant(num_factors=2, **arguments)
     )
     layer.build((None, 600))
     expected = ops.diagonal_circulant_kernel(
@@ -73,13 +77,15 @@ def test_has_the_weights_of_its_formula(case, use_bias):
             case, units, use_bias=use_bias, kernel_initializer="zeros"
         )
         layer.build((None, input_dim))
-        name_of = layer_conformance.name_of
-        shapes = {name_of(w): tuple(w.shape) for w in layer.weights}
+        shapes = {w.name: tuple(w.shape) for w in layer.weights}
         bias = {"bias": (units,)} if use_bias else {}
         assert shapes == oracle.weight_shapes(input_dim, units) | bias
         count = oracle.weight_count(input_dim, units) + use_bias * units
         assert layer.count_params() == count
-        fixed = {name_of(w) for w in layer.non_trainable_weights}
+        assert count - use_bias * units == (
+            layer.structure.num_weights(input_dim, units)
+        )
+        fixed = {w.name for w in layer.non_trainable_weights}
         assert fixed == set(oracle.fixed)
         assert layer.dense_weight_count == (input_dim + use_bias) * units
         assert isinstance(layer.multiply_adds, int)

@@ -7,8 +7,10 @@ import tensorflow as tf
 import layer_conformance
 
 ORACLES = layer_conformance.ORACLES
-# Small ones of each kind, and large ones of those that then use transforms.
-SIZES = {ORACLES[case].kind: (case, 7, 17) for case in ORACLES}.values()
+# Small ones of each structure, and large ones of those with transforms.
+SIZES = {
+    type(ORACLES[case].structure): (case, 7, 17) for case in ORACLES
+}.values()
 LARGE_SIZES = [(case, 300, 700) for case in ORACLES if ORACLES[case].transforms]
 
 

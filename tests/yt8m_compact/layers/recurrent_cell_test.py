@@ -36,10 +36,10 @@ def test_dense_cell_equals_the_layer_of_keras(name):
 
 
 @pytest.mark.parametrize("name", CELLS)
-@pytest.mark.parametrize("kind", ["dense", "circulant"])
-def test_starts_as_the_layer_of_keras(name, kind):
+@pytest.mark.parametrize("structure", ["dense", "circulant"])
+def test_starts_as_the_layer_of_keras(name, structure):
     cell, layer = CELLS[name]
-    ours, theirs = cell(64, kind), layer(64)
+    ours, theirs = cell(64, structure), layer(64)
     ours.build((None, 64 * cell.num_gates))
     theirs.build((None, None, 3))
     np.testing.assert_array_equal(ours.bias, theirs.cell.bias)
@@ -47,16 +47,18 @@ def test_starts_as_the_layer_of_keras(name, kind):
     # Orthogonal, 64 rows of unit length.
     length = np.sqrt((kernel**2).sum(axis=1))
     np.testing.assert_allclose(
-        (length**2).mean(), cell.num_gates if kind != "dense" else 1, rtol=0.3
+        (length**2).mean(),
+        cell.num_gates if structure != "dense" else 1,
+        rtol=0.3,
     )
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_config_round_trip(name):
-    cell = CELLS[name][0](5, "block_circulant", {"block_size": 2}, name="cell")
+    cell = CELLS[name][0](5, "block_circulant(block_size=2)", name="cell")
     again = type(cell).from_config(cell.get_config())
     assert again.get_config() == cell.get_config()
-    assert again.recurrent_projection.block_size == 2
+    assert again.recurrent_projection.structure.block_size == 2
     assert again.recurrent_projection.units == 5 * cell.num_gates
     assert not again.recurrent_projection.use_bias
 
@@ -66,7 +68,7 @@ def test_wrong_sizes_are_refused(name):
     cell = CELLS[name][0]
     with pytest.raises(ValueError, match="positive int. Received: units=0"):
         cell(0)
-    with pytest.raises(ValueError, match="Received: kind='thin'"):
+    with pytest.raises(ValueError, match="Received: structure='thin'"):
         cell(3, "thin")
     with pytest.raises(
         ValueError,

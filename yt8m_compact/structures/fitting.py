@@ -1,4 +1,4 @@
-"""The closest structured matrix to a dense one, in Frobenius norm."""
+"""Fits structured matrices to dense ones, in Frobenius norm."""
 
 from collections.abc import Callable, Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Tests of the kinds of projection, and of what only some kinds have."""
+"""Tests of the projection layer, and of what only some structures have."""
 
 import math
 
@@ -8,36 +8,48 @@ import pytest
 
 import layer_conformance
 from yt8m_compact import layers
+from yt8m_compact import structures
 
 
-def test_kinds_have_these_names():
-    assert layers.PROJECTIONS["dense"] is layers.DenseProjection
-    assert layers.PROJECTIONS["circulant"] is layers.CirculantProjection
-    assert (
-        layers.PROJECTIONS["diagonal_circulant"]
-        is layers.DiagonalCirculantProjection
-    )
+def test_structure_is_a_text_or_a_value():
+    for structure in ["low_rank(rank=3)", structures.LowRank(3)]:
+        layer = layers.Projection(5, structure, name="fc", use_bias=False)
+        assert layer.structure == structures.LowRank(rank=3)
+        assert (layer.units, layer.name, layer.use_bias) == (5, "fc", False)
+        assert layer.get_config()["structure"] == "low_rank(rank=3)"
+    assert layers.Projection(5).structure == structures.Dense()
 
 
-@pytest.mark.parametrize("kind", layers.PROJECTIONS)
-def test_kind_is_found_again(kind):
-    layer = layers.make_projection(kind, 5, name="fc", use_bias=False)
-    assert layers.projection_kind(layer) == kind
-    assert (layer.units, layer.name, layer.use_bias) == (5, "fc", False)
-
-
-def test_unknown_kind_is_refused():
+def test_unknown_structure_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"expected a kind of projection, one of dense, circulant, "
-        r".*\. Received: kind='sparse'",
+        match=r"expected a structure, one of dense, circulant, .*\. Received: "
+        r"structure='sparse'",
     ):
-        layers.make_projection("sparse", 5)
+        layers.Projection(5, "sparse")
+
+
+@pytest.mark.parametrize("name", ["initializer", "regularizer", "constraint"])
+def test_arguments_for_diagonals_that_are_not_there_are_refused(name):
+    argument = {
+        "initializer": "ones",
+        "regularizer": "l2",
+        "constraint": "non_neg",
+    }[name]
+    layer = layers.Projection(
+        5, "circulant", name="fc", **{f"diagonal_{name}": argument}
+    )
+    with pytest.raises(
+        ValueError,
+        match=f"expected a structure that has diagonals with diagonal_{name}. "
+        "Received: structure=circulant, layer=fc",
+    ):
+        layer.build((None, 3))
 
 
 def test_narrow_circulant_written_out():
     # C[i, j] = c[(i - j) mod 3]: column j is c turned down by j.
-    layer = layers.CirculantProjection(2, use_bias=False)
+    layer = layers.Projection(2, "circulant", use_bias=False)
     layer.build((None, 3))
     layer.kernel.assign([[2.0, 3.0, 5.0]])
     expected = [[2, 5], [3, 2], [5, 3]]
@@ -50,7 +62,7 @@ def test_narrow_circulant_written_out():
 
 def test_wide_diagonal_circulant_written_out():
     # Blocks diag(d) @ circ(c) for n = 2, three of the four columns kept.
-    layer = layers.DiagonalCirculantProjection(3, use_bias=False)
+    layer = layers.Projection(3, "diagonal_circulant", use_bias=False)
     layer.build((None, 2))
     layer.kernel.assign([[[2.0, 3.0], [5.0, 7.0]]])
     layer.diagonal.assign([[[1.0, 10.0], [100.0, 1000.0]]])
@@ -61,9 +73,9 @@ def test_wide_diagonal_circulant_written_out():
     )
 
 
-def build(kind, input_dim, units):
-    layer = layers.make_projection(
-        kind, units, kernel_initializer="zeros", use_bias=False
+def build(structure, input_dim, units):
+    layer = layers.Projection(
+        units, structure, kernel_initializer="zeros", use_bias=False
     )
     layer.build((None, input_dim))
     return layer
@@ -95,19 +107,20 @@ def test_multiply_adds():
 
 
 def test_diagonal_starts_with_random_signs():
-    layer = layers.DiagonalCirculantProjection(2000)
+    layer = layers.Projection(2000, "diagonal_circulant")
     layer.build((None, 100))
     diagonal = layer.diagonal.numpy()
     np.testing.assert_array_equal(np.unique(diagonal), [-1, 1])
     assert abs(diagonal.mean()) < 0.1
-    other = layers.DiagonalCirculantProjection(2000)
+    other = layers.Projection(2000, "diagonal_circulant")
     other.build((None, 100))
     assert 0.4 < np.mean(other.diagonal.numpy() == diagonal) < 0.6
 
 
 def test_diagonal_arguments():
-    layer = layers.DiagonalCirculantProjection(
+    layer = layers.Projection(
         17,
+        "diagonal_circulant",
         diagonal_initializer=keras.initializers.RandomNormal(seed=1),
         diagonal_regularizer=keras.regularizers.L1(0.5),
         diagonal_constraint=keras.constraints.NonNeg(),
@@ -124,34 +137,7 @@ def test_diagonal_arguments():
     np.testing.assert_array_equal(layer.diagonal, np.maximum(drawn, 0))
 
 
-@pytest.mark.parametrize(
-    ("kind", "option"),
-    [
-        ("low_rank", "rank"),
-        ("acdc", "num_factors"),
-        ("hashed", "num_buckets"),
-        ("block_circulant", "block_size"),
-        ("diagonal_circulant", "num_factors"),
-        ("low_rank_plus_circulant", "rank"),
-        ("low_rank_plus_circulant", "num_factors"),
-    ],
-)
-def test_bad_options_are_refused(kind, option):
-    for value in [0, -1, 2.5, True]:
-        with pytest.raises(
-            ValueError,
-            match=rf"expected a positive int\. Received: {option}={value}",
-        ):
-            layers.make_projection(kind, 5, **{option: value})
-
-
-def test_options_are_arguments():
-    for kind, cls in layers.PROJECTIONS.items():
-        config = layers.make_projection(kind, 5).get_config()
-        assert set(cls.options) <= set(config), kind
-
-
-def test_multiply_adds_of_the_other_kinds():
+def test_multiply_adds_of_the_other_structures():
     assert build("low_rank", 1024, 512).multiply_adds == 32 * (1024 + 512)
     assert build("hashed", 1024, 512).multiply_adds == 1024 * 512
     # Two products with the matrix of 200 values, and the diagonals, a block.
@@ -159,14 +145,14 @@ def test_multiply_adds_of_the_other_kinds():
     # Hadamard matrices of 32 and 32 along 1024 values; three diagonals.
     fastfood = build("fastfood", 1000, 1100).multiply_adds
     assert fastfood == 2 * (2 * 1024 * 64 + 3 * 1024)
-    both = build("low_rank_plus_circulant", 1024, 512).multiply_adds
+    both = build("low_rank + diagonal_circulant", 1024, 512).multiply_adds
     part = build("diagonal_circulant", 1024, 512).multiply_adds
     assert both == 32 * (1024 + 512) + part
 
 
 def test_permutation_of_fastfood_comes_from_keras_seeds():
     def permutation():
-        layer = layers.FastfoodProjection(1500)
+        layer = layers.Projection(1500, "fastfood")
         layer.build((None, 1000))
         return layer.permutation.numpy()
 

@@ -1,0 +1,87 @@
+"""Blocks of circulant matrices, side by side."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact import ops
+from yt8m_compact.structures import fitting
+from yt8m_compact.structures import structure
+from yt8m_compact.structures import weight_spec
+
+
+@dataclasses.dataclass(frozen=True)
+class Circulant(structure.Structure):
+    """`W = [C_1, ..., C_B][:, :units]`.
+
+    Each `C` is circulant, of the size of the input, with the dense entries
+    `C[i, j] = c[(i - j) mod n]`; `B = ceil(units / input_dim)`. A narrow `W`
+    (`units < input_dim`) has one block and keeps its first columns. This is
+    the compact mixture of experts of the paper, which has no diagonal.
+
+    Weights: `B * input_dim`, or `units` where `pad_input` makes it wide.
+    Transforms do not beat a dense product for an input of less than about 200
+    values: there the product is that with the matrix written out, which is
+    exact too, as fast as dense with many rows, and has no fewer multiply-adds
+    than it (`ops.plan_circulant` chooses). `nearest` is exact: the mean of
+    each wrapped diagonal.
+
+    Attributes:
+      pad_input: whether a wide `W` is one square block of `units` values of
+        the input with zeros behind it, as the output layer of
+        https://arxiv.org/abs/1901.10255 is, in place of several blocks.
+
+    Reference:
+      Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
+    """
+
+    uses_transforms: ClassVar[bool] = True
+
+    pad_input: bool = False
+
+    def weights(
+        self, input_dim: int, units: int
+    ) -> tuple[weight_spec.WeightSpec, ...]:
+        """Lists the weights of a matrix."""
+        shape = square_blocks(input_dim, units, self.pad_input)
+        return (weight_spec.WeightSpec("kernel", shape),)
+
+    def _multiply(
+        self, weights: structure.Weights, x: tf.Tensor, units: int
+    ) -> tf.Tensor:
+        return ops.circulant_matmul(x, weights["kernel"], units)
+
+    def _as_dense(
+        self, weights: structure.Weights, input_dim: int, units: int
+    ) -> tf.Tensor:
+        return ops.circulant_kernel(weights["kernel"], units, input_dim)
+
+    def _nearest(
+        self, kernel: np.ndarray, current: structure.Arrays
+    ) -> dict[str, np.ndarray]:
+        blocks, size = square_blocks(*kernel.shape, self.pad_input)
+        return {"kernel": fitting.mean_of_circulants(kernel, blocks, size)}
+
+    def multiply_adds(self, input_dim: int, units: int) -> int:
+        """Counts the multiply-adds of a row, of the algorithm used."""
+        _, size = square_blocks(input_dim, units, self.pad_input)
+        return ops.plan_circulant(input_dim, units, size).multiply_adds
+
+
+def square_blocks(
+    input_dim: int, units: int, pad_input: bool
+) -> tuple[int, int]:
+    """Cuts a matrix into square blocks, side by side.
+
+    Args:
+      input_dim: its number of rows.
+      units: its number of columns.
+      pad_input: whether one block covers all columns.
+
+    Returns:
+      The number of blocks and their size.
+    """
+    size = max(input_dim, units) if pad_input else input_dim
+    return ops.num_blocks(size, units), size

@@ -1,0 +1,229 @@
+"""What every structure of a matrix can do."""
+
+import abc
+from collections.abc import Mapping
+import dataclasses
+import re
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact.structures import weight_spec
+
+Weights = Mapping[str, tf.Tensor]
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Structure(abc.ABC):
+    """How a matrix `[input_dim, units]` is made of fewer weights: a value.
+
+    It holds no weights: every method is a pure function of them. `str` writes
+    it as text that `structures.get` reads, and `+` makes a sum. Arguments are
+    ints above 0, None where that is the default, and bools.
+
+    A subclass is a frozen dataclass of its arguments, with the weights it is
+    made of (`weights`), the product (`_multiply`), the dense matrix
+    (`as_dense`), the nearest member to a dense matrix (`_nearest`) and a count
+    of multiply-adds. Its name in text is that of the class in snake case.
+
+    Raises:
+      ValueError: if an argument is wrong.
+    """
+
+    # Whether it multiplies by transforms, which take float32 and float64 only:
+    # a 16-bit product is then computed in float32 and rounded once.
+    uses_transforms: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Checks every argument, by its type."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type is bool:
+                if not isinstance(value, bool):
+                    raise ValueError(
+                        "expected True or False. Received: "
+                        f"{field.name}={value!r}"
+                    )
+            elif value is not None or field.type is int:
+                check_positive(field.name, value)
+
+    @classmethod
+    def kind(cls) -> str:
+        """Returns the name of this kind of structure, as in text."""
+        return re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    def __str__(self) -> str:
+        """Writes the structure as text, without arguments at their default."""
+        given = ", ".join(
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        )
+        return f"{self.kind()}({given})" if given else self.kind()
+
+    def __add__(self, other: Any) -> "Structure":
+        """Makes the structure of sums of matrices of both."""
+        if not isinstance(other, Structure):
+            return NotImplemented
+        # A sum is a structure itself, in a file that imports this one.
+        from yt8m_compact.structures import sum_structure
+
+        return sum_structure.Sum((self, other))
+
+    @abc.abstractmethod
+    def weights(
+        self, input_dim: int, units: int
+    ) -> tuple[weight_spec.WeightSpec, ...]:
+        """Lists the weights of a matrix.
+
+        Args:
+          input_dim: its number of rows.
+          units: its number of columns.
+
+        Returns:
+          What each weight is, in the order in which they are made.
+
+        Raises:
+          ValueError: if there is no such matrix of these sizes.
+        """
+
+    def num_weights(self, input_dim: int, units: int) -> int:
+        """Counts the weights of a matrix, those that are not trained too.
+
+        Args:
+          input_dim: its number of rows.
+          units: its number of columns.
+
+        Returns:
+          The number of values that are stored.
+        """
+        return sum(spec.size for spec in self.weights(input_dim, units))
+
+    def multiply(self, weights: Weights, x: tf.Tensor, units: int) -> tf.Tensor:
+        """Multiplies rows by the matrix.
+
+        Args:
+          weights: the weights by name, of any float dtype, or of their own.
+          x: `[..., input_dim]`, any float dtype. Structures with transforms
+            take 16 bits to float32 and round the result.
+          units: columns of the matrix.
+
+        Returns:
+          `[..., units]`, of the dtype of `x`.
+        """
+        wide = self.uses_transforms and x.dtype.size < 4
+        inner = tf.cast(x, tf.float32) if wide else x
+        product = self._multiply(_cast(weights, inner.dtype), inner, units)
+        return tf.cast(product, x.dtype)
+
+    @abc.abstractmethod
+    def _multiply(
+        self, weights: Weights, x: tf.Tensor, units: int
+    ) -> tf.Tensor:
+        """Multiplies, with floats of one dtype, one that it can."""
+
+    def as_dense(
+        self, weights: Weights, input_dim: int, units: int
+    ) -> tf.Tensor:
+        """Writes out the matrix.
+
+        Args:
+          weights: the weights by name; all floats of one dtype.
+          input_dim: rows of the matrix.
+          units: columns of the matrix.
+
+        Returns:
+          `[input_dim, units]`, of the dtype of the weights.
+        """
+        dtype = next(w.dtype for w in weights.values() if w.dtype.is_floating)
+        inner = tf.float32 if self.uses_transforms and dtype.size < 4 else dtype
+        dense = self._as_dense(_cast(weights, inner), input_dim, units)
+        return tf.cast(dense, dtype)
+
+    @abc.abstractmethod
+    def _as_dense(
+        self, weights: Weights, input_dim: int, units: int
+    ) -> tf.Tensor:
+        """Writes out the matrix, from floats of one dtype that it can take."""
+
+    def nearest(
+        self, kernel: np.ndarray, current: Arrays | None = None
+    ) -> dict[str, np.ndarray]:
+        """Finds the weights of the nearest matrix to a dense one.
+
+        Nearest in Frobenius norm: `sum (W - kernel)^2` is smallest. Each
+        structure says whether that is exact or a local minimum.
+
+        Args:
+          kernel: `[input_dim, units]`, float64.
+          current: weights by name: those that are not trained are kept, and a
+            search may start from the others. None draws them.
+
+        Returns:
+          All weights by name, float64, or of their own dtype.
+        """
+        if current is None:
+            rng = np.random.default_rng(0)
+            specs = self.weights(*kernel.shape)
+            current = {spec.name: spec.draw(rng) for spec in specs}
+        return self._nearest(kernel, current)
+
+    @abc.abstractmethod
+    def _nearest(
+        self, kernel: np.ndarray, current: Arrays
+    ) -> dict[str, np.ndarray]:
+        """Finds the weights, from current ones."""
+
+    @abc.abstractmethod
+    def multiply_adds(self, input_dim: int, units: int) -> int:
+        """Counts the real multiply-adds of a row, of the algorithm used.
+
+        Args:
+          input_dim: rows of the matrix.
+          units: columns of the matrix.
+
+        Returns:
+          The number.
+        """
+
+
+def check_positive(name: str, value: Any) -> int:
+    """Checks an argument that counts something.
+
+    Args:
+      name: the argument's name.
+      value: its value.
+
+    Returns:
+      The value.
+
+    Raises:
+      ValueError: if it is not a positive int.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise ValueError(f"expected a positive int. Received: {name}={value!r}")
+    return value
+
+
+def matmul(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Multiplies rows by a matrix.
+
+    Args:
+      x: `[..., n]`.
+      kernel: `[n, m]`, of the dtype of `x`.
+
+    Returns:
+      `[..., m]`.
+    """
+    if x.shape.rank == 2:
+        return tf.matmul(x, kernel)
+    return tf.tensordot(x, kernel, axes=1)
+
+
+def _cast(weights: Weights, dtype: tf.DType) -> dict[str, tf.Tensor]:
+    return {
+        name: tf.cast(weight, dtype) if weight.dtype.is_floating else weight
+        for name, weight in weights.items()
+    }

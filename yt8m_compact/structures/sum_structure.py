@@ -1,0 +1,177 @@
+"""Sums of structured matrices."""
+
+from collections import Counter
+import dataclasses
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact.structures import structure
+from yt8m_compact.structures import weight_spec
+
+MAX_PARTS = 16
+_MAX_SWEEPS = 6
+# A sweep has to lower the error by so much to be followed by another.
+_TOLERANCE = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Sum(structure.Structure):
+    """`W = W_1 + ... + W_k`, each of a structure of its own.
+
+    What `+` of structures makes; the parts of a sum within a sum become parts
+    of the outer one. Each part has its share of the variance, `1 / k`. Weights
+    are those of all parts, named after the part: `low_rank_left`, and
+    `low_rank_2_left` in a second part of that kind. The time is the sum of
+    theirs too: slower than dense where one of them is.
+
+    `nearest` takes turns: each part is set as near as it can to what the
+    others leave of the matrix, starting with each of them in turn, and the
+    best result is kept. That is a local minimum, about, and never worse than
+    any of the parts alone.
+
+    Attributes:
+      parts: the structures, two or more.
+
+    Raises:
+      ValueError: if there are too few parts or too many, or one is none.
+    """
+
+    parts: tuple[structure.Structure, ...]
+
+    def __post_init__(self) -> None:
+        """Checks the parts, and puts those of sums in place of the sums."""
+        flat = []
+        for part in self.parts:
+            if not isinstance(part, structure.Structure):
+                raise ValueError(
+                    "expected structures as parts of a sum. Received: "
+                    f"part={part!r}"
+                )
+            flat.extend(part.parts if isinstance(part, Sum) else [part])
+        if not 2 <= len(flat) <= MAX_PARTS:
+            raise ValueError(
+                f"expected 2 to {MAX_PARTS} parts of a sum. Received: "
+                f"{len(flat)} parts"
+            )
+        object.__setattr__(self, "parts", tuple(flat))
+
+    def __str__(self) -> str:
+        """Writes the sum as text."""
+        return " + ".join(map(str, self.parts))
+
+    @property
+    def uses_transforms(self) -> bool:
+        """Whether a part of it multiplies by transforms."""
+        return any(part.uses_transforms for part in self.parts)
+
+    def _prefixes(self) -> list[str]:
+        counts, prefixes = Counter(), []
+        for part in self.parts:
+            counts[part.kind()] += 1
+            number = counts[part.kind()]
+            suffix = f"_{number}" if number > 1 else ""
+            prefixes.append(f"{part.kind()}{suffix}_")
+        return prefixes
+
+    def weights(
+        self, input_dim: int, units: int
+    ) -> tuple[weight_spec.WeightSpec, ...]:
+        """Lists the weights of a matrix."""
+        share = 1 / math.sqrt(len(self.parts))
+        return tuple(
+            dataclasses.replace(
+                spec,
+                name=prefix + spec.name,
+                gain=spec.gain * share**spec.exponent,
+            )
+            for prefix, part in zip(self._prefixes(), self.parts, strict=True)
+            for spec in part.weights(input_dim, units)
+        )
+
+    def _split(self, weights, input_dim: int, units: int) -> list[dict]:
+        """Picks the weights of each part, by their names there."""
+        return [
+            {
+                spec.name: weights[prefix + spec.name]
+                for spec in part.weights(input_dim, units)
+            }
+            for prefix, part in zip(self._prefixes(), self.parts, strict=True)
+        ]
+
+    def multiply(
+        self, weights: structure.Weights, x: tf.Tensor, units: int
+    ) -> tf.Tensor:
+        """Multiplies rows by the matrix: each part in the dtype it needs."""
+        split = self._split(weights, x.shape[-1], units)
+        return tf.add_n(
+            [
+                part.multiply(its_weights, x, units)
+                for part, its_weights in zip(self.parts, split, strict=True)
+            ]
+        )
+
+    _multiply = multiply
+
+    def _as_dense(
+        self, weights: structure.Weights, input_dim: int, units: int
+    ) -> tf.Tensor:
+        split = self._split(weights, input_dim, units)
+        return tf.add_n(
+            [
+                part.as_dense(its_weights, input_dim, units)
+                for part, its_weights in zip(self.parts, split, strict=True)
+            ]
+        )
+
+    def _nearest(
+        self, kernel: np.ndarray, current: structure.Arrays
+    ) -> dict[str, np.ndarray]:
+        zeros = [
+            part.nearest(np.zeros(kernel.shape), its_weights)
+            for part, its_weights in zip(
+                self.parts, self._split(current, *kernel.shape), strict=True
+            )
+        ]
+        best, best_error = zeros, np.inf
+        for first in range(len(self.parts)):
+            weights = list(zeros)
+            dense = [
+                _dense_array(part, its_weights, kernel.shape)
+                for part, its_weights in zip(self.parts, weights, strict=True)
+            ]
+            last = np.inf
+            for _ in range(_MAX_SWEEPS):
+                for step in range(len(self.parts)):
+                    index = (first + step) % len(self.parts)
+                    part = self.parts[index]
+                    rest = kernel - (sum(dense) - dense[index])
+                    weights[index] = part.nearest(rest, weights[index])
+                    dense[index] = _dense_array(
+                        part, weights[index], kernel.shape
+                    )
+                    error = float(np.sum((sum(dense) - kernel) ** 2))
+                    if error < best_error:
+                        best, best_error = list(weights), error
+                if error == 0 or error > (1 - _TOLERANCE) * last:
+                    break
+                last = error
+        return {
+            prefix + name: value
+            for prefix, values in zip(self._prefixes(), best, strict=True)
+            for name, value in values.items()
+        }
+
+    def multiply_adds(self, input_dim: int, units: int) -> int:
+        """Counts the multiply-adds of a row, of all parts."""
+        return sum(part.multiply_adds(input_dim, units) for part in self.parts)
+
+
+def _dense_array(
+    part: structure.Structure,
+    weights: structure.Arrays,
+    shape: tuple[int, int],
+) -> np.ndarray:
+    tensors = {name: tf.constant(value) for name, value in weights.items()}
+    return part.as_dense(tensors, *shape).numpy()

@@ -1,0 +1,58 @@
+"""A matrix that is constant along its diagonals."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact import ops
+from yt8m_compact.structures import fitting
+from yt8m_compact.structures import structure
+from yt8m_compact.structures import weight_spec
+
+
+@dataclasses.dataclass(frozen=True)
+class Toeplitz(structure.Structure):
+    """`W[i, j] = t[units - 1 + i - j]`, constant along diagonals.
+
+    A circulant is one whose diagonals wrap around; here each diagonal has a
+    weight of its own, in one matrix of any shape.
+
+    Weights: `input_dim + units - 1`. Transforms do not beat a dense product
+    where a side is less than about 200 values: there the product is that with
+    the matrix written out, which has no fewer multiply-adds than dense
+    (`ops.plan_toeplitz` chooses). `nearest` is exact: the mean of each
+    diagonal.
+
+    Reference:
+      Sindhwani et al., Structured transforms for small-footprint deep
+      learning, https://arxiv.org/abs/1510.01722.
+    """
+
+    uses_transforms: ClassVar[bool] = True
+
+    def weights(
+        self, input_dim: int, units: int
+    ) -> tuple[weight_spec.WeightSpec, ...]:
+        """Lists the weights of a matrix."""
+        return (weight_spec.WeightSpec("kernel", (input_dim + units - 1,)),)
+
+    def _multiply(
+        self, weights: structure.Weights, x: tf.Tensor, units: int
+    ) -> tf.Tensor:
+        return ops.toeplitz_matmul(x, weights["kernel"], units)
+
+    def _as_dense(
+        self, weights: structure.Weights, input_dim: int, units: int
+    ) -> tf.Tensor:
+        return ops.toeplitz_kernel(weights["kernel"], units)
+
+    def _nearest(
+        self, kernel: np.ndarray, current: structure.Arrays
+    ) -> dict[str, np.ndarray]:
+        return {"kernel": fitting.mean_of_diagonals(kernel)}
+
+    def multiply_adds(self, input_dim: int, units: int) -> int:
+        """Counts the multiply-adds of a row, of the algorithm used."""
+        return ops.plan_toeplitz(input_dim, units).multiply_adds

@@ -1,0 +1,79 @@
+"""What a structure says of one of its weights."""
+
+import dataclasses
+import enum
+import math
+
+import numpy as np
+
+
+class Start(enum.Enum):
+    """What a weight starts from.
+
+    Attributes:
+      KERNEL: random values, which carry the variance of the matrix.
+      SIGNS: diagonals of +1 and -1, which leave the variance as it is.
+      PERMUTATION: whole numbers, a permutation of 0, 1, ... for each row.
+    """
+
+    KERNEL = "kernel"
+    SIGNS = "signs"
+    PERMUTATION = "permutation"
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightSpec:
+    """One of the weights that a structured matrix is made of.
+
+    Where the entries of the matrix are to have the standard deviation s, those
+    of a weight that starts as `KERNEL` have `gain * s ** exponent`.
+
+    Attributes:
+      name: its name, unique in the structure.
+      shape: its shape.
+      start: what it starts from.
+      gain: factor of the standard deviation.
+      exponent: power of the standard deviation: `1 / m` for one of m factors.
+      trained: whether it is trained; one that is not is stored all the same.
+      dtype: its dtype; None is that of whoever holds it, a float.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    start: Start = Start.KERNEL
+    gain: float = 1.0
+    exponent: float = 1.0
+    trained: bool = True
+    dtype: str | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of its values."""
+        return math.prod(self.shape)
+
+    def stddev(self, stddev: float) -> float:
+        """Computes the standard deviation that its values start with.
+
+        Args:
+          stddev: that of the entries of the dense matrix.
+
+        Returns:
+          That of the weight.
+        """
+        return self.gain * stddev**self.exponent
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Draws values, without a layer.
+
+        Args:
+          rng: what to draw from.
+
+        Returns:
+          Values of its shape: standard normal ones, signs or permutations.
+        """
+        if self.start is Start.SIGNS:
+            return rng.choice([-1.0, 1.0], self.shape)
+        if self.start is Start.PERMUTATION:
+            rows = np.broadcast_to(np.arange(self.shape[-1]), self.shape)
+            return rng.permuted(rows, axis=-1).astype(self.dtype)
+        return rng.standard_normal(self.shape)
