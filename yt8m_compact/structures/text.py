@@ -1,11 +1,10 @@
 """Reads structures from text."""
 
 import ast
-from collections.abc import Iterable
 import dataclasses
-import difflib
 from typing import Any
 
+from yt8m_compact import names
 from yt8m_compact.structures import registry
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import sum_structure
@@ -99,8 +98,8 @@ def _read_term(node: ast.expr, text: str) -> structure.Structure:
     if name not in registry.STRUCTURES:
         known = (*registry.STRUCTURES, *registry.ALIASES)
         raise ValueError(
-            f"expected a structure, one of {', '.join(known)}"
-            f"{_nearest(name, known)}. Received: structure={_shown(name)}"
+            f"expected a structure, one of {', '.join(known)}. Received: "
+            f"structure={_shown(name)}{names.suggestion(name, known)}"
         )
     cls = registry.STRUCTURES[name]
     known = tuple(field.name for field in dataclasses.fields(cls))
@@ -108,19 +107,14 @@ def _read_term(node: ast.expr, text: str) -> structure.Structure:
     for keyword in keywords:
         if keyword.arg not in known:
             raise ValueError(
-                f"expected arguments of {name}: {', '.join(known) or 'none'}"
-                f"{_nearest(keyword.arg, known)}. Received: "
-                f"argument={_shown(keyword.arg)}"
+                f"expected arguments of {name}: {', '.join(known) or 'none'}. "
+                f"Received: argument={_shown(keyword.arg)}"
+                f"{names.suggestion(keyword.arg, known)}"
             )
         if keyword.arg in arguments:
             raise _malformed(text, f"{keyword.arg} twice")
         arguments[keyword.arg] = _literal(keyword.value, text)
     return cls(**arguments)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _literal(node: ast.expr, text: str) -> Any:

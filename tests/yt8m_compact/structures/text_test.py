@@ -106,8 +106,8 @@ def test_canonical_text():
         (
             "low_rnk",
             r"expected a structure, one of dense, circulant, .*, hashed, "
-            r"sign_circulant, low_rank_plus_circulant \(did you mean "
-            r"low_rank\?\)\. Received: structure='low_rnk'",
+            r"sign_circulant, low_rank_plus_circulant\. Received: "
+            r"structure='low_rnk'; did you mean low_rank\?",
         ),
         (
             "dense + zzz",
@@ -119,8 +119,8 @@ def test_canonical_text():
         ),
         (
             "low_rank(rnk=3)",
-            r"expected arguments of low_rank: rank \(did you mean rank\?\)\. "
-            "Received: argument='rnk'",
+            r"expected arguments of low_rank: rank\. Received: argument='rnk'; "
+            r"did you mean rank\?",
         ),
         (
             "toeplitz(rank=3)",
