@@ -22,6 +22,7 @@ LINKS = ("readers", "models", "eval")  # read through yt8m_compact/
 OWNERS = {
     "yt8m_compact/__init__.py": "package",
     "yt8m_compact/files.py": "files",
+    "yt8m_compact/reading.py": "files",
     "yt8m_compact/settings.py": "settings",
     "yt8m_compact/ops/*": "ops",
     "yt8m_compact/layers/*": "layers",

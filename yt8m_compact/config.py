@@ -4,14 +4,20 @@ import dataclasses
 import json
 from typing import Any
 
-import tensorflow as tf
-
+from yt8m_compact import files
 from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import readers
+from yt8m_compact import reading
 from yt8m_compact import settings
+from yt8m_compact.readers import feature_spec
 
 FORMAT_VERSION = 1
+_EXPECTED = "JSON that yt8m-train wrote"
+_EXPECTED_FILE = (
+    "the config.json of a run, which yt8m-train writes to its --train_dir"
+)
+_MAX_BYTES = 1 << 20  # a configuration has 4 KB
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,18 +61,9 @@ class DataConfig:
     def __post_init__(self) -> None:
         """Checks every field, and that names and sizes pair up."""
         settings.check(self)
-        names, sizes = self.feature_names, self.feature_sizes
-        if not names or len(names) != len(sizes) or min(sizes) < 1:
-            raise ValueError(
-                "expected one size above 0 for each feature name. Received: "
-                f"feature_names={','.join(names)}, "
-                f"feature_sizes={','.join(map(str, sizes))}"
-            )
-        if len(set(names)) != len(names):
-            raise ValueError(
-                "expected feature names that differ. Received: "
-                f"feature_names={','.join(names)}"
-            )
+        feature_spec.validate(
+            self.feature_names, self.feature_sizes, self.num_classes
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -330,37 +327,33 @@ class Config:
         Raises:
           ValueError: if anything in it is missing, unknown or wrong.
         """
-        try:
-            values = json.loads(text)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(
-                f"{where}: expected JSON that yt8m-train wrote. Received: "
-                f"{error}"
-            ) from error
+        if isinstance(text, bytes):
+            text = reading.decode(text, where, _EXPECTED)
+        values = reading.parse_json(text, where, _EXPECTED)
         if not isinstance(values, dict):
             raise ValueError(
                 f"{where}: expected an object that yt8m-train wrote. Received:"
-                f" {values!r}"
+                f" {values!r:.80}"
             )
         # First, since another version may well have other keys.
         version = values.get("format_version")
         if version != FORMAT_VERSION:
             raise ValueError(
                 f"{where}: expected format_version {FORMAT_VERSION}. Received:"
-                f" format_version={version!r}"
+                f" format_version={version!r:.80}"
             )
         parts = {"format_version", "data", "model", "training"}
         if set(values) != parts:
             raise ValueError(
                 f"{where}: expected the keys {', '.join(sorted(parts))}. "
-                f"Received: {', '.join(sorted(values))}"
+                f"Received: {', '.join(sorted(values)):.200}"
             )
         model = values["model"]
         name = model.get("name") if isinstance(model, dict) else None
         if not isinstance(name, str):
             raise ValueError(
                 f"{where}, model: expected an object with a name. Received: "
-                f"{model}"
+                f"{model!s:.80}"
             )
         try:
             model_cls = models.get_model_config(name)
@@ -411,10 +404,8 @@ def save(config: Config, path: str) -> None:
       config: the configuration.
       path: the file; its folder must exist.
     """
-    partial = f"{path}.partial"
-    with tf.io.gfile.GFile(partial, "w") as file:
+    with files.writing(path) as file:
         file.write(config.to_json())
-    tf.io.gfile.rename(partial, path, overwrite=True)
 
 
 def load(path: str) -> Config:
@@ -429,10 +420,5 @@ def load(path: str) -> Config:
     Raises:
       ValueError: if there is no such file, or it does not fit.
     """
-    if not tf.io.gfile.exists(path):
-        raise ValueError(
-            f"{path}: expected the config.json of a run, which yt8m-train "
-            "writes to its --train_dir. Received: no such file"
-        )
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return Config.from_json(file.read(), path)
+    content = reading.read_bytes(path, _EXPECTED_FILE, _MAX_BYTES)
+    return Config.from_json(content, path)

@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
-import math
+import sys
 import types
 import typing
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_LARGEST = sys.float_info.max
 
 
 def setting(
@@ -60,7 +62,7 @@ def check(config: Any) -> None:
         if problem:
             raise ValueError(
                 f"{type(config).__name__}: expected {field.name} to be "
-                f"{problem}. Received: {field.name}={value!r}"
+                f"{problem}. Received: {field.name}={value!r:.200}"
             )
 
 
@@ -80,7 +82,9 @@ def _type_problem(annotation: Any, value: Any) -> str | None:
         return f"a list of {item.__name__}"
     if annotation is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return None if number and math.isfinite(value) else "a finite number"
+        # Python has whole numbers that are no float, JSON and flags too.
+        finite = number and -_LARGEST <= value <= _LARGEST
+        return None if finite else "a finite number"
     if type(value) is annotation:
         return None
     names = {bool: "true or false", int: "a whole number", str: "a string"}

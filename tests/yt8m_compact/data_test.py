@@ -332,7 +332,7 @@ def test_repack_and_back(tmp_path, capsys):
     assert (back / "a.tfrecord").read_bytes() == path.read_bytes()
     with pytest.raises(ValueError, match="expected --feature_names"):
         _main("repack", *arguments[:3])
-    with pytest.raises(ValueError, match="expected one size for each feature"):
+    with pytest.raises(ValueError, match="expected one size above 0 for each"):
         _main("repack", *arguments[:3], "--feature_names=rgb", _FEATURES[1])
 
 

@@ -249,7 +249,7 @@ def test_names_and_sizes_that_are_given():
         (
             record_makers.make_packed_zeros(a=8),
             {"feature_names": ("a",), "feature_sizes": (1, 2)},
-            "one size for each feature name. Received: feature_names=a, "
+            "one size above 0 for each feature name. Received: feature_names=a, "
             "feature_sizes=1,2",
         ),
     ],
