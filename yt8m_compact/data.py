@@ -174,7 +174,8 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
     "base_url": (
         _STRING,
         "",
-        "Address of another server that has the same folders.",
+        "Address of another server that has the same folders; https:// is never "
+        "left for http://.",
     ),
     "checksums": (
         _STRING,
@@ -197,6 +198,12 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
         _FLOAT,
         _DOWNLOAD.timeout_s,
         "Seconds without a byte after which a connection is given up.",
+    ),
+    "max_file_gb": (
+        _FLOAT,
+        _DOWNLOAD.max_file_gb,
+        "Size of a file at which it is given up, in GB: a server may send "
+        "without end.",
     ),
     "num_retries": (
         _INT,
@@ -450,7 +457,9 @@ def _repack(flag_values: flags.FlagValues) -> int:
         f"{num_bytes / 1e6:,.1f} MB, in {flag_values.output_dir}"
     )
     if repacked.left_out:
-        print(f"left out, not in --feature_names: {', '.join(repacked.left_out)}")
+        print(
+            f"left out, not in --feature_names: {', '.join(repacked.left_out)}"
+        )
     return 0
 
 
@@ -503,6 +512,7 @@ def _download(flag_values: flags.FlagValues) -> int:
         num_connections=flag_values.num_connections,
         timeout_s=flag_values.timeout_s,
         num_retries=flag_values.num_retries,
+        max_file_gb=flag_values.max_file_gb,
     )
     files = datasets.download_files(flag_values.output_dir, config)
     num_bytes = sum(tf.io.gfile.stat(file).length for file in files)
@@ -580,7 +590,9 @@ CC BY 4.0), several at a time.
     --shard=1,100
 
 The same command continues, within a file where the server can. A file is
-called NAME.part until its MD5 is that of the public download plan.""",
+called NAME.part until its MD5 is that of the public download plan. Plan and
+files come over plain http: the checksums protect against accidents, not against
+somebody on the way. For that, give --checksums from a source you trust.""",
         ("output_dir",),
         (
             "partition",
@@ -593,6 +605,7 @@ called NAME.part until its MD5 is that of the public download plan.""",
             "num_connections",
             "timeout_s",
             "num_retries",
+            "max_file_gb",
         ),
         _download,
     ),

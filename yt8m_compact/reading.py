@@ -107,9 +107,7 @@ def read_json(
     return parse_json(read_text(path, expected, max_bytes), path, expected)
 
 
-def decode(
-    content: bytes, where: str | os.PathLike[str], expected: str
-) -> str:
+def decode(content: bytes, where: str | os.PathLike[str], expected: str) -> str:
     """Decodes UTF-8.
 
     Args:

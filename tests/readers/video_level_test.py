@@ -347,7 +347,10 @@ def test_frame_level_record():
         ),
         ({"feature_names": "mean_rgb"}, "Received: feature_names='mean_rgb'"),
         ({"feature_names": ("a", "a")}, "that differ.*feature_names=a,a$"),
-        ({"feature_names": ("a", "")}, r"not empty\. Received: feature_names=a,$"),
+        (
+            {"feature_names": ("a", "")},
+            r"not empty\. Received: feature_names=a,$",
+        ),
         ({"feature_sizes": (6,)}, "one size above 0 for each feature name"),
         (
             {"feature_sizes": (6, 0)},

@@ -120,7 +120,6 @@ def test_what_was_found_is_not_shown_at_length():
     assert len(str(caught.value)) < 200
 
 
-
 def changed(change) -> str:
     """Returns the JSON of a config after a change to its values."""
     values = json.loads(make_config().to_json())

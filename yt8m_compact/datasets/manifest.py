@@ -105,8 +105,7 @@ def write_manifest(path: str, files: Mapping[str, Expected]) -> None:
         OSError: If it can't be written.
     """
     entries = {
-        name: dataclasses.asdict(entry)
-        for name, entry in sorted(files.items())
+        name: dataclasses.asdict(entry) for name, entry in sorted(files.items())
     }
     with files_lib.writing(path) as file:
         file.write(json.dumps({"files": entries}, indent=2) + "\n")

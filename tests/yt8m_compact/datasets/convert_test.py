@@ -297,7 +297,7 @@ def test_labels_as_numbers_and_names(tmp_path):
         ("", "expected a CSV file. Received: no line"),
         (b"\xff\xfe", "expected a CSV file. Received: what is not UTF-8"),
         ("a,1\nb\0,1\n", "line 2: expected CSV. Received: a zero byte"),
-        ("a,1\n\"" + 150_000 * "b", "line 2: expected CSV.*field limit"),
+        ('a,1\n"' + 150_000 * "b", "line 2: expected CSV.*field limit"),
         ("a," + 5000 * "9", "line 1: expected numbers .*Received: .9{79},"),
     ],
 )

@@ -116,7 +116,9 @@ def test_features_are_chosen(kind):
     with pytest.raises(
         readers.DataError, match="'rgb', of 7. Received: frame 0 with 6 bytes"
     ):
-        datasets.pack(_with_times(5), feature_names=("rgb",), feature_sizes=(7,))
+        datasets.pack(
+            _with_times(5), feature_names=("rgb",), feature_sizes=(7,)
+        )
 
 
 def test_what_is_left_out_is_named(tmp_path):
@@ -125,9 +127,13 @@ def test_what_is_left_out_is_named(tmp_path):
         tmp_path / "in" / "a.tfrecord",
         [record_makers.make_frame_example(0, 3), _with_times(1)],
     )
-    record_makers.write_tfrecord(tmp_path / "in" / "b.tfrecord", [_with_times(2)])
+    record_makers.write_tfrecord(
+        tmp_path / "in" / "b.tfrecord", [_with_times(2)]
+    )
     arguments = str(tmp_path / "in" / "*"), str(tmp_path / "out")
-    with pytest.raises(readers.DataError, match="a.tfrecord: record 1: .*times"):
+    with pytest.raises(
+        readers.DataError, match="a.tfrecord: record 1: .*times"
+    ):
         datasets.repack_files(*arguments)
     names = {"feature_names": ("rgb", "audio")}
     for _ in range(2):  # the second time from what is there
@@ -214,9 +220,7 @@ def test_what_cannot_be_unpacked(data, message):
 def test_files_and_back(tmp_path):
     first = _write(tmp_path / "in", "a.tfrecord", range(5))
     second = _write(tmp_path / "in", "b.tfrecord", range(5, 7))
-    counts = _files(
-        str(tmp_path / "in" / "*"), str(tmp_path / "packed")
-    )
+    counts = _files(str(tmp_path / "in" / "*"), str(tmp_path / "packed"))
     assert {name: entry.num_videos for name, entry in counts.items()} == {
         "a.tfrecord": 5,
         "b.tfrecord": 2,
