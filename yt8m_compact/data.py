@@ -174,8 +174,8 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
     "base_url": (
         _STRING,
         "",
-        "Address of another server that has the same folders; https:// is never "
-        "left for http://.",
+        "Address of another server that has the same folders; https:// is "
+        "never left for http://.",
     ),
     "checksums": (
         _STRING,

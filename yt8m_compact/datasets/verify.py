@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import dataclasses
 import fnmatch
 import hashlib
-import os
 from typing import Any
 
 import numpy as np
