@@ -91,8 +91,8 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
         _LIST,
         [],
         "Files that say how many records each file has: JSON or CSV, comma-"
-        "separated. Those that yt8m-data wrote next to the data are read "
-        "anyway.",
+        "separated; names are paths from its folder. Those that yt8m-data "
+        "wrote next to the data are read anyway.",
     ),
     "write_manifest": (
         _STRING,

@@ -102,9 +102,9 @@ def repair_files(
     """Writes the good records of files with faults, unchanged, to new files.
 
     Files without faults are left where they are. Of videos with the same id the
-    first one is kept. The folder gets a manifest, `yt8m_repair.json`, by which
-    the same call goes on where an earlier one was stopped, by a full disk or
-    otherwise.
+    first one is kept. Until all is there, the folder holds `yt8m_repair.json`,
+    by which the same call goes on where an earlier one was stopped, by a full
+    disk or otherwise.
 
     Args:
         report: What `verify_files` found.
@@ -150,6 +150,9 @@ def repair_files(
             )
             _write_state(output_dir, state)
         progress.finish(bar)
+    # What another call has not finished stays known.
+    if all(entry.num_bytes is not None for entry in state.values()):
+        _write_state(output_dir, {})
     return [
         repaired.get(file.file)
         or Repaired(file.file, None, 0, len(file.bad_offsets), file.lost_bytes)
@@ -166,9 +169,11 @@ def _read_state(output_dir: str) -> dict[str, manifest.Expected]:
 def _write_state(
     output_dir: str, state: Mapping[str, manifest.Expected]
 ) -> None:
+    path = os.path.join(output_dir, manifest.REPAIR_NAME)
     if state:
-        path = os.path.join(output_dir, manifest.REPAIR_NAME)
         manifest.write_manifest(path, state)
+    elif tf.io.gfile.exists(path):
+        tf.io.gfile.remove(path)
 
 
 def _repair_file(

@@ -122,7 +122,7 @@ def test_nothing_is_left_and_the_same_call_goes_on(tmp_path):
                 *frame_flags,
             ],
             ["out", "out/yt8m_repair.json"],
-            ["out", "out/bad", "out/yt8m_repair.json"],
+            ["out", "out/bad"],
         ),
         (
             [

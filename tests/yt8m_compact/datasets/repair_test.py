@@ -161,12 +161,42 @@ def test_a_repair_that_a_full_disk_stopped_goes_on(tmp_path, monkeypatch):
     )
     datasets.repair_files(report, str(new))
     assert {name: _read(new / f"{name}.tfrecord") for name in "ab"} == records
-    assert datasets.verify_files(f"{new}/*.tfrecord", num_classes=10).good
-    # What somebody else put in its place since is not its own.
+    assert sorted(file.name for file in new.iterdir()) == [
+        "a.tfrecord",
+        "b.tfrecord",
+    ]
+
+
+def test_what_others_put_in_its_place_is_not_its_own(tmp_path):
+    _make_faulty(tmp_path)
+    report = _verify(tmp_path / "*.tfrecord")
+    new = tmp_path / "new"
+    new.mkdir()
     (new / "a.tfrecord").write_bytes(b"mine")
+    state = {
+        "a.tfrecord": manifest.Expected(3, 1000),
+        "b.tfrecord": manifest.Expected(3),
+    }
+    path = new / manifest.REPAIR_NAME
+    manifest.write_manifest(str(path), state)
     with pytest.raises(ValueError, match="replaces none but its own"):
         datasets.repair_files(report, str(new))
     assert (new / "a.tfrecord").read_bytes() == b"mine"
+
+
+def test_what_another_call_did_not_finish_stays_known(tmp_path):
+    _make_faulty(tmp_path, "a")
+    new = tmp_path / "new"
+    new.mkdir()
+    path = str(new / manifest.REPAIR_NAME)
+    other = {"z.tfrecord": manifest.Expected(3)}
+    manifest.write_manifest(path, other)
+    datasets.repair_files(_verify(tmp_path / "*.tfrecord"), str(new))
+    size = (new / "a.tfrecord").stat().st_size
+    assert manifest.read_manifest(path) == {
+        "a.tfrecord": manifest.Expected(3, size),
+        **other,
+    }
 
 
 _KILLED = """
@@ -212,5 +242,4 @@ def test_a_repair_that_was_killed_goes_on(tmp_path, module, place, count):
     assert sorted(file.name for file in new.iterdir()) == [
         "a.tfrecord",
         "b.tfrecord",
-        manifest.REPAIR_NAME,
     ]
