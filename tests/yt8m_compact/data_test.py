@@ -452,7 +452,7 @@ def test_outputs_go_through_links_and_devices(tmp_path, capfd):
     target = tmp_path / "target.json"
     target.write_text("before")
     (tmp_path / "link.json").symlink_to(target)
-    for output in (tmp_path / "link.json", "/dev/null", "/dev/stdout"):
+    for output in (tmp_path / "link.json", "/dev/null", "/dev/fd/1"):
         for verb, flag in (
             ("stats", "output_json"),
             ("verify", "write_manifest"),
