@@ -1,10 +1,11 @@
 """Downloads shards of YouTube-8M, and nothing that is not what it should be."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 import concurrent.futures
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import hashlib
 import http.client
 import json
@@ -428,7 +429,60 @@ def _fetch(
 ) -> None:
     """Downloads one file; tries again while that may help."""
     part = file.with_name(f"{file.name}.part")
-    stop = stop or threading.Event()
+    with _locked(part):
+        _fetch_part(
+            url,
+            file,
+            part,
+            config,
+            check,
+            max_bytes,
+            stop or threading.Event(),
+            update,
+        )
+
+
+@contextlib.contextmanager
+def _locked(part: pathlib.Path) -> Iterator[None]:
+    """Keeps the part of a file from other processes, until this one ends."""
+    while True:
+        lock = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise DownloadError(
+                f"{part}: expected no other process that downloads it. "
+                "Received: one that does; wait for it, or end it"
+            ) from None
+        except OSError:
+            pass  # a disk without locks
+        # Another process may have renamed or removed it before.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), part.stat()):
+                break
+        os.close(lock)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            # Not what another process made since this one was renamed.
+            mine = os.path.samestat(os.fstat(lock), part.stat())
+            if mine and not _size(part) and not part.is_symlink():
+                part.unlink()
+        os.close(lock)
+
+
+def _fetch_part(
+    url: str,
+    file: pathlib.Path,
+    part: pathlib.Path,
+    config: DownloadConfig,
+    check: Callable[[pathlib.Path], None],
+    max_bytes: int,
+    stop: threading.Event,
+    update: Callable[[int], None],
+) -> None:
     failures = 0
     while True:
         before = _size(part)
@@ -441,7 +495,7 @@ def _fetch(
             part.unlink(missing_ok=True)
             raise DownloadError(f"{url}: {error}") from None
         except _Wrong as error:
-            part.unlink(missing_ok=True)  # nothing of it can be used
+            os.truncate(part, 0)  # nothing of it can be used
             problem, further = f"a wrong file: {error}", False
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, OSError) and error.errno in (
@@ -494,7 +548,7 @@ def _receive(
             total = error.headers.get("Content-Range", "").rpartition("/")[2]
             if total == str(have):
                 return  # there is nothing behind the end
-            part.unlink()
+            os.truncate(part, 0)
             raise ConnectionError("the part does not fit the file") from None
         text = f"HTTP status {error.code} {error.reason}"
         if error.code < 500 and error.code not in _RETRY_STATUSES:

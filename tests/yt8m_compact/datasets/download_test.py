@@ -1,6 +1,7 @@
 """Tests of downloading, from a server that does what servers do."""
 
 import dataclasses
+import fcntl
 import hashlib
 import http.server
 import io
@@ -493,13 +494,32 @@ def test_no_server(tmp_path):
         datasets.download_files(str(tmp_path), config)
 
 
+def test_two_processes_do_not_write_one_part(site, shards, tmp_path):
+    name = "train0001.tfrecord"
+    (tmp_path / "out").mkdir()
+    part = tmp_path / "out" / f"{name}.part"
+    part.write_bytes(shards[name][:100])
+    with part.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(
+            datasets.DownloadError,
+            match=f"{part}: expected no other process that downloads it",
+        ):
+            _download(site, tmp_path / "out")
+        assert part.read_bytes() == shards[name][:100]
+    # The lock went with the process.
+    _download(site, tmp_path / "out")
+    assert _contents(tmp_path / "out") == shards
+    assert site.ranges(name) == ["bytes=100-"]
+
+
 def test_a_full_disk_is_said_to_be_full(site, shards, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     for name in shards:
         (out / f"{name}.part").symlink_to("/dev/full")
     with pytest.raises(OSError, match="expected room for train.*free the disk"):
-        _download(site, out)
+        _download(site, out, num_connections=1)
     assert not any((out / name).exists() for name in shards)
 
 
