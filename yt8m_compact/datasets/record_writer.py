@@ -79,7 +79,10 @@ class Writer:
             OSError: If it can't be opened.
         """
         self._path = path
-        self._writer = tf.io.TFRecordWriter(partial)
+        try:
+            self._writer = tf.io.TFRecordWriter(partial)
+        except tf.errors.OpError as error:
+            raise _named(error, path) from None
 
     def write(self, record: bytes) -> None:
         """Writes a record.

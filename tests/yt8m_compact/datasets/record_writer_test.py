@@ -74,6 +74,12 @@ def test_a_folder_that_cannot_be_made(tmp_path):
             pass
 
 
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(OSError, match=str(tmp_path)):
+        with record_writer.writing(str(tmp_path)):
+            pass
+
+
 @pytest.mark.parametrize("ending", ["", "long"])
 def test_links_devices_and_long_names(tmp_path, monkeypatch, ending):
     monkeypatch.setenv("HOME", str(tmp_path))
