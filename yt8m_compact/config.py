@@ -4,21 +4,26 @@ import dataclasses
 import json
 from typing import Any
 
-import tensorflow as tf
-
 import yt8m_compact
 from yt8m_compact import files
 from yt8m_compact import models
 from yt8m_compact import names
 from yt8m_compact import ops
 from yt8m_compact import readers
+from yt8m_compact import reading
 from yt8m_compact import settings
+from yt8m_compact.readers import feature_spec
 
 # The form of `config.json`. A field that is added needs no new one: where it is
 # missing it takes its default. Forms that can't be read any more, with the
 # version of yt8m_compact that could, are in `_UNREADABLE`.
 FORMAT_VERSION = 2
 _UNREADABLE = {1: "a version before 0.1.0, which was not released"}
+_EXPECTED = "JSON that yt8m-train wrote"
+_EXPECTED_FILE = (
+    "the config.json of a run, which yt8m-train writes to its --train_dir"
+)
+_MAX_BYTES = 1 << 20  # a configuration has 4 KB
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,18 +67,9 @@ class DataConfig:
     def __post_init__(self) -> None:
         """Checks every field, and that names and sizes pair up."""
         settings.check(self)
-        names, sizes = self.feature_names, self.feature_sizes
-        if not names or len(names) != len(sizes) or min(sizes) < 1:
-            raise ValueError(
-                "expected one size above 0 for each feature name. Received: "
-                f"feature_names={','.join(names)}, "
-                f"feature_sizes={','.join(map(str, sizes))}"
-            )
-        if len(set(names)) != len(names):
-            raise ValueError(
-                "expected feature names that differ. Received: "
-                f"feature_names={','.join(names)}"
-            )
+        feature_spec.validate(
+            self.feature_names, self.feature_sizes, self.num_classes
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -338,17 +334,13 @@ class Config:
         Raises:
           ValueError: if anything in it is missing, unknown or wrong.
         """
-        try:
-            values = json.loads(text)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(
-                f"{where}: expected JSON that yt8m-train wrote. Received: "
-                f"{error}"
-            ) from error
+        if isinstance(text, bytes):
+            text = reading.decode(text, where, _EXPECTED)
+        values = reading.parse_json(text, where, _EXPECTED)
         if not isinstance(values, dict):
             raise ValueError(
                 f"{where}: expected an object that yt8m-train wrote. Received:"
-                f" {values!r}"
+                f" {values!r:.80}"
             )
         # First, since another version may well have other keys.
         _check_version(values, where)
@@ -364,7 +356,7 @@ class Config:
         for key in sorted(set(values) - set(known)):
             raise ValueError(
                 f"{where}: expected the keys {', '.join(known)}. Received: "
-                f"{key}{names.suggestion(key, known)}"
+                f"{key:.80}{names.suggestion(key, known)}"
             )
         missing = [key for key in parts if key not in values]
         if missing:
@@ -377,7 +369,7 @@ class Config:
         if not isinstance(name, str):
             raise ValueError(
                 f"{where}, model: expected an object with a name. Received: "
-                f"{model}"
+                f"{model!s:.80}"
             )
         try:
             model_cls = models.get_model_config(name)
@@ -475,10 +467,5 @@ def load(path: str) -> Config:
     Raises:
       ValueError: if there is no such file, or it does not fit.
     """
-    if not tf.io.gfile.exists(path):
-        raise ValueError(
-            f"{path}: expected the config.json of a run, which yt8m-train "
-            "writes to its --train_dir. Received: no such file"
-        )
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return Config.from_json(file.read(), path)
+    content = reading.read_bytes(path, _EXPECTED_FILE, _MAX_BYTES)
+    return Config.from_json(content, path)

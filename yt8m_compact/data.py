@@ -14,7 +14,8 @@ Verbs:
   synthesize  a synthetic data set in YouTube-8M's frame-level format
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
 import dataclasses
 import json
 import sys
@@ -25,6 +26,7 @@ import tensorflow as tf
 
 from yt8m_compact import binary
 from yt8m_compact import datasets
+from yt8m_compact import files as files_lib
 from yt8m_compact import readers
 
 _SYNTHETIC = datasets.SyntheticConfig()
@@ -57,7 +59,8 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
         _LIST,
         [],
         "Features of the records, comma-separated; if not given, those of most "
-        "records of a sample (convert: rgb,audio).",
+        "records of a sample (convert: rgb,audio; repack: all, and others than "
+        "those given are left out).",
     ),
     "feature_sizes": (
         _LIST,
@@ -88,8 +91,8 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
         _LIST,
         [],
         "Files that say how many records each file has: JSON or CSV, comma-"
-        "separated. Those that yt8m-data wrote next to the data are read "
-        "anyway.",
+        "separated; names are paths from its folder. Those that yt8m-data "
+        "wrote next to the data are read anyway.",
     ),
     "write_manifest": (
         _STRING,
@@ -171,7 +174,8 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
     "base_url": (
         _STRING,
         "",
-        "Address of another server that has the same folders.",
+        "Address of another server that has the same folders; https:// is "
+        "never left for http://.",
     ),
     "checksums": (
         _STRING,
@@ -194,6 +198,12 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
         _FLOAT,
         _DOWNLOAD.timeout_s,
         "Seconds without a byte after which a connection is given up.",
+    ),
+    "max_file_gb": (
+        _FLOAT,
+        _DOWNLOAD.max_file_gb,
+        "Size of a file at which it is given up, in GB: a server may send "
+        "without end.",
     ),
     "num_retries": (
         _INT,
@@ -342,22 +352,30 @@ def _verify(flag_values: flags.FlagValues) -> int:
         num_processes=flag_values.num_processes,
     )
     print(report.to_text())
-    # Before the repair, which may fail: the reading may have taken hours.
+    # Each by itself, and before the repair, which may fail: the reading may
+    # have taken hours.
     values = report.to_dict()
-    _write_json(flag_values.output_json, values)
-    if flag_values.write_manifest:
-        _write_manifest(flag_values.write_manifest, report)
-    if flag_values.repair:
-        values |= _repair(report, flag_values)
-        _write_json(flag_values.output_json, values, say=False)
+    with _all_tried() as attempt:
+        with attempt():
+            _write_json(flag_values.output_json, values)
+        with attempt():
+            _write_manifest(flag_values.write_manifest, report)
+        if flag_values.repair:
+            with attempt():
+                values |= _repair(report, flag_values)
+                _write_json(flag_values.output_json, values, say=False)
     return 0 if report.good else 1
 
 
 def _write_manifest(path: str, report: datasets.Report) -> None:
+    if not path:
+        return
     datasets.write_manifest(
         path,
         {
-            file.file: datasets.Expected(file.num_videos, file.num_bytes)
+            datasets.name_in_manifest(file.file, path): datasets.Expected(
+                file.num_videos, file.num_bytes
+            )
             for file in report.files
             if not file.counts
         },
@@ -403,41 +421,45 @@ def _stats(flag_values: flags.FlagValues) -> int:
         num_processes=flag_values.num_processes,
     )
     print(stats.to_text())
-    _write_json(flag_values.output_json, stats.to_dict())
-    if flag_values.output_plot:
-        datasets.plot_stats(
-            stats, flag_values.output_plot, flag_values.input_data_pattern
-        )
-        print(f"drew {flag_values.output_plot}")
+    with _all_tried() as attempt:
+        with attempt():
+            _write_json(flag_values.output_json, stats.to_dict())
+        if flag_values.output_plot:
+            with attempt():
+                datasets.plot_stats(
+                    stats,
+                    flag_values.output_plot,
+                    flag_values.input_data_pattern,
+                )
+                print(f"drew {flag_values.output_plot}")
     return 0
 
 
 def _repack(flag_values: flags.FlagValues) -> int:
-    features = None
     if flag_values.unpack:
         for name in ("feature_names", "feature_sizes"):
             binary.expect_given(flag_values, name)
-        found = _features(flag_values)
-        features = found["feature_names"], found["feature_sizes"]
-        if len(features[0]) != len(features[1]):
-            raise ValueError(
-                "expected one size for each feature name. Received: "
-                f"feature_names={','.join(features[0])}, "
-                f"feature_sizes={','.join(map(str, features[1]))}"
-            )
-    files = datasets.repack_files(
+    features = _features(flag_values)
+    repacked = datasets.repack_files(
         flag_values.input_data_pattern,
         flag_values.output_dir,
-        unpack_features=features,
+        feature_names=features["feature_names"],
+        feature_sizes=features["feature_sizes"],
+        unpacking=flag_values.unpack,
         overwrite=flag_values.overwrite,
         num_processes=flag_values.num_processes,
     )
+    files = repacked.files
     num_videos = sum(file.num_videos for file in files.values())
     num_bytes = sum(file.num_bytes for file in files.values())
     print(
         f"{len(files):,} files, {num_videos:,} records, "
         f"{num_bytes / 1e6:,.1f} MB, in {flag_values.output_dir}"
     )
+    if repacked.left_out:
+        print(
+            f"left out, not in --feature_names: {', '.join(repacked.left_out)}"
+        )
     return 0
 
 
@@ -490,6 +512,7 @@ def _download(flag_values: flags.FlagValues) -> int:
         num_connections=flag_values.num_connections,
         timeout_s=flag_values.timeout_s,
         num_retries=flag_values.num_retries,
+        max_file_gb=flag_values.max_file_gb,
     )
     files = datasets.download_files(flag_values.output_dir, config)
     num_bytes = sum(tf.io.gfile.stat(file).length for file in files)
@@ -530,12 +553,32 @@ def _num_classes(flag_values: flags.FlagValues, default: int) -> int:
 def _write_json(path: str, values: dict[str, Any], *, say: bool = True) -> None:
     if not path:
         return
-    partial = f"{path}.partial"
-    with tf.io.gfile.GFile(partial, "w") as file:
+    with files_lib.writing(path) as file:
         file.write(json.dumps(values, indent=2) + "\n")
-    tf.io.gfile.rename(partial, path, overwrite=True)
     if say:
         print(f"wrote {path}")
+
+
+@contextlib.contextmanager
+def _all_tried() -> Iterator[Callable[[], contextlib.AbstractContextManager]]:
+    """Tries every output of a result, whichever of them fail.
+
+    Yields:
+        Makes the context in which one output is tried. The first error is
+        raised at the end, when all were tried.
+    """
+    failed = []
+
+    @contextlib.contextmanager
+    def attempt() -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, OSError, tf.errors.OpError) as error:
+            failed.append(error)
+
+    yield attempt
+    if failed:
+        raise failed[0]
 
 
 _VERBS: dict[str, _Verb] = {
@@ -547,7 +590,9 @@ CC BY 4.0), several at a time.
     --shard=1,100
 
 The same command continues, within a file where the server can. A file is
-called NAME.part until its MD5 is that of the public download plan.""",
+called NAME.part until its MD5 is that of the public download plan. Plan and
+files come over plain http: the checksums protect against accidents, not against
+somebody on the way. For that, give --checksums from a source you trust.""",
         ("output_dir",),
         (
             "partition",
@@ -560,6 +605,7 @@ called NAME.part until its MD5 is that of the public download plan.""",
             "num_connections",
             "timeout_s",
             "num_retries",
+            "max_file_gb",
         ),
         _download,
     ),
@@ -601,8 +647,10 @@ file for each.
   yt8m-data repack --input_data_pattern='data/*.tfrecord' --output_dir=packed
 
 A packed record is a tf.train.Example that holds each feature as one bytes
-value. Nothing is lost: --unpack gives back what was. The same command
-continues; complete files are kept.""",
+value. Nothing is lost: --unpack gives back what was, all but features that
+come frame by frame and are not in --feature_names, where that is given: they
+are left out, and named. The same command continues; complete files are
+kept.""",
         ("input_data_pattern", "output_dir"),
         (
             "unpack",

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-import math
+import sys
 import types
 import typing
 from typing import Any, TypeVar
@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from yt8m_compact import names
 
 T = TypeVar("T")
+
+_LARGEST = sys.float_info.max
 
 
 def setting(
@@ -62,7 +64,7 @@ def check(config: Any) -> None:
         if problem:
             raise ValueError(
                 f"{type(config).__name__}: expected {field.name} to be "
-                f"{problem}. Received: {field.name}={value!r}"
+                f"{problem}. Received: {field.name}={value!r:.200}"
             )
 
 
@@ -82,7 +84,9 @@ def _type_problem(annotation: Any, value: Any) -> str | None:
         return f"a list of {item.__name__}"
     if annotation is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return None if number and math.isfinite(value) else "a finite number"
+        # Python has whole numbers that are no float, JSON and flags too.
+        finite = number and -_LARGEST <= value <= _LARGEST
+        return None if finite else "a finite number"
     if type(value) is annotation:
         return None
     words = {bool: "true or false", int: "a whole number", str: "a string"}

@@ -89,7 +89,20 @@ def test_load_without_a_file(tmp_path):
         config_lib.load(path)
 
 
-@pytest.mark.parametrize("content", [b"{'a': 1}", b"", b"\x80\x00\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{'a': 1}",
+        b"",
+        b"\x80\x00\xff",
+        b"[" * 100_000,
+        b'{"data":' * 100_000,
+        b'{"format_version": NaN}',
+        b'{"format_version": 1e999}',
+        b'{"format_version": ' + b"9" * 5000 + b"}",
+        b'{"format_version": 1, "format_version": 1}',
+    ],
+)
 def test_load_of_something_that_is_not_json(tmp_path, content):
     path = tmp_path / "config.json"
     path.write_bytes(content)
@@ -100,6 +113,19 @@ def test_load_of_something_that_is_not_json(tmp_path, content):
         ),
     ):
         config_lib.load(str(path))
+
+
+def test_load_of_a_file_without_end():
+    with pytest.raises(
+        ValueError, match="^/dev/zero: expected the config.json .*1,048,576 by"
+    ):
+        config_lib.load("/dev/zero")
+
+
+def test_what_was_found_is_not_shown_at_length():
+    with pytest.raises(ValueError, match="expected an object that") as caught:
+        config_lib.Config.from_json(f'"{"a" * 1000}"', "file")
+    assert len(str(caught.value)) < 200
 
 
 def changed(change) -> str:
@@ -212,7 +238,7 @@ def test_json_that_is_not_an_object():
 
 @pytest.mark.parametrize(
     ("names", "sizes"),
-    [((), ()), (("rgb",), (1, 2)), (("rgb", "audio"), (1,)), (("rgb",), (0,))],
+    [(("rgb",), (1, 2)), (("rgb", "audio"), (1,)), (("rgb",), (0,))],
 )
 def test_features_and_sizes_that_do_not_pair_up(names, sizes):
     with pytest.raises(
@@ -226,11 +252,18 @@ def test_features_and_sizes_that_do_not_pair_up(names, sizes):
         config_lib.DataConfig(feature_names=names, feature_sizes=sizes)
 
 
+def test_no_feature():
+    with pytest.raises(
+        ValueError, match="expected feature_names to be .* at least one name"
+    ):
+        config_lib.DataConfig(feature_names=(), feature_sizes=())
+
+
 def test_feature_twice():
     with pytest.raises(
         ValueError,
         match=re.escape(
-            "expected feature names that differ. Received: "
+            "expected feature_names that differ and are not empty. Received: "
             "feature_names=rgb,rgb"
         ),
     ):

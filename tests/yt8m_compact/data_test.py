@@ -1,7 +1,9 @@
 """Tests of yt8m-data."""
 
 import json
+import os
 import re
+import stat
 import sys
 
 from absl import flags
@@ -332,7 +334,7 @@ def test_repack_and_back(tmp_path, capsys):
     assert (back / "a.tfrecord").read_bytes() == path.read_bytes()
     with pytest.raises(ValueError, match="expected --feature_names"):
         _main("repack", *arguments[:3])
-    with pytest.raises(ValueError, match="expected one size for each feature"):
+    with pytest.raises(ValueError, match="expected one size above 0 for each"):
         _main("repack", *arguments[:3], "--feature_names=rgb", _FEATURES[1])
 
 
@@ -392,6 +394,7 @@ def test_download_asks_for_what_the_flags_say(tmp_path, monkeypatch, capsys):
         "--num_connections=3",
         "--timeout_s=7.5",
         "--num_retries=1",
+        "--max_file_gb=0.5",
     )
     assert status == 0
     config = datasets.DownloadConfig(
@@ -405,6 +408,7 @@ def test_download_asks_for_what_the_flags_say(tmp_path, monkeypatch, capsys):
         num_connections=3,
         timeout_s=7.5,
         num_retries=1,
+        max_file_gb=0.5,
     )
     assert asked == [(str(tmp_path), config)]
     assert capsys.readouterr().out.startswith("1 files, 0.0 MB, checked, in ")
@@ -413,3 +417,99 @@ def test_download_asks_for_what_the_flags_say(tmp_path, monkeypatch, capsys):
 def test_missing_output_dir():
     with pytest.raises(ValueError, match="expected --output_dir"):
         _main("synthesize")
+
+
+def test_every_output_is_tried_after_the_result_is_shown(tmp_path, capsys):
+    path = _write(tmp_path / "a.tfrecord", [0, 1])
+    path.write_bytes(path.read_bytes()[:-1])
+    pattern = f"--input_data_pattern={path}"
+    common = (pattern, *_FEATURES, "--num_classes=10")
+    with pytest.raises(OSError, match="/dev/full"):
+        _main(
+            "verify",
+            *common,
+            "--output_json=/dev/full",
+            f"--write_manifest={tmp_path}/counts.json",
+            f"--repair={tmp_path}/new",
+        )
+    assert json.loads((tmp_path / "counts.json").read_text()) == {"files": {}}
+    text = capsys.readouterr().out
+    assert "1 files, 1 records" in text
+    assert f"{tmp_path}/new/a.tfrecord: 1 records written" in text
+    assert (tmp_path / "new" / "a.tfrecord").exists()
+    with pytest.raises(OSError, match="/dev/full"):
+        _main(
+            "stats",
+            f"--input_data_pattern={tmp_path}/new/a.tfrecord",
+            *common[1:],
+            "--output_json=/dev/full",
+        )
+    assert "labels a video: mean" in capsys.readouterr().out
+
+
+def test_outputs_go_through_links_and_devices(tmp_path, capfd):
+    path = _write(tmp_path / "a.tfrecord", range(3))
+    target = tmp_path / "target.json"
+    target.write_text("before")
+    (tmp_path / "link.json").symlink_to(target)
+    for output in (tmp_path / "link.json", "/dev/null", "/dev/fd/1"):
+        for verb, flag in (
+            ("stats", "output_json"),
+            ("verify", "write_manifest"),
+        ):
+            arguments = (f"--input_data_pattern={path}", *_FEATURES)
+            assert _main(verb, *arguments, f"--{flag}={output}") == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert datasets.read_manifest(str(target)) == {
+        "a.tfrecord": datasets.Expected(3, path.stat().st_size)
+    }
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert '"num_videos": 3' in capfd.readouterr().out
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "a.tfrecord",
+        "link.json",
+        "target.json",
+    ]
+
+
+def test_files_of_one_name_in_two_folders(tmp_path, capsys):
+    for number, name in enumerate(("train", "validate")):
+        (tmp_path / name).mkdir()
+        first = 10 * number
+        _write(tmp_path / name / "part", range(first, first + 4 - number))
+    arguments = (
+        "verify",
+        f"--input_data_pattern={tmp_path}/*/part",
+        *_FEATURES,
+        "--num_classes=10",
+    )
+    counts = tmp_path / "counts.json"
+    assert _main(*arguments, f"--write_manifest={counts}") == 0
+    found = json.loads(counts.read_text())["files"]
+    assert {name: entry["num_videos"] for name, entry in found.items()} == {
+        "train/part": 4,
+        "validate/part": 3,
+    }
+    assert _main(*arguments, f"--manifest={counts}") == 0
+    assert capsys.readouterr().out.count("2 files, 7 records") == 2
+
+
+def test_repack_names_what_it_leaves_out(tmp_path, capsys):
+    message = tf.train.SequenceExample.FromString(
+        record_makers.make_frame_example(1, 2)
+    )
+    for number in range(2):
+        step = message.feature_lists.feature_list["times"].feature.add()
+        step.int64_list.value.append(number)
+    path = tmp_path / "a.tfrecord"
+    record_makers.write_tfrecord(path, [message.SerializeToString()])
+    arguments = (
+        "repack",
+        f"--input_data_pattern={path}",
+        f"--output_dir={tmp_path}/out",
+    )
+    with pytest.raises(ValueError, match="--feature_names=audio,rgb chooses"):
+        _main(*arguments)
+    assert _main(*arguments, "--feature_names=rgb,audio") == 0
+    text = capsys.readouterr().out
+    assert text.endswith("left out, not in --feature_names: times\n")

@@ -17,10 +17,12 @@ from yt8m_compact.datasets.frame_counts import sample_num_frames
 from yt8m_compact.datasets.manifest import MANIFEST_NAME as FILES_MANIFEST_NAME
 from yt8m_compact.datasets.manifest import OFFICIAL_COUNTS
 from yt8m_compact.datasets.manifest import Expected
+from yt8m_compact.datasets.manifest import name_in_manifest
 from yt8m_compact.datasets.manifest import read_manifest
 from yt8m_compact.datasets.manifest import write_manifest
 from yt8m_compact.datasets.record_spec import Layout
 from yt8m_compact.datasets.record_spec import RecordSpec
+from yt8m_compact.datasets.repack import Repacked
 from yt8m_compact.datasets.repack import pack
 from yt8m_compact.datasets.repack import repack_files
 from yt8m_compact.datasets.repack import unpack
@@ -66,6 +68,7 @@ __all__ = [
     "Layout",
     "Record",
     "RecordSpec",
+    "Repacked",
     "Repaired",
     "Report",
     "Stats",
@@ -79,6 +82,7 @@ __all__ = [
     "explain_unrepaired",
     "frame_count_histogram",
     "generate_videos",
+    "name_in_manifest",
     "pack",
     "parse_shard",
     "plot_stats",

@@ -7,6 +7,8 @@ import enum
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact.readers import feature_spec
+
 ID_KEYS = ("id", "video_id")
 LABELS_KEY = "labels"
 # Sizes of features, by their names in YouTube-8M and AudioSet.
@@ -137,12 +139,8 @@ def detect_spec(
             f"{where}: expected a tf.train.Example or tf.train.SequenceExample."
             f" Received: {len(data)} bytes that are neither"
         )
-    if feature_sizes and len(feature_sizes) != len(feature_names):
-        raise ValueError(
-            "expected one size for each feature name. Received: "
-            f"feature_names={','.join(feature_names)}, "
-            f"feature_sizes={','.join(map(str, feature_sizes))}"
-        )
+    if feature_sizes:
+        feature_spec.validate(feature_names, feature_sizes, num_classes)
     layout, found = _find_features(message, feature_names)
     names = tuple(feature_names) or tuple(found)
     sizes = tuple(feature_sizes)

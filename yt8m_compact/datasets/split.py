@@ -7,6 +7,7 @@ import os
 
 import tensorflow as tf
 
+from yt8m_compact import files as files_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact.datasets import record_spec
@@ -65,15 +66,14 @@ def split_records(
             "expected a number between 0 and 100. Received: "
             f"validate_percent={percent}"
         )
+    output_dir = files_lib.expand_user(output_dir)
     files = readers.expand_patterns(input_data_pattern)
     counts = {"train.tfrecord": 0, "validate.tfrecord": 0}
     paths = {name: os.path.join(output_dir, name) for name in counts}
     _check_free(list(paths.values()), files, overwrite)
     with contextlib.ExitStack() as stack:
-        writers = {
-            name: stack.enter_context(record_writer.writing(path))
-            for name, path in paths.items()
-        }
+        opened = stack.enter_context(record_writer.writing_all(paths.values()))
+        writers = dict(zip(paths, opened, strict=True))
         bar = stack.enter_context(progress.video_bar("split", files))
         stack.enter_context(readers.readable_errors())
         for record in readers.read_records(files).as_numpy_iterator():

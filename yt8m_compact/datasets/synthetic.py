@@ -18,6 +18,7 @@ counts are those of YouTube-8M and tell nothing of the classes.
 """
 
 from collections.abc import Iterator
+import contextlib
 import dataclasses
 import errno
 import json
@@ -33,9 +34,13 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
+from yt8m_compact import files as files_lib
+from yt8m_compact import reading
 from yt8m_compact.datasets import frame_counts
 from yt8m_compact.datasets import parallel
+from yt8m_compact.datasets import record_writer
 from yt8m_compact.ops import quantization
+from yt8m_compact.readers import feature_spec
 
 MANIFEST_NAME = "synthetic.json"
 SPLITS = ("train", "validate")
@@ -186,21 +191,15 @@ class SyntheticConfig:
 
     def _check_features(self) -> None:
         names, sizes = self.feature_names, self.feature_sizes
-        if (
-            not isinstance(names, tuple)
-            or not names
-            or len(set(names)) < len(names)
-            or not all(isinstance(name, str) and name for name in names)
+        if not isinstance(names, tuple) or not all(
+            isinstance(name, str) for name in names
         ):
-            self._fail("feature_names", "a tuple of different names")
-        if (
-            not isinstance(sizes, tuple)
-            or len(sizes) != len(names)
-            or not all(type(size) is int and size > 0 for size in sizes)
+            self._fail("feature_names", "a tuple of names")
+        if not isinstance(sizes, tuple) or not all(
+            type(size) is int for size in sizes
         ):
-            self._fail(
-                "feature_sizes", f"a tuple of {len(names)} positive sizes"
-            )
+            self._fail("feature_sizes", "a tuple of whole numbers")
+        feature_spec.validate(names, sizes)
 
     def _fail(self, name: str, expected: str) -> None:
         raise ValueError(
@@ -327,7 +326,7 @@ def write_synthetic(
         OSError: If a file can't be written, for example on a full disk.
     """
     config = SyntheticConfig() if config is None else config
-    folder = pathlib.Path(output_dir)
+    folder = pathlib.Path(files_lib.expand_user(output_dir))
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(
             f"expected a folder. Received: output_dir={str(folder)!r}, "
@@ -553,7 +552,7 @@ def _prepare(
     # The manifest goes last: without it the rest would be foreign files.
     for name in known:
         (folder / name).unlink(missing_ok=True)
-        _temporary(folder / name).unlink(missing_ok=True)
+        _remove_abandoned(folder / name)
     (folder / MANIFEST_NAME).unlink()
     return new
 
@@ -577,12 +576,10 @@ def _describe_differences(old: dict[str, Any], new: dict[str, Any]) -> str:
 def _read_manifest(folder: pathlib.Path) -> dict[str, Any] | None:
     """Returns the manifest in a folder, None if there is none."""
     file = folder / MANIFEST_NAME
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not file.exists():
         return None
     try:
-        manifest = json.loads(text)
+        manifest = reading.read_json(file, "JSON")
         good = (
             isinstance(manifest["generator_version"], int)
             and isinstance(manifest["config"], dict)
@@ -593,24 +590,21 @@ def _read_manifest(folder: pathlib.Path) -> dict[str, Any] | None:
                 for name, entry in manifest["files"].items()
             )
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        good = False
+        problem = "other JSON"
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        good, problem = False, f"{error!s:.200}"
     if not good:
         raise ValueError(
             "expected the manifest of a synthetic data set; choose another "
             f"folder, or delete the file. Received: {str(file)!r}, which is "
-            "not one"
+            f"not one: {problem}"
         )
     return manifest
 
 
 def _write_manifest(folder: pathlib.Path, manifest: dict[str, Any]) -> None:
-    file = folder / MANIFEST_NAME
-    temporary = _temporary(file)
-    temporary.write_text(
-        json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
-    )
-    os.replace(temporary, file)
+    with files_lib.writing(folder / MANIFEST_NAME) as file:
+        file.write(json.dumps(manifest, indent=2) + "\n")
 
 
 def _is_complete(
@@ -655,32 +649,35 @@ def _write_shard(
     """Writes one shard and returns its size in bytes."""
     folder, config, split, shard = task
     file = folder / config.shard_name(split, shard)
-    temporary = _temporary(file)
     try:
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
+        with record_writer.writing(str(file)) as writer:
             for video in generate_videos(config, split, shard):
                 writer.write(serialize_video(video, config))
                 update(1)
-        num_bytes = temporary.stat().st_size
-        os.replace(temporary, file)
-    except tf.errors.OpError as error:
+        return file.stat().st_size
+    except OSError as error:
         free = shutil.disk_usage(file.parent).free
         raise OSError(
             errno.EIO,
             f"expected to write a synthetic data set of about "
             f"{_megabytes(config.estimated_bytes)}; free the disk, or choose "
             f"another folder, and run this again to continue. Received: "
-            f"{error.message}; {_megabytes(free)} are free",
+            f"{error}; {_megabytes(free)} are free",
             str(file),
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    return num_bytes
 
 
-def _temporary(file: pathlib.Path) -> pathlib.Path:
-    """Returns what a file is called until it is complete."""
-    return file.with_name(f"{file.name}.tmp")
+class _NothingToWrite(Exception):
+    pass
+
+
+def _remove_abandoned(file: pathlib.Path) -> None:
+    """Removes what a killed process left of a file that is not written again.
+
+    Whoever is about to write a file does that first.
+    """
+    with contextlib.suppress(_NothingToWrite), files_lib.writing_path(file):
+        raise _NothingToWrite
 
 
 def _megabytes(num_bytes: int) -> str:

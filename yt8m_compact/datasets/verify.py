@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import dataclasses
 import fnmatch
 import hashlib
-import os
 from typing import Any
 
 import numpy as np
@@ -261,7 +260,7 @@ def verify_files(
             f"expected at least 1 class. Received: num_classes={num_classes}"
         )
     files = readers.expand_patterns(patterns)
-    expected = _read_manifests(files, manifests)
+    expected = _read_manifests(patterns, files, manifests)
     detected = spec_detection.detect_files(
         files,
         feature_names=feature_names,
@@ -286,7 +285,10 @@ def verify_files(
     report = Report(detected, [reports[file] for file in files], [])
     _find_duplicates(report.files)
     _compare(report, expected)
-    report.faults.extend(_missing_files(patterns, files, expected))
+    report.faults.extend(
+        Fault("missing_file", f"{name} (by {path})")
+        for name, _, path in sorted(expected.missing)
+    )
     if official_split and report.num_videos != official[official_split]:
         report.faults.append(
             Fault(
@@ -394,31 +396,51 @@ def _find_duplicates(files: Sequence[FileReport]) -> None:
         report.num_good -= 1
 
 
-# What is expected and which manifest says so, by folder and name of the file. A
-# manifest that lies next to data speaks of that folder alone; the folder of one
-# that the user names is None, for any.
-_Manifests = dict[tuple[str | None, str], tuple[manifest.Expected, str]]
+@dataclasses.dataclass
+class _Manifests:
+    """What manifests say.
+
+    Attributes:
+        expected: What a file should hold and the manifest that says so, by
+            file.
+        missing: Files that are not among those looked at, likewise: name,
+            place and manifest.
+    """
+
+    expected: dict[str, tuple[manifest.Expected, str]]
+    missing: set[tuple[str, str, str]]
 
 
-def _read_manifests(files: Sequence[str], paths: Sequence[str]) -> _Manifests:
-    found = {}
-    for path in manifest.find_manifests(files):
-        for name, entry in manifest.read_manifest(path).items():
-            found[os.path.dirname(path), name] = (entry, path)
-    for path in paths:
-        for name, entry in manifest.read_manifest(path).items():
-            found[None, name] = (entry, path)
-    return found
+def _read_manifests(
+    patterns: str | Sequence[str], files: Sequence[str], paths: Sequence[str]
+) -> _Manifests:
+    """Reads the manifests next to files, and those that the user names.
 
-
-def _compare(report: Report, expected: _Manifests) -> None:
-    for file in report.files:
-        folder, name = os.path.split(file.file)
-        entry, path = (
-            expected.get((None, name))
-            or expected.get((folder, name))
-            or (manifest.Expected(), "")
+    One that lies next to data may list more files than the patterns ask for;
+    one that the user names speaks of all of them.
+    """
+    if isinstance(patterns, str):
+        patterns = patterns.split(",")
+    masks = [manifest.absolute(pattern.strip()) for pattern in patterns]
+    manifests = _Manifests({}, set())
+    found = manifest.find_manifests(files)
+    for path in [*found, *paths]:
+        named = path not in found or path in paths
+        matched, missing = manifest.match_files(
+            path, manifest.read_manifest(path), files, moved=named
         )
+        for file, entry in matched.items():
+            manifests.expected[file] = (entry, path)
+        for name, place in missing.items():
+            if named or any(fnmatch.fnmatch(place, mask) for mask in masks):
+                manifests.missing.add((name, place, path))
+    return manifests
+
+
+def _compare(report: Report, manifests: _Manifests) -> None:
+    for file in report.files:
+        nothing = manifest.Expected(), ""
+        entry, path = manifests.expected.get(file.file, nothing)
         if entry.num_videos not in (None, file.num_videos):
             file.add(
                 "count_differs",
@@ -431,31 +453,6 @@ def _compare(report: Report, expected: _Manifests) -> None:
                 f"expected {entry.num_bytes:,} bytes, found "
                 f"{file.num_bytes:,} (by {path})",
             )
-
-
-def _missing_files(
-    patterns: str | Sequence[str],
-    files: Sequence[str],
-    expected: _Manifests,
-) -> list[Fault]:
-    """Lists files of manifests that match the patterns and are not there."""
-    if isinstance(patterns, str):
-        patterns = patterns.split(",")
-    masks = [os.path.normpath(pattern.strip()) for pattern in patterns]
-    there = {os.path.normpath(file) for file in files}
-    names = {os.path.basename(file) for file in files}
-    faults = set()  # a manifest may be found and named
-    for (folder, name), (_, path) in expected.items():
-        if folder is None:
-            missing = name not in names
-        else:
-            file = os.path.normpath(os.path.join(folder, name))
-            missing = file not in there and any(
-                fnmatch.fnmatch(file, mask) for mask in masks
-            )
-        if missing:
-            faults.add(Fault("missing_file", f"{name} (by {path})"))
-    return sorted(faults, key=lambda fault: fault.text)
 
 
 def _place(file: str, fault: Fault) -> str:

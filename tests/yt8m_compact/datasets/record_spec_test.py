@@ -249,8 +249,8 @@ def test_names_and_sizes_that_are_given():
         (
             record_makers.make_packed_zeros(a=8),
             {"feature_names": ("a",), "feature_sizes": (1, 2)},
-            "one size for each feature name. Received: feature_names=a, "
-            "feature_sizes=1,2",
+            "one size above 0 for each feature name. Received: "
+            "feature_names=a, feature_sizes=1,2",
         ),
     ],
 )

@@ -441,7 +441,8 @@ def test_other_data_set_is_refused_and_replaced_on_request(tmp_path):
     ):
         datasets.write_synthetic(tmp_path / "a", other, progress=False)
     assert _contents(tmp_path / "a") == before
-    (tmp_path / "a" / f"{_SMALL_FILES[0]}.tmp").write_bytes(b"left over")
+    left = f".{_SMALL_FILES[0]}.0123456789ab.partial"
+    (tmp_path / "a" / left).write_bytes(b"of a killed process")
     datasets.write_synthetic(
         tmp_path / "a", other, overwrite=True, progress=False
     )
@@ -583,12 +584,15 @@ def test_a_disk_that_fills_up_is_an_error_and_writing_can_continue(tmp_path):
         ({"num_train_shards": 8}, "at most one shard a video"),
         ({"num_validate_shards": 4}, "at most one shard a video"),
         ({"num_train_videos": 62**4}, "at most 14776336 videos in all"),
-        ({"feature_names": ["rgb", "audio"]}, "a tuple of different names"),
-        ({"feature_names": ()}, "a tuple of different names"),
-        ({"feature_names": ("rgb", "rgb")}, "a tuple of different names"),
-        ({"feature_names": ("rgb", "")}, "a tuple of different names"),
-        ({"feature_sizes": (1024,)}, "a tuple of 2 positive sizes"),
-        ({"feature_sizes": (1024, 0)}, "a tuple of 2 positive sizes"),
+        ({"feature_names": ["rgb", "audio"]}, "a tuple of names"),
+        ({"feature_names": ("rgb", 3)}, "a tuple of names"),
+        ({"feature_names": ()}, "feature_names to be a sequence"),
+        ({"feature_names": ("rgb", "rgb")}, "feature_names that differ"),
+        ({"feature_names": ("rgb", "")}, "feature_names that differ"),
+        ({"feature_sizes": [1024, 128]}, "a tuple of whole numbers"),
+        ({"feature_sizes": (1024, 1.5)}, "a tuple of whole numbers"),
+        ({"feature_sizes": (1024,)}, "one size above 0 for each feature name"),
+        ({"feature_sizes": (1024, 0)}, "one size above 0 for each feature"),
         ({"labels_per_video": 0.5}, r"a number in \[1.0, 12\]"),
         ({"labels_per_video": 13}, r"a number in \[1.0, 12\]"),
         ({"zipf_exponent": -1.0}, r"a number in \[0.0, 4.0\]"),
