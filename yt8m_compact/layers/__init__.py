@@ -1,5 +1,10 @@
 """Keras layers: projections, pooling, mixture of experts."""
 
+# ruff: noqa: E402
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
+
 from yt8m_compact.layers.acdc_projection import AcdcProjection
 from yt8m_compact.layers.block_circulant_projection import (
     BlockCirculantProjection,
