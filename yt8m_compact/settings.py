@@ -18,6 +18,7 @@ def setting(
     minimum: float | None = None,
     above: float | None = None,
     maximum: float | None = None,
+    is_pattern: bool = False,
 ) -> Any:
     """Declares a field of a settings dataclass, which is also a flag.
 
@@ -29,6 +30,8 @@ def setting(
       minimum: the smallest number allowed.
       above: a bound that the number must exceed.
       maximum: the largest number allowed.
+      is_pattern: whether a string names files, in which a flag takes `~` for
+        the home folder.
 
     Returns:
       A `dataclasses.field`.
@@ -39,6 +42,7 @@ def setting(
         "minimum": minimum,
         "above": above,
         "maximum": maximum,
+        "is_pattern": is_pattern,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
