@@ -22,6 +22,9 @@ LINKS = ("readers", "models", "eval")  # read through yt8m_compact/
 OWNERS = {
     "yt8m_compact/__init__.py": "package",
     "yt8m_compact/files.py": "files",
+    "yt8m_compact/tensorflow_errors.py": "tensorflow_errors",
+    "yt8m_compact/keras_backend.py": "keras_backend",
+    "yt8m_compact/path_flags.py": "path_flags",
     "yt8m_compact/settings.py": "settings",
     "yt8m_compact/ops/*": "ops",
     "yt8m_compact/layers/*": "layers",
@@ -32,6 +35,7 @@ OWNERS = {
     "yt8m_compact/serving.py": "serving",
     "yt8m_compact/prediction.py": "serving",
     "yt8m_compact/binary.py": "binary",
+    "yt8m_compact/standard_streams.py": "binary",
     "yt8m_compact/progress.py": "progress",
     "yt8m_compact/datasets/*": "datasets",
     "yt8m_compact/training/*": "training",
@@ -59,6 +63,9 @@ OWNERS = {
 # tests, which are not here, may import every room.
 _CONFIG_AND_BELOW = {
     "files",
+    "tensorflow_errors",
+    "keras_backend",
+    "path_flags",
     "settings",
     "ops",
     "layers",
@@ -70,18 +77,30 @@ _CONFIG_AND_BELOW = {
 MAY_IMPORT = {
     "package": set(),
     "files": set(),
+    "tensorflow_errors": {"files"},
+    "keras_backend": set(),
+    "path_flags": {"files"},
     "settings": set(),
     "ops": set(),
-    "layers": {"ops"},
-    "readers": {"files", "ops"},
-    "models": {"layers", "settings"},
-    "config": {"files", "settings", "ops", "readers", "models"},
+    "layers": {"keras_backend", "ops"},
+    "readers": {"files", "tensorflow_errors", "ops"},
+    "models": {"keras_backend", "layers", "settings"},
+    "config": {
+        "files",
+        "tensorflow_errors",
+        "keras_backend",
+        "path_flags",
+        "settings",
+        "ops",
+        "readers",
+        "models",
+    },
     "progress": {"readers"},
-    "datasets": {"files", "ops", "readers", "progress"},
+    "datasets": {"files", "tensorflow_errors", "ops", "readers", "progress"},
     "training": _CONFIG_AND_BELOW,
     "eval_lib": _CONFIG_AND_BELOW,
     "serving": _CONFIG_AND_BELOW,
-    "binary": {"files"},
+    "binary": {"files", "tensorflow_errors", "path_flags"},
 }
 
 # Top-level modules of installed packages and their Bazel labels.
@@ -105,6 +124,8 @@ LABELS = {
 # These rooms import no other package.
 MAY_IMPORT_LABELS = {
     "package": set(),
+    "keras_backend": set(),
+    "tensorflow_errors": set(),
     "settings": set(),
     "ops": {"@pypi//tensorflow"},
     "readers": {"@pypi//numpy", "@pypi//tensorflow"},
