@@ -17,6 +17,7 @@ import tensorflow as tf
 from yt8m_compact import binary
 from yt8m_compact import config_flags
 from yt8m_compact import models
+from yt8m_compact import path_flags
 from yt8m_compact import readers
 from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact.eval import evaluation
@@ -29,10 +30,10 @@ _REPLACED = ("label_loss",)
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the program's flags."""
-    flags.DEFINE_string(
+    path_flags.define_path(
         "train_dir", None, "Folder of the run.", flag_values=flag_values
     )
-    flags.DEFINE_string(
+    path_flags.define_pattern(
         "eval_data_pattern",
         "",
         "Files to evaluate on: glob patterns, comma-separated.",
@@ -78,7 +79,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         flag_values=flag_values,
     )
     binary.define_on_data_error(flag_values)
-    flags.DEFINE_string(
+    path_flags.define_path(
         "output_json",
         None,
         "File to write the report to, as JSON.",

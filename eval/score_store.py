@@ -7,6 +7,8 @@ from typing import IO
 
 import numpy as np
 
+from yt8m_compact import files
+
 # One block of scores is filled in memory before it is kept or spilled. 4,096
 # videos x 3,862 classes in float32 are 60 MiB, and one class of one block is
 # then a read of 16 KiB.
@@ -61,10 +63,12 @@ class ScoreStore:
                 "expected memory_limit_bytes of 0 or more. "
                 f"Received: memory_limit_bytes={memory_limit_bytes}"
             )
+        if spill_dir is not None:
+            spill_dir = files.expand_user(spill_dir)
         if spill_dir is not None and not os.path.isdir(spill_dir):
             raise ValueError(
                 "expected spill_dir to be an existing folder. "
-                f"Received: spill_dir={os.fspath(spill_dir)!r}"
+                f"Received: spill_dir={spill_dir!r}"
             )
         self._num_classes = num_classes
         self._memory_limit_bytes = memory_limit_bytes

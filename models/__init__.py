@@ -1,5 +1,10 @@
 """Models: a frozen config each, which builds a Keras model."""
 
+# ruff: noqa: E402
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
+
 from yt8m_compact.models.attention import AttentionConfig
 from yt8m_compact.models.classifiers import start_at_log_odds
 from yt8m_compact.models.dbof import DbofConfig

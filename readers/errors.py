@@ -10,6 +10,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import tensorflow_errors
 from yt8m_compact.readers import framing
 
 # A message of ours stands between these in what TensorFlow prints.
@@ -95,10 +96,11 @@ def _find_unnamed(text: str) -> str | None:
             try:
                 parse(tf.constant([record]))
             except tf.errors.OpError as error:
+                detail = tensorflow_errors.first_line(error.message)
                 return (
                     f"{file}: record {index}: expected a tf.train.Example or "
                     "tf.train.SequenceExample. Write the record again, or "
-                    f"leave it out ({first_line(error.message)})."
+                    f"leave it out ({detail})."
                 )
     return None
 
@@ -116,12 +118,6 @@ def _read_again(
         for index, record in enumerate(records, first):
             if index in numbers:
                 yield file, index, record
-
-
-def first_line(text: str) -> str:
-    """Returns what TensorFlow says first, without the names of its nodes."""
-    line = re.sub(r"{{.*?}}|\[Op:.*|\[\[.*", "", text.splitlines()[0])
-    return " ".join(line.split())
 
 
 @contextlib.contextmanager
@@ -162,8 +158,7 @@ def find_message(text: str) -> str | None:
     escaped = match["ours"].encode("utf-8", "replace")
     message = codecs.escape_decode(escaped)[0].decode("utf-8", "replace")
     if match["parser"]:
-        detail = match["parser"].splitlines()[0]
-        detail = " ".join(re.sub(r"\[Op:.*|\[\[.*", "", detail).split())
+        detail = tensorflow_errors.first_line(match["parser"])
         message = f"{message} ({detail})"
     return message
 

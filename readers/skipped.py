@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import tensorflow_errors
 from yt8m_compact.readers import errors
 from yt8m_compact.readers import framing
 
@@ -250,9 +251,9 @@ class SkippedData:
         try:
             parse(file, index, serialized, seed)
         except tf.errors.InvalidArgumentError as error:
-            message = errors.find_message(error.message) or errors.first_line(
+            message = errors.find_message(
                 error.message
-            )
+            ) or tensorflow_errors.first_line(error.message)
             name = file.numpy()[0].decode()
             number = int(index.numpy()[0])
             message = message.removeprefix(f"{name}: record {number}: ")

@@ -3,16 +3,25 @@
 from collections.abc import Callable, Sequence
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
+import types
 
 from absl import app
 from absl import flags
 from absl import logging as absl_logging
 import tensorflow as tf
 
+from yt8m_compact import standard_streams
+from yt8m_compact import tensorflow_errors
+
 _LOGGER = logging.getLogger("yt8m_compact")
+
+_MIN_COLUMNS = 40
+# What settings say of themselves where a flag gave them a wrong value.
+_SETTING = re.compile(r"\w+Config: expected (?P<name>\w+)(?= to be )")
 
 # tf.io.gfile raises these where Python has OSError. An error in a graph is
 # none of them, and keeps its traceback.
@@ -35,7 +44,9 @@ def run(
 
     Errors that a user can mend (`ValueError`, `OSError`, and what TensorFlow
     raises for files, disks and memory) become one line on standard error and
-    exit status 1; `--verbosity=1` shows where they come from.
+    exit status 1; `--verbosity=1` shows where they come from. Closed standard
+    streams and readers that go away (`| head`) end nothing. A signal that ends
+    the program lets it clean up first.
 
     Args:
       doc: what the program does, the start of its `--help`.
@@ -43,6 +54,10 @@ def run(
       main: the program; gets the parsed flags and the arguments that are not
         flags, and returns the exit status, None for 0.
     """
+    standard_streams.prepare()
+    _expect_columns()
+    # It was made with what standard error was at the start.
+    absl_logging.get_absl_handler().python_handler.stream = sys.stderr
     flag_values = flags.FLAGS
     known = set(flag_values)
     define_flags(flag_values)
@@ -63,21 +78,73 @@ def run(
             _LOGGER.addHandler(handler)
             _LOGGER.propagate = False
         try:
-            return main(flag_values, argv[1:])
+            _end_by_signals()
+            status = main(flag_values, argv[1:])
+            sys.stdout.flush()  # What is lost there is told, too.
+            return status
+        except BrokenPipeError as error:
+            # The reader of an output file that is a pipe, such as /dev/stdout.
+            # Others are told as every reader of standard output is: not.
+            if flag_values.verbosity > 0:
+                print(error, file=sys.stderr)
+            return 128 + signal.SIGPIPE
         except (ValueError, OSError, *_SYSTEM_ERRORS) as error:
             if flag_values.verbosity > 0:
                 traceback.print_exc()
             program = os.path.basename(sys.argv[0])
-            text = str(error)
             if isinstance(error, _SYSTEM_ERRORS):
-                text = error.message.split("\n", 1)[0]
+                text = tensorflow_errors.first_line(error.message)
+            else:
+                text = tensorflow_errors.without_nodes(str(error))
+                text = _name_flag(text, flag_values)
             print(f"{program}: error: {text}", file=sys.stderr)
             return 1
+        except _Ended as ended:
+            print(f"ended by signal {ended.number}", file=sys.stderr)
+            return 128 + ended.number
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return 128 + signal.SIGINT
 
     app.run(call)
+
+
+def _name_flag(text: str, flag_values: flags.FlagValues) -> str:
+    """Names the setting of an error as it is typed."""
+    match = _SETTING.match(text)
+    if match is None or match["name"] not in flag_values:
+        return text
+    return f"expected --{match['name']}{text[match.end() :]}"
+
+
+def _expect_columns() -> None:
+    """Ignores a width of the terminal in which absl can't write its help."""
+    columns = os.environ.get("COLUMNS", "")
+    if not columns.isdecimal() or int(columns) < _MIN_COLUMNS:
+        os.environ.pop("COLUMNS", None)
+
+
+class _Ended(KeyboardInterrupt):
+    """A signal came that ends the program, as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _end_by_signals() -> None:
+    """Makes what job starters and terminals send end with cleaning up."""
+
+    def end(number: int, frame: types.FrameType | None) -> None:
+        # Once: the next one ends what does not.
+        signal.signal(number, signal.SIG_DFL)
+        raise _Ended(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # nohup ignores SIGHUP.
+        if number and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def expect_no_arguments(arguments: Sequence[str]) -> None:

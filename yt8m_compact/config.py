@@ -79,6 +79,7 @@ class TrainingConfig:
     train_data_pattern: str = settings.setting(
         "",
         "Files to train on: glob patterns, comma-separated.",
+        is_pattern=True,
     )
     batch_size: int = settings.setting(
         1024, "Number of videos of a training step.", minimum=1

@@ -10,6 +10,7 @@ from absl import flags
 
 from yt8m_compact import config as config_lib
 from yt8m_compact import models
+from yt8m_compact import path_flags
 from yt8m_compact import readers
 
 _DEFINE = {
@@ -316,6 +317,10 @@ def _define(
     if choices and kind is str:
         flags.DEFINE_enum(
             field.name, default, choices, help_text, flag_values=flag_values
+        )
+    elif field.metadata["is_pattern"]:
+        path_flags.define_pattern(
+            field.name, default, help_text, flag_values=flag_values
         )
     elif typing.get_origin(kind) is tuple:
         default = None if default is None else [str(item) for item in default]

@@ -27,7 +27,9 @@ import tensorflow as tf
 from yt8m_compact import binary
 from yt8m_compact import datasets
 from yt8m_compact import files as files_lib
+from yt8m_compact import path_flags
 from yt8m_compact import readers
+from yt8m_compact import standard_streams
 
 _SYNTHETIC = datasets.SyntheticConfig()
 _CONVERT = datasets.ConvertConfig()
@@ -40,16 +42,19 @@ _ENUM = flags.DEFINE_enum
 _FLOAT = flags.DEFINE_float
 _INT = flags.DEFINE_integer
 _LIST = flags.DEFINE_list
+_PATH = path_flags.define_path
+_PATHS = path_flags.define_paths
+_PATTERN = path_flags.define_pattern
 _STRING = flags.DEFINE_string
 
 # Every flag once: how it is defined, its default and its help.
 _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
     "input_data_pattern": (
-        _STRING,
+        _PATTERN,
         "",
         "Files to read: glob patterns, comma-separated.",
     ),
-    "output_dir": (_STRING, None, "Folder to write to."),
+    "output_dir": (_PATH, None, "Folder to write to."),
     "overwrite": (
         _BOOL,
         False,
@@ -80,22 +85,22 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
         0,
         "Number of processes; 0 for one a core where the data are large.",
     ),
-    "output_json": (_STRING, "", "File to write the result to, as JSON."),
+    "output_json": (_PATH, "", "File to write the result to, as JSON."),
     "output_plot": (
-        _STRING,
+        _PATH,
         "",
         "Picture to draw (.png, .svg, .pdf) with matplotlib, which "
         '`pip install "yt8m_compact[plot]"` brings.',
     ),
     "manifest": (
-        _LIST,
+        _PATHS,
         [],
         "Files that say how many records each file has: JSON or CSV, comma-"
         "separated; names are paths from its folder. Those that yt8m-data "
         "wrote next to the data are read anyway.",
     ),
     "write_manifest": (
-        _STRING,
+        _PATH,
         "",
         "JSON file to write the number of records of each file to, for later "
         "runs; next to the data as yt8m_manifest.json it is found by itself.",
@@ -107,7 +112,7 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
         "published number of videos.",
     ),
     "repair": (
-        _STRING,
+        _PATH,
         "",
         "Folder to write the good records of files with faults to; the files "
         "themselves stay as they are.",
@@ -124,14 +129,14 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
         "Share of the videos that go to validate.tfrecord.",
     ),
     "labels_file": (
-        _STRING,
+        _PATH,
         "",
         "CSV with `id,labels` in every line: numbers of classes, or names of "
         "--vocabulary_file; several separated by semicolons or commas, numbers "
         "also by spaces. Without it no video has labels, as for prediction.",
     ),
     "vocabulary_file": (
-        _STRING,
+        _PATH,
         "",
         "CSV with the numbers and names of classes, such as YouTube-8M's "
         "vocabulary.csv or AudioSet's class_labels_indices.csv.",
@@ -178,7 +183,7 @@ _FLAGS: dict[str, tuple[Callable[..., Any], Any, str]] = {
         "never left for http://.",
     ),
     "checksums": (
-        _STRING,
+        _PATH,
         "",
         "File with the names and checksums of the files, as md5sum or "
         "sha256sum write it or JSON, instead of the public download plan.",
@@ -720,6 +725,7 @@ The same flags give the same bytes; what is already there is kept.""",
 
 def run() -> None:
     """Runs yt8m-data."""
+    standard_streams.prepare()  # The help of a verb may be cut off, too.
     asked = {"--help", "-help", "-h", "--h", "-?"} & set(sys.argv[1:])
     verbs = [word for word in sys.argv[1:] if word in _VERBS]
     if asked and verbs:

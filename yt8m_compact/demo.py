@@ -21,6 +21,7 @@ from yt8m_compact import binary
 from yt8m_compact import config as config_lib
 from yt8m_compact import datasets
 from yt8m_compact import models
+from yt8m_compact import path_flags
 from yt8m_compact import training
 from yt8m_compact.eval import report
 
@@ -29,7 +30,7 @@ _COMPACT = "diagonal_circulant"
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the program's flags."""
-    flags.DEFINE_string(
+    path_flags.define_path(
         "output_dir",
         "yt8m_demo",
         "Folder for the data, the runs and the reports.",

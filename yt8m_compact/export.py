@@ -15,20 +15,21 @@ from absl import flags
 import tensorflow as tf
 
 from yt8m_compact import binary
+from yt8m_compact import path_flags
 from yt8m_compact import serving
 from yt8m_compact import train_dir as train_dir_lib
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the program's flags."""
-    flags.DEFINE_string(
+    path_flags.define_path(
         "train_dir",
         None,
         "Folder of the run.",
         required=True,
         flag_values=flag_values,
     )
-    flags.DEFINE_string(
+    path_flags.define_path(
         "export_dir",
         None,
         "Folder to write the SavedModel to; --train_dir/export if not given.",
@@ -72,14 +73,16 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
 def _check_replaceable(export_dir: str, overwrite: bool) -> None:
     if not tf.io.gfile.exists(export_dir):
         return
+    if tf.io.gfile.isdir(export_dir) and not tf.io.gfile.listdir(export_dir):
+        return
     is_saved_model = tf.saved_model.contains_saved_model(export_dir)
     if overwrite and is_saved_model:
         return
     received = "a SavedModel" if is_saved_model else "something else"
     advice = "--overwrite or " if is_saved_model else ""
     raise ValueError(
-        f"{export_dir}: expected a folder that does not exist yet. Received: "
-        f"{received} in it; use {advice}another --export_dir"
+        f"{export_dir}: expected a folder that is empty or does not exist yet. "
+        f"Received: {received} in it; use {advice}another --export_dir"
     )
 
 

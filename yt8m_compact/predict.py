@@ -14,6 +14,7 @@ from absl import flags
 
 from yt8m_compact import binary
 from yt8m_compact import config_flags
+from yt8m_compact import path_flags
 from yt8m_compact import prediction
 from yt8m_compact import readers
 
@@ -29,13 +30,13 @@ _REPLACED = (
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the program's flags."""
-    flags.DEFINE_string(
+    path_flags.define_path(
         "train_dir",
         None,
         "Folder of the run to predict with.",
         flag_values=flag_values,
     )
-    flags.DEFINE_string(
+    path_flags.define_path(
         "saved_model",
         None,
         "Folder of the SavedModel to predict with, in the place of "
@@ -48,13 +49,13 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Step of the checkpoint of --train_dir; the newest one if not given.",
         flag_values=flag_values,
     )
-    flags.DEFINE_string(
+    path_flags.define_pattern(
         "input_data_pattern",
         "",
         "Files to predict: glob patterns, comma-separated.",
         flag_values=flag_values,
     )
-    flags.DEFINE_string(
+    path_flags.define_path(
         "output_file",
         None,
         "CSV file to write.",

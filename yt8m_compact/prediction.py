@@ -10,8 +10,8 @@ import tensorflow as tf
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import serving
+from yt8m_compact import tensorflow_errors
 from yt8m_compact import train_dir as train_dir_lib
-from yt8m_compact.readers import errors
 from yt8m_compact.readers import windows
 
 CSV_HEADER = "VideoId,LabelConfidencePairs"
@@ -345,7 +345,7 @@ def _predict_block(
             row,
             "expected a record of the data that the model was trained on. "
             "Write it again, or leave it out "
-            f"({errors.first_line(error.message)})",
+            f"({tensorflow_errors.first_line(error.message)})",
         ) from None
     record = outputs.get("record", tf.range(_BLOCK_SIZE)).numpy()
     num_rows = int(np.searchsorted(record, size))

@@ -1,5 +1,10 @@
 """A trained model as functions to serve, from records or from tensors."""
 
+# ruff: noqa: E402
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
+
 import keras
 import tensorflow as tf
 

@@ -22,6 +22,7 @@ def setting(
     minimum: float | None = None,
     above: float | None = None,
     maximum: float | None = None,
+    is_pattern: bool = False,
 ) -> Any:
     """Declares a field of a settings dataclass, which is also a flag.
 
@@ -33,6 +34,8 @@ def setting(
       minimum: the smallest number allowed.
       above: a bound that the number must exceed.
       maximum: the largest number allowed.
+      is_pattern: whether a string names files, in which a flag takes `~` for
+        the home folder.
 
     Returns:
       A `dataclasses.field`.
@@ -43,6 +46,7 @@ def setting(
         "minimum": minimum,
         "above": above,
         "maximum": maximum,
+        "is_pattern": is_pattern,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -15,12 +15,13 @@ from absl import flags
 
 from yt8m_compact import binary
 from yt8m_compact import config_flags
+from yt8m_compact import path_flags
 from yt8m_compact import training
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the program's flags."""
-    flags.DEFINE_string(
+    path_flags.define_path(
         "train_dir",
         None,
         "Folder of the run: config.json, checkpoints, TensorBoard's events.",

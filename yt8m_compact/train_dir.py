@@ -2,13 +2,19 @@
 
 import logging
 import os
-import re
 import time
+
+# ruff: noqa: E402
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
 
 import keras
 import tensorflow as tf
 
 from yt8m_compact import config as config_lib
+from yt8m_compact import files
+from yt8m_compact import tensorflow_errors
 
 CONFIG_FILE = "config.json"
 _CHECKPOINT_PREFIX = "model.ckpt"
@@ -32,7 +38,7 @@ class TrainDir:
                 "expected --train_dir, the folder of a run. Received: "
                 f"train_dir={path!r}"
             )
-        self.path = os.fspath(path)
+        self.path = files.expand_user(path)
         check_readable_name("train_dir", self.path)
 
     @property
@@ -309,5 +315,4 @@ def describe_error(error: Exception) -> str:
     Returns:
       Its first line, without the names of operations.
     """
-    line = str(error).strip().split("\n", 1)[0]
-    return re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*", "", line)[:300]
+    return tensorflow_errors.first_line(str(error))

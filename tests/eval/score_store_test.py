@@ -307,3 +307,11 @@ def test_wrong_arguments(tmp_path):
         _store(memory_limit_bytes=-1)
     with pytest.raises(ValueError, match="existing folder.*spill_dir='.*no'$"):
         _store(spill_dir=pathlib.Path(tmp_path) / "no")
+
+
+def test_the_home_folder(tmp_path, monkeypatch):
+    (tmp_path / "spilled").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    score_store.ScoreStore(2, memory_limit_bytes=0, spill_dir="~/spilled")
+    with pytest.raises(ValueError, match=f"spill_dir='{tmp_path}/missing'"):
+        score_store.ScoreStore(2, memory_limit_bytes=0, spill_dir="~/missing")

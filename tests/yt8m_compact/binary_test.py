@@ -1,16 +1,24 @@
 """Tests of what the command-line programs share."""
 
 import json
+import os
 import re
+import signal
+import sys
+import tempfile
+import time
 
 from absl import flags
 import pytest
+import tensorflow as tf
 
 import tiny_runs
 from yt8m_compact import binary
+from yt8m_compact import config as config_lib
 from yt8m_compact import data
 from yt8m_compact import demo
 from yt8m_compact import export
+from yt8m_compact import files
 from yt8m_compact import predict
 from yt8m_compact import train
 from yt8m_compact.eval import evaluate
@@ -155,8 +163,8 @@ def test_success(results):
         ),
         (
             "system",
-            "yt8m-eval: error: /proc/counts.json.partial; No such file or "
-            "directory",
+            "yt8m-eval: error: [Errno 2] No such file or directory: "
+            "'/proc/counts.json'",
         ),
     ],
 )
@@ -194,3 +202,172 @@ def test_expect_given():
         binary.expect_given(flag_values, "data")
     flag_values(["program", "--data=x"])
     binary.expect_given(flag_values, "data")
+
+
+def run_main(main, *arguments, closed=()) -> tuple[int, str, str]:
+    """Runs a program in a process of its own; returns status and streams."""
+    streams = [tempfile.TemporaryFile("w+") for _ in range(2)]
+    child = os.fork()
+    if not child:
+        status = 99
+        try:
+            for number, name in enumerate(("stdout", "stderr"), start=1):
+                os.dup2(streams[number - 1].fileno(), number)
+                stream = open(number, "w", closefd=False)
+                if number in closed:  # As at the start of Python.
+                    os.close(number)
+                    stream = None
+                setattr(sys, name, stream)
+                setattr(sys, f"__{name}__", stream)
+            sys.argv = ["yt8m-test", *arguments]
+            binary.run("Tests.", _define_long_help, main)
+        except SystemExit as error:
+            status = error.code or 0
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    texts = []
+    for stream in streams:
+        stream.seek(0)
+        texts.append(stream.read())
+    errors = errors_of([status, *texts])
+    return os.waitstatus_to_exitcode(status), texts[0], "\n".join(errors)
+
+
+def _define_long_help(flag_values):
+    flags.DEFINE_bool("some", True, 40 * "word ", flag_values=flag_values)
+
+
+def raise_(error):
+    def main(flag_values, arguments):
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            tf.errors.ResourceExhaustedError(
+                None,
+                None,
+                "{{function_node __wrapped__SaveV2_device_CPU:0}} run/"
+                ".e.0123456789ab.partial/v; No space left on device "
+                "[Op:SaveV2]\nmore",
+            ),
+            "run/e/v; No space left on device",
+        ),
+        (
+            tf.errors.ResourceExhaustedError(
+                None,
+                None,
+                "Graph execution error:\n\nDetected at node a defined at\n"
+                "OOM when allocating a tensor\n\t [[{{node a}}]]",
+            ),
+            "OOM when allocating a tensor",
+        ),
+        (
+            ValueError("expected a. Received: b [[{{node c}}]] [Op:D]. Do e"),
+            "expected a. Received: b. Do e",
+        ),
+        (
+            OSError(28, "No space left on device", "a.csv"),
+            "[Errno 28] No space left on device: 'a.csv'",
+        ),
+    ],
+)
+def test_errors_without_the_names_of_nodes(error, line):
+    status, output, errors = run_main(raise_(error))
+    assert (status, output) == (1, "")
+    assert errors == f"yt8m-test: error: {line}"
+
+
+def test_settings_are_named_as_they_are_typed():
+    def main(flag_values, arguments):
+        flags.DEFINE_integer("batch_size", 0, "Help.", flag_values=flag_values)
+        config_lib.TrainingConfig(batch_size=0)
+
+    assert run_main(main)[2] == (
+        "yt8m-test: error: expected --batch_size to be at least 1. Received: "
+        "batch_size=0"
+    )
+    # No flag of this program.
+    text = (
+        "TrainingConfig: expected seed to be at least 0. Received: seed=-1",
+        "run/config.json: TrainingConfig: expected verbosity to be at most 1",
+    )
+    for line in text:
+        errors = run_main(raise_(ValueError(line)))[2]
+        assert errors == f"yt8m-test: error: {line}"
+
+
+def test_a_pipe_without_a_reader_ends_quietly():
+    error = BrokenPipeError(32, "Broken pipe", "/dev/stdout")
+    assert run_main(raise_(error)) == (128 + signal.SIGPIPE, "", "")
+    assert run_main(raise_(error), "--verbosity=1")[2] == f"{error}"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_signals_let_a_program_clean_up(tmp_path, name):
+    number = getattr(signal, name)
+
+    def main(flag_values, arguments):
+        with files.writing(tmp_path / "out"):
+            os.kill(os.getpid(), number)
+            time.sleep(60)
+
+    status, _, errors = run_main(main)
+    assert status == 128 + number
+    assert errors == f"ended by signal {int(number)}"
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_second_signal_ends_what_does_not_end():
+    def main(flag_values, arguments):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+
+    assert run_main(main)[0] == -signal.SIGTERM
+
+
+def test_ignored_signals_stay_ignored():
+    def main(flag_values, arguments):
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run_main(main) == (0, "", "")
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2)])
+def test_closed_streams_end_nothing(closed):
+    def main(flag_values, arguments):
+        print("done", flush=True)
+        tf.get_logger().warning("a warning")
+        tf.print("of TensorFlow")
+        return 0
+
+    status, output, errors = run_main(main, closed=closed)
+    assert status == 0
+    assert output == ("" if 1 in closed else "done\n")
+    assert ("a warning" in errors) == (2 not in closed)
+    assert run_main(raise_(ValueError("expected a")), closed=closed)[0] == 1
+
+
+@pytest.mark.parametrize("columns", ["0", "3", "", "wide", "60"])
+def test_help_for_narrow_terminals(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    _, output, errors = run_main(raise_(ValueError("no help")), "--help")
+    assert "--[no]some" in output
+    assert errors == ""
+    longest = max(map(len, output.splitlines()))
+    assert (longest <= 60) == (columns == "60")

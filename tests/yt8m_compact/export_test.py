@@ -35,8 +35,8 @@ def test_export(tmp_path, capsys):
     assert predict(path)["scores"].shape == (4, 5)
     # There is one now; overwriting it must be asked for.
     message = (
-        f"{path}: expected a folder that does not exist yet. Received: a "
-        "SavedModel in it; use --overwrite or another --export_dir"
+        f"{path}: expected a folder that is empty or does not exist yet. "
+        "Received: a SavedModel in it; use --overwrite or another --export_dir"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         run_export(f"--train_dir={run.path}", "--top_k=2")
@@ -59,8 +59,8 @@ def test_checkpoint_step(tmp_path, capsys):
 def test_something_else_is_not_overwritten(tmp_path, overwrite):
     (tmp_path / "precious").write_text("precious")
     message = (
-        f"{tmp_path}: expected a folder that does not exist yet. Received: "
-        "something else in it; use another --export_dir"
+        f"{tmp_path}: expected a folder that is empty or does not exist yet. "
+        "Received: something else in it; use another --export_dir"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         run_export(

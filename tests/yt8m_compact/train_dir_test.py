@@ -39,6 +39,11 @@ def test_names():
     assert run.checkpoints() == {}
 
 
+def test_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert train_dir_lib.TrainDir("~/runs/a").path == f"{tmp_path}/runs/a"
+
+
 @pytest.mark.parametrize("path", ["", None])
 def test_no_name(path):
     message = (

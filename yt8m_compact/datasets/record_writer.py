@@ -7,7 +7,7 @@ import os
 import tensorflow as tf
 
 from yt8m_compact import files as files_lib
-from yt8m_compact.readers import errors
+from yt8m_compact import tensorflow_errors
 
 
 @contextlib.contextmanager
@@ -113,7 +113,7 @@ class Writer:
 def _named(error: tf.errors.OpError, path: str) -> OSError:
     return OSError(
         f"{path}: expected to write it; free the disk or choose another "
-        f"folder. Received: {errors.first_line(error.message)}"
+        f"folder. Received: {tensorflow_errors.first_line(error.message)}"
     )
 
 
