@@ -106,7 +106,7 @@ LABELS = {
 MAY_IMPORT_LABELS = {
     "package": set(),
     "settings": set(),
-    "ops": {"@pypi//tensorflow"},
+    "ops": {"@pypi//numpy", "@pypi//tensorflow"},
     "readers": {"@pypi//numpy", "@pypi//tensorflow"},
 }
 
