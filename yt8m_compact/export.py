@@ -6,6 +6,7 @@ Example:
 It loads with tf.saved_model.load and TensorFlow Serving, without
 yt8m_compact. Signature serving_default takes serialized records (`examples`,
 string [batch]); tensors takes `features`, or `frames` and `num_frames`.
+assets/config.json is the configuration of the run.
 """
 
 from collections.abc import Sequence
@@ -72,14 +73,16 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
 def _check_replaceable(export_dir: str, overwrite: bool) -> None:
     if not tf.io.gfile.exists(export_dir):
         return
+    if tf.io.gfile.isdir(export_dir) and not tf.io.gfile.listdir(export_dir):
+        return
     is_saved_model = tf.saved_model.contains_saved_model(export_dir)
     if overwrite and is_saved_model:
         return
     received = "a SavedModel" if is_saved_model else "something else"
     advice = "--overwrite or " if is_saved_model else ""
     raise ValueError(
-        f"{export_dir}: expected a folder that does not exist yet. Received: "
-        f"{received} in it; use {advice}another --export_dir"
+        f"{export_dir}: expected a folder that is empty or does not exist yet. "
+        f"Received: {received} in it; use {advice}another --export_dir"
     )
 
 

@@ -35,8 +35,8 @@ def test_export(tmp_path, capsys):
     assert predict(path)["scores"].shape == (4, 5)
     # There is one now; overwriting it must be asked for.
     message = (
-        f"{path}: expected a folder that does not exist yet. Received: a "
-        "SavedModel in it; use --overwrite or another --export_dir"
+        f"{path}: expected a folder that is empty or does not exist yet. "
+        "Received: a SavedModel in it; use --overwrite or another --export_dir"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         run_export(f"--train_dir={run.path}", "--top_k=2")
@@ -59,8 +59,8 @@ def test_checkpoint_step(tmp_path, capsys):
 def test_something_else_is_not_overwritten(tmp_path, overwrite):
     (tmp_path / "precious").write_text("precious")
     message = (
-        f"{tmp_path}: expected a folder that does not exist yet. Received: "
-        "something else in it; use another --export_dir"
+        f"{tmp_path}: expected a folder that is empty or does not exist yet. "
+        "Received: something else in it; use another --export_dir"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         run_export(
@@ -69,6 +69,18 @@ def test_something_else_is_not_overwritten(tmp_path, overwrite):
             f"--overwrite={overwrite}",
         )
     assert [p.name for p in tmp_path.iterdir()] == ["precious"]
+
+
+def test_empty_folders_are_taken(tmp_path):
+    # A link to one, as to a folder of another disk, stays a link.
+    (tmp_path / "target").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    run = tiny_runs.video_run()
+    run_export(f"--train_dir={run.path}", f"--export_dir={link}")
+    assert link.is_symlink()
+    assert predict(str(tmp_path / "target"))["scores"].shape == (4, 5)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "target"]
 
 
 def test_run_that_is_not_there(tmp_path):
