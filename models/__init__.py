@@ -1,4 +1,8 @@
-"""Models: a frozen config each, which builds a Keras model."""
+"""Models: a frozen config each, which builds a Keras model.
+
+`import yt8m_compact.models` registers every class that a `.keras` file of one
+of these models names; do so before `keras.saving.load_model`.
+"""
 
 from yt8m_compact.models.attention import AttentionConfig
 from yt8m_compact.models.classifiers import start_at_log_odds
