@@ -145,7 +145,14 @@ class FrameLevelReader:
     @property
     def num_output_frames(self) -> int:
         """The second dimension of `frames`."""
-        return self.num_sampled_frames or self._part_frames
+        number = self.num_sampled_frames or self._part_frames
+        if (
+            self.parts is VideoParts.ALL_SEGMENTS
+            and self.frame_sampling is FrameSampling.EVEN
+        ):
+            # 60 segments of a video, padded to 30 frames each, take 2 MB.
+            return min(number, self._part_frames)
+        return number
 
     @property
     def _part_frames(self) -> int:

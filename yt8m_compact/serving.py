@@ -11,7 +11,6 @@ import tensorflow as tf
 from yt8m_compact import config as config_lib
 from yt8m_compact import files
 from yt8m_compact import ops
-from yt8m_compact import readers
 
 SERIALIZED_SIGNATURE = "serving_default"
 TENSORS_SIGNATURE = "tensors"
@@ -90,10 +89,9 @@ class ServingModule(tf.Module):
     ) -> dict[str, tf.Tensor]:
         time = tf.maximum(tf.shape(frames)[1], 1)
         frames, num_frames = self._reader.sample(frames, num_frames)
-        if self._reader.frame_sampling is readers.FrameSampling.ALL:
-            # Segments of 5 frames need no padding up to --max_frames.
-            frames = frames[:, :time]
-        return self._predict({"frames": frames, "num_frames": num_frames})
+        # All or even frames: what comes after is padding, of segments most.
+        inputs = {"frames": frames[:, :time], "num_frames": num_frames}
+        return self._predict(inputs)
 
     def _predict_features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._predict({"features": features})

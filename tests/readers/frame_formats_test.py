@@ -483,6 +483,14 @@ def test_frames_of_all_segments_are_chosen_in_each():
     assert batch["num_frames"].tolist() == [2, 2, 1]
 
 
+def test_segments_are_not_padded_to_the_frames_that_are_sampled():
+    arguments = {"parts": "all_segments", "with_labels": False}
+    reader = _reader(frame_sampling="even", num_sampled_frames=30, **arguments)
+    assert reader.num_output_frames == 5
+    records = _records(record_makers.make_frame_example)
+    _assert_same(_parse(records, reader), _parse(records, _reader(**arguments)))
+
+
 def test_a_batch_of_no_video_has_no_segments():
     reader = _reader(parts="all_segments", with_labels=False)
     assert _parse([], reader)["frames"].shape == (0, 5, 9)
