@@ -41,11 +41,15 @@ class VideoParts(enum.StrEnum):
             https://arxiv.org/abs/1707.01408).
         SEGMENTS: Its rated segments of 5 s (YouTube-8M of 2019), with their own
             labels and `label_weights`.
+        ALL_SEGMENTS: All of its segments of 5 s, rated or not, the last one
+            shorter, to the video's end whatever `max_frames`. They have no
+            labels.
     """
 
     WHOLE = "whole"
     HALVES = "halves"
     SEGMENTS = "segments"
+    ALL_SEGMENTS = "all_segments"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +75,9 @@ class FrameLevelReader:
             YouTube-8M would hold: off by 2/255 at most inside of [-2, 2].
         parts: Which parts of a video are rows of a batch. Frames are chosen in
             each.
+        with_labels: Whether labels are read. If not, batches have none, and
+            records may hold any or none.
+        column_ids: Whether ids must fit into a column of a CSV.
     """
 
     feature_names: tuple[str, ...] = ("rgb", "audio")
@@ -81,6 +88,8 @@ class FrameLevelReader:
     num_sampled_frames: int | None = None
     float_frames: bool = False
     parts: VideoParts = VideoParts.WHOLE
+    with_labels: bool = True
+    column_ids: bool = False
 
     def __post_init__(self) -> None:
         feature_spec.validate(
@@ -111,6 +120,17 @@ class FrameLevelReader:
                 f"frame_sampling is '{self.frame_sampling.value}'. Received: "
                 f"num_sampled_frames={number}"
             )
+        expected = {
+            VideoParts.SEGMENTS: True,
+            VideoParts.ALL_SEGMENTS: False,
+        }.get(self.parts, self.with_labels)
+        if self.with_labels != expected:
+            raise ValueError(
+                f"`with_labels` is expected to be {expected} where parts is "
+                f"'{self.parts.value}': 'segments' are the rated ones, and "
+                "'all_segments' have no labels. Received: "
+                f"with_labels={self.with_labels}"
+            )
 
     @property
     def frame_features(self) -> bool:
@@ -125,7 +145,14 @@ class FrameLevelReader:
     @property
     def num_output_frames(self) -> int:
         """The second dimension of `frames`."""
-        return self.num_sampled_frames or self._part_frames
+        number = self.num_sampled_frames or self._part_frames
+        if (
+            self.parts is VideoParts.ALL_SEGMENTS
+            and self.frame_sampling is FrameSampling.EVEN
+        ):
+            # 60 segments of a video, padded to 30 frames each, take 2 MB.
+            return min(number, self._part_frames)
+        return number
 
     @property
     def _part_frames(self) -> int:
@@ -134,6 +161,8 @@ class FrameLevelReader:
             return (self.max_frames + 1) // 2
         if self.parts is VideoParts.SEGMENTS:
             return min(self.max_frames, windows_lib.SEGMENT_FRAMES)
+        if self.parts is VideoParts.ALL_SEGMENTS:
+            return windows_lib.SEGMENT_FRAMES
         return self.max_frames
 
     def parse(
@@ -157,11 +186,12 @@ class FrameLevelReader:
             `frames`, uint8 `[rows, num_output_frames, feature_dim]`, the
             features side by side in the order of `feature_names`, zeros after a
             part's end; `num_frames`, int32 `[rows]`, how many of them are the
-            part's; `id`, string `[rows]`; `labels`, float32
-            `[rows, num_classes]`, zeros where a record has none; of segments
-            also `label_weights`, float32 `[rows, num_classes]`, 1 where there
-            is a rating. There is a row for each record, two with `HALVES`, and
-            one for each rated segment with `SEGMENTS`, whose id is `id:start`.
+            part's; `id`, string `[rows]`; with labels also `labels`, float32
+            `[rows, num_classes]`, zeros where a record has none; of rated
+            segments also `label_weights`, float32 `[rows, num_classes]`, 1
+            where there is a rating. There is a row for each record, two with
+            `HALVES`, and one for each segment with `SEGMENTS` and
+            `ALL_SEGMENTS`, whose id is `id:start`.
 
         Raises:
             tf.errors.InvalidArgumentError: If a record does not fit; see
@@ -208,30 +238,44 @@ class FrameLevelReader:
                 "labels": rated,
                 "label_weights": weights,
             }
-        hot = labels.multi_hot(video[labels.LABELS_KEY], self.num_classes)
-        if self.parts is VideoParts.HALVES:
-            video_ids = tf.repeat(video_ids, 2)
-            hot = tf.repeat(hot, 2, axis=0)
-        return {"id": tf.ensure_shape(video_ids, [None]), "labels": hot}
+        if self.parts is VideoParts.ALL_SEGMENTS:
+            return {"id": windows.ids}
+        halved = self.parts is VideoParts.HALVES
+        batch = {"id": tf.repeat(video_ids, 2) if halved else video_ids}
+        batch["id"] = tf.ensure_shape(batch["id"], [None])
+        if self.with_labels:
+            hot = labels.multi_hot(video[labels.LABELS_KEY], self.num_classes)
+            batch["labels"] = tf.repeat(hot, 2, axis=0) if halved else hot
+        return batch
+
+    @property
+    def _reads_video_labels(self) -> bool:
+        """Whether the labels of the videos are those of the rows."""
+        return self.with_labels and self.parts is not VideoParts.SEGMENTS
 
     def _returned_keys(self) -> list[str]:
         """Lists the ragged features that the branches of `parse` return."""
-        keys = [labels.LABELS_KEY]
+        keys = [labels.LABELS_KEY] if self._reads_video_labels else []
         if self.parts is VideoParts.SEGMENTS:
             keys += windows_lib.SEGMENT_KEYS
         return keys
 
     def _context_features(self) -> dict[str, tf.io.RaggedFeature]:
-        spec = ids.id_spec() | labels.labels_spec()
+        spec = ids.id_spec()
+        if self._reads_video_labels:
+            spec |= labels.labels_spec()
         if self.parts is VideoParts.SEGMENTS:
             spec |= windows_lib.segments_spec()
         return spec
 
     def _context_checks(self, video, video_ids, num_frames):
-        found = [
-            ids.check_ids(video_ids),
-            labels.check_labels(video[labels.LABELS_KEY], self.num_classes),
-        ]
+        found = [ids.check_ids(video_ids)]
+        if self.column_ids:
+            found.append(ids.check_column_ids(video_ids))
+        if self._reads_video_labels:
+            found.append(
+                labels.check_labels(video[labels.LABELS_KEY], self.num_classes)
+            )
         if self.parts is VideoParts.SEGMENTS:
             found += windows_lib.check_segments(
                 video,
@@ -241,6 +285,8 @@ class FrameLevelReader:
         return found
 
     def _windows(self, video, video_ids, num_frames) -> windows_lib.Windows:
+        if self.parts is VideoParts.ALL_SEGMENTS:
+            return windows_lib.all_segments(num_frames, video_ids)
         available = tf.minimum(num_frames, self.max_frames)
         if self.parts is VideoParts.HALVES:
             return windows_lib.halves(available, video_ids)

@@ -25,6 +25,9 @@ class VideoLevelReader:
             "mean_audio")`.
         feature_sizes: Their sizes, such as `(1024, 128)`.
         num_classes: The number of classes.
+        with_labels: Whether labels are read. If not, batches have none, and
+            records may hold any or none.
+        column_ids: Whether ids must fit into a column of a CSV.
 
     Example:
         >>> reader = VideoLevelReader(("mean_rgb", "mean_audio"), (1024, 128))
@@ -34,6 +37,8 @@ class VideoLevelReader:
     feature_names: tuple[str, ...] = ("mean_rgb", "mean_audio")
     feature_sizes: tuple[int, ...] = (1024, 128)
     num_classes: int = 3862
+    with_labels: bool = True
+    column_ids: bool = False
 
     def __post_init__(self) -> None:
         feature_spec.validate(
@@ -71,8 +76,8 @@ class VideoLevelReader:
         Returns:
             `features`, float32 `[batch, feature_dim]`, the features side by
             side in the order of `feature_names`; `id`, string `[batch]`;
-            `labels`, float32 `[batch, num_classes]`, zeros where a record has
-            none.
+            with labels also `labels`, float32 `[batch, num_classes]`, zeros
+            where a record has none.
 
         Raises:
             tf.errors.InvalidArgumentError: If a record does not fit; see
@@ -87,7 +92,6 @@ class VideoLevelReader:
             checks.example_names(serialized, files, indices, _EXPECTED),
         )
         video_ids = ids.select_ids(parsed)
-        video_labels = parsed[labels.LABELS_KEY]
         good = checks.require(
             [
                 *(
@@ -100,8 +104,7 @@ class VideoLevelReader:
                     _check_finite(name, parsed[name])
                     for name in self.feature_names
                 ),
-                ids.check_ids(video_ids),
-                labels.check_labels(video_labels, self.num_classes),
+                *self._context_checks(parsed, video_ids),
             ],
             files,
             indices,
@@ -113,22 +116,38 @@ class VideoLevelReader:
                     self.feature_names, self.feature_sizes, strict=True
                 )
             ]
-            return {
+            batch = {
                 "features": tf.concat(features, axis=1),
                 "id": tf.identity(video_ids),
-                "labels": labels.multi_hot(video_labels, self.num_classes),
             }
+            if self.with_labels:
+                batch["labels"] = labels.multi_hot(
+                    parsed[labels.LABELS_KEY], self.num_classes
+                )
+            return batch
+
+    def _context_checks(self, parsed, video_ids):
+        found = [ids.check_ids(video_ids)]
+        if self.column_ids:
+            found.append(ids.check_column_ids(video_ids))
+        if self.with_labels:
+            found.append(
+                labels.check_labels(parsed[labels.LABELS_KEY], self.num_classes)
+            )
+        return found
 
     def _parse_features(self, serialized, names=None):
         """Parses a batch, without any check."""
         spec = {
             name: tf.io.RaggedFeature(tf.float32) for name in self.feature_names
         }
+        if self.with_labels:
+            spec |= labels.labels_spec()
         # An Example is, byte by byte, a SequenceExample without lists. That
         # parser names the record in most of its errors, parse_example in none.
         return tf.io.parse_sequence_example(
             serialized,
-            context_features=spec | ids.id_spec() | labels.labels_spec(),
+            context_features=spec | ids.id_spec(),
             example_names=names,
         )[0]
 

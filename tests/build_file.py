@@ -64,7 +64,7 @@ LABELS = {
 # These rooms import no other package.
 MAY_IMPORT_LABELS = {
     "settings": set(),
-    "ops": {"@pypi//tensorflow"},
+    "ops": {"@pypi//numpy", "@pypi//tensorflow"},
     "structures": {"@pypi//numpy", "@pypi//tensorflow"},
     "readers": {"@pypi//numpy", "@pypi//tensorflow"},
 }

@@ -228,7 +228,6 @@ class Config:
         self,
         *,
         training: bool,
-        whole_videos: bool = False,
         random_frames: bool = False,
     ) -> readers.Reader:
         """Makes the reader of this run's records.
@@ -236,8 +235,6 @@ class Config:
         Args:
           training: whether frames are sampled at random, and videos split if
             the training does that; if not, frames evenly.
-          whole_videos: whether to read whole videos even if the run is one of
-            rated segments, as for predictions.
           random_frames: whether frames are sampled at random without training,
             too.
 
@@ -282,7 +279,7 @@ class Config:
         parts = readers.VideoParts.WHOLE
         if split:
             parts = readers.VideoParts.HALVES
-        elif data.segment_labels and not whole_videos:
+        elif data.segment_labels:
             parts = readers.VideoParts.SEGMENTS
         num_sampled_frames = self.model.num_sampled_frames
         if num_sampled_frames is None:
@@ -302,6 +299,37 @@ class Config:
             num_sampled_frames=num_sampled_frames,
             float_frames=data.float_frames,
             parts=parts,
+        )
+
+    def prediction_reader(self, *, segments: bool = False) -> readers.Reader:
+        """Makes the reader of records to predict, whatever their labels.
+
+        Args:
+          segments: whether to read all segments of 5 s of each video, instead
+            of the whole video.
+
+        Returns:
+          A reader of whole videos or of all segments, even if the run is one
+          of rated segments, that samples frames evenly.
+
+        Raises:
+          ValueError: if the settings ask for frames of video-level data, or
+            segments are asked for.
+        """
+        reader = self.reader(training=False)
+        if not self.data.frame_features:
+            if segments:
+                raise ValueError(
+                    "expected a run with --frame_features to predict segments:"
+                    " video-level records have none. Received: "
+                    "frame_features=False"
+                )
+            return dataclasses.replace(reader, with_labels=False)
+        parts = readers.VideoParts
+        return dataclasses.replace(
+            reader,
+            parts=parts.ALL_SEGMENTS if segments else parts.WHOLE,
+            with_labels=False,
         )
 
     def to_dict(self) -> dict[str, Any]:

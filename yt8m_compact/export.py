@@ -6,6 +6,7 @@ Example:
 It loads with tf.saved_model.load and TensorFlow Serving, without
 yt8m_compact. Signature serving_default takes serialized records (`examples`,
 string [batch]); tensors takes `features`, or `frames` and `num_frames`.
+assets/config.json is the configuration of the run.
 """
 
 from collections.abc import Sequence

@@ -5,10 +5,14 @@ Example:
     --input_data_pattern='data/test*.tfrecord' --output_file=predictions.csv
 
 With --saved_model=exported/dbof in the place of --train_dir, it predicts from
-a SavedModel of yt8m-export. --segment_labels predicts every 5 s of the videos.
+a SavedModel of yt8m-export, which is a program: load only what you would run.
+--segment_labels predicts every 5 s of the videos. Labels are not looked at.
 """
 
 from collections.abc import Sequence
+import os
+import sys
+from typing import TextIO
 
 from absl import flags
 
@@ -40,7 +44,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "saved_model",
         None,
         "Folder of the SavedModel to predict with, in the place of "
-        "--train_dir.",
+        "--train_dir. A SavedModel runs what its author wrote: give only one "
+        "that you trust.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
@@ -79,7 +84,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "num_readers",
         8,
-        "Number of files that are read at the same time.",
+        "Number of files that are read at the same time; the order of the "
+        "lines depends on it, and nothing else.",
         lower_bound=1,
         flag_values=flag_values,
     )
@@ -131,10 +137,25 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         shard_index=flag_values.shard_index,
         skipped=skipped,
     )
+    stream = _message_stream(flag_values.output_file)
     if skipped:
-        print(f"left out of the data:\n{skipped.to_text()}")
-    print(f"wrote {number:,} {predictor.unit} to {flag_values.output_file}")
+        print(f"left out of the data:\n{skipped.to_text()}", file=stream)
+    print(
+        f"wrote {number:,} {predictor.unit} to {flag_values.output_file}",
+        file=stream,
+    )
     return 0
+
+
+def _message_stream(output_file: str) -> TextIO:
+    """Returns standard error where the CSV went to standard output."""
+    try:
+        output = os.fstat(sys.stdout.fileno())
+        if os.path.samestat(output, os.stat(output_file)):
+            return sys.stderr
+    except OSError:  # not of this file system, or no output at all
+        pass
+    return sys.stdout
 
 
 def _make_predictor(flag_values: flags.FlagValues) -> prediction.Predictor:
@@ -151,16 +172,11 @@ def _make_predictor(flag_values: flags.FlagValues) -> prediction.Predictor:
             f"checkpoint_step={step}"
         )
     segments = flag_values.segment_labels
-    if saved_model and segments:
-        raise ValueError(
-            "expected --train_dir with --segment_labels: a SavedModel predicts "
-            f"whole videos. Received: saved_model={saved_model!r}"
-        )
-    if segments:
-        return prediction.segment_predictor_from_train_dir(train_dir, step)
     if train_dir:
-        return prediction.predictor_from_train_dir(train_dir, step)
-    return prediction.predictor_from_saved_model(saved_model)
+        return prediction.predictor_from_train_dir(
+            train_dir, step, segments=segments
+        )
+    return prediction.predictor_from_saved_model(saved_model, segments=segments)
 
 
 def run() -> None:

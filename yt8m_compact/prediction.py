@@ -1,214 +1,124 @@
 """Predictions for files of records, as the starter code's CSV."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 import dataclasses
-import re
 
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import config as config_lib
+from yt8m_compact import files as files_lib
+from yt8m_compact import ops
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import serving
-from yt8m_compact import tensorflow_errors
 from yt8m_compact import train_dir as train_dir_lib
-from yt8m_compact.readers import windows
 
 CSV_HEADER = "VideoId,LabelConfidencePairs"
 
-# The model always gets this many videos, whatever the batch size: the last
-# bits of a matrix product depend on the number of rows.
+# The model always gets this many rows, whatever the batch size and whatever was
+# skipped: the last bits of a matrix product depend on the number of rows.
 _BLOCK_SIZE = 64
-
-# Where a record is, in the errors of a model that is served.
-_REQUEST_RECORD = re.compile(r"the request: record (\d+)(: )?")
+_PREFETCHED_BLOCKS = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Predictor:
-    """Predicts from records.
+    """Predicts from what a reader makes of records.
 
     Attributes:
-      predict: gets serialized records, string `[batch]`, and returns `id`
-        `[rows]` and `predictions` `[rows, num_classes]`; and `record`, int64
-        `[rows]`, the record of each row, where there is not one for each.
-      reader: what reads the records; None where that is not known.
-      unit: what a row is: "videos" or "segments".
+      reader: what reads the records.
+      predict: gets the model's inputs by name, as `serving.input_specs` lists
+        them, and returns a dict with `predictions`, float32
+        `[rows, num_classes]`.
     """
 
-    predict: Callable[[tf.Tensor], dict[str, tf.Tensor]]
-    reader: readers.Reader | None = None
-    unit: str = "videos"
+    reader: readers.Reader
+    predict: Callable[..., Mapping[str, tf.Tensor]]
 
+    @property
+    def unit(self) -> str:
+        """What a row is: "videos" or "segments"."""
+        return "segments" if self._predicts_segments else "videos"
 
-class _BadRecordError(Exception):
-    """A record of a block can't be predicted.
+    @property
+    def _predicts_segments(self) -> bool:
+        return (
+            self.reader.frame_features
+            and self.reader.parts is readers.VideoParts.ALL_SEGMENTS
+        )
 
-    Attributes:
-      row: its place in the block.
-      reason: why, in a sentence.
-    """
+    def count_videos(self, ids: np.ndarray) -> int:
+        """Counts the videos that begin among rows.
 
-    def __init__(self, row: int, reason: str) -> None:
-        super().__init__(reason)
-        self.row = row
-        self.reason = reason
+        Args:
+          ids: bytes `[rows]`, their ids.
+        """
+        if not self._predicts_segments:
+            return len(ids)
+        return sum(row_id.endswith(b":0") for row_id in ids)
 
 
 def predictor_from_train_dir(
-    train_dir: str, step: int | None = None
+    train_dir: str, step: int | None = None, *, segments: bool = False
 ) -> Predictor:
     """Makes a predictor from a run's checkpoint.
 
     Args:
       train_dir: the folder of the run.
       step: step of the checkpoint; None is the newest one.
+      segments: whether to predict all segments of videos, their seconds 0 to 4,
+        5 to 9 and so on, rated or not, the last one shorter, as with the
+        starter code's `--segment_labels`, instead of whole videos. Their ids
+        are `id:start`.
 
     Returns:
       The predictor.
 
     Raises:
-      ValueError: if the run is missing or broken.
+      ValueError: if the run is missing or broken, or segments of video-level
+        features are asked for.
     """
     run = train_dir_lib.TrainDir(train_dir)
     config, model, _ = run.restore_model(step)
-    return Predictor(
-        serving.ServingModule(config, model, top_k=1).predict_serialized,
-        config.reader(training=False, whole_videos=True),
-    )
+    module = serving.ServingModule(config, model, top_k=1)
+    return _make_predictor(train_dir, config, module.predict_tensors, segments)
 
 
-def segment_predictor_from_train_dir(
-    train_dir: str, step: int | None = None
+def predictor_from_saved_model(
+    path: str, *, segments: bool = False
 ) -> Predictor:
-    """Makes a predictor of the segments of videos, from a run's checkpoint.
-
-    A video's segments are its seconds 0 to 4, 5 to 9 and so on, rated or not,
-    the last one shorter, as with the starter code's `--segment_labels`. Their
-    ids are `id:start`, and their frames those that an evaluation of rated
-    segments looks at.
-
-    Args:
-      train_dir: the folder of the run, which may have been trained on segments
-        or on whole videos.
-      step: step of the checkpoint; None is the newest one.
-
-    Returns:
-      The predictor.
-
-    Raises:
-      ValueError: if the run is missing or broken, or one of video level.
-    """
-    run = train_dir_lib.TrainDir(train_dir)
-    config, model, _ = run.restore_model(step)
-    reader = config.reader(training=False, whole_videos=True)
-    if not reader.frame_features:
-        raise ValueError(
-            f"{train_dir}: expected a run with --frame_features, since "
-            "video-level records have no segments. Received: "
-            "frame_features=False"
-        )
-    all_frames = dataclasses.replace(
-        reader,
-        frame_sampling=readers.FrameSampling.ALL,
-        num_sampled_frames=None,
-    )
-    of_segments = dataclasses.replace(reader, parts=readers.VideoParts.SEGMENTS)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def cut(examples):
-        batch = all_frames.parse(examples)
-        frames, lengths, places = _cut_segments(
-            batch["frames"], batch["num_frames"]
-        )
-        frames, lengths = of_segments.sample(frames, lengths)
-        starts = tf.strings.as_string(places[:, 1] * windows.SEGMENT_FRAMES)
-        record = places[:, 0]
-        ids = tf.strings.join([tf.gather(batch["id"], record), ":", starts])
-        return frames, lengths, ids, record
-
-    @tf.function
-    def predict_part(frames, num_frames):
-        inputs = {"frames": frames, "num_frames": num_frames}
-        return model(inputs, training=False)
-
-    def predict(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        frames, lengths, ids, record = cut(examples)
-        parts = []
-        for start in range(0, len(ids), _BLOCK_SIZE):
-            # The last one is filled up with its last segment.
-            rows = tf.range(start, start + _BLOCK_SIZE)
-            rows = tf.minimum(rows, len(ids) - 1)
-            parts.append(
-                predict_part(tf.gather(frames, rows), tf.gather(lengths, rows))
-            )
-        return {
-            "id": ids,
-            "record": record,
-            "predictions": tf.concat(parts, axis=0)[: len(ids)],
-        }
-
-    return Predictor(predict, reader, "segments")
-
-
-def _cut_segments(
-    frames: tf.Tensor, num_frames: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Cuts videos into segments, the last ones shorter.
-
-    Args:
-      frames: `[batch, time, feature_dim]`.
-      num_frames: int32 `[batch]`.
-
-    Returns:
-      Frames of the segments `[segments, 5, feature_dim]`, their numbers int32
-      `[segments]`, and int64 `[segments, 2]`: video, and number in the video.
-    """
-    size = windows.SEGMENT_FRAMES
-    _, time, feature_dim = frames.shape
-    count = -(-time // size)
-    frames = tf.pad(frames, [[0, 0], [0, count * size - time], [0, 0]])
-    frames = tf.reshape(frames, [-1, count, size, feature_dim])
-    left = num_frames[:, tf.newaxis] - size * tf.range(count)
-    places = tf.where(left > 0)
-    lengths = tf.minimum(tf.gather_nd(left, places), size)
-    return tf.gather_nd(frames, places), lengths, places
-
-
-def predictor_from_saved_model(path: str) -> Predictor:
     """Makes a predictor from a SavedModel of yt8m-export.
+
+    A SavedModel is a program, which may read and write files: load only what
+    you would run.
 
     Args:
       path: the folder of the SavedModel.
+      segments: as in `predictor_from_train_dir`.
 
     Returns:
       The predictor.
 
     Raises:
-      ValueError: if there is none, or it has other signatures.
+      ValueError: if there is none, yt8m-export did not write it, or segments of
+        video-level features are asked for.
     """
-    if not tf.saved_model.contains_saved_model(path):
-        raise ValueError(
-            f"{path}: expected a SavedModel that yt8m-export wrote. Received: "
-            "none there"
-        )
-    loaded = tf.saved_model.load(path)
-    function = loaded.signatures.get(serving.SERIALIZED_SIGNATURE)
-    outputs = function.structured_outputs if function else {}
-    if not {"id", "predictions"} <= set(outputs):
-        raise ValueError(
-            f"{path}: expected a SavedModel that yt8m-export wrote, whose "
-            f"signature {serving.SERIALIZED_SIGNATURE} gives id and "
-            f"predictions. Received: signatures={sorted(loaded.signatures)}, "
-            f"outputs={sorted(outputs)}"
-        )
+    config, predict = serving.load(path)
+    return _make_predictor(path, config, predict, segments)
 
-    def predict(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Through `loaded`, which owns the weights and must stay alive.
-        signature = loaded.signatures[serving.SERIALIZED_SIGNATURE]
-        return signature(examples=examples)
 
-    return Predictor(predict)
+def _make_predictor(
+    path: str,
+    config: config_lib.Config,
+    predict: Callable[..., Mapping[str, tf.Tensor]],
+    segments: bool,
+) -> Predictor:
+    try:
+        reader = config.prediction_reader(segments=segments)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return Predictor(dataclasses.replace(reader, column_ids=True), predict)
 
 
 def write_csv(
@@ -226,18 +136,21 @@ def write_csv(
     """Predicts every record and writes the starter code's CSV.
 
     The header `VideoId,LabelConfidencePairs`, then a line a video or segment:
-    its id, a comma, and pairs of class and probability, best first, all
-    separated by spaces. The file appears when it is complete.
+    its id, a comma, and pairs of class and probability, best first, the lower
+    class first among equals, all separated by spaces. The file appears when it
+    is complete. Ids are written as they are, those too that start with `=`,
+    `+`, `-` or `@`, which spreadsheets take for formulas.
 
     Args:
-      predictor: from `predictor_from_train_dir`, `predictor_from_saved_model`
-        or `segment_predictor_from_train_dir`.
+      predictor: from `predictor_from_train_dir` or
+        `predictor_from_saved_model`.
       input_data_pattern: files to predict: glob patterns, comma-separated.
       output_file: the CSV file.
       top_k: number of pairs of a line; at most all classes.
       batch_size: number of records read at a time; the output does not
         depend on it.
-      num_readers: number of files that are read at the same time.
+      num_readers: number of files that are read at the same time; only the
+        order of the lines depends on it.
       num_shards: how many workers share the files.
       shard_index: which of them this is; it predicts every `num_shards`-th
         file.
@@ -248,166 +161,94 @@ def write_csv(
       The number of videos, or of segments.
 
     Raises:
-      DataError: if the data is missing or broken.
-      ValueError: if there is no such shard.
+      DataError: if the data is missing or broken, of another kind than the
+        model's, or all of it was left out.
+      ValueError: if there is no such shard, or a prediction is not finite.
     """
     files = readers.shard_files(
         readers.expand_patterns(input_data_pattern), num_shards, shard_index
     )
-    if skipped is not None and predictor.reader is not None:
-        # Data of another kind is an error, not thousands of skipped records.
-        readers.check_format(files, predictor.reader, skipped=skipped)
-    records = readers.read_records(
-        files, num_readers=num_readers, skipped=skipped
+    # Data of another kind is an error, not thousands of skipped records.
+    readers.check_format(files, predictor.reader, skipped=skipped)
+    dataset = readers.make_dataset(
+        predictor.reader,
+        files,
+        batch_size=batch_size,
+        num_readers=num_readers,
+        skipped=skipped,
     )
-    partial = f"{output_file}.partial"
     num_rows = 0
-    try:
-        with (
-            tf.io.gfile.GFile(partial, "w") as csv,
-            progress.video_bar("predict", files) as bar,
-        ):
-            csv.write(CSV_HEADER + "\n")
-            for block in _blocks(records, batch_size):
-                ids, predictions = _predict_good(predictor, *block, skipped)
+    with (
+        files_lib.writing(output_file) as csv,
+        progress.video_bar("predict", files) as bar,
+    ):
+        csv.write(CSV_HEADER + "\n")
+        try:
+            for ids, predictions in _predict_blocks(predictor, dataset):
                 csv.write("".join(_format_lines(ids, predictions, top_k)))
                 num_rows += len(ids)
-                bar.update(len(block[0]))
-            progress.finish(bar)
+                bar.update(predictor.count_videos(ids))
+        except readers.DataError as error:
+            if skipped is not None:
+                raise
+            raise readers.DataError(
+                f"{error} The {num_rows:,} {predictor.unit} predicted before "
+                "are not kept; to go on, leave out such records with "
+                "--on_data_error=skip, or mend the file and start again."
+            ) from None
+        progress.finish(bar)
         if skipped and not num_rows:
             raise readers.DataError(
                 f"{files[0]}: expected at least one record that can be "
                 f"predicted. Received:\n{skipped.to_text()}"
             )
-        tf.io.gfile.rename(partial, output_file, overwrite=True)
-    except BaseException:
-        if tf.io.gfile.exists(partial):
-            tf.io.gfile.remove(partial)
-        raise
     return num_rows
 
 
-def _blocks(
-    records: tf.data.Dataset, batch_size: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yields files, indices and records of up to `_BLOCK_SIZE` videos."""
-    dataset = records.batch(batch_size).rebatch(_BLOCK_SIZE)
+def _predict_blocks(
+    predictor: Predictor, dataset: tf.data.Dataset
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields ids and predictions of up to `_BLOCK_SIZE` rows."""
+    names = ("features",)
+    if predictor.reader.frame_features:
+        names = ("frames", "num_frames")
+    blocks = dataset.rebatch(_BLOCK_SIZE).prefetch(_PREFETCHED_BLOCKS)
     with readers.readable_errors():
-        yield from dataset.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+        for block in blocks:
+            size = len(block["id"])
+            # The last block is filled up with its last row.
+            rows = tf.minimum(tf.range(_BLOCK_SIZE), size - 1)
+            if size < _BLOCK_SIZE:
+                inputs = {name: tf.gather(block[name], rows) for name in names}
+            else:
+                inputs = {name: block[name] for name in names}
+            outputs = predictor.predict(**inputs)
+            ids = block["id"].numpy()
+            predictions = outputs["predictions"].numpy()[:size]
+            _check_finite(ids, predictions)
+            yield ids, predictions
 
 
-def _predict_good(
-    predictor: Predictor,
-    files: np.ndarray,
-    indices: np.ndarray,
-    serialized: np.ndarray,
-    skipped: readers.SkippedData | None,
-) -> tuple[list[str], np.ndarray]:
-    """Predicts a block, without its bad records if they may be skipped."""
-    while len(serialized):
-        try:
-            return _predict_block(predictor, serialized)
-        except _BadRecordError as bad:
-            file, index = files[bad.row].decode(), int(indices[bad.row])
-            if skipped is None:
-                raise readers.DataError(
-                    f"{file}: record {index}: {bad.reason}"
-                ) from None
-            skipped.add_record(file, index, bad.reason)
-            good = np.arange(len(serialized)) != bad.row
-            files, indices = files[good], indices[good]
-            serialized = serialized[good]
-    return [], np.zeros([0, 0], np.float32)
-
-
-def _predict_block(
-    predictor: Predictor, serialized: np.ndarray
-) -> tuple[list[str], np.ndarray]:
-    size = len(serialized)
-    # Filled up with its last record, and cut again.
-    padded = np.pad(serialized, (0, _BLOCK_SIZE - size), mode="edge")
-    try:
-        with readers.readable_errors():
-            outputs = predictor.predict(tf.constant(padded, tf.string))
-    except readers.DataError as error:
-        match = _REQUEST_RECORD.search(str(error))
-        if match is None:
-            raise
-        row = min(int(match.group(1)), size - 1)
-        reason = _REQUEST_RECORD.sub("", str(error), count=1)
-        raise _BadRecordError(row, reason) from None
-    except tf.errors.InvalidArgumentError as error:
-        # TensorFlow's parser does not always say which record it was.
-        row = _find_bad(predictor, serialized)
-        if row is None:
-            raise
-        raise _BadRecordError(
-            row,
-            "expected a record of the data that the model was trained on. "
-            "Write it again, or leave it out "
-            f"({tensorflow_errors.first_line(error.message)})",
-        ) from None
-    record = outputs.get("record", tf.range(_BLOCK_SIZE)).numpy()
-    num_rows = int(np.searchsorted(record, size))
-    ids = [
-        _decode_id(video_id, row)
-        for video_id, row in zip(
-            outputs["id"].numpy()[:num_rows], record[:num_rows], strict=True
+def _check_finite(ids: np.ndarray, predictions: np.ndarray) -> None:
+    bad = ~np.isfinite(predictions).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            "expected finite predictions: has the training diverged? Received: "
+            f"NaN or infinity for {ids[np.argmax(bad)].decode()}"
         )
-    ]
-    return ids, outputs["predictions"].numpy()[:num_rows]
-
-
-def _find_bad(predictor: Predictor, serialized: np.ndarray) -> int | None:
-    """Returns the first record that can't be parsed, None if that is not it."""
-    bad = [
-        row
-        for row, one in enumerate(serialized)
-        if _fails(predictor, tf.constant(_BLOCK_SIZE * [one], tf.string))
-    ]
-    if predictor.reader is None and len(bad) == len(serialized) > 1:
-        return None  # Nothing says that it is the data.
-    return bad[0] if bad else None
-
-
-def _fails(predictor: Predictor, examples: tf.Tensor) -> bool:
-    try:
-        if predictor.reader is not None:
-            predictor.reader.parse(examples[:1])
-        else:
-            predictor.predict(examples)
-    except tf.errors.InvalidArgumentError:
-        return True
-    return False
-
-
-def _decode_id(video_id: bytes, row: int) -> str:
-    """Makes text of an id, which must fit into a column of the CSV."""
-    try:
-        text = video_id.decode()
-    except UnicodeDecodeError:
-        text = ""
-    if not text.isprintable() or not text or set(text) & set(',"'):
-        raise _BadRecordError(
-            row,
-            "expected an id of printable characters without commas and quotes, "
-            f"for the CSV. Received: id={video_id!r}; write the record again",
-        )
-    return text
 
 
 def _format_lines(
-    ids: Sequence[str], predictions: np.ndarray, top_k: int
+    ids: np.ndarray, predictions: np.ndarray, top_k: int
 ) -> Iterator[str]:
     top_k = min(top_k, predictions.shape[1])
-    # A stable sort: the lower class first among equals, as tf.math.top_k.
-    classes = np.argsort(-predictions, axis=1, kind="stable")[:, :top_k]
+    classes = ops.top_k_classes(predictions, top_k)
     scores = np.take_along_axis(predictions, classes, axis=1)
-    for video_id, row_classes, row_scores in zip(
+    for row_id, row_classes, row_scores in zip(
         ids, classes, scores, strict=True
     ):
         pairs = " ".join(
             f"{index:d} {score:g}"
             for index, score in zip(row_classes, row_scores, strict=True)
         )
-        yield f"{video_id},{pairs}\n"
+        yield f"{row_id.decode()},{pairs}\n"

@@ -362,9 +362,27 @@ def test_parts_of_videos():
     config = _frame_config(segment_labels=True)
     assert config.reader(training=True).parts is parts.SEGMENTS
     assert config.reader(training=False).parts is parts.SEGMENTS
-    whole = config.reader(training=False, whole_videos=True)
+    whole = config.prediction_reader()
     assert whole.parts is parts.WHOLE
     assert not whole.float_frames
+    segments = config.prediction_reader(segments=True)
+    assert segments.parts is parts.ALL_SEGMENTS
+    assert segments.frame_sampling is readers.FrameSampling.EVEN
+    assert not (whole.with_labels or segments.with_labels)
+
+
+def test_reader_of_predictions_at_video_level():
+    config = make_config()
+    reader = config.prediction_reader()
+    assert reader == dataclasses.replace(
+        config.reader(training=False), with_labels=False
+    )
+    message = (
+        "expected a run with --frame_features to predict segments: video-level "
+        "records have none. Received: frame_features=False"
+    )
+    with pytest.raises(ValueError, match=message):
+        config.prediction_reader(segments=True)
 
 
 def test_halves_of_segments_are_refused():

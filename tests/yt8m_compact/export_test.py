@@ -71,6 +71,18 @@ def test_something_else_is_not_overwritten(tmp_path, overwrite):
     assert [p.name for p in tmp_path.iterdir()] == ["precious"]
 
 
+def test_empty_folders_are_taken(tmp_path):
+    # A link to one, as to a folder of another disk, stays a link.
+    (tmp_path / "target").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    run = tiny_runs.video_run()
+    run_export(f"--train_dir={run.path}", f"--export_dir={link}")
+    assert link.is_symlink()
+    assert predict(str(tmp_path / "target"))["scores"].shape == (4, 5)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "target"]
+
+
 def test_run_that_is_not_there(tmp_path):
     path = tmp_path / "export"
     with pytest.raises(ValueError, match="expected the config.json of a run"):

@@ -92,11 +92,6 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
             [*GIVEN, "--segment_label_ids_file=ids.csv"],
             "--segment_label_ids_file is not supported: all classes are pred",
         ),
-        (
-            [*GIVEN, "--saved_model=b", "--segment_labels"],
-            "expected --train_dir with --segment_labels: a SavedModel predicts "
-            "whole videos. Received: saved_model='b'",
-        ),
     ],
 )
 def test_flags_that_do_not_fit(arguments, message):
@@ -123,10 +118,10 @@ def test_segments_skipped_records_and_shards(tmp_path, capsys):
         run_predict(*arguments)
     assert not output.exists()
     assert run_predict(*arguments, "--on_data_error=skip") == 0
-    # Videos 1, 3, ... 11 have 3, 5, 12, 3, 5 and 12 frames, of which 8 are
-    # read; the last one is damaged.
+    # Videos 1, 3, ... 11 have 3, 5, 12, 3, 5 and 12 frames; the last one is
+    # damaged.
     text = capsys.readouterr().out
-    assert f"wrote 6 segments to {output}\n" in text
+    assert f"wrote 7 segments to {output}\n" in text
     assert "left out of the data:\nfile " in text
     assert "train1.tfrecord" in text
     assert "train0.tfrecord" not in text
@@ -136,9 +131,29 @@ def test_segments_skipped_records_and_shards(tmp_path, capsys):
         "v00003:0",
         "v00005:0",
         "v00005:5",
+        "v00005:10",
         "v00007:0",
         "v00009:0",
     ]
+
+
+@pytest.mark.slow
+def test_standard_output_holds_the_csv_alone(tmp_path):
+    run = tiny_runs.video_run()
+    done = tiny_runs.execute(
+        "-m",
+        "yt8m_compact.predict",
+        f"--train_dir={run.path}",
+        f"--input_data_pattern={run.pattern}",
+        "--output_file=/dev/fd/1",
+        folder=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "VideoId,LabelConfidencePairs"
+    assert len(lines) == 1 + 40
+    assert all("," in line for line in lines)
+    assert "wrote 40 videos to /dev/fd/1\n" in done.stderr
 
 
 def test_missing_output_file():

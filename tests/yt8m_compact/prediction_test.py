@@ -1,6 +1,8 @@
 """Tests of predictions as the starter code's CSV."""
 
+import concurrent.futures
 import dataclasses
+import os
 import pathlib
 import re
 
@@ -11,10 +13,12 @@ import tensorflow as tf
 import damaged_files
 import record_makers
 import tiny_runs
+from yt8m_compact import models
 from yt8m_compact import prediction
 from yt8m_compact import readers
 from yt8m_compact import serving
 from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import training
 
 RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
 WRITERS = {"video": tiny_runs.write_videos, "frame": tiny_runs.write_frames}
@@ -46,7 +50,7 @@ def starter_code_lines(video_ids, predictions, top_k):
 
 
 def test_format():
-    ids = ["aaaa", "a-_9"]
+    ids = [b"aaaa", b"a-_9"]
     # The first row has scores that %g writes in each of its ways; in the
     # second one, equal scores stand in the order of the classes.
     predictions = np.array(
@@ -60,6 +64,9 @@ def test_format():
         "aaaa,1 1 0 0.5 3 0.123457 2 1.23457e-05\n",
         "a-_9,1 0.75 3 0.75 0 0.25 2 0.25\n",
     ]
+    # Where a scarce place is tied for, too.
+    (line,) = prediction._format_lines(ids[1:], predictions[1:], 3)
+    assert line == "a-_9,1 0.75 3 0.75 0 0.25\n"
 
 
 @pytest.mark.parametrize("level", RUNS)
@@ -135,11 +142,19 @@ def test_bad_record(tmp_path, level):
     record_makers.write_tfrecord(file, records)
     predictor = prediction.predictor_from_train_dir(run.path)
     (tmp_path / "out.csv").write_text("from before")
+    # The rows of the block before it, of 64, were predicted already.
     with pytest.raises(
         readers.DataError,
-        match=f"^{re.escape(file)}: record 70: expected a tf.train",
+        match=(
+            f"^{re.escape(file)}: record 70: expected a tf.train.* The 64 "
+            "videos predicted before are not kept; to go on, leave out such "
+            "records with --on_data_error=skip, or mend the file and start "
+            "again"
+        ),
     ):
-        prediction.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
+        prediction.write_csv(
+            predictor, pattern, str(tmp_path / "out.csv"), batch_size=8
+        )
     # Neither half a file nor the loss of another one.
     names = sorted(p.name for p in tmp_path.iterdir())
     assert names == ["data", "out.csv"]
@@ -155,7 +170,7 @@ def test_id_that_a_csv_cannot_hold(tmp_path, video_id, monkeypatch):
         readers.DataError,
         match=(
             r"train0\.tfrecord: record 0: expected an id of printable .*"
-            rf"Received: id={re.escape(repr(video_id))}"
+            "which a CSV can hold, found '"
         ),
     ):
         prediction.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
@@ -170,7 +185,8 @@ def test_wrong_feature_size(tmp_path):
         readers.DataError,
         match=(
             r"train0\.tfrecord: record 0: expected the feature 'mean_audio' "
-            "to be 3 float values, found 4"
+            r"to be 3 float values\. Set feature_names and feature_sizes to "
+            r"those of the data\. .* 'mean_audio' \(float x 4\)"
         ),
     ):
         prediction.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
@@ -189,19 +205,6 @@ def test_truncated_file(tmp_path):
     assert not list(tmp_path.glob("out.csv*"))
 
 
-def test_errors_of_another_kind_pass(tmp_path):
-    def predictor(examples):
-        raise readers.DataError("no record is named here")
-
-    with pytest.raises(readers.DataError, match="^no record is named here$"):
-        prediction.write_csv(
-            prediction.Predictor(predictor),
-            tiny_runs.video_run().pattern,
-            str(tmp_path / "out.csv"),
-        )
-    assert list(tmp_path.iterdir()) == []
-
-
 def _lines(path: pathlib.Path) -> dict[str, dict[int, float]]:
     """Reads a CSV: scores by class, by id."""
     found = {}
@@ -213,53 +216,137 @@ def _lines(path: pathlib.Path) -> dict[str, dict[int, float]]:
     return found
 
 
+def _replace_data(run, **values):
+    return dataclasses.replace(
+        run.config, data=dataclasses.replace(run.config.data, **values)
+    )
+
+
 def test_segments_are_those_of_an_evaluation(tmp_path):
     run = tiny_runs.frame_run()
-    # 1 to 12 frames, of which 8 are read: segments start at 0, some at 5.
+    # 1 to 12 frames: the run reads 8, and segments go on to the end.
     counts = [1, 3, 5, 6, 8, 12] * 12
     records = [
         record_makers.make_frame_example(
             index,
             count,
             num_classes=tiny_runs.NUM_CLASSES,
-            segments=[(start, 1, 1.0) for start in (0, 5) if start < count],
+            segments=[(start, 1, 1.0) for start in range(0, count, 5)],
         )
         for index, count in enumerate(counts)
     ]
     pattern = str(tmp_path / "a.tfrecord")
     record_makers.write_tfrecord(pattern, records)
-    predictor = prediction.segment_predictor_from_train_dir(run.path)
+    exported = export(run, str(tmp_path / "export"))
+    path = tmp_path / "out.csv"
     texts = []
-    for batch_size in (7, 256):
-        path = tmp_path / "out.csv"
-        number = prediction.write_csv(
-            predictor, pattern, str(path), batch_size=batch_size
-        )
-        assert number == 72 + 36
-        texts.append(path.read_text())
-    assert texts[0] == texts[1]
+    for predictor in (
+        prediction.predictor_from_train_dir(run.path, segments=True),
+        prediction.predictor_from_saved_model(exported, segments=True),
+    ):
+        assert predictor.unit == "segments"
+        for batch_size in (7, 256):
+            number = prediction.write_csv(
+                predictor, pattern, str(path), batch_size=batch_size
+            )
+            # Of 12 videos each: 1 + 1 + 1 + 2 + 2 + 3 segments.
+            assert number == 12 * 10
+            texts.append(path.read_text())
+    assert texts == [texts[0]] * 4
     # An evaluation reads the same segments, which are rated here.
-    config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
-    config = dataclasses.replace(
-        config, data=dataclasses.replace(config.data, segment_labels=True)
-    )
+    config = _replace_data(run, segment_labels=True, max_frames=12)
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
     batch = config.reader(training=False).parse(tf.constant(records))
     inputs = {name: batch[name] for name in model.input}
     expected = model(inputs, training=False).numpy()
     found = _lines(path)
     assert list(found) == [name.decode() for name in batch["id"].numpy()]
-    assert list(found)[-2:] == ["v00071:0", "v00071:5"]
+    assert list(found)[-3:] == ["v00071:0", "v00071:5", "v00071:10"]
     for scores, wanted in zip(found.values(), expected, strict=True):
         np.testing.assert_allclose(
             [scores[index] for index in range(len(wanted))], wanted, rtol=1e-5
         )
 
 
-def test_segments_of_video_level_records(tmp_path):
-    with pytest.raises(
-        ValueError, match="expected a run with --frame_features, since video-l"
+def test_segments_of_a_model_that_looks_at_all_frames(tmp_path):
+    # Its inputs may be as long as --max_frames, 8, or as the segments.
+    folder = tmp_path / "run"
+    pattern = tiny_runs.write_frames(tmp_path / "data", 8)
+    config = tiny_runs.frame_config(
+        pattern, models.FrameLevelLogisticConfig(), num_epochs=1
+    )
+    training.train(config, str(folder))
+    run = tiny_runs.Run(str(folder), pattern, config)
+    exported = export(run, str(tmp_path / "export"))
+    texts = []
+    for predictor in (
+        prediction.predictor_from_train_dir(run.path, segments=True),
+        prediction.predictor_from_saved_model(exported, segments=True),
     ):
-        prediction.segment_predictor_from_train_dir(tiny_runs.video_run().path)
+        texts.append(write(predictor, pattern, tmp_path / "out.csv"))
+    assert texts[0] == texts[1]
+    files = readers.expand_patterns(pattern)
+    records = [record.numpy() for record in tf.data.TFRecordDataset(files)]
+    batch = config.prediction_reader(segments=True).parse(tf.constant(records))
+    inputs = {name: batch[name] for name in ("frames", "num_frames")}
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    expected = dict(
+        zip(batch["id"].numpy(), model(inputs, training=False), strict=True)
+    )
+    # Of 1, 3, 4, 5, 8, 12, 1 and 3 frames.
+    found = _lines(tmp_path / "out.csv")
+    assert len(found) == len(expected) == 1 + 1 + 1 + 1 + 2 + 3 + 1 + 1
+    for name, scores in found.items():
+        np.testing.assert_allclose(
+            [scores[index] for index in range(5)],
+            expected[name.encode()],
+            rtol=1e-5,
+        )
+
+
+def test_videos_are_counted_by_their_first_segments(tmp_path):
+    predictor = prediction.predictor_from_train_dir(
+        tiny_runs.frame_run().path, segments=True
+    )
+    ids = [b"a:0", b"a:5", b"a:10", b"b:0:0", b"b:0:5", b"b:0:100"]
+    assert predictor.count_videos(np.array(ids, object)) == 2
+
+
+@pytest.mark.parametrize("level", RUNS)
+@pytest.mark.parametrize("source", ["run", "export"])
+def test_records_of_another_vocabulary(tmp_path, level, source):
+    run = RUNS[level]()
+    predictor = (
+        prediction.predictor_from_train_dir(run.path)
+        if source == "run"
+        else prediction.predictor_from_saved_model(
+            export(run, str(tmp_path / "export"))
+        )
+    )
+    texts = []
+    for name, labels in (("same", (1, 2)), ("other", (1, 4715))):
+        pattern = WRITERS[level](tmp_path / name, 12, labels=labels)
+        skipped = readers.SkippedData()
+        texts += [
+            write(predictor, pattern, tmp_path / "out.csv"),
+            write(predictor, pattern, tmp_path / "out.csv", skipped=skipped),
+        ]
+        assert not skipped
+    assert texts == [texts[0]] * 4
+    assert len(texts[0].splitlines()) == 1 + 12
+
+
+def test_segments_of_video_level_records(tmp_path):
+    path = tiny_runs.video_run().path
+    message = (
+        f"{path}: expected a run with --frame_features to predict segments: "
+        "video-level records have none"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        prediction.predictor_from_train_dir(path, segments=True)
+    exported = export(tiny_runs.video_run(), str(tmp_path / "export"))
+    with pytest.raises(ValueError, match="expected a run with --frame_feat"):
+        prediction.predictor_from_saved_model(exported, segments=True)
 
 
 @pytest.mark.parametrize("kind", ["video", "frame", "segments", "export"])
@@ -271,8 +358,8 @@ def test_bad_data_is_skipped_and_counted(tmp_path, kind):
     predictor = {
         "video": lambda: prediction.predictor_from_train_dir(run.path),
         "frame": lambda: prediction.predictor_from_train_dir(run.path),
-        "segments": lambda: prediction.segment_predictor_from_train_dir(
-            run.path
+        "segments": lambda: prediction.predictor_from_train_dir(
+            run.path, segments=True
         ),
         "export": lambda: prediction.predictor_from_saved_model(
             export(run, str(tmp_path / "export"))
@@ -344,13 +431,35 @@ def test_data_of_another_kind_is_no_damage(tmp_path):
     exported = prediction.predictor_from_saved_model(
         export(tiny_runs.frame_run(), str(tmp_path / "export"))
     )
+    for choice in (skipped, None):
+        with pytest.raises(
+            readers.DataError, match=r"train0\.tfrecord: .*frame"
+        ):
+            prediction.write_csv(exported, pattern, path, skipped=choice)
+    assert not skipped
+    assert not list(tmp_path.glob("*out.csv*"))
+
+
+def test_nothing_is_left(tmp_path):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 3, num_files=1)
+    (file,) = readers.expand_patterns(pattern)
+    framed = damaged_files.read_framed(pathlib.Path(file))
+    # The first one is good enough to see what the file holds, but for its id.
+    first = record_makers.make_video_example(0).replace(b"v00000", b"v0,000")
+    framed[0] = damaged_files.frame(pathlib.Path(file), [first])[0]
+    framed[1] = damaged_files.flip(framed[1], 20)
+    framed[2] = framed[2][:-2]
+    pathlib.Path(file).write_bytes(b"".join(framed))
+    predictor = prediction.predictor_from_train_dir(tiny_runs.video_run().path)
+    path = str(tmp_path / "out.csv")
     with pytest.raises(
         readers.DataError,
         match=r"train0\.tfrecord: expected at least one record that can be",
     ):
-        prediction.write_csv(exported, pattern, path, skipped=skipped)
-    assert skipped.num_records == 3
-    assert not list(tmp_path.glob("out.csv*"))
+        prediction.write_csv(
+            predictor, pattern, path, skipped=readers.SkippedData()
+        )
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
 
 
 def test_several_machines_share_the_files(tmp_path):
@@ -382,44 +491,93 @@ def test_several_machines_share_the_files(tmp_path):
             )
 
 
-@pytest.mark.parametrize("knows_reader", [False, True])
-def test_a_model_that_fails_is_no_bad_record(tmp_path, knows_reader):
-    def predictor(examples):
-        tf.debugging.assert_less(tf.size(examples), 3, "the model is broken")
-
+def _broken_predictor(predict):
     run = tiny_runs.video_run()
-    reader = run.config.reader(training=False) if knows_reader else None
+    reader = run.config.prediction_reader()
+    return prediction.Predictor(reader, predict), run.pattern
+
+
+def test_a_model_that_fails_is_no_bad_record(tmp_path):
+    def predict(features):
+        tf.debugging.assert_less(len(features), 3, "the model is broken")
+
+    predictor, pattern = _broken_predictor(predict)
+    skipped = readers.SkippedData()
     with pytest.raises(tf.errors.InvalidArgumentError, match="is broken"):
         prediction.write_csv(
-            prediction.Predictor(predictor, reader),
-            run.pattern,
-            str(tmp_path / "out.csv"),
-            skipped=readers.SkippedData(),
+            predictor, pattern, str(tmp_path / "out.csv"), skipped=skipped
         )
+    assert not skipped
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_no_saved_model(tmp_path):
-    message = (
-        f"{tmp_path}: expected a SavedModel that yt8m-export wrote. Received: "
-        "none there"
-    )
-    with pytest.raises(ValueError, match=re.escape(message)):
-        prediction.predictor_from_saved_model(str(tmp_path))
+def test_a_model_of_no_number_is_refused(tmp_path):
+    def predict(features):
+        predictions = np.full([len(features), 5], 0.5, np.float32)
+        predictions[3, 2] = np.nan
+        return {"predictions": tf.constant(predictions)}
+
+    predictor, pattern = _broken_predictor(predict)
+    with pytest.raises(
+        ValueError,
+        match=(
+            "expected finite predictions: has the training diverged. Received: "
+            "NaN or infinity for v000"
+        ),
+    ):
+        prediction.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["serving_default", "other"])
-def test_saved_model_of_something_else(tmp_path, name):
+def test_saved_model_of_something_else(tmp_path):
     module = tf.Module()
     module.double = tf.function(
         lambda x: {"twice": 2 * x},
         input_signature=[tf.TensorSpec([None], tf.float32, "x")],
     )
-    tf.saved_model.save(module, str(tmp_path), signatures={name: module.double})
-    outputs = ["twice"] if name == "serving_default" else []
-    message = (
-        f"{tmp_path}: expected a SavedModel that yt8m-export wrote, whose "
-        "signature serving_default gives id and predictions. Received: "
-        f"signatures=['{name}'], outputs={outputs}"
+    tf.saved_model.save(
+        module, str(tmp_path), signatures={"serving_default": module.double}
     )
+    message = f"{tmp_path}: expected a SavedModel that yt8m-export wrote, with"
     with pytest.raises(ValueError, match=re.escape(message)):
         prediction.predictor_from_saved_model(str(tmp_path))
+
+
+def test_links_are_followed_and_devices_stay(tmp_path):
+    run = tiny_runs.video_run()
+    predictor = prediction.predictor_from_train_dir(run.path)
+    target = tmp_path / "target.csv"
+    link = tmp_path / "link.csv"
+    link.symlink_to(target)
+    text = write(predictor, run.pattern, link)
+    assert link.is_symlink()
+    assert target.read_text() == text
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        reading = pool.submit(pipe.read_text)
+        prediction.write_csv(predictor, run.pattern, str(pipe))
+        assert reading.result(timeout=60) == text
+    assert pipe.is_fifo()
+
+
+def test_two_that_write_one_file(tmp_path):
+    run = tiny_runs.video_run()
+    path = tmp_path / "out.csv"
+    predictor = prediction.predictor_from_train_dir(run.path)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        writing = [
+            pool.submit(
+                prediction.write_csv,
+                predictor,
+                run.pattern,
+                str(path),
+                top_k=top_k,
+            )
+            for top_k in (1, 5, 1, 5)
+        ]
+        assert [future.result() for future in writing] == [40] * 4
+    # The whole of one of them.
+    lengths = [len(line.split(" ")) for line in path.read_text().splitlines()]
+    assert lengths in ([1] + [2] * 40, [1] + [10] * 40)
+    assert [p.name for p in tmp_path.iterdir()] == ["out.csv"]

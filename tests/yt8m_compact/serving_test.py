@@ -1,6 +1,9 @@
 """Tests of the functions to serve, and of the SavedModel."""
 
+import json
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 
@@ -180,6 +183,86 @@ def test_frames_of_fewer_than_are_sampled():
     np.testing.assert_allclose(outputs["predictions"], expected, rtol=1e-5)
 
 
+def test_labels_of_a_request_are_not_looked_at(level):
+    # A model of 5 classes, and records of another vocabulary.
+    run, records = RUNS[level](), make_records(level)
+    kind = tf.train.Example if level == "video" else tf.train.SequenceExample
+    others = []
+    for record in records:
+        message = kind.FromString(record)
+        context = message.features if level == "video" else message.context
+        context.feature["labels"].int64_list.value.append(4715)
+        others.append(message.SerializeToString())
+    outputs = make_module(run).predict_serialized(tf.constant(others))
+    np.testing.assert_allclose(
+        outputs["predictions"], expected_predictions(run, records), rtol=1e-5
+    )
+
+
+def test_the_configuration_travels_with_the_model(exported, level, tmp_path):
+    # Away from where it was written, as to a server.
+    path = str(tmp_path / "elsewhere")
+    shutil.copytree(exported, path)
+    run = RUNS[level]()
+    config, predict = serving.load(path)
+    assert config == run.config
+    asset = tf.saved_model.load(path).config_asset.asset_path.numpy().decode()
+    assert asset == f"{path}/assets/config.json"
+    batch = run.config.reader(training=False).parse(
+        tf.constant(make_records(level))
+    )
+    inputs = {name: batch[name] for name in serving.input_specs(config.data)}
+    np.testing.assert_allclose(
+        predict(**inputs)["predictions"],
+        expected_predictions(run, make_records(level)),
+        rtol=1e-5,
+    )
+
+
+def test_saved_model_without_a_configuration(exported, tmp_path):
+    path = tmp_path / "export"
+    shutil.copytree(exported, path)
+    (path / "assets" / "config.json").unlink()
+    message = (
+        f"{path}: expected a SavedModel that yt8m-export wrote, with the "
+        "configuration of its run in assets/config.json. Received: a "
+        "SavedModel without one; export the run again"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        serving.load(str(path))
+
+
+@pytest.mark.parametrize(
+    "change", [{"num_classes": 6}, {"feature_sizes": [6, 4]}]
+)
+def test_saved_model_of_another_configuration(exported, tmp_path, change):
+    path = tmp_path / "export"
+    shutil.copytree(exported, path)
+    file = path / "assets" / "config.json"
+    values = json.loads(file.read_text())
+    values["data"].update(change)
+    file.write_text(json.dumps(values))
+    with pytest.raises(
+        ValueError,
+        match=(
+            f"^{re.escape(str(path))}: expected a signature tensors from .* to "
+            r"predictions of [56] classes, as assets/config.json says\. "
+            r"Received: signatures=\['serving_default', 'tensors'\], from .*"
+            r" to .*predictions float32 \(None, 5\).*; export the run again"
+        ),
+    ):
+        serving.load(str(path))
+
+
+def test_no_saved_model(tmp_path):
+    message = (
+        f"{tmp_path}: expected a SavedModel that yt8m-export wrote. Received: "
+        "none there"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        serving.load(str(tmp_path))
+
+
 def test_bad_record_in_a_request(level):
     records = make_records(level)
     records[4] = b"not a record"
@@ -282,8 +365,6 @@ def test_save_replaces_what_is_there(tmp_path):
     path = tmp_path / "export"
     (path / "variables").mkdir(parents=True)
     (path / "old").write_text("old")
-    # What an earlier try may have left.
-    (tmp_path / "export.partial").mkdir()
     serving.save(make_module(tiny_runs.video_run()), f"{path}/")
     assert tf.saved_model.contains_saved_model(str(path))
     assert not (path / "old").exists()

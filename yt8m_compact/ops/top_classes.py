@@ -1,21 +1,40 @@
-"""The classes with the highest scores of every video, ties included."""
+"""The classes with the highest scores: the lower class first among equals.
+
+`top_k` is for graphs, `top_k_classes` for arrays and exact to the last bit.
+They differ in one thing: TensorFlow takes every subnormal score (below 1.2e-38
+in float32) for zero.
+"""
 
 import numpy as np
+import tensorflow as tf
+
+
+def top_k(predictions: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Selects the k classes with the highest scores of every video in a graph.
+
+    Args:
+        predictions: Float `[batch, num_classes]`.
+        k: How many classes to select, at least 1; all of them where there are
+            fewer.
+
+    Returns:
+        The scores, `[batch, k]`, falling, and int32 `[batch, k]`, their
+        classes.
+    """
+    return tf.math.top_k(predictions, k=min(k, predictions.shape[-1]))
 
 
 def top_k_classes(predictions: np.ndarray, k: int) -> np.ndarray:
     """Selects the k classes with the highest scores of every video.
 
-    Among equal scores the lower class index comes first, at the cut too, as
-    in `tf.math.top_k`, which is not used because it takes every subnormal
-    score (below 1.2e-38 in float32) for zero.
+    Among equal scores the lower class comes first, at the cut too.
 
     Args:
         predictions: float `[batch, num_classes]`, all of them finite.
         k: How many classes to select, from 1 to `num_classes`.
 
     Returns:
-        int64 `[batch, k]`, the class indices by falling score.
+        int64 `[batch, k]`, the classes by falling score.
 
     Raises:
         ValueError: If `k` is not in `[1, num_classes]`.

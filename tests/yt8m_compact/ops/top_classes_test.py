@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from yt8m_compact.eval import top_k
+from yt8m_compact import ops
 
 
 def _ranked(row, k):
@@ -20,7 +21,7 @@ def test_hand_computed():
         np.float32,
     )
     np.testing.assert_array_equal(
-        top_k.top_k_classes(predictions, 3), [[1, 3, 2], [1, 3, 0]]
+        ops.top_k_classes(predictions, 3), [[1, 3, 2], [1, 3, 0]]
     )
 
 
@@ -34,14 +35,14 @@ def test_equals_a_sort(dtype, num_levels, k):
         predictions = np.floor(predictions * num_levels / 6) / num_levels
     expected = [_ranked(row, k) for row in predictions.tolist()]
     np.testing.assert_array_equal(
-        top_k.top_k_classes(predictions.astype(dtype), k), expected
+        ops.top_k_classes(predictions.astype(dtype), k), expected
     )
 
 
 def test_ties_of_zero_and_minus_zero():
     predictions = np.array([[-1.0, -0.0, 0.0, -0.0, 1.0]], np.float32)
     np.testing.assert_array_equal(
-        top_k.top_k_classes(predictions, 3), [[4, 1, 2]]
+        ops.top_k_classes(predictions, 3), [[4, 1, 2]]
     )
 
 
@@ -51,16 +52,29 @@ def test_subnormal_scores_are_not_ties():
     predictions = (ranks.astype(np.int32) + 1).view(np.float32)[np.newaxis]
     assert 0 < predictions.max() < 1.2e-38
     np.testing.assert_array_equal(
-        top_k.top_k_classes(predictions, 20)[0], np.argsort(-ranks)[:20]
+        ops.top_k_classes(predictions, 20)[0], np.argsort(-ranks)[:20]
     )
 
 
 def test_empty_batch():
-    assert top_k.top_k_classes(np.zeros((0, 5), np.float32), 3).shape == (0, 3)
+    assert ops.top_k_classes(np.zeros((0, 5), np.float32), 3).shape == (0, 3)
 
 
 @pytest.mark.parametrize("k", [0, 6])
 def test_k_out_of_range(k):
     message = rf"expected k in \[1, num_classes=5\]\. Received: k={k}$"
     with pytest.raises(ValueError, match=message):
-        top_k.top_k_classes(np.zeros((2, 5), np.float32), k)
+        ops.top_k_classes(np.zeros((2, 5), np.float32), k)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5, 9])
+def test_in_a_graph(k):
+    predictions = np.array(
+        [[0.1, 0.9, 0.3, 0.9, 0.2], [0.5, 0.7, 0.5, 0.6, 0.5]], np.float32
+    )
+    ranked = [_ranked(row, k) for row in predictions.tolist()]
+    scores, classes = tf.function(ops.top_k)(tf.constant(predictions), k)
+    np.testing.assert_array_equal(classes, ranked)
+    np.testing.assert_array_equal(
+        scores, np.take_along_axis(predictions, np.array(ranked), axis=1)
+    )
