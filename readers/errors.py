@@ -44,19 +44,22 @@ class DataError(ValueError):
     """
 
 
-def raise_in_graph(message: tf.Tensor) -> tf.Operation | None:
+def raise_in_graph(
+    message: tf.Tensor, good: tf.Tensor | bool = False
+) -> tf.Operation | None:
     """Adds the operation that stops a graph with a message of ours.
 
     Args:
         message: Scalar string. Where it starts with "FILE: record N",
             `readable_errors` looks again and adds what the record holds; with
             "FILE: record N (byte B of S)", where the file is damaged.
+        good: Scalar bool, with which it does not stop.
 
     Returns:
         The operation, to be used as a control dependency.
     """
     marked = tf.strings.join([START, message, END])
-    return tf.raw_ops.Assert(condition=False, data=[marked], summarize=1)
+    return tf.raw_ops.Assert(condition=good, data=[marked], summarize=1)
 
 
 def before_parsing(

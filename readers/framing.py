@@ -104,7 +104,7 @@ def iterate_stretch(stretch: headers.Stretch) -> Iterator[bytes]:
     batches = tf.data.Dataset.from_tensors((stretch.path, place)).flat_map(
         lambda path, place: records_until_error(path, place[0], place[1])
     )
-    for batch, _ in batches.batch(_BATCH).as_numpy_iterator():
+    for _, batch in batches.batch(_BATCH).as_numpy_iterator():
         yield from batch
 
 
@@ -114,8 +114,7 @@ def records_until_error(
     """Reads records in a graph, all or up to damage, without an error.
 
     `ignore_errors` alone would try again for ever where a file can't be opened.
-    A range zipped to the records loses one element in each attempt, and bounds
-    the records as well.
+    A range zipped to the records loses one element in each attempt.
 
     Args:
         file: Scalar string.
@@ -123,11 +122,16 @@ def records_until_error(
         number: Scalar int64, records that `headers.walk` counted.
 
     Returns:
-        A dataset of `(serialized, attempt)`, scalars, string and int64.
+        A dataset of `(attempt, serialized)`, scalars, int64 and string.
     """
+    # A zip asks for one record more than its range has, and `take` of a number
+    # in a graph kills TensorFlow 2.21's optimiser: a choice among one.
+    choices = tf.data.Dataset.from_tensor_slices(tf.zeros([number], tf.int64))
+    records = tf.data.Dataset.choose_from_datasets(
+        [_records_from(file, offset)], choices
+    )
     attempts = tf.data.Dataset.range(number)
-    records = _records_from(file, offset)
-    return tf.data.Dataset.zip((records, attempts)).ignore_errors()
+    return tf.data.Dataset.zip((attempts, records)).ignore_errors()
 
 
 def _records_from(file: tf.Tensor, offset: tf.Tensor) -> tf.data.Dataset:

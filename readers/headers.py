@@ -23,7 +23,7 @@ FRAMING_BYTES = 16  # header and the CRC after the data
 _LENGTH_BYTES = 8
 # A walk goes no further ahead of the reading than this: what it fetches from a
 # slow disk is then still there when it is read.
-_WALK_BYTES = 32 << 20
+WALK_BYTES = 64 << 20
 # What is not local is fetched in steps of this.
 _FETCH_BYTES = 4 << 20
 # Where it is walked through and read from: it crosses the network once.
@@ -114,7 +114,7 @@ def _fetch(file: str, offset: int, size: int, chunk: int) -> Stretch:
     with tf.io.gfile.GFile(file, "rb") as stream:
         stream.seek(offset)
         while True:
-            step = _FETCH_BYTES if data else _WALK_BYTES + _FETCH_BYTES
+            step = _FETCH_BYTES if data else WALK_BYTES + _FETCH_BYTES
             fetched = stream.read(min(step, size - offset - len(data)))
             data += fetched
             number, end = _walk(read, 0, len(data), chunk)
@@ -122,7 +122,7 @@ def _fetch(file: str, offset: int, size: int, chunk: int) -> Stretch:
             following = int.from_bytes(head, "little") + FRAMING_BYTES
             if (
                 not fetched
-                or (end >= _WALK_BYTES and number % chunk == 0)
+                or (end >= WALK_BYTES and number % chunk == 0)
                 # With less of a header the next step has the rest.
                 or (
                     len(head) == _LENGTH_BYTES
@@ -140,7 +140,7 @@ def _walk(
     read: Callable[[int, int], bytes], offset: int, size: int, chunk: int
 ) -> tuple[int, int]:
     """Walks by `read(bytes, offset)`; returns how far, as in `Stretch`."""
-    number, enough = 0, offset + _WALK_BYTES
+    number, enough = 0, offset + WALK_BYTES
     last = size - FRAMING_BYTES
     while offset <= last:
         length = read(_LENGTH_BYTES, offset)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from yt8m_compact.readers import errors
 from yt8m_compact.readers import framing
+from yt8m_compact.readers import headers
 from yt8m_compact.readers import skipped as skipped_lib
 from yt8m_compact.readers import stretches as stretches_lib
 
@@ -91,9 +92,10 @@ def read_records(
     cycle_length = min(num_readers, len(files))
     threads = _parallel_reads(files, cycle_length)
     stretches = stretches_lib.Stretches(chunk, skipped)
+    may_have_others = skipped is not None or max(sizes) > headers.WALK_BYTES
     dataset = dataset.interleave(
         lambda file, size: _read_chunks(
-            file, size, chunk, stretches, stop=skipped is None
+            file, size, chunk, stretches, may_have_others
         ),
         cycle_length=cycle_length,
         num_parallel_calls=threads,
@@ -150,7 +152,7 @@ def _read_chunks(
     size: tf.Tensor,
     chunk: int,
     stretches: stretches_lib.Stretches,
-    stop: bool,
+    may_have_others: bool,
 ) -> tf.data.Dataset:
     """Reads one file, in chunks, and compares its size with what was read.
 
@@ -159,52 +161,76 @@ def _read_chunks(
         size: Scalar int64, the file's bytes.
         chunk: Records in a chunk.
         stretches: What says which records are read.
-        stop: Whether to raise an error where a record can't be read.
+        may_have_others: Whether there may be more than one stretch.
 
     Returns:
         A dataset of `(files, indices, serialized)`, each `[chunk]`.
     """
+    # Instead of records: nothing where a stretch ends, and the places of the
+    # next one where that starts.
+    nothing = tf.zeros([0], tf.string)
     end_of_stretch = tf.data.Dataset.from_tensors(
-        (tf.zeros([0], tf.string), tf.zeros([0], tf.int64))
+        (tf.zeros([0], tf.int64), nothing)
     )
 
     def read_stretch(path, places):
-        reading, first, num_records, start, offset, end = tf.unstack(places)
-
-        def fail(count, offset):
-            if stop:
-                return _raise_incomplete(file, size, count, offset)
-            return stretches.note_damage(reading, count, offset)
-
-        def add_place(state, batch):
-            serialized, _ = batch
-            count, offset = state
-            number = tf.size(serialized, out_type=tf.int64)
-            complete = tf.cond(
-                (number > 0) | (offset == end),
-                lambda: tf.constant(True),
-                lambda: fail(count, offset),
-            )
-            lengths = tf.cast(tf.strings.length(serialized), tf.int64)
-            read = tf.reduce_sum(lengths) + number * framing.FRAMING_BYTES
-            with tf.control_dependencies([complete]):
-                files = tf.fill([number], file)
-            return (
-                (count + number, offset + read),
-                (files, count + tf.range(number), serialized),
-            )
-
+        _, _, number, start, _, _ = tf.unstack(places)
         # Dropping the attempts here would cost a function call per record.
-        chunks = framing.records_until_error(path, start, num_records)
-        chunks = chunks.batch(chunk).concatenate(end_of_stretch)
-        return chunks.scan((first, offset), add_place)
+        records = framing.records_until_error(path, start, number)
+        return records.batch(chunk).concatenate(end_of_stretch)
 
-    return stretches.of_file(file, size).flat_map(read_stretch)
+    def read_other(path, places):
+        start = tf.data.Dataset.from_tensors((places, nothing))
+        return start.concatenate(read_stretch(path, places))
+
+    def add_place(state, batch):
+        places, serialized = batch
+        count, offset, end = state
+        number = tf.size(serialized, out_type=tf.int64)
+        complete = tf.cond(
+            (number > 0) | (tf.size(places) > 0),
+            lambda: tf.constant(True),
+            lambda: finish(count, offset, end),
+        )
+        lengths = tf.cast(tf.strings.length(serialized), tf.int64)
+        read = tf.reduce_sum(lengths) + number * framing.FRAMING_BYTES
+        with tf.control_dependencies([complete]):
+            files = tf.fill([number], file)
+        state = count + number, offset + read, end
+        if may_have_others:
+            is_start = tf.equal(number, 0) & (tf.size(places) > 0)
+            first_six = tf.concat([places, tf.zeros([6], tf.int64)], axis=0)[:6]
+            state = tuple(
+                tf.where(is_start, first_six[place], value)
+                for place, value in zip((1, 4, 5), state, strict=True)
+            )
+        return state, (files, count + tf.range(number), serialized)
+
+    def finish(count, offset, end):
+        good = stretches.end(file, size, reading, (count, offset), end)
+        return _raise_incomplete(file, size, count, offset, good)
+
+    path, places = stretches.first(file, size)
+    reading, first, _, _, offset, end = tf.unstack(places)
+    chunks = read_stretch(path, places)
+
+    # A function more takes as long to start as a hundred records to read.
+    if may_have_others:
+        others = stretches.others(reading, file, size).flat_map(read_other)
+        chunks = chunks.concatenate(others)
+    else:
+        end = size
+    return chunks.scan((first, offset, end), add_place)
 
 
 def _raise_incomplete(
-    file: tf.Tensor, size: tf.Tensor, count: tf.Tensor, offset: tf.Tensor
+    file: tf.Tensor,
+    size: tf.Tensor,
+    count: tf.Tensor,
+    offset: tf.Tensor,
+    good: tf.Tensor,
 ) -> tf.Tensor:
+    """Raises an error in a graph, unless `good`, which it returns."""
     message = tf.strings.join(
         [
             file,
@@ -218,8 +244,8 @@ def _raise_incomplete(
             "compressed. Download or write the file again, or leave it out.",
         ]
     )
-    with tf.control_dependencies([errors.raise_in_graph(message)]):
-        return tf.constant(False)
+    with tf.control_dependencies([errors.raise_in_graph(message, good)]):
+        return tf.identity(good)
 
 
 def _shuffle(

@@ -60,53 +60,83 @@ class Stretches:
         end = weakref.finalize(self, _release_all, self._readings)
         end.atexit = False
 
-    def of_file(self, file: tf.Tensor, size: tf.Tensor) -> tf.data.Dataset:
-        """Lists the stretches of a file, each when the one before was read.
+    def first(
+        self, file: tf.Tensor, size: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Begins the reading of a file, in a graph.
 
         Args:
             file: Scalar string.
             size: Scalar int64, the bytes that the file should have.
 
         Returns:
-            A dataset of `(path, places)`: the file to read the records from,
+            `(path, places)`: the file to read the records of a stretch from,
             and int64 `[6]`: the number of the reading, of the first record and
             of records, the byte of `path` and that of `file` at which they
             start, and the byte of `file` at which they should end.
         """
+        return self._give_out(tf.constant(_NEW, tf.int64), file, size)
 
-        def give_out(reading, _):
-            path, places = tf.numpy_function(
-                self._next, [reading, file, size], (tf.string, tf.int64)
-            )
-            path = tf.ensure_shape(path, [])
-            places = tf.ensure_shape(places, [6])
-            return places[0], (path, places)
-
-        steps = tf.data.Dataset.range(tf.int64.max)
-        steps = steps.scan(tf.constant(_NEW, tf.int64), give_out)
-        return steps.take_while(lambda _, places: places[0] != _NEW)
-
-    def note_damage(
-        self, reading: tf.Tensor, index: tf.Tensor, offset: tf.Tensor
-    ) -> tf.Tensor:
-        """Notes in a graph where a stretch can't be read on.
+    def others(
+        self, reading: tf.Tensor, file: tf.Tensor, size: tf.Tensor
+    ) -> tf.data.Dataset:
+        """Lists the other stretches, each when the one before was read.
 
         Args:
             reading: Scalar int64, the number of the reading.
-            index: Scalar int64, the number of the record.
-            offset: Scalar int64, where it starts.
+            file: Scalar string.
+            size: Scalar int64.
 
         Returns:
-            A scalar bool, to be used as a control dependency.
+            A dataset of what `first` returns.
         """
+        steps = tf.data.Dataset.range(tf.int64.max)
+        steps = steps.map(lambda _: self._give_out(reading, file, size))
+        return steps.take_while(lambda _, places: places[0] != _NEW)
 
-        def note(reading, index, offset):
-            with self._lock:
-                self._readings[int(reading)].damage = int(index), int(offset)
+    def end(
+        self,
+        file: tf.Tensor,
+        size: tf.Tensor,
+        reading: tf.Tensor,
+        place: tuple[tf.Tensor, tf.Tensor],
+        end: tf.Tensor,
+    ) -> tf.Tensor:
+        """Looks in a graph whether a stretch was read to its end.
+
+        Args:
+            file: Scalar string.
+            size: Scalar int64.
+            reading: Scalar int64, the number of the reading.
+            place: Scalar int64: the number of the record that would be next,
+                and where it starts.
+            end: Scalar int64, where the stretch should end.
+
+        Returns:
+            A scalar bool: false where the graph has to stop.
+        """
+        arguments = [file, size, reading, *place, end]
+        good = tf.numpy_function(self._end, arguments, tf.bool)
+        return tf.ensure_shape(good, [])
+
+    def _end(self, file, size, reading, index, offset, end) -> np.bool_:
+        if offset == end and not (
+            end == size and framing.has_changed(bytes(file).decode(), int(size))
+        ):
             return np.bool_(True)
+        if self._skipped is None:
+            return np.bool_(False)
+        with self._lock:
+            self._readings[int(reading)].damage = int(index), int(offset)
+        return np.bool_(True)
 
-        done = tf.numpy_function(note, [reading, index, offset], tf.bool)
-        return tf.ensure_shape(done, [])
+    def _give_out(
+        self, reading: tf.Tensor, file: tf.Tensor, size: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        path, places = tf.numpy_function(
+            self._next, [reading, file, size], (tf.string, tf.int64)
+        )
+        return tf.ensure_shape(path, []), tf.ensure_shape(places, [6])
 
     def _next(
         self, number: np.ndarray, file: bytes, size: np.ndarray
@@ -147,9 +177,7 @@ class Stretches:
             return None
         index, offset = reading.index, reading.offset
         if offset == size:
-            reading.is_over = True
-            if not framing.has_changed(file, size):
-                return None
+            return None
         stretch = headers.walk(file, offset, size, self._chunk)
         reading.index += stretch.number
         reading.offset = stretch.end
