@@ -41,7 +41,7 @@ def expand_patterns(
             and says what its folder holds.
     """
     if isinstance(patterns, str):
-        found = _split(patterns)
+        found = [files for _, files in _split(patterns)]
     else:
         if isinstance(patterns, os.PathLike):
             patterns = [patterns]
@@ -56,7 +56,30 @@ def expand_patterns(
     return list(dict.fromkeys(file for files in found for file in files))
 
 
-def _split(text: str) -> list[list[str]]:
+def split_patterns(
+    patterns: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> list[str]:
+    """Lists the names and patterns that `expand_patterns` takes apart.
+
+    Args:
+        patterns: As there.
+
+    Returns:
+        The names and patterns, without spaces around them.
+
+    Raises:
+        DataError: As there.
+    """
+    if isinstance(patterns, str):
+        found = [pattern for pattern, _ in _split(patterns)]
+    elif isinstance(patterns, os.PathLike):
+        found = [os.fspath(patterns)]
+    else:
+        found = [os.fspath(pattern) for pattern in patterns]
+    return [files_lib.expand_user(pattern.strip()) for pattern in found]
+
+
+def _split(text: str) -> list[tuple[str, list[str]]]:
     """Expands the names and patterns of a text that commas separate."""
     parts = text.split(",")
     found = []
@@ -65,7 +88,7 @@ def _split(text: str) -> list[list[str]]:
             parts.pop(0)
             continue
         number, files = _expand_first(parts)
-        found.append(files)
+        found.append((",".join(parts[:number]), files))
         del parts[:number]
     return found
 

@@ -36,7 +36,7 @@ def first_record_lengths(file: str, limit: int) -> list[int]:
         while len(lengths) < limit and offset < size:
             stream.seek(offset)
             length = read_length(stream.read(HEADER_BYTES))
-            if length is None:
+            if length is None or offset + FRAMING_BYTES + length > size:
                 break
             lengths.append(length)
             offset += FRAMING_BYTES + length

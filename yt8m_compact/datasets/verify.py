@@ -439,9 +439,10 @@ def _missing_files(
     expected: _Manifests,
 ) -> list[Fault]:
     """Lists files of manifests that match the patterns and are not there."""
-    if isinstance(patterns, str):
-        patterns = patterns.split(",")
-    masks = [os.path.normpath(pattern.strip()) for pattern in patterns]
+    masks = [
+        os.path.normpath(pattern)
+        for pattern in readers.split_patterns(patterns)
+    ]
     there = {os.path.normpath(file) for file in files}
     names = {os.path.basename(file) for file in files}
     faults = set()  # a manifest may be found and named
@@ -451,11 +452,22 @@ def _missing_files(
         else:
             file = os.path.normpath(os.path.join(folder, name))
             missing = file not in there and any(
-                fnmatch.fnmatch(file, mask) for mask in masks
+                _fits(file, mask) for mask in masks
             )
         if missing:
             faults.add(Fault("missing_file", f"{name} (by {path})"))
     return sorted(faults, key=lambda fault: fault.text)
+
+
+def _fits(file: str, mask: str) -> bool:
+    """Whether a pattern means a file, by its folder's name as it is or not."""
+    folder, name = os.path.split(mask)
+    same_folder = os.path.dirname(file) == folder
+    return (
+        file == mask
+        or fnmatch.fnmatch(file, mask)
+        or (same_folder and fnmatch.fnmatch(os.path.basename(file), name))
+    )
 
 
 def _place(file: str, fault: Fault) -> str:
