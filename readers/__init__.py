@@ -6,6 +6,7 @@ from yt8m_compact.readers.dataset import shard_files
 from yt8m_compact.readers.errors import DataError
 from yt8m_compact.readers.errors import readable_errors
 from yt8m_compact.readers.files import expand_patterns
+from yt8m_compact.readers.files import split_patterns
 from yt8m_compact.readers.frame_level import FrameLevelReader
 from yt8m_compact.readers.frame_level import VideoParts
 from yt8m_compact.readers.inspect import RecordFormat
@@ -42,4 +43,5 @@ __all__ = [
     "readable_errors",
     "sample_frame_indices",
     "shard_files",
+    "split_patterns",
 ]

@@ -31,7 +31,9 @@ _PARSED: collections.deque = collections.deque(maxlen=(os.cpu_count() or 1) + 2)
 _PARSER = "ParseSequenceExample"
 
 _PLACE = re.compile(
-    r"(?P<file>.+): record (?P<index>\d+)(?P<damage> \(byte)?", re.DOTALL
+    r"(?P<file>.+): record (?P<index>\d+)"
+    r"(?P<damage> \(byte \d+ of (?P<size>\d+)\))?",
+    re.DOTALL,
 )
 
 
@@ -43,19 +45,22 @@ class DataError(ValueError):
     """
 
 
-def raise_in_graph(message: tf.Tensor) -> tf.Operation | None:
+def raise_in_graph(
+    message: tf.Tensor, good: tf.Tensor | bool = False
+) -> tf.Operation | None:
     """Adds the operation that stops a graph with a message of ours.
 
     Args:
         message: Scalar string. Where it starts with "FILE: record N",
             `readable_errors` looks again and adds what the record holds; with
-            "FILE: record N (byte", where the file is damaged.
+            "FILE: record N (byte B of S)", where the file is damaged.
+        good: Scalar bool, with which it does not stop.
 
     Returns:
         The operation, to be used as a control dependency.
     """
     marked = tf.strings.join([START, message, END])
-    return tf.raw_ops.Assert(condition=False, data=[marked], summarize=1)
+    return tf.raw_ops.Assert(condition=good, data=[marked], summarize=1)
 
 
 def before_parsing(
@@ -165,11 +170,15 @@ def find_message(text: str) -> str | None:
 
 def _add_second_look(message: str) -> str:
     place = _PLACE.match(message)
-    if place is None or not tf.io.gfile.exists(place["file"]):
+    if place is None:
         return message
-    data = None
-    if not place["damage"]:
-        data = framing.read_record(place["file"], int(place["index"]))
+    file = place["file"]
+    if place["damage"]:
+        size = int(place["size"])
+        return f"{message} {framing.describe_damage(file, size)}"
+    if not tf.io.gfile.exists(file):
+        return message
+    data = framing.read_record(file, int(place["index"]))
     if data is None:
-        return f"{message} {framing.describe_damage(place['file'])}"
+        return f"{message} {framing.describe_damage(file)}"
     return f"{message} {framing.describe_data(data)}"

@@ -223,7 +223,7 @@ def test_foreign_file(tmp_path, content, reason):
 def test_missing_file(tmp_path):
     text = _error(f"{tmp_path}/gone", _VIDEO)
     assert "record 0 can't be read" in text
-    assert "The file can't be opened: " in text
+    assert "The file is missing: " in text
 
 
 @pytest.mark.parametrize("files", [[], "a.tfrecord"])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dataclasses
 import fnmatch
 import hashlib
+import os
 from typing import Any
 
 import numpy as np
@@ -419,9 +420,10 @@ def _read_manifests(
     One that lies next to data may list more files than the patterns ask for;
     one that the user names speaks of all of them.
     """
-    if isinstance(patterns, str):
-        patterns = patterns.split(",")
-    masks = [manifest.absolute(pattern.strip()) for pattern in patterns]
+    masks = [
+        manifest.absolute(pattern)
+        for pattern in readers.split_patterns(patterns)
+    ]
     manifests = _Manifests({}, set())
     found = manifest.find_manifests(files)
     for path in [*found, *paths]:
@@ -432,7 +434,7 @@ def _read_manifests(
         for file, entry in matched.items():
             manifests.expected[file] = (entry, path)
         for name, place in missing.items():
-            if named or any(fnmatch.fnmatch(place, mask) for mask in masks):
+            if named or any(_fits(place, mask) for mask in masks):
                 manifests.missing.add((name, place, path))
     return manifests
 
@@ -453,6 +455,17 @@ def _compare(report: Report, manifests: _Manifests) -> None:
                 f"expected {entry.num_bytes:,} bytes, found "
                 f"{file.num_bytes:,} (by {path})",
             )
+
+
+def _fits(file: str, mask: str) -> bool:
+    """Whether a pattern means a file, by its folder's name as it is or not."""
+    folder, name = os.path.split(mask)
+    same_folder = os.path.dirname(file) == folder
+    return (
+        file == mask
+        or fnmatch.fnmatch(file, mask)
+        or (same_folder and fnmatch.fnmatch(os.path.basename(file), name))
+    )
 
 
 def _place(file: str, fault: Fault) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m_compact.datasets import crc32c
+from yt8m_compact.readers import crc32c
 
 
 def test_known_values():
@@ -17,8 +17,10 @@ def test_known_values():
     assert crc32c.crc32c(b"") == 0
 
 
-# Around the size of a block, 1024, and of the register, 4.
-@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 1023, 1024, 1025, 5000])
+# Around the size of a block, 1024, of the loop, 64, and of the register, 4.
+@pytest.mark.parametrize(
+    "size", [0, 1, 3, 4, 5, 63, 64, 65, 1023, 1024, 1025, 5000]
+)
 def test_equals_what_tensorflow_writes(tmp_path, size):
     data = np.random.default_rng(size).bytes(size)
     path = tmp_path / "one.tfrecord"

@@ -12,6 +12,7 @@ _POLYNOMIAL = 0x82F63B78
 _MASK_DELTA = 0xA282EAD8
 _BLOCK = 1024  # bytes; their tables take 1 MB
 _HEADER = 12  # bytes: length, checksum of the length
+_SHORT = 64  # bytes, below which NumPy is slower than a loop
 
 
 def masked_crc32c(data: bytes) -> int:
@@ -32,7 +33,7 @@ def crc32c(data: bytes) -> int:
     The checksum is linear: that of a block is the exclusive or of one table
     entry for each byte, looked up by the byte and its place.
     """
-    if len(data) < 4:
+    if len(data) < _SHORT:
         crc = 0xFFFFFFFF
         table = _tables()[-1]
         for byte in data:
