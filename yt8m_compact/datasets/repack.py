@@ -15,9 +15,9 @@ from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
-from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import record_writer
 from yt8m_compact.datasets import scan
+from yt8m_compact.readers import messages
 
 
 def pack(data: bytes, where: str = "the record") -> bytes:
@@ -35,7 +35,7 @@ def pack(data: bytes, where: str = "the record") -> bytes:
     Raises:
         DataError: If the record has no such frames.
     """
-    message = record_spec.parse(data)
+    message = messages.parse(data)
     lists = message.feature_lists.feature_list if message else {}
     if not lists:
         raise readers.DataError(
@@ -90,7 +90,7 @@ def unpack(
         DataError: If the record lacks one of the features, or its bytes are no
             multiple of the size.
     """
-    message = record_spec.parse(data)
+    message = messages.parse(data)
     if message is None or message.feature_lists.feature_list:
         raise readers.DataError(f"{where}: expected a packed tf.train.Example")
     keys = ",".join(sorted(message.context.feature))
@@ -106,11 +106,7 @@ def unpack(
                 f"those of the data. Received: values of {found} bytes, "
                 f"keys={keys}"
             )
-        frames = message.feature_lists.feature_list[name].feature
-        for start in range(0, len(values[0]), size):
-            frame = values[0][start : start + size]
-            frames.add().bytes_list.value.append(frame)
-        del message.context.feature[name]
+    messages.unpack(message, feature_names, feature_sizes)
     return message.SerializeToString(deterministic=True)
 
 
