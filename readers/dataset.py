@@ -6,6 +6,7 @@ import os
 
 import tensorflow as tf
 
+from yt8m_compact.readers import batch_parser
 from yt8m_compact.readers import frame_level
 from yt8m_compact.readers import memory
 from yt8m_compact.readers import records
@@ -123,14 +124,12 @@ def make_dataset(
     if batch_limit is not None:
         dataset = dataset.take(batch_limit)
 
-    parse_batch = _parse_function(reader)
+    parse_batch = batch_parser.BatchParser(
+        _parse_function(reader), reader.wanted, skipped
+    )
     frame_seed = tf.constant([seed, epoch], tf.int64)
 
     def parse(files, indices, serialized):
-        if skipped is not None:
-            return skipped.parse_good(
-                parse_batch, files, indices, serialized, frame_seed
-            )
         batch = parse_batch(files, indices, serialized, frame_seed)
         if not drop_remainder:
             return batch

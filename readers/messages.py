@@ -20,14 +20,20 @@ def parse(data: bytes) -> tf.train.SequenceExample | None:
     Returns:
         The message, None if `data` is neither.
     """
+    message = read(data)
+    if message is None or not (
+        message.HasField("context") or message.HasField("feature_lists")
+    ):
+        return None
+    return message
+
+
+def read(data: bytes) -> tf.train.SequenceExample | None:
+    """Reads a record, which may hold nothing; None if protobuf refuses it."""
     message = tf.train.SequenceExample()
     try:
         message.ParseFromString(data)
     except Exception:  # DecodeError; which class depends on protobuf's build
-        return None
-    if not message.HasField("context") and not message.HasField(
-        "feature_lists"
-    ):
         return None
     return message
 

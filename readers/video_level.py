@@ -5,10 +5,12 @@ import dataclasses
 import tensorflow as tf
 
 from yt8m_compact.readers import checks
-from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import ids
 from yt8m_compact.readers import labels
+from yt8m_compact.readers import normal_records
+from yt8m_compact.readers import ragged
+from yt8m_compact.readers import usual_encoding
 
 _EXPECTED = (
     "expected a tf.train.Example whose features are float lists. Write the "
@@ -79,17 +81,18 @@ class VideoLevelReader:
                 `readable_errors`.
         """
         del seed
-        serialized = errors.before_parsing(
-            serialized, files, indices, self._parse_features
-        )
-        parsed = self._parse_features(
-            serialized,
-            checks.example_names(serialized, files, indices, _EXPECTED),
-        )
+        names = checks.example_names(serialized, files, indices, _EXPECTED)
+        parsed = self._parse_features(serialized, names)
         video_ids = ids.select_ids(parsed)
+        refused = tf.zeros_like(serialized, tf.bool)
+        if files is not None:
+            parsed, video_ids, refused = self._expect_usual(
+                serialized, parsed, video_ids, names
+            )
         video_labels = parsed[labels.LABELS_KEY]
         good = checks.require(
             [
+                normal_records.check_refused(refused, _EXPECTED),
                 *(
                     _check_size(name, size, parsed[name])
                     for name, size in zip(
@@ -119,16 +122,59 @@ class VideoLevelReader:
                 "labels": labels.multi_hot(video_labels, self.num_classes),
             }
 
-    def _parse_features(self, serialized, names=None):
-        """Parses a batch, without any check."""
+    @property
+    def wanted(self) -> normal_records.Wanted:
+        """What is asked of a record."""
+        return normal_records.Wanted(tuple(self._spec()))
+
+    def _expect_usual(self, serialized, parsed, video_ids, names):
+        """Parses what may be read wrongly again, as protobuf reads it.
+
+        Returns:
+            Features by key, ids, and bool `[batch]`, what protobuf refuses.
+        """
+        usual = usual_encoding.usual_videos(
+            serialized,
+            parsed,
+            video_ids,
+            self.feature_names,
+            self.feature_sizes,
+            self.num_classes,
+        )
+
+        def parse_normal():
+            normal, refused = self.wanted.normalize_in_graph(serialized)
+            again = self._parse_features(normal, names)
+            return [
+                ids.select_ids(again),
+                refused,
+                *ragged.to_parts(again, parsed),
+            ]
+
+        video_ids, refused, *parts = tf.cond(
+            tf.reduce_all(usual),
+            lambda: [
+                video_ids,
+                tf.zeros_like(usual),
+                *ragged.to_parts(parsed, parsed),
+            ],
+            checks.rarely(parse_normal),
+        )
+        return ragged.from_parts(parts, parsed), video_ids, refused
+
+    def _spec(self):
         spec = {
             name: tf.io.RaggedFeature(tf.float32) for name in self.feature_names
         }
+        return spec | ids.id_spec() | labels.labels_spec()
+
+    def _parse_features(self, serialized, names):
+        """Parses a batch, without any check."""
         # An Example is, byte by byte, a SequenceExample without lists. That
         # parser names the record in most of its errors, parse_example in none.
         return tf.io.parse_sequence_example(
             serialized,
-            context_features=spec | ids.id_spec() | labels.labels_spec(),
+            context_features=self._spec(),
             example_names=names,
         )[0]
 
