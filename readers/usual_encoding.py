@@ -96,7 +96,7 @@ def usual_packed(
         usual &= tf.equal(values.row_lengths(), 1)
         lengths = _sums(tf.strings.length(values.values), values.row_splits)
         size += _entry(name, _field(lengths))
-    return usual & tf.equal(tf.strings.length(serialized), _field(size))
+    return usual & _are_whole(serialized, size)
 
 
 def usual_videos(
@@ -128,7 +128,7 @@ def usual_videos(
         _entry(name, _field(4 * number))
         for name, number in zip(names, sizes, strict=True)
     )
-    usual = tf.equal(tf.strings.length(serialized), _field(size))
+    usual = _are_whole(serialized, size)
     for name, number in zip(names, sizes, strict=True):
         usual &= tf.equal(parsed[name].row_lengths(), number)
     return usual
@@ -174,6 +174,24 @@ def _has_packed_times(contexts: tf.Tensor) -> tf.Tensor:
     first, second = map(entry, _TIMES)
     pattern = rf"\C*({first}\C*{second}|{second}\C*{first})\C*"
     return tf.strings.regex_full_match(contexts, pattern)
+
+
+def _are_whole(serialized: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Says which records hold features of so many bytes and nothing else.
+
+    YouTube-8M's video-level records end with lists that are empty, the two
+    bytes 18 and 0. Within the features the same two could be anything, so the
+    length of the features, or its first seven bits, has to be theirs as well.
+    """
+    lengths = tf.strings.length(serialized)
+    ones = tf.ones_like(lengths)
+    more = lengths - _field(size)
+    second = tf.strings.substr(serialized, tf.minimum(lengths, ones), ones)
+    second = tf.io.decode_raw(second, tf.uint8, fixed_length=1)[:, 0]
+    same = tf.equal(tf.cast(second, tf.int32) % 128, size % 128)
+    ends = tf.strings.substr(serialized, -tf.minimum(lengths, 2), 2 * ones)
+    lists = tf.equal(more, 2) & same & tf.equal(ends, b"\x12\x00")
+    return tf.equal(more, 0) | lists
 
 
 def _sums(values: tf.Tensor, row_splits: tf.Tensor) -> tf.Tensor:
