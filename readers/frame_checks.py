@@ -115,8 +115,9 @@ def check_packed(
         *(
             check(
                 ~alone,
-                f"expected one bytes value under the key '{name}', as packed "
-                "records have. Leave the record out or write it again.",
+                f"expected one bytes value under the key '{name}', as in the "
+                "other records, which are packed. Read packed files and others "
+                "in two runs, or repack all of them.",
             )
             for alone, name in zip(single, names, strict=True)
         ),
