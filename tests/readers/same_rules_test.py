@@ -257,8 +257,14 @@ def _check(records: Sequence[bytes], kind: _Kind, folder) -> int:
         for row in range(len(batch["id"]))
     ]
     bad = skipped._records.get(file, {})
+    # TensorFlow's parsers read a list that claims to be longer than what it is
+    # in up to the end of that: the values that are there. Protobuf refuses it.
+    lenient = set()
     for number, record in enumerate(records):
         faults = record_rules.examine(record, kind.spec).faults
+        if number not in bad and messages.read(record) is None:
+            lenient.add(number)
+            continue
         assert good[number] == (number not in bad), (
             number,
             record,
@@ -266,6 +272,8 @@ def _check(records: Sequence[bytes], kind: _Kind, folder) -> int:
             bad.get(number),
         )
     for number, record in enumerate(records):
+        if number in lenient:
+            rows.pop(0)
         if not good[number]:
             continue
         for name, labels, values in _rows(record, kind):
@@ -283,6 +291,7 @@ def _check(records: Sequence[bytes], kind: _Kind, folder) -> int:
                 found, values, rtol=0, atol=limit, err_msg=str(record)
             )
     assert not rows
+    assert len(lenient) <= 0.05 * len(records)
     return sum(good)
 
 
@@ -290,6 +299,11 @@ def _compare(name, number, folder):
     rng = np.random.default_rng([_SEED, len(name), number])
     kind = _KINDS[name]
     records = [_changed(rng, kind.make(case), case) for case in range(number)]
+    if kind.reader.frame_features and (
+        kind.reader.parts is readers.VideoParts.SEGMENTS
+    ):
+        # How many rows one of these would give, nothing else says.
+        records = [one for one in records if messages.read(one) is not None]
     num_good = _check(records, kind, folder)
     assert 0.25 * number < num_good < 0.9 * number
 
