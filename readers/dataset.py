@@ -1,20 +1,20 @@
 """Batches of videos from files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 import functools
 import os
 
 import tensorflow as tf
 
+from yt8m_compact.readers import batch_parser
 from yt8m_compact.readers import frame_level
 from yt8m_compact.readers import memory
 from yt8m_compact.readers import records
 from yt8m_compact.readers import skipped as skipped_lib
-from yt8m_compact.readers import video_level
 
 _PREFETCHED_BATCHES = 2
 
-Reader = video_level.VideoLevelReader | frame_level.FrameLevelReader
+Reader = batch_parser.Reader
 
 
 def make_dataset(
@@ -123,14 +123,12 @@ def make_dataset(
     if batch_limit is not None:
         dataset = dataset.take(batch_limit)
 
-    parse_batch = _parse_function(reader)
+    parse_batch = batch_parser.BatchParser(
+        batch_parser.parse_function(reader), reader.wanted, skipped
+    )
     frame_seed = tf.constant([seed, epoch], tf.int64)
 
     def parse(files, indices, serialized):
-        if skipped is not None:
-            return skipped.parse_good(
-                parse_batch, files, indices, serialized, frame_seed
-            )
         batch = parse_batch(files, indices, serialized, frame_seed)
         if not drop_remainder:
             return batch
@@ -150,25 +148,6 @@ def make_dataset(
     # of tuning them.
     options.autotune.enabled = False
     return dataset.with_options(options)
-
-
-@functools.lru_cache(maxsize=16)
-def _parse_function(reader: Reader) -> Callable[..., dict[str, tf.Tensor]]:
-    """Traces `reader.parse`, once for all passes: it takes half a second."""
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None], tf.string),
-            tf.TensorSpec([None], tf.int64),
-            tf.TensorSpec([None], tf.string),
-            tf.TensorSpec([2], tf.int64),
-        ],
-        autograph=False,
-    )
-    def parse(files, indices, serialized, seed):
-        return reader.parse(serialized, files=files, indices=indices, seed=seed)
-
-    return parse
 
 
 def shard_files(

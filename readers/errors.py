@@ -1,13 +1,10 @@
 """The error that bad data raises, and how it gets out of a tf.data graph."""
 
 import codecs
-import collections
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 import contextlib
-import os
 import re
 
-import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import tensorflow_errors
@@ -24,12 +21,6 @@ _MARKED = re.compile(
     + r"(?:, (?P<parser>(?:Context feature|Feature list): .*))?",
     re.DOTALL,
 )
-# TensorFlow's parser does not name the record in all of its errors: where the
-# batches that it is given are from, to look again. As many as may be parsed at
-# a time.
-_PARSED: collections.deque = collections.deque(maxlen=(os.cpu_count() or 1) + 2)
-_PARSER = "ParseSequenceExample"
-
 _PLACE = re.compile(
     r"(?P<file>.+): record (?P<index>\d+)"
     r"(?P<damage> \(byte \d+ of (?P<size>\d+)\))?",
@@ -63,68 +54,6 @@ def raise_in_graph(
     return tf.raw_ops.Assert(condition=good, data=[marked], summarize=1)
 
 
-def before_parsing(
-    serialized: tf.Tensor,
-    files: tf.Tensor | None,
-    indices: tf.Tensor | None,
-    parse: Callable[[tf.Tensor], object],
-) -> tf.Tensor:
-    """Notes in a graph which records are about to be parsed.
-
-    Args:
-        serialized: String `[batch]`.
-        files: String `[batch]`, or None in a request: then nothing is noted.
-        indices: int64 `[batch]`, their numbers in the files, or None.
-        parse: Does with one record, string `[1]`, what may fail.
-
-    Returns:
-        `serialized`, to be parsed.
-    """
-    if files is None or indices is None:
-        return serialized
-
-    def note(files, indices):
-        _PARSED.append((files, indices, parse))
-        return np.bool_(True)
-
-    noted = tf.numpy_function(note, [files, indices], tf.bool)
-    with tf.control_dependencies([noted]):
-        return tf.identity(serialized)
-
-
-def _find_unnamed(text: str) -> str | None:
-    """Finds the record that TensorFlow's parser stopped at without a name."""
-    if _PARSER not in text:
-        return None
-    for files, indices, parse in list(_PARSED):
-        for file, index, record in _read_again(files, indices):
-            try:
-                parse(tf.constant([record]))
-            except tf.errors.OpError as error:
-                detail = tensorflow_errors.first_line(error.message)
-                return (
-                    f"{file}: record {index}: expected a tf.train.Example or "
-                    "tf.train.SequenceExample. Write the record again, or "
-                    f"leave it out ({detail})."
-                )
-    return None
-
-
-def _read_again(
-    files: np.ndarray, indices: np.ndarray
-) -> Iterator[tuple[str, int, bytes]]:
-    """Reads the records of a batch, as far as they still can be read."""
-    wanted = collections.defaultdict(set)
-    for file, index in zip(files, indices, strict=True):
-        wanted[file.decode()].add(int(index))
-    for file, numbers in wanted.items():
-        first, last = min(numbers), max(numbers)
-        records = framing.read_records(file, first, last + 1 - first)
-        for index, record in enumerate(records, first):
-            if index in numbers:
-                yield file, index, record
-
-
 @contextlib.contextmanager
 def readable_errors() -> Iterator[None]:
     """Turns the TensorFlow errors that bad data causes into `DataError`.
@@ -145,10 +74,6 @@ def readable_errors() -> Iterator[None]:
         yield
     except tf.errors.OpError as error:
         message = find_message(error.message)
-        if message is None:
-            message = _find_unnamed(error.message)
-        # The next data set must not be blamed for the batches of this one.
-        _PARSED.clear()
         if message is None:
             raise
         raise DataError(_add_second_look(message)) from None

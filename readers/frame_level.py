@@ -7,13 +7,15 @@ import tensorflow as tf
 
 from yt8m_compact import ops
 from yt8m_compact.readers import checks
-from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import frame_checks
 from yt8m_compact.readers import ids
 from yt8m_compact.readers import labels
+from yt8m_compact.readers import normal_records
+from yt8m_compact.readers import ragged
 from yt8m_compact.readers import regular_frames
 from yt8m_compact.readers import sampling
+from yt8m_compact.readers import usual_encoding
 from yt8m_compact.readers import windows as windows_lib
 from yt8m_compact.readers.sampling import FrameSampling
 
@@ -61,7 +63,7 @@ class FrameLevelReader:
     `tf.train.SequenceExample` with one bytes value per frame, as YouTube-8M and
     AudioSet write it, or *packed*: a `tf.train.Example` with one bytes value
     per feature, the codes of all frames in order. Which one is seen from the
-    records; a batch holds one kind.
+    records, of which a batch may hold both kinds.
 
     Attributes:
         feature_names: Keys of the features, such as `("rgb", "audio")`.
@@ -213,14 +215,7 @@ class FrameLevelReader:
                 ),
             )
         frames, number, video_frames, video_ids, *context = outputs
-        video = {
-            key: tf.RaggedTensor.from_row_splits(
-                context[2 * number_of_key],
-                context[2 * number_of_key + 1],
-                validate=False,
-            )
-            for number_of_key, key in enumerate(self._returned_keys())
-        }
+        video = ragged.from_parts(context, self._returned_keys())
         windows = self._windows(video, video_ids, video_frames)
         return {
             "frames": tf.ensure_shape(
@@ -268,6 +263,17 @@ class FrameLevelReader:
             spec |= windows_lib.segments_spec()
         return spec
 
+    def _counted_features(self) -> dict[str, tf.io.RaggedFeature]:
+        """Lists what tells whether a context is encoded as usual.
+
+        Labels are counted even where they are not read.
+        """
+        return usual_encoding.times_spec() | labels.labels_spec()
+
+    @property
+    def _label_bound(self) -> int | None:
+        return self.num_classes if self._reads_video_labels else None
+
     def _context_checks(self, video, video_ids, num_frames):
         found = [ids.check_ids(video_ids)]
         if self.column_ids:
@@ -296,9 +302,7 @@ class FrameLevelReader:
 
     def _outputs(self, frames, number, num_frames, video_ids, video):
         """Lists tensors alone, which a `tf.cond` can return."""
-        context = []
-        for key in self._returned_keys():
-            context += [video[key].values, video[key].row_splits]
+        context = ragged.to_parts(video, self._returned_keys())
         return [frames, number, num_frames, video_ids, *context]
 
     def _parse_regular(self, regular, place, seed):
@@ -307,18 +311,9 @@ class FrameLevelReader:
         Returns:
             Whether they all are there, and a function that returns the outputs.
         """
-        # This also notes the batch for what is tried if it is not regular.
-        context = errors.before_parsing(
-            regular.context, *place, self._parse_alone
-        )
-        video, _, _ = tf.io.parse_sequence_example(
-            context,
-            context_features=self._context_features(),
-            example_names=checks.example_names(context, *place, _EXPECTED),
-        )
+        video, video_ids, exact = self._parse_contexts(regular, place)
         num_frames = tf.cast(regular.num_frames, tf.int32)
         if self._picks_frames:
-            video_ids = ids.select_ids(video)
             windows = self._windows(video, video_ids, num_frames)
             steps, number = self._choose(windows, seed)
 
@@ -343,7 +338,9 @@ class FrameLevelReader:
 
         def finish():
             if not self._picks_frames:
-                return self._finish(codes, num_frames, video, place, seed)
+                return self._finish(
+                    codes, num_frames, video, video_ids, place, seed
+                )
             found = self._context_checks(video, video_ids, num_frames)
             with tf.control_dependencies([checks.require(found, *place)]):
                 checked_ids = tf.identity(video_ids)
@@ -351,7 +348,68 @@ class FrameLevelReader:
                 codes[0], number, num_frames, checked_ids, video
             )
 
-        return good, finish
+        return good & exact, finish
+
+    def _parse_contexts(self, regular, place):
+        """Parses what is not frames of what `find_frames` found.
+
+        Returns:
+            Features by key, ids, and a scalar bool, whether protobuf reads
+            every context; if not, what is wrong is for others to say.
+        """
+        contexts = regular.context
+        names = checks.example_names(contexts, *place, _EXPECTED)
+        keys = list(self._context_features())
+        is_request = place[0] is None
+
+        def parse(contexts, spec):
+            return tf.io.parse_sequence_example(
+                contexts, context_features=spec, example_names=names
+            )[0]
+
+        def parse_normal():
+            wanted = normal_records.Wanted(tuple(keys))
+            normal, refused = wanted.normalize_in_graph(contexts)
+            video = parse(normal, self._context_features())
+            return [
+                ids.select_ids(video),
+                ~tf.reduce_any(refused),
+                *ragged.to_parts(video, keys),
+            ]
+
+        spec = self._context_features()
+        if not is_request:
+            spec = self._counted_features() | spec
+        video = parse(contexts, spec)
+        video_ids = ids.select_ids(video)
+        if is_request:
+            return video, video_ids, tf.constant(True)
+        usual = ~regular.regular
+        if self.parts is not VideoParts.SEGMENTS:
+            usual |= tf.reduce_all(
+                usual_encoding.usual_contexts(
+                    contexts, video, video_ids, self._label_bound
+                )
+            )
+        video_ids, exact, *parts = tf.cond(
+            usual,
+            lambda: [
+                video_ids,
+                tf.constant(True),
+                *ragged.to_parts(video, keys),
+            ],
+            checks.rarely(parse_normal),
+        )
+        return ragged.from_parts(parts, keys), video_ids, exact
+
+    @property
+    def wanted(self) -> normal_records.Wanted:
+        """What is asked of a record."""
+        return normal_records.Wanted(
+            tuple(self._context_features()),
+            self.feature_names,
+            () if self.float_frames else self.feature_sizes,
+        )
 
     @property
     def _picks_frames(self) -> bool:
@@ -383,7 +441,7 @@ class FrameLevelReader:
 
     def _parse_irregular(self, serialized, place, seed):
         """Parses packed records, or frame by frame; says what is wrong."""
-        video = self._parse_context(serialized, place)
+        serialized, video = self._parse_exactly(serialized, place)
         packed = [video.pop(name) for name in self.feature_names]
         return tf.cond(
             tf.size(packed[0].values) > 0,
@@ -393,14 +451,49 @@ class FrameLevelReader:
             ),
         )
 
+    def _parse_exactly(self, serialized, place):
+        """Parses the context, and packed features, as protobuf reads them.
+
+        Returns:
+            The records, of one kind and encoded as usual unless they are those
+            of a request; and features by key.
+        """
+        video = self._parse_context(serialized, place)
+        if place[0] is None:
+            return serialized, video
+
+        def parse_normal():
+            normal = self._normalize(serialized, place, _EXPECTED)
+            again = self._parse_context(normal, place)
+            return [normal, *ragged.to_parts(again, video)]
+
+        usual = usual_encoding.usual_packed(
+            serialized, video, self.feature_names, self._label_bound
+        )
+        serialized, *parts = tf.cond(
+            tf.reduce_all(usual),
+            lambda: [serialized, *ragged.to_parts(video, video)],
+            checks.rarely(parse_normal),
+        )
+        return serialized, ragged.from_parts(parts, video)
+
+    def _normalize(self, serialized, place, expected):
+        """Encodes records as usual; says which protobuf refuses."""
+        normal, refused = self.wanted.normalize_in_graph(serialized)
+        refused = normal_records.check_refused(refused, expected)
+        with tf.control_dependencies([checks.require([refused], *place)]):
+            return tf.identity(normal)
+
     def _parse_context(self, serialized, place):
         """Parses the context, and features packed into one string each."""
-        packed = {
+        spec = self._context_features() | {
             name: tf.io.RaggedFeature(tf.string) for name in self.feature_names
         }
+        if place[0] is not None:
+            spec |= labels.labels_spec()  # counted, as in _counted_features
         return tf.io.parse_sequence_example(
             serialized,
-            context_features=self._context_features() | packed,
+            context_features=spec,
             example_names=checks.example_names(serialized, *place, _EXPECTED),
         )[0]
 
@@ -440,13 +533,13 @@ class FrameLevelReader:
             )
             for one, size in zip(strings, self.feature_sizes, strict=True)
         ]
-        return self._finish(codes, num_frames, video, place, seed)
+        video_ids = ids.select_ids(video)
+        return self._finish(codes, num_frames, video, video_ids, place, seed)
 
     def _parse_floats(self, serialized, place, seed):
         """Turns float lists into 8-bit codes."""
-        serialized = errors.before_parsing(
-            serialized, *place, self._parse_alone
-        )
+        if place[0] is not None:
+            serialized = self._normalize(serialized, place, _EXPECTED_FLOATS)
         video, lists = self._parse_lists(
             serialized, place, tf.float32, _EXPECTED_FLOATS
         )
@@ -470,16 +563,8 @@ class FrameLevelReader:
             for values, size in zip(floats, self.feature_sizes, strict=True)
         ]
         num_frames = tf.cast(splits[1:] - splits[:-1], tf.int32)
-        return self._finish(codes, num_frames, video, place, seed)
-
-    def _parse_alone(self, serialized):
-        """Parses a record in each way in which a batch may be."""
-        place = None, None
-        if self.float_frames:
-            self._parse_lists(serialized, place, tf.float32, "")
-            return
-        self._parse_context(serialized, place)
-        self._parse_lists(serialized, place, tf.string, "")
+        video_ids = ids.select_ids(video)
+        return self._finish(codes, num_frames, video, video_ids, place, seed)
 
     def _parse_lists(self, serialized, place, dtype, expected):
         """Parses the context, and lists of `dtype` frame by frame."""
@@ -492,9 +577,8 @@ class FrameLevelReader:
             example_names=checks.example_names(serialized, *place, expected),
         )[:2]
 
-    def _finish(self, codes, num_frames, video, place, seed):
+    def _finish(self, codes, num_frames, video, video_ids, place, seed):
         """Chooses frames of decoded ones, `[batch, time, stride]` each."""
-        video_ids = ids.select_ids(video)
         found = self._context_checks(video, video_ids, num_frames)
         with tf.control_dependencies([checks.require(found, *place)]):
             num_frames = tf.identity(num_frames)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from yt8m_compact.readers import crc32c
 from yt8m_compact.readers import headers
+from yt8m_compact.readers import messages
 from yt8m_compact.readers.headers import FRAMING_BYTES
 from yt8m_compact.readers.headers import HEADER_BYTES
 
@@ -356,17 +357,8 @@ def parse_fields(
         come frame by frame, their size a text such as "1024", "1000 to
         1024" or "1024 floats". None if `data` is neither.
     """
-    # Both messages keep their features in field 1.
-    message = tf.train.SequenceExample()
-    try:
-        message.ParseFromString(data)
-    except (
-        Exception
-    ):  # protobuf's DecodeError; which class depends on its build
-        return None
-    if not message.HasField("context") and not message.HasField(
-        "feature_lists"
-    ):
+    message = messages.parse(data)
+    if message is None:
         return None
     video = {}
     for key in sorted(message.context.feature):

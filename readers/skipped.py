@@ -1,14 +1,8 @@
 """What was left out of damaged data: counted by file, said, never silent."""
 
-from collections.abc import Callable
 import dataclasses
 import logging
 import threading
-
-import tensorflow as tf
-
-from yt8m_compact import tensorflow_errors
-from yt8m_compact.readers import errors
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -140,77 +134,3 @@ class SkippedData:
             f"{size:>{widths[2]}}  {reason}"
             for file, records, size, reason in rows
         )
-
-    def parse_good(
-        self,
-        parse: Callable[..., dict[str, tf.Tensor]],
-        files: tf.Tensor,
-        indices: tf.Tensor,
-        serialized: tf.Tensor,
-        seed: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
-        """Parses a batch in a graph, without the records that don't fit.
-
-        Only where the whole batch can't be parsed its records are tried one by
-        one.
-
-        Args:
-            parse: A `tf.function` of the arguments that follow.
-            files: String `[batch]`.
-            indices: int64 `[batch]`.
-            serialized: String `[batch]`.
-            seed: int64 `[2]`.
-
-        Returns:
-            What `parse` returns of the good records.
-        """
-        outputs = parse.get_concrete_function().structured_outputs
-        keys = list(outputs)
-
-        def parse_or_try(files, indices, serialized, seed):
-            try:
-                batch = parse(files, indices, serialized, seed)
-            except tf.errors.InvalidArgumentError:
-                good = [
-                    row
-                    for row in range(len(serialized))
-                    if self._is_good(
-                        parse,
-                        files[row : row + 1],
-                        indices[row : row + 1],
-                        serialized[row : row + 1],
-                        seed,
-                    )
-                ]
-                batch = parse(
-                    *(
-                        tf.gather(one, tf.constant(good, tf.int32))
-                        for one in (files, indices, serialized)
-                    ),
-                    seed,
-                )
-            return [batch[key] for key in keys]
-
-        found = tf.py_function(
-            parse_or_try,
-            [files, indices, serialized, seed],
-            [outputs[key].dtype for key in keys],
-        )
-        return {
-            key: tf.ensure_shape(value, outputs[key].shape)
-            for key, value in zip(keys, found, strict=True)
-        }
-
-    def _is_good(self, parse, file, index, serialized, seed) -> bool:
-        try:
-            parse(file, index, serialized, seed)
-        except tf.errors.InvalidArgumentError as error:
-            message = errors.find_message(
-                error.message
-            ) or tensorflow_errors.first_line(error.message)
-            name = file.numpy()[0].decode()
-            number = int(index.numpy()[0])
-            message = message.removeprefix(f"{name}: record {number}: ")
-            self.add_record(name, number, message)
-            return False
-        return True

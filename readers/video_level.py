@@ -5,10 +5,12 @@ import dataclasses
 import tensorflow as tf
 
 from yt8m_compact.readers import checks
-from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import ids
 from yt8m_compact.readers import labels
+from yt8m_compact.readers import normal_records
+from yt8m_compact.readers import ragged
+from yt8m_compact.readers import usual_encoding
 
 _EXPECTED = (
     "expected a tf.train.Example whose features are float lists. Write the "
@@ -84,16 +86,16 @@ class VideoLevelReader:
                 `readable_errors`.
         """
         del seed
-        serialized = errors.before_parsing(
-            serialized, files, indices, self._parse_features
-        )
-        parsed = self._parse_features(
-            serialized,
-            checks.example_names(serialized, files, indices, _EXPECTED),
-        )
-        video_ids = ids.select_ids(parsed)
+        names = checks.example_names(serialized, files, indices, _EXPECTED)
+        refused = tf.zeros_like(serialized, tf.bool)
+        if files is None:
+            parsed = self._parse_features(serialized, names)
+            video_ids = ids.select_ids(parsed)
+        else:
+            parsed, video_ids, refused = self._parse_exactly(serialized, names)
         good = checks.require(
             [
+                normal_records.check_refused(refused, _EXPECTED),
                 *(
                     _check_size(name, size, parsed[name])
                     for name, size in zip(
@@ -136,18 +138,65 @@ class VideoLevelReader:
             )
         return found
 
-    def _parse_features(self, serialized, names=None):
-        """Parses a batch, without any check."""
+    @property
+    def wanted(self) -> normal_records.Wanted:
+        """What is asked of a record."""
+        return normal_records.Wanted(tuple(self._spec()))
+
+    def _parse_exactly(self, serialized, names):
+        """Parses a batch as protobuf reads it.
+
+        Returns:
+            Features by key, ids, and bool `[batch]`, what protobuf refuses.
+        """
+        # Labels are counted even where they are not read.
+        spec = self._spec() | labels.labels_spec()
+        parsed = self._parse_features(serialized, names, spec)
+        video_ids = ids.select_ids(parsed)
+        usual = usual_encoding.usual_videos(
+            serialized,
+            parsed,
+            video_ids,
+            self.feature_names,
+            self.feature_sizes,
+            self.num_classes if self.with_labels else None,
+        )
+        keys = list(self._spec())
+
+        def parse_normal():
+            normal, refused = self.wanted.normalize_in_graph(serialized)
+            again = self._parse_features(normal, names)
+            return [
+                ids.select_ids(again),
+                refused,
+                *ragged.to_parts(again, keys),
+            ]
+
+        video_ids, refused, *parts = tf.cond(
+            tf.reduce_all(usual),
+            lambda: [
+                video_ids,
+                tf.zeros_like(usual),
+                *ragged.to_parts(parsed, keys),
+            ],
+            checks.rarely(parse_normal),
+        )
+        return ragged.from_parts(parts, keys), video_ids, refused
+
+    def _spec(self):
         spec = {
             name: tf.io.RaggedFeature(tf.float32) for name in self.feature_names
         }
-        if self.with_labels:
-            spec |= labels.labels_spec()
+        spec |= ids.id_spec()
+        return spec | labels.labels_spec() if self.with_labels else spec
+
+    def _parse_features(self, serialized, names, spec=None):
+        """Parses a batch, without any check."""
         # An Example is, byte by byte, a SequenceExample without lists. That
         # parser names the record in most of its errors, parse_example in none.
         return tf.io.parse_sequence_example(
             serialized,
-            context_features=spec | ids.id_spec(),
+            context_features=spec or self._spec(),
             example_names=names,
         )[0]
 

@@ -12,7 +12,14 @@ _LABELS = "segment_labels"
 _STARTS = "segment_start_times"
 _ENDS = "segment_end_times"
 _SCORES = "segment_scores"
-SEGMENT_KEYS = (_LABELS, _STARTS, _ENDS, _SCORES)
+# The lists of a tf.train.Feature that segments are in.
+SEGMENT_KINDS = {
+    _LABELS: "int64_list",
+    _STARTS: "int64_list",
+    _ENDS: "int64_list",
+    _SCORES: "float_list",
+}
+SEGMENT_KEYS = tuple(SEGMENT_KINDS)
 
 # Above every start of a segment, in seconds.
 _LARGEST_START = 2**31

@@ -20,8 +20,6 @@ from yt8m_compact.datasets.manifest import Expected
 from yt8m_compact.datasets.manifest import name_in_manifest
 from yt8m_compact.datasets.manifest import read_manifest
 from yt8m_compact.datasets.manifest import write_manifest
-from yt8m_compact.datasets.record_spec import Layout
-from yt8m_compact.datasets.record_spec import RecordSpec
 from yt8m_compact.datasets.repack import Repacked
 from yt8m_compact.datasets.repack import pack
 from yt8m_compact.datasets.repack import repack_files
@@ -49,6 +47,8 @@ from yt8m_compact.datasets.verify import Fault
 from yt8m_compact.datasets.verify import FileReport
 from yt8m_compact.datasets.verify import Report
 from yt8m_compact.datasets.verify import verify_files
+from yt8m_compact.readers.record_rules import Layout
+from yt8m_compact.readers.record_rules import RecordSpec
 
 __all__ = [
     "DOWNLOAD_SPLITS",

@@ -19,14 +19,15 @@ from yt8m_compact import files as files_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import reading
-from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import record_writer
 from yt8m_compact.datasets import repack
 from yt8m_compact.datasets import scan
 from yt8m_compact.ops import quantization
 from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import ids as ids_lib
+from yt8m_compact.readers import messages
 
-_ID_KEYS = (*record_spec.ID_KEYS, "example/id")
+_ID_KEYS = (*ids_lib.ID_KEYS, "example/id")
 _PATH_KEY = "clip/data_path"
 _NAME_COLUMNS = ("name", "label_name", "display_name", "mid")
 _INDEX_COLUMNS = ("index", "label_id")
@@ -290,7 +291,7 @@ def convert_files(
         writers = stack.enter_context(record_writer.writing_all(paths))
         for where, name, data in _read_videos(files):
             bar.update()
-            message = record_spec.parse(data)
+            message = messages.parse(data)
             if message is None:
                 raise readers.DataError(
                     f"{where}: expected a tf.train.SequenceExample. Received: "

@@ -18,10 +18,10 @@ from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
-from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import record_writer
 from yt8m_compact.datasets import scan
 from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import messages
 
 _Features = tuple[tuple[str, ...], tuple[int, ...]]
 # Input, output, features, and whether they are unpacked.
@@ -67,7 +67,7 @@ def pack(
         DataError: If the record has no such frames.
     """
     features = tuple(feature_names), tuple(feature_sizes)
-    return _pack(record_spec.parse(data), features, where)
+    return _pack(messages.parse(data), features, where)
 
 
 def _pack(
@@ -136,7 +136,7 @@ def unpack(
         DataError: If the record lacks one of the features, or its bytes are no
             multiple of the size.
     """
-    message = record_spec.parse(data)
+    message = messages.parse(data)
     if message is None or message.feature_lists.feature_list:
         raise readers.DataError(f"{where}: expected a packed tf.train.Example")
     keys = ",".join(sorted(message.context.feature))
@@ -152,11 +152,7 @@ def unpack(
                 f"those of the data. Received: values of {found} bytes, "
                 f"keys={keys}"
             )
-        frames = message.feature_lists.feature_list[name].feature
-        for start in range(0, len(values[0]), size):
-            frame = values[0][start : start + size]
-            frames.add().bytes_list.value.append(frame)
-        del message.context.feature[name]
+    messages.unpack(message, feature_names, feature_sizes)
     return message.SerializeToString(deterministic=True)
 
 
@@ -258,7 +254,7 @@ def _repack(task: _Task) -> Iterator[tuple[bytes, set[str]]]:
         if unpacking:
             yield unpack(data, *features, where), set()
             continue
-        message = record_spec.parse(data)
+        message = messages.parse(data)
         packed = _pack(message, features, where)
         names = features[0] or message.feature_lists.feature_list
         yield packed, set(message.feature_lists.feature_list) - set(names)

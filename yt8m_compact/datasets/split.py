@@ -10,8 +10,8 @@ import tensorflow as tf
 from yt8m_compact import files as files_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
-from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import record_writer
+from yt8m_compact.readers import messages
 
 _ID_KEYS = ("id", "video_id")
 _BUCKETS = 10_000
@@ -116,7 +116,7 @@ def _read_id(file: bytes, index: int, serialized: bytes) -> bytes:
     # A tf.train.Example reads as a SequenceExample: its features are the
     # context.
     place = f"{file.decode()}: record {index}"
-    message = record_spec.parse(serialized)
+    message = messages.parse(serialized)
     if message is None:
         raise readers.DataError(
             f"{place}: expected a tf.train.Example or "

@@ -16,10 +16,10 @@ from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
-from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import scan
 from yt8m_compact.datasets import spec_detection
 from yt8m_compact.readers import framing
+from yt8m_compact.readers import record_rules
 
 _EXAMPLES = 5  # places told of each kind of fault in a file
 _ROWS = 50  # files with faults that the table shows
@@ -110,7 +110,7 @@ class Report:
     faults: list[Fault]
 
     @property
-    def spec(self) -> record_spec.RecordSpec | None:
+    def spec(self) -> record_rules.RecordSpec | None:
         """What each record should hold, None if no record can be read."""
         return self.detected.spec if self.detected else None
 
@@ -303,7 +303,7 @@ def verify_files(
 
 
 def check_file(
-    task: tuple[str, record_spec.RecordSpec | None], update: parallel.Update
+    task: tuple[str, record_rules.RecordSpec | None], update: parallel.Update
 ) -> FileReport:
     """Looks at every byte and record of one file.
 
@@ -335,7 +335,7 @@ def check_file(
             update(1)
             if spec is None:
                 continue
-            found = record_spec.examine(step.data, spec)
+            found = record_rules.examine(step.data, spec)
             report.num_without_labels += not found.labels
             for kind, text in found.faults:
                 report.add(kind, text, number, step.offset)
