@@ -62,8 +62,12 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
                 options = model_config.projection_options(
                     self, self.recurrent_projection
                 )
+                # Keras counts unnamed cells, and checkpoints hold the name.
                 layer = keras.layers.RNN(
-                    cell(units, self.recurrent_projection, options), **arguments
+                    cell(
+                        units, self.recurrent_projection, options, name="cell"
+                    ),
+                    **arguments,
                 )
             x = layer(x, mask=mask)
         exists = keras.ops.cast(num_frames > 0, x.dtype)

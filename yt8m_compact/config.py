@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from yt8m_compact import files
 from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import readers
@@ -411,10 +412,8 @@ def save(config: Config, path: str) -> None:
       config: the configuration.
       path: the file; its folder must exist.
     """
-    partial = f"{path}.partial"
-    with tf.io.gfile.GFile(partial, "w") as file:
+    with files.writing(path) as file:
         file.write(config.to_json())
-    tf.io.gfile.rename(partial, path, overwrite=True)
 
 
 def load(path: str) -> Config:
