@@ -1,9 +1,11 @@
 """The folder of a run: `config.json`, `checkpoints/`, TensorBoard's events."""
 
+from collections.abc import Callable
 import errno
 import os
 import re
 import time
+from typing import TypeVar
 
 import keras
 import tensorflow as tf
@@ -33,6 +35,9 @@ _LEFTOVER = re.compile(
 )
 # Where a checkpoint has the configuration, a string variable named `config`.
 _CONFIG_KEY = "config/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+_T = TypeVar("_T")
 
 
 class TrainDir:
@@ -195,6 +200,8 @@ class TrainDir:
             state = tf.train.get_checkpoint_state(self.checkpoints_path)
         except ValueError:
             state = None
+        if state is None and not tf.io.gfile.exists(list_path):
+            return []  # The run was just moved away.
         if state is None:
             raise ValueError(
                 f"{list_path}: expected the list of checkpoints that "
@@ -246,15 +253,41 @@ class TrainDir:
           ValueError: if `config.json` or the checkpoint is missing or broken,
             or they do not fit each other.
         """
+
+        def build(
+            config: config_lib.Config, path: str
+        ) -> tuple[config_lib.Config, keras.Model, int]:
+            model = build_model(config)
+            return config, model, restore_weights(model, path)
+
+        return self.read_checkpoint(build, step)
+
+    def read_checkpoint(
+        self,
+        read: Callable[[config_lib.Config, str], _T],
+        step: int | None = None,
+    ) -> _T:
+        """Reads a checkpoint; the next one where training has deleted it.
+
+        Args:
+          read: gets the run's configuration and the path of the checkpoint.
+          step: the step it was saved at; None is the newest one.
+
+        Returns:
+          What `read` returns.
+
+        Raises:
+          ValueError: see `restore_model`.
+        """
         while True:
             config = self.load_config()
             path = self.find_checkpoint(step)
             try:
                 self.check_fits(config, path)
-                model = build_model(config)
-                return config, model, restore_weights(model, path)
+                return read(config, path)
             except ValueError:
-                # Training may delete the newest one when it has a newer one.
+                # What is still there is broken. What is not, training deleted
+                # since it has a newer one.
                 if step is not None or self.has(path):
                     raise
 

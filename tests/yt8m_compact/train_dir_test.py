@@ -1,12 +1,12 @@
 """Tests of the folder of a run: finding and restoring checkpoints."""
 
 import dataclasses
+import errno
 import gc
 import os
 import pathlib
 import re
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -281,25 +281,6 @@ def test_run_of_a_version_that_took_unused_settings(tmp_path, monkeypatch):
     assert (found, step) == (config, 10)
 
 
-@pytest.mark.parametrize("units", [3, 2])
-def test_restore_of_other_weights(tmp_path, units):
-    layer = keras.layers.Dense(2, use_bias=units == 3)
-    layer.build((None, 4))
-    path = tf.train.Checkpoint(layer=layer).write(str(tmp_path / "other"))
-    # Another shape, then a bias that is not in the file.
-    other = keras.layers.Dense(units)
-    other.build((None, 4))
-    with pytest.raises(
-        ValueError,
-        match=(
-            f"^{re.escape(path)}: expected the weights of the model that "
-            "config.json describes. Received: other weights; restore the "
-            r"config.json that the run was started with. \([^\n]+\)$"
-        ),
-    ):
-        train_dir_lib.restore(tf.train.Checkpoint(layer=other), path)
-
-
 def test_checkpoint_of_something_else(run):
     other = tf.train.Checkpoint(step=tf.Variable(3))
     path = f"{run.path}/checkpoints/model.ckpt-10"
@@ -327,3 +308,170 @@ def test_move_away(tmp_path, monkeypatch):
     ]
     assert [(path / "file").read_text() for path in moved] == ["a", "b", "c"]
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def stamp(monkeypatch) -> str:
+    """The time of day in names."""
+    monkeypatch.setattr(
+        train_dir_lib.time, "strftime", lambda _: "20300102-030405"
+    )
+    return "before-20300102-030405"
+
+
+def make_folder(path: pathlib.Path) -> None:
+    """Makes the files of a run, and others."""
+    for name in (
+        "config.json",
+        "checkpoints/checkpoint",
+        "train/events",
+        "export/saved_model.pb",
+        "notes.txt",
+        "data/train.tfrecord",
+    ):
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(name)
+
+
+def check_moved_inside(path: pathlib.Path, stamp: str, moved: str) -> None:
+    """Checks that the run was moved into its folder, and nothing else."""
+    assert os.path.realpath(moved) == os.path.realpath(path / stamp)
+    assert {p.name for p in path.iterdir()} == {"notes.txt", "data", stamp}
+    files = {p.relative_to(moved) for p in pathlib.Path(moved).rglob("*.*")}
+    files |= {p.relative_to(moved) for p in pathlib.Path(moved).rglob("[ce]*")}
+    assert {str(f) for f in files if (pathlib.Path(moved) / f).is_file()} == {
+        "config.json",
+        "checkpoints/checkpoint",
+        "train/events",
+        "export/saved_model.pb",
+    }
+
+
+@pytest.mark.parametrize("path", [".", "./", "inside/.."])
+def test_move_away_from_the_current_folder(tmp_path, monkeypatch, stamp, path):
+    make_folder(tmp_path / "run")
+    (tmp_path / "run" / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    moved = train_dir_lib.TrainDir(path).move_away()
+    (tmp_path / "run" / "inside").rmdir()
+    check_moved_inside(tmp_path / "run", stamp, moved)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_move_away_from_a_folder_around_the_current_one(
+    tmp_path, monkeypatch, stamp
+):
+    make_folder(tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run" / "data")
+    moved = train_dir_lib.TrainDir(str(tmp_path / "run")).move_away()
+    check_moved_inside(tmp_path / "run", stamp, moved)
+
+
+def test_move_away_from_a_link(tmp_path, stamp):
+    make_folder(tmp_path / "disk" / "run")
+    (tmp_path / "run").symlink_to(tmp_path / "disk" / "run")
+    moved = train_dir_lib.TrainDir(f"{tmp_path}/run/").move_away()
+    check_moved_inside(tmp_path / "disk" / "run", stamp, moved)
+    assert (tmp_path / "run").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["EBUSY", "EACCES", "EROFS", "ENAMETOOLONG"])
+def test_move_away_where_the_folder_cannot_be_renamed(
+    tmp_path, monkeypatch, stamp, name
+):
+    make_folder(tmp_path / "run")
+    rename = os.rename
+
+    def refuse(source, target):
+        if source == str(tmp_path / "run"):
+            raise OSError(getattr(errno, name), "refused")
+        rename(source, target)
+
+    monkeypatch.setattr(train_dir_lib.os, "rename", refuse)
+    moved = train_dir_lib.TrainDir(str(tmp_path / "run")).move_away()
+    check_moved_inside(tmp_path / "run", stamp, moved)
+
+
+def test_move_away_under_a_name_near_the_limit(tmp_path, stamp):
+    path = tmp_path / ("r" * 250)
+    make_folder(path)
+    check_moved_inside(
+        path, stamp, train_dir_lib.TrainDir(str(path)).move_away()
+    )
+
+
+def test_move_away_fails_for_another_reason(tmp_path, monkeypatch):
+    make_folder(tmp_path / "run")
+
+    def refuse(source, target):
+        raise OSError(errno.EIO, "broken disk")
+
+    monkeypatch.setattr(train_dir_lib.os, "rename", refuse)
+    with pytest.raises(OSError, match="broken disk"):
+        train_dir_lib.TrainDir(str(tmp_path / "run")).move_away()
+
+
+def test_move_away_of_a_remote_run(stamp):
+    run = train_dir_lib.TrainDir("ram://move_away/run")
+    run.save_config(tiny_runs.video_config("data*"))
+    assert run.move_away() == f"ram://move_away/run.{stamp}"
+    assert not run.exists()
+    assert train_dir_lib.TrainDir(f"ram://move_away/run.{stamp}").exists()
+
+
+def test_remove_leftovers(run):
+    folder = pathlib.Path(run.path, "checkpoints")
+    kept = {p.name for p in folder.iterdir()} | {"notes_temp", "model.ckpt-3"}
+    (folder / "notes_temp").write_text("mine")
+    (folder / "model.ckpt-3").mkdir()
+    (folder / "model.ckpt-11_temp").mkdir()
+    part = "part-00000-of-00001.data-00000-of-00001"
+    (folder / "model.ckpt-11_temp" / part).write_bytes(b"half")
+    (folder / "checkpoint.tmp0123456789abcdef").write_text("half")
+    (folder / "model.ckpt-11.index.tempstate123").write_text("half")
+    train_dir_lib.TrainDir(run.path).remove_leftovers()
+    assert {p.name for p in folder.iterdir()} == kept
+    assert list(train_dir_lib.TrainDir(run.path).checkpoints()) == [0, 5, 10]
+
+
+def test_remove_leftovers_where_there_is_no_run(tmp_path):
+    train_dir_lib.TrainDir(str(tmp_path / "run")).remove_leftovers()
+    assert not (tmp_path / "run").exists()
+
+
+def delete_as_training(path: str, step: int) -> None:
+    """Deletes a checkpoint as CheckpointManager: off the list first."""
+    folder = pathlib.Path(path, "checkpoints")
+    lines = (folder / "checkpoint").read_text().splitlines(keepends=True)
+    lines = [line for line in lines if f"model.ckpt-{step}" not in line]
+    last = [line for line in lines if line.startswith("all_model")][-1]
+    last = last.removeprefix("all_model_checkpoint_paths: ")
+    text = f"model_checkpoint_path: {last}" + "".join(lines)
+    (folder / "checkpoint").write_text(text)
+    for file in folder.glob(f"model.ckpt-{step}.*"):
+        file.unlink()
+
+
+def test_newest_checkpoint_that_training_deletes_before_it_is_read(
+    run, monkeypatch
+):
+    find = train_dir_lib.TrainDir.find_checkpoint
+
+    def find_and_delete(self, step=None):
+        path = find(self, step)
+        if path.endswith("-10"):
+            delete_as_training(run.path, 10)
+        return path
+
+    monkeypatch.setattr(
+        train_dir_lib.TrainDir, "find_checkpoint", find_and_delete
+    )
+    assert train_dir_lib.TrainDir(run.path).restore_model()[2] == 5
+
+
+def test_list_of_checkpoints_that_is_moved_away_meanwhile(run, monkeypatch):
+    def move(folder):
+        os.rename(run.path, f"{run.path}.moved")
+
+    monkeypatch.setattr(train_dir_lib.tf.train, "get_checkpoint_state", move)
+    assert train_dir_lib.TrainDir(run.path).checkpoints() == {}

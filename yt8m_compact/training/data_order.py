@@ -63,7 +63,7 @@ def order_changes(before: str, now: str) -> list[str]:
     try:
         old = json.loads(before)
         names = {name: size for name, size in old["files"]}
-    except (ValueError, TypeError, KeyError):
+    except (AttributeError, ValueError, TypeError, KeyError):
         return ["the checkpoint is of a version that described it otherwise"]
     new = json.loads(now)
     found = [
