@@ -246,8 +246,11 @@ class _Lease:
             return None
 
     def _write(self) -> None:
-        with tf.io.gfile.GFile(self._path, "w") as file:
+        # Not through `files.writing`, which locks local files.
+        partial = f"{self._path}.{self._holder.token}"
+        with tf.io.gfile.GFile(partial, "w") as file:
             file.write(self._holder.to_json())
+        tf.io.gfile.rename(partial, self._path, overwrite=True)
 
     def _is_own(self, text: str | None) -> bool:
         return text is not None and self._holder.token in text

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import tempfile
+import types
 
 import numpy as np
 import pytest
@@ -311,10 +312,9 @@ def test_wrong_arguments(tmp_path):
 
 
 def test_no_room_on_the_disk(monkeypatch, tmp_path):
+    usage = {str(tmp_path): types.SimpleNamespace(free=5 * 10**9)}
     monkeypatch.setattr(
-        score_store.shutil,
-        "disk_usage",
-        lambda folder: (0, 0, 5 * 10**9) if folder == str(tmp_path) else 1 / 0,
+        score_store.shutil, "disk_usage", lambda folder: usage[folder]
     )
     store = _store(2 * 10**9, str(tmp_path))
     # 7 classes of 4 bytes: 250 million videos fill memory and disk.

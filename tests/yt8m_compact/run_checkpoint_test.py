@@ -76,7 +76,7 @@ def names_in(path: str) -> set[str]:
 def save(model, path, **kwargs) -> str:
     step = tf.Variable(7, dtype=tf.int64)
     saved = run_checkpoint.RunCheckpoint(model, {"step": step}, **kwargs)
-    return saved.checkpoint.write(str(path))
+    return saved.checkpoint.save(str(path))
 
 
 def test_names_in_the_file(tmp_path):
@@ -94,6 +94,7 @@ def test_names_in_the_file(tmp_path):
     }
     assert names_in(path) == {
         "_CHECKPOINTABLE_OBJECT_GRAPH",
+        "save_counter",
         "step",
         "weights/dense.Skernel",
         "weights/dense.Sbias",
@@ -254,7 +255,7 @@ def test_a_file_of_a_version_before_these_names(tmp_path):
     step = tf.Variable(7, dtype=tf.int64)
     path = tf.train.Checkpoint(
         model=model, optimizer=optimizer, step=step
-    ).write(str(tmp_path / "ckpt"))
+    ).save(str(tmp_path / "ckpt"))
     other = make_model(
         keras.layers.Dense(2, name="a"), layers.RepeatableDropout(0.5)
     )
@@ -275,7 +276,7 @@ def test_a_file_of_a_version_before_these_names(tmp_path):
 def test_a_file_of_a_version_that_left_weights_out(tmp_path):
     model = make_model(InLists(name="lists"))
     step = tf.Variable(7, dtype=tf.int64)
-    path = tf.train.Checkpoint(model=model, step=step).write(
+    path = tf.train.Checkpoint(model=model, step=step).save(
         str(tmp_path / "ckpt")
     )
     check_refused(

@@ -147,6 +147,15 @@ def remote(fast, request) -> str:
     return f"ram://{request.node.name}/run"
 
 
+def write_other(folder: str) -> None:
+    """Writes the lease of another process."""
+    # This file system appends to a file that is there.
+    other = f"{lock_path(folder)}.other"
+    with tf.io.gfile.GFile(other, "w") as file:
+        file.write("{}")
+    tf.io.gfile.rename(other, lock_path(folder), overwrite=True)
+
+
 def test_lease_of_one_that_lives(remote):
     with run_lock.RunLock(remote) as lock:
         with pytest.raises(
@@ -161,8 +170,7 @@ def test_lease_of_one_that_lives(remote):
 
 def test_lease_of_one_that_was_killed(remote):
     tf.io.gfile.makedirs(remote)
-    with tf.io.gfile.GFile(lock_path(remote), "w") as file:
-        file.write('{"pid": 1}')
+    write_other(remote)
     start = time.monotonic()
     with run_lock.RunLock(remote):
         assert time.monotonic() - start >= 0.2
@@ -172,8 +180,7 @@ def test_lease_of_one_that_was_killed(remote):
 
 def test_lease_that_was_taken_over(remote):
     with run_lock.RunLock(remote) as lock:
-        with tf.io.gfile.GFile(lock_path(remote), "w") as file:
-            file.write("{}")
+        write_other(remote)
         end = time.monotonic() + 10
         with pytest.raises(run_lock.HeldError, match="that of a process that"):
             while time.monotonic() < end:
@@ -187,8 +194,7 @@ def test_lease_that_two_write_at_once(remote, monkeypatch):
     sleep = time.sleep
 
     def write_too(seconds):
-        with tf.io.gfile.GFile(lock_path(remote), "w") as file:
-            file.write("{}")
+        write_other(remote)
         sleep(seconds)
 
     monkeypatch.setattr(run_lock.time, "sleep", write_too)
@@ -203,8 +209,7 @@ def test_lease_of_a_folder_that_was_renamed(remote):
         tf.io.gfile.copy(lock_path(remote), lock_path(moved))
         lock.follow(moved)
         assert not tf.io.gfile.exists(lock_path(moved))
-        with tf.io.gfile.GFile(lock_path(remote), "w") as file:
-            file.write("{}")
+        write_other(remote)
         with pytest.raises(run_lock.HeldError, match="that of a process that"):
             lock.follow(moved)
 

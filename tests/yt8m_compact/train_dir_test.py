@@ -347,13 +347,11 @@ def check_moved_inside(path: pathlib.Path, stamp: str, moved: str) -> None:
     }
 
 
-@pytest.mark.parametrize("path", [".", "./", "inside/.."])
+@pytest.mark.parametrize("path", [".", "./", "./."])
 def test_move_away_from_the_current_folder(tmp_path, monkeypatch, stamp, path):
     make_folder(tmp_path / "run")
-    (tmp_path / "run" / "inside").mkdir()
     monkeypatch.chdir(tmp_path / "run")
     moved = train_dir_lib.TrainDir(path).move_away()
-    (tmp_path / "run" / "inside").rmdir()
     check_moved_inside(tmp_path / "run", stamp, moved)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
@@ -411,14 +409,6 @@ def test_move_away_fails_for_another_reason(tmp_path, monkeypatch):
         train_dir_lib.TrainDir(str(tmp_path / "run")).move_away()
 
 
-def test_move_away_of_a_remote_run(stamp):
-    run = train_dir_lib.TrainDir("ram://move_away/run")
-    run.save_config(tiny_runs.video_config("data*"))
-    assert run.move_away() == f"ram://move_away/run.{stamp}"
-    assert not run.exists()
-    assert train_dir_lib.TrainDir(f"ram://move_away/run.{stamp}").exists()
-
-
 def test_remove_leftovers(run):
     folder = pathlib.Path(run.path, "checkpoints")
     kept = {p.name for p in folder.iterdir()} | {"notes_temp", "model.ckpt-3"}
@@ -442,12 +432,12 @@ def test_remove_leftovers_where_there_is_no_run(tmp_path):
 def delete_as_training(path: str, step: int) -> None:
     """Deletes a checkpoint as CheckpointManager: off the list first."""
     folder = pathlib.Path(path, "checkpoints")
-    lines = (folder / "checkpoint").read_text().splitlines(keepends=True)
-    lines = [line for line in lines if f"model.ckpt-{step}" not in line]
-    last = [line for line in lines if line.startswith("all_model")][-1]
-    last = last.removeprefix("all_model_checkpoint_paths: ")
-    text = f"model_checkpoint_path: {last}" + "".join(lines)
-    (folder / "checkpoint").write_text(text)
+    left = [
+        p
+        for s, p in train_dir_lib.TrainDir(path).checkpoints().items()
+        if s != step
+    ]
+    tf.compat.v1.train.update_checkpoint_state(str(folder), left[-1], left)
     for file in folder.glob(f"model.ckpt-{step}.*"):
         file.unlink()
 
