@@ -75,10 +75,11 @@ class RunLock:
         self._lock.release()
 
     def follow(self, moved: str) -> None:
-        """Takes the lock of the folder anew, after it was renamed.
+        """Keeps the lock after the run was moved: takes that of a new folder.
 
         Args:
-            moved: Its new name.
+            moved: The folder that holds the run now; this one, renamed, or one
+                in it.
 
         Raises:
             OSError: If another trainer has taken the folder in between.
@@ -209,6 +210,8 @@ class _FileLock:
         """The system keeps it."""
 
     def follow(self, moved: str) -> "_FileLock":
+        if self._is_at(self._path, self._descriptor):
+            return self  # What was moved is in the folder.
         taken = _FileLock(self._folder)
         self._path = os.path.join(moved, LOCK_FILE)
         self.release()

@@ -91,6 +91,15 @@ def test_a_folder_that_was_renamed(folder, tmp_path):
     assert os.listdir(folder) == []
 
 
+def test_a_run_that_was_moved_within_its_folder(folder):
+    with run_lock.RunLock(folder) as lock:
+        os.mkdir(os.path.join(folder, "before"))
+        lock.follow(os.path.join(folder, "before"))
+        with pytest.raises(OSError, match="no one else trains in"):
+            run_lock.RunLock(folder).__enter__()
+    assert os.listdir(folder) == ["before"]
+
+
 def test_a_folder_that_another_trainer_took_after_the_renaming(
     folder, tmp_path
 ):
