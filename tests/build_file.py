@@ -28,6 +28,8 @@ OWNERS = {
     "yt8m_compact/readers/*": "readers",
     "yt8m_compact/models/*": "models",
     "yt8m_compact/config*.py": "config",
+    "yt8m_compact/run_checkpoint.py": "config",
+    "yt8m_compact/run_lock.py": "config",
     "yt8m_compact/train_dir.py": "config",
     "yt8m_compact/serving.py": "serving",
     "yt8m_compact/prediction.py": "serving",
