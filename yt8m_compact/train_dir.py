@@ -286,17 +286,30 @@ class TrainDir:
                 self.check_fits(config, path)
                 return read(config, path)
             except ValueError:
-                # What is still there is broken. What is not, training deleted
-                # since it has a newer one.
+                # Training may have deleted it, since it has a newer one.
                 if step is not None or self.has(path):
                     raise
 
     def has(self, path: str) -> bool:
-        """Whether a checkpoint that was found is still there.
+        """Whether a checkpoint that can't be read is broken, and not deleted.
 
-        Training takes those that it deletes off its list first.
+        Training lists a new checkpoint, deletes the files of old ones, and
+        takes these off the list then: the newest one on it is never deleted,
+        and the files of the others may be missing while they are on it.
         """
-        return path in self.checkpoints().values()
+        found = self.checkpoints()
+        if path not in found.values():
+            return False
+        if path == found[max(found)]:
+            return True
+        names = tf.io.gfile.listdir(self.checkpoints_path)
+        return all(
+            any(
+                name.startswith(f"{os.path.basename(path)}.{kind}")
+                for name in names
+            )
+            for kind in ("index", "data-")
+        )
 
     def check_fits(self, config: config_lib.Config, path: str) -> None:
         """Checks that `config.json` describes the model of a checkpoint.

@@ -1,5 +1,6 @@
 """Tests of the evaluation of a checkpoint."""
 
+import os
 import re
 
 import numpy as np
@@ -358,8 +359,10 @@ def test_checkpoint_that_is_gone_or_broken(tmp_path):
     evaluator = evaluation.Evaluator(run.path, run.pattern)
     path = f"{run.path}/checkpoints/model.ckpt-"
     assert evaluator.evaluate_found(f"{path}10").step == 10
-    # Deleted by training: it is not on the list any more.
+    # Deleted by training: it is not on the list any more, or still is.
     assert evaluator.evaluate_found(f"{path}7") is None
+    os.remove(f"{path}0.index")
+    assert evaluator.evaluate_found(f"{path}0") is None
     with open(f"{path}5.index", "wb") as file:
         file.write(b"no index")
     with pytest.raises(

@@ -429,34 +429,57 @@ def test_remove_leftovers_where_there_is_no_run(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def delete_as_training(path: str, step: int) -> None:
-    """Deletes a checkpoint as CheckpointManager: off the list first."""
-    folder = pathlib.Path(path, "checkpoints")
-    left = [
-        p
-        for s, p in train_dir_lib.TrainDir(path).checkpoints().items()
-        if s != step
-    ]
-    tf.compat.v1.train.update_checkpoint_state(str(folder), left[-1], left)
-    for file in folder.glob(f"model.ckpt-{step}.*"):
-        file.unlink()
+def save_and_delete(run: tiny_runs.Run, kinds: list[str]) -> None:
+    """Adds a checkpoint 15, and deletes files of the one of step 10.
+
+    As CheckpointManager does, which is then stopped before it takes the old
+    one off its list.
+    """
+    run_dir = train_dir_lib.TrainDir(run.path)
+    folder = pathlib.Path(run_dir.checkpoints_path)
+    for file in folder.glob("model.ckpt-10.*"):
+        new = file.name.replace("-10.", "-15.")
+        (folder / new).write_bytes(file.read_bytes())
+    paths = [*run_dir.checkpoints().values(), str(folder / "model.ckpt-15")]
+    tf.compat.v1.train.update_checkpoint_state(str(folder), paths[-1], paths)
+    for kind in kinds:
+        checkpoint_file(run, 10, kind).unlink()
 
 
+@pytest.mark.parametrize("kinds", [["index"], ["data"], ["index", "data"]])
 def test_newest_checkpoint_that_training_deletes_before_it_is_read(
-    run, monkeypatch
+    run, monkeypatch, kinds
 ):
     find = train_dir_lib.TrainDir.find_checkpoint
+    found = []
 
     def find_and_delete(self, step=None):
-        path = find(self, step)
-        if path.endswith("-10"):
-            delete_as_training(run.path, 10)
-        return path
+        found.append(find(self, step))
+        if len(found) == 1:
+            save_and_delete(run, kinds)
+        return found[-1]
 
     monkeypatch.setattr(
         train_dir_lib.TrainDir, "find_checkpoint", find_and_delete
     )
-    assert train_dir_lib.TrainDir(run.path).restore_model()[2] == 5
+    run_dir = train_dir_lib.TrainDir(run.path)
+    assert run_dir.restore_model()[2] == 10  # What 15 is a copy of.
+    assert [os.path.basename(path) for path in found] == [
+        "model.ckpt-10",
+        "model.ckpt-15",
+    ]
+
+
+def test_what_is_broken_is_not_taken_for_deleted(run):
+    run_dir = train_dir_lib.TrainDir(run.path)
+    first, middle, newest = run_dir.checkpoints().values()
+    assert run_dir.has(first)
+    checkpoint_file(run, 5, "index").write_bytes(b"no index")
+    assert run_dir.has(middle)
+    checkpoint_file(run, 10, "index").unlink()
+    assert run_dir.has(newest)
+    checkpoint_file(run, 5, "index").unlink()
+    assert not run_dir.has(middle)
 
 
 def test_list_of_checkpoints_that_is_moved_away_meanwhile(run, monkeypatch):
