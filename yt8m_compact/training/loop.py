@@ -437,7 +437,8 @@ def _build_metrics(model: keras.Model, data: config_lib.DataConfig) -> None:
     shape = [1, 2, data.num_classes] if data.segment_labels else None
     labels = tf.zeros(shape or [1, data.num_classes])
     predictions = tf.zeros([1, data.num_classes])
-    model.compute_loss(y=labels, y_pred=predictions)
+    # In training, a model may compare with what it has just computed.
+    model.compute_loss(y=labels, y_pred=predictions, training=False)
     model.compute_metrics(None, labels, predictions)
     model.reset_metrics()
 
