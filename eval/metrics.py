@@ -117,6 +117,18 @@ class EvaluationMetrics:
         """The size of the temporary file, 0 while there is none."""
         return self._store.spilled_bytes
 
+    def expect_room(self, num_examples: int) -> None:
+        """Checks that the disk has room for the predictions of all videos.
+
+        Args:
+            num_examples: About how many videos there will be.
+
+        Raises:
+            OSError: If the temporary file would be larger than what is free.
+        """
+        # Models predict in float32.
+        self._store.expect_room(num_examples, np.dtype(np.float32))
+
     def update(
         self,
         predictions: npt.ArrayLike,

@@ -62,7 +62,10 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
                 structure = model_config.structure_of(
                     self, self.recurrent_projection
                 )
-                layer = keras.layers.RNN(cell(units, structure), **arguments)
+                # Keras counts unnamed cells, and checkpoints hold the name.
+                layer = keras.layers.RNN(
+                    cell(units, structure, name="cell"), **arguments
+                )
             x = layer(x, mask=mask)
         exists = keras.ops.cast(num_frames > 0, x.dtype)
         x = x * keras.ops.expand_dims(exists, axis=-1)

@@ -13,6 +13,7 @@ from yt8m_compact.readers.inspect import RecordFormat
 from yt8m_compact.readers.inspect import check_format
 from yt8m_compact.readers.inspect import inspect_file
 from yt8m_compact.readers.records import estimate_num_records
+from yt8m_compact.readers.records import file_sizes
 from yt8m_compact.readers.records import read_records
 from yt8m_compact.readers.sampling import FrameSampling
 from yt8m_compact.readers.sampling import sample_frame_indices
@@ -36,6 +37,7 @@ __all__ = [
     "check_format",
     "estimate_num_records",
     "expand_patterns",
+    "file_sizes",
     "find_prepared",
     "inspect_file",
     "make_dataset",

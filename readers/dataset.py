@@ -1,6 +1,6 @@
 """Batches of videos from files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import functools
 import os
 
@@ -33,6 +33,7 @@ def make_dataset(
     num_shards: int = 1,
     shard_index: int = 0,
     skipped: skipped_lib.SkippedData | None = None,
+    count_records: bool = False,
 ) -> tf.data.Dataset:
     """Makes a dataset of batches, one pass over files or several.
 
@@ -64,6 +65,10 @@ def make_dataset(
         skipped: Where to count what is damaged or does not fit, which is then
             left out, so that a batch may have fewer videos. None to stop with
             an error.
+        count_records: Whether batches hold `records_read`, a scalar int64: the
+            records of the pass that were read up to the end of the batch,
+            those that were left out of it or of batches before too. With it as
+            `skip_examples` the pass goes on after the batch.
 
     Returns:
         A dataset of batches, dicts as `reader.parse` returns them.
@@ -99,6 +104,7 @@ def make_dataset(
                 num_shards=num_shards,
                 shard_index=shard_index,
                 skipped=skipped,
+                count_records=count_records,
             )
             for number in range(num_epochs)
         ]
@@ -137,6 +143,9 @@ def make_dataset(
             for key, value in batch.items()
         }
 
+    if count_records:
+        dataset = dataset.enumerate()
+        parse = _counting(parse, batch_size, skip_examples)
     dataset = dataset.map(
         parse, num_parallel_calls=os.cpu_count() or 1, deterministic=True
     )
@@ -148,6 +157,22 @@ def make_dataset(
     # of tuning them.
     options.autotune.enabled = False
     return dataset.with_options(options)
+
+
+def _counting(
+    parse: Callable[..., dict[str, tf.Tensor]],
+    batch_size: int,
+    skip_examples: int,
+) -> Callable[..., dict[str, tf.Tensor]]:
+    """Adds `records_read` to what is parsed of numbered batches."""
+
+    def parse_and_count(number, batch):
+        # All batches before are full.
+        read = skip_examples + number * batch_size
+        read += tf.size(batch[-1], out_type=tf.int64)
+        return {**parse(*batch), "records_read": read}
+
+    return parse_and_count
 
 
 def shard_files(

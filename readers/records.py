@@ -107,6 +107,22 @@ def read_records(
     return dataset
 
 
+def file_sizes(files: Sequence[str]) -> list[int]:
+    """Asks for the sizes of files, several at a time.
+
+    Args:
+        files: Names of files.
+
+    Returns:
+        The bytes of each.
+
+    Raises:
+        DataError: If one does not exist, or is a folder.
+    """
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        return list(pool.map(_file_size, files))
+
+
 def estimate_num_records(files: Sequence[str]) -> int | None:
     """Estimates how many records files hold, for bars that show progress.
 
@@ -121,8 +137,7 @@ def estimate_num_records(files: Sequence[str]) -> int | None:
         DataError: If a file does not exist.
     """
     # Whether an empty file is an error is for what reads it to say.
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        sizes = list(pool.map(_file_size, files))
+    sizes = file_sizes(files)
     total = sum(sizes)
     if not total:
         return None
@@ -273,8 +288,7 @@ def _file_sizes(
     files: Sequence[str], skipped: skipped_lib.SkippedData | None
 ) -> tuple[list[str], list[int]]:
     """Returns the files that are not empty, and their sizes."""
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        sizes = dict(zip(files, pool.map(_file_size, files), strict=True))
+    sizes = dict(zip(files, file_sizes(files), strict=True))
     for file, size in sizes.items():
         if size:
             continue

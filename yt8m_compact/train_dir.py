@@ -1,8 +1,11 @@
 """The folder of a run: `config.json`, `checkpoints/`, TensorBoard's events."""
 
-import logging
+from collections.abc import Callable
+import errno
 import os
+import re
 import time
+from typing import TypeVar
 
 # ruff: noqa: E402
 from yt8m_compact import keras_backend
@@ -14,15 +17,32 @@ import tensorflow as tf
 
 from yt8m_compact import config as config_lib
 from yt8m_compact import files
-from yt8m_compact import tensorflow_errors
+from yt8m_compact import run_checkpoint
 
 CONFIG_FILE = "config.json"
 _CHECKPOINT_PREFIX = "model.ckpt"
 _PATTERN_CHARACTERS = "*?["
-# TensorFlow's reader raises IndexError where the file is too short.
-_READ_ERRORS = (tf.errors.OpError, IndexError)
+# What a folder that is a mount point, or whose parent can't be written, says,
+# and one whose new name would be too long.
+_NOT_RENAMED = (
+    errno.EACCES,
+    errno.EBUSY,
+    errno.EINVAL,
+    errno.ENAMETOOLONG,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EXDEV,
+)
+# What a process leaves that is killed while TensorFlow writes a checkpoint.
+_LEFTOVER = re.compile(
+    rf"{re.escape(_CHECKPOINT_PREFIX)}-\d+(_temp/?|\..*\.tempstate\d+)"
+    r"|checkpoint\.tmp.*"
+)
 # Where a checkpoint has the configuration, a string variable named `config`.
 _CONFIG_KEY = "config/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+_T = TypeVar("_T")
 
 
 class TrainDir:
@@ -75,20 +95,74 @@ class TrainDir:
         tf.io.gfile.makedirs(self.path)
         config_lib.save(config, self.config_path)
 
+    def own_paths(self) -> list[str]:
+        """Lists what the programs make in the folder."""
+        names = (CONFIG_FILE, "checkpoints", "train", "eval", "export")
+        paths = (os.path.join(self.path, name) for name in names)
+        return [path for path in paths if tf.io.gfile.exists(path)]
+
+    def can_be_renamed(self) -> bool:
+        """Whether the folder may get another name, as far as one can tell.
+
+        Not where it is a link, a mount point, or the current folder or one
+        around it, which relative paths start from.
+        """
+        if not files.is_local(self.path):
+            return True
+        real = os.path.realpath(self.path)
+        here = os.path.join(os.path.realpath(os.getcwd()), "")
+        return not (
+            os.path.islink(self.path.rstrip("/"))
+            or os.path.ismount(real)
+            or here.startswith(os.path.join(real, ""))
+        )
+
     def move_away(self) -> str:
-        """Renames the folder, so that a new run can take its place.
+        """Moves the run that is there, so that a new one can take its place.
+
+        The folder gets another name. Where it can't have one, what the
+        programs made in it, and nothing else, is moved to a new folder in it.
 
         Returns:
-          The new name.
+          The folder that holds the run now.
         """
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        name = moved = f"{self.path.rstrip('/')}.before-{stamp}"
-        number = 1
-        while tf.io.gfile.exists(moved):
-            number += 1
-            moved = f"{name}-{number}"
-        tf.io.gfile.rename(self.path, moved)
+        path = self.path.rstrip("/")
+        if self.can_be_renamed():
+            moved = _unused_name(f"{path}.before-{stamp}")
+            try:
+                if files.is_local(path):
+                    os.rename(path, moved)
+                else:
+                    tf.io.gfile.rename(path, moved)
+                return moved
+            except OSError as error:
+                if error.errno not in _NOT_RENAMED:
+                    raise
+        moved = _unused_name(os.path.join(self.path, f"before-{stamp}"))
+        own = self.own_paths()
+        os.mkdir(moved)
+        for source in own:
+            os.rename(source, os.path.join(moved, os.path.basename(source)))
         return moved
+
+    def remove_leftovers(self) -> None:
+        """Removes what a killed trainer left of checkpoints half written.
+
+        Only for who has the lock of the folder: another trainer may be just
+        writing.
+        """
+        folder = self.checkpoints_path
+        if not tf.io.gfile.isdir(folder):
+            return
+        for name in tf.io.gfile.listdir(folder):
+            if not _LEFTOVER.fullmatch(name):
+                continue
+            path = os.path.join(folder, name)
+            if tf.io.gfile.isdir(path):
+                tf.io.gfile.rmtree(path)
+            else:
+                tf.io.gfile.remove(path)
 
     def checkpoint_manager(
         self, checkpoint: tf.train.Checkpoint, keep: int
@@ -131,6 +205,8 @@ class TrainDir:
             state = tf.train.get_checkpoint_state(self.checkpoints_path)
         except ValueError:
             state = None
+        if state is None and not tf.io.gfile.exists(list_path):
+            return []  # The run was just moved away.
         if state is None:
             raise ValueError(
                 f"{list_path}: expected the list of checkpoints that "
@@ -182,16 +258,63 @@ class TrainDir:
           ValueError: if `config.json` or the checkpoint is missing or broken,
             or they do not fit each other.
         """
-        config = self.load_config()
-        path = self.find_checkpoint(step)
-        self.check_fits(config, path)
-        model = config.model.without_unused().build(
-            feature_sizes=config.data.feature_sizes,
-            num_classes=config.data.num_classes,
+
+        def build(
+            config: config_lib.Config, path: str
+        ) -> tuple[config_lib.Config, keras.Model, int]:
+            model = build_model(config)
+            return config, model, restore_weights(model, path)
+
+        return self.read_checkpoint(build, step)
+
+    def read_checkpoint(
+        self,
+        read: Callable[[config_lib.Config, str], _T],
+        step: int | None = None,
+    ) -> _T:
+        """Reads a checkpoint; the next one where training has deleted it.
+
+        Args:
+          read: gets the run's configuration and the path of the checkpoint.
+          step: the step it was saved at; None is the newest one.
+
+        Returns:
+          What `read` returns.
+
+        Raises:
+          ValueError: see `restore_model`.
+        """
+        while True:
+            config = self.load_config()
+            path = self.find_checkpoint(step)
+            try:
+                self.check_fits(config, path)
+                return read(config, path)
+            except ValueError:
+                # Training may have deleted it, since it has a newer one.
+                if step is not None or self.has(path):
+                    raise
+
+    def has(self, path: str) -> bool:
+        """Whether a checkpoint that can't be read is broken, and not deleted.
+
+        Training lists a new checkpoint, deletes the files of old ones, and
+        takes these off the list then: the newest one on it is never deleted,
+        and the files of the others may be missing while they are on it.
+        """
+        found = self.checkpoints()
+        if path not in found.values():
+            return False
+        if path == found[max(found)]:
+            return True
+        names = tf.io.gfile.listdir(self.checkpoints_path)
+        return all(
+            any(
+                name.startswith(f"{os.path.basename(path)}.{kind}")
+                for name in names
+            )
+            for kind in ("index", "data-")
         )
-        saved_step = tf.Variable(0, dtype=tf.int64)
-        restore(tf.train.Checkpoint(model=model, step=saved_step), path)
-        return config, model, int(saved_step)
 
     def check_fits(self, config: config_lib.Config, path: str) -> None:
         """Checks that `config.json` describes the model of a checkpoint.
@@ -219,6 +342,40 @@ class TrainDir:
                 f"{path} was saved with. Received: {'; '.join(texts)}. Restore"
                 f" the {CONFIG_FILE} that yt8m-train wrote"
             )
+
+
+def build_model(config: config_lib.Config) -> keras.Model:
+    """Builds the model of a run, without settings that are not used."""
+    return config.model.without_unused().build(
+        feature_sizes=config.data.feature_sizes,
+        num_classes=config.data.num_classes,
+    )
+
+
+def restore_weights(model: keras.Model, path: str) -> int:
+    """Reads the weights of a checkpoint.
+
+    Args:
+      model: the model to fill.
+      path: the checkpoint.
+
+    Returns:
+      The step the checkpoint was saved at.
+
+    Raises:
+      ValueError: if it is broken or of another model.
+    """
+    step = tf.Variable(0, dtype=tf.int64)
+    run_checkpoint.RunCheckpoint(model, {"step": step}).restore(path)
+    return int(step)
+
+
+def _unused_name(path: str) -> str:
+    name, number = path, 1
+    while tf.io.gfile.exists(name):
+        number += 1
+        name = f"{path}-{number}"
+    return name
 
 
 def check_readable_name(flag: str, path: str) -> None:
@@ -254,65 +411,11 @@ def saved_config(path: str) -> config_lib.Config:
     """
     try:
         text = tf.train.load_checkpoint(path).get_tensor(_CONFIG_KEY)
-    except _READ_ERRORS as error:
-        raise _unreadable(path, error) from error
+    except run_checkpoint.READ_ERRORS as error:
+        raise run_checkpoint.unreadable(path, error) from error
     return config_lib.Config.from_json(text, path)
 
 
 def checkpoint_step(path: str) -> int:
     """Reads the step from the path of a checkpoint."""
     return int(path.rsplit("-", 1)[1])
-
-
-def restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
-    """Reads a checkpoint, or says what is wrong with it.
-
-    Args:
-      checkpoint: what to fill; all of it must be in the file.
-      path: the checkpoint.
-
-    Raises:
-      ValueError: if the file is broken or holds something else.
-    """
-    # Else TensorFlow warns of each value that an error leaves in the file,
-    # when it drops what it had read: 30 lines around the one of the error.
-    tf.get_logger().addFilter(_is_no_restore_warning)
-    try:
-        status = checkpoint.restore(path).expect_partial()
-        status.assert_existing_objects_matched()
-    except (AssertionError, ValueError) as error:
-        raise ValueError(
-            f"{path}: expected the weights of the model that {CONFIG_FILE} "
-            "describes. Received: other weights; restore the config.json that"
-            f" the run was started with. ({describe_error(error)})"
-        ) from error
-    except _READ_ERRORS as error:
-        raise _unreadable(path, error) from error
-
-
-def _is_no_restore_warning(record: logging.LogRecord) -> bool:
-    message = record.getMessage()
-    return not (
-        "deleted with unrestored values" in message
-        or message.startswith("Value in checkpoint could not be found")
-    )
-
-
-def _unreadable(path: str, error: Exception) -> ValueError:
-    return ValueError(
-        f"{path}: expected a checkpoint that can be read. Received: "
-        f"{describe_error(error)}. Use another one with --checkpoint_step; to "
-        f"train on from the one before it, delete the files {path}.*"
-    )
-
-
-def describe_error(error: Exception) -> str:
-    """Says in a line what an error of TensorFlow says.
-
-    Args:
-      error: the error.
-
-    Returns:
-      Its first line, without the names of operations.
-    """
-    return tensorflow_errors.first_line(str(error))

@@ -150,7 +150,7 @@ def test_json(tmp_path):
 
 
 def test_json_that_can_not_be_written(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="no/"):
         report_lib.write_json(make_report(), str(tmp_path / "no" / "a.json"))
 
 

@@ -1,12 +1,12 @@
 """Tests of the folder of a run: finding and restoring checkpoints."""
 
 import dataclasses
+import errno
 import gc
 import os
 import pathlib
 import re
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -286,25 +286,6 @@ def test_run_of_a_version_that_took_unused_settings(tmp_path, monkeypatch):
     assert (found, step) == (config, 10)
 
 
-@pytest.mark.parametrize("units", [3, 2])
-def test_restore_of_other_weights(tmp_path, units):
-    layer = keras.layers.Dense(2, use_bias=units == 3)
-    layer.build((None, 4))
-    path = tf.train.Checkpoint(layer=layer).write(str(tmp_path / "other"))
-    # Another shape, then a bias that is not in the file.
-    other = keras.layers.Dense(units)
-    other.build((None, 4))
-    with pytest.raises(
-        ValueError,
-        match=(
-            f"^{re.escape(path)}: expected the weights of the model that "
-            "config.json describes. Received: other weights; restore the "
-            r"config.json that the run was started with. \([^\n]+\)$"
-        ),
-    ):
-        train_dir_lib.restore(tf.train.Checkpoint(layer=other), path)
-
-
 def test_checkpoint_of_something_else(run):
     other = tf.train.Checkpoint(step=tf.Variable(3))
     path = f"{run.path}/checkpoints/model.ckpt-10"
@@ -332,3 +313,183 @@ def test_move_away(tmp_path, monkeypatch):
     ]
     assert [(path / "file").read_text() for path in moved] == ["a", "b", "c"]
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def stamp(monkeypatch) -> str:
+    """The time of day in names."""
+    monkeypatch.setattr(
+        train_dir_lib.time, "strftime", lambda _: "20300102-030405"
+    )
+    return "before-20300102-030405"
+
+
+def make_folder(path: pathlib.Path) -> None:
+    """Makes the files of a run, and others."""
+    for name in (
+        "config.json",
+        "checkpoints/checkpoint",
+        "train/events",
+        "export/saved_model.pb",
+        "notes.txt",
+        "data/train.tfrecord",
+    ):
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(name)
+
+
+def check_moved_inside(path: pathlib.Path, stamp: str, moved: str) -> None:
+    """Checks that the run was moved into its folder, and nothing else."""
+    assert os.path.realpath(moved) == os.path.realpath(path / stamp)
+    assert {p.name for p in path.iterdir()} == {"notes.txt", "data", stamp}
+    files = {p.relative_to(moved) for p in pathlib.Path(moved).rglob("*.*")}
+    files |= {p.relative_to(moved) for p in pathlib.Path(moved).rglob("[ce]*")}
+    assert {str(f) for f in files if (pathlib.Path(moved) / f).is_file()} == {
+        "config.json",
+        "checkpoints/checkpoint",
+        "train/events",
+        "export/saved_model.pb",
+    }
+
+
+@pytest.mark.parametrize("path", [".", "./", "./."])
+def test_move_away_from_the_current_folder(tmp_path, monkeypatch, stamp, path):
+    make_folder(tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    moved = train_dir_lib.TrainDir(path).move_away()
+    check_moved_inside(tmp_path / "run", stamp, moved)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_move_away_from_a_folder_around_the_current_one(
+    tmp_path, monkeypatch, stamp
+):
+    make_folder(tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run" / "data")
+    moved = train_dir_lib.TrainDir(str(tmp_path / "run")).move_away()
+    check_moved_inside(tmp_path / "run", stamp, moved)
+
+
+def test_move_away_from_a_link(tmp_path, stamp):
+    make_folder(tmp_path / "disk" / "run")
+    (tmp_path / "run").symlink_to(tmp_path / "disk" / "run")
+    moved = train_dir_lib.TrainDir(f"{tmp_path}/run/").move_away()
+    check_moved_inside(tmp_path / "disk" / "run", stamp, moved)
+    assert (tmp_path / "run").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["EBUSY", "EACCES", "EROFS", "ENAMETOOLONG"])
+def test_move_away_where_the_folder_cannot_be_renamed(
+    tmp_path, monkeypatch, stamp, name
+):
+    make_folder(tmp_path / "run")
+    rename = os.rename
+
+    def refuse(source, target):
+        if source == str(tmp_path / "run"):
+            raise OSError(getattr(errno, name), "refused")
+        rename(source, target)
+
+    monkeypatch.setattr(train_dir_lib.os, "rename", refuse)
+    moved = train_dir_lib.TrainDir(str(tmp_path / "run")).move_away()
+    check_moved_inside(tmp_path / "run", stamp, moved)
+
+
+def test_move_away_under_a_name_near_the_limit(tmp_path, stamp):
+    path = tmp_path / ("r" * 250)
+    make_folder(path)
+    check_moved_inside(
+        path, stamp, train_dir_lib.TrainDir(str(path)).move_away()
+    )
+
+
+def test_move_away_fails_for_another_reason(tmp_path, monkeypatch):
+    make_folder(tmp_path / "run")
+
+    def refuse(source, target):
+        raise OSError(errno.EIO, "broken disk")
+
+    monkeypatch.setattr(train_dir_lib.os, "rename", refuse)
+    with pytest.raises(OSError, match="broken disk"):
+        train_dir_lib.TrainDir(str(tmp_path / "run")).move_away()
+
+
+def test_remove_leftovers(run):
+    folder = pathlib.Path(run.path, "checkpoints")
+    kept = {p.name for p in folder.iterdir()} | {"notes_temp", "model.ckpt-3"}
+    (folder / "notes_temp").write_text("mine")
+    (folder / "model.ckpt-3").mkdir()
+    (folder / "model.ckpt-11_temp").mkdir()
+    part = "part-00000-of-00001.data-00000-of-00001"
+    (folder / "model.ckpt-11_temp" / part).write_bytes(b"half")
+    (folder / "checkpoint.tmp0123456789abcdef").write_text("half")
+    (folder / "model.ckpt-11.index.tempstate123").write_text("half")
+    train_dir_lib.TrainDir(run.path).remove_leftovers()
+    assert {p.name for p in folder.iterdir()} == kept
+    assert list(train_dir_lib.TrainDir(run.path).checkpoints()) == [0, 5, 10]
+
+
+def test_remove_leftovers_where_there_is_no_run(tmp_path):
+    train_dir_lib.TrainDir(str(tmp_path / "run")).remove_leftovers()
+    assert not (tmp_path / "run").exists()
+
+
+def save_and_delete(run: tiny_runs.Run, kinds: list[str]) -> None:
+    """Adds a checkpoint 15, and deletes files of the one of step 10.
+
+    As CheckpointManager does, which is then stopped before it takes the old
+    one off its list.
+    """
+    run_dir = train_dir_lib.TrainDir(run.path)
+    folder = pathlib.Path(run_dir.checkpoints_path)
+    for file in folder.glob("model.ckpt-10.*"):
+        new = file.name.replace("-10.", "-15.")
+        (folder / new).write_bytes(file.read_bytes())
+    paths = [*run_dir.checkpoints().values(), str(folder / "model.ckpt-15")]
+    tf.compat.v1.train.update_checkpoint_state(str(folder), paths[-1], paths)
+    for kind in kinds:
+        checkpoint_file(run, 10, kind).unlink()
+
+
+@pytest.mark.parametrize("kinds", [["index"], ["data"], ["index", "data"]])
+def test_newest_checkpoint_that_training_deletes_before_it_is_read(
+    run, monkeypatch, kinds
+):
+    find = train_dir_lib.TrainDir.find_checkpoint
+    found = []
+
+    def find_and_delete(self, step=None):
+        found.append(find(self, step))
+        if len(found) == 1:
+            save_and_delete(run, kinds)
+        return found[-1]
+
+    monkeypatch.setattr(
+        train_dir_lib.TrainDir, "find_checkpoint", find_and_delete
+    )
+    run_dir = train_dir_lib.TrainDir(run.path)
+    assert run_dir.restore_model()[2] == 10  # What 15 is a copy of.
+    assert [os.path.basename(path) for path in found] == [
+        "model.ckpt-10",
+        "model.ckpt-15",
+    ]
+
+
+def test_what_is_broken_is_not_taken_for_deleted(run):
+    run_dir = train_dir_lib.TrainDir(run.path)
+    first, middle, newest = run_dir.checkpoints().values()
+    assert run_dir.has(first)
+    checkpoint_file(run, 5, "index").write_bytes(b"no index")
+    assert run_dir.has(middle)
+    checkpoint_file(run, 10, "index").unlink()
+    assert run_dir.has(newest)
+    checkpoint_file(run, 5, "index").unlink()
+    assert not run_dir.has(middle)
+
+
+def test_list_of_checkpoints_that_is_moved_away_meanwhile(run, monkeypatch):
+    def move(folder):
+        os.rename(run.path, f"{run.path}.moved")
+
+    monkeypatch.setattr(train_dir_lib.tf.train, "get_checkpoint_state", move)
+    assert train_dir_lib.TrainDir(run.path).checkpoints() == {}
