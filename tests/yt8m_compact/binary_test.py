@@ -93,6 +93,7 @@ COMMANDS = {
     "unknown flag of a verb": ["yt8m-data", "stats", "--output_jsn=a"],
     "flag of another verb": ["yt8m-data", "--seed=3", "stats"],
     "value": ["yt8m-data", "synthesize", "--output_dir=out", "--seed=x"],
+    "file of flags": ["yt8m-data", "stats", "--flagfile=missing"],
     "setting": ["yt8m-data", "download", "--output_dir=o", "--timeout_s=0"],
     "verbose verb": ["yt8m-data", "--verbosity=1", "stats"],
     "help of a verb": ["yt8m-data", "--help", "stats"],
@@ -195,8 +196,13 @@ def test_success(results):
         ),
         (
             "value",
-            "yt8m-data: error: flag --seed=x: invalid literal for int() with "
-            "base 10: 'x'",
+            "yt8m-data: error: expected --seed to be an integer. Received: "
+            "seed='x'",
+        ),
+        (
+            "file of flags",
+            "yt8m-data: error: ERROR:: Unable to open flagfile: [Errno 2] No "
+            "such file or directory: 'missing'",
         ),
         (
             "setting",

@@ -8,7 +8,7 @@ and values that begin with a dash are put as it wants them.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import dataclasses
 import textwrap
-from typing import Protocol
+from typing import Any, Protocol
 
 from absl import flags
 from absl.flags import argparse_flags
@@ -54,8 +54,8 @@ def parse(
 
     Raises:
         ValueError: If there is no such verb, or a flag is not one of its, has
-            no value or is missing.
-        absl.flags.Error: If a flag can't have the value.
+            no value or a wrong one, or is missing.
+        absl.flags.Error: If a file of flags can't be read.
     """
     defined = {name: _defined_flags(verb) for name, verb in verbs.items()}
     split = _split(line, defined)
@@ -140,18 +140,32 @@ def _written(
         name = _HELP.get(name, name)
     elif name in (flag.name, flag.short_name):
         name = flag.name
-        if flag.boolean and value is not None:
-            name, value = f"{'' if _is_true(name, value) else 'no'}{name}", None
+        if value is not None:
+            parsed = _parse_value(flag, value)
+            if flag.boolean:
+                name, value = name if parsed else f"no{name}", None
     return f"--{name}" if value is None else f"--{name}={value}"
 
 
-def _is_true(name: str, value: str) -> bool:
+def _parse_value(flag: flags.Flag, value: str) -> Any:
+    """Parses the value of a flag before argparse does, for a better error."""
     try:
-        return flags.BooleanParser().parse(value)
-    except ValueError:
+        return flag.parser.parse(value)
+    except ValueError as error:
+        name = flag.name
+        choices = getattr(flag.parser, "enum_values", ())
+        if choices:
+            expected = f"one of {', '.join(filter(None, choices))}"
+        elif flag.boolean:
+            expected = "true or false"
+        elif flag.parser.syntactic_help:
+            expected = flag.parser.syntactic_help
+        else:  # A path, whose errors say what was expected.
+            raise ValueError(f"flag --{name}={value}: {error}") from error
         raise ValueError(
-            f"expected --{name} to be true or false. Received: {name}={value!r}"
-        ) from None
+            f"expected --{name} to be {expected}. Received: {name}={value!r}"
+            f"{names.suggestion(value, choices)}"
+        ) from error
 
 
 def _value(name: str, rest: Iterator[str]) -> str:

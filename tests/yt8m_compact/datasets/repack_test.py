@@ -177,7 +177,7 @@ def _same_key() -> bytes:
         (
             _with_times(1),
             r"'times', all equally long. Received: frame 0 with 1 values \(int"
-            r"64_list\); only codes .*; --feature_names=audio,rgb chooses what "
+            r"64_list\); only codes .*; feature_names=audio,rgb chooses what "
             "is packed and leaves out 'times'$",
         ),
         (_same_key(), "here: expected another name for 'rgb'"),

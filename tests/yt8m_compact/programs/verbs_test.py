@@ -20,6 +20,9 @@ def _define_first(flag_values):
 def _define_second(flag_values):
     flags.DEFINE_float("share", 0.5, "Much.", flag_values=flag_values)
     flags.DEFINE_bool("loud", True, "Loud?", flag_values=flag_values)
+    flags.DEFINE_enum(
+        "pace", "", ["", "fast", "slow"], "Pace.", flag_values=flag_values
+    )
 
 
 _VERBS = {
@@ -141,10 +144,30 @@ def test_command_lines_that_are_refused(line, message):
         _parse(*line.split())
 
 
-def test_values_that_are_refused():
-    message = "flag --number=x: invalid literal"
-    with pytest.raises(flags.IllegalFlagValueError, match=message):
-        _parse("first", "--number=x")
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("first --number=x", "--number to be an integer. Received: number='x'"),
+        ("second --share y", "--share to be a number. Received: share='y'"),
+        ("--verbosity=z second", "--verbosity to be an integer"),
+        ("second --loud=", "--loud to be true or false. Received: loud=''"),
+        (
+            "second --pace=fats",
+            "--pace to be one of fast, slow. Received: pace='fats'; did you "
+            r"mean fast\?$",
+        ),
+        ("second --pace=x", "--pace to be one of .* Received: pace='x'$"),
+        ("first --input=~nobody.here/a", "a path whose ~nobody.here is the"),
+    ],
+)
+def test_values_that_are_refused(line, message):
+    with pytest.raises(ValueError, match=f"expected {message}"):
+        _parse(*line.split())
+
+
+def test_a_file_of_flags_that_is_not_there(tmp_path):
+    with pytest.raises(flags.CantOpenFlagFileError, match="missing"):
+        _parse("first", f"--flagfile={tmp_path}/missing")
 
 
 _HELP = """A program.
