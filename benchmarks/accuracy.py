@@ -128,7 +128,7 @@ def _split(data: pathlib.Path, output: pathlib.Path) -> dict:
     """Makes the patterns of the training and the evaluation files."""
     audioset = output / "audioset"
     _run(
-        "yt8m_compact.data",
+        "yt8m_compact.programs.data.main",
         "split",
         f"--input_data_pattern={data}/audioset/bal_train.tfrecord",
         f"--output_dir={audioset}",

@@ -37,10 +37,11 @@ MAY_IMPORT = {
     "models": {"base", "structures", "layers", "settings"},
     "config": {"base", "program", "settings", "ops", "readers", "models"},
     "progress": {"readers"},
-    "datasets": {"base", "ops", "readers", "progress"},
+    "datasets": {"base", "settings", "ops", "readers", "progress"},
     "training": _CONFIG_AND_BELOW,
     "eval_lib": _CONFIG_AND_BELOW,
     "serving": _CONFIG_AND_BELOW,
+    "programs": {"base", "program", "readers", "datasets"},
 }
 
 # Top-level modules of installed packages and their Bazel labels.

@@ -1,9 +1,9 @@
 """What the command-line programs share: flags, help, errors, exit status."""
 
 from collections.abc import Callable, Sequence
+import dataclasses
 import logging
 import os
-import re
 import signal
 import sys
 import traceback
@@ -14,14 +14,13 @@ from absl import flags
 from absl import logging as absl_logging
 import tensorflow as tf
 
+from yt8m_compact import settings_flags
 from yt8m_compact import standard_streams
 from yt8m_compact import tensorflow_errors
 
 _LOGGER = logging.getLogger("yt8m_compact")
 
 _MIN_COLUMNS = 40
-# What settings say of themselves where a flag gave them a wrong value.
-_SETTING = re.compile(r"\w+Config: expected (?P<name>\w+)(?= to be )")
 
 # tf.io.gfile raises these where Python has OSError. An error in a graph is
 # none of them, and keeps its traceback.
@@ -33,6 +32,19 @@ _SYSTEM_ERRORS = (
     tf.errors.ResourceExhaustedError,
     tf.errors.UnavailableError,
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Parsed:
+    """A command line that was parsed.
+
+    Attributes:
+      flag_values: the flags of what was asked for.
+      call: does it, and returns the exit status, None for 0.
+    """
+
+    flag_values: flags.FlagValues
+    call: Callable[[], int | None]
 
 
 def run(
@@ -54,10 +66,7 @@ def run(
       main: the program; gets the parsed flags and the arguments that are not
         flags, and returns the exit status, None for 0.
     """
-    standard_streams.prepare()
-    _expect_columns()
-    # It was made with what standard error was at the start.
-    absl_logging.get_absl_handler().python_handler.stream = sys.stderr
+    _prepare()
     flag_values = flags.FLAGS
     known = set(flag_values)
     define_flags(flag_values)
@@ -65,56 +74,94 @@ def run(
     for name in set(flag_values) - known:
         flag_values.register_key_flag_for_module(sys.argv[0], flag_values[name])
     sys.modules["__main__"].__doc__ = doc
+    app.run(
+        lambda argv: _call(lambda: main(flag_values, argv[1:]), flag_values)
+    )
 
-    def call(argv: Sequence[str]) -> int | None:
-        if not flag_values["verbosity"].present:
-            # TensorFlow logs through absl; what it says at INFO is not for
-            # users.
-            absl_logging.set_verbosity(absl_logging.WARNING)
-        _LOGGER.setLevel(logging.INFO)
-        if not _LOGGER.handlers:
-            handler = logging.StreamHandler()
-            handler.setFormatter(logging.Formatter("%(message)s"))
-            _LOGGER.addHandler(handler)
-            _LOGGER.propagate = False
+
+def run_parsed(parse: Callable[[Sequence[str]], Parsed]) -> None:
+    """Runs a program that parses its command line by argparse, as `run` does.
+
+    What is wrong with the command line is an error as all others.
+
+    Args:
+      parse: gets the arguments after the program's name; says what to do.
+    """
+    _prepare()
+
+    def parse_or_fail(argv: Sequence[str]) -> Parsed:
         try:
-            _end_by_signals()
-            status = main(flag_values, argv[1:])
-            sys.stdout.flush()  # What is lost there is told, too.
-            return status
-        except BrokenPipeError as error:
-            # The reader of an output file that is a pipe, such as /dev/stdout.
-            # Others are told as every reader of standard output is: not.
-            if flag_values.verbosity > 0:
-                print(error, file=sys.stderr)
-            return 128 + signal.SIGPIPE
-        except (ValueError, OSError, *_SYSTEM_ERRORS) as error:
-            if flag_values.verbosity > 0:
-                traceback.print_exc()
-            program = os.path.basename(sys.argv[0])
-            if isinstance(error, _SYSTEM_ERRORS):
-                text = tensorflow_errors.first_line(error.message)
-            else:
-                text = tensorflow_errors.without_nodes(str(error))
-                text = _name_flag(text, flag_values)
-            print(f"{program}: error: {text}", file=sys.stderr)
-            return 1
-        except _Ended as ended:
-            print(f"ended by signal {ended.number}", file=sys.stderr)
-            return 128 + ended.number
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            return 128 + signal.SIGINT
+            return parse(argv[1:])
+        except (ValueError, flags.Error) as error:
+            flags.FLAGS.mark_as_parsed()
+            wrong = ValueError(str(error))
+            wrong.__cause__ = error
+            return Parsed(flags.FLAGS, _raiser(wrong))
 
-    app.run(call)
+    app.run(
+        lambda parsed: _call(parsed.call, parsed.flag_values),
+        flags_parser=parse_or_fail,
+    )
 
 
-def _name_flag(text: str, flag_values: flags.FlagValues) -> str:
-    """Names the setting of an error as it is typed."""
-    match = _SETTING.match(text)
-    if match is None or match["name"] not in flag_values:
-        return text
-    return f"expected --{match['name']}{text[match.end() :]}"
+def _raiser(error: Exception) -> Callable[[], int]:
+    def fail() -> int:
+        raise error
+
+    return fail
+
+
+def _prepare() -> None:
+    """Does what comes before a program may print, `--help` included."""
+    standard_streams.prepare()
+    _expect_columns()
+    # It was made with what standard error was at the start.
+    absl_logging.get_absl_handler().python_handler.stream = sys.stderr
+
+
+def _call(
+    main: Callable[[], int | None], flag_values: flags.FlagValues
+) -> int | None:
+    """Calls a program whose flags are parsed; returns the exit status."""
+    verbosity = flags.FLAGS["verbosity"]
+    if not verbosity.present:
+        # TensorFlow logs through absl; what it says at INFO is not for
+        # users.
+        absl_logging.set_verbosity(absl_logging.WARNING)
+    _LOGGER.setLevel(logging.INFO)
+    if not _LOGGER.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        _LOGGER.addHandler(handler)
+        _LOGGER.propagate = False
+    try:
+        _end_by_signals()
+        status = main()
+        sys.stdout.flush()  # What is lost there is told, too.
+        return status
+    except BrokenPipeError as error:
+        # The reader of an output file that is a pipe, such as /dev/stdout.
+        # Others are told as every reader of standard output is: not.
+        if verbosity.value > 0:
+            print(error, file=sys.stderr)
+        return 128 + signal.SIGPIPE
+    except (ValueError, OSError, *_SYSTEM_ERRORS) as error:
+        if verbosity.value > 0:
+            traceback.print_exc()
+        program = os.path.basename(sys.argv[0])
+        if isinstance(error, _SYSTEM_ERRORS):
+            text = tensorflow_errors.first_line(error.message)
+        else:
+            text = tensorflow_errors.without_nodes(str(error))
+            text = settings_flags.name_flag(text, flag_values)
+        print(f"{program}: error: {text}", file=sys.stderr)
+        return 1
+    except _Ended as ended:
+        print(f"ended by signal {ended.number}", file=sys.stderr)
+        return 128 + ended.number
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def _expect_columns() -> None:

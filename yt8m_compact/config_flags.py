@@ -1,52 +1,55 @@
 """absl flags from the fields of configurations, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import dataclasses
-import types
-import typing
 from typing import Any
 
 from absl import flags
 
 from yt8m_compact import config as config_lib
 from yt8m_compact import models
-from yt8m_compact import path_flags
 from yt8m_compact import readers
-
-_DEFINE = {
-    bool: flags.DEFINE_bool,
-    int: flags.DEFINE_integer,
-    float: flags.DEFINE_float,
-    str: flags.DEFINE_string,
-}
+from yt8m_compact import settings_flags
 
 # Flags of the starter code that mean nothing here, and what to do instead.
-_REPLACED: dict[str, tuple[type, str]] = {
-    "num_gpu": (int, "choose devices with the variable CUDA_VISIBLE_DEVICES"),
+_REPLACED: dict[str, tuple[Callable[..., Any], str]] = {
+    "num_gpu": (
+        flags.DEFINE_integer,
+        "choose devices with the variable CUDA_VISIBLE_DEVICES",
+    ),
     "export_model_steps": (
-        int,
+        flags.DEFINE_integer,
         "use --checkpoint_steps for checkpoints, and yt8m-export for a "
         "SavedModel",
     ),
     "log_device_placement": (
-        bool,
+        flags.DEFINE_bool,
         "call tf.debugging.set_log_device_placement, or set the variable "
         "TF_CPP_MAX_VLOG_LEVEL",
     ),
     "segment_max_pred": (
-        int,
+        flags.DEFINE_integer,
         "every segment has its own line, id:start and its --top_k classes; "
         "leave the flag out",
     ),
     "segment_label_ids_file": (
-        str,
+        flags.DEFINE_string,
         "all classes are predicted; leave the flag out, and raise --top_k "
         "where classes are to be chosen afterwards",
     ),
-    "input_model_tgz": (str, "use --train_dir or --saved_model"),
-    "untar_model_dir": (str, "use --train_dir or --saved_model"),
-    "output_model_tgz": (str, "use yt8m-export for a model to send away"),
-    "label_loss": (str, "the loss is that of --train_dir"),
+    "input_model_tgz": (
+        flags.DEFINE_string,
+        "use --train_dir or --saved_model",
+    ),
+    "untar_model_dir": (
+        flags.DEFINE_string,
+        "use --train_dir or --saved_model",
+    ),
+    "output_model_tgz": (
+        flags.DEFINE_string,
+        "use yt8m-export for a model to send away",
+    ),
+    "label_loss": (flags.DEFINE_string, "the loss is that of --train_dir"),
 }
 _REPLACED_IN_TRAINING = (
     "num_gpu",
@@ -65,8 +68,8 @@ def define_replaced_flags(
       flag_values: where to define them.
     """
     for name in names:
-        kind, replacement = _REPLACED[name]
-        _DEFINE[kind](
+        define, replacement = _REPLACED[name]
+        define(
             name,
             None,
             f"Not supported: {replacement}.",
@@ -108,8 +111,7 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         "The model.",
         flag_values=flag_values,
     )
-    for field in dataclasses.fields(config_lib.DataConfig):
-        _define(field, field.default, field.metadata["help"], flag_values)
+    settings_flags.define(config_lib.DataConfig, flag_values)
     for name, users in _model_fields().items():
         field = next(iter(users.values()))
         help_text = (
@@ -117,7 +119,7 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
             f"{', '.join(users)})"
         )
         if name not in flag_values:
-            _define(field, None, help_text, flag_values)
+            settings_flags.define_field(field, None, help_text, flag_values)
 
 
 def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -126,8 +128,7 @@ def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     Args:
       flag_values: where to define them.
     """
-    for field in dataclasses.fields(config_lib.TrainingConfig):
-        _define(field, field.default, field.metadata["help"], flag_values)
+    settings_flags.define(config_lib.TrainingConfig, flag_values)
     define_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
 
 
@@ -146,7 +147,7 @@ def model_from_flags(
       ValueError: if a value does not fit, or a flag that was given is not
         used by the chosen model.
     """
-    data = _from_flags(config_lib.DataConfig, flag_values)
+    data = settings_flags.read(config_lib.DataConfig, flag_values)
     name = flag_values.model
     for field, users in _model_fields().items():
         if flag_values[field].value is not None and name not in users:
@@ -155,7 +156,7 @@ def model_from_flags(
                 f"--model={' or '.join(users)}, or no --{field}. Received: "
                 f"{field}={flag_values[field].value!r}"
             )
-    model = _from_flags(models.get_model_config(name), flag_values)
+    model = settings_flags.read(models.get_model_config(name), flag_values)
     config_lib.check_level(data, model)
     return data, model
 
@@ -267,7 +268,7 @@ def config_from_flags(
     """
     refuse_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
     data, model = model_from_flags(flag_values)
-    training = _from_flags(config_lib.TrainingConfig, flag_values)
+    training = settings_flags.read(config_lib.TrainingConfig, flag_values)
     return config_lib.Config(data=data, model=model, training=training)
 
 
@@ -296,62 +297,3 @@ def _text(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return str(value)
-
-
-def _plain_type(annotation: Any) -> Any:
-    """Strips `| None` from an annotation."""
-    if isinstance(annotation, types.UnionType):
-        args = typing.get_args(annotation)
-        return next(arg for arg in args if arg is not type(None))
-    return annotation
-
-
-def _define(
-    field: dataclasses.Field,
-    default: Any,
-    help_text: str,
-    flag_values: flags.FlagValues,
-) -> None:
-    kind = _plain_type(field.type)
-    choices = field.metadata["choices"]
-    if choices and kind is str:
-        flags.DEFINE_enum(
-            field.name, default, choices, help_text, flag_values=flag_values
-        )
-    elif field.metadata["is_pattern"]:
-        path_flags.define_pattern(
-            field.name, default, help_text, flag_values=flag_values
-        )
-    elif typing.get_origin(kind) is tuple:
-        default = None if default is None else [str(item) for item in default]
-        flags.DEFINE_list(
-            field.name, default, help_text, flag_values=flag_values
-        )
-    else:
-        _DEFINE[kind](field.name, default, help_text, flag_values=flag_values)
-
-
-def _from_flags(cls: type, flag_values: flags.FlagValues) -> Any:
-    values = {}
-    for field in dataclasses.fields(cls):
-        value = flag_values[field.name].value
-        if value is None:
-            value = field.default
-        elif typing.get_origin(field.type) is tuple:
-            value = _parse_tuple(field, value)
-        values[field.name] = value
-    return cls(**values)
-
-
-def _parse_tuple(
-    field: dataclasses.Field, texts: Sequence[str]
-) -> tuple[Any, ...]:
-    item = typing.get_args(field.type)[0]
-    try:
-        return tuple(item(text.strip()) for text in texts)
-    except ValueError as error:
-        raise ValueError(
-            f"expected --{field.name} to be a comma-separated list of "
-            f"{'whole numbers' if item is int else 'strings'}. Received: "
-            f"{field.name}={','.join(texts)!r}"
-        ) from error

@@ -23,6 +23,7 @@ def setting(
     above: float | None = None,
     maximum: float | None = None,
     is_pattern: bool = False,
+    is_path: bool = False,
 ) -> Any:
     """Declares a field of a settings dataclass, which is also a flag.
 
@@ -36,6 +37,7 @@ def setting(
       maximum: the largest number allowed.
       is_pattern: whether a string names files, in which a flag takes `~` for
         the home folder.
+      is_path: whether a string names one file or folder, likewise.
 
     Returns:
       A `dataclasses.field`.
@@ -47,6 +49,7 @@ def setting(
         "above": above,
         "maximum": maximum,
         "is_pattern": is_pattern,
+        "is_path": is_path,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

@@ -15,13 +15,13 @@ import tensorflow as tf
 import tiny_runs
 from yt8m_compact import binary
 from yt8m_compact import config as config_lib
-from yt8m_compact import data
 from yt8m_compact import demo
 from yt8m_compact import export
 from yt8m_compact import files
 from yt8m_compact import predict
 from yt8m_compact import train
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs.data import main as data
 
 PROGRAMS = {
     "yt8m-train": train,
@@ -89,6 +89,15 @@ COMMANDS = {
     ],
     "verbose": ["yt8m-eval", "--train_dir=missing", "--verbosity=1"],
     "unknown": ["yt8m-train", "--train_dir=run", "--learning_rate=1"],
+    "unknown verb": ["yt8m-data", "verfy"],
+    "unknown flag of a verb": ["yt8m-data", "stats", "--output_jsn=a"],
+    "flag of another verb": ["yt8m-data", "--seed=3", "stats"],
+    "value": ["yt8m-data", "synthesize", "--output_dir=out", "--seed=x"],
+    "file of flags": ["yt8m-data", "stats", "--flagfile=missing"],
+    "setting": ["yt8m-data", "download", "--output_dir=o", "--timeout_s=0"],
+    "verbose verb": ["yt8m-data", "--verbosity=1", "stats"],
+    "help of a verb": ["yt8m-data", "--help", "stats"],
+    "absl's flags": ["yt8m-data", "--helpfull"],
 }
 
 
@@ -124,6 +133,9 @@ def test_help(results, name):
     _, text, _ = results[name]
     module = PROGRAMS[name]
     assert text.lstrip().startswith(module.__doc__.splitlines()[0])
+    if module is data:
+        assert re.findall(r"^  (\w+)  ", text, re.MULTILINE) == [*data.VERBS]
+        return
     flag_values = flags.FlagValues()
     module.define_flags(flag_values)
     listed = re.findall(r"^ +--(?:\[no\])?(\w+):", text, flags=re.MULTILINE)
@@ -166,6 +178,37 @@ def test_success(results):
             "yt8m-eval: error: [Errno 2] No such file or directory: "
             "'/proc/counts.json'",
         ),
+        (
+            "unknown verb",
+            "yt8m-data: error: expected one verb, of download, verify, stats, "
+            "repack, convert, split, synthesize, and flags. Received: verfy; "
+            "did you mean verify?",
+        ),
+        (
+            "unknown flag of a verb",
+            "yt8m-data: error: expected a flag of stats; see `yt8m-data stats "
+            "--help`. Received: --output_jsn; did you mean --output_json?",
+        ),
+        (
+            "flag of another verb",
+            "yt8m-data: error: expected no --seed: stats does not use it; see "
+            "`yt8m-data stats --help`. Received: seed=3",
+        ),
+        (
+            "value",
+            "yt8m-data: error: expected --seed to be an integer. Received: "
+            "seed='x'",
+        ),
+        (
+            "file of flags",
+            "yt8m-data: error: ERROR:: Unable to open flagfile: [Errno 2] No "
+            "such file or directory: 'missing'",
+        ),
+        (
+            "setting",
+            "yt8m-data: error: expected --timeout_s to be above 0. Received: "
+            "timeout_s=0.0",
+        ),
     ],
 )
 def test_error_is_one_line(results, command, line):
@@ -184,6 +227,23 @@ def test_unknown_flag(results):
     status, _, text = results["unknown"]
     assert status == 1
     assert "Unknown command line flag 'learning_rate'" in text
+
+
+def test_a_command_line_of_a_verb_with_a_traceback(results):
+    lines = errors_of(results["verbose verb"])
+    assert results["verbose verb"][0] == 1
+    assert "Traceback (most recent call last):" in lines
+    assert lines[-1].startswith("yt8m-data: error: expected --input_data_pat")
+
+
+def test_help_of_verbs(results):
+    status, text, _ = results["help of a verb"]
+    assert status == 0
+    assert text.startswith("Counts videos, labels and frames: table, JSON, pl")
+    status, text, _ = results["absl's flags"]
+    assert status == 0
+    assert text.startswith("Makes, checks and handles data sets of records.")
+    assert "--verbosity: " in text
 
 
 def test_expect_no_arguments():

@@ -149,7 +149,7 @@ def test_flags_that_are_turned_off():
         (
             ["--feature_sizes=1024,many"],
             "expected --feature_sizes to be a comma-separated list of whole "
-            "numbers. Received: feature_sizes='1024,many'",
+            "numbers above 0. Received: feature_sizes='1024,many'",
         ),
         (
             ["--feature_sizes="],
@@ -158,12 +158,11 @@ def test_flags_that_are_turned_off():
         ),
         (
             ["--batch_size=0"],
-            "TrainingConfig: expected batch_size to be at least 1. Received: "
-            "batch_size=0",
+            "expected --batch_size to be at least 1. Received: batch_size=0",
         ),
         (
             ["--base_learning_rate=nan"],
-            "expected base_learning_rate to be a finite number",
+            "expected --base_learning_rate to be a finite number",
         ),
         (
             ["--frame_features"],
@@ -176,8 +175,8 @@ def test_flags_that_are_turned_off():
                 "--frame_features",
                 "--embeddings=dbof,lstm",
             ],
-            "expected embeddings to be one or several of dbof, netvlad, netfv,"
-            " moments, each once. Received: embeddings=('dbof', 'lstm')",
+            "expected --embeddings to be one or several of dbof, netvlad, "
+            "netfv, moments, each once. Received: embeddings=('dbof', 'lstm')",
         ),
         (
             ["--num_gpu=2"],

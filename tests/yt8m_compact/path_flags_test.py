@@ -5,13 +5,13 @@ import re
 from absl import flags
 import pytest
 
-from yt8m_compact import data
 from yt8m_compact import demo
 from yt8m_compact import export
 from yt8m_compact import path_flags
 from yt8m_compact import predict
 from yt8m_compact import train
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs.data import main as data
 
 # Every flag of a program that names files, and what is no such flag.
 PATHS = {
@@ -20,18 +20,25 @@ PATHS = {
     predict: {"train_dir", "saved_model", "input_data_pattern", "output_file"},
     export: {"train_dir", "export_dir"},
     demo: {"output_dir"},
-    data: {
+    data.VERBS["download"]: {"output_dir", "checksums"},
+    data.VERBS["verify"]: {
         "input_data_pattern",
-        "output_dir",
         "output_json",
-        "output_plot",
         "manifest",
         "write_manifest",
         "repair",
+    },
+    data.VERBS["stats"]: {"input_data_pattern", "output_json", "output_plot"},
+    data.VERBS["repack"]: {"input_data_pattern", "output_dir"},
+    data.VERBS["convert"]: {
+        "input_data_pattern",
+        "output_dir",
+        "output_json",
         "labels_file",
         "vocabulary_file",
-        "checksums",
     },
+    data.VERBS["split"]: {"input_data_pattern", "output_dir"},
+    data.VERBS["synthesize"]: {"output_dir"},
 }
 # These are refused.
 OTHERS = {"segment_label_ids_file", "untar_model_dir"}

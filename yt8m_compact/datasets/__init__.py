@@ -10,7 +10,6 @@ from yt8m_compact.datasets.download import SPLITS as DOWNLOAD_SPLITS
 from yt8m_compact.datasets.download import DownloadConfig
 from yt8m_compact.datasets.download import DownloadError
 from yt8m_compact.datasets.download import download_files
-from yt8m_compact.datasets.download import parse_shard
 from yt8m_compact.datasets.download import read_checksums
 from yt8m_compact.datasets.frame_counts import frame_count_histogram
 from yt8m_compact.datasets.frame_counts import sample_num_frames
@@ -84,7 +83,6 @@ __all__ = [
     "generate_videos",
     "name_in_manifest",
     "pack",
-    "parse_shard",
     "plot_stats",
     "read_checksums",
     "read_labels",

@@ -19,6 +19,7 @@ from yt8m_compact import files as files_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import reading
+from yt8m_compact import settings
 from yt8m_compact.datasets import record_writer
 from yt8m_compact.datasets import repack
 from yt8m_compact.datasets import scan
@@ -39,47 +40,51 @@ _MAX_CSV_BYTES = 1 << 30
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConvertConfig:
-    """How features are converted.
+    """How features are converted."""
 
-    Attributes:
-        source_features: Feature lists of floats to read.
-        feature_names: What they are called in the records.
-        feature_sizes: Their sizes.
-        num_classes: Labels must be below this number.
-        fill_missing: Whether a feature that a video lacks, such as the sound
-            of a silent film, becomes that of zeros; if not, it is an error.
-        keep_unlabelled: Whether videos without labels are written, without.
-        packed: Whether records are packed (see `repack`).
-        num_shards: Files to write.
-    """
-
-    source_features: tuple[str, ...] = (
-        "RGB/feature/floats",
-        "AUDIO/feature/floats",
+    source_features: tuple[str, ...] = settings.setting(
+        ("RGB/feature/floats", "AUDIO/feature/floats"),
+        "Feature lists of floats to read, comma-separated.",
     )
-    feature_names: tuple[str, ...] = ("rgb", "audio")
-    feature_sizes: tuple[int, ...] = (1024, 128)
-    num_classes: int = 3862
-    fill_missing: bool = False
-    keep_unlabelled: bool = False
-    packed: bool = False
-    num_shards: int = 1
+    feature_names: tuple[str, ...] = settings.setting(
+        ("rgb", "audio"),
+        "What they are called in the records, comma-separated.",
+    )
+    feature_sizes: tuple[int, ...] = settings.setting(
+        (1024, 128), "Size of each feature, comma-separated."
+    )
+    num_classes: int = settings.setting(
+        3862,
+        "Number of classes, which labels must be below: 3862 for YouTube-8M of "
+        "2018.",
+        minimum=1,
+    )
+    fill_missing: bool = settings.setting(
+        False,
+        "Whether a feature that a video lacks (no sound) becomes zeros; if "
+        "not, it is an error.",
+    )
+    keep_unlabelled: bool = settings.setting(
+        False, "Whether videos without labels are written too."
+    )
+    packed: bool = settings.setting(
+        False, "Whether records are written packed, as by `yt8m-data repack`."
+    )
+    num_shards: int = settings.setting(
+        1, "Number of files to write.", minimum=1
+    )
 
     def __post_init__(self) -> None:
         """Checks every field."""
+        settings.check(self)
         feature_spec.validate(
             self.feature_names, self.feature_sizes, self.num_classes
         )
         if len(self.source_features) != len(self.feature_names):
             raise ValueError(
-                "expected as many --source_features as --feature_names. "
+                "expected as many source_features as feature_names. "
                 f"Received: source_features={','.join(self.source_features)}, "
                 f"feature_names={','.join(self.feature_names)}"
-            )
-        if self.num_shards < 1:
-            raise ValueError(
-                "expected --num_shards to be at least 1. Received: "
-                f"num_shards={self.num_shards}"
             )
 
 
@@ -274,7 +279,7 @@ def convert_files(
         if tf.io.gfile.exists(path) and not overwrite:
             raise ValueError(
                 f"{path}: expected a file that does not exist yet. Choose "
-                "another --output_dir, or --overwrite to replace it"
+                "another output_dir, or set overwrite to replace it"
             )
         if os.path.realpath(path) in map(os.path.realpath, files):
             raise ValueError(
@@ -454,8 +459,8 @@ def _quantize_features(
             raise readers.DataError(
                 f"{where}: expected frames of the features "
                 f"{','.join(config.source_features)}. Received: "
-                f"{','.join(sorted(lists)) or 'none'}; --fill_missing fills "
-                "what one of them lacks with zeros"
+                f"{','.join(sorted(lists)) or 'none'}; set fill_missing to "
+                "fill what one of them lacks with zeros"
             )
         report.filled.append(video_id)
     present = [values for values in features.values() if values is not None]

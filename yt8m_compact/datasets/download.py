@@ -23,6 +23,7 @@ import urllib.request
 from yt8m_compact import files as files_lib
 from yt8m_compact import progress
 from yt8m_compact import reading
+from yt8m_compact import settings
 from yt8m_compact.datasets import scan
 from yt8m_compact.readers import framing
 
@@ -43,68 +44,76 @@ _MAX_NAME_BYTES = 240  # of the 255 that a disk allows, for `.part` and others
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DownloadConfig:
-    """What to download, and how.
+    """What to download, and how."""
 
-    Attributes:
-        partition: "2/frame", "2/video" (2018 and 2019) or "3/frame" (segments);
-            "1/frame_level" and "1/video_level" were those of 2016 and 2017.
-        split: "train", "validate" or "test".
-        mirror: "us", "eu" or "asia".
-        shard: `(i, n)`: the i-th of n parts of the files, from 1, by a hash of
-            their names, the same files as those of Google's download.py.
-        base_url: Address instead of the public ones, for plan and files.
-        checksums: File with the checksums of the files, instead of the public
-            plan: JSON, or lines as those of `md5sum` or `sha256sum`.
-        file_names: Files to download instead of those of the public plan;
-            without `checksums` their records' own checksums are checked.
-        num_connections: How many files at the same time.
-        timeout_s: Seconds without a byte after which a connection is given up.
-        num_retries: How often to try again without getting any further.
-        pause_s: Seconds before the first of these; then twice as long each.
-        max_file_gb: A file that is larger is given up, in units of 10^9 bytes:
-            a server may send without end.
-    """
-
-    partition: str = "2/frame"
-    split: str = "train"
-    mirror: str = "us"
-    shard: tuple[int, int] = (1, 1)
-    base_url: str = ""
-    checksums: str = ""
-    file_names: tuple[str, ...] = ()
-    num_connections: int = 8
-    timeout_s: float = 60.0
-    num_retries: int = 5
-    pause_s: float = 1.0
-    max_file_gb: float = 16.0
+    # 1/frame_level and 1/video_level were those of 2016 and 2017.
+    partition: str = settings.setting(
+        "2/frame",
+        "2/frame or 2/video (2018), or 3/frame (rated segments of 2019).",
+    )
+    split: str = settings.setting(
+        "train", "Which part of the data set.", choices=SPLITS
+    )
+    mirror: str = settings.setting("us", "Which server.", choices=MIRRORS)
+    shard: tuple[int, ...] = settings.setting(
+        (1, 1),
+        "I,N: the I-th of N parts of the files, such as 1,100; the same files "
+        "as with Google's download.py.",
+    )
+    base_url: str = settings.setting(
+        "",
+        "Address of another server that has the same folders; https:// is "
+        "never left for http://.",
+    )
+    checksums: str = settings.setting(
+        "",
+        "File with the names and checksums of the files, as md5sum or "
+        "sha256sum write it or JSON, instead of the public download plan.",
+        is_path=True,
+    )
+    file_names: tuple[str, ...] = settings.setting(
+        (),
+        "Files to download, comma-separated, instead of those of the public "
+        "download plan; without checksums, the records' own are checked.",
+    )
+    num_connections: int = settings.setting(
+        8, "Number of files at the same time.", minimum=1
+    )
+    timeout_s: float = settings.setting(
+        60.0,
+        "Seconds without a byte after which a connection is given up.",
+        above=0,
+    )
+    num_retries: int = settings.setting(
+        5, "How often to try again without getting any further.", minimum=0
+    )
+    pause_s: float = settings.setting(
+        1.0,
+        "Seconds before the first of these; then twice as long each.",
+        minimum=0,
+    )
+    max_file_gb: float = settings.setting(
+        16.0,
+        "Size of a file at which it is given up, in GB: a server may send "
+        "without end.",
+        above=0,
+    )
 
     def __post_init__(self) -> None:
         """Checks every field."""
+        settings.check(self)
         if not _PARTITION.fullmatch(self.partition):
             self._fail("partition", "2/frame, 2/video or 3/frame")
-        if self.split not in SPLITS:
-            self._fail("split", f"one of {', '.join(SPLITS)}")
         if self.partition.startswith("3/") and self.split == "train":
             self._fail(
                 "split", "validate or test: no segments of train are rated"
             )
-        if self.mirror not in MIRRORS:
-            self._fail("mirror", f"one of {', '.join(MIRRORS)}")
-        part, parts = self.shard
-        if not 1 <= part <= parts:
+        if len(self.shard) != 2 or not 1 <= self.shard[0] <= self.shard[1]:
             self._fail("shard", "I,N with 1 <= I <= N, such as 1,100")
         if self.base_url and not self.base_url.startswith(
             ("http://", "https://")
         ):
             self._fail("base_url", "an address that starts with http(s)://")
-        if self.num_connections < 1:
-            self._fail("num_connections", "at least 1")
-        if self.timeout_s <= 0:
-            self._fail("timeout_s", "a number above 0")
-        if self.max_file_gb <= 0:
-            self._fail("max_file_gb", "a number above 0")
-        if self.num_retries < 0:
-            self._fail("num_retries", "0 or more")
 
     @property
     def plan_url(self) -> str:
@@ -128,7 +137,7 @@ class DownloadConfig:
 
     def _fail(self, name: str, expected: str) -> None:
         raise ValueError(
-            f"expected --{name} to be {expected}. Received: "
+            f"DownloadConfig: expected {name} to be {expected}. Received: "
             f"{name}={getattr(self, name)!r}"
         )
 
@@ -313,7 +322,7 @@ def _list_files(config: DownloadConfig) -> dict[str, str | None]:
         missing = sorted(set(config.file_names) - set(known))
         if missing:
             raise ValueError(
-                f"{path}: expected the checksums of all --file_names. "
+                f"{path}: expected the checksums of all file_names. "
                 f"Received: none of {', '.join(missing)}"
             )
         return {name: known[name] for name in config.file_names}
@@ -343,8 +352,8 @@ def _list_files(config: DownloadConfig) -> dict[str, str | None]:
             _fetch(config.plan_url, file, config, check, _MAX_PLAN_BYTES)
         except DownloadError as error:
             raise DownloadError(
-                f"the list of files can't be had: {error}. Give --checksums or "
-                "--file_names to do without it"
+                f"the list of files can't be had: {error}. Set checksums or "
+                "file_names to do without it"
             ) from None
         return read(file)
 
@@ -600,7 +609,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 def _describe_large(max_bytes: int, found: str) -> str:
     return (
         f"expected at most {max_bytes:,} bytes. Received: {found}; "
-        "--max_file_gb allows larger shards"
+        "a larger max_file_gb allows larger shards"
     )
 
 
@@ -614,24 +623,3 @@ def _size(path: pathlib.Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """Reads `I,N`.
-
-    Args:
-        text: Such as "1,100".
-
-    Returns:
-        Both numbers.
-
-    Raises:
-        ValueError: If the text is anything else.
-    """
-    match = re.fullmatch(r"(\d+),(\d+)", text.strip())
-    if not match:
-        raise ValueError(
-            "expected --shard to be I,N with 1 <= I <= N, such as 1,100. "
-            f"Received: shard={text!r}"
-        )
-    return int(match[1]), int(match[2])

@@ -173,7 +173,7 @@ def match_files(
         if len(candidates) > 1:
             raise ValueError(
                 f"{path}: expected names that tell files apart: their paths "
-                "from the manifest's folder, as --write_manifest writes them. "
+                "from the manifest's folder, as write_manifest writes them. "
                 f"Received: {name!r}, which may be {candidates[0][1]} or "
                 f"{candidates[1][1]}"
             )

@@ -56,14 +56,14 @@ def detect_spec(
             if not found.get(name):
                 raise ValueError(
                     f"{where}: expected features whose names and sizes can be "
-                    "recognised; give --feature_names and --feature_sizes. "
+                    "recognised; set feature_names and feature_sizes. "
                     f"Received: {_describe(message)}"
                 )
         sizes = tuple(found[name] for name in names)
     if not names:
         raise ValueError(
-            f"{where}: expected features; give --feature_names and "
-            f"--feature_sizes. Received: {_describe(message)}"
+            f"{where}: expected features; set feature_names and "
+            f"feature_sizes. Received: {_describe(message)}"
         )
     return record_rules.RecordSpec(layout, names, sizes, num_classes)
 

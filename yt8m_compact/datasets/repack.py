@@ -89,7 +89,7 @@ def _pack(
         if name not in lists:
             raise readers.DataError(
                 f"{where}: expected the feature '{name}' frame by frame. "
-                f"Received: {', '.join(sorted(lists))}; set --feature_names to "
+                f"Received: {', '.join(sorted(lists))}; set feature_names to "
                 "those of the data"
             )
         if name in packed.features.feature:
@@ -148,7 +148,7 @@ def unpack(
             found = [len(value) for value in values]
             raise readers.DataError(
                 f"{where}: expected '{name}' to be one value of a multiple of "
-                f"{size} bytes; set --feature_names and --feature_sizes to "
+                f"{size} bytes; set feature_names and feature_sizes to "
                 f"those of the data. Received: values of {found} bytes, "
                 f"keys={keys}"
             )
@@ -219,7 +219,7 @@ def repack_files(
         if name in done and done[name].num_bytes != size:
             raise ValueError(
                 f"{output}: expected the file that an earlier call wrote. "
-                f"Received: {size:,} bytes; delete it, or --overwrite"
+                f"Received: {size:,} bytes; delete it, or set overwrite"
             )
         # Finished by a call that was stopped before it said so, or not ours:
         # all of its records speak. The first one tells other features.
@@ -291,8 +291,9 @@ def _check_finished(
             break
     if count is None or (not first_only and next(outputs, None) is not None):
         raise ValueError(
-            f"{output}: expected what {task[0]} gives with these flags, or no "
-            "such file. Received: other records; delete it, or --overwrite"
+            f"{output}: expected what {task[0]} gives with these settings, or "
+            "no such file. Received: other records; delete it, or set "
+            "overwrite"
         )
     return manifest.Expected(count, tf.io.gfile.stat(output).length), left_out
 
@@ -314,7 +315,7 @@ def _advise(lists: Mapping[str, tf.train.FeatureList], name: str) -> str:
     ]
     if others:
         text += (
-            f"; --feature_names={','.join(others)} chooses what is packed and "
+            f"; feature_names={','.join(others)} chooses what is packed and "
             f"leaves out '{name}'"
         )
     return text

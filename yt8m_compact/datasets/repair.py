@@ -56,7 +56,7 @@ def expect_repair_folder(files: Sequence[str], output_dir: str) -> None:
         taken = set(tf.io.gfile.listdir(output_dir))
     except tf.errors.OpError as error:
         raise OSError(
-            f"{output_dir}: expected --repair to be a folder that can be made. "
+            f"{output_dir}: expected a folder that can be made. "
             f"Received: {error.message}"
         ) from None
     ours = _read_state(output_dir)
@@ -69,7 +69,7 @@ def expect_repair_folder(files: Sequence[str], output_dir: str) -> None:
         ):
             raise ValueError(
                 f"{output}: expected a file that does not exist yet, since "
-                "--repair replaces none but its own. Choose another folder, or "
+                "a repair replaces none but its own. Choose another folder, or "
                 "delete it"
             )
 

@@ -97,8 +97,8 @@ def read_good(file: str) -> Iterator[tuple[int, bytes]]:
                 raise readers.DataError(
                     f"{file}: record {number} (byte {step.offset:,}): expected "
                     f"a record. Received: {step.kind}. "
-                    f"{framing.describe_damage(file)} `yt8m-data verify "
-                    "--repair` writes what is good to a new file"
+                    f"{framing.describe_damage(file)} `yt8m-data verify` "
+                    "can write what is good to a new file"
                 )
             yield number, step.data
             number += 1

@@ -58,7 +58,7 @@ class DetectedSpec:
         if not self.sizes_given and usual:
             text += (
                 f"\nnote: YouTube-8M has {', '.join(usual)}; where the data "
-                "should be that, give --feature_names and --feature_sizes"
+                "should be that, set feature_names and feature_sizes"
             )
         return text
 
@@ -163,6 +163,6 @@ def _expect_fit(
     if 2 * len(misfits) > len(samples):
         raise ValueError(
             "expected packed records with the sizes of YouTube-8M, since they "
-            "don't say their own; give --feature_names and "
-            f"--feature_sizes. Received: {misfits[0]}"
+            "don't say their own; set feature_names and "
+            f"feature_sizes. Received: {misfits[0]}"
         )

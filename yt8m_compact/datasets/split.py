@@ -102,13 +102,13 @@ def _check_free(
         if os.path.realpath(folder) == os.path.realpath(output_dir):
             raise ValueError(
                 f"{output_dir}: expected another folder than that of the "
-                f"input, choose another --output_dir. Received: {file}"
+                f"input, choose another output_dir. Received: {file}"
             )
     for path in paths:
         if tf.io.gfile.exists(path) and not overwrite:
             raise ValueError(
                 f"{path}: expected a file that does not exist yet. Choose "
-                "another --output_dir, or --overwrite to replace it"
+                "another output_dir, or set overwrite to replace it"
             )
 
 
@@ -121,7 +121,7 @@ def _read_id(file: bytes, index: int, serialized: bytes) -> bytes:
         raise readers.DataError(
             f"{place}: expected a tf.train.Example or "
             f"tf.train.SequenceExample. Received: {len(serialized)} bytes that "
-            "are neither; leave the record out with yt8m-data verify --repair"
+            "are neither; leave the record out with `yt8m-data verify`"
         )
     features = message.context.feature
     for key in _ID_KEYS:

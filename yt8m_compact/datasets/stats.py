@@ -173,8 +173,8 @@ def _count_file(
         if found.faults:
             kind, text = found.faults[0]
             raise readers.DataError(
-                f"{file}: record {number}: {kind}: {text}; set --feature_names,"
-                " --feature_sizes and --num_classes to those of the data, or "
+                f"{file}: record {number}: {kind}: {text}; set feature_names,"
+                " feature_sizes and num_classes to those of the data, or "
                 "see `yt8m-data verify`"
             )
         num_videos += 1

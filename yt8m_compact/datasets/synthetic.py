@@ -36,6 +36,7 @@ import tqdm
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import reading
+from yt8m_compact import settings
 from yt8m_compact.datasets import frame_counts
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import record_writer
@@ -67,67 +68,96 @@ _NORMAL = np.array(
 class SyntheticConfig:
     """Settings of a synthetic data set.
 
-    Attributes:
-        num_train_videos: Videos of the `train` split.
-        num_validate_videos: Videos of the `validate` split.
-        num_train_shards: Files of the `train` split.
-        num_validate_shards: Files of the `validate` split.
-        num_classes: Classes, numbered by how common they are.
-        feature_names: Features of a frame.
-        feature_sizes: Sizes of the features.
-        seed: Decides everything that is random.
-        labels_per_video: Labels of a video on average; each has at least 1.
-        zipf_exponent: Class `c` is as common as `(c + 1) ** -zipf_exponent`.
-        hidden_share: Share of the labels that the frames don't show.
-        distractor_share: Share of the videos that show a class that is not
-            among their labels.
-        moment_share: Share of the frames that show the moment of a class,
-            half of them with the sign turned.
-        moment_stddev: Standard deviation of a moment over the dimensions.
-            All of them are in units of the features, which are in [-2, 2].
-        scene_stddev: Standard deviation of a scene in the leading dimension.
-        noise_stddev: Standard deviation of what is new in every frame.
+    Lengths of features are in units of the features, which are in [-2, 2].
 
     Raises:
         ValueError: If a setting is out of range.
     """
 
-    num_train_videos: int = 2000
-    num_validate_videos: int = 500
-    num_train_shards: int = 8
-    num_validate_shards: int = 2
-    num_classes: int = 50
-    feature_names: tuple[str, ...] = ("rgb", "audio")
-    feature_sizes: tuple[int, ...] = (1024, 128)
-    seed: int = 0
-    labels_per_video: float = 3.0
-    zipf_exponent: float = 1.0
-    hidden_share: float = 0.1
-    distractor_share: float = 0.3
-    moment_share: float = 0.12
-    moment_stddev: float = 0.6
-    scene_stddev: float = 0.5
-    noise_stddev: float = 0.2
+    num_train_videos: int = settings.setting(
+        2000, "Number of videos of the train split.", minimum=1
+    )
+    num_validate_videos: int = settings.setting(
+        500, "Number of videos of the validate split.", minimum=1
+    )
+    num_train_shards: int = settings.setting(
+        8, "Number of files of the train split.", minimum=1
+    )
+    num_validate_shards: int = settings.setting(
+        2, "Number of files of the validate split.", minimum=1
+    )
+    num_classes: int = settings.setting(
+        50,
+        "Number of classes, which are numbered by how common they are.",
+        minimum=1,
+    )
+    feature_names: tuple[str, ...] = settings.setting(
+        ("rgb", "audio"), "Features of a frame, comma-separated."
+    )
+    feature_sizes: tuple[int, ...] = settings.setting(
+        (1024, 128), "Size of each feature, comma-separated."
+    )
+    seed: int = settings.setting(0, "Seed of all that is random.", minimum=0)
+    labels_per_video: float = settings.setting(
+        3.0,
+        "Labels of a video on average; each has at least 1.",
+        minimum=1,
+    )
+    zipf_exponent: float = settings.setting(
+        1.0,
+        "Class c is as common as (c + 1) to the power of minus this.",
+        minimum=0,
+        maximum=4,
+    )
+    hidden_share: float = settings.setting(
+        0.1,
+        "Share of the labels that the frames don't show.",
+        minimum=0,
+        maximum=1,
+    )
+    distractor_share: float = settings.setting(
+        0.3,
+        "Share of the videos that show a class that is not among their labels.",
+        minimum=0,
+        maximum=1,
+    )
+    moment_share: float = settings.setting(
+        0.12,
+        "Share of the frames that show the moment of a class, half of them "
+        "with the sign turned.",
+        minimum=0,
+        maximum=1,
+    )
+    moment_stddev: float = settings.setting(
+        0.6,
+        "Standard deviation of a moment over the dimensions.",
+        minimum=0,
+    )
+    scene_stddev: float = settings.setting(
+        0.5,
+        "Standard deviation of a scene in the leading dimension.",
+        minimum=0,
+    )
+    noise_stddev: float = settings.setting(
+        0.2,
+        "Standard deviation of what is new in every frame.",
+        minimum=0,
+    )
 
-    def __post_init__(self):
-        for name in ("num_train_shards", "num_validate_shards", "num_classes"):
-            self._check_int(name, 1)
-        for name in ("num_train_videos", "num_validate_videos"):
-            self._check_int(name, 1)
-        self._check_int("seed", 0)
+    def __post_init__(self) -> None:
+        """Checks every field."""
+        settings.check(self)
+        feature_spec.validate(self.feature_names, self.feature_sizes)
         for split in SPLITS:
             if self.num_shards(split) > self.num_videos(split):
-                self._fail(f"num_{split}_shards", "at most one shard a video")
+                self._fail(f"num_{split}_shards", "at most one a video")
         most = len(_ID_LETTERS) ** _ID_LENGTH
         if self.num_train_videos + self.num_validate_videos > most:
             self._fail("num_train_videos", f"at most {most} videos in all")
-        self._check_features()
-        self._check_number("labels_per_video", 1.0, self.num_classes)
-        self._check_number("zipf_exponent", 0.0, 4.0)
-        for name in ("hidden_share", "distractor_share", "moment_share"):
-            self._check_number(name, 0.0, 1.0)
-        for name in ("moment_stddev", "scene_stddev", "noise_stddev"):
-            self._check_number(name, 0.0, math.inf)
+        if self.labels_per_video > self.num_classes:
+            self._fail(
+                "labels_per_video", f"at most num_classes={self.num_classes}"
+            )
 
     @property
     def frame_size(self) -> int:
@@ -174,36 +204,10 @@ class SyntheticConfig:
         """Returns the settings as JSON has them."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
-    def _check_int(self, name: str, minimum: int) -> None:
-        value = getattr(self, name)
-        if type(value) is not int or value < minimum:
-            self._fail(name, f"a whole number of at least {minimum}")
-
-    def _check_number(self, name: str, minimum: float, maximum: float) -> None:
-        value = getattr(self, name)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-            or not minimum <= value <= maximum
-        ):
-            self._fail(name, f"a number in [{minimum}, {maximum}]")
-
-    def _check_features(self) -> None:
-        names, sizes = self.feature_names, self.feature_sizes
-        if not isinstance(names, tuple) or not all(
-            isinstance(name, str) for name in names
-        ):
-            self._fail("feature_names", "a tuple of names")
-        if not isinstance(sizes, tuple) or not all(
-            type(size) is int for size in sizes
-        ):
-            self._fail("feature_sizes", "a tuple of whole numbers")
-        feature_spec.validate(names, sizes)
-
     def _fail(self, name: str, expected: str) -> None:
         raise ValueError(
-            f"expected {expected}. Received: {name}={getattr(self, name)!r}"
+            f"SyntheticConfig: expected {name} to be {expected}. Received: "
+            f"{name}={getattr(self, name)!r}"
         )
 
 
@@ -546,7 +550,7 @@ def _prepare(
     if not overwrite:
         raise ValueError(
             "expected no other synthetic data set in the folder; choose "
-            "another folder, or --overwrite to replace it. Received: "
+            "another folder, or set overwrite to replace it. Received: "
             f"output_dir={str(folder)!r}, which has {differences}"
         )
     # The manifest goes last: without it the rest would be foreign files.

@@ -61,7 +61,7 @@ def divergence_error(
     """
     return ValueError(
         f"expected finite losses and weights. Received: {received} at step "
-        f"{int(position.step)}. Lower --base_learning_rate and start again "
+        f"{int(position.step)}. Lower base_learning_rate and start again "
         f"(the last checkpoint, of step {last_saved}, was kept)"
     )
 

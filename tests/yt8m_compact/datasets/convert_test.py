@@ -154,7 +154,7 @@ def test_a_missing_feature(tmp_path):
     with pytest.raises(
         readers.DataError,
         match=r"cat.pb: expected frames of .*RGB/feature/floats,RGB/feature/ti"
-        ".*; --fill_missing fills",
+        ".*; set fill_missing to fill",
     ):
         _convert(tmp_path / "out", tmp_path / "*.pb")
     assert list((tmp_path / "out").iterdir()) == []
@@ -255,9 +255,9 @@ def test_nothing_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"source_features": ("rgb",)}, "as many --source_features as"),
+        ({"source_features": ("rgb",)}, "as many source_features as"),
         ({"feature_names": ("rgb",)}, "one size above 0 for each feature"),
-        ({"num_shards": 0}, "expected --num_shards to be at least 1"),
+        ({"num_shards": 0}, "expected num_shards to be at least 1"),
         ({"num_classes": 0}, "expected num_classes to be at least 1"),
     ],
 )

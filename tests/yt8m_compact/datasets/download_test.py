@@ -474,7 +474,7 @@ def test_a_plan_that_is_not_there_or_a_page(site, shards, tmp_path):
         _download(site, tmp_path / "out")
     del site.files[path]
     with pytest.raises(
-        datasets.DownloadError, match="HTTP status 404 .*Give --checksums or"
+        datasets.DownloadError, match="HTTP status 404 .*Set checksums or"
     ):
         _download(site, tmp_path / "out")
 
@@ -571,17 +571,20 @@ def test_public_addresses():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"partition": "2/frames"}, "--partition to be 2/frame, 2/video or 3/"),
-        ({"split": "validation"}, "--split to be one of train, validate, test"),
-        ({"partition": "3/frame"}, "--split to be validate or test: no segm"),
-        ({"mirror": "mars"}, "--mirror to be one of us, eu, asia"),
-        ({"shard": (0, 5)}, "--shard to be I,N with 1 <= I <= N"),
+        ({"partition": "2/frames"}, "partition to be 2/frame, 2/video or 3/"),
+        ({"split": "validation"}, "split to be one of train, validate, test"),
+        ({"partition": "3/frame"}, "split to be validate or test: no segm"),
+        ({"mirror": "mars"}, "mirror to be one of us, eu, asia"),
+        ({"shard": (0, 5)}, "shard to be I,N with 1 <= I <= N"),
         ({"shard": (6, 5)}, r"Received: shard=\(6, 5\)"),
-        ({"base_url": "ftp://x"}, "--base_url to be an address that starts"),
-        ({"num_connections": 0}, "--num_connections to be at least 1"),
-        ({"timeout_s": 0.0}, "--timeout_s to be a number above 0"),
-        ({"max_file_gb": 0}, "--max_file_gb to be a number above 0"),
-        ({"num_retries": -1}, "--num_retries to be 0 or more"),
+        ({"shard": (1,)}, r"Received: shard=\(1,\)"),
+        ({"shard": (1, 2, 3)}, r"Received: shard=\(1, 2, 3\)"),
+        ({"base_url": "ftp://x"}, "base_url to be an address that starts"),
+        ({"num_connections": 0}, "num_connections to be at least 1"),
+        ({"timeout_s": 0.0}, "timeout_s to be above 0"),
+        ({"max_file_gb": 0}, "max_file_gb to be above 0"),
+        ({"num_retries": -1}, "num_retries to be at least 0"),
+        ({"pause_s": -1.0}, "pause_s to be at least 0"),
     ],
 )
 def test_arguments(arguments, message):
@@ -614,9 +617,3 @@ def test_names_must_be_plain(site, tmp_path):
 def test_what_holds_no_checksums(text):
     with pytest.raises(ValueError, match="here: expected file names with"):
         datasets.read_checksums(text, "here")
-
-
-def test_parts():
-    assert datasets.parse_shard("1,100") == (1, 100)
-    with pytest.raises(ValueError, match="--shard to be I,N .*shard='1/100'"):
-        datasets.parse_shard("1/100")

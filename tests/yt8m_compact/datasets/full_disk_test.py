@@ -12,16 +12,12 @@ import record_makers
 
 _TEST = """
 import contextlib, io, json, os, pathlib, sys
-from absl import flags
-from yt8m_compact import data
+from yt8m_compact.programs.data import main as program
 
 def main(*arguments):
-    flag_values = flags.FlagValues()
-    data.define_flags(flag_values)
-    rest = flag_values(["yt8m-data", *arguments])
     with contextlib.redirect_stdout(io.StringIO()) as text:
         try:
-            return data.main(flag_values, rest[1:]), text.getvalue()
+            return program.parse(arguments).call(), text.getvalue()
         except OSError as error:
             return str(error), text.getvalue()
 

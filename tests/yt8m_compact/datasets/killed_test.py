@@ -5,18 +5,16 @@ import signal
 import subprocess
 import sys
 
-from absl import flags
 import pytest
 import tensorflow as tf
 
 import record_makers
-from yt8m_compact import data
+from yt8m_compact.programs.data import main
 
 _KILLED = """
 import os, signal, sys
-from absl import flags
-from yt8m_compact import data
 from yt8m_compact.datasets import record_writer
+from yt8m_compact.programs.data import main
 
 write, left = record_writer.Writer.write, [3]
 def die(self, record):
@@ -25,16 +23,12 @@ def die(self, record):
         os.kill(os.getpid(), signal.SIGKILL)
     write(self, record)
 record_writer.Writer.write = die
-flag_values = flags.FlagValues()
-data.define_flags(flag_values)
-data.main(flag_values, flag_values(sys.argv)[1:])
+main.parse(sys.argv[1:]).call()
 """
 
 
 def _main(*arguments: str) -> int:
-    flag_values = flags.FlagValues()
-    data.define_flags(flag_values)
-    return data.main(flag_values, flag_values(["yt8m-data", *arguments])[1:])
+    return main.parse(arguments).call()
 
 
 def _contents(folder: pathlib.Path) -> dict[str, bytes]:

@@ -212,8 +212,8 @@ def test_a_manifest_of_a_folder_speaks_of_that_folder():
 def test_a_name_of_two_files_is_refused():
     with pytest.raises(
         ValueError,
-        match="^counts.json: expected names that tell files apart: .*--write_"
-        "manifest.*Received: 'a', which may be d/train/a or d/test/a$",
+        match="^counts.json: expected names that tell files apart: .*, as "
+        "write_manifest.*Received: 'a', which may be d/train/a or d/test/a$",
     ):
         manifest.match_files(
             "counts.json", {"a": _ONE}, ["d/train/a", "d/test/a"], moved=True

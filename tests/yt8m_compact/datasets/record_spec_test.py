@@ -107,7 +107,7 @@ def test_names_and_sizes_that_are_given():
         (
             record_makers.make_packed_zeros(),
             {},
-            "here: expected features; give --feature_names.*keys=id",
+            "here: expected features; set feature_names.*keys=id",
         ),
         (
             record_makers.make_packed_zeros(a=8),

@@ -110,7 +110,7 @@ def test_features_are_chosen(kind):
     with pytest.raises(
         readers.DataError,
         match="here: expected the feature 'flow' frame by frame. Received: "
-        "audio, rgb, times; set --feature_names",
+        "audio, rgb, times; set feature_names",
     ):
         datasets.pack(_with_times(5), "here", feature_names=("flow",))
     with pytest.raises(
@@ -140,8 +140,8 @@ def test_what_is_left_out_is_named(tmp_path):
         repacked = datasets.repack_files(*arguments, **names)
         assert repacked.left_out == ("times",)
         assert [e.num_videos for e in repacked.files.values()] == [2, 1]
-    # Other flags than those of the call that wrote what is there.
-    with pytest.raises(ValueError, match="gives with these flags, or no such"):
+    # Other settings than those of the call that wrote what is there.
+    with pytest.raises(ValueError, match="gives with these settings, or no"):
         datasets.repack_files(*arguments, feature_names=("rgb",))
     with pytest.raises(ValueError, match="one size above 0 for each feature"):
         datasets.repack_files(*arguments, **names, unpacking=True)
@@ -177,7 +177,7 @@ def _same_key() -> bytes:
         (
             _with_times(1),
             r"'times', all equally long. Received: frame 0 with 1 values \(int"
-            r"64_list\); only codes .*; --feature_names=audio,rgb chooses what "
+            r"64_list\); only codes .*; feature_names=audio,rgb chooses what "
             "is packed and leaves out 'times'$",
         ),
         (_same_key(), "here: expected another name for 'rgb'"),

@@ -58,8 +58,8 @@ def test_sizes_of_own_features_need_no_flags(tmp_path):
     assert report.to_text().startswith(
         "layout: video: mean_rgb (6), mean_audio (3); as 5 of 5 sampled "
         "records\nnote: YouTube-8M has mean_rgb (1024), mean_audio (128); "
-        "where the data should be that, give --feature_names and "
-        "--feature_sizes\n"
+        "where the data should be that, set feature_names and "
+        "feature_sizes\n"
     )
     assert report.to_dict()["spec"]["feature_sizes"] == (6, 3)
     assert not report.to_dict()["sizes_given"]

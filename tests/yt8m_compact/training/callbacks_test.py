@@ -204,7 +204,7 @@ def test_divergence(loss):
         ValueError,
         match=(
             rf"^expected finite losses and weights\. Received: loss={loss} at "
-            r"step 12\. Lower --base_learning_rate and start again \(the last "
+            r"step 12\. Lower base_learning_rate and start again \(the last "
             r"checkpoint, of step 10, was kept\)$"
         ),
     ):
