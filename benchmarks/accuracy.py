@@ -166,7 +166,7 @@ def main() -> None:
         features = _VIDEO if data == "YouTube-8M" else _AUDIO
         start = time.perf_counter()
         _run(
-            "yt8m_compact.train",
+            "yt8m_compact.programs.train",
             f"--train_dir={train_dir}",
             "--start_new_model",
             f"--train_data_pattern={train}",

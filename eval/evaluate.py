@@ -14,15 +14,15 @@ import logging
 
 from absl import flags
 
-from yt8m_compact import binary
-from yt8m_compact import config_flags
 from yt8m_compact import models
 from yt8m_compact import path_flags
-from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import program
 from yt8m_compact.eval import evaluation
 from yt8m_compact.eval import follow_checkpoints
 from yt8m_compact.eval import report
 from yt8m_compact.eval import weights
+from yt8m_compact.run import command_line
+from yt8m_compact.run import train_dir as train_dir_lib
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Files to evaluate on: glob patterns, comma-separated.",
         flag_values=flag_values,
     )
-    config_flags.define_data_flag(
+    command_line.define_data_flag(
         flag_values, "evaluates on its validation split, or else on test"
     )
     flags.DEFINE_integer(
@@ -80,7 +80,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         upper_bound=2**32 - 1,
         flag_values=flag_values,
     )
-    binary.define_on_data_error(flag_values)
+    program.define_on_data_error(flag_values)
     path_flags.define_path(
         "output_json",
         None,
@@ -115,28 +115,28 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=1.0,
         flag_values=flag_values,
     )
-    config_flags.define_model_flags(flag_values)
-    config_flags.define_replaced_flags(_REPLACED, flag_values)
+    command_line.define_model_flags(flag_values)
+    command_line.define_replaced_flags(_REPLACED, flag_values)
 
 
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Evaluates; returns the exit status."""
-    binary.expect_no_arguments(arguments)
-    config_flags.refuse_replaced_flags(_REPLACED, flag_values)
-    binary.expect_folder(flag_values, "output_json")
+    program.expect_no_arguments(arguments)
+    command_line.refuse_replaced_flags(_REPLACED, flag_values)
+    program.expect_folder(flag_values, "output_json")
     if flag_values.parameters_only:
         result = _count_parameters(flag_values)
         print(result.to_text(), flush=True)
         _write(result, flag_values.output_json)
         return 0
-    config_flags.refuse_model_flags(
+    command_line.refuse_model_flags(
         flag_values, "the model is read from --train_dir"
     )
     run = train_dir_lib.TrainDir(flag_values.train_dir)
-    config_flags.use_data_flag(
+    command_line.use_data_flag(
         flag_values, "eval_data_pattern", "validation", "test"
     )
-    binary.expect_given(flag_values, "eval_data_pattern")
+    program.expect_given(flag_values, "eval_data_pattern")
     evaluator = evaluation.Evaluator(
         run.path,
         flag_values.eval_data_pattern,
@@ -182,13 +182,13 @@ def _results(
 
 def _count_parameters(flag_values: flags.FlagValues) -> report.Report:
     if flag_values.train_dir is not None:
-        config_flags.refuse_model_flags(
+        command_line.refuse_model_flags(
             flag_values, "the model is read from --train_dir"
         )
         config = train_dir_lib.TrainDir(flag_values.train_dir).load_config()
         data, model = config.data, config.model.without_unused()
     else:
-        data, model = config_flags.model_from_flags(flag_values)
+        data, model = command_line.model_from_flags(flag_values)
     return report.Report(
         model=models.model_name(model),
         weights=weights.count_weights_of_config(
@@ -207,7 +207,7 @@ def _write(result: report.Report, output_json: str | None) -> None:
 
 def run() -> None:
     """Runs yt8m-eval."""
-    binary.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import tensorflow_errors
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact.eval import metrics as metrics_lib
 from yt8m_compact.eval import report
 from yt8m_compact.eval import weights
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 BATCH_SIZE = 256
 

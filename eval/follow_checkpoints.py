@@ -5,7 +5,7 @@ import time
 
 import tensorflow as tf
 
-from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 _POLL_SECONDS = 1.0
 

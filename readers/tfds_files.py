@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m_compact import reading
+from yt8m_compact import untrusted
 from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
 
@@ -210,7 +210,7 @@ def _find_folder(text: str) -> str | None:
 
 def _read_json(path: str) -> dict[str, Any]:
     try:
-        values = reading.read_json(path, "what TensorFlow Datasets writes")
+        values = untrusted.read_json(path, "what TensorFlow Datasets writes")
     except (tf.errors.OpError, OSError, ValueError) as error:
         raise errors.DataError(str(error)) from None
     if not isinstance(values, dict):

@@ -15,32 +15,30 @@ LINKS = ("readers", "models", "eval")  # read through yt8m_compact/
 
 # The order of the rooms, lowest first: what each may import. The binaries and
 # tests, which are not here, may import every room.
-_CONFIG_AND_BELOW = {
+_RUN_AND_BELOW = {
     "base",
-    "settings",
     "ops",
     "structures",
     "layers",
     "readers",
     "models",
-    "config",
+    "run",
     "progress",
 }
 MAY_IMPORT = {
     "base": set(),
     "program": {"base"},
-    "settings": {"base"},
     "ops": set(),
     "structures": {"base", "ops"},
     "layers": {"base", "ops", "structures"},
     "readers": {"base", "ops"},
-    "models": {"base", "structures", "layers", "settings"},
-    "config": {"base", "program", "settings", "ops", "readers", "models"},
     "progress": {"readers"},
-    "datasets": {"base", "settings", "ops", "readers", "progress"},
-    "training": _CONFIG_AND_BELOW,
-    "eval_lib": _CONFIG_AND_BELOW,
-    "serving": _CONFIG_AND_BELOW,
+    "datasets": {"base", "ops", "readers", "progress"},
+    "models": {"base", "structures", "layers"},
+    "run": {"base", "program", "ops", "readers", "models"},
+    "training": _RUN_AND_BELOW,
+    "inference": _RUN_AND_BELOW,
+    "eval_lib": _RUN_AND_BELOW,
     "programs": {"base", "program", "readers", "datasets"},
 }
 
@@ -64,7 +62,6 @@ LABELS = {
 }
 # These rooms import no other package.
 MAY_IMPORT_LABELS = {
-    "settings": set(),
     "ops": {"@pypi//numpy", "@pypi//tensorflow"},
     "structures": {"@pypi//numpy", "@pypi//tensorflow"},
     "readers": {"@pypi//numpy", "@pypi//tensorflow"},

@@ -15,10 +15,10 @@ import record_makers
 import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
 from yt8m_compact.eval import evaluate
 from yt8m_compact.eval import weights
+from yt8m_compact.run import train_dir as train_dir_lib
 
 METRICS = {"gap", "hit_at_1", "perr", "map", "loss", "num_examples"}
 WEIGHTS = {"total", "trainable", "dense_equivalent", "megabytes", "layers"}

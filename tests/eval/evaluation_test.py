@@ -10,13 +10,13 @@ import tensorflow as tf
 
 import record_makers
 import tiny_runs
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
 from yt8m_compact import readers
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
 from yt8m_compact.eval import evaluation
 from yt8m_compact.eval import weights
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
 WRITERS = {"video": tiny_runs.write_videos, "frame": tiny_runs.write_frames}

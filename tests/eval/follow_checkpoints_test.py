@@ -8,8 +8,8 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact.eval import follow_checkpoints
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 class Trainer:

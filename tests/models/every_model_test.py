@@ -16,12 +16,12 @@ import tensorflow as tf
 import record_makers
 import small_models
 import tiny_runs
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
-from yt8m_compact import serving
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.inference import serving
 from yt8m_compact.models import model_config
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 NUM_VIDEOS = 12
 

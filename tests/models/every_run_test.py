@@ -16,9 +16,9 @@ import small_models
 import tiny_runs
 from yt8m_compact import layers
 from yt8m_compact import models
-from yt8m_compact import serving
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.inference import serving
+from yt8m_compact.run import train_dir as train_dir_lib
 
 NUM_VIDEOS = 12
 
@@ -29,7 +29,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from yt8m_compact import models
-from yt8m_compact import train_dir
+from yt8m_compact.run import train_dir
 for folder in map(pathlib.Path, sys.argv[1:]):
     inputs = dict(np.load(folder / "inputs.npz"))
     records = tf.constant(np.load(folder / "records.npy", allow_pickle=True))

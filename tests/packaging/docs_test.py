@@ -8,12 +8,12 @@ import tensorflow as tf
 
 import project_file
 import record_makers
-from yt8m_compact import demo
-from yt8m_compact import export
 from yt8m_compact import models
-from yt8m_compact import predict
-from yt8m_compact import train
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import demo
+from yt8m_compact.programs import export
+from yt8m_compact.programs import predict
+from yt8m_compact.programs import train
 from yt8m_compact.programs.data import main as data
 
 _PROGRAMS = {

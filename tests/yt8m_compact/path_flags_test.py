@@ -5,12 +5,12 @@ import re
 from absl import flags
 import pytest
 
-from yt8m_compact import demo
-from yt8m_compact import export
 from yt8m_compact import path_flags
-from yt8m_compact import predict
-from yt8m_compact import train
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import demo
+from yt8m_compact.programs import export
+from yt8m_compact.programs import predict
+from yt8m_compact.programs import train
 from yt8m_compact.programs.data import main as data
 
 # Every flag of a program that names files, and what is no such flag.

@@ -18,8 +18,8 @@ import tensorflow as tf
 from yt8m_compact import files as files_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
-from yt8m_compact import reading
 from yt8m_compact import settings
+from yt8m_compact import untrusted
 from yt8m_compact.datasets import record_writer
 from yt8m_compact.datasets import repack
 from yt8m_compact.datasets import scan
@@ -339,8 +339,8 @@ def convert_files(
 
 
 def _read_csv(path: str) -> list[tuple[int, list[str]]]:
-    text = reading.read_text(path, "a CSV file", _MAX_CSV_BYTES)
-    found = reading.parse_csv(text, path, "CSV")
+    text = untrusted.read_text(path, "a CSV file", _MAX_CSV_BYTES)
+    found = untrusted.parse_csv(text, path, "CSV")
     if not found:
         raise ValueError(f"{path}: expected a CSV file. Received: no line")
     return found

@@ -22,8 +22,8 @@ import urllib.request
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import progress
-from yt8m_compact import reading
 from yt8m_compact import settings
+from yt8m_compact import untrusted
 from yt8m_compact.datasets import scan
 from yt8m_compact.readers import framing
 
@@ -227,7 +227,7 @@ class _State:
         self._files: dict[str, list] = {}
         # What can't be read says nothing: the files are checked again.
         with contextlib.suppress(ValueError):
-            values = reading.read_json(path, "JSON", _MAX_PLAN_BYTES)
+            values = untrusted.read_json(path, "JSON", _MAX_PLAN_BYTES)
             self._files = values if isinstance(values, dict) else {}
 
     def has(self, file: pathlib.Path, checksum: str | None) -> bool:
@@ -266,7 +266,7 @@ def read_checksums(text: str, where: str) -> dict[str, str | None]:
     problem = ""
     try:
         if text.lstrip().startswith("{"):
-            values = reading.parse_json(text, where, "a download plan")
+            values = untrusted.parse_json(text, where, "a download plan")
             values = values.get("files", values)
             pairs = [(name, values[name].lower()) for name in values]
         else:
@@ -315,7 +315,9 @@ def _is_plain(name: str) -> bool:
 def _list_files(config: DownloadConfig) -> dict[str, str | None]:
     if config.checksums:
         path = files_lib.expand_user(config.checksums)
-        text = reading.read_text(path, "a file with checksums", _MAX_PLAN_BYTES)
+        text = untrusted.read_text(
+            path, "a file with checksums", _MAX_PLAN_BYTES
+        )
         known = read_checksums(text, path)
         if not config.file_names:
             return known
@@ -339,7 +341,7 @@ def _list_files(config: DownloadConfig) -> dict[str, str | None]:
 
         def read(part: pathlib.Path) -> dict[str, str | None]:
             content = part.read_bytes()
-            text = reading.decode(content, config.plan_url, "a download plan")
+            text = untrusted.decode(content, config.plan_url, "a download plan")
             return read_checksums(text, config.plan_url)
 
         def check(part: pathlib.Path) -> None:

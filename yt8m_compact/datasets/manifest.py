@@ -9,7 +9,7 @@ import os
 import tensorflow as tf
 
 from yt8m_compact import files as files_lib
-from yt8m_compact import reading
+from yt8m_compact import untrusted
 from yt8m_compact.readers import tfds_files
 
 MANIFEST_NAME = "yt8m_manifest.json"
@@ -69,11 +69,11 @@ def read_manifest(path: str) -> dict[str, Expected]:
         ValueError: If the file is missing, holds anything else, or a name
             twice.
     """
-    text = reading.read_text(path, "a manifest, JSON or CSV")
+    text = untrusted.read_text(path, "a manifest, JSON or CSV")
     if text.lstrip().startswith("{"):
-        entries = _from_json(reading.parse_json(text, path, _FORMS))
+        entries = _from_json(untrusted.parse_json(text, path, _FORMS))
     else:
-        entries = _from_csv(reading.parse_csv(text, path, _FORMS))
+        entries = _from_csv(untrusted.parse_csv(text, path, _FORMS))
     try:
         found = _unite(entries)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

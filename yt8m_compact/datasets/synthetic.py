@@ -35,8 +35,8 @@ import tensorflow as tf
 import tqdm
 
 from yt8m_compact import files as files_lib
-from yt8m_compact import reading
 from yt8m_compact import settings
+from yt8m_compact import untrusted
 from yt8m_compact.datasets import frame_counts
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import record_writer
@@ -583,7 +583,7 @@ def _read_manifest(folder: pathlib.Path) -> dict[str, Any] | None:
     if not file.exists():
         return None
     try:
-        manifest = reading.read_json(file, "JSON")
+        manifest = untrusted.read_json(file, "JSON")
         good = (
             isinstance(manifest["generator_version"], int)
             and isinstance(manifest["config"], dict)

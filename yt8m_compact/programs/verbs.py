@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from absl import flags
 from absl.flags import argparse_flags
 
-from yt8m_compact import binary
 from yt8m_compact import names
+from yt8m_compact import program
 
 _HELP = {"h": "help", "?": "help", "help": "help"}
 _ARGPARSE = {"helpshort", "helpfull"}
@@ -40,7 +40,7 @@ def parse(
     doc: str | None,
     verbs: Mapping[str, Verb],
     line: Sequence[str],
-) -> binary.Parsed:
+) -> program.Parsed:
     """Parses a command line.
 
     Args:
@@ -71,8 +71,8 @@ def parse(
         raise _verb_error(verbs, split.words)
     flag_values = defined[name]
     for flag in verbs[name].NEEDED:
-        binary.expect_given(flag_values, flag)
-    return binary.Parsed(flag_values, lambda: verbs[name].main(flag_values))
+        program.expect_given(flag_values, flag)
+    return program.Parsed(flag_values, lambda: verbs[name].main(flag_values))
 
 
 def _defined_flags(verb: Verb) -> flags.FlagValues:

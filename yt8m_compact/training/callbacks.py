@@ -11,10 +11,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import tensorflow_errors
+from yt8m_compact.run import config as config_lib
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 import json
 import os
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import files as files_lib
 from yt8m_compact import readers
+from yt8m_compact.run import config as config_lib
 
 _SHOWN = 3
 

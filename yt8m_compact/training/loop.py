@@ -10,16 +10,16 @@ import warnings
 import keras
 import tensorflow as tf
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import readers
-from yt8m_compact import run_checkpoint
-from yt8m_compact import run_lock
 from yt8m_compact import structures
 from yt8m_compact import tensorflow_errors
-from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact.run import checkpoint as run_checkpoint
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import lock as run_lock
+from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import class_priors
 from yt8m_compact.training import data_order

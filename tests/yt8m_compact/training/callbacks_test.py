@@ -12,8 +12,8 @@ import pytest
 import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import callbacks
 
 

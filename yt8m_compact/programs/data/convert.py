@@ -8,9 +8,9 @@ Videos without labels and labels without videos are listed.
 
 from absl import flags
 
-from yt8m_compact import binary
 from yt8m_compact import datasets
 from yt8m_compact import path_flags
+from yt8m_compact import program
 from yt8m_compact import settings_flags
 from yt8m_compact.programs.data import outputs
 from yt8m_compact.programs.data import shared_flags
@@ -43,7 +43,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues) -> int:
     """Converts; returns the exit status."""
-    binary.expect_folder(flag_values, "output_json")
+    program.expect_folder(flag_values, "output_json")
     config = settings_flags.read(datasets.ConvertConfig, flag_values)
     if flag_values.vocabulary_file and not flag_values.labels_file:
         raise ValueError(

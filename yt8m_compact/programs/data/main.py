@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from yt8m_compact import binary
+from yt8m_compact import program
 from yt8m_compact.programs import verbs
 from yt8m_compact.programs.data import convert
 from yt8m_compact.programs.data import download
@@ -23,14 +23,14 @@ VERBS: Mapping[str, verbs.Verb] = {
 }
 
 
-def parse(arguments: Sequence[str]) -> binary.Parsed:
+def parse(arguments: Sequence[str]) -> program.Parsed:
     """Parses the arguments after the program's name."""
     return verbs.parse("yt8m-data", __doc__, VERBS, arguments)
 
 
 def run() -> None:
     """Runs yt8m-data."""
-    binary.run_parsed(parse)
+    program.run_parsed(parse)
 
 
 if __name__ == "__main__":

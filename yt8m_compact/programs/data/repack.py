@@ -11,8 +11,8 @@ complete files are kept.
 
 from absl import flags
 
-from yt8m_compact import binary
 from yt8m_compact import datasets
+from yt8m_compact import program
 from yt8m_compact.programs.data import shared_flags
 
 NEEDED = ("input_data_pattern", "output_dir")
@@ -42,7 +42,7 @@ def main(flag_values: flags.FlagValues) -> int:
     """Repacks; returns the exit status."""
     if flag_values.unpack:
         for name in ("feature_names", "feature_sizes"):
-            binary.expect_given(flag_values, name)
+            program.expect_given(flag_values, name)
     repacked = datasets.repack_files(
         flag_values.input_data_pattern,
         flag_values.output_dir,

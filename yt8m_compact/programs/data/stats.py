@@ -7,9 +7,9 @@ It stops at a fault; `yt8m-data verify` lists them.
 
 from absl import flags
 
-from yt8m_compact import binary
 from yt8m_compact import datasets
 from yt8m_compact import path_flags
+from yt8m_compact import program
 from yt8m_compact.programs.data import outputs
 from yt8m_compact.programs.data import shared_flags
 
@@ -35,7 +35,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues) -> int:
     """Counts; returns the exit status."""
     for name in ("output_json", "output_plot"):
-        binary.expect_folder(flag_values, name)
+        program.expect_folder(flag_values, name)
     if flag_values.output_plot:
         datasets.expect_plot(flag_values.output_plot)
     stats = datasets.count_files(

@@ -14,9 +14,9 @@ from typing import Any
 
 from absl import flags
 
-from yt8m_compact import binary
 from yt8m_compact import datasets
 from yt8m_compact import path_flags
+from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact.programs.data import outputs
 from yt8m_compact.programs.data import shared_flags
@@ -66,7 +66,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues) -> int:
     """Verifies; returns the exit status."""
     for name in ("output_json", "write_manifest"):
-        binary.expect_folder(flag_values, name)
+        program.expect_folder(flag_values, name)
     features = shared_flags.features(flag_values)
     num_classes = shared_flags.num_classes(flag_values)
     if flag_values.repair:

@@ -11,10 +11,10 @@ import pytest
 
 import prepared_data
 import tiny_runs
-from yt8m_compact import train
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import train
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 def run_train(*arguments: str) -> int:
@@ -120,7 +120,7 @@ def test_kill_and_signal(tmp_path):
     path = str(tmp_path / "run")
     command = [
         "-m",
-        "yt8m_compact.train",
+        "yt8m_compact.programs.train",
         f"--train_dir={path}",
         *tiny_runs.training_flags(config),
     ]

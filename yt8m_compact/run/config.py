@@ -10,8 +10,8 @@ from yt8m_compact import models
 from yt8m_compact import names
 from yt8m_compact import ops
 from yt8m_compact import readers
-from yt8m_compact import reading
 from yt8m_compact import settings
+from yt8m_compact import untrusted
 from yt8m_compact.readers import feature_spec
 
 # The form of `config.json`. A field that is added needs no new one: where it is
@@ -364,8 +364,8 @@ class Config:
           ValueError: if anything in it is missing, unknown or wrong.
         """
         if isinstance(text, bytes):
-            text = reading.decode(text, where, _EXPECTED)
-        values = reading.parse_json(text, where, _EXPECTED)
+            text = untrusted.decode(text, where, _EXPECTED)
+        values = untrusted.parse_json(text, where, _EXPECTED)
         if not isinstance(values, dict):
             raise ValueError(
                 f"{where}: expected an object that yt8m-train wrote. Received:"
@@ -496,5 +496,5 @@ def load(path: str) -> Config:
     Raises:
       ValueError: if there is no such file, or it does not fit.
     """
-    content = reading.read_bytes(path, _EXPECTED_FILE, _MAX_BYTES)
+    content = untrusted.read_bytes(path, _EXPECTED_FILE, _MAX_BYTES)
     return Config.from_json(content, path)

@@ -17,13 +17,13 @@ import time
 
 from absl import flags
 
-from yt8m_compact import binary
-from yt8m_compact import config as config_lib
 from yt8m_compact import datasets
 from yt8m_compact import models
 from yt8m_compact import path_flags
+from yt8m_compact import program
 from yt8m_compact import training
 from yt8m_compact.eval import report
+from yt8m_compact.run import config as config_lib
 
 _COMPACT = "diagonal_circulant"
 
@@ -62,7 +62,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Runs the demo; returns the exit status."""
-    binary.expect_no_arguments(arguments)
+    program.expect_no_arguments(arguments)
     output_dir = flag_values.output_dir
     data_dir = os.path.join(output_dir, "data")
     runs_dir = os.path.join(output_dir, "runs")
@@ -151,7 +151,7 @@ def _evaluate(train_dir: str, data_dir: str) -> dict:
 
 def run() -> None:
     """Runs yt8m-demo."""
-    binary.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 
 import tiny_runs
-from yt8m_compact import run_lock
+from yt8m_compact.run import lock as run_lock
 
 HOLD = """
 import sys
-from yt8m_compact import run_lock
+from yt8m_compact.run import lock as run_lock
 with run_lock.RunLock(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()

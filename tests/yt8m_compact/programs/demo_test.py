@@ -5,7 +5,7 @@ import json
 from absl import flags
 import pytest
 
-from yt8m_compact import demo
+from yt8m_compact.programs import demo
 
 
 @pytest.mark.slow

@@ -16,11 +16,11 @@ from typing import TextIO
 
 from absl import flags
 
-from yt8m_compact import binary
-from yt8m_compact import config_flags
 from yt8m_compact import path_flags
-from yt8m_compact import prediction
+from yt8m_compact import program
 from yt8m_compact import readers
+from yt8m_compact.inference import predictors
+from yt8m_compact.run import command_line
 
 # Flags of the starter code's inference.py.
 _REPLACED = (
@@ -96,7 +96,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "id:start, instead of the whole video.",
         flag_values=flag_values,
     )
-    binary.define_on_data_error(flag_values)
+    program.define_on_data_error(flag_values)
     flags.DEFINE_integer(
         "num_shards",
         1,
@@ -113,20 +113,20 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=0,
         flag_values=flag_values,
     )
-    config_flags.define_replaced_flags(_REPLACED, flag_values)
+    command_line.define_replaced_flags(_REPLACED, flag_values)
 
 
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Predicts; returns the exit status."""
-    binary.expect_no_arguments(arguments)
-    binary.expect_given(flag_values, "input_data_pattern")
-    binary.expect_given(flag_values, "output_file")
-    config_flags.refuse_replaced_flags(_REPLACED, flag_values)
-    binary.expect_folder(flag_values, "output_file")
+    program.expect_no_arguments(arguments)
+    program.expect_given(flag_values, "input_data_pattern")
+    program.expect_given(flag_values, "output_file")
+    command_line.refuse_replaced_flags(_REPLACED, flag_values)
+    program.expect_folder(flag_values, "output_file")
     predictor = _make_predictor(flag_values)
     skip = flag_values.on_data_error == "skip"
     skipped = readers.SkippedData() if skip else None
-    number = prediction.write_csv(
+    number = predictors.write_csv(
         predictor,
         flag_values.input_data_pattern,
         flag_values.output_file,
@@ -158,7 +158,7 @@ def _message_stream(output_file: str) -> TextIO:
     return sys.stdout
 
 
-def _make_predictor(flag_values: flags.FlagValues) -> prediction.Predictor:
+def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
     train_dir, saved_model = flag_values.train_dir, flag_values.saved_model
     if bool(train_dir) == bool(saved_model):
         raise ValueError(
@@ -173,15 +173,15 @@ def _make_predictor(flag_values: flags.FlagValues) -> prediction.Predictor:
         )
     segments = flag_values.segment_labels
     if train_dir:
-        return prediction.predictor_from_train_dir(
+        return predictors.predictor_from_train_dir(
             train_dir, step, segments=segments
         )
-    return prediction.predictor_from_saved_model(saved_model, segments=segments)
+    return predictors.predictor_from_saved_model(saved_model, segments=segments)
 
 
 def run() -> None:
     """Runs yt8m-predict."""
-    binary.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ import os
 from absl import flags
 import tensorflow as tf
 
-from yt8m_compact import binary
 from yt8m_compact import path_flags
-from yt8m_compact import serving
-from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import program
+from yt8m_compact.inference import serving
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -59,7 +59,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Exports; returns the exit status."""
-    binary.expect_no_arguments(arguments)
+    program.expect_no_arguments(arguments)
     run = train_dir_lib.TrainDir(flag_values.train_dir)
     export_dir = flag_values.export_dir or os.path.join(run.path, "export")
     train_dir_lib.check_readable_name("export_dir", export_dir)
@@ -89,7 +89,7 @@ def _check_replaceable(export_dir: str, overwrite: bool) -> None:
 
 def run() -> None:
     """Runs yt8m-export."""
-    binary.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import pytest
 
 import setting_values
 import yt8m_compact
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
 from yt8m_compact import readers
+from yt8m_compact.run import config as config_lib
 
 
 def make_config(model: str = "LogisticModel", **training) -> config_lib.Config:

@@ -15,9 +15,9 @@ keras_backend.expect_tensorflow()
 import keras
 import tensorflow as tf
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import files
-from yt8m_compact import run_checkpoint
+from yt8m_compact.run import checkpoint as run_checkpoint
+from yt8m_compact.run import config as config_lib
 
 CONFIG_FILE = "config.json"
 _CHECKPOINT_PREFIX = "model.ckpt"

@@ -14,8 +14,8 @@ import tensorflow as tf
 import record_makers
 import tiny_runs
 from yt8m_compact import readers
-from yt8m_compact import serving
-from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact.inference import serving
+from yt8m_compact.run import train_dir as train_dir_lib
 
 RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
 

@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 
 import tiny_runs
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 @pytest.fixture

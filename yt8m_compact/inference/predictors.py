@@ -6,13 +6,13 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import files as files_lib
 from yt8m_compact import ops
 from yt8m_compact import progress
 from yt8m_compact import readers
-from yt8m_compact import serving
-from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact.inference import serving
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 CSV_HEADER = "VideoId,LabelConfidencePairs"
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from yt8m_compact import binary
-from yt8m_compact import config_flags
 from yt8m_compact import path_flags
+from yt8m_compact import program
 from yt8m_compact import training
+from yt8m_compact.run import command_line
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -35,26 +35,26 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "continued.",
         flag_values=flag_values,
     )
-    config_flags.define_data_flag(
+    command_line.define_data_flag(
         flag_values,
         "trains on its train split; its features, sizes and classes are those "
         "of the data set where their flags are not given",
     )
-    config_flags.define_model_flags(flag_values)
-    config_flags.define_training_flags(flag_values)
+    command_line.define_model_flags(flag_values)
+    command_line.define_training_flags(flag_values)
 
 
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Trains; returns the exit status."""
-    binary.expect_no_arguments(arguments)
-    found = config_flags.use_data_flag(
+    program.expect_no_arguments(arguments)
+    found = command_line.use_data_flag(
         flag_values, "train_data_pattern", "train"
     )
     if found:
-        config_flags.use_features(flag_values, found)
-    binary.expect_given(flag_values, "train_data_pattern")
+        command_line.use_features(flag_values, found)
+    program.expect_given(flag_values, "train_data_pattern")
     result = training.train(
-        config_flags.config_from_flags(flag_values),
+        command_line.config_from_flags(flag_values),
         flag_values.train_dir,
         start_new_model=flag_values.start_new_model,
     )
@@ -76,7 +76,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
 
 def run() -> None:
     """Runs yt8m-train."""
-    binary.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ import pytest
 import tensorflow as tf
 
 import tiny_runs
-from yt8m_compact import binary
-from yt8m_compact import config as config_lib
-from yt8m_compact import demo
-from yt8m_compact import export
 from yt8m_compact import files
-from yt8m_compact import predict
-from yt8m_compact import train
+from yt8m_compact import program
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import demo
+from yt8m_compact.programs import export
+from yt8m_compact.programs import predict
+from yt8m_compact.programs import train
 from yt8m_compact.programs.data import main as data
+from yt8m_compact.run import config as config_lib
 
 PROGRAMS = {
     "yt8m-train": train,
@@ -247,10 +247,10 @@ def test_help_of_verbs(results):
 
 
 def test_expect_no_arguments():
-    binary.expect_no_arguments([])
+    program.expect_no_arguments([])
     message = "expected flags only, such as --batch_size=1024. Received: a b"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        binary.expect_no_arguments(["a", "b"])
+        program.expect_no_arguments(["a", "b"])
 
 
 def test_expect_given():
@@ -259,9 +259,9 @@ def test_expect_given():
     flag_values(["program"])
     message = "expected --data. The data. Received: data=''"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        binary.expect_given(flag_values, "data")
+        program.expect_given(flag_values, "data")
     flag_values(["program", "--data=x"])
-    binary.expect_given(flag_values, "data")
+    program.expect_given(flag_values, "data")
 
 
 def run_main(main, *arguments, closed=()) -> tuple[int, str, str]:
@@ -280,7 +280,7 @@ def run_main(main, *arguments, closed=()) -> tuple[int, str, str]:
                 setattr(sys, name, stream)
                 setattr(sys, f"__{name}__", stream)
             sys.argv = ["yt8m-test", *arguments]
-            binary.run("Tests.", _define_long_help, main)
+            program.run("Tests.", _define_long_help, main)
         except SystemExit as error:
             status = error.code or 0
         finally:

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from yt8m_compact import layers
-from yt8m_compact import run_checkpoint
+from yt8m_compact.run import checkpoint as run_checkpoint
 
 
 class InLists(keras.layers.Layer):

@@ -14,18 +14,18 @@ import damaged_files
 import record_makers
 import tiny_runs
 from yt8m_compact import models
-from yt8m_compact import prediction
 from yt8m_compact import readers
-from yt8m_compact import serving
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.inference import predictors
+from yt8m_compact.inference import serving
+from yt8m_compact.run import train_dir as train_dir_lib
 
 RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
 WRITERS = {"video": tiny_runs.write_videos, "frame": tiny_runs.write_frames}
 
 
 def write(predictor, pattern, path, **kwargs) -> str:
-    prediction.write_csv(predictor, pattern, str(path), **kwargs)
+    predictors.write_csv(predictor, pattern, str(path), **kwargs)
     return pathlib.Path(path).read_text()
 
 
@@ -60,12 +60,12 @@ def test_format():
         ],
         np.float32,
     )
-    assert list(prediction._format_lines(ids, predictions, 4)) == [
+    assert list(predictors._format_lines(ids, predictions, 4)) == [
         "aaaa,1 1 0 0.5 3 0.123457 2 1.23457e-05\n",
         "a-_9,1 0.75 3 0.75 0 0.25 2 0.25\n",
     ]
     # Where a scarce place is tied for, too.
-    (line,) = prediction._format_lines(ids[1:], predictions[1:], 3)
+    (line,) = predictors._format_lines(ids[1:], predictions[1:], 3)
     assert line == "a-_9,1 0.75 3 0.75 0 0.25\n"
 
 
@@ -73,8 +73,8 @@ def test_format():
 def test_csv(tmp_path, level):
     run = RUNS[level]()
     pattern = WRITERS[level](tmp_path / "data", 70, name="test", labels=None)
-    from_run = prediction.predictor_from_train_dir(run.path)
-    from_export = prediction.predictor_from_saved_model(
+    from_run = predictors.predictor_from_train_dir(run.path)
+    from_export = predictors.predictor_from_saved_model(
         export(run, str(tmp_path / "export"))
     )
     # One reader: the files come one after the other.
@@ -109,7 +109,7 @@ def test_csv(tmp_path, level):
 
 def test_readers_change_the_order_only(tmp_path):
     run = tiny_runs.video_run()
-    predictor = prediction.predictor_from_train_dir(run.path, 5)
+    predictor = predictors.predictor_from_train_dir(run.path, 5)
     one, two, three = (
         write(predictor, run.pattern, tmp_path / "out.csv", num_readers=n)
         for n in (1, 3, 3)
@@ -120,8 +120,8 @@ def test_readers_change_the_order_only(tmp_path):
 
 def test_more_classes_asked_for_than_there_are(tmp_path):
     run = tiny_runs.video_run()
-    predictor = prediction.predictor_from_train_dir(run.path)
-    number = prediction.write_csv(
+    predictor = predictors.predictor_from_train_dir(run.path)
+    number = predictors.write_csv(
         predictor, run.pattern, str(tmp_path / "out.csv"), top_k=20
     )
     assert number == 40
@@ -140,7 +140,7 @@ def test_bad_record(tmp_path, level):
     records = [record.numpy() for record in tf.data.TFRecordDataset(file)]
     records[70] = b"not a record"
     record_makers.write_tfrecord(file, records)
-    predictor = prediction.predictor_from_train_dir(run.path)
+    predictor = predictors.predictor_from_train_dir(run.path)
     (tmp_path / "out.csv").write_text("from before")
     # The rows of the block before it, of 64, were predicted already.
     with pytest.raises(
@@ -152,7 +152,7 @@ def test_bad_record(tmp_path, level):
             "again"
         ),
     ):
-        prediction.write_csv(
+        predictors.write_csv(
             predictor, pattern, str(tmp_path / "out.csv"), batch_size=8
         )
     # Neither half a file nor the loss of another one.
@@ -165,7 +165,7 @@ def test_bad_record(tmp_path, level):
 def test_id_that_a_csv_cannot_hold(tmp_path, video_id, monkeypatch):
     monkeypatch.setattr(record_makers, "video_id", lambda index: video_id)
     pattern = tiny_runs.write_videos(tmp_path, 3, num_files=1)
-    predictor = prediction.predictor_from_train_dir(tiny_runs.video_run().path)
+    predictor = predictors.predictor_from_train_dir(tiny_runs.video_run().path)
     with pytest.raises(
         readers.DataError,
         match=(
@@ -173,14 +173,14 @@ def test_id_that_a_csv_cannot_hold(tmp_path, video_id, monkeypatch):
             "which a CSV can hold, found '"
         ),
     ):
-        prediction.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
+        predictors.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
 
 
 def test_wrong_feature_size(tmp_path):
     pattern = tiny_runs.write_videos(
         tmp_path, 3, num_files=1, feature_sizes={"mean_rgb": 6, "mean_audio": 4}
     )
-    predictor = prediction.predictor_from_train_dir(tiny_runs.video_run().path)
+    predictor = predictors.predictor_from_train_dir(tiny_runs.video_run().path)
     with pytest.raises(
         readers.DataError,
         match=(
@@ -189,7 +189,7 @@ def test_wrong_feature_size(tmp_path):
             r"those of the data\. .* 'mean_audio' \(float x 4\)"
         ),
     ):
-        prediction.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
+        predictors.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
 
 
 def test_truncated_file(tmp_path):
@@ -197,11 +197,11 @@ def test_truncated_file(tmp_path):
     (file,) = readers.expand_patterns(pattern)
     content = pathlib.Path(file).read_bytes()
     pathlib.Path(file).write_bytes(content[:-3])
-    predictor = prediction.predictor_from_train_dir(tiny_runs.video_run().path)
+    predictor = predictors.predictor_from_train_dir(tiny_runs.video_run().path)
     with pytest.raises(
         readers.DataError, match=f"^{re.escape(file)}: record 8 .*can't be read"
     ):
-        prediction.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
+        predictors.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
     assert not list(tmp_path.glob("out.csv*"))
 
 
@@ -241,12 +241,12 @@ def test_segments_are_those_of_an_evaluation(tmp_path):
     path = tmp_path / "out.csv"
     texts = []
     for predictor in (
-        prediction.predictor_from_train_dir(run.path, segments=True),
-        prediction.predictor_from_saved_model(exported, segments=True),
+        predictors.predictor_from_train_dir(run.path, segments=True),
+        predictors.predictor_from_saved_model(exported, segments=True),
     ):
         assert predictor.unit == "segments"
         for batch_size in (7, 256):
-            number = prediction.write_csv(
+            number = predictors.write_csv(
                 predictor, pattern, str(path), batch_size=batch_size
             )
             # Of 12 videos each: 1 + 1 + 1 + 2 + 2 + 3 segments.
@@ -280,8 +280,8 @@ def test_segments_of_a_model_that_looks_at_all_frames(tmp_path):
     exported = export(run, str(tmp_path / "export"))
     texts = []
     for predictor in (
-        prediction.predictor_from_train_dir(run.path, segments=True),
-        prediction.predictor_from_saved_model(exported, segments=True),
+        predictors.predictor_from_train_dir(run.path, segments=True),
+        predictors.predictor_from_saved_model(exported, segments=True),
     ):
         texts.append(write(predictor, pattern, tmp_path / "out.csv"))
     assert texts[0] == texts[1]
@@ -305,7 +305,7 @@ def test_segments_of_a_model_that_looks_at_all_frames(tmp_path):
 
 
 def test_videos_are_counted_by_their_first_segments(tmp_path):
-    predictor = prediction.predictor_from_train_dir(
+    predictor = predictors.predictor_from_train_dir(
         tiny_runs.frame_run().path, segments=True
     )
     ids = [b"a:0", b"a:5", b"a:10", b"b:0:0", b"b:0:5", b"b:0:100"]
@@ -317,9 +317,9 @@ def test_videos_are_counted_by_their_first_segments(tmp_path):
 def test_records_of_another_vocabulary(tmp_path, level, source):
     run = RUNS[level]()
     predictor = (
-        prediction.predictor_from_train_dir(run.path)
+        predictors.predictor_from_train_dir(run.path)
         if source == "run"
-        else prediction.predictor_from_saved_model(
+        else predictors.predictor_from_saved_model(
             export(run, str(tmp_path / "export"))
         )
     )
@@ -343,10 +343,10 @@ def test_segments_of_video_level_records(tmp_path):
         "video-level records have none"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        prediction.predictor_from_train_dir(path, segments=True)
+        predictors.predictor_from_train_dir(path, segments=True)
     exported = export(tiny_runs.video_run(), str(tmp_path / "export"))
     with pytest.raises(ValueError, match="expected a run with --frame_feat"):
-        prediction.predictor_from_saved_model(exported, segments=True)
+        predictors.predictor_from_saved_model(exported, segments=True)
 
 
 @pytest.mark.parametrize("kind", ["video", "frame", "segments", "export"])
@@ -356,16 +356,16 @@ def test_bad_data_is_skipped_and_counted(tmp_path, kind):
     pattern = WRITERS[level](tmp_path / "data", 90, num_files=1)
     (file,) = readers.expand_patterns(pattern)
     predictor = {
-        "video": lambda: prediction.predictor_from_train_dir(run.path),
-        "frame": lambda: prediction.predictor_from_train_dir(run.path),
-        "segments": lambda: prediction.predictor_from_train_dir(
+        "video": lambda: predictors.predictor_from_train_dir(run.path),
+        "frame": lambda: predictors.predictor_from_train_dir(run.path),
+        "segments": lambda: predictors.predictor_from_train_dir(
             run.path, segments=True
         ),
-        "export": lambda: prediction.predictor_from_saved_model(
+        "export": lambda: predictors.predictor_from_saved_model(
             export(run, str(tmp_path / "export"))
         ),
     }[kind]()
-    number = prediction.write_csv(predictor, pattern, str(tmp_path / "all.csv"))
+    number = predictors.write_csv(predictor, pattern, str(tmp_path / "all.csv"))
     records = [record.numpy() for record in tf.data.TFRecordDataset(file)]
     records[3] = b"not a record"
     records[5] = records[5].replace(b"v00005", b'v0"005')
@@ -387,7 +387,7 @@ def test_bad_data_is_skipped_and_counted(tmp_path, kind):
     empty.write_bytes(b"")
     skipped = readers.SkippedData()
     path = tmp_path / "out.csv"
-    written = prediction.write_csv(
+    written = predictors.write_csv(
         predictor, pattern, str(path), skipped=skipped
     )
     bad = ["v00003", "v00005", "v00066", "v00070", "v00089"]
@@ -414,28 +414,28 @@ def test_a_record_that_the_parser_does_not_name_is_named(tmp_path):
     )
     file = str(tmp_path / "a.tfrecord")
     record_makers.write_tfrecord(file, [good, message.SerializeToString()])
-    predictor = prediction.predictor_from_train_dir(tiny_runs.frame_run().path)
+    predictor = predictors.predictor_from_train_dir(tiny_runs.frame_run().path)
     with pytest.raises(
         readers.DataError, match=f"^{re.escape(file)}: record 1: expected a "
     ):
-        prediction.write_csv(predictor, file, str(tmp_path / "out.csv"))
+        predictors.write_csv(predictor, file, str(tmp_path / "out.csv"))
 
 
 def test_data_of_another_kind_is_no_damage(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path, 3, num_files=1)
     path = str(tmp_path / "out.csv")
     skipped = readers.SkippedData()
-    predictor = prediction.predictor_from_train_dir(tiny_runs.frame_run().path)
+    predictor = predictors.predictor_from_train_dir(tiny_runs.frame_run().path)
     with pytest.raises(readers.DataError, match=r"train0\.tfrecord: .*frame"):
-        prediction.write_csv(predictor, pattern, path, skipped=skipped)
-    exported = prediction.predictor_from_saved_model(
+        predictors.write_csv(predictor, pattern, path, skipped=skipped)
+    exported = predictors.predictor_from_saved_model(
         export(tiny_runs.frame_run(), str(tmp_path / "export"))
     )
     for choice in (skipped, None):
         with pytest.raises(
             readers.DataError, match=r"train0\.tfrecord: .*frame"
         ):
-            prediction.write_csv(exported, pattern, path, skipped=choice)
+            predictors.write_csv(exported, pattern, path, skipped=choice)
     assert not skipped
     assert not list(tmp_path.glob("*out.csv*"))
 
@@ -450,13 +450,13 @@ def test_nothing_is_left(tmp_path):
     framed[1] = damaged_files.flip(framed[1], 20)
     framed[2] = framed[2][:-2]
     pathlib.Path(file).write_bytes(b"".join(framed))
-    predictor = prediction.predictor_from_train_dir(tiny_runs.video_run().path)
+    predictor = predictors.predictor_from_train_dir(tiny_runs.video_run().path)
     path = str(tmp_path / "out.csv")
     with pytest.raises(
         readers.DataError,
         match=r"train0\.tfrecord: expected at least one record that can be",
     ):
-        prediction.write_csv(
+        predictors.write_csv(
             predictor, pattern, path, skipped=readers.SkippedData()
         )
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
@@ -464,13 +464,13 @@ def test_nothing_is_left(tmp_path):
 
 def test_several_machines_share_the_files(tmp_path):
     run = tiny_runs.video_run()  # three files
-    predictor = prediction.predictor_from_train_dir(run.path)
+    predictor = predictors.predictor_from_train_dir(run.path)
     path = tmp_path / "out.csv"
-    prediction.write_csv(predictor, run.pattern, str(path))
+    predictors.write_csv(predictor, run.pattern, str(path))
     together = _lines(path)
     parts = []
     for index in range(2):
-        prediction.write_csv(
+        predictors.write_csv(
             predictor, run.pattern, str(path), num_shards=2, shard_index=index
         )
         parts.append(_lines(path))
@@ -482,7 +482,7 @@ def test_several_machines_share_the_files(tmp_path):
         (4, 0, "`num_shards` is expected to be at most the number of files, 3"),
     ):
         with pytest.raises(ValueError, match=message):
-            prediction.write_csv(
+            predictors.write_csv(
                 predictor,
                 run.pattern,
                 str(path),
@@ -494,7 +494,7 @@ def test_several_machines_share_the_files(tmp_path):
 def _broken_predictor(predict):
     run = tiny_runs.video_run()
     reader = run.config.prediction_reader()
-    return prediction.Predictor(reader, predict), run.pattern
+    return predictors.Predictor(reader, predict), run.pattern
 
 
 def test_a_model_that_fails_is_no_bad_record(tmp_path):
@@ -504,7 +504,7 @@ def test_a_model_that_fails_is_no_bad_record(tmp_path):
     predictor, pattern = _broken_predictor(predict)
     skipped = readers.SkippedData()
     with pytest.raises(tf.errors.InvalidArgumentError, match="is broken"):
-        prediction.write_csv(
+        predictors.write_csv(
             predictor, pattern, str(tmp_path / "out.csv"), skipped=skipped
         )
     assert not skipped
@@ -525,7 +525,7 @@ def test_a_model_of_no_number_is_refused(tmp_path):
             "NaN or infinity for v000"
         ),
     ):
-        prediction.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
+        predictors.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -540,12 +540,12 @@ def test_saved_model_of_something_else(tmp_path):
     )
     message = f"{tmp_path}: expected a SavedModel that yt8m-export wrote, with"
     with pytest.raises(ValueError, match=re.escape(message)):
-        prediction.predictor_from_saved_model(str(tmp_path))
+        predictors.predictor_from_saved_model(str(tmp_path))
 
 
 def test_links_are_followed_and_devices_stay(tmp_path):
     run = tiny_runs.video_run()
-    predictor = prediction.predictor_from_train_dir(run.path)
+    predictor = predictors.predictor_from_train_dir(run.path)
     target = tmp_path / "target.csv"
     link = tmp_path / "link.csv"
     link.symlink_to(target)
@@ -556,7 +556,7 @@ def test_links_are_followed_and_devices_stay(tmp_path):
     os.mkfifo(pipe)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         reading = pool.submit(pipe.read_text)
-        prediction.write_csv(predictor, run.pattern, str(pipe))
+        predictors.write_csv(predictor, run.pattern, str(pipe))
         assert reading.result(timeout=60) == text
     assert pipe.is_fifo()
 
@@ -564,11 +564,11 @@ def test_links_are_followed_and_devices_stay(tmp_path):
 def test_two_that_write_one_file(tmp_path):
     run = tiny_runs.video_run()
     path = tmp_path / "out.csv"
-    predictor = prediction.predictor_from_train_dir(run.path)
+    predictor = predictors.predictor_from_train_dir(run.path)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         writing = [
             pool.submit(
-                prediction.write_csv,
+                predictors.write_csv,
                 predictor,
                 run.pattern,
                 str(path),

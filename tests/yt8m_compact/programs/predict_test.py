@@ -6,8 +6,8 @@ from absl import flags
 import pytest
 
 import tiny_runs
-from yt8m_compact import export
-from yt8m_compact import predict
+from yt8m_compact.programs import export
+from yt8m_compact.programs import predict
 
 
 def run_predict(*arguments: str) -> int:
@@ -142,7 +142,7 @@ def test_standard_output_holds_the_csv_alone(tmp_path):
     run = tiny_runs.video_run()
     done = tiny_runs.execute(
         "-m",
-        "yt8m_compact.predict",
+        "yt8m_compact.programs.predict",
         f"--train_dir={run.path}",
         f"--input_data_pattern={run.pattern}",
         "--output_file=/dev/fd/1",

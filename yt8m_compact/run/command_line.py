@@ -6,10 +6,10 @@ from typing import Any
 
 from absl import flags
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
+from yt8m_compact.run import config as config_lib
 
 # Flags of the starter code that mean nothing here, and what to do instead.
 _REPLACED: dict[str, tuple[Callable[..., Any], str]] = {

@@ -13,9 +13,9 @@ import tempfile
 import keras
 import tensorflow as tf
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import files
 from yt8m_compact import ops
+from yt8m_compact.run import config as config_lib
 
 SERIALIZED_SIGNATURE = "serving_default"
 TENSORS_SIGNATURE = "tensors"

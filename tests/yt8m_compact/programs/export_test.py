@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import record_makers
 import tiny_runs
-from yt8m_compact import export
+from yt8m_compact.programs import export
 
 
 def run_export(*arguments: str) -> int:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from yt8m_compact import reading
+from yt8m_compact import untrusted
 
 _LONG = "a" * 999
 
@@ -15,11 +15,11 @@ def test_json_is_read(tmp_path, monkeypatch):
     text = '{"a": [1, -2.5, 9223372036854775807, null, true, "\u00e9"]}'
     (tmp_path / "a.json").write_text(text, encoding="utf-8")
     expected = {"a": [1, -2.5, 2**63 - 1, None, True, "\u00e9"]}
-    assert reading.read_json("~/a.json", "JSON") == expected
+    assert untrusted.read_json("~/a.json", "JSON") == expected
     # With a byte order mark, as some editors write it.
     (tmp_path / "a.json").write_text(text, encoding="utf-8-sig")
-    assert reading.read_json(tmp_path / "a.json", "JSON") == expected
-    assert reading.read_json(f"file://{tmp_path}/a.json", "JSON") == expected
+    assert untrusted.read_json(tmp_path / "a.json", "JSON") == expected
+    assert untrusted.read_json(f"file://{tmp_path}/a.json", "JSON") == expected
 
 
 @pytest.mark.parametrize(
@@ -42,37 +42,37 @@ def test_what_json_may_not_be(text, message):
     with pytest.raises(
         ValueError, match=f"^here: expected a plan. Received: {message}"
     ):
-        reading.parse_json(text, "here", "a plan")
+        untrusted.parse_json(text, "here", "a plan")
 
 
 def test_the_depth_that_is_allowed():
-    assert reading.parse_json("[" * 64 + "]" * 64, "here", "a plan")
+    assert untrusted.parse_json("[" * 64 + "]" * 64, "here", "a plan")
 
 
 def test_what_is_not_there_too_large_or_no_text(tmp_path):
     with pytest.raises(
         ValueError, match="^gone: expected a plan. Received: no such file$"
     ):
-        reading.read_text("gone", "a plan")
+        untrusted.read_text("gone", "a plan")
     with pytest.raises(
         ValueError, match="^file:///gone: expected a plan. Received: no such"
     ):
-        reading.read_text("file:///gone", "a plan")
+        untrusted.read_text("file:///gone", "a plan")
     with pytest.raises(OSError, match=str(tmp_path)):
-        reading.read_text(tmp_path, "a plan")
+        untrusted.read_text(tmp_path, "a plan")
     path = tmp_path / "a"
     path.write_bytes(bytes(1000))
-    assert reading.read_bytes(path, "a plan", 1000) == bytes(1000)
+    assert untrusted.read_bytes(path, "a plan", 1000) == bytes(1000)
     for large, limit in ((path, 999), ("/dev/zero", 5 << 20)):
         with pytest.raises(
             ValueError,
             match=f"^{large}: expected a plan of at most {limit:,} bytes. "
             "Received: a larger file$",
         ):
-            reading.read_bytes(large, "a plan", limit)
+            untrusted.read_bytes(large, "a plan", limit)
     path.write_bytes(b"a\xff")
     with pytest.raises(ValueError, match=f"{path}: expected a plan. .*not UTF"):
-        reading.read_text(path, "a plan")
+        untrusted.read_text(path, "a plan")
 
 
 def test_a_pipe_is_read(tmp_path):
@@ -80,13 +80,13 @@ def test_a_pipe_is_read(tmp_path):
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_text, args=("[1]",))
     writer.start()
-    assert reading.read_json(path, "JSON") == [1]
+    assert untrusted.read_json(path, "JSON") == [1]
     writer.join()
 
 
 def test_csv_is_parsed():
     text = 'a,"b\nc"\r\n\n,\nd,=1\n'
-    assert reading.parse_csv(text, "here", "CSV") == [
+    assert untrusted.parse_csv(text, "here", "CSV") == [
         (2, ["a", "b\nc"]),
         (5, ["d", "=1"]),
     ]
@@ -103,4 +103,4 @@ def test_csv_is_parsed():
 )
 def test_what_csv_may_not_be(text, message):
     with pytest.raises(ValueError, match=message):
-        reading.parse_csv(text, "here", "CSV")
+        untrusted.parse_csv(text, "here", "CSV")

@@ -9,9 +9,9 @@ import pytest
 import prepared_data
 import setting_values
 import tiny_runs
-from yt8m_compact import config as config_lib
-from yt8m_compact import config_flags
 from yt8m_compact import models
+from yt8m_compact.run import command_line
+from yt8m_compact.run import config as config_lib
 
 # The models that can end with a mixture of experts.
 WITH_MIXTURES = (
@@ -30,8 +30,8 @@ WITH_MIXTURES = (
 
 
 def define_flags(flag_values):
-    config_flags.define_model_flags(flag_values)
-    config_flags.define_training_flags(flag_values)
+    command_line.define_model_flags(flag_values)
+    command_line.define_training_flags(flag_values)
 
 
 def parse(*arguments: str) -> flags.FlagValues:
@@ -39,7 +39,7 @@ def parse(*arguments: str) -> flags.FlagValues:
 
 
 def read(*arguments: str) -> config_lib.Config:
-    return config_flags.config_from_flags(parse(*arguments))
+    return command_line.config_from_flags(parse(*arguments))
 
 
 def as_text(value) -> str:
@@ -242,16 +242,16 @@ def test_every_flag_of_data_and_model_is_refused_beside_a_run():
         with pytest.raises(
             ValueError, match=f"expected no --{field.name}: because. Received"
         ):
-            config_flags.refuse_model_flags(flag_values, "because")
+            command_line.refuse_model_flags(flag_values, "because")
     with pytest.raises(
         ValueError,
         match=("expected no --model: because. Received: model='LogisticModel'"),
     ):
         # Given, though with the default.
-        config_flags.refuse_model_flags(
+        command_line.refuse_model_flags(
             parse("--model=LogisticModel"), "because"
         )
-    config_flags.refuse_model_flags(parse("--batch_size=3"), "because")
+    command_line.refuse_model_flags(parse("--batch_size=3"), "because")
 
 
 @pytest.fixture(name="prepared")
@@ -263,7 +263,7 @@ def fixture_prepared(tmp_path, monkeypatch):
 def parse_data(*arguments: str) -> flags.FlagValues:
     def define(flag_values):
         define_flags(flag_values)
-        config_flags.define_data_flag(flag_values, "reads it")
+        command_line.define_data_flag(flag_values, "reads it")
 
     return tiny_runs.parse_flags(define, *arguments)
 
@@ -271,19 +271,19 @@ def parse_data(*arguments: str) -> flags.FlagValues:
 def test_data_says_which_files(prepared):
     text = "tfds:youtube8m/video_level"
     flag_values = parse_data(f"--data={text}")
-    found = config_flags.use_data_flag(
+    found = command_line.use_data_flag(
         flag_values, "train_data_pattern", "validation", "test"
     )
     assert found.feature_names == ("mean_rgb", "mean_audio")
     assert flag_values.train_data_pattern == f"{text}/test"
     flag_values = parse_data(f"--data={text}/train")
-    config_flags.use_data_flag(flag_values, "train_data_pattern", "test")
+    command_line.use_data_flag(flag_values, "train_data_pattern", "test")
     assert flag_values.train_data_pattern == f"{text}/train"
 
 
 def test_no_data_flag():
     flag_values = parse_data("--train_data_pattern=x")
-    assert not config_flags.use_data_flag(flag_values, "train_data_pattern")
+    assert not command_line.use_data_flag(flag_values, "train_data_pattern")
     assert flag_values.train_data_pattern == "x"
 
 
@@ -293,15 +293,15 @@ def test_data_says_what_flags_do_not(prepared):
         "--feature_names=mean_rgb",
         "--feature_sizes=6",
     )
-    found = config_flags.use_data_flag(flag_values, "train_data_pattern")
-    config_flags.use_features(flag_values, found)
-    data = config_flags.config_from_flags(flag_values).data
+    found = command_line.use_data_flag(flag_values, "train_data_pattern")
+    command_line.use_features(flag_values, found)
+    data = command_line.config_from_flags(flag_values).data
     assert data == config_lib.DataConfig(
         feature_names=("mean_rgb",), feature_sizes=(6,), num_classes=10
     )
     flag_values = parse_data("--data=tfds:youtube8m/video_level/train")
-    config_flags.use_features(flag_values, found)
-    data = config_flags.config_from_flags(flag_values).data
+    command_line.use_features(flag_values, found)
+    data = command_line.config_from_flags(flag_values).data
     assert data == config_lib.DataConfig(
         feature_names=("mean_rgb", "mean_audio"),
         feature_sizes=(6, 3),
@@ -329,6 +329,6 @@ def test_data_says_what_flags_do_not(prepared):
 )
 def test_data_that_is_refused(prepared, arguments, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        config_flags.use_data_flag(
+        command_line.use_data_flag(
             parse_data(*arguments), "train_data_pattern", "validation"
         )
