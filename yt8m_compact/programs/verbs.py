@@ -36,7 +36,7 @@ class Verb(Protocol):
 
 
 def parse(
-    program: str,
+    prog: str,
     doc: str | None,
     verbs: Mapping[str, Verb],
     line: Sequence[str],
@@ -44,7 +44,7 @@ def parse(
     """Parses a command line.
 
     Args:
-        program: The name of the program.
+        prog: The name of the program.
         doc: What it does, the start of its `--help`.
         verbs: The verbs by name.
         line: The arguments after the program's name.
@@ -59,14 +59,14 @@ def parse(
     """
     defined = {name: _defined_flags(verb) for name, verb in verbs.items()}
     split = _split(line, defined)
-    parser = _make_parser(program, doc, verbs, defined)
+    parser = _make_parser(prog, doc, verbs, defined)
     if not split.words or split.words[0] not in verbs:
         parser.parse_known_args([*split.shared, *split.own])  # --help
         raise _verb_error(verbs, split.words)
     name = split.words[0]
     _, unknown = parser.parse_known_args([*split.shared, name, *split.own])
     if unknown:
-        raise _flag_error(program, name, unknown[0], defined)
+        raise _flag_error(prog, name, unknown[0], defined)
     if len(split.words) > 1:
         raise _verb_error(verbs, split.words)
     flag_values = defined[name]
@@ -193,12 +193,12 @@ class _Parser(argparse_flags.ArgumentParser):
 
 
 def _make_parser(
-    program: str,
+    prog: str,
     doc: str | None,
     verbs: Mapping[str, Verb],
     defined: Mapping[str, flags.FlagValues],
 ) -> _Parser:
-    parser = _Parser(prog=program, help_text=_program_help(program, doc, verbs))
+    parser = _Parser(prog=prog, help_text=_program_help(prog, doc, verbs))
     subparsers = parser.add_subparsers()
     for name, verb in verbs.items():
         subparsers.add_parser(
@@ -209,17 +209,15 @@ def _make_parser(
     return parser
 
 
-def _program_help(
-    program: str, doc: str | None, verbs: Mapping[str, Verb]
-) -> str:
+def _program_help(prog: str, doc: str | None, verbs: Mapping[str, Verb]) -> str:
     width = max(map(len, verbs))
     return "\n".join(
         [
             (doc or "").strip(),
             "",
             "Usage:",
-            f"  {program} VERB [flags]",
-            f"  {program} VERB --help",
+            f"  {prog} VERB [flags]",
+            f"  {prog} VERB --help",
             "",
             "Verbs:",
             *(
@@ -229,7 +227,7 @@ def _program_help(
             "",
             "Every verb has absl's flags, too, such as --verbosity=1, which "
             "shows where an",
-            f"error comes from; {program} --helpfull lists them.",
+            f"error comes from; {prog} --helpfull lists them.",
         ]
     )
 
@@ -277,7 +275,7 @@ def _verb_error(verbs: Mapping[str, Verb], words: Sequence[str]) -> ValueError:
 
 
 def _flag_error(
-    program: str,
+    prog: str,
     verb: str,
     text: str,
     defined: Mapping[str, flags.FlagValues],
@@ -285,7 +283,7 @@ def _flag_error(
     """Says of a flag that a verb does not have what there is instead."""
     name = text.removeprefix("--").partition("=")[0]
     flag = _find(name, defined.values())
-    see = f"see `{program} {verb} --help`"
+    see = f"see `{prog} {verb} --help`"
     if flag is not None:
         given = text.removeprefix("--")
         return ValueError(
