@@ -1,8 +1,9 @@
 """What every structure is held to, written without the structures.
 
 One that is registered in `structures.STRUCTURES` needs one entry in `ORACLES`
-here, and then goes through every conformance test by itself. More entries are
-the same with other arguments, and sums.
+here, and then goes through every conformance test by itself: no test names the
+structures one by one, and arguments are those of the dataclass. More entries
+are the same with other arguments, and sums.
 """
 
 from collections.abc import Callable
@@ -50,8 +51,15 @@ class Oracle:
       fixed: the weights that are not trained.
       transforms: whether it multiplies by transforms, which are float32 in a
         16-bit layer too.
-      nearest: "exact" where `nearest` finds the closest kernel for any size,
-        else "local".
+      is_exact: from `input_dim` and `units` to whether `nearest` finds the
+        closest kernel of these sizes, and not just a local minimum.
+      closest: from a kernel to the closest one there is, where it is exact;
+        None where the kernel is linear in all trained weights at once, so that
+        NumPy's least squares find it.
+      comes_back: from the sizes to whether `nearest` finds a kernel of its own
+        kind again, where it is not exact.
+      simpler: structures, as text, whose kernels are of this kind too, so that
+        it is never further away than they are.
       num_factors: the number of factors of a product, which the first axis of
         each weight counts.
     """
@@ -62,7 +70,10 @@ class Oracle:
     initialized: tuple[str, ...] = ("kernel",)
     fixed: tuple[str, ...] = ()
     transforms: bool = False
-    nearest: str = "exact"
+    is_exact: Callable[[int, int], bool] = lambda n, units: True
+    closest: Callable[[np.ndarray], np.ndarray] | None = None
+    comes_back: Callable[[int, int], bool] = lambda n, units: False
+    simpler: tuple[str, ...] = ()
     num_factors: int = 1
 
     def trained(self, input_dim: int, units: int) -> tuple[str, ...]:
@@ -70,10 +81,23 @@ class Oracle:
         names = self.weight_shapes(input_dim, units)
         return tuple(name for name in names if name not in self.fixed)
 
+    def finds_its_own(self, input_dim: int, units: int) -> bool:
+        """Tells whether `nearest` finds a kernel of its own kind again."""
+        sizes = (input_dim, units)
+        return self.is_exact(*sizes) or self.comes_back(*sizes)
+
     def weight_count(self, input_dim: int, units: int) -> int:
         """Counts the weights of the kernel."""
         shapes = self.weight_shapes(input_dim, units).values()
         return sum(math.prod(shape) for shape in shapes)
+
+
+def _never(input_dim: int, units: int) -> bool:
+    return False
+
+
+def _in_whole_blocks(input_dim: int, units: int) -> bool:
+    return units % input_dim == 0
 
 
 def _blocks(input_dim: int, units: int) -> tuple[int, int]:
@@ -119,12 +143,52 @@ def _factors(num_factors, kernel_blocks, diagonal_blocks):
     }
 
 
+def _rank_one(matrix):
+    left, values, right = np.linalg.svd(matrix)
+    return values[0] * np.outer(left[:, 0], right[0])
+
+
+def _closest_diagonal_circulant(kernel):
+    """Entries by wrapped diagonal: diag(d) circ(c) is d times c there."""
+    size = kernel.shape[0]
+    rows, diagonals = np.indices([size, size])
+    blocks = []
+    for block in np.split(kernel, kernel.shape[1] // size, axis=1):
+        closest = np.zeros([size, size])
+        entries = _rank_one(block[rows, (rows - diagonals) % size])
+        closest[rows, (rows - diagonals) % size] = entries
+        blocks.append(closest)
+    return np.concatenate(blocks, axis=1)
+
+
+def _closest_shared_diagonal_circulant(kernel):
+    """The same, for entries of all blocks side by side."""
+    size = kernel.shape[0]
+    rows, diagonals = np.indices([size, size])
+    columns = (rows - diagonals) % size
+    columns = np.concatenate(
+        [columns + start for start in range(0, kernel.shape[1], size)], axis=1
+    )
+    rows = np.arange(size)[:, np.newaxis]
+    closest = np.zeros(kernel.shape)
+    closest[rows, columns] = _rank_one(kernel[rows, columns])
+    return closest
+
+
 _DIAGONAL_CIRCULANT = Oracle(
     structure=structures.DiagonalCirculant(),
     weight_shapes=_factors(1, _blocks, _blocks),
     dense_kernel=_diagonal_circulant_kernel,
     transforms=True,
-    nearest="local",
+    is_exact=_in_whole_blocks,
+    closest=_closest_diagonal_circulant,
+    simpler=("circulant",),
+)
+_SHARED_DIAGONAL_CIRCULANT = dataclasses.replace(
+    _DIAGONAL_CIRCULANT,
+    structure=structures.DiagonalCirculant(shared_diagonal=True),
+    weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
+    closest=_closest_shared_diagonal_circulant,
 )
 
 
@@ -200,6 +264,14 @@ def _hashed_kernel(weights, input_dim, units):
     return signs * kernel[buckets]
 
 
+def _closest_low_rank(rank):
+    def closest(kernel):
+        left, values, right = np.linalg.svd(kernel, full_matrices=False)
+        return left[:, :rank] * values[:rank] @ right[:rank]
+
+    return closest
+
+
 def _low_rank_shapes(rank):
     return lambda n, units: {
         "left": (n, min(rank, n, units)),
@@ -245,7 +317,12 @@ def _sum_of(**parts):
         dense_kernel=dense_kernel,
         initialized=named("initialized"),
         fixed=named("fixed"),
-        nearest="local",
+        is_exact=_never,
+        simpler=tuple(
+            str(oracle.structure)
+            for oracle in parts.values()
+            if not oracle.fixed
+        ),
     )
 
 
@@ -254,13 +331,15 @@ _LOW_RANK = Oracle(
     weight_shapes=_low_rank_shapes(3),
     dense_kernel=lambda weights, n, units: weights["left"] @ weights["right"],
     initialized=("left", "right"),
+    closest=_closest_low_rank(3),
 )
 _ACDC = Oracle(
     structure=structures.Acdc(),
     weight_shapes=_factors(1, _blocks, _blocks),
     dense_kernel=_acdc_kernel,
     transforms=True,
-    nearest="local",
+    is_exact=_never,
+    comes_back=_in_whole_blocks,
 )
 _TOEPLITZ = Oracle(
     structure=structures.Toeplitz(),
@@ -296,22 +375,25 @@ ORACLES = {
         transforms=True,
     ),
     "diagonal_circulant": _DIAGONAL_CIRCULANT,
-    "diagonal_circulant, shared": dataclasses.replace(
-        _DIAGONAL_CIRCULANT,
-        structure=structures.DiagonalCirculant(shared_diagonal=True),
-        weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
-    ),
+    "diagonal_circulant, shared": _SHARED_DIAGONAL_CIRCULANT,
     "diagonal_circulant, 3 factors": dataclasses.replace(
         _DIAGONAL_CIRCULANT,
         structure=structures.DiagonalCirculant(num_factors=3),
         num_factors=3,
         weight_shapes=_factors(3, _blocks, _blocks),
+        is_exact=_never,
+        simpler=("diagonal_circulant",),
     ),
     "diagonal_circulant, padded, 2 factors": dataclasses.replace(
         _DIAGONAL_CIRCULANT,
         structure=structures.DiagonalCirculant(num_factors=2, pad_input=True),
         num_factors=2,
         weight_shapes=_factors(2, _padded_block, _padded_block),
+        is_exact=_never,
+        simpler=(
+            "circulant(pad_input=True)",
+            "diagonal_circulant(pad_input=True)",
+        ),
     ),
     "sign_circulant": _SIGN_CIRCULANT,
     "sign_circulant, 2 factors": Oracle(
@@ -321,7 +403,7 @@ ORACLES = {
         dense_kernel=_diagonal_circulant_kernel,
         fixed=("diagonal",),
         transforms=True,
-        nearest="local",
+        is_exact=_never,
     ),
     "block_circulant": Oracle(
         structure=structures.BlockCirculant(block_size=5),
@@ -344,6 +426,7 @@ ORACLES = {
         _LOW_RANK,
         structure=structures.LowRank(),
         weight_shapes=_low_rank_shapes(32),
+        closest=_closest_low_rank(32),
     ),
     "toeplitz": _TOEPLITZ,
     "acdc": _ACDC,
@@ -352,6 +435,8 @@ ORACLES = {
         structure=structures.Acdc(num_factors=2),
         num_factors=2,
         weight_shapes=_factors(2, _blocks, _blocks),
+        comes_back=_never,
+        simpler=("acdc",),
     ),
     "fastfood": Oracle(
         structure=structures.Fastfood(),
@@ -359,7 +444,7 @@ ORACLES = {
         dense_kernel=_fastfood_kernel,
         fixed=("permutation",),
         transforms=True,
-        nearest="local",
+        is_exact=_never,
     ),
     "hashed": Oracle(
         structure=structures.Hashed(),
@@ -373,11 +458,7 @@ ORACLES = {
     ),
     "low_rank + diagonal_circulant": _sum_of(
         low_rank=_LOW_RANK,
-        diagonal_circulant=dataclasses.replace(
-            _DIAGONAL_CIRCULANT,
-            structure=structures.DiagonalCirculant(shared_diagonal=True),
-            weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
-        ),
+        diagonal_circulant=_SHARED_DIAGONAL_CIRCULANT,
     ),
     # Two parts of one kind, and fixed weights in a part.
     "toeplitz + low_rank + sign_circulant + low_rank": _sum_of(
@@ -392,6 +473,13 @@ ORACLES = {
     ),
 }
 CASES = tuple(ORACLES)
+# One of each structure, for tests in which arguments change little.
+FIRST_CASES = tuple(
+    case
+    for number, case in enumerate(CASES)
+    if type(ORACLES[case].structure)
+    not in {type(ORACLES[earlier].structure) for earlier in CASES[:number]}
+)
 
 
 def make_projection(case: str, units: int, **kwargs) -> layers.Projection:
