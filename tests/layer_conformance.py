@@ -279,6 +279,62 @@ def _low_rank_shapes(rank):
     }
 
 
+def _divisor_near(size, target):
+    """Finds the divisor within a factor of 1.5, or rounds the target."""
+    near = [
+        divisor
+        for divisor in range(1, size + 1)
+        if size % divisor == 0 and 2 * target <= 3 * divisor <= 4.5 * target
+    ]
+    ratios = {divisor: abs(math.log(divisor / target)) for divisor in near}
+    return min(ratios, key=ratios.get, default=round(target))
+
+
+def _monarch_shapes(num_blocks=None):
+    def shapes(n, units):
+        target = max(1, n / math.sqrt(max(n, units)))
+        rows = math.ceil(n / (num_blocks or _divisor_near(n, target)))
+        blocks = math.ceil(n / rows)
+        inner = math.ceil(min(n, units) / blocks)
+        return {
+            "left": (blocks, rows, inner),
+            "right": (inner, blocks, math.ceil(units / inner)),
+        }
+
+    return shapes
+
+
+def _turned(rows, columns):
+    """The permutation matrix that reads rows as columns."""
+    size = rows * columns
+    return np.eye(size)[:, np.arange(size).reshape(rows, columns).T.ravel()]
+
+
+def _monarch_kernel(weights, input_dim, units):
+    blocks, _, inner = weights["left"].shape
+    kernel = scipy.linalg.block_diag(*weights["left"]) @ _turned(blocks, inner)
+    kernel = kernel @ scipy.linalg.block_diag(*weights["right"])
+    kernel = kernel @ _turned(inner, weights["right"].shape[2])
+    return kernel[:input_dim, :units]
+
+
+def _closest_monarch(num_blocks=None):
+    def closest(kernel):
+        shapes = _monarch_shapes(num_blocks)(*kernel.shape)
+        _, rows, inner = shapes["left"]
+        result = np.zeros(kernel.shape)
+        for start in range(0, kernel.shape[0], rows):
+            for value in range(inner):
+                entries = (
+                    slice(start, start + rows),
+                    slice(value, None, inner),
+                )
+                result[entries] = _rank_one(kernel[entries])
+        return result
+
+    return closest
+
+
 def _sum_of(**parts):
     """Oracle of a sum of others, by the names that its weights start with."""
 
@@ -455,6 +511,20 @@ ORACLES = {
         structure=structures.Hashed(num_buckets=50),
         weight_shapes=lambda n, units: {"kernel": (50,)},
         dense_kernel=_hashed_kernel,
+    ),
+    "monarch": Oracle(
+        structure=structures.Monarch(),
+        weight_shapes=_monarch_shapes(),
+        dense_kernel=_monarch_kernel,
+        initialized=("left", "right"),
+        closest=_closest_monarch(),
+    ),
+    "monarch, 3 blocks": Oracle(
+        structure=structures.Monarch(num_blocks=3),
+        weight_shapes=_monarch_shapes(3),
+        dense_kernel=_monarch_kernel,
+        initialized=("left", "right"),
+        closest=_closest_monarch(3),
     ),
     "low_rank + diagonal_circulant": _sum_of(
         low_rank=_LOW_RANK,

@@ -16,6 +16,7 @@ from yt8m_compact.structures.diagonal_circulant import (
 from yt8m_compact.structures.fastfood import Fastfood as Fastfood
 from yt8m_compact.structures.hashed import Hashed as Hashed
 from yt8m_compact.structures.low_rank import LowRank as LowRank
+from yt8m_compact.structures.monarch import Monarch as Monarch
 from yt8m_compact.structures.structure import Structure as Structure
 from yt8m_compact.structures.toeplitz import Toeplitz as Toeplitz
 
@@ -29,6 +30,7 @@ STRUCTURES: dict[str, type[Structure]] = {
     "acdc": Acdc,
     "fastfood": Fastfood,
     "hashed": Hashed,
+    "monarch": Monarch,
 }
 
 # Names of structures with arguments, and of a sum.
