@@ -335,6 +335,58 @@ def _closest_monarch(num_blocks=None):
     return closest
 
 
+def _kronecker_shapes(left_rows=None, left_columns=None):
+    def split(size, count):
+        block = math.ceil(size / (count or _divisor_near(size, size**0.5)))
+        return math.ceil(size / block), block
+
+    def shapes(n, units):
+        sides = split(n, left_rows), split(units, left_columns)
+        return dict(
+            zip(("left", "right"), zip(*sides, strict=True), strict=True)
+        )
+
+    return shapes
+
+
+def _closest_kronecker(left_rows=None, left_columns=None):
+    """Van Loan's rearrangement: a row of each block."""
+
+    def closest(kernel):
+        shapes = _kronecker_shapes(left_rows, left_columns)(*kernel.shape)
+        blocks = [
+            block.ravel()
+            for row in np.split(kernel, shapes["left"][0])
+            for block in np.split(row, shapes["left"][1], axis=1)
+        ]
+        left, values, right = np.linalg.svd(np.stack(blocks))
+        return values[0] * np.kron(
+            left[:, 0].reshape(shapes["left"]),
+            right[0].reshape(shapes["right"]),
+        )
+
+    return closest
+
+
+def _kronecker(**sizes):
+    shapes = _kronecker_shapes(**sizes)
+
+    def is_exact(n, units):
+        (rows, columns), (p, q) = shapes(n, units).values()
+        return (rows * p, columns * q) == (n, units)
+
+    return Oracle(
+        structure=structures.Kronecker(**sizes),
+        weight_shapes=shapes,
+        dense_kernel=lambda weights, n, units: np.kron(
+            weights["left"], weights["right"]
+        )[:n, :units],
+        initialized=("left", "right"),
+        is_exact=is_exact,
+        closest=_closest_kronecker(**sizes),
+    )
+
+
 def _sum_of(**parts):
     """Oracle of a sum of others, by the names that its weights start with."""
 
@@ -526,6 +578,9 @@ ORACLES = {
         initialized=("left", "right"),
         closest=_closest_monarch(3),
     ),
+    "kronecker": _kronecker(),
+    # Few weights of a factor would vary much from one draw to another.
+    "kronecker, 3 x 40": _kronecker(left_rows=3, left_columns=40),
     "low_rank + diagonal_circulant": _sum_of(
         low_rank=_LOW_RANK,
         diagonal_circulant=_SHARED_DIAGONAL_CIRCULANT,

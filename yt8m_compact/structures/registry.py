@@ -15,6 +15,7 @@ from yt8m_compact.structures.diagonal_circulant import (
 )
 from yt8m_compact.structures.fastfood import Fastfood as Fastfood
 from yt8m_compact.structures.hashed import Hashed as Hashed
+from yt8m_compact.structures.kronecker import Kronecker as Kronecker
 from yt8m_compact.structures.low_rank import LowRank as LowRank
 from yt8m_compact.structures.monarch import Monarch as Monarch
 from yt8m_compact.structures.structure import Structure as Structure
@@ -31,6 +32,7 @@ STRUCTURES: dict[str, type[Structure]] = {
     "fastfood": Fastfood,
     "hashed": Hashed,
     "monarch": Monarch,
+    "kronecker": Kronecker,
 }
 
 # Names of structures with arguments, and of a sum.
