@@ -387,6 +387,31 @@ def _kronecker(**sizes):
     )
 
 
+def _toeplitz_like_kernel(weights, input_dim, units):
+    kernel = sum(
+        scipy.linalg.circulant(left)
+        # The first row is right[0], and the first column from below, negative.
+        @ scipy.linalg.toeplitz(right, np.r_[right[0], -right[:0:-1]])
+        for left, right in zip(weights["left"], weights["right"], strict=True)
+    )
+    return kernel[:input_dim, :units]
+
+
+def _toeplitz_like(displacement_rank, **what):
+    return Oracle(
+        structure=structures.ToeplitzLike(displacement_rank),
+        weight_shapes=lambda n, units: dict.fromkeys(
+            ("left", "right"), (displacement_rank, max(n, units))
+        ),
+        dense_kernel=_toeplitz_like_kernel,
+        initialized=("left", "right"),
+        transforms=True,
+        is_exact=_never,
+        comes_back=lambda n, units: n == units,
+        **what,
+    )
+
+
 def _sum_of(**parts):
     """Oracle of a sum of others, by the names that its weights start with."""
 
@@ -581,6 +606,10 @@ ORACLES = {
     "kronecker": _kronecker(),
     # Few weights of a factor would vary much from one draw to another.
     "kronecker, 3 x 40": _kronecker(left_rows=3, left_columns=40),
+    "toeplitz_like": _toeplitz_like(2, simpler=("toeplitz",)),
+    "toeplitz_like, 1 term": _toeplitz_like(
+        1, simpler=("circulant(pad_input=True)",)
+    ),
     "low_rank + diagonal_circulant": _sum_of(
         low_rank=_LOW_RANK,
         diagonal_circulant=_SHARED_DIAGONAL_CIRCULANT,

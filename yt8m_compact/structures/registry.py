@@ -20,6 +20,7 @@ from yt8m_compact.structures.low_rank import LowRank as LowRank
 from yt8m_compact.structures.monarch import Monarch as Monarch
 from yt8m_compact.structures.structure import Structure as Structure
 from yt8m_compact.structures.toeplitz import Toeplitz as Toeplitz
+from yt8m_compact.structures.toeplitz_like import ToeplitzLike as ToeplitzLike
 
 STRUCTURES: dict[str, type[Structure]] = {
     "dense": Dense,
@@ -33,6 +34,7 @@ STRUCTURES: dict[str, type[Structure]] = {
     "hashed": Hashed,
     "monarch": Monarch,
     "kronecker": Kronecker,
+    "toeplitz_like": ToeplitzLike,
 }
 
 # Names of structures with arguments, and of a sum.
