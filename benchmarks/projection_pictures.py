@@ -32,6 +32,9 @@ _DRAWN = (
     "acdc",
     "fastfood",
     "hashed(num_buckets=24)",
+    "monarch",
+    "kronecker",
+    "toeplitz_like(displacement_rank=1)",
     "low_rank(rank=1) + diagonal_circulant",
 )
 _TIMED = (
@@ -49,7 +52,7 @@ _TIMED = (
 def draw_twins(path: pathlib.Path) -> None:
     """Draws the dense twin of one projection of each structure."""
     figure, axes = pyplot.subplots(
-        3, 4, figsize=(12, 6.2), layout="constrained"
+        4, 4, figsize=(12, 8.2), layout="constrained"
     )
     for axis in axes.flat:
         axis.axis("off")
@@ -61,7 +64,7 @@ def draw_twins(path: pathlib.Path) -> None:
         limit = np.abs(kernel).max()
         axis.imshow(kernel, cmap="RdBu", vmin=-limit, vmax=limit)
         count = sum(np.prod(w.shape) for w in layer.trainable_weights)
-        axis.set_title(f"{structure}: {count} weights", fontsize=10)
+        axis.set_title(f"{structure}\n{count} weights", fontsize=9)
     figure.savefig(path, dpi=100)
 
 
@@ -101,14 +104,13 @@ def draw_times(path: pathlib.Path, sizes: list[int], rows: int) -> None:
             times[kind].append(1000 * seconds)
     figure, axis = pyplot.subplots(figsize=(8, 5), layout="constrained")
     for kind, values in times.items():
-        options = ", ".join(f"{k} {v}" for k, v in _TIMED[kind].items())
         axis.loglog(
             sizes,
             values,
             marker="o",
             linewidth=3 if kind == "dense" else 1.5,
             color="black" if kind == "dense" else None,
-            label=f"{kind} ({options})" if options else kind,
+            label=kind,
         )
     axis.set_xticks(sizes, [str(size) for size in sizes])
     axis.minorticks_off()

@@ -1,8 +1,9 @@
 """What every structure is held to, written without the structures.
 
 One that is registered in `structures.STRUCTURES` needs one entry in `ORACLES`
-here, and then goes through every conformance test by itself. More entries are
-the same with other arguments, and sums.
+here, and then goes through every conformance test by itself: no test names the
+structures one by one, and arguments are those of the dataclass. More entries
+are the same with other arguments, and sums.
 """
 
 from collections.abc import Callable
@@ -50,8 +51,15 @@ class Oracle:
       fixed: the weights that are not trained.
       transforms: whether it multiplies by transforms, which are float32 in a
         16-bit layer too.
-      nearest: "exact" where `nearest` finds the closest kernel for any size,
-        else "local".
+      is_exact: from `input_dim` and `units` to whether `nearest` finds the
+        closest kernel of these sizes, and not just a local minimum.
+      closest: from a kernel to the closest one there is, where it is exact;
+        None where the kernel is linear in all trained weights at once, so that
+        NumPy's least squares find it.
+      comes_back: from the sizes to whether `nearest` finds a kernel of its own
+        kind again, where it is not exact.
+      simpler: structures, as text, whose kernels are of this kind too, so that
+        it is never further away than they are.
       num_factors: the number of factors of a product, which the first axis of
         each weight counts.
     """
@@ -62,7 +70,10 @@ class Oracle:
     initialized: tuple[str, ...] = ("kernel",)
     fixed: tuple[str, ...] = ()
     transforms: bool = False
-    nearest: str = "exact"
+    is_exact: Callable[[int, int], bool] = lambda n, units: True
+    closest: Callable[[np.ndarray], np.ndarray] | None = None
+    comes_back: Callable[[int, int], bool] = lambda n, units: False
+    simpler: tuple[str, ...] = ()
     num_factors: int = 1
 
     def trained(self, input_dim: int, units: int) -> tuple[str, ...]:
@@ -70,10 +81,23 @@ class Oracle:
         names = self.weight_shapes(input_dim, units)
         return tuple(name for name in names if name not in self.fixed)
 
+    def finds_its_own(self, input_dim: int, units: int) -> bool:
+        """Tells whether `nearest` finds a kernel of its own kind again."""
+        sizes = (input_dim, units)
+        return self.is_exact(*sizes) or self.comes_back(*sizes)
+
     def weight_count(self, input_dim: int, units: int) -> int:
         """Counts the weights of the kernel."""
         shapes = self.weight_shapes(input_dim, units).values()
         return sum(math.prod(shape) for shape in shapes)
+
+
+def _never(input_dim: int, units: int) -> bool:
+    return False
+
+
+def _in_whole_blocks(input_dim: int, units: int) -> bool:
+    return units % input_dim == 0
 
 
 def _blocks(input_dim: int, units: int) -> tuple[int, int]:
@@ -119,12 +143,52 @@ def _factors(num_factors, kernel_blocks, diagonal_blocks):
     }
 
 
+def _rank_one(matrix):
+    left, values, right = np.linalg.svd(matrix)
+    return values[0] * np.outer(left[:, 0], right[0])
+
+
+def _closest_diagonal_circulant(kernel):
+    """Entries by wrapped diagonal: diag(d) circ(c) is d times c there."""
+    size = kernel.shape[0]
+    rows, diagonals = np.indices([size, size])
+    blocks = []
+    for block in np.split(kernel, kernel.shape[1] // size, axis=1):
+        closest = np.zeros([size, size])
+        entries = _rank_one(block[rows, (rows - diagonals) % size])
+        closest[rows, (rows - diagonals) % size] = entries
+        blocks.append(closest)
+    return np.concatenate(blocks, axis=1)
+
+
+def _closest_shared_diagonal_circulant(kernel):
+    """The same, for entries of all blocks side by side."""
+    size = kernel.shape[0]
+    rows, diagonals = np.indices([size, size])
+    columns = (rows - diagonals) % size
+    columns = np.concatenate(
+        [columns + start for start in range(0, kernel.shape[1], size)], axis=1
+    )
+    rows = np.arange(size)[:, np.newaxis]
+    closest = np.zeros(kernel.shape)
+    closest[rows, columns] = _rank_one(kernel[rows, columns])
+    return closest
+
+
 _DIAGONAL_CIRCULANT = Oracle(
     structure=structures.DiagonalCirculant(),
     weight_shapes=_factors(1, _blocks, _blocks),
     dense_kernel=_diagonal_circulant_kernel,
     transforms=True,
-    nearest="local",
+    is_exact=_in_whole_blocks,
+    closest=_closest_diagonal_circulant,
+    simpler=("circulant",),
+)
+_SHARED_DIAGONAL_CIRCULANT = dataclasses.replace(
+    _DIAGONAL_CIRCULANT,
+    structure=structures.DiagonalCirculant(shared_diagonal=True),
+    weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
+    closest=_closest_shared_diagonal_circulant,
 )
 
 
@@ -200,11 +264,152 @@ def _hashed_kernel(weights, input_dim, units):
     return signs * kernel[buckets]
 
 
+def _closest_low_rank(rank):
+    def closest(kernel):
+        left, values, right = np.linalg.svd(kernel, full_matrices=False)
+        return left[:, :rank] * values[:rank] @ right[:rank]
+
+    return closest
+
+
 def _low_rank_shapes(rank):
     return lambda n, units: {
         "left": (n, min(rank, n, units)),
         "right": (min(rank, n, units), units),
     }
+
+
+def _divisor_near(size, target):
+    """Finds the divisor within a factor of 1.5, or rounds the target."""
+    near = [
+        divisor
+        for divisor in range(1, size + 1)
+        if size % divisor == 0 and 2 * target <= 3 * divisor <= 4.5 * target
+    ]
+    ratios = {divisor: abs(math.log(divisor / target)) for divisor in near}
+    return min(ratios, key=ratios.get, default=round(target))
+
+
+def _monarch_shapes(num_blocks=None):
+    def shapes(n, units):
+        target = max(1, n / math.sqrt(max(n, units)))
+        rows = math.ceil(n / (num_blocks or _divisor_near(n, target)))
+        blocks = math.ceil(n / rows)
+        inner = math.ceil(min(n, units) / blocks)
+        return {
+            "left": (blocks, rows, inner),
+            "right": (inner, blocks, math.ceil(units / inner)),
+        }
+
+    return shapes
+
+
+def _turned(rows, columns):
+    """The permutation matrix that reads rows as columns."""
+    size = rows * columns
+    return np.eye(size)[:, np.arange(size).reshape(rows, columns).T.ravel()]
+
+
+def _monarch_kernel(weights, input_dim, units):
+    blocks, _, inner = weights["left"].shape
+    kernel = scipy.linalg.block_diag(*weights["left"]) @ _turned(blocks, inner)
+    kernel = kernel @ scipy.linalg.block_diag(*weights["right"])
+    kernel = kernel @ _turned(inner, weights["right"].shape[2])
+    return kernel[:input_dim, :units]
+
+
+def _closest_monarch(num_blocks=None):
+    def closest(kernel):
+        shapes = _monarch_shapes(num_blocks)(*kernel.shape)
+        _, rows, inner = shapes["left"]
+        result = np.zeros(kernel.shape)
+        for start in range(0, kernel.shape[0], rows):
+            for value in range(inner):
+                entries = (
+                    slice(start, start + rows),
+                    slice(value, None, inner),
+                )
+                result[entries] = _rank_one(kernel[entries])
+        return result
+
+    return closest
+
+
+def _kronecker_shapes(left_rows=None, left_columns=None):
+    def split(size, count):
+        block = math.ceil(size / (count or _divisor_near(size, size**0.5)))
+        return math.ceil(size / block), block
+
+    def shapes(n, units):
+        sides = split(n, left_rows), split(units, left_columns)
+        return dict(
+            zip(("left", "right"), zip(*sides, strict=True), strict=True)
+        )
+
+    return shapes
+
+
+def _closest_kronecker(left_rows=None, left_columns=None):
+    """Van Loan's rearrangement: a row of each block."""
+
+    def closest(kernel):
+        shapes = _kronecker_shapes(left_rows, left_columns)(*kernel.shape)
+        blocks = [
+            block.ravel()
+            for row in np.split(kernel, shapes["left"][0])
+            for block in np.split(row, shapes["left"][1], axis=1)
+        ]
+        left, values, right = np.linalg.svd(np.stack(blocks))
+        return values[0] * np.kron(
+            left[:, 0].reshape(shapes["left"]),
+            right[0].reshape(shapes["right"]),
+        )
+
+    return closest
+
+
+def _kronecker(**sizes):
+    shapes = _kronecker_shapes(**sizes)
+
+    def is_exact(n, units):
+        (rows, columns), (p, q) = shapes(n, units).values()
+        return (rows * p, columns * q) == (n, units)
+
+    return Oracle(
+        structure=structures.Kronecker(**sizes),
+        weight_shapes=shapes,
+        dense_kernel=lambda weights, n, units: np.kron(
+            weights["left"], weights["right"]
+        )[:n, :units],
+        initialized=("left", "right"),
+        is_exact=is_exact,
+        closest=_closest_kronecker(**sizes),
+    )
+
+
+def _toeplitz_like_kernel(weights, input_dim, units):
+    kernel = sum(
+        scipy.linalg.circulant(left)
+        # The first row is right[0], and the first column from below, negative.
+        @ scipy.linalg.toeplitz(right, np.r_[right[0], -right[:0:-1]])
+        for left, right in zip(weights["left"], weights["right"], strict=True)
+    )
+    return kernel[:input_dim, :units]
+
+
+def _toeplitz_like(displacement_rank, **what):
+    return Oracle(
+        structure=structures.ToeplitzLike(displacement_rank),
+        weight_shapes=lambda n, units: dict.fromkeys(
+            ("left", "right"), (displacement_rank, max(n, units))
+        ),
+        dense_kernel=_toeplitz_like_kernel,
+        initialized=("left", "right"),
+        transforms=True,
+        is_exact=_never,
+        comes_back=lambda n, units: n == units,
+        **what,
+    )
 
 
 def _sum_of(**parts):
@@ -245,7 +450,12 @@ def _sum_of(**parts):
         dense_kernel=dense_kernel,
         initialized=named("initialized"),
         fixed=named("fixed"),
-        nearest="local",
+        is_exact=_never,
+        simpler=tuple(
+            str(oracle.structure)
+            for oracle in parts.values()
+            if not oracle.fixed
+        ),
     )
 
 
@@ -254,13 +464,15 @@ _LOW_RANK = Oracle(
     weight_shapes=_low_rank_shapes(3),
     dense_kernel=lambda weights, n, units: weights["left"] @ weights["right"],
     initialized=("left", "right"),
+    closest=_closest_low_rank(3),
 )
 _ACDC = Oracle(
     structure=structures.Acdc(),
     weight_shapes=_factors(1, _blocks, _blocks),
     dense_kernel=_acdc_kernel,
     transforms=True,
-    nearest="local",
+    is_exact=_never,
+    comes_back=_in_whole_blocks,
 )
 _TOEPLITZ = Oracle(
     structure=structures.Toeplitz(),
@@ -296,22 +508,25 @@ ORACLES = {
         transforms=True,
     ),
     "diagonal_circulant": _DIAGONAL_CIRCULANT,
-    "diagonal_circulant, shared": dataclasses.replace(
-        _DIAGONAL_CIRCULANT,
-        structure=structures.DiagonalCirculant(shared_diagonal=True),
-        weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
-    ),
+    "diagonal_circulant, shared": _SHARED_DIAGONAL_CIRCULANT,
     "diagonal_circulant, 3 factors": dataclasses.replace(
         _DIAGONAL_CIRCULANT,
         structure=structures.DiagonalCirculant(num_factors=3),
         num_factors=3,
         weight_shapes=_factors(3, _blocks, _blocks),
+        is_exact=_never,
+        simpler=("diagonal_circulant",),
     ),
     "diagonal_circulant, padded, 2 factors": dataclasses.replace(
         _DIAGONAL_CIRCULANT,
         structure=structures.DiagonalCirculant(num_factors=2, pad_input=True),
         num_factors=2,
         weight_shapes=_factors(2, _padded_block, _padded_block),
+        is_exact=_never,
+        simpler=(
+            "circulant(pad_input=True)",
+            "diagonal_circulant(pad_input=True)",
+        ),
     ),
     "sign_circulant": _SIGN_CIRCULANT,
     "sign_circulant, 2 factors": Oracle(
@@ -321,7 +536,7 @@ ORACLES = {
         dense_kernel=_diagonal_circulant_kernel,
         fixed=("diagonal",),
         transforms=True,
-        nearest="local",
+        is_exact=_never,
     ),
     "block_circulant": Oracle(
         structure=structures.BlockCirculant(block_size=5),
@@ -344,6 +559,7 @@ ORACLES = {
         _LOW_RANK,
         structure=structures.LowRank(),
         weight_shapes=_low_rank_shapes(32),
+        closest=_closest_low_rank(32),
     ),
     "toeplitz": _TOEPLITZ,
     "acdc": _ACDC,
@@ -352,6 +568,8 @@ ORACLES = {
         structure=structures.Acdc(num_factors=2),
         num_factors=2,
         weight_shapes=_factors(2, _blocks, _blocks),
+        comes_back=_never,
+        simpler=("acdc",),
     ),
     "fastfood": Oracle(
         structure=structures.Fastfood(),
@@ -359,7 +577,7 @@ ORACLES = {
         dense_kernel=_fastfood_kernel,
         fixed=("permutation",),
         transforms=True,
-        nearest="local",
+        is_exact=_never,
     ),
     "hashed": Oracle(
         structure=structures.Hashed(),
@@ -371,13 +589,30 @@ ORACLES = {
         weight_shapes=lambda n, units: {"kernel": (50,)},
         dense_kernel=_hashed_kernel,
     ),
+    "monarch": Oracle(
+        structure=structures.Monarch(),
+        weight_shapes=_monarch_shapes(),
+        dense_kernel=_monarch_kernel,
+        initialized=("left", "right"),
+        closest=_closest_monarch(),
+    ),
+    "monarch, 3 blocks": Oracle(
+        structure=structures.Monarch(num_blocks=3),
+        weight_shapes=_monarch_shapes(3),
+        dense_kernel=_monarch_kernel,
+        initialized=("left", "right"),
+        closest=_closest_monarch(3),
+    ),
+    "kronecker": _kronecker(),
+    # Few weights of a factor would vary much from one draw to another.
+    "kronecker, 3 x 40": _kronecker(left_rows=3, left_columns=40),
+    "toeplitz_like": _toeplitz_like(2, simpler=("toeplitz",)),
+    "toeplitz_like, 1 term": _toeplitz_like(
+        1, simpler=("circulant(pad_input=True)",)
+    ),
     "low_rank + diagonal_circulant": _sum_of(
         low_rank=_LOW_RANK,
-        diagonal_circulant=dataclasses.replace(
-            _DIAGONAL_CIRCULANT,
-            structure=structures.DiagonalCirculant(shared_diagonal=True),
-            weight_shapes=_factors(1, _blocks, lambda n, units: (1, n)),
-        ),
+        diagonal_circulant=_SHARED_DIAGONAL_CIRCULANT,
     ),
     # Two parts of one kind, and fixed weights in a part.
     "toeplitz + low_rank + sign_circulant + low_rank": _sum_of(
@@ -392,6 +627,13 @@ ORACLES = {
     ),
 }
 CASES = tuple(ORACLES)
+# One of each structure, for tests in which arguments change little.
+FIRST_CASES = tuple(
+    case
+    for number, case in enumerate(CASES)
+    if type(ORACLES[case].structure)
+    not in {type(ORACLES[earlier].structure) for earlier in CASES[:number]}
+)
 
 
 def make_projection(case: str, units: int, **kwargs) -> layers.Projection:

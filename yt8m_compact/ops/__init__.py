@@ -1,8 +1,10 @@
 """Pure tensor functions: structured products, losses, ranking."""
 
+from yt8m_compact.ops.block_circulant import as_rows
 from yt8m_compact.ops.block_circulant import block_circulant_kernel
 from yt8m_compact.ops.block_circulant import block_circulant_matmul
 from yt8m_compact.ops.block_circulant import block_circulant_shape
+from yt8m_compact.ops.block_circulant import with_leading_dims_of
 from yt8m_compact.ops.circulant import circulant_kernel
 from yt8m_compact.ops.circulant import circulant_matmul
 from yt8m_compact.ops.circulant import diagonal_circulant_kernel
@@ -39,6 +41,8 @@ from yt8m_compact.ops.ranking import batch_hit_at_1
 from yt8m_compact.ops.ranking import rated_predictions
 from yt8m_compact.ops.toeplitz import toeplitz_kernel
 from yt8m_compact.ops.toeplitz import toeplitz_matmul
+from yt8m_compact.ops.toeplitz_like import toeplitz_like_matmul
+from yt8m_compact.ops.toeplitz_like import toeplitz_like_multiply_adds
 from yt8m_compact.ops.top_classes import top_k
 from yt8m_compact.ops.top_classes import top_k_classes
 
@@ -46,6 +50,7 @@ __all__ = [
     "LOSSES",
     "acdc_kernel",
     "acdc_matmul",
+    "as_rows",
     "batch_gap",
     "batch_hit_at_1",
     "block_circulant_kernel",
@@ -81,6 +86,9 @@ __all__ = [
     "softmax_loss",
     "sum_by_bucket",
     "toeplitz_kernel",
+    "toeplitz_like_matmul",
+    "toeplitz_like_multiply_adds",
+    "with_leading_dims_of",
     "toeplitz_matmul",
     "top_k",
     "top_k_classes",

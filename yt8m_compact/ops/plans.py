@@ -172,6 +172,24 @@ def plan_block_circulant(input_dim: int, units: int, block_size: int) -> Plan:
 
 
 @functools.cache
+def plan_toeplitz_like(size: int, units: int, rank: int) -> Plan:
+    """Chooses the algorithm for the sum of several products with skews.
+
+    Args:
+      size: rows of each skew-circulant.
+      units: columns of them that are kept.
+      rank: the number of skew-circulants, whose products are summed.
+
+    Returns:
+      The plan: as Toeplitz matrices, or one dense product.
+    """
+    length = transforms.fast_length(size + units - 1)
+    plain = Plan(rank * size, units, size, units, length)
+    dense = Plan(rank * size, units, rank * size, units, 0)
+    return _choose(plain, iter([dense]))
+
+
+@functools.cache
 def plan_diagonal_circulant(
     input_dim: int, units: int, size: int, factors: int, diagonals: int
 ) -> Plan:

@@ -12,9 +12,6 @@ from yt8m_compact.structures import fitting
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
 
-# Rows of a product of several factors that are written out at a time.
-_ROWS = 512
-
 
 @dataclasses.dataclass(frozen=True)
 class DiagonalCirculant(structure.Structure):
@@ -102,20 +99,14 @@ class DiagonalCirculant(structure.Structure):
             return ops.diagonal_circulant_kernel(
                 diagonal, kernel, units, input_dim
             )
-        # The square factors of a narrow `W` may be far larger than it is: rows
-        # of the identity go through their product, some at a time.
-        rows = [
-            ops.diagonal_circulant_matmul(
-                tf.one_hot(part, input_dim, dtype=kernel.dtype),
-                diagonal,
-                kernel,
-                units,
-            )
-            for part in np.array_split(
-                np.arange(input_dim), -(-input_dim // _ROWS)
-            )
-        ]
-        return tf.concat(rows, axis=0)
+        # The square factors of a narrow `W` may be far larger than it is.
+        return structure.dense_by_rows(
+            lambda rows: ops.diagonal_circulant_matmul(
+                rows, diagonal, kernel, units
+            ),
+            input_dim,
+            kernel.dtype,
+        )
 
     def _nearest(
         self, kernel: np.ndarray, current: structure.Arrays

@@ -1,34 +1,44 @@
-"""The structures there are, by the names they have in text."""
+"""The structures there are, by the names they have in text.
 
-from yt8m_compact.structures import acdc
-from yt8m_compact.structures import block_circulant
-from yt8m_compact.structures import circulant
-from yt8m_compact.structures import dense
-from yt8m_compact.structures import diagonal_circulant
-from yt8m_compact.structures import fastfood
-from yt8m_compact.structures import hashed
-from yt8m_compact.structures import low_rank
-from yt8m_compact.structures import structure
-from yt8m_compact.structures import toeplitz
+A new one is imported here, under its own name, and gets a line in
+`STRUCTURES`: the package exports every name of this file.
+"""
 
-STRUCTURES: dict[str, type[structure.Structure]] = {
-    "dense": dense.Dense,
-    "circulant": circulant.Circulant,
-    "diagonal_circulant": diagonal_circulant.DiagonalCirculant,
-    "block_circulant": block_circulant.BlockCirculant,
-    "low_rank": low_rank.LowRank,
-    "toeplitz": toeplitz.Toeplitz,
-    "acdc": acdc.Acdc,
-    "fastfood": fastfood.Fastfood,
-    "hashed": hashed.Hashed,
+from yt8m_compact.structures.acdc import Acdc as Acdc
+from yt8m_compact.structures.block_circulant import (
+    BlockCirculant as BlockCirculant,
+)
+from yt8m_compact.structures.circulant import Circulant as Circulant
+from yt8m_compact.structures.dense import Dense as Dense
+from yt8m_compact.structures.diagonal_circulant import (
+    DiagonalCirculant as DiagonalCirculant,
+)
+from yt8m_compact.structures.fastfood import Fastfood as Fastfood
+from yt8m_compact.structures.hashed import Hashed as Hashed
+from yt8m_compact.structures.kronecker import Kronecker as Kronecker
+from yt8m_compact.structures.low_rank import LowRank as LowRank
+from yt8m_compact.structures.monarch import Monarch as Monarch
+from yt8m_compact.structures.structure import Structure as Structure
+from yt8m_compact.structures.toeplitz import Toeplitz as Toeplitz
+from yt8m_compact.structures.toeplitz_like import ToeplitzLike as ToeplitzLike
+
+STRUCTURES: dict[str, type[Structure]] = {
+    "dense": Dense,
+    "circulant": Circulant,
+    "diagonal_circulant": DiagonalCirculant,
+    "block_circulant": BlockCirculant,
+    "low_rank": LowRank,
+    "toeplitz": Toeplitz,
+    "acdc": Acdc,
+    "fastfood": Fastfood,
+    "hashed": Hashed,
+    "monarch": Monarch,
+    "kronecker": Kronecker,
+    "toeplitz_like": ToeplitzLike,
 }
 
 # Names of structures with arguments, and of a sum.
-ALIASES: dict[str, structure.Structure] = {
-    "sign_circulant": diagonal_circulant.DiagonalCirculant(
-        shared_diagonal=True, learned=False
-    ),
-    "low_rank_plus_circulant": (
-        low_rank.LowRank() + diagonal_circulant.DiagonalCirculant()
-    ),
+ALIASES: dict[str, Structure] = {
+    "sign_circulant": DiagonalCirculant(shared_diagonal=True, learned=False),
+    "low_rank_plus_circulant": LowRank() + DiagonalCirculant(),
 }

@@ -1,7 +1,7 @@
 """What every structure of a matrix can do."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import dataclasses
 import re
 from typing import Any, ClassVar
@@ -13,6 +13,9 @@ from yt8m_compact.structures import weight_spec
 
 Weights = Mapping[str, tf.Tensor]
 Arrays = Mapping[str, np.ndarray]
+
+# Rows of a product of several factors that are written out at a time.
+_ROWS = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,6 +223,31 @@ def matmul(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     if x.shape.rank == 2:
         return tf.matmul(x, kernel)
     return tf.tensordot(x, kernel, axes=1)
+
+
+def dense_by_rows(
+    multiply: Callable[[tf.Tensor], tf.Tensor],
+    input_dim: int,
+    dtype: tf.DType,
+) -> tf.Tensor:
+    """Writes out a matrix, as its product with rows of the identity.
+
+    For a product of factors that may be far larger than it is: some rows at a
+    time.
+
+    Args:
+      multiply: from `[rows, input_dim]` to `[rows, units]`.
+      input_dim: rows of the matrix.
+      dtype: the dtype of the rows.
+
+    Returns:
+      `[input_dim, units]`.
+    """
+    parts = [
+        multiply(tf.one_hot(part, input_dim, dtype=dtype))
+        for part in np.array_split(np.arange(input_dim), -(-input_dim // _ROWS))
+    ]
+    return tf.concat(parts, axis=0)
 
 
 def _cast(weights: Weights, dtype: tf.DType) -> dict[str, tf.Tensor]:

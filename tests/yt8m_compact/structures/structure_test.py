@@ -20,6 +20,11 @@ def test_names_in_text_are_those_of_the_classes():
     assert structures.STRUCTURES["acdc"] is structures.Acdc
 
 
+def test_every_structure_is_a_name_of_the_package():
+    for cls in [*structures.STRUCTURES.values(), structures.Sum]:
+        assert getattr(structures, cls.__name__) is cls
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_weights_are_those_of_the_formula(case):
     oracle = ORACLES[case]
