@@ -7,6 +7,7 @@ import keras
 
 from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 from yt8m_compact.layers import frame_pooling
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
@@ -41,10 +42,10 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
     dbof_activation: str = settings.setting(
         "relu6", "Activation of DBoF's two layers.", choices=_ACTIVATIONS
     )
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame to the clusters"
     )
-    fc_projection: str = model_config.projection_setting(
+    fc_projection: structures.Structure = model_config.structure_setting(
         "from the pooled clusters to the hidden layer"
     )
 
@@ -83,17 +84,13 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
         self,
         x: keras.KerasTensor,
         name: str,
-        projection: str,
+        structure: structures.Structure,
         units: int,
         mask: keras.KerasTensor | None,
     ) -> keras.KerasTensor:
-        x = self._project(
-            x,
-            projection,
-            units,
-            use_bias=not self.dbof_add_batch_norm,
-            name=name,
-        )
+        x = layers.Projection(
+            units, structure, use_bias=not self.dbof_add_batch_norm, name=name
+        )(x)
         if self.dbof_add_batch_norm:
             x = self._batch_norm(f"{name}_bn")(x, mask=mask)
         return keras.layers.Activation(

@@ -8,7 +8,6 @@ import keras
 from yt8m_compact import layers
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import frame_model
-from yt8m_compact.models import model_config
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,9 +27,7 @@ class FrameLevelLogisticConfig(frame_model.FrameModelConfig):
         predictions = classifiers.classify_logistic(
             x,
             num_classes=num_classes,
-            structure=model_config.structure_of(
-                self, self.classifier_projection
-            ),
+            structure=self.classifier_projection,
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model(inputs, predictions, name="FrameLevelLogisticModel")

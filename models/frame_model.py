@@ -138,9 +138,7 @@ class FrameClassifierConfig(FrameModelConfig):
         """Adds the classifier, whose layer of probabilities has the name."""
         arguments = {
             "num_classes": num_classes,
-            "structure": model_config.structure_of(
-                self, self.classifier_projection
-            ),
+            "structure": self.classifier_projection,
             "regularizer": self._classifier_regularizer(),
             "name": name,
         }

@@ -46,13 +46,9 @@ class GatedDbofConfig(soft_dbof.SoftDbofConfig):
             [clusters, mask]
         )
         for name, units in [("bag_narrow", x.shape[-1]), ("bag_gates", size)]:
-            gates = self._project(
-                gates,
-                self.gating_projection,
-                units,
-                use_bias=False,
-                name=name,
-            )
+            gates = layers.Projection(
+                units, self.gating_projection, use_bias=False, name=name
+            )(gates)
         gates = self._batch_norm("bag_gates_bn")(gates)
         gates = keras.layers.Activation("sigmoid", name="bag_gates_activation")(
             gates

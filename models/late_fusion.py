@@ -41,20 +41,22 @@ class LateFusionConfig(
         "Whether no value gates itself: the gates' matrix, which must be "
         "dense, has no diagonal.",
     )
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame to the clusters"
     )
-    fc_projection: str = model_config.projection_setting(
+    fc_projection: structures.Structure = model_config.structure_setting(
         "from the pooled clusters to the hidden layer"
     )
-    gating_projection: str = model_config.projection_setting(
+    gating_projection: structures.Structure = model_config.structure_setting(
         "from values to their gates"
     )
 
     def check_options(self) -> None:
         """Refuses what was set and is not used, or can't be had together."""
         super().check_options()
-        if self.gating_remove_diag and self.gating_projection != "dense":
+        if self.gating_remove_diag and not isinstance(
+            self.gating_projection, structures.Dense
+        ):
             raise ValueError(
                 f"{type(self).__name__}: expected gating_projection=dense with "
                 "gating_remove_diag: the diagonal of a compact matrix is not "
@@ -98,9 +100,9 @@ class LateFusionConfig(
         if len(pooled) > 1:
             x = keras.layers.Concatenate(name="pooled")(pooled)
         if hidden_size is not None:
-            x = self._project(
-                x, self.fc_projection, hidden_size, use_bias=not relu, name="fc"
-            )
+            x = layers.Projection(
+                hidden_size, self.fc_projection, use_bias=not relu, name="fc"
+            )(x)
             if relu:
                 x = self._batch_norm("fc_bn")(x)
                 x = keras.layers.Activation("relu6", name="fc_activation")(x)
@@ -123,7 +125,7 @@ class LateFusionConfig(
         output_name: str,
         dtype: str | None = None,
     ) -> keras.KerasTensor:
-        structure = model_config.structure_of(self, self.gating_projection)
+        structure = self.gating_projection
         if self.gating_remove_diag:
             structure = structures.Dense(zero_diagonal=True)
         return classifiers.gate_context(
@@ -150,9 +152,9 @@ class LateFusionConfig(
     def _cluster_projection(
         self, number: int, num_clusters: int
     ) -> layers.Projection:
-        return self._make_projection(
-            self.embedding_projection,
+        return layers.Projection(
             num_clusters,
+            self.embedding_projection,
             use_bias=False,
             name=f"clusters_{number}",
         )

@@ -27,9 +27,7 @@ class LogisticConfig(model_config.ModelConfig):
         predictions = classifiers.classify_logistic(
             self._normalize(features),
             num_classes=num_classes,
-            structure=model_config.structure_of(
-                self, self.classifier_projection
-            ),
+            structure=self.classifier_projection,
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model(

@@ -57,23 +57,19 @@ class MixNextVladConfig(next_vlad.NextVladEncoderConfig):
         self._check_groups(feature_sizes)
         inputs, x, mask = self._read_frames(feature_sizes)
         mean = layers.FramePooling("average", name="mean")([x, mask])
-        gates = self._project(
-            self._batch_norm("mean_bn")(mean),
-            self.gating_projection,
-            self.mix_number,
-            name="mixture_gates",
-        )
+        gates = layers.Projection(
+            self.mix_number, self.gating_projection, name="mixture_gates"
+        )(self._batch_norm("mean_bn")(mean))
         logits = []
         for number in range(self.mix_number):
             prefix = f"branch_{number}_"
             logits.append(
-                self._project(
-                    self._encode(x, mask, feature_sizes, prefix),
-                    self.classifier_projection,
+                layers.Projection(
                     num_classes,
+                    self.classifier_projection,
                     kernel_regularizer=self._classifier_regularizer(),
                     name=f"{prefix}{classifiers.CLASSIFIER}",
-                )
+                )(self._encode(x, mask, feature_sizes, prefix))
             )
         predictions = layers.LogitMixture(
             self.cl_temperature,

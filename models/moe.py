@@ -43,9 +43,7 @@ class MoeConfig(model_config.ModelConfig):
             self._normalize(features),
             num_classes=num_classes,
             num_mixtures=self.moe_num_mixtures,
-            structure=model_config.structure_of(
-                self, self.classifier_projection
-            ),
+            structure=self.classifier_projection,
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model({"features": features}, predictions, name="MoeModel")

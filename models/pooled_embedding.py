@@ -8,6 +8,7 @@ import keras
 
 from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 from yt8m_compact.layers import frame_pooling
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import frame_model
@@ -94,13 +95,13 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         True, "Whether predictions gate each other: p * sigmoid(bn(p W))."
     )
     batch_norm_momentum: float = model_config.batch_norm_momentum_setting()
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame to the clusters"
     )
-    fc_projection: str = model_config.projection_setting(
+    fc_projection: structures.Structure = model_config.structure_setting(
         "from the pooled clusters to the hidden layer"
     )
-    gating_projection: str = model_config.projection_setting(
+    gating_projection: structures.Structure = model_config.structure_setting(
         "from the predictions to their gates"
     )
 
@@ -186,13 +187,9 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
             x = self._pool_clusters(embedding, number, x, mask)
         if self.num_bags > 1:
             x = layers.BagAverage(self.num_bags, name=f"{name}_average")(x)
-        x = self._project(
-            x,
-            self.fc_projection,
-            self.fc_size,
-            use_bias=False,
-            name=f"{name}_fc",
-        )
+        x = layers.Projection(
+            self.fc_size, self.fc_projection, use_bias=False, name=f"{name}_fc"
+        )(x)
         x = self._batch_norm(f"{name}_fc_bn")(x)
         return keras.layers.Activation("relu6", name=f"{name}_fc_activation")(x)
 
@@ -211,13 +208,12 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         }[embedding]
         if number > 0:
             num_clusters = max(num_clusters // 2, 1)
-        clusters = self._project(
-            x,
-            self.embedding_projection,
+        clusters = layers.Projection(
             num_clusters,
+            self.embedding_projection,
             use_bias=False,
             name=f"{name}_clusters",
-        )
+        )(x)
         clusters = self._batch_norm(f"{name}_clusters_bn")(clusters, mask=mask)
         if embedding == "netvlad":
             return layers.NetVlad(name=name)([x, clusters, mask])
@@ -240,9 +236,7 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
     ) -> keras.KerasTensor:
         arguments = {
             "num_classes": num_classes,
-            "structure": model_config.structure_of(
-                self, self.classifier_projection
-            ),
+            "structure": self.classifier_projection,
             "regularizer": self._classifier_regularizer(),
         }
         if self.context_gating:
@@ -257,6 +251,6 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
             return x
         return classifiers.gate_context(
             x,
-            structure=model_config.structure_of(self, self.gating_projection),
+            structure=self.gating_projection,
             batch_norm_momentum=self.batch_norm_momentum,
         )

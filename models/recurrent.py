@@ -6,6 +6,7 @@ import dataclasses
 import keras
 
 from yt8m_compact import layers
+from yt8m_compact import structures
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
 
@@ -19,10 +20,10 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
     the state as it is; a video without a frame has a state of zeros.
     """
 
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame, or the layer below, to the gates"
     )
-    recurrent_projection: str = model_config.projection_setting(
+    recurrent_projection: structures.Structure = model_config.structure_setting(
         "from the state of a recurrent layer to its gates"
     )
 
@@ -46,23 +47,21 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
         )
         for index in range(num_layers):
             goes_on = index < num_layers - 1
-            kinds = {self.embedding_projection, self.recurrent_projection}
+            places = {self.embedding_projection, self.recurrent_projection}
             arguments = {"return_sequences": goes_on, "name": f"layer_{index}"}
-            if kinds == {"dense"}:
+            if places == {structures.Dense()}:
                 # Runs in cuDNN where there is a GPU.
                 layer = keras_layer(units, **arguments)
             else:
-                x = self._project(
-                    x,
-                    self.embedding_projection,
+                x = layers.Projection(
                     cell.num_gates * units,
+                    self.embedding_projection,
                     use_bias=False,
                     name=f"gates_{index}",
+                )(x)
+                layer = keras.layers.RNN(
+                    cell(units, self.recurrent_projection), **arguments
                 )
-                structure = model_config.structure_of(
-                    self, self.recurrent_projection
-                )
-                layer = keras.layers.RNN(cell(units, structure), **arguments)
             x = layer(x, mask=mask)
         exists = keras.ops.cast(num_frames > 0, x.dtype)
         x = x * keras.ops.expand_dims(exists, axis=-1)

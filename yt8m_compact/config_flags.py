@@ -52,6 +52,16 @@ _REPLACED_IN_TRAINING = (
     "export_model_steps",
     "log_device_placement",
 )
+# Flags that held for every projection that had such an argument, and where the
+# argument is now. Turned off, they asked for something, too.
+_REPLACED_BY_STRUCTURES: dict[str, tuple[type, str]] = {
+    "rank": (str, "low_rank(rank=8)"),
+    "num_factors": (str, "diagonal_circulant(num_factors=3)"),
+    "block_size": (str, "block_circulant(block_size=128)"),
+    "num_buckets": (str, "hashed(num_buckets=1000)"),
+    "shared_diagonal": (bool, "diagonal_circulant(shared_diagonal=True)"),
+    "pad_input": (bool, "diagonal_circulant(pad_input=True)"),
+}
 
 
 def define_replaced_flags(
@@ -117,6 +127,13 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         )
         if name not in flag_values:
             _define(field, None, help_text, flag_values)
+    for name, (kind, text) in _REPLACED_BY_STRUCTURES.items():
+        _DEFINE[kind](
+            name,
+            None,
+            f"Not supported: write --classifier_projection='{text}'.",
+            flag_values=flag_values,
+        )
 
 
 def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -143,8 +160,14 @@ def model_from_flags(
 
     Raises:
       ValueError: if a value does not fit, or a flag that was given is not
-        used by the chosen model.
+        used by the chosen model, or not supported any more.
     """
+    for name, (_, text) in _REPLACED_BY_STRUCTURES.items():
+        if flag_values[name].present:
+            raise ValueError(
+                f"--{name} is not supported: write "
+                f"--classifier_projection='{text}'"
+            )
     data = _from_flags(config_lib.DataConfig, flag_values)
     name = flag_values.model
     for field, users in _model_fields().items():
@@ -241,7 +264,12 @@ def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
       ValueError: if one was given.
     """
     fields = dataclasses.fields(config_lib.DataConfig)
-    for name in ("model", *(field.name for field in fields), *_model_fields()):
+    for name in (
+        "model",
+        *(field.name for field in fields),
+        *_model_fields(),
+        *_REPLACED_BY_STRUCTURES,
+    ):
         if flag_values[name].present:
             raise ValueError(
                 f"expected no --{name}: {reason}. Received: "
@@ -313,7 +341,13 @@ def _define(
 ) -> None:
     kind = _plain_type(field.type)
     choices = field.metadata["choices"]
-    if choices and kind is str:
+    if field.metadata["parse"]:
+        # The settings class reads it, and names the field in its error.
+        default = None if default is None else str(default)
+        flags.DEFINE_string(
+            field.name, default, help_text, flag_values=flag_values
+        )
+    elif choices and kind is str:
         flags.DEFINE_enum(
             field.name, default, choices, help_text, flag_values=flag_values
         )

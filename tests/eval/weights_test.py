@@ -7,18 +7,16 @@ import keras
 import pytest
 import tensorflow as tf
 
+import layer_conformance
 import small_models
 from yt8m_compact import models
 from yt8m_compact import structures
 from yt8m_compact.eval import weights
-from yt8m_compact.models import model_config
 
 SIZES = (12, 4)
 CLASSES = 10
 CLUSTERS = 40
 HIDDEN = 6
-# Whose formulas are here; those of the others are with the layers' tests.
-KINDS = ("dense", "circulant", "diagonal_circulant")
 SMALL = {
     "LogisticModel": models.LogisticConfig(),
     "MoeModel": models.MoeConfig(),
@@ -59,42 +57,20 @@ SMALL = {
 }
 
 
-def project(kind: str, inputs: int, outputs: int) -> int:
+def project(case: str, inputs: int, outputs: int) -> int:
     """Counts the weights of a projection without bias from its formula."""
-    blocks = math.ceil(outputs / inputs)
-    rank = min(32, inputs, outputs)
-    # Fastfood's size is the next power of two.
-    fastfood = 2 ** math.ceil(math.log2(inputs))
-    return {
-        "dense": inputs * outputs,
-        "circulant": blocks * inputs,
-        "diagonal_circulant": 2 * blocks * inputs,
-        "sign_circulant": (blocks + 1) * inputs,
-        "block_circulant": math.ceil(inputs / 64)
-        * math.ceil(outputs / 64)
-        * 64,
-        "low_rank": rank * (inputs + outputs),
-        "toeplitz": inputs + outputs - 1,
-        "acdc": 2 * blocks * inputs,
-        "fastfood": 4 * math.ceil(outputs / fastfood) * fastfood,
-        "hashed": math.ceil(inputs * outputs / 64),
-        "low_rank_plus_circulant": (
-            rank * (inputs + outputs) + 2 * blocks * inputs
-        ),
-    }[kind]
+    return layer_conformance.ORACLES[case].weight_count(inputs, outputs)
 
 
-def fixed(kind: str, inputs: int, outputs: int) -> int:
+def fixed(case: str, inputs: int, outputs: int) -> int:
     """Counts those that are not trained: signs and permutations."""
-    if kind == "sign_circulant":
-        return inputs
-    if kind == "fastfood":
-        return project(kind, inputs, outputs) // 4
-    return 0
+    oracle = layer_conformance.ORACLES[case]
+    shapes = oracle.weight_shapes(inputs, outputs)
+    return sum(math.prod(shapes[name]) for name in oracle.fixed)
 
 
-def text_of(kind: str) -> str:
-    return str(structures.get(kind))
+def structure_of(case: str) -> structures.Structure:
+    return layer_conformance.ORACLES[case].structure
 
 
 def count(config: models.ModelConfig) -> weights.ModelWeights:
@@ -107,50 +83,54 @@ def by_name(counted: weights.ModelWeights) -> dict[str, weights.LayerWeights]:
     return {layer.name: layer for layer in counted.layers}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_logistic(kind):
-    counted = count(models.LogisticConfig(classifier_projection=kind))
-    total = project(kind, 16, CLASSES) + CLASSES
+@pytest.mark.parametrize("case", layer_conformance.CASES)
+def test_logistic(case):
+    counted = count(
+        models.LogisticConfig(classifier_projection=structure_of(case))
+    )
+    total = project(case, 16, CLASSES) + CLASSES
     assert counted.layers == (
         weights.LayerWeights(
             name="classifier",
-            kind=kind,
+            kind=str(structure_of(case)),
             output_size=CLASSES,
             total=total,
-            trainable=total - fixed(kind, 16, CLASSES),
+            trainable=total - fixed(case, 16, CLASSES),
             dense_equivalent=16 * CLASSES + CLASSES,
         ),
     )
     assert counted.total == total
-    assert counted.trainable == total - fixed(kind, 16, CLASSES)
+    assert counted.trainable == total - fixed(case, 16, CLASSES)
     assert counted.dense_equivalent == 170
     assert counted.num_bytes == 4 * total
     assert counted.megabytes == pytest.approx(4 * total / 1048576)
     assert counted.percent_of_dense == pytest.approx(100 * total / 170)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_moe(kind):
-    config = models.MoeConfig(classifier_projection=kind, moe_num_mixtures=3)
+@pytest.mark.parametrize("case", layer_conformance.CASES)
+def test_moe(case):
+    config = models.MoeConfig(
+        classifier_projection=structure_of(case), moe_num_mixtures=3
+    )
     found = by_name(count(config))
     assert set(found) == {"gates", "experts"}
     # A dummy expert on top of the gates, which have no bias.
-    assert found["gates"].total == project(kind, 16, 4 * CLASSES)
+    assert found["gates"].total == project(case, 16, 4 * CLASSES)
     assert found["gates"].dense_equivalent == 16 * 4 * CLASSES
-    expected = project(kind, 16, 3 * CLASSES) + 3 * CLASSES
+    expected = project(case, 16, 3 * CLASSES) + 3 * CLASSES
     assert found["experts"].total == expected
     assert found["experts"].dense_equivalent == 16 * 30 + 30
     assert found["gates"].output_size == 40
 
 
-@pytest.mark.parametrize("fc", KINDS)
+@pytest.mark.parametrize("fc", layer_conformance.CASES)
 @pytest.mark.parametrize("embedding", ["dense", "diagonal_circulant"])
 def test_dbof(embedding, fc):
     config = models.DbofConfig(
         dbof_cluster_size=CLUSTERS,
         dbof_hidden_size=HIDDEN,
-        embedding_projection=embedding,
-        fc_projection=fc,
+        embedding_projection=structure_of(embedding),
+        fc_projection=structure_of(fc),
         video_level_classifier_model="LogisticModel",
     )
     counted = count(config)
@@ -174,9 +154,9 @@ def test_dbof(embedding, fc):
         assert found[name].total == 4 * units
         assert found[name].trainable == 2 * units
         assert found[name].dense_equivalent == 4 * units
-    assert found["embedding"].kind == text_of(embedding)
+    assert found["embedding"].kind == str(structure_of(embedding))
     assert found["embedding"].total == project(embedding, 16, CLUSTERS)
-    assert found["fc"].kind == text_of(fc)
+    assert found["fc"].kind == str(structure_of(fc))
     assert found["fc"].total == project(fc, CLUSTERS, HIDDEN)
     batch_norm = 4 * (16 + CLUSTERS + HIDDEN)
     assert counted.total == (
@@ -194,7 +174,7 @@ def test_dbof(embedding, fc):
     ("name", "kind"),
     [
         *((name, "diagonal_circulant") for name in models.MODELS),
-        *(("MoeModel", kind) for kind in model_config.PROJECTION_KINDS),
+        *(("MoeModel", kind) for kind in small_models.KINDS),
     ],
 )
 def test_counts_without_weights_are_those_of_the_model(name, kind):

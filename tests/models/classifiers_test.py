@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 import numpy_models
+import small_models
 from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
-from yt8m_compact.models import model_config
 
-KINDS = model_config.PROJECTION_KINDS
+KINDS = small_models.KINDS
 PRIORS = np.array([0.3, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-5])
 ZEROS = {"features": np.zeros([2, 9], "float32")}
 

@@ -21,7 +21,6 @@ from yt8m_compact import models
 from yt8m_compact import serving
 from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
-from yt8m_compact.models import model_config
 
 NUM_VIDEOS = 12
 
@@ -80,7 +79,7 @@ def places(name: str) -> list[str]:
 
 def compact_runs() -> list:
     """Pairs models with compact kinds for their places, other ones each."""
-    kinds = [kind for kind in model_config.PROJECTION_KINDS if kind != "dense"]
+    kinds = [kind for kind in small_models.KINDS if kind != "dense"]
     found = []
     for start, name in enumerate(models.MODELS):
         chosen = tuple(
@@ -178,9 +177,7 @@ def write_first(source: pathlib.Path, path: pathlib.Path) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
-    model_config.PROJECTION_KINDS
-    if EVERY_KIND
-    else ["dense", "diagonal_circulant"],
+    small_models.KINDS if EVERY_KIND else ["dense", "diagonal_circulant"],
 )
 @pytest.mark.parametrize("name", VIDEO_LEVEL)
 def test_on_video_level_youtube8m(name, kind, tmp_path, shared_data):
@@ -200,7 +197,7 @@ def test_on_video_level_youtube8m(name, kind, tmp_path, shared_data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", model_config.PROJECTION_KINDS if EVERY_KIND else ["dense"]
+    "kind", small_models.KINDS if EVERY_KIND else ["dense"]
 )
 @pytest.mark.parametrize("name", FRAME_LEVEL)
 def test_on_audioset(name, kind, tmp_path, shared_data):

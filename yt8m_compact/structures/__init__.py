@@ -14,6 +14,7 @@ from yt8m_compact.structures.structure import Structure
 from yt8m_compact.structures.structure import check_positive
 from yt8m_compact.structures.sum_structure import Sum
 from yt8m_compact.structures.text import get
+from yt8m_compact.structures.text import signatures
 from yt8m_compact.structures.toeplitz import Toeplitz
 from yt8m_compact.structures.weight_spec import Start
 from yt8m_compact.structures.weight_spec import WeightSpec
@@ -36,4 +37,5 @@ __all__ = [
     "WeightSpec",
     "check_positive",
     "get",
+    "signatures",
 ]
