@@ -10,13 +10,16 @@ from yt8m_compact import layers
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
+from yt8m_compact.models import context_gating
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LateFusionConfig(
-    frame_model.FrameSetConfig, frame_model.FrameClassifierConfig
+    frame_model.FrameSetConfig,
+    frame_model.FrameClassifierConfig,
+    context_gating.ContextGatingConfig,
 ):
     """Settings of a model of WILLOW, the winners of the challenge of 2017.
 
@@ -33,9 +36,6 @@ class LateFusionConfig(
     gating: bool = settings.setting(
         False, "Whether the hidden units gate each other: h * sigmoid(bn(h G))."
     )
-    context_gating: bool = settings.setting(
-        False, "Whether predictions gate each other: p * sigmoid(bn(p W))."
-    )
     gating_remove_diag: bool = settings.setting(
         False,
         "Whether no value gates itself: the gates' matrix, which must be "
@@ -46,9 +46,6 @@ class LateFusionConfig(
     )
     fc_projection: structures.Structure = model_config.structure_setting(
         "from the pooled clusters to the hidden layer"
-    )
-    gating_projection: structures.Structure = model_config.structure_setting(
-        "from values to their gates"
     )
 
     def check_options(self) -> None:
@@ -71,6 +68,8 @@ class LateFusionConfig(
             needs = "gating or context_gating"
             unused["gating_remove_diag"] = needs
             unused["gating_projection"] = needs
+        elif self.gating:  # The gates of the hidden units are projected, too.
+            unused.pop("gating_projection", None)
         return unused
 
     @abc.abstractmethod
@@ -107,35 +106,23 @@ class LateFusionConfig(
                 x = self._batch_norm("fc_bn")(x)
                 x = keras.layers.Activation("relu6", name="fc_activation")(x)
         if self.gating:
-            x = self._gate(x, "fc_gating", "fc_gated")
-        if not self.context_gating:
-            return keras.Model(
-                inputs, self._classify(x, num_classes), name=name
+            x = classifiers.gate_context(
+                x,
+                structure=self._gating_structure,
+                batch_norm_momentum=self.batch_norm_momentum,
+                name="fc_gating",
+                output_name="fc_gated",
+                dtype=None,
             )
-        x = self._classify(x, num_classes, name="probabilities")
-        predictions = self._gate(
-            x, classifiers.GATING, classifiers.PREDICTIONS, dtype="float32"
+        return keras.Model(
+            inputs, self._classify_and_gate(x, num_classes), name=name
         )
-        return keras.Model(inputs, predictions, name=name)
 
-    def _gate(
-        self,
-        x: keras.KerasTensor,
-        name: str,
-        output_name: str,
-        dtype: str | None = None,
-    ) -> keras.KerasTensor:
-        structure = self.gating_projection
+    @property
+    def _gating_structure(self) -> structures.Structure:
         if self.gating_remove_diag:
-            structure = structures.Dense(zero_diagonal=True)
-        return classifiers.gate_context(
-            x,
-            structure=structure,
-            batch_norm_momentum=self.batch_norm_momentum,
-            name=name,
-            output_name=output_name,
-            dtype=dtype,
-        )
+            return structures.Dense(zero_diagonal=True)
+        return self.gating_projection
 
     def _cluster(
         self,

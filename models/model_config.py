@@ -38,17 +38,6 @@ def structure_setting(
     )
 
 
-def batch_norm_momentum_setting() -> float:
-    """Declares the field that says how slow moving statistics are."""
-    return settings.setting(
-        0.99,
-        "Share of the moving statistics that batch normalisation keeps at "
-        "each step; less suits short runs.",
-        minimum=0.0,
-        maximum=1.0,
-    )
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelConfig(abc.ABC):
     """The settings of a model, which can build it.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 import dataclasses
-from typing import ClassVar
 
 import keras
 
@@ -10,7 +9,7 @@ from yt8m_compact import layers
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.layers import frame_pooling
-from yt8m_compact.models import classifiers
+from yt8m_compact.models import context_gating
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
@@ -20,7 +19,7 @@ _CLASSIFIERS = ("moe", "logistic")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PooledEmbeddingConfig(model_config.ModelConfig):
+class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
     """Settings of PooledEmbeddingModel, the network of the paper.
 
     Each feature has a branch of its own, with the given clusters in the first
@@ -34,8 +33,6 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
     References:
       Araujo et al., https://arxiv.org/abs/1810.01140, sections 3 and 4.
     """
-
-    frame_features: ClassVar[bool] = True
 
     embeddings: tuple[str, ...] = settings.setting(
         ("dbof",),
@@ -94,15 +91,11 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
     context_gating: bool = settings.setting(
         True, "Whether predictions gate each other: p * sigmoid(bn(p W))."
     )
-    batch_norm_momentum: float = model_config.batch_norm_momentum_setting()
     embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame to the clusters"
     )
     fc_projection: structures.Structure = model_config.structure_setting(
         "from the pooled clusters to the hidden layer"
-    )
-    gating_projection: structures.Structure = model_config.structure_setting(
-        "from the predictions to their gates"
     )
 
     def __post_init__(self) -> None:
@@ -129,10 +122,8 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         for name, embeddings in users.items():
             if not embeddings & {*self.embeddings}:
                 unused[name] = f"embeddings={' or '.join(sorted(embeddings))}"
-        if self.classifier != "moe":
+        if not self._has_mixture:
             unused["moe_num_mixtures"] = "classifier=moe"
-        if not self.context_gating:
-            unused["gating_projection"] = "context_gating"
         return unused
 
     @property
@@ -144,18 +135,7 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         self, *, feature_sizes: Sequence[int], num_classes: int
     ) -> keras.Model:
         self.check_options()
-        frames = keras.Input(
-            (None, sum(feature_sizes)), dtype="uint8", name="frames"
-        )
-        num_frames = keras.Input((), dtype="int32", name="num_frames")
-        if self.frames_per_bag:
-            bags, mask = layers.FrameBags(
-                self.num_bags, self.frames_per_bag, name="frame_bags"
-            )([frames, num_frames])
-        else:
-            bags = frames
-            mask = layers.FrameMask(name="frame_mask")([frames, num_frames])
-        x = self._normalize(layers.Dequantize(name="dequantize")(bags))
+        inputs, x, mask = self._read_frames(feature_sizes)
         hidden = [
             self._branch(embedding, number, feature, mask)
             for number, feature in enumerate(
@@ -167,10 +147,24 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         if len(hidden) > 1:
             x = keras.layers.Concatenate(name="embeddings")(hidden)
         return keras.Model(
-            {"frames": frames, "num_frames": num_frames},
-            self._classify(x, num_classes),
+            inputs,
+            self._classify_and_gate(x, num_classes),
             name="PooledEmbeddingModel",
         )
+
+    @property
+    def _has_mixture(self) -> bool:
+        return self.classifier == "moe"
+
+    def _choose_frames(
+        self, frames: keras.KerasTensor, num_frames: keras.KerasTensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Adds what draws the bags of frames, if not all frames are one."""
+        if not self.frames_per_bag:
+            return super()._choose_frames(frames, num_frames)
+        return layers.FrameBags(
+            self.num_bags, self.frames_per_bag, name="frame_bags"
+        )([frames, num_frames])
 
     def _branch(
         self,
@@ -224,33 +218,4 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         )(clusters)
         return layers.FramePooling(self.dbof_pooling_method, name=name)(
             [clusters, mask]
-        )
-
-    def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
-        return keras.layers.BatchNormalization(
-            momentum=self.batch_norm_momentum, name=name
-        )
-
-    def _classify(
-        self, x: keras.KerasTensor, num_classes: int
-    ) -> keras.KerasTensor:
-        arguments = {
-            "num_classes": num_classes,
-            "structure": self.classifier_projection,
-            "regularizer": self._classifier_regularizer(),
-        }
-        if self.context_gating:
-            arguments["name"] = "probabilities"
-        if self.classifier == "moe":
-            x = classifiers.classify_moe(
-                x, num_mixtures=self.moe_num_mixtures, **arguments
-            )
-        else:
-            x = classifiers.classify_logistic(x, **arguments)
-        if not self.context_gating:
-            return x
-        return classifiers.gate_context(
-            x,
-            structure=self.gating_projection,
-            batch_norm_momentum=self.batch_norm_momentum,
         )
