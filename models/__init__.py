@@ -1,7 +1,6 @@
 """Models: a frozen config each, which builds a Keras model."""
 
 from yt8m_compact.models.attention import AttentionConfig
-from yt8m_compact.models.classifiers import start_at_log_odds
 from yt8m_compact.models.dbof import DbofConfig
 from yt8m_compact.models.deep_circulant import DeepCirculantConfig
 from yt8m_compact.models.distilled_model import DistilledModel
@@ -45,5 +44,4 @@ __all__ = [
     "TransformerConfig",
     "get_model_config",
     "model_name",
-    "start_at_log_odds",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -60,7 +61,11 @@ class AttentionConfig(frame_model.FrameSetConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
@@ -84,8 +89,11 @@ class AttentionConfig(frame_model.FrameSetConfig):
         decisions = layers.Projection(
             units,
             self.classifier_projection,
+            bias_initializer=classifiers.bias_initializer(
+                class_priors, num_classes
+            ),
             kernel_regularizer=self._classifier_regularizer(),
-            name=classifiers.CLASSIFIER,
+            name="classifier",
         )(x)
         predictions = layers.DecisionAttention(
             self.attention_heads, dtype="float32", name=classifiers.PREDICTIONS

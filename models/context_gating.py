@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import settings
 from yt8m_compact import structures
@@ -41,13 +42,20 @@ class ContextGatingConfig(
         return unused
 
     def _classify_and_gate(
-        self, x: keras.KerasTensor, num_classes: int
+        self,
+        x: keras.KerasTensor,
+        num_classes: int,
+        class_priors: np.ndarray | None,
     ) -> keras.KerasTensor:
         """Adds the classifier, and gates of its predictions if there are."""
         if not self.context_gating:
-            return self._classify(x, num_classes)
+            return self._classify(x, num_classes, class_priors)
+        if class_priors is not None:
+            class_priors = classifiers.priors_before_gating(
+                class_priors, num_classes
+            )
         return classifiers.gate_context(
-            self._classify(x, num_classes, name="probabilities"),
+            self._classify(x, num_classes, class_priors, name="probabilities"),
             structure=self._gating_structure,
             batch_norm_momentum=self.batch_norm_momentum,
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -57,7 +58,11 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
@@ -77,7 +82,9 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
             x, "fc", self.fc_projection, self.dbof_hidden_size, None
         )
         return keras.Model(
-            inputs, self._classify(x, num_classes), name="DbofModel"
+            inputs,
+            self._classify(x, num_classes, class_priors),
+            name="DbofModel",
         )
 
     def _layer(

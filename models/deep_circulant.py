@@ -5,6 +5,7 @@ import dataclasses
 from typing import ClassVar
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -68,7 +69,11 @@ class DeepCirculantConfig(model_config.ModelConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         size = sum(feature_sizes)
@@ -89,6 +94,7 @@ class DeepCirculantConfig(model_config.ModelConfig):
         predictions = classifiers.classify_logistic(
             x,
             num_classes=num_classes,
+            class_priors=class_priors,
             structure=self.classifier_projection,
             regularizer=self._classifier_regularizer(),
         )

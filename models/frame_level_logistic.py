@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact.models import classifiers
@@ -19,7 +20,11 @@ class FrameLevelLogisticConfig(frame_model.FrameModelConfig):
     """
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
@@ -27,6 +32,7 @@ class FrameLevelLogisticConfig(frame_model.FrameModelConfig):
         predictions = classifiers.classify_logistic(
             x,
             num_classes=num_classes,
+            class_priors=class_priors,
             structure=self.classifier_projection,
             regularizer=self._classifier_regularizer(),
         )

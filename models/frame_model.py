@@ -6,6 +6,7 @@ import dataclasses
 from typing import ClassVar, NamedTuple
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -154,11 +155,13 @@ class ClassifiedFramesConfig(FrameModelConfig):
         self,
         x: keras.KerasTensor,
         num_classes: int,
+        class_priors: np.ndarray | None,
         name: str = classifiers.PREDICTIONS,
     ) -> keras.KerasTensor:
         """Adds the classifier, whose layer of probabilities has the name."""
         arguments = {
             "num_classes": num_classes,
+            "class_priors": class_priors,
             "structure": self.classifier_projection,
             "regularizer": self._classifier_regularizer(),
             "name": name,

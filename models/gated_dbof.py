@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact.models import model_config
@@ -28,9 +29,15 @@ class GatedDbofConfig(soft_dbof.SoftDbofConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
-        return self._build_bag("GatedDbofModel", feature_sizes, num_classes)
+        return self._build_bag(
+            "GatedDbofModel", feature_sizes, num_classes, class_priors
+        )
 
     def _pool(
         self, number: int, x: keras.KerasTensor, mask: keras.KerasTensor

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -86,6 +87,7 @@ class LateFusionConfig(
         relu: bool,
         feature_sizes: Sequence[int],
         num_classes: int,
+        class_priors: np.ndarray | None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
@@ -115,7 +117,9 @@ class LateFusionConfig(
                 dtype=None,
             )
         return keras.Model(
-            inputs, self._classify_and_gate(x, num_classes), name=name
+            inputs,
+            self._classify_and_gate(x, num_classes, class_priors),
+            name=name,
         )
 
     @property

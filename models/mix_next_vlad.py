@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -51,7 +52,11 @@ class MixNextVladConfig(next_vlad.NextVladEncoderConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         self._check_groups(feature_sizes)
@@ -67,8 +72,11 @@ class MixNextVladConfig(next_vlad.NextVladEncoderConfig):
                 layers.Projection(
                     num_classes,
                     self.classifier_projection,
+                    bias_initializer=classifiers.bias_initializer(
+                        class_priors, num_classes
+                    ),
                     kernel_regularizer=self._classifier_regularizer(),
-                    name=f"{prefix}{classifiers.CLASSIFIER}",
+                    name=f"{prefix}classifier",
                 )(self._encode(x, mask, feature_sizes, prefix))
             )
         predictions = layers.LogitMixture(

@@ -6,6 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 import keras
+import numpy as np
 
 from yt8m_compact import settings
 from yt8m_compact import structures
@@ -83,7 +84,11 @@ class ModelConfig(abc.ABC):
 
     @abc.abstractmethod
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         """Builds the model, with new weights.
 
@@ -91,6 +96,9 @@ class ModelConfig(abc.ABC):
           feature_sizes: size of each feature, in the order in which they are
             concatenated.
           num_classes: number of classes.
+          class_priors: `[num_classes]`, the share of the videos that have each
+            label, above 0 and below 1: the classifier starts there. None
+            starts its biases at zeros.
 
         Returns:
           A functional model from a dict, `frames` uint8 `[batch, max_frames,

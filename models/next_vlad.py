@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -161,12 +162,18 @@ class NextVladConfig(NextVladEncoderConfig, frame_model.FrameClassifierConfig):
     )
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         self._check_groups(feature_sizes)
         inputs, x, mask = self._read_frames(feature_sizes)
         x = self._encode(x, mask, feature_sizes)
         return keras.Model(
-            inputs, self._classify(x, num_classes), name="NeXtVladModel"
+            inputs,
+            self._classify(x, num_classes, class_priors),
+            name="NeXtVladModel",
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -132,7 +133,11 @@ class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
         return self.num_bags * self.frames_per_bag or None
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
@@ -148,7 +153,7 @@ class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
             x = keras.layers.Concatenate(name="embeddings")(hidden)
         return keras.Model(
             inputs,
-            self._classify_and_gate(x, num_classes),
+            self._classify_and_gate(x, num_classes, class_priors),
             name="PooledEmbeddingModel",
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import structures
@@ -37,6 +38,7 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
         num_layers: int,
         feature_sizes: Sequence[int],
         num_classes: int,
+        class_priors: np.ndarray | None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, _ = self._read_frames(feature_sizes)
@@ -65,4 +67,6 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
             x = layer(x, mask=mask)
         exists = keras.ops.cast(num_frames > 0, x.dtype)
         x = x * keras.ops.expand_dims(exists, axis=-1)
-        return keras.Model(inputs, self._classify(x, num_classes), name=name)
+        return keras.Model(
+            inputs, self._classify(x, num_classes, class_priors), name=name
+        )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -76,7 +77,11 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
         return self.transformer_heads * self.transformer_head_size
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
@@ -103,7 +108,9 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
         x = _norm("norm")(x)
         x = layers.FramePooling("average", name="pooling")([x, mask])
         return keras.Model(
-            inputs, self._classify(x, num_classes), name="TransformerModel"
+            inputs,
+            self._classify(x, num_classes, class_priors),
+            name="TransformerModel",
         )
 
     def _attend(

@@ -10,11 +10,11 @@ from typing import Any
 import warnings
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import config as config_lib
 from yt8m_compact import layers
-from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import readers
 from yt8m_compact import structures
@@ -89,20 +89,20 @@ def train(
         _LOGGER.info("moved %s to %s", run.path, run.move_away())
     _check_resumable(config, run)
     keras.utils.set_random_seed(config.training.seed)
-    trainer = _Trainer(config, run, reader, files, skipped)
+    priors = None
+    if config.training.classifier_bias == "log_odds" and not run.checkpoints():
+        priors = class_priors.count_class_priors(
+            reader,
+            files,
+            config.training.bias_examples,
+            config.training.seed,
+            skipped,
+        )
+    trainer = _Trainer(config, run, reader, files, skipped, priors)
     if run.checkpoints():
         trainer.restore()
         run.save_config(config)
     else:
-        if config.training.classifier_bias == "log_odds":
-            priors = class_priors.count_class_priors(
-                reader,
-                files,
-                config.training.bias_examples,
-                config.training.seed,
-                skipped,
-            )
-            models.start_at_log_odds(trainer.model, priors)
         run.save_config(config)
         trainer.save()
     result = trainer.run_epochs()
@@ -170,6 +170,7 @@ class _Trainer:
         reader: readers.Reader,
         files: list[str],
         skipped: readers.SkippedData | None = None,
+        priors: np.ndarray | None = None,
     ) -> None:
         self._skipped = skipped
         self._config = config
@@ -180,6 +181,7 @@ class _Trainer:
         self.model = config.model.build(
             feature_sizes=config.data.feature_sizes,
             num_classes=config.data.num_classes,
+            class_priors=priors,
         )
         self.model.compile(
             optimizer=optimizers.make_optimizer(training),
