@@ -7,6 +7,7 @@ from yt8m_compact.models.distilled_model import DistilledModel
 from yt8m_compact.models.frame_level_logistic import FrameLevelLogisticConfig
 from yt8m_compact.models.gated_dbof import GatedDbofConfig
 from yt8m_compact.models.gru import GruConfig
+from yt8m_compact.models.label_loss import LabelLoss
 from yt8m_compact.models.logistic import LogisticConfig
 from yt8m_compact.models.lstm import LstmConfig
 from yt8m_compact.models.mix_next_vlad import MixNextVladConfig
@@ -31,6 +32,7 @@ __all__ = [
     "FrameLevelLogisticConfig",
     "GatedDbofConfig",
     "GruConfig",
+    "LabelLoss",
     "LogisticConfig",
     "LstmConfig",
     "MixNextVladConfig",

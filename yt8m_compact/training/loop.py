@@ -1,6 +1,6 @@
 """The training loop: from a configuration to checkpoints."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 import dataclasses
 import hashlib
 import json
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from yt8m_compact import config as config_lib
 from yt8m_compact import layers
+from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import readers
 from yt8m_compact import structures
@@ -22,6 +23,7 @@ from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import class_priors
 from yt8m_compact.training import optimizers
+from yt8m_compact.training import ranking_metric
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -185,15 +187,10 @@ class _Trainer:
         )
         self.model.compile(
             optimizer=optimizers.make_optimizer(training),
-            loss=_of_rated(ops.LOSSES[training.label_loss], config.data),
-            metrics=[
-                keras.metrics.MeanMetricWrapper(
-                    _of_rated(metric, config.data), name=name
-                )
-                for name, metric in (
-                    ("gap", _ranking(ops.batch_gap)),
-                    ("hit_at_1", _ranking(ops.batch_hit_at_1)),
-                )
+            loss=models.LabelLoss(ops.LOSSES[training.label_loss]),
+            weighted_metrics=[
+                ranking_metric.RankingMetric(ops.batch_gap, "gap"),
+                ranking_metric.RankingMetric(ops.batch_hit_at_1, "hit_at_1"),
             ],
             jit_compile=_jit_compile(training.jit_compile, self.model),
         )
@@ -354,7 +351,7 @@ class _Trainer:
             skip_examples=int(self.position.examples),
             num_readers=training.num_readers,
             skipped=self._skipped,
-        ).map(_inputs_and_labels)
+        ).map(_to_keras)
         with warnings.catch_warnings():
             # The number of records is not known before they were read.
             warnings.filterwarnings("ignore", "Your input ran out of data")
@@ -399,32 +396,14 @@ def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     )
 
 
-def _inputs_and_labels(
+def _to_keras(
     batch: Mapping[str, Any],
-) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+) -> tuple[Any, ...]:
+    """Makes what Keras trains on: inputs, labels, and their weights if any."""
     inputs = {
         name: batch[name]
         for name in ("features", "frames", "num_frames")
         if name in batch
     }
-    labels = batch["labels"]
-    if "label_weights" in batch:
-        labels = tf.stack([labels, batch["label_weights"]], axis=1)
-    return inputs, labels
-
-
-def _of_rated(
-    function: Callable[..., tf.Tensor], data: config_lib.DataConfig
-) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Gives a loss or metric labels and weights, which Keras passes as one."""
-    if not data.segment_labels:
-        return function
-    return lambda labels, predictions: function(
-        labels[:, 0], predictions, labels[:, 1]
-    )
-
-
-def _ranking(metric: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
-    return lambda labels, predictions, weights=None: metric(
-        labels, ops.rated_predictions(predictions, weights)
-    )
+    weights = [batch["label_weights"]] if "label_weights" in batch else []
+    return inputs, batch["labels"], *weights
