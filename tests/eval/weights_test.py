@@ -97,6 +97,8 @@ def test_logistic(case):
             total=total,
             trainable=total - fixed(case, 16, CLASSES),
             dense_equivalent=16 * CLASSES + CLASSES,
+            multiply_adds=structure_of(case).multiply_adds(16, CLASSES),
+            per_frame=False,
         ),
     )
     assert counted.total == total
@@ -266,21 +268,96 @@ def test_weights_of_half_the_bytes():
 
 
 def test_to_dict():
-    counted = count(models.LogisticConfig(classifier_projection="circulant"))
+    # A matrix of 16 x 10, each entry multiplied once, and 10 biases.
+    counted = count(models.LogisticConfig())
     assert counted.to_dict() == {
-        "total": 26,
-        "trainable": 26,
+        "total": 170,
+        "trainable": 170,
         "dense_equivalent": 170,
-        "percent_of_dense": pytest.approx(100 * 26 / 170),
-        "megabytes": pytest.approx(104 / 2**20),
+        "percent_of_dense": pytest.approx(100.0),
+        "megabytes": pytest.approx(680 / 2**20),
+        "multiply_adds": 160,
+        "multiply_adds_per_frame": 0,
+        "multiply_adds_not_counted": [],
         "layers": [
             {
                 "name": "classifier",
-                "kind": "circulant",
+                "kind": "dense",
                 "output_size": 10,
-                "total": 26,
-                "trainable": 26,
+                "total": 170,
+                "trainable": 170,
                 "dense_equivalent": 170,
+                "multiply_adds": 160,
+                "per_frame": False,
             }
         ],
     }
+
+
+def multiply_adds(counted):
+    return {
+        layer.name: (layer.multiply_adds, layer.per_frame)
+        for layer in counted.layers
+    }
+
+
+def test_multiply_adds_of_a_bag_of_frames():
+    counted = count(SMALL["DbofModel"])
+    assert multiply_adds(counted) == {
+        "input_bn": (16, True),
+        "embedding": (16 * CLUSTERS, True),
+        "embedding_bn": (CLUSTERS, True),
+        "fc": (CLUSTERS * HIDDEN, False),
+        "fc_bn": (HIDDEN, False),
+        # Two mixtures, and the dummy expert among the gates.
+        "gates": (HIDDEN * 3 * CLASSES, False),
+        "experts": (HIDDEN * 2 * CLASSES, False),
+    }
+    assert counted.multiply_adds_per_frame == 16 + 16 * CLUSTERS + CLUSTERS
+    assert counted.multiply_adds == 6 * CLUSTERS + 6 + 6 * 50
+    assert counted.not_counted == []
+
+
+def test_multiply_adds_of_recurrent_layers():
+    config = dict(lstm_cells=5, lstm_layers=1)
+    found = multiply_adds(count(models.LstmConfig(**config)))
+    # Four gates of 5 units from 16 values and from the state.
+    assert found["layer_0"] == (20 * 16 + 20 * 5, True)
+    config["recurrent_projection"] = "low_rank(rank=2)"
+    found = multiply_adds(count(models.LstmConfig(**config)))
+    assert found["gates_0"] == (20 * 16, True)
+    assert found["layer_0"] == (2 * 5 + 2 * 20, True)
+    found = multiply_adds(count(models.GruConfig(gru_cells=5, gru_layers=1)))
+    assert found["layer_0"] == (15 * 16 + 15 * 5, True)
+
+
+def test_multiply_adds_that_are_not_counted():
+    counted = count(SMALL["PooledEmbeddingModel"])
+    assert counted.not_counted == [
+        "netfv_0",
+        "netvlad_0",
+        "netfv_1",
+        "netvlad_1",
+    ]
+    assert all(
+        multiply_adds(counted)[name] == (None, False)
+        for name in counted.not_counted
+    )
+
+
+def test_multiply_adds_of_a_compact_projection_are_those_of_its_structure():
+    counted = count(
+        models.LogisticConfig(
+            classifier_projection="low_rank(rank=3) + toeplitz"
+        )
+    )
+    assert counted.multiply_adds == (
+        3 * 16 + 3 * CLASSES + structures.Toeplitz().multiply_adds(16, CLASSES)
+    )
+
+
+def test_multiply_adds_of_keras_layers():
+    inputs = keras.Input((3,))
+    outputs = keras.layers.Dense(2, name="dense")(inputs)
+    counted = weights.count_weights(keras.Model(inputs, outputs))
+    assert multiply_adds(counted) == {"dense": (6, False)}
