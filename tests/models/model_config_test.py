@@ -645,3 +645,31 @@ def test_two_models_start_with_different_weights(name):
         w.numpy().ravel()[:5] for w in pair[0].weights if w.name == "kernel"
     ]
     assert len({tuple(kernel) for kernel in kernels}) == len(kernels)
+
+
+@pytest.mark.parametrize("place", ["gating", "context_gating"])
+def test_gates_without_a_diagonal_by_the_flag_or_by_the_structure(place):
+    found = []
+    for values in (
+        {"gating_remove_diag": True},
+        {"gating_projection": "dense(zero_diagonal=True)"},
+        {
+            "gating_remove_diag": True,
+            "gating_projection": "dense(zero_diagonal=True)",
+        },
+    ):
+        config = models.NetVladConfig(
+            netvlad_cluster_size=4,
+            netvlad_hidden_size=5,
+            **{place: True},
+            **values,
+        )
+        model = numpy_models.build(config)
+        gates = model.get_layer("fc_gating" if place == "gating" else "gating")
+        assert gates.structure == structures.Dense(zero_diagonal=True)
+        kernel = gates.as_dense_kernel().numpy()
+        np.testing.assert_array_equal(np.diag(kernel), 0)
+        assert np.count_nonzero(kernel) == kernel.size - len(kernel)
+        found.append(model(numpy_models.make_frames(), training=False))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
