@@ -128,7 +128,7 @@ def _split(data: pathlib.Path, output: pathlib.Path) -> dict:
     """Makes the patterns of the training and the evaluation files."""
     audioset = output / "audioset"
     _run(
-        "yt8m_compact.data",
+        "yt8m_compact.programs.data.main",
         "split",
         f"--input_data_pattern={data}/audioset/bal_train.tfrecord",
         f"--output_dir={audioset}",
@@ -166,7 +166,7 @@ def main() -> None:
         features = _VIDEO if data == "YouTube-8M" else _AUDIO
         start = time.perf_counter()
         _run(
-            "yt8m_compact.train",
+            "yt8m_compact.programs.train",
             f"--train_dir={train_dir}",
             "--start_new_model",
             f"--train_data_pattern={train}",

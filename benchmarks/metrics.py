@@ -29,9 +29,9 @@ import numpy as np
 import sklearn.metrics
 import tabulate
 
+from yt8m_compact import ops
 from yt8m_compact.eval import average_precision
 from yt8m_compact.eval import metrics
-from yt8m_compact.eval import top_k
 
 _BATCH_SIZE = 1024
 _TOP_K = 20
@@ -116,7 +116,7 @@ def our_gap(predictions: np.ndarray, labels: np.ndarray) -> float:
     pool, positives = [], []
     num_positives = 0
     for scores, rows in batches(predictions, labels):
-        first = top_k.top_k_classes(scores, _TOP_K)
+        first = ops.top_k_classes(scores, _TOP_K)
         pooled = np.take_along_axis(scores, first, axis=1)
         pool.append(pooled.ravel())
         hits = np.take_along_axis(rows, first, axis=1) > 0

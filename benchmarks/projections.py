@@ -38,6 +38,7 @@ import tabulate
 import tensorflow as tf
 import tqdm
 
+from yt8m_compact import files
 from yt8m_compact import layers
 from yt8m_compact import ops
 from yt8m_compact import structures
@@ -423,7 +424,7 @@ def main() -> None:
         for shape in args.shapes.split(",")
     }
     if args.output_json:
-        with open(args.output_json, "w") as file:
+        with files.writing(args.output_json) as file:
             json.dump(results, file, indent=2)
 
 

@@ -10,18 +10,21 @@ data or checkpoint:
 """
 
 from collections.abc import Iterator, Sequence
+import logging
 
 from absl import flags
-import tensorflow as tf
 
-from yt8m_compact import binary
-from yt8m_compact import config_flags
 from yt8m_compact import models
-from yt8m_compact import readers
-from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import path_flags
+from yt8m_compact import program
 from yt8m_compact.eval import evaluation
+from yt8m_compact.eval import follow_checkpoints
 from yt8m_compact.eval import report
 from yt8m_compact.eval import weights
+from yt8m_compact.run import command_line
+from yt8m_compact.run import train_dir as train_dir_lib
+
+_LOGGER = logging.getLogger(__name__)
 
 # Flags of the starter code's eval.py.
 _REPLACED = ("label_loss",)
@@ -29,16 +32,16 @@ _REPLACED = ("label_loss",)
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the program's flags."""
-    flags.DEFINE_string(
+    path_flags.define_path(
         "train_dir", None, "Folder of the run.", flag_values=flag_values
     )
-    flags.DEFINE_string(
+    path_flags.define_pattern(
         "eval_data_pattern",
         "",
         "Files to evaluate on: glob patterns, comma-separated.",
         flag_values=flag_values,
     )
-    config_flags.define_data_flag(
+    command_line.define_data_flag(
         flag_values, "evaluates on its validation split, or else on test"
     )
     flags.DEFINE_integer(
@@ -77,8 +80,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         upper_bound=2**32 - 1,
         flag_values=flag_values,
     )
-    binary.define_on_data_error(flag_values)
-    flags.DEFINE_string(
+    program.define_on_data_error(flag_values)
+    path_flags.define_path(
         "output_json",
         None,
         "File to write the report to, as JSON.",
@@ -112,80 +115,80 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=1.0,
         flag_values=flag_values,
     )
-    config_flags.define_model_flags(flag_values)
-    config_flags.define_replaced_flags(_REPLACED, flag_values)
+    command_line.define_model_flags(flag_values)
+    command_line.define_replaced_flags(_REPLACED, flag_values)
 
 
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Evaluates; returns the exit status."""
-    binary.expect_no_arguments(arguments)
-    config_flags.refuse_replaced_flags(_REPLACED, flag_values)
-    binary.expect_folder(flag_values, "output_json")
+    program.expect_no_arguments(arguments)
+    command_line.refuse_replaced_flags(_REPLACED, flag_values)
+    program.expect_folder(flag_values, "output_json")
     if flag_values.parameters_only:
-        _show(_count_parameters(flag_values), flag_values.output_json)
+        result = _count_parameters(flag_values)
+        print(result.to_text(), flush=True)
+        _write(result, flag_values.output_json)
         return 0
-    config_flags.refuse_model_flags(
+    command_line.refuse_model_flags(
         flag_values, "the model is read from --train_dir"
     )
     run = train_dir_lib.TrainDir(flag_values.train_dir)
-    config_flags.use_data_flag(
+    command_line.use_data_flag(
         flag_values, "eval_data_pattern", "validation", "test"
     )
-    binary.expect_given(flag_values, "eval_data_pattern")
-    readers.expand_patterns(flag_values.eval_data_pattern)
-    for step in _steps(flag_values, run):
-        result = evaluation.evaluate_run(
-            run.path,
-            flag_values.eval_data_pattern,
-            step=step,
-            batch_size=flag_values.batch_size,
-            top_k=flag_values.top_k,
-            num_readers=flag_values.num_readers,
-            on_data_error=flag_values.on_data_error,
-            frame_seed=flag_values.frame_seed,
-        )
+    program.expect_given(flag_values, "eval_data_pattern")
+    evaluator = evaluation.Evaluator(
+        run.path,
+        flag_values.eval_data_pattern,
+        batch_size=flag_values.batch_size,
+        top_k=flag_values.top_k,
+        num_readers=flag_values.num_readers,
+        on_data_error=flag_values.on_data_error,
+        frame_seed=flag_values.frame_seed,
+    )
+    for result in _results(evaluator, flag_values, run):
+        # What was computed is shown first, whatever can't be written.
+        print(result.to_text(), flush=True)
         evaluation.log_report(result, run)
-        _show(result, flag_values.output_json)
+        _write(result, flag_values.output_json)
     return 0
 
 
-def _steps(
-    flag_values: flags.FlagValues, run: train_dir_lib.TrainDir
-) -> Iterator[int | None]:
-    """Yields the steps of the checkpoints to evaluate."""
+def _results(
+    evaluator: evaluation.Evaluator,
+    flag_values: flags.FlagValues,
+    run: train_dir_lib.TrainDir,
+) -> Iterator[report.Report]:
+    """Yields the reports of the checkpoints to evaluate."""
+    step = flag_values.checkpoint_step
     if flag_values.run_once:
-        yield flag_values.checkpoint_step
+        yield evaluator.evaluate(step)
         return
-    if flag_values.checkpoint_step is not None:
+    if step is not None:
         raise ValueError(
             "expected --checkpoint_step or --norun_once, not both. Received: "
-            f"checkpoint_step={flag_values.checkpoint_step}"
+            f"checkpoint_step={step}"
         )
     print(f"waiting for checkpoints in {run.checkpoints_path}", flush=True)
-    path = None
-    for path in tf.train.checkpoints_iterator(
-        run.checkpoints_path,
-        min_interval_secs=flag_values.eval_interval_secs,
-        timeout=flag_values.timeout_secs,
+    for path in follow_checkpoints.follow_checkpoints(
+        run, flag_values.eval_interval_secs, flag_values.timeout_secs
     ):
-        yield train_dir_lib.checkpoint_step(path)
-    if path is None:
-        raise ValueError(
-            f"{run.checkpoints_path}: expected a checkpoint. Received: none "
-            f"for {flag_values.timeout_secs:g} s; is --train_dir that of a "
-            "run?"
-        )
+        result = evaluator.evaluate_found(path)
+        if result is None:
+            _LOGGER.info("%s: deleted before it was read", path)
+        else:
+            yield result
 
 
 def _count_parameters(flag_values: flags.FlagValues) -> report.Report:
     if flag_values.train_dir is not None:
-        config_flags.refuse_model_flags(
+        command_line.refuse_model_flags(
             flag_values, "the model is read from --train_dir"
         )
         config = train_dir_lib.TrainDir(flag_values.train_dir).load_config()
         data, model = config.data, config.model.without_unused()
     else:
-        data, model = config_flags.model_from_flags(flag_values)
+        data, model = command_line.model_from_flags(flag_values)
     return report.Report(
         model=models.model_name(model),
         weights=weights.count_weights_of_config(
@@ -197,15 +200,14 @@ def _count_parameters(flag_values: flags.FlagValues) -> report.Report:
     )
 
 
-def _show(result: report.Report, output_json: str | None) -> None:
-    print(result.to_text(), flush=True)
+def _write(result: report.Report, output_json: str | None) -> None:
     if output_json:
         report.write_json(result, output_json)
 
 
 def run() -> None:
     """Runs yt8m-eval."""
-    binary.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,26 @@
 """Evaluation of a checkpoint over a whole data set."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+import logging
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import progress
 from yt8m_compact import readers
-from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import tensorflow_errors
 from yt8m_compact.eval import metrics as metrics_lib
 from yt8m_compact.eval import report
 from yt8m_compact.eval import weights
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 BATCH_SIZE = 256
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def evaluate_run(
@@ -23,29 +28,15 @@ def evaluate_run(
     eval_data_pattern: str,
     *,
     step: int | None = None,
-    batch_size: int = BATCH_SIZE,
-    top_k: int = 20,
-    num_readers: int = 8,
-    on_data_error: str = "stop",
-    frame_seed: int | None = None,
+    **kwargs: Any,
 ) -> report.Report:
     """Evaluates a checkpoint of a run, exactly, over all the data.
-
-    Frames are sampled evenly, or by a seed, so that two evaluations agree.
 
     Args:
       train_dir: the folder of the run; all that is known of the model.
       eval_data_pattern: files to evaluate on: glob patterns, comma-separated.
       step: step of the checkpoint; None is the newest one.
-      batch_size: number of videos of a batch.
-      top_k: how many predictions of each video GAP counts.
-      num_readers: number of files that are read at the same time.
-      on_data_error: "stop", or "skip" to leave out damaged and wrong records,
-        which are logged, counted for TensorBoard, and listed at the end.
-      frame_seed: None samples frames evenly; a number samples them as in
-        training, a function of the number and the video's id.
-
-    Of rated segments, only the classes that are rated count.
+      **kwargs: other arguments of `Evaluator`.
 
     Returns:
       The report.
@@ -54,58 +45,159 @@ def evaluate_run(
       ValueError: if the run is missing, broken or has no checkpoint, no video
         has a label, or there is a seed for a model that looks at all frames.
       DataError: if the data is missing or broken.
+      OSError: if the disk is too small for the predictions.
     """
-    files = readers.expand_patterns(eval_data_pattern)
-    run = train_dir_lib.TrainDir(train_dir)
-    config, model, step = run.restore_model(step)
-    reader = config.reader(training=False, random_frames=frame_seed is not None)
-    skipped = readers.SkippedData() if on_data_error == "skip" else None
-    found = readers.check_format(files, reader, skipped=skipped)
-    has_labels = found.has_labels or config.data.segment_labels
-    dataset = readers.make_dataset(
-        reader,
-        files,
-        batch_size=batch_size,
-        seed=frame_seed or 0,
-        num_readers=num_readers,
-        skipped=skipped,
-    )
-    predict = _make_predict(model, config)
-    with (
-        metrics_lib.EvaluationMetrics(
-            config.data.num_classes, top_k
-        ) as metrics,
-        progress.video_bar("evaluate", files) as bar,
-        readers.readable_errors(),
-    ):
-        for batch in dataset:
-            if not (has_labels or tf.reduce_any(batch["labels"] > 0)):
-                raise readers.DataError(
-                    f"{files[0]}: expected labels to evaluate with. Received: "
-                    f"none in the first {len(batch['labels'])} videos; the "
-                    "test split has no labels, use the validation split"
-                )
-            has_labels = True
-            predictions, loss = predict(batch)
-            metrics.update(predictions, batch["labels"], loss)
-            bar.update(len(predictions))
-        progress.finish(bar)
-        if skipped:
-            print(f"left out of the data:\n{skipped.to_text()}", flush=True)
-        values = metrics.result()
-    return report.Report(
-        model=models.model_name(config.model),
-        weights=weights.count_weights(model),
-        metrics=values,
-        step=step,
-        top_k=top_k,
-        train_dir=train_dir,
-        eval_data_pattern=eval_data_pattern,
-        frame_seed=frame_seed,
-        skipped_files=skipped.num_files if skipped else 0,
-        skipped_records=skipped.num_records if skipped else 0,
-        skipped_bytes=skipped.num_bytes if skipped else 0,
-    )
+    return Evaluator(train_dir, eval_data_pattern, **kwargs).evaluate(step)
+
+
+class Evaluator:
+    """Evaluates checkpoints of a run, exactly, over all the data.
+
+    Frames are sampled evenly, or by a seed, so that two evaluations agree. Of
+    rated segments, only the classes that are rated count. The model is built
+    and its function traced once for all checkpoints of a configuration.
+
+    Args:
+      train_dir: the folder of the run; all that is known of the model.
+      eval_data_pattern: files to evaluate on: glob patterns, comma-separated.
+      batch_size: number of videos of a batch.
+      top_k: how many predictions of each video GAP counts.
+      num_readers: number of files that are read at the same time.
+      on_data_error: "stop", or "skip" to leave out damaged and wrong records,
+        which are logged, counted for TensorBoard, and listed at the end.
+      frame_seed: None samples frames evenly; a number samples them as in
+        training, a function of the number and the video's id.
+
+    Raises:
+      DataError: if no file matches.
+    """
+
+    def __init__(
+        self,
+        train_dir: str,
+        eval_data_pattern: str,
+        *,
+        batch_size: int = BATCH_SIZE,
+        top_k: int = 20,
+        num_readers: int = 8,
+        on_data_error: str = "stop",
+        frame_seed: int | None = None,
+    ) -> None:
+        self._pattern = eval_data_pattern
+        self._files = readers.expand_patterns(eval_data_pattern)
+        self._run = train_dir_lib.TrainDir(train_dir)
+        self._batch_size = batch_size
+        self._top_k = top_k
+        self._num_readers = num_readers
+        self._on_data_error = on_data_error
+        self._frame_seed = frame_seed
+        self._config: config_lib.Config | None = None
+        self._model: keras.Model | None = None
+        self._predict: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
+
+    def evaluate(self, step: int | None = None) -> report.Report:
+        """Evaluates a checkpoint.
+
+        Args:
+          step: step of the checkpoint; None is the newest one.
+
+        Returns:
+          The report.
+
+        Raises:
+          ValueError: see `evaluate_run`.
+          DataError: see `evaluate_run`.
+          OSError: see `evaluate_run`.
+        """
+        step = self._run.read_checkpoint(self._restore, step)
+        return self._evaluate_restored(step)
+
+    def evaluate_found(self, path: str) -> report.Report | None:
+        """Evaluates a checkpoint that training may delete at any time.
+
+        Args:
+          path: the checkpoint.
+
+        Returns:
+          The report; None if the checkpoint is gone.
+
+        Raises:
+          ValueError: see `evaluate_run`.
+          DataError: see `evaluate_run`.
+          OSError: see `evaluate_run`.
+        """
+        try:
+            config = self._run.load_config()
+            self._run.check_fits(config, path)
+            step = self._restore(config, path)
+        except ValueError:
+            if self._run.has(path):
+                raise
+            return None
+        return self._evaluate_restored(step)
+
+    def _restore(self, config: config_lib.Config, path: str) -> int:
+        if self._config != config:  # The first, or that of a new run.
+            model = train_dir_lib.build_model(config)
+            self._predict = _make_predict(model, config)
+            self._config, self._model = config, model
+        return train_dir_lib.restore_weights(self._model, path)
+
+    def _evaluate_restored(self, step: int) -> report.Report:
+        config, model, files = self._config, self._model, self._files
+        seed = self._frame_seed
+        reader = config.reader(training=False, random_frames=seed is not None)
+        skipped = None
+        if self._on_data_error == "skip":
+            skipped = readers.SkippedData()
+        found = readers.check_format(files, reader, skipped=skipped)
+        has_labels = found.has_labels or config.data.segment_labels
+        dataset = readers.make_dataset(
+            reader,
+            files,
+            batch_size=self._batch_size,
+            seed=seed or 0,
+            num_readers=self._num_readers,
+            skipped=skipped,
+        )
+        num_videos = readers.estimate_num_records(files)
+        with (
+            metrics_lib.EvaluationMetrics(
+                config.data.num_classes, self._top_k
+            ) as metrics,
+            progress.video_bar("evaluate", files, total=num_videos) as bar,
+            readers.readable_errors(),
+        ):
+            metrics.expect_room(num_videos or 0)
+            for batch in dataset:
+                if not (has_labels or tf.reduce_any(batch["labels"] > 0)):
+                    raise readers.DataError(
+                        f"{files[0]}: expected labels to evaluate with. "
+                        "Received: none in the first "
+                        f"{len(batch['labels'])} videos; the test split has no"
+                        " labels, use the validation split"
+                    )
+                has_labels = True
+                predictions, loss = self._predict(batch)
+                metrics.update(predictions, batch["labels"], loss)
+                bar.update(len(predictions))
+            progress.finish(bar)
+            if skipped:
+                print(f"left out of the data:\n{skipped.to_text()}", flush=True)
+            values = metrics.result()
+        return report.Report(
+            model=models.model_name(config.model),
+            weights=weights.count_weights(model),
+            metrics=values,
+            step=step,
+            top_k=self._top_k,
+            train_dir=self._run.path,
+            eval_data_pattern=self._pattern,
+            frame_seed=seed,
+            skipped_files=skipped.num_files if skipped else 0,
+            skipped_records=skipped.num_records if skipped else 0,
+            skipped_bytes=skipped.num_bytes if skipped else 0,
+        )
 
 
 def _make_predict(model: keras.Model, config: config_lib.Config):
@@ -128,16 +220,27 @@ def _make_predict(model: keras.Model, config: config_lib.Config):
 def log_report(result: report.Report, run: train_dir_lib.TrainDir) -> None:
     """Writes the metrics of a report for TensorBoard.
 
+    Where that fails, as in a folder that is read-only, it is logged: what was
+    computed is in the report.
+
     Args:
       result: the report of a checkpoint.
       run: the run it belongs to.
     """
-    writer = tf.summary.create_file_writer(run.events_path("eval"))
-    with writer.as_default(result.step):
-        for name in ("gap", "hit_at_1", "perr", "map", "loss"):
-            tf.summary.scalar(name, result.metrics[name])
-        tf.summary.scalar("weights", result.weights.total)
-        tf.summary.scalar("skipped_files", result.skipped_files)
-        tf.summary.scalar("skipped_records", result.skipped_records)
-        tf.summary.scalar("skipped_bytes", result.skipped_bytes)
-    writer.close()
+    path = run.events_path("eval")
+    try:
+        writer = tf.summary.create_file_writer(path)
+        with writer.as_default(result.step):
+            for name in ("gap", "hit_at_1", "perr", "map", "loss"):
+                tf.summary.scalar(name, result.metrics[name])
+            tf.summary.scalar("weights", result.weights.total)
+            tf.summary.scalar("skipped_files", result.skipped_files)
+            tf.summary.scalar("skipped_records", result.skipped_records)
+            tf.summary.scalar("skipped_bytes", result.skipped_bytes)
+        writer.close()
+    except (tf.errors.OpError, OSError) as error:
+        _LOGGER.warning(
+            "%s: TensorBoard's events can't be written: %s",
+            path,
+            tensorflow_errors.first_line(str(error)),
+        )

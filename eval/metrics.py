@@ -6,9 +6,9 @@ import os
 import numpy as np
 import numpy.typing as npt
 
+from yt8m_compact import ops
 from yt8m_compact.eval import average_precision
 from yt8m_compact.eval import score_store
-from yt8m_compact.eval import top_k as top_k_lib
 
 
 class EvaluationMetrics:
@@ -117,6 +117,18 @@ class EvaluationMetrics:
         """The size of the temporary file, 0 while there is none."""
         return self._store.spilled_bytes
 
+    def expect_room(self, num_examples: int) -> None:
+        """Checks that the disk has room for the predictions of all videos.
+
+        Args:
+            num_examples: About how many videos there will be.
+
+        Raises:
+            OSError: If the temporary file would be larger than what is free.
+        """
+        # Models predict in float32.
+        self._store.expect_room(num_examples, np.dtype(np.float32))
+
     def update(
         self,
         predictions: npt.ArrayLike,
@@ -151,7 +163,7 @@ class EvaluationMetrics:
         # One selection serves the three metrics: at least as deep as the
         # video with the most labels.
         depth = max(self._top_k, int(num_labels.max(initial=0)))
-        ranked = top_k_lib.top_k_classes(predictions, depth)
+        ranked = ops.top_k_classes(predictions, depth)
         scores = np.take_along_axis(predictions, ranked, axis=1)
         hits = np.take_along_axis(is_label, ranked, axis=1)
         in_perr = np.arange(depth) < num_labels[:, np.newaxis]

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import tabulate
-import tensorflow as tf
 
+from yt8m_compact import files
 from yt8m_compact.eval import weights as weights_lib
 
 # Metrics in the order of the tables; the JSON has the names as they are.
@@ -206,7 +206,5 @@ def write_json(report: Report, path: str) -> None:
       report: the report.
       path: the file.
     """
-    partial = f"{path}.partial"
-    with tf.io.gfile.GFile(partial, "w") as file:
+    with files.writing(path) as file:
         file.write(json.dumps(report.to_dict(), indent=2) + "\n")
-    tf.io.gfile.rename(partial, path, overwrite=True)

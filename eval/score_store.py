@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 import os
+import shutil
 import tempfile
 from typing import IO
 
 import numpy as np
+
+from yt8m_compact import files
 
 # One block of scores is filled in memory before it is kept or spilled. 4,096
 # videos x 3,862 classes in float32 are 60 MiB, and one class of one block is
@@ -61,10 +64,12 @@ class ScoreStore:
                 "expected memory_limit_bytes of 0 or more. "
                 f"Received: memory_limit_bytes={memory_limit_bytes}"
             )
+        if spill_dir is not None:
+            spill_dir = files.expand_user(spill_dir)
         if spill_dir is not None and not os.path.isdir(spill_dir):
             raise ValueError(
                 "expected spill_dir to be an existing folder. "
-                f"Received: spill_dir={os.fspath(spill_dir)!r}"
+                f"Received: spill_dir={spill_dir!r}"
             )
         self._num_classes = num_classes
         self._memory_limit_bytes = memory_limit_bytes
@@ -102,6 +107,33 @@ class ScoreStore:
     def closed(self) -> bool:
         """Whether the scores have been dropped."""
         return self._closed
+
+    def expect_room(self, num_videos: int, dtype: np.dtype) -> None:
+        """Checks that the disk has room for the scores of so many videos.
+
+        Args:
+            num_videos: About how many there will be.
+            dtype: The type of their scores.
+
+        Raises:
+            OSError: If the temporary file would be larger than what is free.
+        """
+        needed = num_videos * self._num_classes * dtype.itemsize
+        spilled = needed - self._memory_limit_bytes
+        folder = self._spill_folder()
+        if spilled <= 0 or spilled <= (free := shutil.disk_usage(folder).free):
+            return
+        raise OSError(
+            f"expected room for the scores of about {num_videos:,} videos x "
+            f"{self._num_classes:,} classes: {_gb(spilled)} beyond the "
+            f"{_gb(self._memory_limit_bytes)} that are kept in memory. "
+            f"Received: {_gb(free)} free in {folder!r}. Name a folder with "
+            "more space in the environment variable TMPDIR, or evaluate on "
+            "fewer files"
+        )
+
+    def _spill_folder(self) -> str:
+        return os.fspath(self._spill_dir or tempfile.gettempdir())
 
     def append(self, scores: np.ndarray) -> None:
         """Adds the scores of a batch of videos.
@@ -228,7 +260,7 @@ class ScoreStore:
 
     def _write(self, block: np.ndarray) -> None:
         """Appends the block to the temporary file."""
-        folder = os.fspath(self._spill_dir or tempfile.gettempdir())
+        folder = self._spill_folder()
         try:
             if self._file is None:
                 # Unbuffered: a failed write would else be tried again, and
@@ -282,3 +314,7 @@ class ScoreStore:
                     f"{self.spilled_bytes}"
                 )
             rest = rest[num_bytes:]
+
+
+def _gb(num_bytes: int) -> str:
+    return f"{num_bytes / 1e9:,.1f} GB"

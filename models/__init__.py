@@ -1,4 +1,13 @@
-"""Models: a frozen config each, which builds a Keras model."""
+"""Models: a frozen config each, which builds a Keras model.
+
+`import yt8m_compact.models` registers every class that a `.keras` file of one
+of these models names; do so before `keras.saving.load_model`.
+"""
+
+# ruff: noqa: E402
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
 
 from yt8m_compact.models.attention import AttentionConfig
 from yt8m_compact.models.dbof import DbofConfig

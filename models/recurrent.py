@@ -61,8 +61,10 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
                     use_bias=False,
                     name=f"gates_{index}",
                 )(x)
+                # Keras counts unnamed cells, and checkpoints hold the name.
                 layer = keras.layers.RNN(
-                    cell(units, self.recurrent_projection), **arguments
+                    cell(units, self.recurrent_projection, name="cell"),
+                    **arguments,
                 )
             x = layer(x, mask=mask)
         exists = keras.ops.cast(num_frames > 0, x.dtype)

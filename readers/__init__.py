@@ -6,12 +6,14 @@ from yt8m_compact.readers.dataset import shard_files
 from yt8m_compact.readers.errors import DataError
 from yt8m_compact.readers.errors import readable_errors
 from yt8m_compact.readers.files import expand_patterns
+from yt8m_compact.readers.files import split_patterns
 from yt8m_compact.readers.frame_level import FrameLevelReader
 from yt8m_compact.readers.frame_level import VideoParts
 from yt8m_compact.readers.inspect import RecordFormat
 from yt8m_compact.readers.inspect import check_format
 from yt8m_compact.readers.inspect import inspect_file
 from yt8m_compact.readers.records import estimate_num_records
+from yt8m_compact.readers.records import file_sizes
 from yt8m_compact.readers.records import read_records
 from yt8m_compact.readers.sampling import FrameSampling
 from yt8m_compact.readers.sampling import sample_frame_indices
@@ -35,6 +37,7 @@ __all__ = [
     "check_format",
     "estimate_num_records",
     "expand_patterns",
+    "file_sizes",
     "find_prepared",
     "inspect_file",
     "make_dataset",
@@ -42,4 +45,5 @@ __all__ = [
     "readable_errors",
     "sample_frame_indices",
     "shard_files",
+    "split_patterns",
 ]

@@ -6,15 +6,15 @@ import os
 
 import tensorflow as tf
 
+from yt8m_compact.readers import batch_parser
 from yt8m_compact.readers import frame_level
 from yt8m_compact.readers import memory
 from yt8m_compact.readers import records
 from yt8m_compact.readers import skipped as skipped_lib
-from yt8m_compact.readers import video_level
 
 _PREFETCHED_BATCHES = 2
 
-Reader = video_level.VideoLevelReader | frame_level.FrameLevelReader
+Reader = batch_parser.Reader
 
 
 def make_dataset(
@@ -33,6 +33,7 @@ def make_dataset(
     num_shards: int = 1,
     shard_index: int = 0,
     skipped: skipped_lib.SkippedData | None = None,
+    count_records: bool = False,
 ) -> tf.data.Dataset:
     """Makes a dataset of batches, one pass over files or several.
 
@@ -64,6 +65,10 @@ def make_dataset(
         skipped: Where to count what is damaged or does not fit, which is then
             left out, so that a batch may have fewer videos. None to stop with
             an error.
+        count_records: Whether batches hold `records_read`, a scalar int64: the
+            records of the pass that were read up to the end of the batch,
+            those that were left out of it or of batches before too. With it as
+            `skip_examples` the pass goes on after the batch.
 
     Returns:
         A dataset of batches, dicts as `reader.parse` returns them.
@@ -99,6 +104,7 @@ def make_dataset(
                 num_shards=num_shards,
                 shard_index=shard_index,
                 skipped=skipped,
+                count_records=count_records,
             )
             for number in range(num_epochs)
         ]
@@ -123,14 +129,12 @@ def make_dataset(
     if batch_limit is not None:
         dataset = dataset.take(batch_limit)
 
-    parse_batch = _parse_function(reader)
+    parse_batch = batch_parser.BatchParser(
+        batch_parser.parse_function(reader), reader.wanted, skipped
+    )
     frame_seed = tf.constant([seed, epoch], tf.int64)
 
     def parse(files, indices, serialized):
-        if skipped is not None:
-            return skipped.parse_good(
-                parse_batch, files, indices, serialized, frame_seed
-            )
         batch = parse_batch(files, indices, serialized, frame_seed)
         if not drop_remainder:
             return batch
@@ -139,6 +143,9 @@ def make_dataset(
             for key, value in batch.items()
         }
 
+    if count_records:
+        dataset = dataset.enumerate()
+        parse = _counting(parse, batch_size, skip_examples)
     dataset = dataset.map(
         parse, num_parallel_calls=os.cpu_count() or 1, deterministic=True
     )
@@ -152,23 +159,20 @@ def make_dataset(
     return dataset.with_options(options)
 
 
-@functools.lru_cache(maxsize=16)
-def _parse_function(reader: Reader) -> Callable[..., dict[str, tf.Tensor]]:
-    """Traces `reader.parse`, once for all passes: it takes half a second."""
+def _counting(
+    parse: Callable[..., dict[str, tf.Tensor]],
+    batch_size: int,
+    skip_examples: int,
+) -> Callable[..., dict[str, tf.Tensor]]:
+    """Adds `records_read` to what is parsed of numbered batches."""
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None], tf.string),
-            tf.TensorSpec([None], tf.int64),
-            tf.TensorSpec([None], tf.string),
-            tf.TensorSpec([2], tf.int64),
-        ],
-        autograph=False,
-    )
-    def parse(files, indices, serialized, seed):
-        return reader.parse(serialized, files=files, indices=indices, seed=seed)
+    def parse_and_count(number, batch):
+        # All batches before are full.
+        read = skip_examples + number * batch_size
+        read += tf.size(batch[-1], out_type=tf.int64)
+        return {**parse(*batch), "records_read": read}
 
-    return parse
+    return parse_and_count
 
 
 def shard_files(

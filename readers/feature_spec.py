@@ -6,7 +6,7 @@ from collections.abc import Sequence
 def validate(
     feature_names: Sequence[str],
     feature_sizes: Sequence[int],
-    num_classes: int,
+    num_classes: int = 1,
 ) -> None:
     """Checks what a reader is made with.
 
@@ -20,26 +20,24 @@ def validate(
     """
     if isinstance(feature_names, str) or not feature_names:
         raise ValueError(
-            "`feature_names` is expected to be a sequence of at least one "
-            f"name. Received: {feature_names=}"
-        )
-    if len(set(feature_names)) != len(feature_names) or "" in feature_names:
-        raise ValueError(
-            "`feature_names` is expected to hold different, non-empty names. "
+            "expected feature_names to be a sequence of at least one name. "
             f"Received: {feature_names=}"
         )
-    if len(feature_names) != len(feature_sizes):
+    shown = ",".join(map(str, feature_names))
+    sizes = ",".join(map(str, feature_sizes))
+    if len(set(feature_names)) != len(feature_names) or "" in feature_names:
         raise ValueError(
-            "`feature_sizes` is expected to hold one size for each name. "
-            f"Received: {feature_names=}, {feature_sizes=}"
+            "expected feature_names that differ and are not empty. Received: "
+            f"feature_names={shown}"
         )
-    if any(size < 1 for size in feature_sizes):
+    if len(feature_names) != len(feature_sizes) or any(
+        size < 1 for size in feature_sizes
+    ):
         raise ValueError(
-            "`feature_sizes` is expected to hold positive sizes. Received: "
-            f"{feature_sizes=}"
+            "expected one size above 0 for each feature name. Received: "
+            f"feature_names={shown}, feature_sizes={sizes}"
         )
     if num_classes < 1:
         raise ValueError(
-            "`num_classes` is expected to be at least 1. Received: "
-            f"{num_classes=}"
+            f"expected num_classes to be at least 1. Received: {num_classes=}"
         )

@@ -2,23 +2,35 @@
 
 from collections.abc import Sequence
 import os
+import re
 
 import tensorflow as tf
 
+from yt8m_compact import files as files_lib
 from yt8m_compact.readers import errors
 from yt8m_compact.readers import tfds_files
 
-_MAGIC = "*?["
+_MAGIC = "*?[\\"
+# Commas of one name; each costs a look at the file system for every name.
+_MAX_COMMAS = 16
 
 
-def expand_patterns(patterns: str | Sequence[str]) -> list[str]:
+def expand_patterns(
+    patterns: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> list[str]:
     """Lists the files that patterns match.
+
+    A name that exists is that file, whatever is in it; what has no such name is
+    a pattern. Several in one string are separated by commas, where the longest
+    name that exists counts: `a,b/0.tfrecord,c*` is a file in the folder `a,b`
+    and a pattern if there is that file.
 
     Args:
         patterns: File names or glob patterns, local or of any file system that
             TensorFlow knows (`gs://...`): one, several in a list, or several
-            separated by commas. `tfds:NAME/CONFIG/SPLIT` names the files of a
-            data set that TensorFlow Datasets prepared; see `tfds_files`.
+            separated by commas in a string that is not in a list. `~` is the
+            home folder. `tfds:NAME/CONFIG/SPLIT` names the files of a data set
+            that TensorFlow Datasets prepared; see `tfds_files`.
 
     Returns:
         The files, sorted within each pattern, the patterns in their order, and
@@ -29,57 +41,183 @@ def expand_patterns(patterns: str | Sequence[str]) -> list[str]:
             and says what its folder holds.
     """
     if isinstance(patterns, str):
-        patterns = [patterns]
-    split = [
-        part.strip()
-        for pattern in patterns
-        for part in os.fspath(pattern).split(",")
-        if part.strip()
-    ]
-    if not split:
+        found = [files for _, files in _split(patterns)]
+    else:
+        if isinstance(patterns, os.PathLike):
+            patterns = [patterns]
+        names = [os.fspath(pattern) for pattern in patterns]
+        found = [_expand(name) for name in names if name.strip()]
+    if not found:
         raise errors.DataError(
             "expected a file name or a pattern such as "
             "'data/train*.tfrecord', or several separated by commas. "
             f"Received: patterns={patterns!r}"
         )
-    files = {}
-    for pattern in split:
-        if pattern.startswith(tfds_files.PREFIX):
-            files.update(dict.fromkeys(tfds_files.list_files(pattern)))
+    return list(dict.fromkeys(file for files in found for file in files))
+
+
+def split_patterns(
+    patterns: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> list[str]:
+    """Lists the names and patterns that `expand_patterns` takes apart.
+
+    Args:
+        patterns: As there.
+
+    Returns:
+        The names and patterns, without spaces around them.
+
+    Raises:
+        DataError: As there.
+    """
+    if isinstance(patterns, str):
+        found = [pattern for pattern, _ in _split(patterns)]
+    elif isinstance(patterns, os.PathLike):
+        found = [os.fspath(patterns)]
+    else:
+        found = [os.fspath(pattern) for pattern in patterns]
+    return [files_lib.expand_user(pattern.strip()) for pattern in found]
+
+
+def _split(text: str) -> list[tuple[str, list[str]]]:
+    """Expands the names and patterns of a text that commas separate."""
+    parts = text.split(",")
+    found = []
+    while parts:
+        if not parts[0].strip():
+            parts.pop(0)
             continue
-        matches = sorted(_glob(pattern))
-        if not matches:
-            raise errors.DataError(_describe_missing(pattern))
-        files.update(dict.fromkeys(matches))
-    return list(files)
+        number, files = _expand_first(parts)
+        found.append((",".join(parts[:number]), files))
+        del parts[:number]
+    return found
+
+
+def _expand_first(parts: Sequence[str]) -> tuple[int, list[str]]:
+    """Expands what comes first; returns how many parts that is, and its files.
+
+    Raises:
+        DataError: If there is no such file, alone or with the parts after it.
+    """
+    joined = [
+        (number, ",".join(parts[:number]))
+        for number in range(min(len(parts), _MAX_COMMAS + 1), 0, -1)
+    ]
+    # Who looks at what is not local waits for a network.
+    if files_lib.is_local(parts[0]):
+        for number, name in joined:
+            file = _find_file(name)
+            if file is not None:
+                return number, [file]
+    try:
+        return 1, _expand(parts[0])
+    except errors.DataError:
+        for number, name in joined[:-1]:
+            files = _match(name)
+            if files:
+                return number, files
+        for _, name in joined[:-1]:
+            name = files_lib.expand_user(name.strip())
+            folder = os.path.dirname(name)
+            if tf.io.gfile.isdir(name) or (
+                "," in folder and tf.io.gfile.isdir(folder)
+            ):
+                raise errors.DataError(_describe_missing(name)) from None
+        raise
+
+
+def _expand(pattern: str) -> list[str]:
+    """Lists the files of one name or pattern."""
+    if pattern.strip().startswith(tfds_files.PREFIX):
+        return tfds_files.list_files(pattern.strip())
+    files = _match(pattern)
+    if not files:
+        raise errors.DataError(
+            _describe_missing(files_lib.expand_user(pattern.strip()))
+        )
+    return files
+
+
+def _match(pattern: str) -> list[str]:
+    """Returns the file of this name, or else the files of this pattern."""
+    file = _find_file(pattern)
+    if file is not None:
+        return [file]
+    return [
+        name
+        for name in _glob(files_lib.expand_user(pattern.strip()))
+        if not tf.io.gfile.isdir(name)
+    ]
+
+
+def _find_file(name: str) -> str | None:
+    """Returns the name of a file that exists, with or without spaces."""
+    for one in dict.fromkeys([name, name.strip()]):
+        one = files_lib.expand_user(one)
+        try:
+            if tf.io.gfile.exists(one) and not tf.io.gfile.isdir(one):
+                return one
+        except tf.errors.OpError:
+            continue  # Opening it, as a pattern or a file, says why.
+    return None
 
 
 def _glob(pattern: str) -> list[str]:
     try:
-        names = tf.io.gfile.glob(pattern)
+        names = sorted(tf.io.gfile.glob(_escape_folder(pattern)))
     except tf.errors.NotFoundError:
         return []
-    return [name for name in names if not tf.io.gfile.isdir(name)]
+    if pattern.startswith("./"):
+        return names
+    # TensorFlow puts it before names of a pattern that names no folder.
+    return [name.removeprefix("./") for name in names]
+
+
+def _escape_folder(pattern: str) -> str:
+    """Escapes what is a folder's name, as far as there is such a folder."""
+    folder = os.path.dirname(pattern)
+    while any(sign in folder for sign in _MAGIC):
+        if tf.io.gfile.isdir(folder):
+            rest = pattern[len(folder) :]
+            return re.sub(r"([*?\[\\])", r"\\\1", folder) + rest
+        folder = os.path.dirname(folder)
+    return pattern
 
 
 def _describe_missing(pattern: str) -> str:
+    matches = [pattern] if tf.io.gfile.isdir(pattern) else _glob(pattern)
+    if matches:  # all of them folders
+        folder = matches[0].rstrip("/") or "/"
+        return (
+            f"'{matches[0]}' is a folder: expected TFRecord files. Name the "
+            f"files in it, such as '{os.path.join(folder, '*.tfrecord')}'. "
+            f"{_describe_folder(folder)}"
+        )
     message = (
         f"no file matches the pattern '{pattern}': expected at least one "
         "TFRecord file."
     )
     folder = os.path.dirname(pattern)
-    while any(sign in folder for sign in _MAGIC):
+    while any(sign in folder for sign in _MAGIC) and not tf.io.gfile.isdir(
+        folder
+    ):
         folder = os.path.dirname(folder)
     folder = folder or "."
     if not tf.io.gfile.isdir(folder):
         return (
             f"{message} The folder '{folder}' does not exist: check the path."
         )
-    names = sorted(tf.io.gfile.listdir(folder))
-    if not names:
-        return f"{message} The folder '{folder}' is empty."
-    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    if not tf.io.gfile.listdir(folder):
+        return f"{message} {_describe_folder(folder)}"
     return (
-        f"{message} The folder '{folder}' holds {len(names)} name(s): {shown}. "
+        f"{message} {_describe_folder(folder)} "
         "Correct the pattern (and quote it, so that the shell leaves it alone)."
     )
+
+
+def _describe_folder(folder: str) -> str:
+    names = sorted(tf.io.gfile.listdir(folder))
+    if not names:
+        return f"The folder '{folder}' is empty."
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"The folder '{folder}' holds {len(names)} name(s): {shown}."

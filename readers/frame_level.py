@@ -7,13 +7,15 @@ import tensorflow as tf
 
 from yt8m_compact import ops
 from yt8m_compact.readers import checks
-from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import frame_checks
 from yt8m_compact.readers import ids
 from yt8m_compact.readers import labels
+from yt8m_compact.readers import normal_records
+from yt8m_compact.readers import ragged
 from yt8m_compact.readers import regular_frames
 from yt8m_compact.readers import sampling
+from yt8m_compact.readers import usual_encoding
 from yt8m_compact.readers import windows as windows_lib
 from yt8m_compact.readers.sampling import FrameSampling
 
@@ -41,11 +43,15 @@ class VideoParts(enum.StrEnum):
             https://arxiv.org/abs/1707.01408).
         SEGMENTS: Its rated segments of 5 s (YouTube-8M of 2019), with their own
             labels and `label_weights`.
+        ALL_SEGMENTS: All of its segments of 5 s, rated or not, the last one
+            shorter, to the video's end whatever `max_frames`. They have no
+            labels.
     """
 
     WHOLE = "whole"
     HALVES = "halves"
     SEGMENTS = "segments"
+    ALL_SEGMENTS = "all_segments"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +63,7 @@ class FrameLevelReader:
     `tf.train.SequenceExample` with one bytes value per frame, as YouTube-8M and
     AudioSet write it, or *packed*: a `tf.train.Example` with one bytes value
     per feature, the codes of all frames in order. Which one is seen from the
-    records; a batch holds one kind.
+    records, of which a batch may hold both kinds.
 
     Attributes:
         feature_names: Keys of the features, such as `("rgb", "audio")`.
@@ -71,6 +77,9 @@ class FrameLevelReader:
             YouTube-8M would hold: off by 2/255 at most inside of [-2, 2].
         parts: Which parts of a video are rows of a batch. Frames are chosen in
             each.
+        with_labels: Whether labels are read. If not, batches have none, and
+            records may hold any or none.
+        column_ids: Whether ids must fit into a column of a CSV.
     """
 
     feature_names: tuple[str, ...] = ("rgb", "audio")
@@ -81,6 +90,8 @@ class FrameLevelReader:
     num_sampled_frames: int | None = None
     float_frames: bool = False
     parts: VideoParts = VideoParts.WHOLE
+    with_labels: bool = True
+    column_ids: bool = False
 
     def __post_init__(self) -> None:
         feature_spec.validate(
@@ -111,6 +122,17 @@ class FrameLevelReader:
                 f"frame_sampling is '{self.frame_sampling.value}'. Received: "
                 f"num_sampled_frames={number}"
             )
+        expected = {
+            VideoParts.SEGMENTS: True,
+            VideoParts.ALL_SEGMENTS: False,
+        }.get(self.parts, self.with_labels)
+        if self.with_labels != expected:
+            raise ValueError(
+                f"`with_labels` is expected to be {expected} where parts is "
+                f"'{self.parts.value}': 'segments' are the rated ones, and "
+                "'all_segments' have no labels. Received: "
+                f"with_labels={self.with_labels}"
+            )
 
     @property
     def frame_features(self) -> bool:
@@ -125,7 +147,14 @@ class FrameLevelReader:
     @property
     def num_output_frames(self) -> int:
         """The second dimension of `frames`."""
-        return self.num_sampled_frames or self._part_frames
+        number = self.num_sampled_frames or self._part_frames
+        if (
+            self.parts is VideoParts.ALL_SEGMENTS
+            and self.frame_sampling is FrameSampling.EVEN
+        ):
+            # 60 segments of a video, padded to 30 frames each, take 2 MB.
+            return min(number, self._part_frames)
+        return number
 
     @property
     def _part_frames(self) -> int:
@@ -134,6 +163,8 @@ class FrameLevelReader:
             return (self.max_frames + 1) // 2
         if self.parts is VideoParts.SEGMENTS:
             return min(self.max_frames, windows_lib.SEGMENT_FRAMES)
+        if self.parts is VideoParts.ALL_SEGMENTS:
+            return windows_lib.SEGMENT_FRAMES
         return self.max_frames
 
     def parse(
@@ -157,11 +188,12 @@ class FrameLevelReader:
             `frames`, uint8 `[rows, num_output_frames, feature_dim]`, the
             features side by side in the order of `feature_names`, zeros after a
             part's end; `num_frames`, int32 `[rows]`, how many of them are the
-            part's; `id`, string `[rows]`; `labels`, float32
-            `[rows, num_classes]`, zeros where a record has none; of segments
-            also `label_weights`, float32 `[rows, num_classes]`, 1 where there
-            is a rating. There is a row for each record, two with `HALVES`, and
-            one for each rated segment with `SEGMENTS`, whose id is `id:start`.
+            part's; `id`, string `[rows]`; with labels also `labels`, float32
+            `[rows, num_classes]`, zeros where a record has none; of rated
+            segments also `label_weights`, float32 `[rows, num_classes]`, 1
+            where there is a rating. There is a row for each record, two with
+            `HALVES`, and one for each segment with `SEGMENTS` and
+            `ALL_SEGMENTS`, whose id is `id:start`.
 
         Raises:
             tf.errors.InvalidArgumentError: If a record does not fit; see
@@ -183,14 +215,7 @@ class FrameLevelReader:
                 ),
             )
         frames, number, video_frames, video_ids, *context = outputs
-        video = {
-            key: tf.RaggedTensor.from_row_splits(
-                context[2 * number_of_key],
-                context[2 * number_of_key + 1],
-                validate=False,
-            )
-            for number_of_key, key in enumerate(self._returned_keys())
-        }
+        video = ragged.from_parts(context, self._returned_keys())
         windows = self._windows(video, video_ids, video_frames)
         return {
             "frames": tf.ensure_shape(
@@ -208,30 +233,55 @@ class FrameLevelReader:
                 "labels": rated,
                 "label_weights": weights,
             }
-        hot = labels.multi_hot(video[labels.LABELS_KEY], self.num_classes)
-        if self.parts is VideoParts.HALVES:
-            video_ids = tf.repeat(video_ids, 2)
-            hot = tf.repeat(hot, 2, axis=0)
-        return {"id": tf.ensure_shape(video_ids, [None]), "labels": hot}
+        if self.parts is VideoParts.ALL_SEGMENTS:
+            return {"id": windows.ids}
+        halved = self.parts is VideoParts.HALVES
+        batch = {"id": tf.repeat(video_ids, 2) if halved else video_ids}
+        batch["id"] = tf.ensure_shape(batch["id"], [None])
+        if self.with_labels:
+            hot = labels.multi_hot(video[labels.LABELS_KEY], self.num_classes)
+            batch["labels"] = tf.repeat(hot, 2, axis=0) if halved else hot
+        return batch
+
+    @property
+    def _reads_video_labels(self) -> bool:
+        """Whether the labels of the videos are those of the rows."""
+        return self.with_labels and self.parts is not VideoParts.SEGMENTS
 
     def _returned_keys(self) -> list[str]:
         """Lists the ragged features that the branches of `parse` return."""
-        keys = [labels.LABELS_KEY]
+        keys = [labels.LABELS_KEY] if self._reads_video_labels else []
         if self.parts is VideoParts.SEGMENTS:
             keys += windows_lib.SEGMENT_KEYS
         return keys
 
     def _context_features(self) -> dict[str, tf.io.RaggedFeature]:
-        spec = ids.id_spec() | labels.labels_spec()
+        spec = ids.id_spec()
+        if self._reads_video_labels:
+            spec |= labels.labels_spec()
         if self.parts is VideoParts.SEGMENTS:
             spec |= windows_lib.segments_spec()
         return spec
 
+    def _counted_features(self) -> dict[str, tf.io.RaggedFeature]:
+        """Lists what tells whether a context is encoded as usual.
+
+        Labels are counted even where they are not read.
+        """
+        return usual_encoding.times_spec() | labels.labels_spec()
+
+    @property
+    def _label_bound(self) -> int | None:
+        return self.num_classes if self._reads_video_labels else None
+
     def _context_checks(self, video, video_ids, num_frames):
-        found = [
-            ids.check_ids(video_ids),
-            labels.check_labels(video[labels.LABELS_KEY], self.num_classes),
-        ]
+        found = [ids.check_ids(video_ids)]
+        if self.column_ids:
+            found.append(ids.check_column_ids(video_ids))
+        if self._reads_video_labels:
+            found.append(
+                labels.check_labels(video[labels.LABELS_KEY], self.num_classes)
+            )
         if self.parts is VideoParts.SEGMENTS:
             found += windows_lib.check_segments(
                 video,
@@ -241,6 +291,8 @@ class FrameLevelReader:
         return found
 
     def _windows(self, video, video_ids, num_frames) -> windows_lib.Windows:
+        if self.parts is VideoParts.ALL_SEGMENTS:
+            return windows_lib.all_segments(num_frames, video_ids)
         available = tf.minimum(num_frames, self.max_frames)
         if self.parts is VideoParts.HALVES:
             return windows_lib.halves(available, video_ids)
@@ -250,9 +302,7 @@ class FrameLevelReader:
 
     def _outputs(self, frames, number, num_frames, video_ids, video):
         """Lists tensors alone, which a `tf.cond` can return."""
-        context = []
-        for key in self._returned_keys():
-            context += [video[key].values, video[key].row_splits]
+        context = ragged.to_parts(video, self._returned_keys())
         return [frames, number, num_frames, video_ids, *context]
 
     def _parse_regular(self, regular, place, seed):
@@ -261,18 +311,9 @@ class FrameLevelReader:
         Returns:
             Whether they all are there, and a function that returns the outputs.
         """
-        # This also notes the batch for what is tried if it is not regular.
-        context = errors.before_parsing(
-            regular.context, *place, self._parse_alone
-        )
-        video, _, _ = tf.io.parse_sequence_example(
-            context,
-            context_features=self._context_features(),
-            example_names=checks.example_names(context, *place, _EXPECTED),
-        )
+        video, video_ids, exact = self._parse_contexts(regular, place)
         num_frames = tf.cast(regular.num_frames, tf.int32)
         if self._picks_frames:
-            video_ids = ids.select_ids(video)
             windows = self._windows(video, video_ids, num_frames)
             steps, number = self._choose(windows, seed)
 
@@ -297,7 +338,9 @@ class FrameLevelReader:
 
         def finish():
             if not self._picks_frames:
-                return self._finish(codes, num_frames, video, place, seed)
+                return self._finish(
+                    codes, num_frames, video, video_ids, place, seed
+                )
             found = self._context_checks(video, video_ids, num_frames)
             with tf.control_dependencies([checks.require(found, *place)]):
                 checked_ids = tf.identity(video_ids)
@@ -305,7 +348,68 @@ class FrameLevelReader:
                 codes[0], number, num_frames, checked_ids, video
             )
 
-        return good, finish
+        return good & exact, finish
+
+    def _parse_contexts(self, regular, place):
+        """Parses what is not frames of what `find_frames` found.
+
+        Returns:
+            Features by key, ids, and a scalar bool, whether protobuf reads
+            every context; if not, what is wrong is for others to say.
+        """
+        contexts = regular.context
+        names = checks.example_names(contexts, *place, _EXPECTED)
+        keys = list(self._context_features())
+        is_request = place[0] is None
+
+        def parse(contexts, spec):
+            return tf.io.parse_sequence_example(
+                contexts, context_features=spec, example_names=names
+            )[0]
+
+        def parse_normal():
+            wanted = normal_records.Wanted(tuple(keys))
+            normal, refused = wanted.normalize_in_graph(contexts)
+            video = parse(normal, self._context_features())
+            return [
+                ids.select_ids(video),
+                ~tf.reduce_any(refused),
+                *ragged.to_parts(video, keys),
+            ]
+
+        spec = self._context_features()
+        if not is_request:
+            spec = self._counted_features() | spec
+        video = parse(contexts, spec)
+        video_ids = ids.select_ids(video)
+        if is_request:
+            return video, video_ids, tf.constant(True)
+        usual = ~regular.regular
+        if self.parts is not VideoParts.SEGMENTS:
+            usual |= tf.reduce_all(
+                usual_encoding.usual_contexts(
+                    contexts, video, video_ids, self._label_bound
+                )
+            )
+        video_ids, exact, *parts = tf.cond(
+            usual,
+            lambda: [
+                video_ids,
+                tf.constant(True),
+                *ragged.to_parts(video, keys),
+            ],
+            checks.rarely(parse_normal),
+        )
+        return ragged.from_parts(parts, keys), video_ids, exact
+
+    @property
+    def wanted(self) -> normal_records.Wanted:
+        """What is asked of a record."""
+        return normal_records.Wanted(
+            tuple(self._context_features()),
+            self.feature_names,
+            () if self.float_frames else self.feature_sizes,
+        )
 
     @property
     def _picks_frames(self) -> bool:
@@ -337,7 +441,7 @@ class FrameLevelReader:
 
     def _parse_irregular(self, serialized, place, seed):
         """Parses packed records, or frame by frame; says what is wrong."""
-        video = self._parse_context(serialized, place)
+        serialized, video = self._parse_exactly(serialized, place)
         packed = [video.pop(name) for name in self.feature_names]
         return tf.cond(
             tf.size(packed[0].values) > 0,
@@ -347,14 +451,49 @@ class FrameLevelReader:
             ),
         )
 
+    def _parse_exactly(self, serialized, place):
+        """Parses the context, and packed features, as protobuf reads them.
+
+        Returns:
+            The records, of one kind and encoded as usual unless they are those
+            of a request; and features by key.
+        """
+        video = self._parse_context(serialized, place)
+        if place[0] is None:
+            return serialized, video
+
+        def parse_normal():
+            normal = self._normalize(serialized, place, _EXPECTED)
+            again = self._parse_context(normal, place)
+            return [normal, *ragged.to_parts(again, video)]
+
+        usual = usual_encoding.usual_packed(
+            serialized, video, self.feature_names, self._label_bound
+        )
+        serialized, *parts = tf.cond(
+            tf.reduce_all(usual),
+            lambda: [serialized, *ragged.to_parts(video, video)],
+            checks.rarely(parse_normal),
+        )
+        return serialized, ragged.from_parts(parts, video)
+
+    def _normalize(self, serialized, place, expected):
+        """Encodes records as usual; says which protobuf refuses."""
+        normal, refused = self.wanted.normalize_in_graph(serialized)
+        refused = normal_records.check_refused(refused, expected)
+        with tf.control_dependencies([checks.require([refused], *place)]):
+            return tf.identity(normal)
+
     def _parse_context(self, serialized, place):
         """Parses the context, and features packed into one string each."""
-        packed = {
+        spec = self._context_features() | {
             name: tf.io.RaggedFeature(tf.string) for name in self.feature_names
         }
+        if place[0] is not None:
+            spec |= labels.labels_spec()  # counted, as in _counted_features
         return tf.io.parse_sequence_example(
             serialized,
-            context_features=self._context_features() | packed,
+            context_features=spec,
             example_names=checks.example_names(serialized, *place, _EXPECTED),
         )[0]
 
@@ -394,13 +533,13 @@ class FrameLevelReader:
             )
             for one, size in zip(strings, self.feature_sizes, strict=True)
         ]
-        return self._finish(codes, num_frames, video, place, seed)
+        video_ids = ids.select_ids(video)
+        return self._finish(codes, num_frames, video, video_ids, place, seed)
 
     def _parse_floats(self, serialized, place, seed):
         """Turns float lists into 8-bit codes."""
-        serialized = errors.before_parsing(
-            serialized, *place, self._parse_alone
-        )
+        if place[0] is not None:
+            serialized = self._normalize(serialized, place, _EXPECTED_FLOATS)
         video, lists = self._parse_lists(
             serialized, place, tf.float32, _EXPECTED_FLOATS
         )
@@ -424,16 +563,8 @@ class FrameLevelReader:
             for values, size in zip(floats, self.feature_sizes, strict=True)
         ]
         num_frames = tf.cast(splits[1:] - splits[:-1], tf.int32)
-        return self._finish(codes, num_frames, video, place, seed)
-
-    def _parse_alone(self, serialized):
-        """Parses a record in each way in which a batch may be."""
-        place = None, None
-        if self.float_frames:
-            self._parse_lists(serialized, place, tf.float32, "")
-            return
-        self._parse_context(serialized, place)
-        self._parse_lists(serialized, place, tf.string, "")
+        video_ids = ids.select_ids(video)
+        return self._finish(codes, num_frames, video, video_ids, place, seed)
 
     def _parse_lists(self, serialized, place, dtype, expected):
         """Parses the context, and lists of `dtype` frame by frame."""
@@ -446,9 +577,8 @@ class FrameLevelReader:
             example_names=checks.example_names(serialized, *place, expected),
         )[:2]
 
-    def _finish(self, codes, num_frames, video, place, seed):
+    def _finish(self, codes, num_frames, video, video_ids, place, seed):
         """Chooses frames of decoded ones, `[batch, time, stride]` each."""
-        video_ids = ids.select_ids(video)
         found = self._context_checks(video, video_ids, num_frames)
         with tf.control_dependencies([checks.require(found, *place)]):
             num_frames = tf.identity(num_frames)

@@ -7,18 +7,25 @@ CRC (4). Nothing here is on the way of data that is read without an error.
 import codecs
 from collections.abc import Iterator
 import dataclasses
+import itertools
 import struct
 
 import tensorflow as tf
 
-HEADER_BYTES = 12
-FRAMING_BYTES = 16  # header and the CRC after the data
+from yt8m_compact.readers import crc32c
+from yt8m_compact.readers import headers
+from yt8m_compact.readers import messages
+from yt8m_compact.readers.headers import FRAMING_BYTES
+from yt8m_compact.readers.headers import HEADER_BYTES
+
+_BATCH = 32  # records; one at a time takes a tenth of a millisecond each
+_MISSING = "The file is missing"
 
 
 def first_record_bytes(file: str) -> int | None:
     """Returns the length of a file's first record, None if it has none."""
     with tf.io.gfile.GFile(file, "rb") as stream:
-        return _read_length(stream.read(HEADER_BYTES))
+        return read_length(stream.read(HEADER_BYTES))
 
 
 def first_record_lengths(file: str, limit: int) -> list[int]:
@@ -29,8 +36,8 @@ def first_record_lengths(file: str, limit: int) -> list[int]:
         offset = 0
         while len(lengths) < limit and offset < size:
             stream.seek(offset)
-            length = _read_length(stream.read(HEADER_BYTES))
-            if length is None:
+            length = read_length(stream.read(HEADER_BYTES))
+            if length is None or offset + FRAMING_BYTES + length > size:
                 break
             lengths.append(length)
             offset += FRAMING_BYTES + length
@@ -53,15 +60,85 @@ def read_records(file: str, index: int, number: int) -> Iterator[bytes]:
     Yields:
         Their data.
     """
-    dataset = tf.data.TFRecordDataset(file).skip(index).take(number)
     try:
-        yield from dataset.as_numpy_iterator()
+        yield from itertools.islice(iterate(file), index, index + number)
     except tf.errors.OpError:
         pass
 
 
-def records_from(file: tf.Tensor, offset: tf.Tensor) -> tf.data.Dataset:
+def iterate(file: str, offset: int = 0) -> Iterator[bytes]:
+    """Reads the records of a file up to its end or to damage.
+
+    Args:
+        file: Name of a TFRecord file.
+        offset: Where a record starts.
+
+    Yields:
+        Their data.
+
+    Raises:
+        tf.errors.OpError: If there is no such file.
+    """
+    size = tf.io.gfile.stat(file).length
+    while offset < size:
+        stretch = headers.walk(file, offset, size, _BATCH)
+        try:
+            for data in iterate_stretch(stretch):
+                yield data
+                offset += len(data) + FRAMING_BYTES
+        finally:
+            headers.release(stretch)
+        if not stretch.number or offset != stretch.end:
+            return
+
+
+def iterate_stretch(stretch: headers.Stretch) -> Iterator[bytes]:
+    """Reads the records of a stretch up to its end or to damage.
+
+    Args:
+        stretch: From `headers.walk`.
+
+    Yields:
+        Their data.
+    """
+    place = tf.constant([stretch.start, stretch.number], tf.int64)
+    batches = tf.data.Dataset.from_tensors((stretch.path, place)).flat_map(
+        lambda path, place: records_until_error(path, place[0], place[1])
+    )
+    for _, batch in batches.batch(_BATCH).as_numpy_iterator():
+        yield from batch
+
+
+def records_until_error(
+    file: tf.Tensor, offset: tf.Tensor, number: tf.Tensor
+) -> tf.data.Dataset:
+    """Reads records in a graph, all or up to damage, without an error.
+
+    `ignore_errors` alone would try again for ever where a file can't be opened.
+    A range zipped to the records loses one element in each attempt.
+
+    Args:
+        file: Scalar string.
+        offset: Scalar int64, where a record starts.
+        number: Scalar int64, records that `headers.walk` counted.
+
+    Returns:
+        A dataset of `(attempt, serialized)`, scalars, int64 and string.
+    """
+    # A zip asks for one record more than its range has, and `take` of a number
+    # in a graph kills TensorFlow 2.21's optimiser: a choice among one.
+    choices = tf.data.Dataset.from_tensor_slices(tf.zeros([number], tf.int64))
+    records = tf.data.Dataset.choose_from_datasets(
+        [_records_from(file, offset)], choices
+    )
+    attempts = tf.data.Dataset.range(number)
+    return tf.data.Dataset.zip((attempts, records)).ignore_errors()
+
+
+def _records_from(file: tf.Tensor, offset: tf.Tensor) -> tf.data.Dataset:
     """Reads the records of a file from a byte on, inside a graph.
+
+    No more of them may be taken than `headers.walk` counted.
 
     Args:
         file: Scalar string.
@@ -98,8 +175,8 @@ class Damage:
 
 
 def find_runs(
-    file: str, index: int, offset: int
-) -> tuple[list[tuple[int, int, int]], list[Damage]]:
+    file: str, index: int, offset: int, size: int | None = None
+) -> tuple[list[tuple[int, headers.Stretch]], list[Damage]]:
     """Lists the runs of good records after a damaged one.
 
     A record whose length can be trusted can be stepped over; where it can't,
@@ -109,20 +186,24 @@ def find_runs(
         file: Name of the file.
         index: Number of the damaged record.
         offset: The byte at which it starts.
+        size: The bytes that the file had before, None for those it has.
 
     Returns:
-        `(offset, index, number)` of the first record of each run, and the
-        damages, both in the order of the file.
+        The runs, each with the number of its first record, and the damages,
+        both in the order of the file.
     """
     runs, damages = [], []
     try:
-        size = tf.io.gfile.stat(file).length
-        while offset < size:
+        now = tf.io.gfile.stat(file).length
+        size = now if size is None else size
+        while offset < min(size, now):
             with tf.io.gfile.GFile(file, "rb") as stream:
                 stream.seek(offset)
-                length = _read_length(stream.read(HEADER_BYTES))
-            left = size - offset
+                length = read_length(stream.read(HEADER_BYTES))
+            left = min(size, now) - offset
             if length is None or length + FRAMING_BYTES > left:
+                if size != now:
+                    break
                 if length is not None:
                     reason = (
                         f"The record takes {length + FRAMING_BYTES} bytes and "
@@ -140,28 +221,59 @@ def find_runs(
             damages.append(Damage(index, None, "The data's checksum differs."))
             index += 1
             offset += length + FRAMING_BYTES
-            number, end = _count_readable(file, offset)
+            number, end = _count_readable(file, offset, size)
             if number:
-                runs.append((offset, index, number))
+                stretch = headers.Stretch(number, end, file, offset)
+                runs.append((index, stretch))
             index += number
             offset = end
+        if size != now:
+            left = max(size, now) - offset
+            reason = f"{_describe_change(size, now)}."
+            damages.append(Damage(index, left, reason))
+    except tf.errors.NotFoundError:
+        left = max(size or 0, offset) - offset
+        damages.append(Damage(index, left, f"{_MISSING}."))
     except tf.errors.OpError as error:
+        left = max(size or 0, offset) - offset
         reason = f"The file can't be opened: {error.message}."
-        damages.append(Damage(index, 0, reason))
+        damages.append(Damage(index, left, reason))
     return runs, damages
 
 
-def describe_damage(file: str) -> str:
+def has_changed(file: str, size: int) -> bool:
+    """Whether a file has another number of bytes than it had.
+
+    One that is gone has not: this is asked when all of it was read.
+    """
+    try:
+        return tf.io.gfile.stat(file).length != size
+    except tf.errors.OpError:
+        return False
+
+
+def _describe_change(before: int, now: int) -> str:
+    return (
+        f"The file changed while it was read: it had {before} bytes and has "
+        f"{now} now"
+    )
+
+
+def describe_damage(file: str, before: int | None = None) -> str:
     """Says where a file stops being a TFRecord file.
 
     Args:
         file: Name of the file.
+        before: The bytes it had when the reading began, None where nobody
+            noted them.
 
     Returns:
         One or two sentences.
     """
     try:
         size = tf.io.gfile.stat(file).length
+        if before not in (None, size):
+            return f"{_describe_change(before, size)}; start again."
         count, offset = _count_readable(file)
         if size > 0 and offset == size:
             return (
@@ -171,6 +283,8 @@ def describe_damage(file: str) -> str:
         with tf.io.gfile.GFile(file, "rb") as stream:
             stream.seek(offset)
             head = stream.read(512)
+    except tf.errors.NotFoundError:
+        return f"{_MISSING}: it was removed, or its folder is not mounted."
     except tf.errors.OpError as error:
         return f"The file can't be opened: {error.message}."
     if size == 0:
@@ -186,7 +300,7 @@ def describe_damage(file: str) -> str:
             f"The file is truncated {place}: a record starts with "
             f"{HEADER_BYTES} bytes and {left} are left."
         )
-    length = _read_length(head)
+    length = read_length(head)
     if length is None:
         if offset == 0:
             return "The file does not start as a TFRecord file does."
@@ -243,17 +357,8 @@ def parse_fields(
         come frame by frame, their size a text such as "1024", "1000 to
         1024" or "1024 floats". None if `data` is neither.
     """
-    # Both messages keep their features in field 1.
-    message = tf.train.SequenceExample()
-    try:
-        message.ParseFromString(data)
-    except (
-        Exception
-    ):  # protobuf's DecodeError; which class depends on its build
-        return None
-    if not message.HasField("context") and not message.HasField(
-        "feature_lists"
-    ):
+    message = messages.parse(data)
+    if message is None:
         return None
     video = {}
     for key in sorted(message.context.feature):
@@ -276,37 +381,25 @@ def parse_fields(
     return video, frames
 
 
-def _count_readable(file: str, offset: int = 0) -> tuple[int, int]:
+def _count_readable(
+    file: str, offset: int = 0, size: int | None = None
+) -> tuple[int, int]:
     """Counts records from `offset` on, and says where they end."""
-    start = (tf.constant(file), tf.constant(offset, tf.int64))
-    records = tf.data.Dataset.from_tensors(start).flat_map(records_from)
     count = 0
-    try:
-        for record in records.as_numpy_iterator():
-            count += 1
-            offset += len(record) + FRAMING_BYTES
-    except tf.errors.DataLossError:
-        pass
+    for record in iterate(file, offset):
+        end = offset + len(record) + FRAMING_BYTES
+        if size is not None and end > size:
+            break
+        count, offset = count + 1, end
     return count, offset
 
 
-def _read_length(header: bytes) -> int | None:
+def read_length(header: bytes) -> int | None:
     """Returns the length a record's header gives, None if its CRC differs."""
     if len(header) < HEADER_BYTES:
         return None
     length, expected = struct.unpack("<QI", header[:HEADER_BYTES])
-    crc = _crc32c(header[:8])
-    masked = ((crc >> 15) | (crc << 17)) + 0xA282EAD8 & 0xFFFFFFFF
-    return length if masked == expected else None
-
-
-def _crc32c(data: bytes) -> int:
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
+    return length if crc32c.masked_crc32c(header[:8]) == expected else None
 
 
 def _foreign_kind(head: bytes) -> str | None:

@@ -6,6 +6,10 @@ from yt8m_compact.readers import checks
 
 ID_KEYS = ("id", "video_id")
 
+# Of a column of a CSV: neither control characters nor separators but the space,
+# no comma and no quote. What is not UTF-8 does not match either.
+_COLUMN = r'(?:[^\pC\pZ,"]| )+'
+
 
 def id_spec() -> dict[str, tf.io.RaggedFeature]:
     """Returns the parsing specification of the ids."""
@@ -40,4 +44,26 @@ def check_ids(ids: tf.Tensor) -> checks.Check:
             "expected an id, one bytes value under the key 'id' or 'video_id'. "
             "Write the records with one of them."
         ),
+    )
+
+
+def check_column_ids(ids: tf.Tensor) -> checks.Check:
+    """Checks that every id can stand in a column of a CSV as it is."""
+    bad = ~tf.strings.regex_full_match(ids, _COLUMN)
+
+    def describe(row):
+        shown = tf.strings.unicode_transcode(
+            ids[row], "UTF-8", "UTF-8", replace_control_characters=True
+        )
+        return tf.strings.join(
+            [
+                "expected an id of printable characters without commas and "
+                "quotes, which a CSV can hold, found '",
+                shown,
+                "'. Write the record with another id, or leave it out.",
+            ]
+        )
+
+    return checks.Check(
+        failed=tf.reduce_any(bad), bad=lambda: bad, describe=describe
     )

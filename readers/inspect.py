@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 import dataclasses
 
-import tensorflow as tf
-
 from yt8m_compact.readers import dataset
 from yt8m_compact.readers import errors
 from yt8m_compact.readers import frame_level
@@ -188,11 +186,8 @@ def _inspect_first(
 def _inspect_later(file: str) -> tuple[RecordFormat, int] | None:
     """Looks at the first record that can be read after a bad first one."""
     runs, _ = framing.find_runs(file, 0, 0)
-    for offset, first, number in runs:
-        place = tf.constant(file), tf.constant(offset, tf.int64)
-        records = tf.data.Dataset.from_tensors(place)
-        records = records.flat_map(framing.records_from).take(number)
-        for index, data in enumerate(records.as_numpy_iterator(), first):
+    for first, stretch in runs:
+        for index, data in enumerate(framing.iterate_stretch(stretch), first):
             fields = framing.parse_fields(data)
             if fields is not None:
                 return _record_format(file, fields), index

@@ -9,16 +9,16 @@ import tensorflow as tf
 
 from yt8m_compact.readers import errors
 from yt8m_compact.readers import framing
+from yt8m_compact.readers import headers
 from yt8m_compact.readers import skipped as skipped_lib
+from yt8m_compact.readers import stretches as stretches_lib
 
 # Records travel through the pipeline in chunks of about this many bytes. A
 # function call, which adds up their bytes, takes 40 us: as long as the reading
 # of eight video-level records (4.7 kB) or of half a frame-level one (270 kB).
 _CHUNK_BYTES = 1 << 22
 _MAX_CHUNK = 256
-_BUFFER_BYTES = 1 << 18
 _ESTIMATE_RECORDS = 100
-_PROBE_BYTES = 1 << 16
 
 
 def read_records(
@@ -91,8 +91,12 @@ def read_records(
     )
     cycle_length = min(num_readers, len(files))
     threads = _parallel_reads(files, cycle_length)
+    stretches = stretches_lib.Stretches(chunk, skipped)
+    may_have_others = skipped is not None or max(sizes) > headers.WALK_BYTES
     dataset = dataset.interleave(
-        lambda file, size: _read_chunks(file, size, chunk, skipped),
+        lambda file, size: _read_chunks(
+            file, size, chunk, stretches, may_have_others
+        ),
         cycle_length=cycle_length,
         num_parallel_calls=threads,
         deterministic=deterministic if threads else None,
@@ -101,6 +105,22 @@ def read_records(
     if shuffle_buffer:
         dataset = _shuffle(dataset, shuffle_buffer, seed)
     return dataset
+
+
+def file_sizes(files: Sequence[str]) -> list[int]:
+    """Asks for the sizes of files, several at a time.
+
+    Args:
+        files: Names of files.
+
+    Returns:
+        The bytes of each.
+
+    Raises:
+        DataError: If one does not exist, or is a folder.
+    """
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        return list(pool.map(_file_size, files))
 
 
 def estimate_num_records(files: Sequence[str]) -> int | None:
@@ -117,8 +137,7 @@ def estimate_num_records(files: Sequence[str]) -> int | None:
         DataError: If a file does not exist.
     """
     # Whether an empty file is an error is for what reads it to say.
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        sizes = list(pool.map(_file_size, files))
+    sizes = file_sizes(files)
     total = sum(sizes)
     if not total:
         return None
@@ -147,7 +166,8 @@ def _read_chunks(
     file: tf.Tensor,
     size: tf.Tensor,
     chunk: int,
-    skipped: skipped_lib.SkippedData | None,
+    stretches: stretches_lib.Stretches,
+    may_have_others: bool,
 ) -> tf.data.Dataset:
     """Reads one file, in chunks, and compares its size with what was read.
 
@@ -155,100 +175,77 @@ def _read_chunks(
         file: Scalar string.
         size: Scalar int64, the file's bytes.
         chunk: Records in a chunk.
-        skipped: Where to count what can't be read, None to raise an error.
+        stretches: What says which records are read.
+        may_have_others: Whether there may be more than one stretch.
 
     Returns:
         A dataset of `(files, indices, serialized)`, each `[chunk]`.
     """
-    end = tf.data.Dataset.from_tensors(
-        (tf.zeros([0], tf.string), tf.zeros([0], tf.int64))
+    # Instead of records: nothing where a stretch ends, and the places of the
+    # next one where that starts.
+    nothing = tf.zeros([0], tf.string)
+    end_of_stretch = tf.data.Dataset.from_tensors(
+        (tf.zeros([0], tf.int64), nothing)
     )
-    chunks = _read_until_error(file, size, chunk).concatenate(end)
-    fail = _raise_incomplete if skipped is None else skipped.note_damage
+
+    def read_stretch(path, places):
+        _, _, number, start, _, _ = tf.unstack(places)
+        # Dropping the attempts here would cost a function call per record.
+        records = framing.records_until_error(path, start, number)
+        return records.batch(chunk).concatenate(end_of_stretch)
+
+    def read_other(path, places):
+        start = tf.data.Dataset.from_tensors((places, nothing))
+        return start.concatenate(read_stretch(path, places))
 
     def add_place(state, batch):
-        serialized, _ = batch
-        count, offset = state
+        places, serialized = batch
+        count, offset, end = state
         number = tf.size(serialized, out_type=tf.int64)
         complete = tf.cond(
-            (number > 0) | (offset == size),
+            (number > 0) | (tf.size(places) > 0),
             lambda: tf.constant(True),
-            lambda: fail(file, size, count, offset),
+            lambda: finish(count, offset, end),
         )
         lengths = tf.cast(tf.strings.length(serialized), tf.int64)
         read = tf.reduce_sum(lengths) + number * framing.FRAMING_BYTES
         with tf.control_dependencies([complete]):
             files = tf.fill([number], file)
-        return (
-            (count + number, offset + read),
-            (files, count + tf.range(number), serialized),
-        )
+        state = count + number, offset + read, end
+        if may_have_others:
+            is_start = tf.equal(number, 0) & (tf.size(places) > 0)
+            first_six = tf.concat([places, tf.zeros([6], tf.int64)], axis=0)[:6]
+            state = tuple(
+                tf.where(is_start, first_six[place], value)
+                for place, value in zip((1, 4, 5), state, strict=True)
+            )
+        return state, (files, count + tf.range(number), serialized)
 
-    start = (tf.constant(0, tf.int64), tf.constant(0, tf.int64))
-    chunks = chunks.scan(start, add_place)
-    if skipped is None:
-        return chunks
-    return chunks.concatenate(_read_after_damage(file, chunk, skipped))
+    def finish(count, offset, end):
+        good = stretches.end(file, size, reading, (count, offset), end)
+        return _raise_incomplete(file, size, count, offset, good)
 
+    path, places = stretches.first(file, size)
+    reading, first, _, _, offset, end = tf.unstack(places)
+    chunks = read_stretch(path, places)
 
-def _read_after_damage(
-    file: tf.Tensor, chunk: int, skipped: skipped_lib.SkippedData
-) -> tf.data.Dataset:
-    """Reads what can be read of a file after a damaged record.
-
-    Args:
-        file: Scalar string.
-        chunk: Records in a chunk.
-        skipped: What `note_damage` was called of. It is asked when the file
-            has been read so far, and knows of no damage in most.
-
-    Returns:
-        A dataset of `(files, indices, serialized)`, each `[chunk]`.
-    """
-
-    def read_run(run):
-        records = framing.records_from(file, run[0])
-        indices = tf.data.Dataset.range(run[1], run[1] + run[2])
-        return tf.data.Dataset.zip((indices, records)).batch(chunk)
-
-    def add_file(indices, serialized):
-        return tf.fill(tf.shape(indices), file), indices, serialized
-
-    runs = tf.data.Dataset.from_tensors(file).map(skipped.runs_after_damage)
-    return runs.unbatch().flat_map(read_run).map(add_file)
-
-
-def _read_until_error(
-    file: tf.Tensor, size: tf.Tensor, chunk: int
-) -> tf.data.Dataset:
-    """Reads a file's records, up to its end or to damage, without an error.
-
-    `ignore_errors` alone would try again for ever where a file can't be opened.
-    A range zipped to the records loses one element in each attempt: with one
-    element it shows whether the first record can be read, with more than the
-    file can hold it bounds what happens if a second opening fails.
-
-    Args:
-        file: Scalar string.
-        size: Scalar int64, the file's bytes.
-        chunk: Records in a chunk.
-
-    Returns:
-        A dataset of `(serialized, attempt)`, string and int64 `[chunk]`.
-    """
-    first = tf.data.TFRecordDataset(file, buffer_size=_PROBE_BYTES)
-    first = tf.data.Dataset.zip((tf.data.Dataset.range(1), first))
-    attempts = tf.data.Dataset.range(size // framing.FRAMING_BYTES + 2)
-    records = tf.data.TFRecordDataset(file, buffer_size=_BUFFER_BYTES)
-    records = tf.data.Dataset.zip((records, attempts)).ignore_errors()
-    # Dropping the attempts here would cost a function call per record.
-    chunks = records.batch(chunk)
-    return first.ignore_errors().flat_map(lambda *_: chunks)
+    # A function more takes as long to start as a hundred records to read.
+    if may_have_others:
+        others = stretches.others(reading, file, size).flat_map(read_other)
+        chunks = chunks.concatenate(others)
+    else:
+        end = size
+    return chunks.scan((first, offset, end), add_place)
 
 
 def _raise_incomplete(
-    file: tf.Tensor, size: tf.Tensor, count: tf.Tensor, offset: tf.Tensor
+    file: tf.Tensor,
+    size: tf.Tensor,
+    count: tf.Tensor,
+    offset: tf.Tensor,
+    good: tf.Tensor,
 ) -> tf.Tensor:
+    """Raises an error in a graph, unless `good`, which it returns."""
     message = tf.strings.join(
         [
             file,
@@ -262,8 +259,8 @@ def _raise_incomplete(
             "compressed. Download or write the file again, or leave it out.",
         ]
     )
-    with tf.control_dependencies([errors.raise_in_graph(message)]):
-        return tf.constant(False)
+    with tf.control_dependencies([errors.raise_in_graph(message, good)]):
+        return tf.identity(good)
 
 
 def _shuffle(
@@ -291,8 +288,7 @@ def _file_sizes(
     files: Sequence[str], skipped: skipped_lib.SkippedData | None
 ) -> tuple[list[str], list[int]]:
     """Returns the files that are not empty, and their sizes."""
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        sizes = dict(zip(files, pool.map(_file_size, files), strict=True))
+    sizes = dict(zip(files, file_sizes(files), strict=True))
     for file, size in sizes.items():
         if size:
             continue

@@ -1,15 +1,8 @@
 """What was left out of damaged data: counted by file, said, never silent."""
 
-from collections.abc import Callable
 import dataclasses
 import logging
 import threading
-
-import numpy as np
-import tensorflow as tf
-
-from yt8m_compact.readers import errors
-from yt8m_compact.readers import framing
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,7 +39,6 @@ class SkippedData:
         self._lock = threading.Lock()
         self._records: dict[str, dict[int, str]] = {}
         self._rests: dict[str, tuple[int, int, str]] = {}
-        self._damage: dict[bytes, list[tuple[int, int]]] = {}
 
     @property
     def num_records(self) -> int:
@@ -142,136 +134,3 @@ class SkippedData:
             f"{size:>{widths[2]}}  {reason}"
             for file, records, size, reason in rows
         )
-
-    def note_damage(
-        self,
-        file: tf.Tensor,
-        size: tf.Tensor,
-        count: tf.Tensor,
-        offset: tf.Tensor,
-    ) -> tf.Tensor:
-        """Notes in a graph where a file can't be read on.
-
-        Args:
-            file: Scalar string.
-            size: Scalar int64, the file's bytes. Not used.
-            count: Scalar int64, the records before.
-            offset: Scalar int64, where they end.
-
-        Returns:
-            A scalar bool, to be used as a control dependency.
-        """
-        del size
-
-        def note(file, count, offset):
-            with self._lock:
-                places = self._damage.setdefault(bytes(file), [])
-                places.append((int(count), int(offset)))
-            return np.bool_(True)
-
-        done = tf.numpy_function(note, [file, count, offset], tf.bool)
-        return tf.ensure_shape(done, [])
-
-    def runs_after_damage(self, file: tf.Tensor) -> tf.Tensor:
-        """Looks in a graph for records after the damage that was noted.
-
-        Args:
-            file: Scalar string.
-
-        Returns:
-            int64 `[runs, 3]`: the byte at which each run of good records
-            starts, the number of its first record, and how many they are. None
-            where no damage was noted.
-        """
-        runs = tf.numpy_function(self._find_runs, [file], tf.int64)
-        return tf.ensure_shape(runs, [None, 3])
-
-    def parse_good(
-        self,
-        parse: Callable[..., dict[str, tf.Tensor]],
-        files: tf.Tensor,
-        indices: tf.Tensor,
-        serialized: tf.Tensor,
-        seed: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
-        """Parses a batch in a graph, without the records that don't fit.
-
-        Only where the whole batch can't be parsed its records are tried one by
-        one.
-
-        Args:
-            parse: A `tf.function` of the arguments that follow.
-            files: String `[batch]`.
-            indices: int64 `[batch]`.
-            serialized: String `[batch]`.
-            seed: int64 `[2]`.
-
-        Returns:
-            What `parse` returns of the good records.
-        """
-        outputs = parse.get_concrete_function().structured_outputs
-        keys = list(outputs)
-
-        def parse_or_try(files, indices, serialized, seed):
-            try:
-                batch = parse(files, indices, serialized, seed)
-            except tf.errors.InvalidArgumentError:
-                good = [
-                    row
-                    for row in range(len(serialized))
-                    if self._is_good(
-                        parse,
-                        files[row : row + 1],
-                        indices[row : row + 1],
-                        serialized[row : row + 1],
-                        seed,
-                    )
-                ]
-                batch = parse(
-                    *(
-                        tf.gather(one, tf.constant(good, tf.int32))
-                        for one in (files, indices, serialized)
-                    ),
-                    seed,
-                )
-            return [batch[key] for key in keys]
-
-        found = tf.py_function(
-            parse_or_try,
-            [files, indices, serialized, seed],
-            [outputs[key].dtype for key in keys],
-        )
-        return {
-            key: tf.ensure_shape(value, outputs[key].shape)
-            for key, value in zip(keys, found, strict=True)
-        }
-
-    def _is_good(self, parse, file, index, serialized, seed) -> bool:
-        try:
-            parse(file, index, serialized, seed)
-        except tf.errors.InvalidArgumentError as error:
-            message = errors.find_message(error.message) or errors.first_line(
-                error.message
-            )
-            name = file.numpy()[0].decode()
-            number = int(index.numpy()[0])
-            message = message.removeprefix(f"{name}: record {number}: ")
-            self.add_record(name, number, message)
-            return False
-        return True
-
-    def _find_runs(self, file: bytes) -> np.ndarray:
-        with self._lock:
-            places = self._damage.pop(bytes(file), [])
-        if not places:
-            return np.zeros([0, 3], np.int64)
-        name = bytes(file).decode()
-        runs, damages = framing.find_runs(name, *places[0])
-        for damage in damages:
-            if damage.num_bytes is None:
-                self.add_record(name, damage.index, damage.reason)
-            else:
-                self.add_rest(
-                    name, damage.index, damage.num_bytes, damage.reason
-                )
-        return np.array(runs, np.int64).reshape([-1, 3])

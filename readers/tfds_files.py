@@ -5,16 +5,20 @@ no TensorFlow Datasets to be read.
 """
 
 import dataclasses
-import json
 import os
 import re
 from typing import Any
 
 import tensorflow as tf
 
+from yt8m_compact import untrusted
 from yt8m_compact.readers import errors
+from yt8m_compact.readers import feature_spec
 
 PREFIX = "tfds:"
+# What comes of taking other JSON for that of TensorFlow Datasets.
+_NOT_ALIKE = (AttributeError, KeyError, ValueError, IndexError, TypeError)
+_FIELD = re.compile(r"{(\w+)}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -103,11 +107,12 @@ def find_prepared(pattern: str) -> PreparedDataset:
             entry["name"]: shard_names(info, entry)
             for entry in info.get("splits", ())
         }
-    except (KeyError, ValueError, IndexError, TypeError) as error:
+        feature_spec.validate(*found[1:])
+    except _NOT_ALIKE as error:
         raise errors.DataError(
             f"{folder}: expected features as those of youtube8m: `labels`, and "
             "vectors of floats or lists of vectors of bytes. Received: "
-            f"{type(error).__name__} {error}"
+            f"{type(error).__name__} {error!s:.200}"
         ) from None
     return PreparedDataset(PREFIX + text, folder, splits, split, *found)
 
@@ -148,22 +153,33 @@ def shard_names(info: dict[str, Any], split: dict[str, Any]) -> dict[str, int]:
     Args:
         info: What `dataset_info.json` holds.
         split: One of its splits.
+
+    Raises:
+        ValueError: If a file is not one of the data set's folder, or two have
+            one name.
     """
     template = split.get(
         "filepathTemplate", "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
     )
     lengths = split.get("shardLengths", ())
-    return {
-        template.format(
-            DATASET=info["name"],
-            SPLIT=split["name"],
-            FILEFORMAT=info.get("fileFormat", "tfrecord"),
-            SHARD_X_OF_Y=f"{shard:05d}-of-{len(lengths):05d}",
-            SHARD_INDEX=f"{shard:05d}",
-            NUM_SHARDS=f"{len(lengths):05d}",
-        ): int(length)
-        for shard, length in enumerate(lengths)
+    fields = {
+        "DATASET": info["name"],
+        "SPLIT": split["name"],
+        "FILEFORMAT": info.get("fileFormat", "tfrecord"),
+        "NUM_SHARDS": f"{len(lengths):05d}",
     }
+    found = {}
+    for shard, length in enumerate(lengths):
+        fields["SHARD_INDEX"] = f"{shard:05d}"
+        fields["SHARD_X_OF_Y"] = f"{shard:05d}-of-{len(lengths):05d}"
+        # `str.format` would also do what a stranger's template asks it to.
+        name = _FIELD.sub(lambda match: fields[match[1]], template)
+        if "/" in name or "\0" in name or name in (*found, "", ".", ".."):
+            raise ValueError(
+                f"expected names of different files. Received: {name!r:.80}"
+            )
+        found[name] = int(length)
+    return found
 
 
 def _data_dir() -> str:
@@ -194,13 +210,15 @@ def _find_folder(text: str) -> str | None:
 
 def _read_json(path: str) -> dict[str, Any]:
     try:
-        with tf.io.gfile.GFile(path, "r") as file:
-            return json.loads(file.read())
-    except (tf.errors.OpError, ValueError) as error:
+        values = untrusted.read_json(path, "what TensorFlow Datasets writes")
+    except (tf.errors.OpError, OSError, ValueError) as error:
+        raise errors.DataError(str(error)) from None
+    if not isinstance(values, dict):
         raise errors.DataError(
             f"{path}: expected what TensorFlow Datasets writes. Received: "
-            f"{error}"
-        ) from None
+            f"{values!r:.80}"
+        )
+    return values
 
 
 def _features(

@@ -5,10 +5,12 @@ import dataclasses
 import tensorflow as tf
 
 from yt8m_compact.readers import checks
-from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import ids
 from yt8m_compact.readers import labels
+from yt8m_compact.readers import normal_records
+from yt8m_compact.readers import ragged
+from yt8m_compact.readers import usual_encoding
 
 _EXPECTED = (
     "expected a tf.train.Example whose features are float lists. Write the "
@@ -25,6 +27,9 @@ class VideoLevelReader:
             "mean_audio")`.
         feature_sizes: Their sizes, such as `(1024, 128)`.
         num_classes: The number of classes.
+        with_labels: Whether labels are read. If not, batches have none, and
+            records may hold any or none.
+        column_ids: Whether ids must fit into a column of a CSV.
 
     Example:
         >>> reader = VideoLevelReader(("mean_rgb", "mean_audio"), (1024, 128))
@@ -34,6 +39,8 @@ class VideoLevelReader:
     feature_names: tuple[str, ...] = ("mean_rgb", "mean_audio")
     feature_sizes: tuple[int, ...] = (1024, 128)
     num_classes: int = 3862
+    with_labels: bool = True
+    column_ids: bool = False
 
     def __post_init__(self) -> None:
         feature_spec.validate(
@@ -71,25 +78,24 @@ class VideoLevelReader:
         Returns:
             `features`, float32 `[batch, feature_dim]`, the features side by
             side in the order of `feature_names`; `id`, string `[batch]`;
-            `labels`, float32 `[batch, num_classes]`, zeros where a record has
-            none.
+            with labels also `labels`, float32 `[batch, num_classes]`, zeros
+            where a record has none.
 
         Raises:
             tf.errors.InvalidArgumentError: If a record does not fit; see
                 `readable_errors`.
         """
         del seed
-        serialized = errors.before_parsing(
-            serialized, files, indices, self._parse_features
-        )
-        parsed = self._parse_features(
-            serialized,
-            checks.example_names(serialized, files, indices, _EXPECTED),
-        )
-        video_ids = ids.select_ids(parsed)
-        video_labels = parsed[labels.LABELS_KEY]
+        names = checks.example_names(serialized, files, indices, _EXPECTED)
+        refused = tf.zeros_like(serialized, tf.bool)
+        if files is None:
+            parsed = self._parse_features(serialized, names)
+            video_ids = ids.select_ids(parsed)
+        else:
+            parsed, video_ids, refused = self._parse_exactly(serialized, names)
         good = checks.require(
             [
+                normal_records.check_refused(refused, _EXPECTED),
                 *(
                     _check_size(name, size, parsed[name])
                     for name, size in zip(
@@ -100,8 +106,7 @@ class VideoLevelReader:
                     _check_finite(name, parsed[name])
                     for name in self.feature_names
                 ),
-                ids.check_ids(video_ids),
-                labels.check_labels(video_labels, self.num_classes),
+                *self._context_checks(parsed, video_ids),
             ],
             files,
             indices,
@@ -113,22 +118,85 @@ class VideoLevelReader:
                     self.feature_names, self.feature_sizes, strict=True
                 )
             ]
-            return {
+            batch = {
                 "features": tf.concat(features, axis=1),
                 "id": tf.identity(video_ids),
-                "labels": labels.multi_hot(video_labels, self.num_classes),
             }
+            if self.with_labels:
+                batch["labels"] = labels.multi_hot(
+                    parsed[labels.LABELS_KEY], self.num_classes
+                )
+            return batch
 
-    def _parse_features(self, serialized, names=None):
-        """Parses a batch, without any check."""
+    def _context_checks(self, parsed, video_ids):
+        found = [ids.check_ids(video_ids)]
+        if self.column_ids:
+            found.append(ids.check_column_ids(video_ids))
+        if self.with_labels:
+            found.append(
+                labels.check_labels(parsed[labels.LABELS_KEY], self.num_classes)
+            )
+        return found
+
+    @property
+    def wanted(self) -> normal_records.Wanted:
+        """What is asked of a record."""
+        return normal_records.Wanted(tuple(self._spec()))
+
+    def _parse_exactly(self, serialized, names):
+        """Parses a batch as protobuf reads it.
+
+        Returns:
+            Features by key, ids, and bool `[batch]`, what protobuf refuses.
+        """
+        # Labels are counted even where they are not read.
+        spec = self._spec() | labels.labels_spec()
+        parsed = self._parse_features(serialized, names, spec)
+        video_ids = ids.select_ids(parsed)
+        usual = usual_encoding.usual_videos(
+            serialized,
+            parsed,
+            video_ids,
+            self.feature_names,
+            self.feature_sizes,
+            self.num_classes if self.with_labels else None,
+        )
+        keys = list(self._spec())
+
+        def parse_normal():
+            normal, refused = self.wanted.normalize_in_graph(serialized)
+            again = self._parse_features(normal, names)
+            return [
+                ids.select_ids(again),
+                refused,
+                *ragged.to_parts(again, keys),
+            ]
+
+        video_ids, refused, *parts = tf.cond(
+            tf.reduce_all(usual),
+            lambda: [
+                video_ids,
+                tf.zeros_like(usual),
+                *ragged.to_parts(parsed, keys),
+            ],
+            checks.rarely(parse_normal),
+        )
+        return ragged.from_parts(parts, keys), video_ids, refused
+
+    def _spec(self):
         spec = {
             name: tf.io.RaggedFeature(tf.float32) for name in self.feature_names
         }
+        spec |= ids.id_spec()
+        return spec | labels.labels_spec() if self.with_labels else spec
+
+    def _parse_features(self, serialized, names, spec=None):
+        """Parses a batch, without any check."""
         # An Example is, byte by byte, a SequenceExample without lists. That
         # parser names the record in most of its errors, parse_example in none.
         return tf.io.parse_sequence_example(
             serialized,
-            context_features=spec | ids.id_spec() | labels.labels_spec(),
+            context_features=spec or self._spec(),
             example_names=names,
         )[0]
 

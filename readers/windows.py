@@ -1,4 +1,4 @@
-"""Parts of videos: halves, and the rated segments of YouTube-8M of 2019."""
+"""Parts of videos: halves, and segments of 5 s as in YouTube-8M of 2019."""
 
 import dataclasses
 
@@ -12,7 +12,14 @@ _LABELS = "segment_labels"
 _STARTS = "segment_start_times"
 _ENDS = "segment_end_times"
 _SCORES = "segment_scores"
-SEGMENT_KEYS = (_LABELS, _STARTS, _ENDS, _SCORES)
+# The lists of a tf.train.Feature that segments are in.
+SEGMENT_KINDS = {
+    _LABELS: "int64_list",
+    _STARTS: "int64_list",
+    _ENDS: "int64_list",
+    _SCORES: "float_list",
+}
+SEGMENT_KEYS = tuple(SEGMENT_KINDS)
 
 # Above every start of a segment, in seconds.
 _LARGEST_START = 2**31
@@ -79,6 +86,24 @@ def halves(num_frames: tf.Tensor, ids: tf.Tensor) -> Windows:
         tf.reshape(lengths, [-1]),
         tf.reshape(names, [-1]),
     )
+
+
+def all_segments(num_frames: tf.Tensor, ids: tf.Tensor) -> Windows:
+    """Cuts every video into segments, the last one shorter.
+
+    Args:
+        num_frames: int32 `[batch]`.
+        ids: String `[batch]`.
+
+    Returns:
+        The windows, those of a video in their order; `ids` as in
+        `rated_segments`.
+    """
+    number = -(-num_frames // SEGMENT_FRAMES)
+    rows = tf.repeat(tf.range(tf.size(num_frames)), number)
+    first = tf.gather(tf.cumsum(number, exclusive=True), rows)
+    starts = SEGMENT_FRAMES * (tf.range(tf.size(rows)) - first)
+    return _segments(rows, starts, num_frames, ids)
 
 
 def segments_spec() -> dict[str, tf.io.RaggedFeature]:
@@ -175,6 +200,12 @@ def rated_segments(
     places, _ = _unique_places(video)
     rows = tf.cast(places // _LARGEST_START, tf.int32)
     starts = tf.cast(places % _LARGEST_START, tf.int32)
+    return _segments(rows, starts, num_frames, ids)
+
+
+def _segments(
+    rows: tf.Tensor, starts: tf.Tensor, num_frames: tf.Tensor, ids: tf.Tensor
+) -> Windows:
     left = tf.gather(num_frames, rows) - starts
     names = tf.strings.join(
         [tf.gather(ids, rows), ":", tf.strings.as_string(starts)]

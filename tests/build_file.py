@@ -15,35 +15,31 @@ LINKS = ("readers", "models", "eval")  # read through yt8m_compact/
 
 # The order of the rooms, lowest first: what each may import. The binaries and
 # tests, which are not here, may import every room.
-_CONFIG_AND_BELOW = {
-    "files",
-    "names",
-    "settings",
+_RUN_AND_BELOW = {
+    "base",
     "ops",
     "structures",
     "layers",
     "readers",
     "models",
-    "config",
+    "run",
     "progress",
 }
 MAY_IMPORT = {
-    "package": set(),
-    "files": set(),
-    "names": set(),
-    "settings": {"names"},
+    "base": set(),
+    "program": {"base"},
     "ops": set(),
-    "structures": {"names", "ops"},
-    "layers": {"ops", "structures"},
-    "readers": {"files", "ops"},
-    "models": {"structures", "layers", "names", "settings"},
-    "config": {"files", "names", "settings", "ops", "readers", "models"},
+    "structures": {"base", "ops"},
+    "layers": {"base", "ops", "structures"},
+    "readers": {"base", "ops"},
     "progress": {"readers"},
-    "datasets": {"files", "ops", "readers", "progress"},
-    "training": _CONFIG_AND_BELOW,
-    "eval_lib": _CONFIG_AND_BELOW,
-    "serving": _CONFIG_AND_BELOW,
-    "binary": {"files"},
+    "datasets": {"base", "ops", "readers", "progress"},
+    "models": {"base", "structures", "layers"},
+    "run": {"base", "program", "ops", "readers", "models"},
+    "training": _RUN_AND_BELOW,
+    "inference": _RUN_AND_BELOW,
+    "eval_lib": _RUN_AND_BELOW,
+    "programs": {"base", "program", "readers", "datasets"},
 }
 
 # Top-level modules of installed packages and their Bazel labels.
@@ -66,9 +62,7 @@ LABELS = {
 }
 # These rooms import no other package.
 MAY_IMPORT_LABELS = {
-    "package": set(),
-    "settings": set(),
-    "ops": {"@pypi//tensorflow"},
+    "ops": {"@pypi//numpy", "@pypi//tensorflow"},
     "structures": {"@pypi//numpy", "@pypi//tensorflow"},
     "readers": {"@pypi//numpy", "@pypi//tensorflow"},
 }
@@ -254,7 +248,7 @@ def expected_deps(target: str, files: dict[str, str]) -> list[str]:
         if name != target:
             continue
         if path.startswith("yt8m_compact/"):
-            labels.add(":package")
+            labels.add(":base")
         try:
             for module in imported_modules(ROOT / path):
                 labels.add(dependency(module, files))

@@ -1,4 +1,4 @@
-"""Small settings of the models of frames, for tests.
+"""Small settings of every model, for tests.
 
 Their layers are wider and narrower than the inputs, and nothing is random in
 training.
@@ -46,6 +46,39 @@ FRAME_MODELS = {
     },
 }
 
+_GATED = {"gating": True, "context_gating": True}
+# Small settings of each model; layers are wider and narrower than inputs.
+SMALL = {
+    "LogisticModel": {},
+    "MoeModel": {},
+    "DeepCirculantModel": {"num_layers": 2},
+    "DbofModel": {
+        "iterations": 4,
+        "dbof_cluster_size": 14,
+        "dbof_hidden_size": 5,
+    },
+    **FRAME_MODELS,
+    # WILLOW's, with the places and the weights that a flag asks for.
+    **{
+        name: {**FRAME_MODELS[name], **_GATED, **values}
+        for name, values in {
+            "NetVladModel": {},
+            "NetFvModel": {"fv_couple_weights": True},
+            "SoftDbofModel": {"softdbof_maxpool": True},
+            "GatedDbofModel": {},
+        }.items()
+    },
+    "PooledEmbeddingModel": {
+        "embeddings": ("dbof",),
+        "dbof_clusters": 14,
+        "netvlad_clusters": 4,
+        "netfv_clusters": 4,
+        "num_bags": 2,
+        "frames_per_bag": 3,
+        "fc_size": 5,
+    },
+}
+
 
 def used_places(config: models.ModelConfig) -> list[str]:
     """Lists the fields that choose the kind of a projection that is there."""
@@ -66,3 +99,18 @@ def projections_of(model: keras.Model) -> list[layers.Projection]:
         if isinstance(layer, layers.Projection):
             found.append(layer)
     return found
+
+
+def places(name: str) -> list[str]:
+    """Lists the fields that choose the kind of a model's projections."""
+    return used_places(models.MODELS[name](**SMALL[name]))
+
+
+def make_model(
+    name: str, kinds: tuple[str, ...], **kwargs
+) -> models.ModelConfig:
+    """Makes a small config with the given kinds at its places."""
+    return models.MODELS[name](
+        **dict(zip(places(name), kinds, strict=True)),
+        **{**SMALL[name], **kwargs},
+    ).without_unused()

@@ -23,10 +23,10 @@ import tensorflow as tf
 
 import record_makers
 import yt8m_compact
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 NUM_CLASSES = 5
 VIDEO_SIZES = {"mean_rgb": 6, "mean_audio": 3}
@@ -328,7 +328,7 @@ def start(
     """Starts Python with the package in its path.
 
     Args:
-      *arguments: of Python, such as `-m`, `yt8m_compact.train`.
+      *arguments: of Python, such as `-m`, `yt8m_compact.programs.train`.
       folder: the folder to start it in.
       **kwargs: for `subprocess.Popen`.
 

@@ -1,6 +1,7 @@
 """Bars that show how far long work is."""
 
 from collections.abc import Sequence
+import sys
 from typing import Any
 
 import tqdm
@@ -25,7 +26,7 @@ def video_bar(
     if total is None:
         total = readers.estimate_num_records(files)
     return tqdm.tqdm(
-        desc=name, total=total, unit=" videos", disable=None, **kwargs
+        desc=name, total=total, unit=" videos", disable=_disabled(), **kwargs
     )
 
 
@@ -47,5 +48,14 @@ def byte_bar(name: str) -> tqdm.tqdm:
       The bar, to be used as a context manager or closed.
     """
     return tqdm.tqdm(
-        desc=name, unit="B", unit_scale=True, unit_divisor=1024, disable=None
+        desc=name,
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1024,
+        disable=_disabled(),
     )
+
+
+def _disabled() -> bool | None:
+    """Whether there is nowhere to show a bar; None where tqdm finds out."""
+    return True if sys.stderr is None else None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 import dataclasses
 import json
-import math
+import sys
 import types
 import typing
 from typing import Any, TypeVar
@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from yt8m_compact import names
 
 T = TypeVar("T")
+
+_LARGEST = sys.float_info.max
 
 
 def setting(
@@ -22,6 +24,8 @@ def setting(
     above: float | None = None,
     maximum: float | None = None,
     parse: Callable[[Any], Any] | None = None,
+    is_pattern: bool = False,
+    is_path: bool = False,
 ) -> Any:
     """Declares a field of a settings dataclass, which is also a flag.
 
@@ -37,6 +41,9 @@ def setting(
         `str` writes: makes the value of a text, and leaves a value as it is.
         Its ValueError says what there is. The field takes both forms, and
         holds the value.
+      is_pattern: whether a string names files, in which a flag takes `~` for
+        the home folder.
+      is_path: whether a string names one file or folder, likewise.
 
     Returns:
       A `dataclasses.field`.
@@ -48,6 +55,8 @@ def setting(
         "above": above,
         "maximum": maximum,
         "parse": parse,
+        "is_pattern": is_pattern,
+        "is_path": is_path,
     }
     if parse is not None:
         default = parse(default)
@@ -76,7 +85,7 @@ def check(config: Any) -> None:
         if problem:
             raise ValueError(
                 f"{type(config).__name__}: expected {field.name} to be "
-                f"{problem}. Received: {field.name}={value!r}"
+                f"{problem}. Received: {field.name}={value!r:.200}"
             )
 
 
@@ -106,7 +115,9 @@ def _type_problem(annotation: Any, value: Any) -> str | None:
         return f"a list of {item.__name__}"
     if annotation is float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return None if number and math.isfinite(value) else "a finite number"
+        # Python has whole numbers that are no float, JSON and flags too.
+        finite = number and -_LARGEST <= value <= _LARGEST
+        return None if finite else "a finite number"
     if type(value) is annotation:
         return None
     words = {bool: "true or false", int: "a whole number", str: "a string"}

@@ -15,10 +15,10 @@ import record_makers
 import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
 from yt8m_compact.eval import evaluate
 from yt8m_compact.eval import weights
+from yt8m_compact.run import train_dir as train_dir_lib
 
 METRICS = {"gap", "hit_at_1", "perr", "map", "loss", "num_examples"}
 WEIGHTS = {"total", "trainable", "dense_equivalent", "megabytes", "layers"}
@@ -90,6 +90,40 @@ def test_evaluate(tmp_path, capsys):
     ((step, gap),) = events["gap"]
     assert step == 10
     assert gap == pytest.approx(values["metrics"]["gap"], rel=1e-6)
+
+
+def test_results_come_before_what_cannot_be_written(tmp_path, capsys, caplog):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    (tmp_path / "run" / "eval").write_text("a file in the place of a folder")
+    path = tmp_path / "report.json"
+    status = run_evaluate(
+        f"--train_dir={run.path}",
+        f"--eval_data_pattern={run.pattern}",
+        f"--output_json={path}",
+    )
+    assert status == 0
+    assert "\nGAP@20 " in capsys.readouterr().out
+    assert json.loads(path.read_text())["metrics"]["num_examples"] == 40
+    assert "TensorBoard's events can't be written" in caplog.text
+
+
+def test_table_comes_before_a_json_that_cannot_be_written(
+    tmp_path, capsys, monkeypatch
+):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+
+    def fail(result, path):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(evaluate.report, "write_json", fail)
+    with pytest.raises(OSError, match="No space left"):
+        run_evaluate(
+            f"--train_dir={run.path}",
+            f"--eval_data_pattern={run.pattern}",
+            f"--output_json={tmp_path}/report.json",
+        )
+    assert "\nGAP@20 " in capsys.readouterr().out
+    assert tiny_runs.read_events(os.path.join(run.path, "eval"))["gap"]
 
 
 def test_checkpoint_step(tmp_path, capsys):

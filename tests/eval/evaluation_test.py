@@ -1,5 +1,6 @@
 """Tests of the evaluation of a checkpoint."""
 
+import os
 import re
 
 import numpy as np
@@ -9,13 +10,13 @@ import tensorflow as tf
 
 import record_makers
 import tiny_runs
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
 from yt8m_compact import readers
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
 from yt8m_compact.eval import evaluation
 from yt8m_compact.eval import weights
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
 WRITERS = {"video": tiny_runs.write_videos, "frame": tiny_runs.write_frames}
@@ -305,3 +306,66 @@ def test_audioset_frame_level(shared_data, tmp_path):
     pattern = str(tmp_path / "test.tfrecord")
     result, start = train_and_check(config, pattern, tmp_path)
     assert result.metrics["gap"] > start.metrics["gap"]
+
+
+def test_disk_that_is_too_small_is_refused_first(monkeypatch):
+    run = tiny_runs.video_run()
+    monkeypatch.setattr(
+        evaluation.readers, "estimate_num_records", lambda files: 10**15
+    )
+    # Before anything is read.
+    monkeypatch.setattr(evaluation.readers, "make_dataset", lambda *a, **k: [])
+    with pytest.raises(OSError, match="expected room for the scores of about"):
+        evaluation.evaluate_run(run.path, run.pattern)
+
+
+def test_events_that_cannot_be_written(tmp_path, caplog):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    result = evaluation.evaluate_run(run.path, run.pattern)
+    # A file where the folder should be: root may write everywhere else.
+    (tmp_path / "run" / "eval").write_text("")
+    evaluation.log_report(result, train_dir_lib.TrainDir(run.path))
+    (record,) = (r for r in caplog.records if "TensorBoard" in r.message)
+    assert record.levelname == "WARNING"
+    assert record.message.startswith(
+        f"{run.path}/eval: TensorBoard's events can't be written: "
+    )
+
+
+def test_several_checkpoints_are_evaluated_by_one_function():
+    run = tiny_runs.video_run()
+    evaluator = evaluation.Evaluator(run.path, run.pattern)
+    for step in (0, 10, 5):
+        found = evaluator.evaluate(step)
+        assert found == evaluation.evaluate_run(
+            run.path, run.pattern, step=step
+        )
+    assert evaluator._predict.experimental_get_tracing_count() == 1
+
+
+def test_config_that_changes_between_two_checkpoints(tmp_path):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    evaluator = evaluation.Evaluator(run.path, run.pattern)
+    assert evaluator.evaluate().model == "MoeModel"
+    config = tiny_runs.video_config(run.pattern, num_epochs=1)
+    training.train(config, run.path, start_new_model=True)
+    found = evaluator.evaluate()
+    assert (found.model, found.step) == ("LogisticModel", 5)
+    assert found == evaluation.evaluate_run(run.path, run.pattern)
+
+
+def test_checkpoint_that_is_gone_or_broken(tmp_path):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    evaluator = evaluation.Evaluator(run.path, run.pattern)
+    path = f"{run.path}/checkpoints/model.ckpt-"
+    assert evaluator.evaluate_found(f"{path}10").step == 10
+    # Deleted by training: it is not on the list any more, or still is.
+    assert evaluator.evaluate_found(f"{path}7") is None
+    os.remove(f"{path}0.index")
+    assert evaluator.evaluate_found(f"{path}0") is None
+    with open(f"{path}5.index", "wb") as file:
+        file.write(b"no index")
+    with pytest.raises(
+        ValueError, match="expected a checkpoint that can be re"
+    ):
+        evaluator.evaluate_found(f"{path}5")

@@ -4,7 +4,9 @@ import errno
 import gc
 import os
 import pathlib
+import re
 import tempfile
+import types
 
 import numpy as np
 import pytest
@@ -307,3 +309,37 @@ def test_wrong_arguments(tmp_path):
         _store(memory_limit_bytes=-1)
     with pytest.raises(ValueError, match="existing folder.*spill_dir='.*no'$"):
         _store(spill_dir=pathlib.Path(tmp_path) / "no")
+
+
+def test_the_home_folder(tmp_path, monkeypatch):
+    (tmp_path / "spilled").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    score_store.ScoreStore(2, memory_limit_bytes=0, spill_dir="~/spilled")
+    with pytest.raises(ValueError, match=f"spill_dir='{tmp_path}/missing'"):
+        score_store.ScoreStore(2, memory_limit_bytes=0, spill_dir="~/missing")
+
+
+def test_no_room_on_the_disk(monkeypatch, tmp_path):
+    usage = {str(tmp_path): types.SimpleNamespace(free=5 * 10**9)}
+    monkeypatch.setattr(
+        score_store.shutil, "disk_usage", lambda folder: usage[folder]
+    )
+    store = _store(2 * 10**9, str(tmp_path))
+    # 7 classes of 4 bytes: 250 million videos fill memory and disk.
+    store.expect_room(250_000_000, np.dtype(np.float32))
+    with pytest.raises(
+        OSError,
+        match=re.escape(
+            "expected room for the scores of about 260,000,000 videos x 7 "
+            "classes: 5.3 GB beyond the 2.0 GB that are kept in memory. "
+            f"Received: 5.0 GB free in '{tmp_path}'. Name a folder with more "
+            "space in the environment variable TMPDIR, or evaluate on fewer "
+            "files"
+        ),
+    ):
+        store.expect_room(260_000_000, np.dtype(np.float32))
+
+
+def test_room_in_memory_needs_no_disk(monkeypatch):
+    monkeypatch.setattr(score_store.shutil, "disk_usage", None)
+    _store(28 * 10).expect_room(10, np.dtype(np.float32))

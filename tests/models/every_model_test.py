@@ -16,46 +16,14 @@ import tensorflow as tf
 import record_makers
 import small_models
 import tiny_runs
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
-from yt8m_compact import serving
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.inference import serving
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 NUM_VIDEOS = 12
 
-_GATED = {"gating": True, "context_gating": True}
-# Small settings of each model; layers are wider and narrower than inputs.
-SMALL = {
-    "LogisticModel": {},
-    "MoeModel": {},
-    "DeepCirculantModel": {"num_layers": 2},
-    "DbofModel": {
-        "iterations": 4,
-        "dbof_cluster_size": 14,
-        "dbof_hidden_size": 5,
-    },
-    **small_models.FRAME_MODELS,
-    # WILLOW's, with the places and the weights that a flag asks for.
-    **{
-        name: {**small_models.FRAME_MODELS[name], **_GATED, **values}
-        for name, values in {
-            "NetVladModel": {},
-            "NetFvModel": {"fv_couple_weights": True},
-            "SoftDbofModel": {"softdbof_maxpool": True},
-            "GatedDbofModel": {},
-        }.items()
-    },
-    "PooledEmbeddingModel": {
-        "embeddings": ("dbof",),
-        "dbof_clusters": 14,
-        "netvlad_clusters": 4,
-        "netfv_clusters": 4,
-        "num_bags": 2,
-        "frames_per_bag": 3,
-        "fc_size": 5,
-    },
-}
 # What differs on AudioSet, so that more is seen of a model.
 ON_AUDIOSET = {
     "NetVladModel": {"vlagd": True, "gating_remove_diag": True},
@@ -72,11 +40,6 @@ FRAME_LEVEL = [
 VIDEO_LEVEL = [name for name in models.MODELS if name not in FRAME_LEVEL]
 
 
-def places(name: str) -> list[str]:
-    """Lists the fields that choose the kind of a model's projections."""
-    return small_models.used_places(models.MODELS[name](**SMALL[name]))
-
-
 def compact_runs() -> list:
     """Pairs models with compact kinds for their places, other ones each."""
     kinds = [kind for kind in small_models.KINDS if kind != "dense"]
@@ -84,7 +47,7 @@ def compact_runs() -> list:
     for start, name in enumerate(models.MODELS):
         chosen = tuple(
             kinds[(start + place) % len(kinds)]
-            for place in range(len(places(name)))
+            for place in range(len(small_models.places(name)))
         )
         marks = [pytest.mark.slow] if name in SLOW else []
         found.append(
@@ -94,21 +57,15 @@ def compact_runs() -> list:
         )
     if EVERY_KIND:
         found += [
-            pytest.param(name, (kind,) * len(places(name)), id=f"{name}-{kind}")
+            pytest.param(
+                name,
+                (kind,) * len(small_models.places(name)),
+                id=f"{name}-{kind}",
+            )
             for name in models.MODELS
             for kind in kinds
         ]
     return found
-
-
-def make_model(
-    name: str, kinds: tuple[str, ...], **kwargs
-) -> models.ModelConfig:
-    """Makes a small config with the given kinds at its places."""
-    return models.MODELS[name](
-        **dict(zip(places(name), kinds, strict=True)),
-        **{**SMALL[name], **kwargs},
-    ).without_unused()
 
 
 def check_run(config: config_lib.Config, folder: pathlib.Path) -> None:
@@ -118,7 +75,7 @@ def check_run(config: config_lib.Config, folder: pathlib.Path) -> None:
     run = train_dir_lib.TrainDir(path)
     config, model, step = run.restore_model()
     assert step == 1
-    check_every_weight_moved(run, len(model.trainable_weights))
+    check_every_weight_moved(path, [w.path for w in model.trainable_weights])
     files = sorted(tf.io.gfile.glob(config.training.train_data_pattern))
     dataset = tf.data.TFRecordDataset(files).take(NUM_VIDEOS)
     records = tf.constant([record.numpy() for record in dataset])
@@ -135,19 +92,11 @@ def check_run(config: config_lib.Config, folder: pathlib.Path) -> None:
     )
 
 
-def check_every_weight_moved(run: train_dir_lib.TrainDir, number: int) -> None:
+def check_every_weight_moved(path: str, names: list[str]) -> None:
     """Compares the checkpoints of before and after the step."""
-    before, after = (
-        tf.train.load_checkpoint(run.find_checkpoint(step)) for step in (0, 1)
-    )
-    names = [
-        name
-        for name in after.get_variable_to_shape_map()
-        if name.startswith("optimizer/_trainable_variables/")
-    ]
-    assert len(names) == number
+    before, after = (tiny_runs.weights_of(path, step) for step in (0, 1))
     for name in names:
-        assert np.any(before.get_tensor(name) != after.get_tensor(name)), name
+        assert np.any(before[name] != after[name]), name
 
 
 SETTINGS = {
@@ -160,7 +109,7 @@ SETTINGS = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "kinds"), compact_runs())
 def test_compact_on_generated_records(name, kinds, tmp_path):
-    model = make_model(name, kinds)
+    model = small_models.make_model(name, kinds)
     write, make = tiny_runs.write_videos, tiny_runs.video_config
     if model.frame_features:
         write, make = tiny_runs.write_frames, tiny_runs.frame_config
@@ -185,7 +134,9 @@ def test_on_video_level_youtube8m(name, kind, tmp_path, shared_data):
         shared_data / "yt8m_2018_video" / "validate0000.tfrecord",
         tmp_path / "videos.tfrecord",
     )
-    model = make_model(name, (kind,) * len(places(name)))
+    model = small_models.make_model(
+        name, (kind,) * len(small_models.places(name))
+    )
     config = tiny_runs.video_config(pattern, model, **SETTINGS)
     data = config_lib.DataConfig(
         feature_names=("mean_rgb", "mean_audio"),
@@ -205,8 +156,8 @@ def test_on_audioset(name, kind, tmp_path, shared_data):
         shared_data / "audioset" / "bal_train.tfrecord",
         tmp_path / "audioset.tfrecord",
     )
-    kinds = (kind,) * len(places(name))
-    model = make_model(name, kinds, **ON_AUDIOSET.get(name, {}))
+    kinds = (kind,) * len(small_models.places(name))
+    model = small_models.make_model(name, kinds, **ON_AUDIOSET.get(name, {}))
     config = tiny_runs.frame_config(pattern, model, **SETTINGS)
     data = config_lib.DataConfig(
         feature_names=("audio_embedding",),

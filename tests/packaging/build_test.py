@@ -88,7 +88,7 @@ def test_targets_have_no_cycle():
 @pytest.mark.parametrize("room", build_file.MAY_IMPORT)
 def test_rooms_import_in_the_order_of_the_design(room):
     deps = build_file.expected_deps(room, FILES)
-    rooms = {dep[1:] for dep in deps if dep.startswith(":")} - {"package"}
+    rooms = {dep[1:] for dep in deps if dep.startswith(":")} - {"base"}
     assert rooms <= build_file.MAY_IMPORT[room]
     if room in build_file.MAY_IMPORT_LABELS:
         labels = {dep for dep in deps if dep.startswith("@")}
@@ -199,7 +199,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path, text, label):
     path = tmp_path / "a.py"
     path.write_text(text)
     files = {
-        "yt8m_compact/__init__.py": "package",
+        "yt8m_compact/__init__.py": "base",
         "yt8m_compact/low/__init__.py": "low",
         "yt8m_compact/low/part.py": "low",
         "tests/helper.py": "test_support",
@@ -208,7 +208,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path, text, label):
         build_file.dependency(module, files)
         for module in build_file.imported_modules(path)
     }
-    assert labels - {None, ":package"} == {label}
+    assert labels - {None, ":base"} == {label}
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,19 @@ import tensorflow as tf
 
 import project_file
 import record_makers
-from yt8m_compact import data
-from yt8m_compact import demo
-from yt8m_compact import export
 from yt8m_compact import models
-from yt8m_compact import predict
-from yt8m_compact import train
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import demo
+from yt8m_compact.programs import export
+from yt8m_compact.programs import predict
+from yt8m_compact.programs import train
+from yt8m_compact.programs.data import main as data
 
 _PROGRAMS = {
     "yt8m-train": train,
     "yt8m-eval": evaluate,
     "yt8m-export": export,
     "yt8m-predict": predict,
-    "yt8m-data": data,
     "yt8m-demo": demo,
 }
 _ROOT = project_file.ROOT
@@ -57,16 +56,19 @@ def _commands(text: str) -> list[str]:
     return [
         line.strip()
         for line in joined.splitlines()
-        if line.strip().startswith(tuple(_PROGRAMS))
+        if line.strip().startswith((*_PROGRAMS, "yt8m-data"))
     ]
 
 
 @pytest.mark.parametrize("path", _DOCUMENTS, ids=lambda path: path.name)
 def test_flags_of_commands_exist(path):
     for command in _commands(path.read_text()):
-        program = command.split()[0]
+        program, word = command.split()[:2]
         flag_values = flags.FlagValues()
-        _PROGRAMS[program].define_flags(flag_values)
+        if program == "yt8m-data":
+            data.VERBS[word].define_flags(flag_values)
+        else:
+            _PROGRAMS[program].define_flags(flag_values)
         names = re.findall(r"--(\w+)", command)
         known = {*flag_values, *(f"no{name}" for name in flag_values)}
         assert set(names) <= known, command

@@ -8,10 +8,10 @@ import pytest
 
 import project_file
 import tiny_runs
-from yt8m_compact import config_flags
 from yt8m_compact import readers
-from yt8m_compact import train
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import train
+from yt8m_compact.run import command_line
 from yt8m_compact.training import optimizers
 
 _TEXT = (project_file.ROOT / "docs" / "paper.md").read_text()
@@ -82,7 +82,7 @@ def test_the_training_is_the_papers():
     flag_values = tiny_runs.parse_flags(
         train.define_flags, *shlex.split(command.replace("\\\n", " "))
     )
-    config = config_flags.config_from_flags(flag_values)
+    config = command_line.config_from_flags(flag_values)
     reader = config.reader(training=True)
     assert reader.parts is readers.VideoParts.HALVES
     # Halves of 300 frames, of which 10 bags of 15 are drawn.

@@ -1,5 +1,6 @@
 """Tests of the batches made from files."""
 
+import dataclasses
 import pathlib
 
 import keras
@@ -142,6 +143,84 @@ def test_run_continues_exactly_where_it_stopped(frame_files, shuffle_buffer):
         _assert_same(
             collect(skip), {key: value[skip:] for key, value in whole.items()}
         )
+
+
+def _records_read(files, reader=_VIDEO, skip=0, **kwargs):
+    """Counts after each batch, and the ids of the batches."""
+    batches = list(
+        readers.make_dataset(
+            reader,
+            files,
+            batch_size=4,
+            skip_examples=skip,
+            count_records=True,
+            **kwargs,
+        ).as_numpy_iterator()
+    )
+    assert all(batch["records_read"].dtype == np.int64 for batch in batches)
+    counts = [int(batch["records_read"]) for batch in batches]
+    return counts, [list(batch["id"]) for batch in batches]
+
+
+def test_records_read(video_files):
+    counts, ids = _records_read(video_files)
+    assert counts == [4, 8, 12, 16, 20, 23]
+    for number, count in enumerate(counts):
+        again = _records_read(video_files, skip=count)
+        assert again == (counts[number + 1 :], ids[number + 1 :])
+    counts, _ = _records_read(video_files, num_epochs=2, skip=20)
+    assert counts == [23, 4, 8, 12, 16, 20, 23]
+
+
+@pytest.mark.parametrize("shuffle_buffer", [0, 5])
+def test_records_read_count_those_that_are_left_out(tmp_path, shuffle_buffer):
+    # 20 of 24: the second batch, the last one, and one of the third.
+    bad = {4, 5, 6, 7, 9, 20, 21, 22, 23}
+    records = [
+        b"bad" if index in bad else record_makers.make_video_example(index)
+        for index in range(24)
+    ]
+    file = record_makers.write_tfrecord(tmp_path / "a", records)
+
+    def read(skip=0):
+        return _records_read(
+            [file],
+            skip=skip,
+            shuffle_buffer=shuffle_buffer,
+            skipped=readers.SkippedData(),
+        )
+
+    counts, ids = read()
+    assert sum(map(len, ids)) == 24 - len(bad)
+    if not shuffle_buffer:
+        assert counts == [4, 12, 16, 20]
+        assert list(map(len, ids)) == [4, 3, 4, 4]
+    for number, count in enumerate(counts):
+        assert read(count) == (counts[number + 1 :], ids[number + 1 :])
+
+
+def test_records_read_are_not_the_rows_of_halves_and_segments(tmp_path):
+    def write(name, **kwargs):
+        return record_makers.write_tfrecord(
+            tmp_path / name,
+            [
+                record_makers.make_frame_example(
+                    index, 10, **(kwargs if index < 4 or index > 7 else {})
+                )
+                for index in range(10)
+            ],
+        )
+
+    halves = dataclasses.replace(_FRAMES, parts=readers.VideoParts.HALVES)
+    counts, ids = _records_read([write("halves")], halves)
+    assert counts == [4, 8, 10]
+    assert list(map(len, ids)) == [8, 8, 4]
+    segments = dataclasses.replace(_FRAMES, parts=readers.VideoParts.SEGMENTS)
+    rated = [(0, 1, 1.0), (1, 2, 0.0)]
+    # The second batch has no segment that was rated.
+    counts, ids = _records_read([write("segments", segments=rated)], segments)
+    assert counts == [4, 10]
+    assert list(map(len, ids)) == [8, 4]
 
 
 def test_skipping_everything_leaves_nothing(frame_files):

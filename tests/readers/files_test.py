@@ -28,7 +28,7 @@ def test_patterns_keep_their_order_and_no_file_comes_twice(folder):
 
 def test_patterns_come_as_a_sequence_too(folder):
     files = readers.expand_patterns(
-        [f"{folder}/c1.tfrecord", f"{folder}/a1.tfrecord,{folder}/b1.tfrecord"]
+        [f"{folder}/c1.tfrecord", folder / "a1.tfrecord", f"{folder}/b*"]
     )
     assert _names(files) == ["c1", "a1", "b1"]
 
@@ -87,3 +87,79 @@ def test_no_pattern_at_all(patterns):
         match=r"expected a file name or a pattern .*Received: patterns=",
     ):
         readers.expand_patterns(patterns)
+
+
+_STRANGE = ["a,b/t", "c[1]/t", "c[1]/u", "d[1]", "e1", "s*r/t", "x\\y/t", " z "]
+
+
+@pytest.fixture
+def strange(tmp_path, monkeypatch):
+    for name in _STRANGE:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", _STRANGE)
+def test_name_that_exists_is_that_file(strange, name):
+    assert readers.expand_patterns(name) == [name]
+    assert readers.expand_patterns([name]) == [name]
+    assert readers.expand_patterns(strange / name) == [f"{strange}/{name}"]
+    assert readers.expand_patterns(f"e1,{name}") == ["e1", name][name == "e1" :]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("c[1]/*", ["c[1]/t", "c[1]/u"]),
+        ("s*r/*", ["s*r/t"]),
+        ("x\\y/*", ["x\\y/t"]),
+        ("a,b/t,c*/t,e*", ["a,b/t", "c[1]/t", "e1"]),
+        ("a,b/*,e1", ["a,b/t", "e1"]),
+        (" e1 , d[1] ", ["e1", "d[1]"]),
+        ("e[1]", ["e1"]),
+        # No file comes twice, whatever a pattern puts before it.
+        ("e1,e*", ["e1"]),
+        ("./e*", ["./e1"]),
+    ],
+)
+def test_patterns_beside_strange_names(strange, pattern, expected):
+    assert readers.expand_patterns(pattern) == expected
+
+
+def test_a_list_is_not_cut_at_commas(folder):
+    both = f"{folder}/a1.tfrecord,{folder}/b1.tfrecord"
+    assert _names(readers.expand_patterns(both)) == ["a1", "b1"]
+    with pytest.raises(readers.DataError, match="no file matches"):
+        readers.expand_patterns([both])
+
+
+def test_patterns_that_are_taken_apart(strange, monkeypatch):
+    monkeypatch.setenv("HOME", str(strange))
+    assert readers.split_patterns("a,b/t, ~/e*") == ["a,b/t", f"{strange}/e*"]
+    assert readers.split_patterns(["a,b/*"]) == ["a,b/*"]
+    assert readers.split_patterns(strange / "e1") == [f"{strange}/e1"]
+
+
+@pytest.mark.parametrize("pattern", ["a,b", "a,b/", "*,b"])
+def test_folder_is_called_one(strange, pattern):
+    with pytest.raises(
+        readers.DataError,
+        match="'a,b/?' is a folder: expected TFRecord files. Name the files in "
+        r"it, such as 'a,b/\*\.tfrecord'\. The folder 'a,b' holds 1 name",
+    ):
+        readers.expand_patterns([pattern])
+
+
+def test_missing_file_in_a_folder_with_a_comma(strange):
+    with pytest.raises(readers.DataError, match="no file .* 'a,b/q'"):
+        readers.expand_patterns("a,b/q")
+
+
+def test_home_folder(strange, monkeypatch):
+    monkeypatch.setenv("HOME", str(strange))
+    assert readers.expand_patterns("~/e*") == [f"{strange}/e1"]
+    assert readers.expand_patterns(["~/d[1]"]) == [f"{strange}/d[1]"]
+    with pytest.raises(readers.DataError, match=f"folder '{strange}/no' does"):
+        readers.expand_patterns("~/no/*")

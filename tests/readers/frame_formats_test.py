@@ -1,4 +1,4 @@
-"""Tests of packed frames, float frames, halves and rated segments."""
+"""Tests of packed frames, float frames, halves and segments."""
 
 import numpy as np
 import pytest
@@ -406,3 +406,178 @@ def test_batches_without_a_segment_are_left_out(tmp_path):
         _reader(parts="segments", max_frames=20), [file], batch_size=1
     )
     assert [len(batch["id"]) for batch in dataset] == [2, 1]
+
+
+def _make_floats(index, num_frames):
+    # The value of code c: 4 / 255 (c - 128) + 2 / 255, up to half a code.
+    frames = {
+        name: record_makers.frame_values(index, num_frames, size, number)
+        * (4 / 255)
+        + (4 / 512 - 2)
+        for number, (name, size) in enumerate({"rgb": 6, "audio": 3}.items())
+    }
+    return record_makers.make_float_frame_example(index, frames)
+
+
+@pytest.mark.parametrize(
+    "kind", ["regular", "irregular", "packed", "floats", "long among short"]
+)
+def test_all_segments_to_the_end_of_videos(kind):
+    counts = [11, 1, 5, 23] if kind != "long among short" else [11, 1, 5, 123]
+    make = {
+        "packed": record_makers.make_packed_example,
+        "floats": _make_floats,
+    }.get(kind, record_makers.make_frame_example)
+    records = [make(index, number) for index, number in enumerate(counts)]
+    if kind == "irregular":
+        records = [_irregular(record) for record in records]
+    # What is read of whole videos does not matter, be it less than a segment.
+    reader = _reader(
+        parts="all_segments",
+        with_labels=False,
+        max_frames=3,
+        float_frames=kind == "floats",
+    )
+    batch = _parse(records, reader)
+    assert sorted(batch) == ["frames", "id", "num_frames"]
+    # 11 = 5 + 5 + 1, 1, 5, and 23 = 5 + 5 + 5 + 5 + 3.
+    segments = [
+        (video, start, min(5, count - start))
+        for video, count in enumerate(counts)
+        for start in range(0, count, 5)
+    ]
+    assert segments[:5] == [
+        (0, 0, 5),
+        (0, 5, 5),
+        (0, 10, 1),
+        (1, 0, 1),
+        (2, 0, 5),
+    ]
+    assert batch["id"].tolist() == [
+        b"v%05d:%d" % (video, start) for video, start, _ in segments
+    ]
+    assert batch["num_frames"].tolist() == [size for _, _, size in segments]
+    assert batch["frames"].shape == (len(segments), 5, 9)
+    for frames, (video, start, size) in zip(
+        batch["frames"], segments, strict=True
+    ):
+        np.testing.assert_array_equal(
+            frames[:size], _video(video, counts[video])[start : start + size]
+        )
+        assert not frames[size:].any()
+
+
+def test_frames_of_all_segments_are_chosen_in_each():
+    reader = _reader(
+        parts="all_segments",
+        with_labels=False,
+        frame_sampling="even",
+        num_sampled_frames=2,
+    )
+    batch = _parse([record_makers.make_frame_example(0, 11)], reader)
+    # floor((i + 1/2) 5 / 2) of 5 frames: 1 and 3; the last segment has one.
+    video = _video(0, 11)
+    np.testing.assert_array_equal(batch["frames"][0], video[[1, 3]])
+    np.testing.assert_array_equal(batch["frames"][1], video[[6, 8]])
+    np.testing.assert_array_equal(batch["frames"][2, :1], video[[10]])
+    assert batch["num_frames"].tolist() == [2, 2, 1]
+
+
+def test_segments_are_not_padded_to_the_frames_that_are_sampled():
+    arguments = {"parts": "all_segments", "with_labels": False}
+    reader = _reader(frame_sampling="even", num_sampled_frames=30, **arguments)
+    assert reader.num_output_frames == 5
+    records = _records(record_makers.make_frame_example)
+    _assert_same(_parse(records, reader), _parse(records, _reader(**arguments)))
+
+
+def test_a_batch_of_no_video_has_no_segments():
+    reader = _reader(parts="all_segments", with_labels=False)
+    assert _parse([], reader)["frames"].shape == (0, 5, 9)
+
+
+@pytest.mark.parametrize(
+    ("parts", "with_labels"), [("segments", False), ("all_segments", True)]
+)
+def test_segments_whose_labels_are_not_there(parts, with_labels):
+    message = (
+        f"`with_labels` is expected to be {not with_labels} where parts is "
+        f"'{parts}': .* Received: with_labels={with_labels}"
+    )
+    with pytest.raises(ValueError, match=message):
+        _reader(parts=parts, with_labels=with_labels)
+
+
+def _other_labels(record, kind):
+    """Gives a record labels that no reader of 10 classes takes."""
+    is_packed = kind == "packed"
+    message = (tf.train.Example if is_packed else tf.train.SequenceExample)()
+    message.ParseFromString(record)
+    features = message.features if is_packed else message.context
+    feature = features.feature["labels"]
+    feature.Clear()
+    return message, feature
+
+
+@pytest.mark.parametrize("kind", ["regular", "irregular", "packed", "floats"])
+@pytest.mark.parametrize("parts", ["whole", "halves", "all_segments"])
+def test_labels_that_nobody_needs_are_not_looked_at(kind, parts):
+    make = {
+        "packed": record_makers.make_packed_example,
+        "floats": _make_floats,
+    }.get(kind, record_makers.make_frame_example)
+    records = []
+    for index, values in enumerate(
+        [{"int64_list": 3000}, {"int64_list": -1}, {"bytes_list": b"cat"},
+         {"float_list": 0.5}]
+    ):  # fmt: skip
+        message, feature = _other_labels(make(index, 4), kind)
+        for name, value in values.items():
+            getattr(feature, name).value.append(value)
+        record = message.SerializeToString(deterministic=True)
+        records.append(_irregular(record) if kind == "irregular" else record)
+    floats = kind == "floats"
+    reader = _reader(parts=parts, with_labels=False, float_frames=floats)
+    good = [make(index, 4) for index in range(4)]
+    batch = _parse(records, reader)
+    assert "labels" not in batch
+    _assert_same(batch, _parse(good, reader))
+    if parts != "all_segments":
+        assert "expected" in _error(
+            records[:1], _reader(parts=parts, float_frames=floats)
+        )
+
+
+def test_labels_of_videos_do_not_matter_to_rated_segments():
+    record = record_makers.make_frame_example(
+        0, 8, labels=[3000], segments=[(0, 4, 1.0)]
+    )
+    batch = _parse([record], _reader(parts="segments"))
+    np.testing.assert_array_equal(np.argwhere(batch["labels"]), [[0, 4]])
+    assert "expected labels from 0 to 9, found 3000" in _error(
+        [record], _reader()
+    )
+
+
+@pytest.mark.parametrize("kind", ["regular", "irregular", "packed", "floats"])
+@pytest.mark.parametrize("how", ["all", "even"])
+def test_ids_that_a_csv_cannot_hold(kind, how):
+    make = {
+        "packed": record_makers.make_packed_example,
+        "floats": _make_floats,
+    }.get(kind, record_makers.make_frame_example)
+    records = [make(0, 4), make(1, 4).replace(b"v00001", b'v,"001')]
+    if kind == "irregular":
+        records = [_irregular(record) for record in records]
+    arguments = {
+        "frame_sampling": how,
+        "num_sampled_frames": None if how == "all" else 2,
+        "float_frames": kind == "floats",
+    }
+    message = _error(records, _reader(column_ids=True, **arguments))
+    assert message == (
+        "the request: record 1: expected an id of printable characters without "
+        "commas and quotes, which a CSV can hold, found 'v,\"001'. Write the "
+        "record with another id, or leave it out."
+    )
+    assert _parse(records, _reader(**arguments))["id"][1] == b'v,"001'

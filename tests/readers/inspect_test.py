@@ -1,5 +1,6 @@
 """Tests of the look at a file before a run."""
 
+import dataclasses
 import gzip
 import pathlib
 
@@ -222,7 +223,7 @@ def test_foreign_file(tmp_path, content, reason):
 def test_missing_file(tmp_path):
     text = _error(f"{tmp_path}/gone", _VIDEO)
     assert "record 0 can't be read" in text
-    assert "The file can't be opened: " in text
+    assert "The file is missing: " in text
 
 
 @pytest.mark.parametrize("files", [[], "a.tfrecord"])
@@ -255,3 +256,13 @@ def test_skipping_looks_behind_a_bad_first_record(tmp_path, write):
     message = _error(file, _FRAMES, skipped=skipped)
     assert message.startswith(f"{file}: record 2: expected features that come")
     assert "record 0: expected a tf.train.Example" in _error(file, _VIDEO)
+
+
+def test_labels_of_all_segments_are_not_asked_for(write):
+    file = write(record_makers.make_frame_example(2, labels=None))
+    reader = dataclasses.replace(
+        _FRAMES, parts="all_segments", with_labels=False
+    )
+    readers.check_format([file], reader)
+    rated = dataclasses.replace(_FRAMES, parts="segments")
+    assert "expected rated segments" in _error(file, rated)

@@ -154,9 +154,66 @@ def test_other_features(folder, features):
         readers.find_prepared(PATTERN)
 
 
-def test_a_broken_description(folder):
-    (folder / "features.json").write_text("{")
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[1]", "", "[" * 100_000, '{"a":' * 100_000, '{"a": NaN}', "\0"],
+)
+@pytest.mark.parametrize("name", ["features.json", "dataset_info.json"])
+def test_a_broken_description(folder, name, text):
+    (folder / name).write_text(text)
     with pytest.raises(
-        readers.DataError, match="expected what TensorFlow Data"
+        readers.DataError, match=f"{name}: expected what TensorFlow Data"
     ):
+        readers.find_prepared(PATTERN)
+
+
+def test_no_description(folder):
+    (folder / "features.json").unlink()
+    with pytest.raises(
+        readers.DataError,
+        match="features.json: expected what Tensor.* Received: no such file",
+    ):
+        readers.find_prepared(PATTERN)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("../{SHARD_X_OF_Y}", "Received: '../00000-of-00002'"),
+        ("/etc/{SHARD_X_OF_Y}", "Received: '/etc/00000-of-00002'"),
+        ("{SPLIT}", "expected names of different files. Received: 'train'"),
+        ("..", r"Received: '\.\.'"),
+        ("", "Received: ''"),
+        ("{OTHER}", "KeyError 'OTHER'"),
+        ("a{SPLIT}\0", "Received: 'atrain"),
+        # What str.format would do with them.
+        ("{SPLIT:>99999999999}{SPLIT.__class__}", "Received: '{SPLIT:>9999"),
+        (3, "TypeError"),
+    ],
+)
+def test_hostile_names_of_files(folder, template, message):
+    path = folder / "dataset_info.json"
+    info = json.loads(path.read_text())
+    for split in info["splits"]:
+        split["filepathTemplate"] = template
+    path.write_text(json.dumps(info))
+    with pytest.raises(readers.DataError, match=message):
+        readers.find_prepared(PATTERN)
+
+
+@pytest.mark.parametrize("splits", [3, [3], [[]], {"a": 1}, [{"name": []}]])
+def test_hostile_splits(folder, splits):
+    path = folder / "dataset_info.json"
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"splits": splits})
+    )
+    with pytest.raises(readers.DataError, match="expected features as those"):
+        readers.find_prepared(PATTERN)
+
+
+def test_no_class(folder):
+    (folder / "features.json").write_text(
+        json.dumps(prepared_data.features_json({"a": 6}, 0))
+    )
+    with pytest.raises(readers.DataError, match="num_classes to be at least 1"):
         readers.find_prepared(PATTERN)

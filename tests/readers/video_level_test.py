@@ -1,5 +1,6 @@
 """Tests of the parsing of video-level records."""
 
+import dataclasses
 import functools
 import math
 
@@ -346,12 +347,15 @@ def test_frame_level_record():
             r"at least one name\. Received: feature_names=",
         ),
         ({"feature_names": "mean_rgb"}, "Received: feature_names='mean_rgb'"),
-        ({"feature_names": ("a", "a")}, r"different.*feature_names=\('a', 'a'"),
-        ({"feature_names": ("a", "")}, r"non-empty names\. Received: feature"),
-        ({"feature_sizes": (6,)}, r"one size for each name\. Received: "),
+        ({"feature_names": ("a", "a")}, "that differ.*feature_names=a,a$"),
+        (
+            {"feature_names": ("a", "")},
+            r"not empty\. Received: feature_names=a,$",
+        ),
+        ({"feature_sizes": (6,)}, "one size above 0 for each feature name"),
         (
             {"feature_sizes": (6, 0)},
-            r"positive.*Received: feature_sizes=\(6, 0",
+            "one size above 0.*Received: feature_names=.*, feature_sizes=6,0$",
         ),
         ({"num_classes": 0}, r"at least 1\. Received: num_classes=0"),
     ],
@@ -374,3 +378,64 @@ def test_properties():
     assert not _READER.frame_features
     assert _READER.feature_dim == 9
     assert readers.VideoLevelReader().feature_dim == 1152
+
+
+def test_labels_that_nobody_needs_are_not_looked_at():
+    reader = dataclasses.replace(_READER, with_labels=False)
+    records = []
+    for index, (name, value) in enumerate(
+        [("int64_list", 3000), ("bytes_list", b"cat"), ("float_list", 0.5)]
+    ):
+        example = tf.train.Example.FromString(
+            record_makers.make_video_example(index)
+        )
+        feature = example.features.feature["labels"]
+        feature.Clear()
+        getattr(feature, name).value.append(value)
+        records.append(example.SerializeToString(deterministic=True))
+    batch = _parse(records, reader)
+    assert list(batch) == ["features", "id"]
+    np.testing.assert_array_equal(
+        batch["features"], [_expected_features(index) for index in range(3)]
+    )
+    assert "expected labels from 0 to 9, found 3000" in _error(records[0])
+
+
+@pytest.mark.parametrize(
+    ("video_id", "shown"),
+    [
+        (b"a,b", "a,b"),
+        (b'a"b', 'a"b'),
+        (b"a\nb", "a\ufffdb"),
+        (b"a\x7fb", "a\x7fb"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        ("a\u2028b".encode(), "a\u2028b"),  # a line separator
+        ("a\u00a0b".encode(), "a\u00a0b"),  # a space that is none of ASCII
+        (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd"),  # half a surrogate pair
+    ],
+)
+def test_ids_that_a_csv_cannot_hold(video_id, shown):
+    example = tf.train.Example.FromString(record_makers.make_video_example(1))
+    example.features.feature["id"].bytes_list.value[0] = video_id
+    reader = dataclasses.replace(_READER, column_ids=True)
+    message = _error(
+        record_makers.make_video_example(0),
+        example.SerializeToString(),
+        reader=reader,
+    )
+    assert message == (
+        "the request: record 1: expected an id of printable characters without "
+        f"commas and quotes, which a CSV can hold, found '{shown}'. Write the "
+        "record with another id, or leave it out."
+    )
+
+
+@pytest.mark.parametrize(
+    "video_id", ["-_9a", "=1+1", "a b", "\u00e9\U0001f600"]
+)
+def test_ids_that_a_csv_can_hold(video_id):
+    example = tf.train.Example.FromString(record_makers.make_video_example(1))
+    example.features.feature["id"].bytes_list.value[0] = video_id.encode()
+    reader = dataclasses.replace(_READER, column_ids=True)
+    batch = _parse([example.SerializeToString()], reader)
+    assert batch["id"].tolist() == [video_id.encode()]

@@ -49,3 +49,11 @@ def test_bytes_are_shown_in_units_of_1024(monkeypatch, capsys):
         bar.refresh()
     shown = capsys.readouterr().err
     assert "download: 3.00MB" in shown
+
+
+def test_bar_is_silent_where_nothing_can_be_shown(files, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)  # closed at the start
+    with progress.video_bar("predict", files) as bar:
+        bar.update(40)
+    with progress.byte_bar("download") as bar:
+        bar.update(40)

@@ -92,6 +92,9 @@ def test_metadata_of_a_field():
         ("rate", False, "a finite number"),
         ("rate", float("nan"), "a finite number"),
         ("rate", float("inf"), "a finite number"),
+        # Larger than any float.
+        ("rate", 2 * 10**308, "a finite number"),
+        ("rate", -2 * 10**308, "a finite number"),
         ("rate", 0.0, "above 0.0"),
         ("text", 1, "a string"),
         ("text", "c", "one of a, b"),
@@ -110,7 +113,7 @@ def test_metadata_of_a_field():
 def test_wrong_value(name, value, expected):
     message = (
         f"Settings: expected {name} to be {expected}. Received: "
-        f"{name}={value!r}"
+        f"{name}={value!r:.200}"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Settings(**{name: value})

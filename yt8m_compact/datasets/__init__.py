@@ -10,17 +10,16 @@ from yt8m_compact.datasets.download import SPLITS as DOWNLOAD_SPLITS
 from yt8m_compact.datasets.download import DownloadConfig
 from yt8m_compact.datasets.download import DownloadError
 from yt8m_compact.datasets.download import download_files
-from yt8m_compact.datasets.download import parse_shard
 from yt8m_compact.datasets.download import read_checksums
 from yt8m_compact.datasets.frame_counts import frame_count_histogram
 from yt8m_compact.datasets.frame_counts import sample_num_frames
 from yt8m_compact.datasets.manifest import MANIFEST_NAME as FILES_MANIFEST_NAME
 from yt8m_compact.datasets.manifest import OFFICIAL_COUNTS
 from yt8m_compact.datasets.manifest import Expected
+from yt8m_compact.datasets.manifest import name_in_manifest
 from yt8m_compact.datasets.manifest import read_manifest
 from yt8m_compact.datasets.manifest import write_manifest
-from yt8m_compact.datasets.record_spec import Layout
-from yt8m_compact.datasets.record_spec import RecordSpec
+from yt8m_compact.datasets.repack import Repacked
 from yt8m_compact.datasets.repack import pack
 from yt8m_compact.datasets.repack import repack_files
 from yt8m_compact.datasets.repack import unpack
@@ -47,6 +46,8 @@ from yt8m_compact.datasets.verify import Fault
 from yt8m_compact.datasets.verify import FileReport
 from yt8m_compact.datasets.verify import Report
 from yt8m_compact.datasets.verify import verify_files
+from yt8m_compact.readers.record_rules import Layout
+from yt8m_compact.readers.record_rules import RecordSpec
 
 __all__ = [
     "DOWNLOAD_SPLITS",
@@ -66,6 +67,7 @@ __all__ = [
     "Layout",
     "Record",
     "RecordSpec",
+    "Repacked",
     "Repaired",
     "Report",
     "Stats",
@@ -79,8 +81,8 @@ __all__ = [
     "explain_unrepaired",
     "frame_count_histogram",
     "generate_videos",
+    "name_in_manifest",
     "pack",
-    "parse_shard",
     "plot_stats",
     "read_checksums",
     "read_labels",

@@ -7,72 +7,85 @@ whose feature lists hold floats. Models are trained on, and exported for, the
 
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
-import csv
 import dataclasses
-import io
 import os
+import re
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import files as files_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
-from yt8m_compact.datasets import record_spec
+from yt8m_compact import settings
+from yt8m_compact import untrusted
 from yt8m_compact.datasets import record_writer
 from yt8m_compact.datasets import repack
 from yt8m_compact.datasets import scan
 from yt8m_compact.ops import quantization
+from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import ids as ids_lib
+from yt8m_compact.readers import messages
 
-_ID_KEYS = (*record_spec.ID_KEYS, "example/id")
+_ID_KEYS = (*ids_lib.ID_KEYS, "example/id")
 _PATH_KEY = "clip/data_path"
 _NAME_COLUMNS = ("name", "label_name", "display_name", "mid")
 _INDEX_COLUMNS = ("index", "label_id")
+# Python refuses to read thousands of digits.
+_DIGITS = "[0-9]{1,18}"
+# The labels of all videos of YouTube-8M, by number, take 0.2 GB.
+_MAX_CSV_BYTES = 1 << 30
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConvertConfig:
-    """How features are converted.
+    """How features are converted."""
 
-    Attributes:
-        source_features: Feature lists of floats to read.
-        feature_names: What they are called in the records.
-        feature_sizes: Their sizes.
-        num_classes: Labels must be below this number.
-        fill_missing: Whether a feature that a video lacks, such as the sound
-            of a silent film, becomes that of zeros; if not, it is an error.
-        keep_unlabelled: Whether videos without labels are written, without.
-        packed: Whether records are packed (see `repack`).
-        num_shards: Files to write.
-    """
-
-    source_features: tuple[str, ...] = (
-        "RGB/feature/floats",
-        "AUDIO/feature/floats",
+    source_features: tuple[str, ...] = settings.setting(
+        ("RGB/feature/floats", "AUDIO/feature/floats"),
+        "Feature lists of floats to read, comma-separated.",
     )
-    feature_names: tuple[str, ...] = ("rgb", "audio")
-    feature_sizes: tuple[int, ...] = (1024, 128)
-    num_classes: int = 3862
-    fill_missing: bool = False
-    keep_unlabelled: bool = False
-    packed: bool = False
-    num_shards: int = 1
+    feature_names: tuple[str, ...] = settings.setting(
+        ("rgb", "audio"),
+        "What they are called in the records, comma-separated.",
+    )
+    feature_sizes: tuple[int, ...] = settings.setting(
+        (1024, 128), "Size of each feature, comma-separated."
+    )
+    num_classes: int = settings.setting(
+        3862,
+        "Number of classes, which labels must be below: 3862 for YouTube-8M of "
+        "2018.",
+        minimum=1,
+    )
+    fill_missing: bool = settings.setting(
+        False,
+        "Whether a feature that a video lacks (no sound) becomes zeros; if "
+        "not, it is an error.",
+    )
+    keep_unlabelled: bool = settings.setting(
+        False, "Whether videos without labels are written too."
+    )
+    packed: bool = settings.setting(
+        False, "Whether records are written packed, as by `yt8m-data repack`."
+    )
+    num_shards: int = settings.setting(
+        1, "Number of files to write.", minimum=1
+    )
 
     def __post_init__(self) -> None:
         """Checks every field."""
-        names = self.source_features, self.feature_names, self.feature_sizes
-        if not names[0] or len({len(values) for values in names}) > 1:
+        settings.check(self)
+        feature_spec.validate(
+            self.feature_names, self.feature_sizes, self.num_classes
+        )
+        if len(self.source_features) != len(self.feature_names):
             raise ValueError(
-                "expected as many --source_features as --feature_names and "
-                "--feature_sizes. Received: "
-                + ", ".join(",".join(map(str, values)) for values in names)
+                "expected as many source_features as feature_names. "
+                f"Received: source_features={','.join(self.source_features)}, "
+                f"feature_names={','.join(self.feature_names)}"
             )
-        for name in ("num_classes", "num_shards"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"expected --{name} to be at least 1. Received: "
-                    f"{name}={getattr(self, name)}"
-                )
 
 
 @dataclasses.dataclass
@@ -148,15 +161,21 @@ def read_vocabulary(path: str) -> dict[str, int | None]:
     if not indices or not names:
         raise ValueError(
             f"{path}: expected columns {' or '.join(_INDEX_COLUMNS)}, and "
-            f"{' or '.join(_NAME_COLUMNS)}. Received: {','.join(rows[0][1])}"
+            f"{' or '.join(_NAME_COLUMNS)}. Received: "
+            f"{','.join(rows[0][1]):.80}"
         )
     classes: dict[str, int | None] = {}
     for line, row in rows[1:]:
+        if len(row) < len(columns):
+            raise ValueError(
+                f"{path}: line {line}: expected the {len(columns)} columns of "
+                f"the first line. Received: {','.join(row):.80}"
+            )
         index = _index(row[indices[0]])
         if index is None:
             raise ValueError(
                 f"{path}: line {line}: expected the number of a class. "
-                f"Received: {row[indices[0]]!r}"
+                f"Received: {row[indices[0]]!r:.80}"
             )
         for name in {row[column].strip().lower() for column in names} - {""}:
             known = classes.get(name, index)
@@ -193,12 +212,12 @@ def read_labels(
         if not video_id or len(row) < 2:
             raise ValueError(
                 f"{path}: line {line}: expected an id and labels, such as "
-                f"'abcd,3 17'. Received: {','.join(row)!r}"
+                f"'abcd,3 17'. Received: {','.join(row)!r:.80}"
             )
         if video_id in labels:
             raise ValueError(
                 f"{path}: line {line}: expected every id once. Received: "
-                f"{video_id!r}, which is in line {lines[video_id]} too"
+                f"{video_id!r:.80}, which is in line {lines[video_id]} too"
             )
         found = set()
         for cell in row[1:]:
@@ -210,7 +229,7 @@ def read_labels(
         if outside or not found:
             raise ValueError(
                 f"{path}: line {line}: expected one or more labels from 0 to "
-                f"{num_classes - 1}. Received: {','.join(row[1:])!r}"
+                f"{num_classes - 1}. Received: {','.join(row[1:])!r:.80}"
             )
         labels[video_id] = tuple(sorted(found))
         lines[video_id] = line
@@ -248,6 +267,7 @@ def convert_files(
         OSError: If a file can't be written.
     """
     config = config or ConvertConfig()
+    output_dir = files_lib.expand_user(output_dir)
     files = readers.expand_patterns(patterns)
     paths = [
         os.path.join(
@@ -259,7 +279,7 @@ def convert_files(
         if tf.io.gfile.exists(path) and not overwrite:
             raise ValueError(
                 f"{path}: expected a file that does not exist yet. Choose "
-                "another --output_dir, or --overwrite to replace it"
+                "another output_dir, or set overwrite to replace it"
             )
         if os.path.realpath(path) in map(os.path.realpath, files):
             raise ValueError(
@@ -273,12 +293,10 @@ def convert_files(
         bar = stack.enter_context(
             progress.video_bar("convert", files, total=_total(files))
         )
-        writers = [
-            stack.enter_context(record_writer.writing(path)) for path in paths
-        ]
+        writers = stack.enter_context(record_writer.writing_all(paths))
         for where, name, data in _read_videos(files):
             bar.update()
-            message = record_spec.parse(data)
+            message = messages.parse(data)
             if message is None:
                 raise readers.DataError(
                     f"{where}: expected a tf.train.SequenceExample. Received: "
@@ -321,27 +339,16 @@ def convert_files(
 
 
 def _read_csv(path: str) -> list[tuple[int, list[str]]]:
-    if not tf.io.gfile.exists(path):
-        raise ValueError(f"{path}: expected a CSV file. Received: no such file")
-    with tf.io.gfile.GFile(path, "rb") as file:
-        content = file.read()
-    try:
-        text = io.StringIO(content.decode("utf-8-sig"), newline="")
-        rows = csv.reader(text)
-        found = [(rows.line_num, row) for row in rows if any(row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(
-            f"{path}: expected a CSV file in UTF-8. Received: {error}"
-        ) from None
+    text = untrusted.read_text(path, "a CSV file", _MAX_CSV_BYTES)
+    found = untrusted.parse_csv(text, path, "CSV")
     if not found:
         raise ValueError(f"{path}: expected a CSV file. Received: no line")
     return found
 
 
 def _index(text: str) -> int | None:
-    return (
-        int(text) if text.strip().isascii() and text.strip().isdigit() else None
-    )
+    text = text.strip()
+    return int(text) if re.fullmatch(_DIGITS, text) else None
 
 
 def _classes(
@@ -359,7 +366,8 @@ def _classes(
             )
             raise ValueError(
                 f"{where}: expected numbers of classes, or names of the "
-                f"vocabulary ({len(vocabulary)} names). Received: {word!r}, "
+                f"vocabulary ({len(vocabulary)} names). Received: {word!r:.80},"
+                " "
                 f"{kind}"
             )
         found.add(label)
@@ -451,8 +459,8 @@ def _quantize_features(
             raise readers.DataError(
                 f"{where}: expected frames of the features "
                 f"{','.join(config.source_features)}. Received: "
-                f"{','.join(sorted(lists)) or 'none'}; --fill_missing fills "
-                "what one of them lacks with zeros"
+                f"{','.join(sorted(lists)) or 'none'}; set fill_missing to "
+                "fill what one of them lacks with zeros"
             )
         report.filled.append(video_id)
     present = [values for values in features.values() if values is not None]

@@ -1,10 +1,11 @@
 """Downloads shards of YouTube-8M, and nothing that is not what it should be."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 import concurrent.futures
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import hashlib
 import http.client
 import json
@@ -16,9 +17,13 @@ import shutil
 import tempfile
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 
+from yt8m_compact import files as files_lib
 from yt8m_compact import progress
+from yt8m_compact import settings
+from yt8m_compact import untrusted
 from yt8m_compact.datasets import scan
 from yt8m_compact.readers import framing
 
@@ -32,67 +37,83 @@ _ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}
 _CHUNK_BYTES = 1 << 20
 _RETRY_STATUSES = (408, 425, 429)  # of those below 500
 _LONGEST_PAUSE = 60.0  # seconds
+# The plan of 3,844 files has 0.2 MB.
+_MAX_PLAN_BYTES = 64 << 20
+_MAX_NAME_BYTES = 240  # of the 255 that a disk allows, for `.part` and others
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DownloadConfig:
-    """What to download, and how.
+    """What to download, and how."""
 
-    Attributes:
-        partition: "2/frame", "2/video" (2018 and 2019) or "3/frame" (segments);
-            "1/frame_level" and "1/video_level" were those of 2016 and 2017.
-        split: "train", "validate" or "test".
-        mirror: "us", "eu" or "asia".
-        shard: `(i, n)`: the i-th of n parts of the files, from 1, by a hash of
-            their names, the same files as those of Google's download.py.
-        base_url: Address instead of the public ones, for plan and files.
-        checksums: File with the checksums of the files, instead of the public
-            plan: JSON, or lines as those of `md5sum` or `sha256sum`.
-        file_names: Files to download instead of those of the public plan;
-            without `checksums` their records' own checksums are checked.
-        num_connections: How many files at the same time.
-        timeout_s: Seconds without a byte after which a connection is given up.
-        num_retries: How often to try again without getting any further.
-        pause_s: Seconds before the first of these; then twice as long each.
-    """
-
-    partition: str = "2/frame"
-    split: str = "train"
-    mirror: str = "us"
-    shard: tuple[int, int] = (1, 1)
-    base_url: str = ""
-    checksums: str = ""
-    file_names: tuple[str, ...] = ()
-    num_connections: int = 8
-    timeout_s: float = 60.0
-    num_retries: int = 5
-    pause_s: float = 1.0
+    # 1/frame_level and 1/video_level were those of 2016 and 2017.
+    partition: str = settings.setting(
+        "2/frame",
+        "2/frame or 2/video (2018), or 3/frame (rated segments of 2019).",
+    )
+    split: str = settings.setting(
+        "train", "Which part of the data set.", choices=SPLITS
+    )
+    mirror: str = settings.setting("us", "Which server.", choices=MIRRORS)
+    shard: tuple[int, ...] = settings.setting(
+        (1, 1),
+        "I,N: the I-th of N parts of the files, such as 1,100; the same files "
+        "as with Google's download.py.",
+    )
+    base_url: str = settings.setting(
+        "",
+        "Address of another server that has the same folders; https:// is "
+        "never left for http://.",
+    )
+    checksums: str = settings.setting(
+        "",
+        "File with the names and checksums of the files, as md5sum or "
+        "sha256sum write it or JSON, instead of the public download plan.",
+        is_path=True,
+    )
+    file_names: tuple[str, ...] = settings.setting(
+        (),
+        "Files to download, comma-separated, instead of those of the public "
+        "download plan; without checksums, the records' own are checked.",
+    )
+    num_connections: int = settings.setting(
+        8, "Number of files at the same time.", minimum=1
+    )
+    timeout_s: float = settings.setting(
+        60.0,
+        "Seconds without a byte after which a connection is given up.",
+        above=0,
+    )
+    num_retries: int = settings.setting(
+        5, "How often to try again without getting any further.", minimum=0
+    )
+    pause_s: float = settings.setting(
+        1.0,
+        "Seconds before the first of these; then twice as long each.",
+        minimum=0,
+    )
+    max_file_gb: float = settings.setting(
+        16.0,
+        "Size of a file at which it is given up, in GB: a server may send "
+        "without end.",
+        above=0,
+    )
 
     def __post_init__(self) -> None:
         """Checks every field."""
+        settings.check(self)
         if not _PARTITION.fullmatch(self.partition):
             self._fail("partition", "2/frame, 2/video or 3/frame")
-        if self.split not in SPLITS:
-            self._fail("split", f"one of {', '.join(SPLITS)}")
         if self.partition.startswith("3/") and self.split == "train":
             self._fail(
                 "split", "validate or test: no segments of train are rated"
             )
-        if self.mirror not in MIRRORS:
-            self._fail("mirror", f"one of {', '.join(MIRRORS)}")
-        part, parts = self.shard
-        if not 1 <= part <= parts:
+        if len(self.shard) != 2 or not 1 <= self.shard[0] <= self.shard[1]:
             self._fail("shard", "I,N with 1 <= I <= N, such as 1,100")
         if self.base_url and not self.base_url.startswith(
             ("http://", "https://")
         ):
             self._fail("base_url", "an address that starts with http(s)://")
-        if self.num_connections < 1:
-            self._fail("num_connections", "at least 1")
-        if self.timeout_s <= 0:
-            self._fail("timeout_s", "a number above 0")
-        if self.num_retries < 0:
-            self._fail("num_retries", "0 or more")
 
     @property
     def plan_url(self) -> str:
@@ -116,7 +137,7 @@ class DownloadConfig:
 
     def _fail(self, name: str, expected: str) -> None:
         raise ValueError(
-            f"expected --{name} to be {expected}. Received: "
+            f"DownloadConfig: expected {name} to be {expected}. Received: "
             f"{name}={getattr(self, name)!r}"
         )
 
@@ -152,7 +173,7 @@ def download_files(output_dir: str, config: DownloadConfig) -> list[str]:
         ValueError: If what lies in the folder, or a list, does not fit.
         OSError: If the disk is full.
     """
-    folder = pathlib.Path(output_dir)
+    folder = pathlib.Path(files_lib.expand_user(output_dir))
     folder.mkdir(parents=True, exist_ok=True)
     files = _list_files(config)
     wanted = {n: c for n, c in files.items() if config.is_in_shard(n)}
@@ -204,8 +225,9 @@ class _State:
         self._path = path
         self._lock = threading.Lock()
         self._files: dict[str, list] = {}
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            values = json.loads(path.read_text(encoding="utf-8"))
+        # What can't be read says nothing: the files are checked again.
+        with contextlib.suppress(ValueError):
+            values = untrusted.read_json(path, "JSON", _MAX_PLAN_BYTES)
             self._files = values if isinstance(values, dict) else {}
 
     def has(self, file: pathlib.Path, checksum: str | None) -> bool:
@@ -216,9 +238,8 @@ class _State:
         """Notes that a file was checked."""
         with self._lock:
             self._files[file.name] = self._entry(file, checksum)
-            partial = self._path.with_suffix(".partial")
-            partial.write_text(json.dumps(self._files, indent=1) + "\n")
-            os.replace(partial, self._path)
+            with files_lib.writing(self._path) as stream:
+                stream.write(json.dumps(self._files, indent=1) + "\n")
 
     @staticmethod
     def _entry(file: pathlib.Path, checksum: str | None) -> list:
@@ -239,11 +260,13 @@ def read_checksums(text: str, where: str) -> dict[str, str | None]:
         The checksum by file name.
 
     Raises:
-        ValueError: If the text is neither.
+        ValueError: If the text is neither, a name is none that a file may have
+            here, or occurs twice with different checksums.
     """
+    problem = ""
     try:
         if text.lstrip().startswith("{"):
-            values = json.loads(text)
+            values = untrusted.parse_json(text, where, "a download plan")
             values = values.get("files", values)
             pairs = [(name, values[name].lower()) for name in values]
         else:
@@ -252,8 +275,8 @@ def read_checksums(text: str, where: str) -> dict[str, str | None]:
                 (os.path.basename(name.strip().lstrip("*")), checksum.lower())
                 for checksum, name in filter(None, lines)
             ]
-    except (ValueError, AttributeError, TypeError):
-        pairs = []
+    except (ValueError, AttributeError, TypeError) as error:
+        pairs, problem = [], f" ({error!s:.200})"
     good = pairs and all(
         len(checksum) in _ALGORITHMS
         and re.fullmatch("[0-9a-f]+", checksum)
@@ -265,32 +288,43 @@ def read_checksums(text: str, where: str) -> dict[str, str | None]:
         raise ValueError(
             f"{where}: expected file names with their checksums: a download "
             "plan in JSON, or lines as md5sum writes them. Received: "
-            f"{start!r}"
+            f"{start!r}{problem}"
         )
-    return dict(pairs)
+    known = {}
+    for name, checksum in pairs:
+        if known.setdefault(name, checksum) != checksum:
+            raise ValueError(
+                f"{where}: expected one checksum for each name, since files "
+                "are written to one folder; list the files of one folder at a "
+                f"time. Received: {name} with {known[name]} and {checksum}"
+            )
+    return known
 
 
 def _is_plain(name: str) -> bool:
-    return bool(re.fullmatch(r"[\w.-]+", name)) and not name.startswith(".")
+    """Whether a name is that of a file, and of none that is written beside."""
+    return (
+        bool(re.fullmatch(r"[\w.-]+", name))
+        and not name.startswith(".")
+        and not name.endswith(".part")
+        and name != STATE_NAME
+        and len(name.encode()) <= _MAX_NAME_BYTES
+    )
 
 
 def _list_files(config: DownloadConfig) -> dict[str, str | None]:
     if config.checksums:
-        path = pathlib.Path(config.checksums)
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            raise ValueError(
-                f"{path}: expected a file with checksums. Received: no such "
-                "file"
-            ) from None
-        known = read_checksums(text, str(path))
+        path = files_lib.expand_user(config.checksums)
+        text = untrusted.read_text(
+            path, "a file with checksums", _MAX_PLAN_BYTES
+        )
+        known = read_checksums(text, path)
         if not config.file_names:
             return known
         missing = sorted(set(config.file_names) - set(known))
         if missing:
             raise ValueError(
-                f"{path}: expected the checksums of all --file_names. "
+                f"{path}: expected the checksums of all file_names. "
                 f"Received: none of {', '.join(missing)}"
             )
         return {name: known[name] for name in config.file_names}
@@ -305,21 +339,25 @@ def _list_files(config: DownloadConfig) -> dict[str, str | None]:
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "plan.json"
 
+        def read(part: pathlib.Path) -> dict[str, str | None]:
+            content = part.read_bytes()
+            text = untrusted.decode(content, config.plan_url, "a download plan")
+            return read_checksums(text, config.plan_url)
+
         def check(part: pathlib.Path) -> None:
-            text = part.read_text(encoding="utf-8", errors="replace")
             try:
-                read_checksums(text, config.plan_url)
+                read(part)
             except ValueError as error:
                 raise _Wrong(error) from None
 
         try:
-            _fetch(config.plan_url, file, config, check)
+            _fetch(config.plan_url, file, config, check, _MAX_PLAN_BYTES)
         except DownloadError as error:
             raise DownloadError(
-                f"the list of files can't be had: {error}. Give --checksums or "
-                "--file_names to do without it"
+                f"the list of files can't be had: {error}. Set checksums or "
+                "file_names to do without it"
             ) from None
-        return read_checksums(file.read_text("utf-8"), config.plan_url)
+        return read(file)
 
 
 def _check_case(folder: pathlib.Path, names: Iterable[str]) -> None:
@@ -357,7 +395,15 @@ def _get(
                 ) from None
             state.add(file, checksum)
         return
-    _fetch(url, file, config, lambda part: _check(part, checksum), stop, update)
+    _fetch(
+        url,
+        file,
+        config,
+        lambda part: _check(part, checksum),
+        int(config.max_file_gb * 1e9),
+        stop,
+        update,
+    )
     state.add(file, checksum)
 
 
@@ -388,17 +434,71 @@ def _fetch(
     file: pathlib.Path,
     config: DownloadConfig,
     check: Callable[[pathlib.Path], None],
+    max_bytes: int,
     stop: threading.Event | None = None,
     update: Callable[[int], None] = lambda number: None,
 ) -> None:
     """Downloads one file; tries again while that may help."""
     part = file.with_name(f"{file.name}.part")
-    stop = stop or threading.Event()
+    with _locked(part):
+        _fetch_part(
+            url,
+            file,
+            part,
+            config,
+            check,
+            max_bytes,
+            stop or threading.Event(),
+            update,
+        )
+
+
+@contextlib.contextmanager
+def _locked(part: pathlib.Path) -> Iterator[None]:
+    """Keeps the part of a file from other processes, until this one ends."""
+    while True:
+        lock = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise DownloadError(
+                f"{part}: expected no other process that downloads it. "
+                "Received: one that does; wait for it, or end it"
+            ) from None
+        except OSError:
+            pass  # a disk without locks
+        # Another process may have renamed or removed it before.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), part.stat()):
+                break
+        os.close(lock)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            # Not what another process made since this one was renamed.
+            mine = os.path.samestat(os.fstat(lock), part.stat())
+            if mine and not _size(part) and not part.is_symlink():
+                part.unlink()
+        os.close(lock)
+
+
+def _fetch_part(
+    url: str,
+    file: pathlib.Path,
+    part: pathlib.Path,
+    config: DownloadConfig,
+    check: Callable[[pathlib.Path], None],
+    max_bytes: int,
+    stop: threading.Event,
+    update: Callable[[int], None],
+) -> None:
     failures = 0
     while True:
         before = _size(part)
         try:
-            _receive(url, part, config.timeout_s, stop, update)
+            _receive(url, part, config.timeout_s, max_bytes, stop, update)
             check(part)
             os.replace(part, file)
             return
@@ -406,7 +506,7 @@ def _fetch(
             part.unlink(missing_ok=True)
             raise DownloadError(f"{url}: {error}") from None
         except _Wrong as error:
-            part.unlink(missing_ok=True)  # nothing of it can be used
+            os.truncate(part, 0)  # nothing of it can be used
             problem, further = f"a wrong file: {error}", False
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, OSError) and error.errno in (
@@ -440,6 +540,7 @@ def _receive(
     url: str,
     part: pathlib.Path,
     timeout_s: float,
+    max_bytes: int,
     stop: threading.Event,
     update: Callable[[int], None],
 ) -> None:
@@ -450,14 +551,15 @@ def _receive(
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        response = urllib.request.urlopen(request, timeout=timeout_s)
+        opener = urllib.request.build_opener(_Redirects)
+        response = opener.open(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416 and have:
             total = error.headers.get("Content-Range", "").rpartition("/")[2]
             if total == str(have):
                 return  # there is nothing behind the end
-            part.unlink()
+            os.truncate(part, 0)
             raise ConnectionError("the part does not fit the file") from None
         text = f"HTTP status {error.code} {error.reason}"
         if error.code < 500 and error.code not in _RETRY_STATUSES:
@@ -467,11 +569,19 @@ def _receive(
         if have and not _continues(response, have):
             have = 0  # the server sends the whole file
         left = response.headers.get("Content-Length")
-        expected = have + int(left) if left and left.isdigit() else None
+        expected = None
+        if left and re.fullmatch("[0-9]{1,18}", left):
+            expected = have + int(left)
+        if (expected or 0) > max_bytes:
+            raise _Refused(_describe_large(max_bytes, f"{expected:,} bytes"))
+        size = have
         with part.open("ab" if have else "wb") as stream:
             # What has come, without waiting for a whole chunk: what follows
             # may never come.
             while chunk := response.read1(_CHUNK_BYTES):
+                size += len(chunk)
+                if size > max_bytes:
+                    raise _Refused(_describe_large(max_bytes, "more bytes"))
                 stream.write(chunk)
                 update(len(chunk))
                 if stop.is_set():
@@ -480,6 +590,29 @@ def _receive(
         raise ConnectionError(
             f"the connection ended after {_size(part):,} of {expected:,} bytes"
         )
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to web addresses, and never out of encryption."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        old, new = (
+            urllib.parse.urlsplit(url).scheme for url in (req.full_url, newurl)
+        )
+        if new not in ("http", "https") or (old, new) == ("https", "http"):
+            fp.close()
+            raise _Refused(
+                f"HTTP status {code}, a redirect from {old} to "
+                f"{newurl!r:.200}: expected one to {old} or https"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _describe_large(max_bytes: int, found: str) -> str:
+    return (
+        f"expected at most {max_bytes:,} bytes. Received: {found}; "
+        "a larger max_file_gb allows larger shards"
+    )
 
 
 def _continues(response: http.client.HTTPResponse, have: int) -> bool:
@@ -492,24 +625,3 @@ def _size(path: pathlib.Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """Reads `I,N`.
-
-    Args:
-        text: Such as "1,100".
-
-    Returns:
-        Both numbers.
-
-    Raises:
-        ValueError: If the text is anything else.
-    """
-    match = re.fullmatch(r"(\d+),(\d+)", text.strip())
-    if not match:
-        raise ValueError(
-            "expected --shard to be I,N with 1 <= I <= N, such as 1,100. "
-            f"Received: shard={text!r}"
-        )
-    return int(match[1]), int(match[2])

@@ -1,21 +1,28 @@
 """How many records each file of a data set should have."""
 
-from collections.abc import Mapping, Sequence
-import csv
+import collections
+from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
-import io
 import json
 import os
 
 import tensorflow as tf
 
+from yt8m_compact import files as files_lib
+from yt8m_compact import untrusted
 from yt8m_compact.readers import tfds_files
 
 MANIFEST_NAME = "yt8m_manifest.json"
+REPAIR_NAME = "yt8m_repair.json"
 # What `yt8m-data` and TensorFlow Datasets write next to files; read without
 # being asked.
-_NAMES = (MANIFEST_NAME, "synthetic.json", "dataset_info.json")
+_NAMES = (MANIFEST_NAME, REPAIR_NAME, "synthetic.json", "dataset_info.json")
+_FORMS = (
+    'JSON such as {"train00.tfrecord": 1012}, what yt8m-data writes, or CSV '
+    "with lines such as train00.tfrecord,1012"
+)
 _HEADERS = {"file", "filename", "name", "shard"}
+_MAX_DIGITS = 18
 
 # Videos of a whole split, as published: 2016 by the paper (arXiv 1609.08675),
 # 2017 by arXiv 1706.09274, 2018 by the TensorFlow Model Garden and the starter
@@ -52,31 +59,26 @@ def read_manifest(path: str) -> dict[str, Expected]:
     Args:
         path: JSON, `{"files": {name: {"num_videos": n, "num_bytes": n}}}` as
             `yt8m-data` writes it or simply `{name: n}`; or CSV, `name,n` in
-            every line.
+            every line. Names are paths relative to the manifest's folder, or
+            absolute.
 
     Returns:
-        What is expected, by the names of files, without folders.
+        What is expected, by these names.
 
     Raises:
-        ValueError: If the file is missing or holds anything else.
+        ValueError: If the file is missing, holds anything else, or a name
+            twice.
     """
-    if not tf.io.gfile.exists(path):
-        raise ValueError(
-            f"{path}: expected a manifest, JSON or CSV. Received: no such file"
-        )
-    with tf.io.gfile.GFile(path, "rb") as file:
-        content = file.read()
+    text = untrusted.read_text(path, "a manifest, JSON or CSV")
+    if text.lstrip().startswith("{"):
+        entries = _from_json(untrusted.parse_json(text, path, _FORMS))
+    else:
+        entries = _from_csv(untrusted.parse_csv(text, path, _FORMS))
     try:
-        text = content.decode("utf-8")
-        if text.lstrip().startswith("{"):
-            found = _from_json(json.loads(text))
-        else:
-            found = _from_csv(text)
+        found = _unite(entries)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f'{path}: expected JSON such as {{"train00.tfrecord": 1012}}, what '
-            "yt8m-data writes, or CSV with lines such as "
-            f"train00.tfrecord,1012. Received: {error}"
+            f"{path}: expected {_FORMS}. Received: {error!s:.200}"
         ) from None
     if not found:
         raise ValueError(
@@ -97,52 +99,149 @@ def write_manifest(path: str, files: Mapping[str, Expected]) -> None:
 
     Args:
         path: The file to write.
-        files: What they hold, by name without folder.
+        files: What they hold, by their names as `name_in_manifest` gives them.
+
+    Raises:
+        OSError: If it can't be written.
     """
     entries = {
-        os.path.basename(name): dataclasses.asdict(entry)
-        for name, entry in sorted(files.items())
+        name: dataclasses.asdict(entry) for name, entry in sorted(files.items())
     }
-    partial = f"{path}.partial"
-    with tf.io.gfile.GFile(partial, "w") as file:
+    with files_lib.writing(path) as file:
         file.write(json.dumps({"files": entries}, indent=2) + "\n")
-    tf.io.gfile.rename(partial, path, overwrite=True)
 
 
-def _from_json(values: dict) -> dict[str, Expected]:
-    if "splits" in values and "fileFormat" in values:
-        values = {
-            name: length
-            for split in values["splits"]
-            for name, length in tfds_files.shard_names(values, split).items()
-        }
-    entries = values["files"] if "files" in values else values
+def name_in_manifest(file: str, path: str) -> str:
+    """Returns what a manifest calls a file: its path from there.
+
+    Args:
+        file: The file.
+        path: The manifest.
+    """
+    file, folder = absolute(file), os.path.dirname(absolute(path))
+    if files_lib.is_local(file) and files_lib.is_local(folder):
+        return os.path.relpath(file, folder)
+    return file.removeprefix(f"{folder}/")
+
+
+def match_files(
+    path: str,
+    entries: Mapping[str, Expected],
+    files: Sequence[str],
+    *,
+    moved: bool = False,
+) -> tuple[dict[str, Expected], dict[str, str]]:
+    """Finds the files that a manifest speaks of.
+
+    Args:
+        path: The manifest.
+        entries: What it holds, as `read_manifest` returns it.
+        files: Names of files.
+        moved: Whether the manifest may lie somewhere else than where it was
+            written: a name that leads to none of the files is then that of the
+            file whose path ends so.
+
+    Returns:
+        What is expected, by those of the files that it names; and what it names
+        beside: where that should be, by name.
+
+    Raises:
+        ValueError: If a name may be that of several files.
+    """
+    left = {absolute(file): file for file in files}
+    matched, missing = {}, {}
+    for name, entry in entries.items():
+        place = absolute(os.path.join(os.path.dirname(absolute(path)), name))
+        file = left.pop(place, None)
+        if file is None:
+            missing[name] = place
+        else:
+            matched[file] = entry
+    if not moved or not missing:
+        return matched, missing
+    ends = collections.defaultdict(list)
+    for place, file in left.items():
+        ends[os.path.basename(place)].append((place, file))
+    # The longer of two names is the one that fits better.
+    for name in sorted(missing, key=lambda name: (-len(_parts(name)), name)):
+        parts = _parts(name)
+        candidates = [
+            (place, file)
+            for place, file in ends.get(parts[-1], ())
+            if _parts(place)[-len(parts) :] == parts
+        ]
+        if len(candidates) > 1:
+            raise ValueError(
+                f"{path}: expected names that tell files apart: their paths "
+                "from the manifest's folder, as write_manifest writes them. "
+                f"Received: {name!r}, which may be {candidates[0][1]} or "
+                f"{candidates[1][1]}"
+            )
+        if candidates:
+            ends[parts[-1]].remove(candidates[0])
+            matched[candidates[0][1]] = entries[name]
+            del missing[name]
+    return matched, missing
+
+
+def absolute(path: str) -> str:
+    """Returns a path, or a pattern, in one form, without following links."""
+    if files_lib.is_local(path):
+        return os.path.abspath(path)
+    scheme, _, rest = path.rpartition("://")
+    return f"{scheme.rpartition('/')[2]}://{os.path.normpath(rest)}"
+
+
+def _parts(path: str) -> list[str]:
+    """Returns the parts of a path, without the way up to their folder."""
+    parts = [part for part in path.split("/") if part]
+    return [part for part in parts if part != ".."] or [path]
+
+
+def _unite(entries: Iterable[tuple[str, Expected]]) -> dict[str, Expected]:
+    """Refuses names that are those of one file."""
     found = {}
+    for name, entry in entries:
+        name = name.strip()
+        if files_lib.is_local(name):
+            name = os.path.normpath(name)
+        if name in found:
+            raise ValueError(f"{name[:80]!r} twice")
+        found[name] = entry
+    return found
+
+
+def _from_json(values: dict) -> Iterable[tuple[str, Expected]]:
+    if "splits" in values and "fileFormat" in values:
+        for split in values["splits"]:
+            for name, length in tfds_files.shard_names(values, split).items():
+                yield name, Expected(_count(length))
+        return
+    entries = values["files"] if "files" in values else values
     for name, entry in entries.items():
         if not isinstance(entry, dict):
             entry = {"num_videos": entry}
-        found[os.path.basename(name)] = Expected(
-            _count(entry.get("num_videos")), _count(entry.get("num_bytes"))
+        yield (
+            name,
+            Expected(
+                _count(entry.get("num_videos")), _count(entry.get("num_bytes"))
+            ),
         )
-    return found
 
 
-def _from_csv(text: str) -> dict[str, Expected]:
-    found = {}
-    reader = csv.reader(io.StringIO(text))
-    for number, row in enumerate(reader):
-        if not row:
-            continue
+def _from_csv(
+    rows: Sequence[tuple[int, list[str]]],
+) -> Iterable[tuple[str, Expected]]:
+    for number, (line, row) in enumerate(rows):
         if number == 0 and row[0].strip().lower() in _HEADERS:
             continue
-        if len(row) != 2 or not row[1].strip().isdecimal():
+        count = row[-1].strip()
+        if len(row) != 2 or not count.isdecimal() or len(count) > _MAX_DIGITS:
             raise ValueError(
-                f"line {reader.line_num}, {','.join(row)[:80]!r}, which "
+                f"line {line}, {','.join(row)[:80]!r}, which "
                 "is not one name and one count with a comma between them"
             )
-        name, count = row
-        found[os.path.basename(name.strip())] = Expected(int(count))
-    return found
+        yield row[0], Expected(int(count))
 
 
 def _count(value: object) -> int | None:

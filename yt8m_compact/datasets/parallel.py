@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import queue
 import signal
+import types
 from typing import Any, TypeVar
 
 import tqdm
@@ -92,6 +93,12 @@ def map_tasks(
             for future in done:
                 yield futures[future], future.result()
         _drain(reports, bar)
+    except (GeneratorExit, KeyboardInterrupt):
+        # Nobody waits for what the others do, maybe for minutes more. There
+        # is no public way before Python 3.14.
+        for process in (executor._processes or {}).values():
+            process.terminate()
+        raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
@@ -101,6 +108,11 @@ def _start_worker(reports: Any) -> None:
     _reports = reports
     # Ctrl-C is for the process that started this one, which then ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: types.FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _call(function: Callable[[Task, Update], Result], task: Task) -> Result:
@@ -113,7 +125,10 @@ def _call(function: Callable[[Task, Update], Result], task: Task) -> Result:
             _reports.put(done)
             done = 0
 
-    result = function(task, update)
+    try:
+        result = function(task, update)
+    except SystemExit as ended:  # Unfinished files are gone: end all of it.
+        os._exit(ended.code)
     _reports.put(done)
     return result
 

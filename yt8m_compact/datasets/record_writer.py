@@ -1,20 +1,21 @@
 """TFRecord files that get their name when they are complete."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 import contextlib
 import os
 
 import tensorflow as tf
 
+from yt8m_compact import files as files_lib
+from yt8m_compact import tensorflow_errors
+
 
 @contextlib.contextmanager
-def writing(path: str) -> Iterator[tf.io.TFRecordWriter]:
+def writing(path: str) -> Iterator["Writer"]:
     """Opens a TFRecord file that appears under its name only when it is done.
 
-    Until then it is called `PATH.partial`, and it is deleted if anything fails.
-
     Args:
-        path: The file to write. It is replaced if it exists.
+        path: The file to write, as in `files.writing`. Its folder is made.
 
     Yields:
         The writer.
@@ -22,20 +23,98 @@ def writing(path: str) -> Iterator[tf.io.TFRecordWriter]:
     Raises:
         OSError: If it can't be written, for example on a full disk.
     """
-    partial = f"{path}.partial"
-    tf.io.gfile.makedirs(os.path.dirname(path) or ".")
-    try:
-        with tf.io.TFRecordWriter(partial) as writer:
-            yield writer
-        tf.io.gfile.rename(partial, path, overwrite=True)
-    except tf.errors.OpError as error:
-        raise OSError(
-            f"{path}: expected to write it; free the disk or choose another "
-            f"folder. Received: {error.message}"
-        ) from None
-    finally:
-        with contextlib.suppress(tf.errors.OpError):
-            tf.io.gfile.remove(partial)
+    with writing_all([path]) as (writer,):
+        yield writer
+
+
+@contextlib.contextmanager
+def writing_all(paths: Sequence[str]) -> Iterator[list["Writer"]]:
+    """Opens TFRecord files that appear together when all of them are done.
+
+    Args:
+        paths: The files to write, as in `writing`.
+
+    Yields:
+        Their writers.
+
+    Raises:
+        OSError: If one can't be written: then none appears.
+    """
+    paths = [files_lib.expand_user(path) for path in paths]
+    with contextlib.ExitStack() as stack:
+        partials = []
+        for path in paths:
+            try:
+                tf.io.gfile.makedirs(os.path.dirname(path) or ".")
+            except tf.errors.OpError as error:
+                raise _named(error, path) from None
+            partials.append(stack.enter_context(files_lib.writing_path(path)))
+        writers = []
+        try:
+            for path, partial in zip(paths, partials, strict=True):
+                writers.append(Writer(path, partial))
+            yield writers
+        except BaseException:
+            for writer in writers:
+                # A full disk is full for what is still in memory, too.
+                with contextlib.suppress(OSError):
+                    writer.close()
+            raise
+        # All are on the disk before any gets its name.
+        for writer in writers:
+            writer.close()
+
+
+class Writer:
+    """A `tf.io.TFRecordWriter` whose errors name the file that is to appear."""
+
+    def __init__(self, path: str, partial: str):
+        """Opens a file.
+
+        Args:
+            path: The file that is to appear.
+            partial: The file to write to.
+
+        Raises:
+            OSError: If it can't be opened.
+        """
+        self._path = path
+        try:
+            self._writer = tf.io.TFRecordWriter(partial)
+        except tf.errors.OpError as error:
+            raise _named(error, path) from None
+
+    def write(self, record: bytes) -> None:
+        """Writes a record.
+
+        Args:
+            record: What it holds.
+
+        Raises:
+            OSError: If it can't be written.
+        """
+        try:
+            self._writer.write(record)
+        except tf.errors.OpError as error:
+            raise _named(error, self._path) from None
+
+    def close(self) -> None:
+        """Writes what is still in memory.
+
+        Raises:
+            OSError: If it can't be written.
+        """
+        try:
+            self._writer.close()
+        except tf.errors.OpError as error:
+            raise _named(error, self._path) from None
+
+
+def _named(error: tf.errors.OpError, path: str) -> OSError:
+    return OSError(
+        f"{path}: expected to write it; free the disk or choose another "
+        f"folder. Received: {tensorflow_errors.first_line(error.message)}"
+    )
 
 
 def expect_other_folder(files: list[str], output_dir: str) -> None:
@@ -54,7 +133,8 @@ def expect_other_folder(files: list[str], output_dir: str) -> None:
         if name in names:
             raise ValueError(
                 "expected files of different names, since those of the output "
-                f"are the same. Received: {names[name]} and {file}"
+                "are the same; take one folder at a time, each with a folder "
+                f"of its own to write to. Received: {names[name]} and {file}"
             )
         names[name] = file
         output = os.path.join(output_dir, name)

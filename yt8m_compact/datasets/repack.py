@@ -6,27 +6,58 @@ as one bytes value, its frames one after the other. It takes a tenth of the time
 to parse, since there is one value instead of hundreds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+import itertools
 import os
 
 import tensorflow as tf
 
+from yt8m_compact import files as files_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
-from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import record_writer
 from yt8m_compact.datasets import scan
+from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import messages
+
+_Features = tuple[tuple[str, ...], tuple[int, ...]]
+# Input, output, features, and whether they are unpacked.
+_Task = tuple[str, str, _Features, bool]
 
 
-def pack(data: bytes, where: str = "the record") -> bytes:
+@dataclasses.dataclass(frozen=True)
+class Repacked:
+    """What became of files.
+
+    Attributes:
+        files: What each output file holds, by its name.
+        left_out: Features that came frame by frame and are in none of them,
+            since others were chosen.
+    """
+
+    files: dict[str, manifest.Expected]
+    left_out: tuple[str, ...] = ()
+
+
+def pack(
+    data: bytes,
+    where: str = "the record",
+    *,
+    feature_names: Sequence[str] = (),
+    feature_sizes: Sequence[int] = (),
+) -> bytes:
     """Packs a frame-level record.
 
     Args:
         data: A serialized `tf.train.SequenceExample`, whose frames are one
             bytes value each, equally long within a feature.
         where: What to call it in errors.
+        feature_names: Which of the features that come frame by frame are
+            packed; others are left out. All of them if empty.
+        feature_sizes: Their sizes, those of the record if empty.
 
     Returns:
         A serialized `tf.train.Example`: the context as it was, and each feature
@@ -35,7 +66,15 @@ def pack(data: bytes, where: str = "the record") -> bytes:
     Raises:
         DataError: If the record has no such frames.
     """
-    message = record_spec.parse(data)
+    features = tuple(feature_names), tuple(feature_sizes)
+    return _pack(messages.parse(data), features, where)
+
+
+def _pack(
+    message: tf.train.SequenceExample | None,
+    features: _Features,
+    where: str,
+) -> bytes:
     lists = message.feature_lists.feature_list if message else {}
     if not lists:
         raise readers.DataError(
@@ -45,23 +84,30 @@ def pack(data: bytes, where: str = "the record") -> bytes:
         )
     packed = tf.train.Example()
     packed.features.CopyFrom(message.context)
-    for name in lists:
+    names, sizes = features
+    for name, given in itertools.zip_longest(names or sorted(lists), sizes):
+        if name not in lists:
+            raise readers.DataError(
+                f"{where}: expected the feature '{name}' frame by frame. "
+                f"Received: {', '.join(sorted(lists))}; set feature_names to "
+                "those of the data"
+            )
         if name in packed.features.feature:
             raise readers.DataError(
                 f"{where}: expected another name for '{name}', which the "
                 "context has too: a packed record keeps both in one place"
             )
-        frames = []
+        frames, size = [], given
         for number, step in enumerate(lists[name].feature):
             values = step.bytes_list.value
-            if len(values) != 1 or (
-                frames and len(values[0]) != len(frames[0])
-            ):
+            if len(values) == 1 and size is None:
+                size = len(values[0])
+            if len(values) != 1 or len(values[0]) != size:
+                length = "all equally long" if given is None else f"of {given}"
                 raise readers.DataError(
                     f"{where}: expected one bytes value in each frame of "
-                    f"'{name}', all equally long. Received: frame {number} "
-                    f"with {_describe(step)}; `yt8m-data convert` quantises "
-                    "floats"
+                    f"'{name}', {length}. Received: frame {number} with "
+                    f"{_describe(step)}; {_advise(lists, name)}"
                 )
             frames.append(values[0])
         feature = packed.features.feature[name]
@@ -90,7 +136,7 @@ def unpack(
         DataError: If the record lacks one of the features, or its bytes are no
             multiple of the size.
     """
-    message = record_spec.parse(data)
+    message = messages.parse(data)
     if message is None or message.feature_lists.feature_list:
         raise readers.DataError(f"{where}: expected a packed tf.train.Example")
     keys = ",".join(sorted(message.context.feature))
@@ -102,15 +148,11 @@ def unpack(
             found = [len(value) for value in values]
             raise readers.DataError(
                 f"{where}: expected '{name}' to be one value of a multiple of "
-                f"{size} bytes; set --feature_names and --feature_sizes to "
+                f"{size} bytes; set feature_names and feature_sizes to "
                 f"those of the data. Received: values of {found} bytes, "
                 f"keys={keys}"
             )
-        frames = message.feature_lists.feature_list[name].feature
-        for start in range(0, len(values[0]), size):
-            frame = values[0][start : start + size]
-            frames.add().bytes_list.value.append(frame)
-        del message.context.feature[name]
+    messages.unpack(message, feature_names, feature_sizes)
     return message.SerializeToString(deterministic=True)
 
 
@@ -118,10 +160,12 @@ def repack_files(
     patterns: str | Sequence[str],
     output_dir: str,
     *,
-    unpack_features: tuple[Sequence[str], Sequence[int]] | None = None,
+    feature_names: Sequence[str] = (),
+    feature_sizes: Sequence[int] = (),
+    unpacking: bool = False,
     overwrite: bool = False,
     num_processes: int = 0,
-) -> dict[str, manifest.Expected]:
+) -> Repacked:
     """Packs the records of files, or unpacks them, file by file.
 
     An output file has the name of its input and appears when it is complete; a
@@ -130,18 +174,27 @@ def repack_files(
     Args:
         patterns: The files, as in `readers.expand_patterns`.
         output_dir: Folder to write to; it also gets a manifest.
-        unpack_features: None to pack; names and sizes of features to unpack.
+        feature_names: Features to pack, others that come frame by frame are
+            left out; all if empty. To unpack they are needed.
+        feature_sizes: Their sizes, those of the records if empty. To unpack
+            they are needed.
+        unpacking: Whether packed records are turned back.
         overwrite: Whether to write again what is there already.
         num_processes: How many processes; 0 for a choice by size.
 
     Returns:
-        What each output file holds, by its name.
+        What each output file holds, and what was left out.
 
     Raises:
-        ValueError: If a file would replace an input, or one of another origin.
+        ValueError: If names and sizes do not fit, a file would replace an
+            input, or one of another origin.
         DataError: If a file is damaged, or a record does not fit.
         OSError: If a file can't be written.
     """
+    if feature_sizes or unpacking:
+        feature_spec.validate(feature_names, feature_sizes)
+    features = tuple(feature_names), tuple(feature_sizes)
+    output_dir = files_lib.expand_user(output_dir)
     files = readers.expand_patterns(patterns)
     record_writer.expect_other_folder(files, output_dir)
     tf.io.gfile.makedirs(output_dir)
@@ -150,83 +203,122 @@ def repack_files(
     if tf.io.gfile.exists(path):
         done = manifest.read_manifest(path)
     tasks = []
+    left_out = set()
     for file in files:
-        output = os.path.join(output_dir, os.path.basename(file))
+        name = os.path.basename(file)
+        output = os.path.join(output_dir, name)
+        task = file, output, features, unpacking
         if overwrite or not tf.io.gfile.exists(output):
-            tasks.append((file, output, unpack_features))
+            tasks.append(task)
             continue
         status = tf.io.gfile.stat(output)
         if tf.io.gfile.stat(file).mtime_nsec > status.mtime_nsec:
-            tasks.append((file, output, unpack_features))  # written anew since
+            tasks.append(task)  # written anew since
             continue
         size = status.length
-        if done.get(os.path.basename(file)) is None:
-            # Finished by a call that was stopped before it said so, or not
-            # ours: count it, and let its records speak.
-            done[os.path.basename(file)] = _check_finished(
-                file, output, unpack_features
-            )
-        elif done[os.path.basename(file)].num_bytes != size:
+        if name in done and done[name].num_bytes != size:
             raise ValueError(
                 f"{output}: expected the file that an earlier call wrote. "
-                f"Received: {size:,} bytes; delete it, or --overwrite"
+                f"Received: {size:,} bytes; delete it, or set overwrite"
             )
+        # Finished by a call that was stopped before it said so, or not ours:
+        # all of its records speak. The first one tells other features.
+        entry, others = _check_finished(task, first_only=name in done)
+        left_out |= others
+        done.setdefault(name, entry)
     sizes = [tf.io.gfile.stat(task[0]).length for task in tasks]
     num_processes = parallel.choose_num_processes(
         num_processes, len(tasks), sum(sizes)
     )
     if tasks:
         inputs = [task[0] for task in tasks]
-        name = "unpack" if unpack_features else "pack"
+        name = "unpack" if unpacking else "pack"
         with progress.video_bar(name, inputs) as bar:
-            for task, entry in parallel.map_tasks(
+            for task, (entry, others) in parallel.map_tasks(
                 _repack_file, tasks, num_processes=num_processes, bar=bar
             ):
+                left_out |= others
                 done[os.path.basename(task[1])] = entry
                 manifest.write_manifest(path, done)
             progress.finish(bar)
     manifest.write_manifest(path, done)
-    return {
-        os.path.basename(file): done[os.path.basename(file)] for file in files
-    }
+    names = map(os.path.basename, files)
+    return Repacked({name: done[name] for name in names}, (*sorted(left_out),))
 
 
-def _repack(data: bytes, features: tuple | None, where: str) -> bytes:
-    if features is None:
-        return pack(data, where)
-    return unpack(data, *features, where)
+def _repack(task: _Task) -> Iterator[tuple[bytes, set[str]]]:
+    """Yields new records, and what is left out of each."""
+    file, _, features, unpacking = task
+    for number, data in scan.read_good(file):
+        where = f"{file}: record {number}"
+        if unpacking:
+            yield unpack(data, *features, where), set()
+            continue
+        message = messages.parse(data)
+        packed = _pack(message, features, where)
+        names = features[0] or message.feature_lists.feature_list
+        yield packed, set(message.feature_lists.feature_list) - set(names)
 
 
 def _repack_file(
-    task: tuple[str, str, tuple | None], update: parallel.Update
-) -> manifest.Expected:
-    file, output, features = task
+    task: _Task, update: parallel.Update
+) -> tuple[manifest.Expected, set[str]]:
+    output, count, left_out = task[1], 0, set()
     with record_writer.writing(output) as writer:
-        for number, data in scan.read_good(file):
-            writer.write(_repack(data, features, f"{file}: record {number}"))
+        for data, others in _repack(task):
+            writer.write(data)
+            left_out |= others
+            count += 1
             update(1)
-    return manifest.Expected(number + 1, tf.io.gfile.stat(output).length)
+    entry = manifest.Expected(count, tf.io.gfile.stat(output).length)
+    return entry, left_out
 
 
 def _check_finished(
-    file: str, output: str, features: tuple | None
-) -> manifest.Expected:
+    task: _Task, first_only: bool
+) -> tuple[manifest.Expected, set[str]]:
     """Checks that a file is what its input gives; it got its name when done."""
+    output, count, left_out = task[1], 0, set()
     outputs = scan.read_good(output)
-    count = 0
-    for number, data in scan.read_good(file):
-        wanted = _repack(data, features, f"{file}: record {number}")
+    for wanted, others in _repack(task):
         found = next(outputs, None)
         if found is None or found[1] != wanted:
             count = None
             break
+        left_out |= others
         count += 1
-    if count is None or next(outputs, None) is not None:
+        if first_only:
+            break
+    if count is None or (not first_only and next(outputs, None) is not None):
         raise ValueError(
-            f"{output}: expected what {file} gives, or no such file. Received: "
-            "other records; delete it, or --overwrite"
+            f"{output}: expected what {task[0]} gives with these settings, or "
+            "no such file. Received: other records; delete it, or set "
+            "overwrite"
         )
-    return manifest.Expected(count, tf.io.gfile.stat(output).length)
+    return manifest.Expected(count, tf.io.gfile.stat(output).length), left_out
+
+
+def _advise(lists: Mapping[str, tf.train.FeatureList], name: str) -> str:
+    """Says what to do about a feature that can't be packed."""
+    kinds = {step.WhichOneof("kind") for step in lists[name].feature}
+    if "float_list" in kinds:
+        text = "`yt8m-data convert` quantises floats"
+    elif "int64_list" in kinds:
+        text = "only codes of 8 bits are packed"
+    else:
+        text = "write the record again"
+    others = [
+        other
+        for other in sorted(lists)
+        if other != name
+        and all(len(s.bytes_list.value) == 1 for s in lists[other].feature)
+    ]
+    if others:
+        text += (
+            f"; feature_names={','.join(others)} chooses what is packed and "
+            f"leaves out '{name}'"
+        )
+    return text
 
 
 def _describe(step: tf.train.Feature) -> str:

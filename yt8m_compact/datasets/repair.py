@@ -1,12 +1,14 @@
 """Writes what is good in files with faults to new files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import os
 
 import tensorflow as tf
 
+from yt8m_compact import files as files_lib
 from yt8m_compact import progress
+from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import record_writer
 from yt8m_compact.datasets import scan
@@ -36,7 +38,8 @@ def expect_repair_folder(files: Sequence[str], output_dir: str) -> None:
     """Refuses a folder into which files could not be repaired.
 
     To be called before hours of reading, when it is not known which of the
-    files have faults: none of their names may be taken.
+    files have faults: none of their names may be taken, but by what an earlier
+    repair wrote there.
 
     Args:
         files: What will be looked at.
@@ -46,21 +49,28 @@ def expect_repair_folder(files: Sequence[str], output_dir: str) -> None:
         ValueError: If a new file would replace any other.
         OSError: If the folder can't be made.
     """
+    output_dir = files_lib.expand_user(output_dir)
     record_writer.expect_other_folder(files, output_dir)
     try:
         tf.io.gfile.makedirs(output_dir)
         taken = set(tf.io.gfile.listdir(output_dir))
     except tf.errors.OpError as error:
         raise OSError(
-            f"{output_dir}: expected --repair to be a folder that can be made. "
+            f"{output_dir}: expected a folder that can be made. "
             f"Received: {error.message}"
         ) from None
-    for file in files:
-        if os.path.basename(file) in taken:
+    ours = _read_state(output_dir)
+    for name in taken & {os.path.basename(file) for file in files}:
+        output = os.path.join(output_dir, name)
+        entry = ours.get(name)
+        if entry is None or entry.num_bytes not in (
+            None,  # it was about to be written
+            tf.io.gfile.stat(output).length,
+        ):
             raise ValueError(
-                f"{os.path.join(output_dir, os.path.basename(file))}: expected "
-                "a file that does not exist yet, since --repair replaces none. "
-                "Choose another folder, or delete it"
+                f"{output}: expected a file that does not exist yet, since "
+                "a repair replaces none but its own. Choose another folder, or "
+                "delete it"
             )
 
 
@@ -92,7 +102,9 @@ def repair_files(
     """Writes the good records of files with faults, unchanged, to new files.
 
     Files without faults are left where they are. Of videos with the same id the
-    first one is kept.
+    first one is kept. Until all is there, the folder holds `yt8m_repair.json`,
+    by which the same call goes on where an earlier one was stopped, by a full
+    disk or otherwise.
 
     Args:
         report: What `verify_files` found.
@@ -107,6 +119,7 @@ def repair_files(
         ValueError: If a new file would replace any other.
         OSError: If the folder or a file can't be written.
     """
+    output_dir = files_lib.expand_user(output_dir)
     bad = [file for file in report.files if file.can_be_repaired]
     expect_repair_folder([file.file for file in bad], output_dir)
     tasks = [
@@ -114,24 +127,53 @@ def repair_files(
         for file in bad
         if file.num_good
     ]
+    # Said before they appear, so that they are known as this program's own.
+    state = _read_state(output_dir)
+    for file in bad:
+        if file.num_good:
+            name = os.path.basename(file.file)
+            state[name] = manifest.Expected(file.num_good)
+    _write_state(output_dir, state)
     num_processes = parallel.choose_num_processes(
         num_processes, len(tasks), sum(file.num_bytes for file in bad)
     )
     total = sum(file.num_good for file in bad)
     names = [file.file for file in bad]
     with progress.video_bar("repair", names, total=total) as bar:
-        repaired = {
-            result.file: result
-            for _, result in parallel.map_tasks(
-                _repair_file, tasks, num_processes=num_processes, bar=bar
+        repaired = {}
+        for _, result in parallel.map_tasks(
+            _repair_file, tasks, num_processes=num_processes, bar=bar
+        ):
+            repaired[result.file] = result
+            state[os.path.basename(result.output)] = manifest.Expected(
+                result.num_written, tf.io.gfile.stat(result.output).length
             )
-        }
+            _write_state(output_dir, state)
         progress.finish(bar)
+    # What another call has not finished stays known.
+    if all(entry.num_bytes is not None for entry in state.values()):
+        _write_state(output_dir, {})
     return [
         repaired.get(file.file)
         or Repaired(file.file, None, 0, len(file.bad_offsets), file.lost_bytes)
         for file in bad
     ]
+
+
+def _read_state(output_dir: str) -> dict[str, manifest.Expected]:
+    """Returns what earlier repairs wrote to a folder, or were about to."""
+    path = os.path.join(output_dir, manifest.REPAIR_NAME)
+    return manifest.read_manifest(path) if tf.io.gfile.exists(path) else {}
+
+
+def _write_state(
+    output_dir: str, state: Mapping[str, manifest.Expected]
+) -> None:
+    path = os.path.join(output_dir, manifest.REPAIR_NAME)
+    if state:
+        manifest.write_manifest(path, state)
+    elif tf.io.gfile.exists(path):
+        tf.io.gfile.remove(path)
 
 
 def _repair_file(

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import scan
+from yt8m_compact.readers import messages
+from yt8m_compact.readers import record_rules
 
 # Enough that a few wrong records, or one wrong file, do not decide.
 _NUM_FILES = 8
@@ -26,7 +28,7 @@ class DetectedSpec:
         num_sampled: How many records were looked at.
     """
 
-    spec: record_spec.RecordSpec
+    spec: record_rules.RecordSpec
     sizes_given: bool
     num_alike: int
     num_sampled: int
@@ -42,7 +44,7 @@ class DetectedSpec:
         )
         if self.sizes_given:
             source = "as given"
-        elif spec.layout is record_spec.Layout.PACKED:
+        elif spec.layout is record_rules.Layout.PACKED:
             source = "sizes of YouTube-8M"
         else:
             source = (
@@ -56,7 +58,7 @@ class DetectedSpec:
         if not self.sizes_given and usual:
             text += (
                 f"\nnote: YouTube-8M has {', '.join(usual)}; where the data "
-                "should be that, give --feature_names and --feature_sizes"
+                "should be that, set feature_names and feature_sizes"
             )
         return text
 
@@ -118,7 +120,7 @@ def detect_files(
         key=lambda spec: (found[spec], not record_spec.usual_sizes(spec)),
     )
     given = bool(feature_sizes)
-    if spec.layout is record_spec.Layout.PACKED and not given:
+    if spec.layout is record_rules.Layout.PACKED and not given:
         _expect_fit(samples, spec)
     return DetectedSpec(spec, given, found[spec], len(samples))
 
@@ -138,7 +140,7 @@ def _first_records(file: str) -> list[tuple[int, bytes]]:
         for number, step in enumerate(scan.scan_records(file)):
             if isinstance(step, scan.Damage):
                 continue
-            if record_spec.parse(step.data) is not None:
+            if messages.parse(step.data) is not None:
                 records.append((number, step.data))
             if len(records) == _RECORDS_PER_FILE:
                 break
@@ -147,18 +149,20 @@ def _first_records(file: str) -> list[tuple[int, bytes]]:
     return records
 
 
-def _expect_fit(samples: Sequence[bytes], spec: record_spec.RecordSpec) -> None:
+def _expect_fit(
+    samples: Sequence[bytes], spec: record_rules.RecordSpec
+) -> None:
     misfits = []
     for data in samples:
         texts = [
             text
-            for kind, text in record_spec.examine(data, spec).faults
+            for kind, text in record_rules.examine(data, spec).faults
             if kind in _DO_NOT_FIT
         ]
         misfits += texts[:1]
     if 2 * len(misfits) > len(samples):
         raise ValueError(
             "expected packed records with the sizes of YouTube-8M, since they "
-            "don't say their own; give --feature_names and "
-            f"--feature_sizes. Received: {misfits[0]}"
+            "don't say their own; set feature_names and "
+            f"feature_sizes. Received: {misfits[0]}"
         )

@@ -7,10 +7,11 @@ import os
 
 import tensorflow as tf
 
+from yt8m_compact import files as files_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
-from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import record_writer
+from yt8m_compact.readers import messages
 
 _ID_KEYS = ("id", "video_id")
 _BUCKETS = 10_000
@@ -65,15 +66,14 @@ def split_records(
             "expected a number between 0 and 100. Received: "
             f"validate_percent={percent}"
         )
+    output_dir = files_lib.expand_user(output_dir)
     files = readers.expand_patterns(input_data_pattern)
     counts = {"train.tfrecord": 0, "validate.tfrecord": 0}
     paths = {name: os.path.join(output_dir, name) for name in counts}
     _check_free(list(paths.values()), files, overwrite)
     with contextlib.ExitStack() as stack:
-        writers = {
-            name: stack.enter_context(record_writer.writing(path))
-            for name, path in paths.items()
-        }
+        opened = stack.enter_context(record_writer.writing_all(paths.values()))
+        writers = dict(zip(paths, opened, strict=True))
         bar = stack.enter_context(progress.video_bar("split", files))
         stack.enter_context(readers.readable_errors())
         for record in readers.read_records(files).as_numpy_iterator():
@@ -102,13 +102,13 @@ def _check_free(
         if os.path.realpath(folder) == os.path.realpath(output_dir):
             raise ValueError(
                 f"{output_dir}: expected another folder than that of the "
-                f"input, choose another --output_dir. Received: {file}"
+                f"input, choose another output_dir. Received: {file}"
             )
     for path in paths:
         if tf.io.gfile.exists(path) and not overwrite:
             raise ValueError(
                 f"{path}: expected a file that does not exist yet. Choose "
-                "another --output_dir, or --overwrite to replace it"
+                "another output_dir, or set overwrite to replace it"
             )
 
 
@@ -116,12 +116,12 @@ def _read_id(file: bytes, index: int, serialized: bytes) -> bytes:
     # A tf.train.Example reads as a SequenceExample: its features are the
     # context.
     place = f"{file.decode()}: record {index}"
-    message = record_spec.parse(serialized)
+    message = messages.parse(serialized)
     if message is None:
         raise readers.DataError(
             f"{place}: expected a tf.train.Example or "
             f"tf.train.SequenceExample. Received: {len(serialized)} bytes that "
-            "are neither; leave the record out with yt8m-data verify --repair"
+            "are neither; leave the record out with `yt8m-data verify`"
         )
     features = message.context.feature
     for key in _ID_KEYS:

@@ -11,9 +11,9 @@ import tensorflow as tf
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact.datasets import parallel
-from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import scan
 from yt8m_compact.datasets import spec_detection
+from yt8m_compact.readers import record_rules
 
 _BAR_WIDTH = 50
 
@@ -159,7 +159,7 @@ def count_files(
 
 
 def _count_file(
-    task: tuple[str, record_spec.RecordSpec], update: parallel.Update
+    task: tuple[str, record_rules.RecordSpec], update: parallel.Update
 ) -> tuple[int, collections.Counter, collections.Counter, np.ndarray]:
     file, spec = task
     num_videos = 0
@@ -169,12 +169,12 @@ def _count_file(
     )
     videos_per_class = np.zeros(spec.num_classes, np.int64)
     for number, data in scan.read_good(file):
-        found = record_spec.examine(data, spec)
+        found = record_rules.examine(data, spec)
         if found.faults:
             kind, text = found.faults[0]
             raise readers.DataError(
-                f"{file}: record {number}: {kind}: {text}; set --feature_names,"
-                " --feature_sizes and --num_classes to those of the data, or "
+                f"{file}: record {number}: {kind}: {text}; set feature_names,"
+                " feature_sizes and num_classes to those of the data, or "
                 "see `yt8m-data verify`"
             )
         num_videos += 1

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from yt8m_compact import files
 from yt8m_compact.datasets import stats as stats_lib
 
 _BARS = 60  # at most, each of the same number of labels or frames
@@ -66,13 +67,8 @@ def plot_stats(stats: stats_lib.Stats, path: str, title: str) -> None:
         axis.set_yscale("symlog", linthresh=1)
     axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
-    partial = f"{path}.partial"
-    try:
-        figure.savefig(partial, format=_ending(path), dpi=110)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with files.writing(path, "wb") as file:
+        figure.savefig(file, format=_ending(path), dpi=110)
 
 
 def _ending(path: str) -> str:

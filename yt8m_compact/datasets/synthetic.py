@@ -18,6 +18,7 @@ counts are those of YouTube-8M and tell nothing of the classes.
 """
 
 from collections.abc import Iterator
+import contextlib
 import dataclasses
 import errno
 import json
@@ -33,9 +34,14 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
+from yt8m_compact import files as files_lib
+from yt8m_compact import settings
+from yt8m_compact import untrusted
 from yt8m_compact.datasets import frame_counts
 from yt8m_compact.datasets import parallel
+from yt8m_compact.datasets import record_writer
 from yt8m_compact.ops import quantization
+from yt8m_compact.readers import feature_spec
 
 MANIFEST_NAME = "synthetic.json"
 SPLITS = ("train", "validate")
@@ -62,67 +68,96 @@ _NORMAL = np.array(
 class SyntheticConfig:
     """Settings of a synthetic data set.
 
-    Attributes:
-        num_train_videos: Videos of the `train` split.
-        num_validate_videos: Videos of the `validate` split.
-        num_train_shards: Files of the `train` split.
-        num_validate_shards: Files of the `validate` split.
-        num_classes: Classes, numbered by how common they are.
-        feature_names: Features of a frame.
-        feature_sizes: Sizes of the features.
-        seed: Decides everything that is random.
-        labels_per_video: Labels of a video on average; each has at least 1.
-        zipf_exponent: Class `c` is as common as `(c + 1) ** -zipf_exponent`.
-        hidden_share: Share of the labels that the frames don't show.
-        distractor_share: Share of the videos that show a class that is not
-            among their labels.
-        moment_share: Share of the frames that show the moment of a class,
-            half of them with the sign turned.
-        moment_stddev: Standard deviation of a moment over the dimensions.
-            All of them are in units of the features, which are in [-2, 2].
-        scene_stddev: Standard deviation of a scene in the leading dimension.
-        noise_stddev: Standard deviation of what is new in every frame.
+    Lengths of features are in units of the features, which are in [-2, 2].
 
     Raises:
         ValueError: If a setting is out of range.
     """
 
-    num_train_videos: int = 2000
-    num_validate_videos: int = 500
-    num_train_shards: int = 8
-    num_validate_shards: int = 2
-    num_classes: int = 50
-    feature_names: tuple[str, ...] = ("rgb", "audio")
-    feature_sizes: tuple[int, ...] = (1024, 128)
-    seed: int = 0
-    labels_per_video: float = 3.0
-    zipf_exponent: float = 1.0
-    hidden_share: float = 0.1
-    distractor_share: float = 0.3
-    moment_share: float = 0.12
-    moment_stddev: float = 0.6
-    scene_stddev: float = 0.5
-    noise_stddev: float = 0.2
+    num_train_videos: int = settings.setting(
+        2000, "Number of videos of the train split.", minimum=1
+    )
+    num_validate_videos: int = settings.setting(
+        500, "Number of videos of the validate split.", minimum=1
+    )
+    num_train_shards: int = settings.setting(
+        8, "Number of files of the train split.", minimum=1
+    )
+    num_validate_shards: int = settings.setting(
+        2, "Number of files of the validate split.", minimum=1
+    )
+    num_classes: int = settings.setting(
+        50,
+        "Number of classes, which are numbered by how common they are.",
+        minimum=1,
+    )
+    feature_names: tuple[str, ...] = settings.setting(
+        ("rgb", "audio"), "Features of a frame, comma-separated."
+    )
+    feature_sizes: tuple[int, ...] = settings.setting(
+        (1024, 128), "Size of each feature, comma-separated."
+    )
+    seed: int = settings.setting(0, "Seed of all that is random.", minimum=0)
+    labels_per_video: float = settings.setting(
+        3.0,
+        "Labels of a video on average; each has at least 1.",
+        minimum=1,
+    )
+    zipf_exponent: float = settings.setting(
+        1.0,
+        "Class c is as common as (c + 1) to the power of minus this.",
+        minimum=0,
+        maximum=4,
+    )
+    hidden_share: float = settings.setting(
+        0.1,
+        "Share of the labels that the frames don't show.",
+        minimum=0,
+        maximum=1,
+    )
+    distractor_share: float = settings.setting(
+        0.3,
+        "Share of the videos that show a class that is not among their labels.",
+        minimum=0,
+        maximum=1,
+    )
+    moment_share: float = settings.setting(
+        0.12,
+        "Share of the frames that show the moment of a class, half of them "
+        "with the sign turned.",
+        minimum=0,
+        maximum=1,
+    )
+    moment_stddev: float = settings.setting(
+        0.6,
+        "Standard deviation of a moment over the dimensions.",
+        minimum=0,
+    )
+    scene_stddev: float = settings.setting(
+        0.5,
+        "Standard deviation of a scene in the leading dimension.",
+        minimum=0,
+    )
+    noise_stddev: float = settings.setting(
+        0.2,
+        "Standard deviation of what is new in every frame.",
+        minimum=0,
+    )
 
-    def __post_init__(self):
-        for name in ("num_train_shards", "num_validate_shards", "num_classes"):
-            self._check_int(name, 1)
-        for name in ("num_train_videos", "num_validate_videos"):
-            self._check_int(name, 1)
-        self._check_int("seed", 0)
+    def __post_init__(self) -> None:
+        """Checks every field."""
+        settings.check(self)
+        feature_spec.validate(self.feature_names, self.feature_sizes)
         for split in SPLITS:
             if self.num_shards(split) > self.num_videos(split):
-                self._fail(f"num_{split}_shards", "at most one shard a video")
+                self._fail(f"num_{split}_shards", "at most one a video")
         most = len(_ID_LETTERS) ** _ID_LENGTH
         if self.num_train_videos + self.num_validate_videos > most:
             self._fail("num_train_videos", f"at most {most} videos in all")
-        self._check_features()
-        self._check_number("labels_per_video", 1.0, self.num_classes)
-        self._check_number("zipf_exponent", 0.0, 4.0)
-        for name in ("hidden_share", "distractor_share", "moment_share"):
-            self._check_number(name, 0.0, 1.0)
-        for name in ("moment_stddev", "scene_stddev", "noise_stddev"):
-            self._check_number(name, 0.0, math.inf)
+        if self.labels_per_video > self.num_classes:
+            self._fail(
+                "labels_per_video", f"at most num_classes={self.num_classes}"
+            )
 
     @property
     def frame_size(self) -> int:
@@ -169,42 +204,10 @@ class SyntheticConfig:
         """Returns the settings as JSON has them."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
-    def _check_int(self, name: str, minimum: int) -> None:
-        value = getattr(self, name)
-        if type(value) is not int or value < minimum:
-            self._fail(name, f"a whole number of at least {minimum}")
-
-    def _check_number(self, name: str, minimum: float, maximum: float) -> None:
-        value = getattr(self, name)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-            or not minimum <= value <= maximum
-        ):
-            self._fail(name, f"a number in [{minimum}, {maximum}]")
-
-    def _check_features(self) -> None:
-        names, sizes = self.feature_names, self.feature_sizes
-        if (
-            not isinstance(names, tuple)
-            or not names
-            or len(set(names)) < len(names)
-            or not all(isinstance(name, str) and name for name in names)
-        ):
-            self._fail("feature_names", "a tuple of different names")
-        if (
-            not isinstance(sizes, tuple)
-            or len(sizes) != len(names)
-            or not all(type(size) is int and size > 0 for size in sizes)
-        ):
-            self._fail(
-                "feature_sizes", f"a tuple of {len(names)} positive sizes"
-            )
-
     def _fail(self, name: str, expected: str) -> None:
         raise ValueError(
-            f"expected {expected}. Received: {name}={getattr(self, name)!r}"
+            f"SyntheticConfig: expected {name} to be {expected}. Received: "
+            f"{name}={getattr(self, name)!r}"
         )
 
 
@@ -327,7 +330,7 @@ def write_synthetic(
         OSError: If a file can't be written, for example on a full disk.
     """
     config = SyntheticConfig() if config is None else config
-    folder = pathlib.Path(output_dir)
+    folder = pathlib.Path(files_lib.expand_user(output_dir))
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(
             f"expected a folder. Received: output_dir={str(folder)!r}, "
@@ -547,13 +550,13 @@ def _prepare(
     if not overwrite:
         raise ValueError(
             "expected no other synthetic data set in the folder; choose "
-            "another folder, or --overwrite to replace it. Received: "
+            "another folder, or set overwrite to replace it. Received: "
             f"output_dir={str(folder)!r}, which has {differences}"
         )
     # The manifest goes last: without it the rest would be foreign files.
     for name in known:
         (folder / name).unlink(missing_ok=True)
-        _temporary(folder / name).unlink(missing_ok=True)
+        _remove_abandoned(folder / name)
     (folder / MANIFEST_NAME).unlink()
     return new
 
@@ -577,12 +580,10 @@ def _describe_differences(old: dict[str, Any], new: dict[str, Any]) -> str:
 def _read_manifest(folder: pathlib.Path) -> dict[str, Any] | None:
     """Returns the manifest in a folder, None if there is none."""
     file = folder / MANIFEST_NAME
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not file.exists():
         return None
     try:
-        manifest = json.loads(text)
+        manifest = untrusted.read_json(file, "JSON")
         good = (
             isinstance(manifest["generator_version"], int)
             and isinstance(manifest["config"], dict)
@@ -593,24 +594,21 @@ def _read_manifest(folder: pathlib.Path) -> dict[str, Any] | None:
                 for name, entry in manifest["files"].items()
             )
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        good = False
+        problem = "other JSON"
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        good, problem = False, f"{error!s:.200}"
     if not good:
         raise ValueError(
             "expected the manifest of a synthetic data set; choose another "
             f"folder, or delete the file. Received: {str(file)!r}, which is "
-            "not one"
+            f"not one: {problem}"
         )
     return manifest
 
 
 def _write_manifest(folder: pathlib.Path, manifest: dict[str, Any]) -> None:
-    file = folder / MANIFEST_NAME
-    temporary = _temporary(file)
-    temporary.write_text(
-        json.dumps(manifest, indent=2) + "\n", encoding="utf-8"
-    )
-    os.replace(temporary, file)
+    with files_lib.writing(folder / MANIFEST_NAME) as file:
+        file.write(json.dumps(manifest, indent=2) + "\n")
 
 
 def _is_complete(
@@ -655,32 +653,35 @@ def _write_shard(
     """Writes one shard and returns its size in bytes."""
     folder, config, split, shard = task
     file = folder / config.shard_name(split, shard)
-    temporary = _temporary(file)
     try:
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
+        with record_writer.writing(str(file)) as writer:
             for video in generate_videos(config, split, shard):
                 writer.write(serialize_video(video, config))
                 update(1)
-        num_bytes = temporary.stat().st_size
-        os.replace(temporary, file)
-    except tf.errors.OpError as error:
+        return file.stat().st_size
+    except OSError as error:
         free = shutil.disk_usage(file.parent).free
         raise OSError(
             errno.EIO,
             f"expected to write a synthetic data set of about "
             f"{_megabytes(config.estimated_bytes)}; free the disk, or choose "
             f"another folder, and run this again to continue. Received: "
-            f"{error.message}; {_megabytes(free)} are free",
+            f"{error}; {_megabytes(free)} are free",
             str(file),
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    return num_bytes
 
 
-def _temporary(file: pathlib.Path) -> pathlib.Path:
-    """Returns what a file is called until it is complete."""
-    return file.with_name(f"{file.name}.tmp")
+class _NothingToWrite(Exception):
+    pass
+
+
+def _remove_abandoned(file: pathlib.Path) -> None:
+    """Removes what a killed process left of a file that is not written again.
+
+    Whoever is about to write a file does that first.
+    """
+    with contextlib.suppress(_NothingToWrite), files_lib.writing_path(file):
+        raise _NothingToWrite
 
 
 def _megabytes(num_bytes: int) -> str:

@@ -16,10 +16,10 @@ from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
-from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import scan
 from yt8m_compact.datasets import spec_detection
 from yt8m_compact.readers import framing
+from yt8m_compact.readers import record_rules
 
 _EXAMPLES = 5  # places told of each kind of fault in a file
 _ROWS = 50  # files with faults that the table shows
@@ -110,7 +110,7 @@ class Report:
     faults: list[Fault]
 
     @property
-    def spec(self) -> record_spec.RecordSpec | None:
+    def spec(self) -> record_rules.RecordSpec | None:
         """What each record should hold, None if no record can be read."""
         return self.detected.spec if self.detected else None
 
@@ -261,7 +261,7 @@ def verify_files(
             f"expected at least 1 class. Received: num_classes={num_classes}"
         )
     files = readers.expand_patterns(patterns)
-    expected = _read_manifests(files, manifests)
+    expected = _read_manifests(patterns, files, manifests)
     detected = spec_detection.detect_files(
         files,
         feature_names=feature_names,
@@ -286,7 +286,10 @@ def verify_files(
     report = Report(detected, [reports[file] for file in files], [])
     _find_duplicates(report.files)
     _compare(report, expected)
-    report.faults.extend(_missing_files(patterns, files, expected))
+    report.faults.extend(
+        Fault("missing_file", f"{name} (by {path})")
+        for name, _, path in sorted(expected.missing)
+    )
     if official_split and report.num_videos != official[official_split]:
         report.faults.append(
             Fault(
@@ -300,7 +303,7 @@ def verify_files(
 
 
 def check_file(
-    task: tuple[str, record_spec.RecordSpec | None], update: parallel.Update
+    task: tuple[str, record_rules.RecordSpec | None], update: parallel.Update
 ) -> FileReport:
     """Looks at every byte and record of one file.
 
@@ -332,7 +335,7 @@ def check_file(
             update(1)
             if spec is None:
                 continue
-            found = record_spec.examine(step.data, spec)
+            found = record_rules.examine(step.data, spec)
             report.num_without_labels += not found.labels
             for kind, text in found.faults:
                 report.add(kind, text, number, step.offset)
@@ -394,31 +397,52 @@ def _find_duplicates(files: Sequence[FileReport]) -> None:
         report.num_good -= 1
 
 
-# What is expected and which manifest says so, by folder and name of the file. A
-# manifest that lies next to data speaks of that folder alone; the folder of one
-# that the user names is None, for any.
-_Manifests = dict[tuple[str | None, str], tuple[manifest.Expected, str]]
+@dataclasses.dataclass
+class _Manifests:
+    """What manifests say.
+
+    Attributes:
+        expected: What a file should hold and the manifest that says so, by
+            file.
+        missing: Files that are not among those looked at, likewise: name,
+            place and manifest.
+    """
+
+    expected: dict[str, tuple[manifest.Expected, str]]
+    missing: set[tuple[str, str, str]]
 
 
-def _read_manifests(files: Sequence[str], paths: Sequence[str]) -> _Manifests:
-    found = {}
-    for path in manifest.find_manifests(files):
-        for name, entry in manifest.read_manifest(path).items():
-            found[os.path.dirname(path), name] = (entry, path)
-    for path in paths:
-        for name, entry in manifest.read_manifest(path).items():
-            found[None, name] = (entry, path)
-    return found
+def _read_manifests(
+    patterns: str | Sequence[str], files: Sequence[str], paths: Sequence[str]
+) -> _Manifests:
+    """Reads the manifests next to files, and those that the user names.
 
-
-def _compare(report: Report, expected: _Manifests) -> None:
-    for file in report.files:
-        folder, name = os.path.split(file.file)
-        entry, path = (
-            expected.get((None, name))
-            or expected.get((folder, name))
-            or (manifest.Expected(), "")
+    One that lies next to data may list more files than the patterns ask for;
+    one that the user names speaks of all of them.
+    """
+    masks = [
+        manifest.absolute(pattern)
+        for pattern in readers.split_patterns(patterns)
+    ]
+    manifests = _Manifests({}, set())
+    found = manifest.find_manifests(files)
+    for path in [*found, *paths]:
+        named = path not in found or path in paths
+        matched, missing = manifest.match_files(
+            path, manifest.read_manifest(path), files, moved=named
         )
+        for file, entry in matched.items():
+            manifests.expected[file] = (entry, path)
+        for name, place in missing.items():
+            if named or any(_fits(place, mask) for mask in masks):
+                manifests.missing.add((name, place, path))
+    return manifests
+
+
+def _compare(report: Report, manifests: _Manifests) -> None:
+    for file in report.files:
+        nothing = manifest.Expected(), ""
+        entry, path = manifests.expected.get(file.file, nothing)
         if entry.num_videos not in (None, file.num_videos):
             file.add(
                 "count_differs",
@@ -433,29 +457,15 @@ def _compare(report: Report, expected: _Manifests) -> None:
             )
 
 
-def _missing_files(
-    patterns: str | Sequence[str],
-    files: Sequence[str],
-    expected: _Manifests,
-) -> list[Fault]:
-    """Lists files of manifests that match the patterns and are not there."""
-    if isinstance(patterns, str):
-        patterns = patterns.split(",")
-    masks = [os.path.normpath(pattern.strip()) for pattern in patterns]
-    there = {os.path.normpath(file) for file in files}
-    names = {os.path.basename(file) for file in files}
-    faults = set()  # a manifest may be found and named
-    for (folder, name), (_, path) in expected.items():
-        if folder is None:
-            missing = name not in names
-        else:
-            file = os.path.normpath(os.path.join(folder, name))
-            missing = file not in there and any(
-                fnmatch.fnmatch(file, mask) for mask in masks
-            )
-        if missing:
-            faults.add(Fault("missing_file", f"{name} (by {path})"))
-    return sorted(faults, key=lambda fault: fault.text)
+def _fits(file: str, mask: str) -> bool:
+    """Whether a pattern means a file, by its folder's name as it is or not."""
+    folder, name = os.path.split(mask)
+    same_folder = os.path.dirname(file) == folder
+    return (
+        file == mask
+        or fnmatch.fnmatch(file, mask)
+        or (same_folder and fnmatch.fnmatch(os.path.basename(file), name))
+    )
 
 
 def _place(file: str, fault: Fault) -> str:

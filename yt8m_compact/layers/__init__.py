@@ -1,5 +1,10 @@
 """Keras layers: projections, pooling, mixture of experts."""
 
+# ruff: noqa: E402
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
+
 from yt8m_compact.layers.compactify import compactify
 from yt8m_compact.layers.decision_attention import DecisionAttention
 from yt8m_compact.layers.dequantize import Dequantize

@@ -39,6 +39,8 @@ from yt8m_compact.ops.ranking import batch_hit_at_1
 from yt8m_compact.ops.ranking import rated_predictions
 from yt8m_compact.ops.toeplitz import toeplitz_kernel
 from yt8m_compact.ops.toeplitz import toeplitz_matmul
+from yt8m_compact.ops.top_classes import top_k
+from yt8m_compact.ops.top_classes import top_k_classes
 
 __all__ = [
     "LOSSES",
@@ -80,4 +82,6 @@ __all__ = [
     "sum_by_bucket",
     "toeplitz_kernel",
     "toeplitz_matmul",
+    "top_k",
+    "top_k_classes",
 ]

@@ -6,6 +6,8 @@ holds the exact metrics over a whole evaluation set.
 
 import tensorflow as tf
 
+from yt8m_compact.ops import top_classes
+
 
 def rated_predictions(
     predictions: tf.Tensor, weights: tf.Tensor | None
@@ -61,8 +63,7 @@ def batch_gap(
     Returns:
       A float32 scalar in [0, 1]; 0 where the batch has no label.
     """
-    top_k = min(top_k, predictions.shape[-1])
-    scores, classes = tf.math.top_k(predictions, k=top_k)
+    scores, classes = top_classes.top_k(predictions, top_k)
     hits = tf.cast(
         tf.gather(labels, classes, axis=1, batch_dims=1) > 0, "float32"
     )

@@ -1,6 +1,8 @@
 """What happens beside the steps: progress, TensorBoard, checkpoints."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
+import logging
 import math
 import signal
 import time
@@ -9,9 +11,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
+from yt8m_compact import tensorflow_errors
+from yt8m_compact.run import config as config_lib
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Position(tf.Module):
@@ -20,7 +25,8 @@ class Position(tf.Module):
     Attributes:
       step: int64 variable, steps done.
       epoch: int64 variable, epochs done.
-      examples: int64 variable, videos of the current epoch done.
+      examples: int64 variable, records of the current epoch read, those that
+        were left out too.
     """
 
     def __init__(self) -> None:
@@ -55,33 +61,28 @@ def divergence_error(
     """
     return ValueError(
         f"expected finite losses and weights. Received: {received} at step "
-        f"{int(position.step)}. Lower --base_learning_rate and start again "
+        f"{int(position.step)}. Lower base_learning_rate and start again "
         f"(the last checkpoint, of step {last_saved}, was kept)"
     )
 
 
 class PositionKeeper(keras.callbacks.Callback):
-    """Counts steps and videos, and stops after `max_steps`.
+    """Counts steps, and stops after `max_steps`.
 
     It must come first, since the others read the position.
 
     Args:
       position: what to count in.
-      batch_size: videos of a step.
       max_steps: when to stop, or None.
     """
 
-    def __init__(
-        self, position: Position, batch_size: int, max_steps: int | None
-    ) -> None:
+    def __init__(self, position: Position, max_steps: int | None) -> None:
         super().__init__()
         self._position = position
-        self._batch_size = batch_size
         self._max_steps = max_steps
 
     def on_train_batch_end(self, batch, logs=None):
         step = self._position.step.assign_add(1)
-        self._position.examples.assign_add(self._batch_size)
         if self._max_steps is not None and int(step) >= self._max_steps:
             self.model.stop_training = True
 
@@ -184,13 +185,36 @@ class TensorBoardLogger(keras.callbacks.Callback):
         self._skipped = skipped
         self._config = config
         self._position = position
-        self._writer = tf.summary.create_file_writer(path)
+        self._path = path
+        self._writer: tf.summary.SummaryWriter | None = None
         self._since = None
-        with self._writer.as_default():
+        with self._writing():
+            self._writer = tf.summary.create_file_writer(path)
+        if self._writer is None:
+            return
+        with self._writing(int(position.step)):
             text = "\n".join(
                 f"    {line}" for line in config.to_json().splitlines()
             )
-            tf.summary.text("config", text, step=int(position.step))
+            tf.summary.text("config", text)
+
+    @contextlib.contextmanager
+    def _writing(self, step: int | None = None) -> Iterator[None]:
+        """Gives up TensorBoard, and not the run, where it can't be written."""
+        context = contextlib.nullcontext()
+        if self._writer is not None:
+            context = self._writer.as_default(step)
+        try:
+            with context:
+                yield
+        except (tf.errors.OpError, OSError) as error:
+            self._writer = None
+            _LOGGER.warning(
+                "%s: TensorBoard's events can't be written, training goes on "
+                "without them: %s",
+                self._path,
+                tensorflow_errors.first_line(str(error)),
+            )
 
     def on_epoch_begin(self, epoch, logs=None):
         # Compilation and the filling of the shuffle buffer are no steps.
@@ -203,31 +227,37 @@ class TensorBoardLogger(keras.callbacks.Callback):
             self._since = step, now
         if step % self._config.training.log_steps:
             return
-        with self._writer.as_default(step):
-            for name, value in (logs or {}).items():
-                tf.summary.scalar(name, value)
-            rate = self.model.optimizer.learning_rate
-            tf.summary.scalar("learning_rate", rate)
-            if self._skipped is not None:
-                self._log_skipped()
-            first, start = self._since
-            if step > first:
-                speed = (step - first) / (now - start)
-                tf.summary.scalar(
-                    "examples_per_second",
-                    speed * self._config.training.batch_size,
-                )
+        if self._writer is not None:
+            with self._writing(step):
+                self._log(step, now, logs or {})
         self._since = step, now
         self.model.reset_metrics()
 
+    def _log(self, step: int, now: float, logs: dict[str, float]) -> None:
+        for name, value in logs.items():
+            tf.summary.scalar(name, value)
+        rate = self.model.optimizer.learning_rate
+        tf.summary.scalar("learning_rate", rate)
+        if self._skipped is not None:
+            self._log_skipped()
+        first, start = self._since
+        if step > first:
+            speed = (step - first) / (now - start)
+            tf.summary.scalar(
+                "examples_per_second",
+                speed * self._config.training.batch_size,
+            )
+
     def on_epoch_end(self, epoch, logs=None):
-        with self._writer.as_default(int(self._position.step)):
+        if self._writer is None:
+            return
+        with self._writing(int(self._position.step)):
             if self._config.training.weight_histograms:
                 for weight in self.model.weights:
                     tf.summary.histogram(weight.path, weight.value)
             if self._skipped is not None:
                 self._log_skipped()
-        self._writer.flush()
+            self._writer.flush()
 
     def _log_skipped(self) -> None:
         tf.summary.scalar("skipped_files", self._skipped.num_files)
@@ -236,7 +266,9 @@ class TensorBoardLogger(keras.callbacks.Callback):
 
     def close(self) -> None:
         """Writes what is left and closes the file."""
-        self._writer.close()
+        if self._writer is not None:
+            with self._writing():
+                self._writer.close()
 
 
 class Checkpointer(keras.callbacks.Callback):

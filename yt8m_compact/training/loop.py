@@ -1,9 +1,7 @@
 """The training loop: from a configuration to checkpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import dataclasses
-import hashlib
-import json
 import logging
 import os
 from typing import Any
@@ -13,15 +11,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from yt8m_compact import config as config_lib
 from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import readers
 from yt8m_compact import structures
-from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import tensorflow_errors
+from yt8m_compact.run import checkpoint as run_checkpoint
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import lock as run_lock
+from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import class_priors
+from yt8m_compact.training import data_order
 from yt8m_compact.training import optimizers
 from yt8m_compact.training import ranking_metric
 
@@ -71,7 +73,8 @@ def train(
         configuration does not fit the run in `train_dir`, or the loss stops
         being a number.
       DataError: if the data is missing or broken.
-      OSError: if a checkpoint can't be written.
+      OSError: if a checkpoint can't be written, or another process trains in
+        `train_dir`.
     """
     config.model.check_options()
     reader = config.reader(training=True)
@@ -86,9 +89,29 @@ def train(
         skipped=skipped,
     )
     run = train_dir_lib.TrainDir(train_dir)
-    if start_new_model and (run.exists() or run.checkpoints()):
-        _check_movable(run, files)
-        _LOGGER.info("moved %s to %s", run.path, run.move_away())
+    # Nothing is read or moved that another trainer may be changing.
+    with run_lock.RunLock(run.path) as lock:
+        if start_new_model and (run.exists() or run.checkpoints()):
+            _check_movable(run, files)
+            moved = run.move_away()
+            lock.follow(moved)
+            _LOGGER.info("moved %s to %s", run.path, moved)
+        run.remove_leftovers()
+        result = _train_in(run, lock, config, reader, files, skipped)
+    if skipped:
+        print(f"left out of the data:\n{skipped.to_text()}", flush=True)
+    return result
+
+
+def _train_in(
+    run: train_dir_lib.TrainDir,
+    lock: run_lock.RunLock,
+    config: config_lib.Config,
+    reader: readers.Reader,
+    files: list[str],
+    skipped: readers.SkippedData | None,
+) -> TrainingResult:
+    """Trains in a folder that no one else trains in."""
     _check_resumable(config, run)
     keras.utils.set_random_seed(config.training.seed)
     priors = None
@@ -100,24 +123,22 @@ def train(
             config.training.seed,
             skipped,
         )
-    trainer = _Trainer(config, run, reader, files, skipped, priors)
+    trainer = _Trainer(config, run, lock, reader, files, skipped, priors)
     if run.checkpoints():
         trainer.restore()
         run.save_config(config)
     else:
         run.save_config(config)
         trainer.save()
-    result = trainer.run_epochs()
-    if skipped:
-        print(f"left out of the data:\n{skipped.to_text()}", flush=True)
-    return result
+    return trainer.run_epochs()
 
 
 def _check_movable(run: train_dir_lib.TrainDir, files: list[str]) -> None:
     """Refuses to move the data away together with the run."""
-    folder = os.path.realpath(run.path) + os.sep
+    moved = [run.path] if run.can_be_renamed() else run.own_paths()
+    folders = tuple(os.path.join(os.path.realpath(p), "") for p in moved)
     for file in files:
-        if os.path.realpath(file).startswith(folder):
+        if os.path.realpath(file).startswith(folders):
             raise ValueError(
                 f"{run.path}: expected a run without the data to train on, to "
                 f"move it aside. Received: {file} in it; choose another "
@@ -169,12 +190,14 @@ class _Trainer:
         self,
         config: config_lib.Config,
         run: train_dir_lib.TrainDir,
+        lock: run_lock.RunLock,
         reader: readers.Reader,
         files: list[str],
-        skipped: readers.SkippedData | None = None,
-        priors: np.ndarray | None = None,
+        skipped: readers.SkippedData | None,
+        priors: np.ndarray | None,
     ) -> None:
         self._skipped = skipped
+        self._lock = lock
         self._config = config
         self._run = run
         self._reader = reader
@@ -195,28 +218,33 @@ class _Trainer:
             jit_compile=_jit_compile(training.jit_compile, self.model),
         )
         self.model.optimizer.build(self.model.trainable_variables)
+        _build_metrics(self.model, config.data)
         self.position = callbacks.Position()
+        self.model.train_step = _counting_step(self.model, self.position)
         self._saved_position: tuple[int, int, int] | None = None
         with tf.device("CPU:0"):  # where strings can be
             self._saved_config = tf.Variable(config.to_json())
             self._saved_order = tf.Variable(self._order())
+        self._checkpoint = run_checkpoint.RunCheckpoint(
+            self.model,
+            {
+                "step": self.position.step,
+                "epoch": self.position.epoch,
+                "examples": self.position.examples,
+                "config": self._saved_config,
+                "order": self._saved_order,
+            },
+            self.model.optimizer,
+        )
         self._manager = run.checkpoint_manager(
-            tf.train.Checkpoint(
-                model=self.model,
-                optimizer=self.model.optimizer,
-                step=self.position.step,
-                epoch=self.position.epoch,
-                examples=self.position.examples,
-                config=self._saved_config,
-                order=self._saved_order,
-            ),
-            training.keep_checkpoints,
+            self._checkpoint.checkpoint, training.keep_checkpoints
         )
 
     def restore(self) -> None:
         """Continues from the newest checkpoint."""
         path = self._run.find_checkpoint()
-        train_dir_lib.restore(self._manager.checkpoint, path)
+        order = self._order()
+        self._checkpoint.restore(path)
         _LOGGER.info(
             "continue from step %d (epoch %d, video %d of it): %s",
             int(self.position.step),
@@ -226,26 +254,28 @@ class _Trainer:
         )
         self._saved_position = self.position.as_tuple()
         self._saved_config.assign(self._config.to_json())
-        if self._saved_order.numpy().decode() != self._order():
-            self._saved_order.assign(self._order())
-            if int(self.position.examples):
-                _LOGGER.info("the data's order changed: the epoch starts again")
-                self.position.examples.assign(0)
+        changes = data_order.order_changes(
+            self._saved_order.numpy().decode(), order
+        )
+        self._saved_order.assign(order)
+        if not changes:
+            return
+        text = "; ".join(changes)
+        if int(self.position.examples):
+            _LOGGER.info(
+                "the data's order changed: the epoch starts again (%s)", text
+            )
+            self.position.examples.assign(0)
+        else:
+            _LOGGER.info("the data's order changed (%s)", text)
 
     def _order(self) -> str:
-        """Names the order of the records; another order, another name.
+        """Describes the order of the records.
 
         It is in the checkpoints: with another order, an epoch that was
         stopped can't go on where it was.
         """
-        training = self._config.training
-        parts = [
-            training.seed,
-            training.shuffle_buffer,
-            training.num_readers,
-            self._files,
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return data_order.describe_order(self._config.training, self._files)
 
     def save(self) -> None:
         """Saves a checkpoint; those before stay if that fails."""
@@ -253,6 +283,7 @@ class _Trainer:
         if self.position.as_tuple() == self._saved_position:
             return
         self._check_finite()
+        self._lock.check()
         try:
             # The end of an epoch may come with the step of a checkpoint: it
             # is written again, or continuing would go through the epoch's
@@ -270,8 +301,8 @@ class _Trainer:
             raise OSError(
                 f"{self._run.checkpoints_path}: expected to write the "
                 f"checkpoint of step {step}. Received: "
-                f"{train_dir_lib.describe_error(error)}. {whole}; make room "
-                "and run the same command to continue"
+                f"{tensorflow_errors.first_line(str(error))}. {whole}; make "
+                "room and run the same command to continue"
             ) from error
         self._saved_position = self.position.as_tuple()
 
@@ -302,9 +333,7 @@ class _Trainer:
         )
         stop = callbacks.GracefulStop()
         steps = [
-            callbacks.PositionKeeper(
-                position, training.batch_size, training.max_steps
-            ),
+            callbacks.PositionKeeper(position, training.max_steps),
             callbacks.DivergenceGuard(position, self._last_saved),
             callbacks.ProgressBar(position, training.num_epochs, self._files),
             logger,
@@ -340,7 +369,10 @@ class _Trainer:
 
     def _run_epoch(self, steps: list[keras.callbacks.Callback]) -> None:
         training = self._config.training
-        epoch = int(self.position.epoch)
+        step, epoch, examples = self.position.as_tuple()
+        # Of the files as they are read now; they may have changed since the
+        # last epoch.
+        self._saved_order.assign(self._order())
         dataset = readers.make_dataset(
             self._reader,
             self._files,
@@ -348,10 +380,11 @@ class _Trainer:
             shuffle_buffer=training.shuffle_buffer,
             seed=training.seed,
             epoch=epoch,
-            skip_examples=int(self.position.examples),
+            skip_examples=examples,
             num_readers=training.num_readers,
             skipped=self._skipped,
-        ).map(_to_keras)
+            count_records=True,
+        ).map(_to_keras_and_place)
         with warnings.catch_warnings():
             # The number of records is not known before they were read.
             warnings.filterwarnings("ignore", "Your input ran out of data")
@@ -364,8 +397,52 @@ class _Trainer:
                 verbose=0,
             )
         if not self.model.stop_training:
+            if not examples and int(self.position.step) == step:
+                self._raise_no_batch()
             self.position.set(int(self.position.step), epoch + 1, 0)
         self.save()
+
+    def _raise_no_batch(self) -> None:
+        left_out = self._skipped.to_text() if self._skipped else "none"
+        raise readers.DataError(
+            f"{self._files[0]}: expected at least one record to train on. "
+            f"Received:\n{left_out}"
+        )
+
+
+def _counting_step(
+    model: keras.Model, position: callbacks.Position
+) -> Callable[[tuple], dict[str, tf.Tensor]]:
+    """Makes a training step that says how far in the data it was.
+
+    Steps can't be counted for that: a batch may have lost records, and one
+    that has lost all of them is not trained on.
+    """
+    train_step = model.train_step
+
+    def train_and_count(data: tuple) -> dict[str, tf.Tensor]:
+        batch, records_read = data
+        logs = train_step(batch)
+        position.examples.assign(records_read)
+        return logs
+
+    return train_and_count
+
+
+def _build_metrics(model: keras.Model, data: config_lib.DataConfig) -> None:
+    """Makes the variables of metrics, for which Keras would read a batch.
+
+    It would fill the buffer of shuffling once more, and fail where nothing but
+    damaged records is left of an epoch.
+    """
+    labels = tf.zeros([1, data.num_classes])
+    weights = tf.ones_like(labels) if data.segment_labels else None
+    # In training, a model may compare with what it has just computed.
+    model.compute_loss(
+        y=labels, y_pred=labels, sample_weight=weights, training=False
+    )
+    model.compute_metrics(None, labels, labels, weights)
+    model.reset_metrics()
 
 
 def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
@@ -396,14 +473,14 @@ def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     )
 
 
-def _to_keras(
+def _to_keras_and_place(
     batch: Mapping[str, Any],
-) -> tuple[Any, ...]:
-    """Makes what Keras trains on: inputs, labels, and their weights if any."""
+) -> tuple[tuple[Any, ...], tf.Tensor]:
+    """Makes what Keras trains on (inputs, labels, weights), and the place."""
     inputs = {
         name: batch[name]
         for name in ("features", "frames", "num_frames")
         if name in batch
     }
     weights = [batch["label_weights"]] if "label_weights" in batch else []
-    return inputs, batch["labels"], *weights
+    return (inputs, batch["labels"], *weights), batch["records_read"]

@@ -2,7 +2,7 @@
 
 import keras
 
-from yt8m_compact import config as config_lib
+from yt8m_compact.run import config as config_lib
 
 _OPTIMIZERS = {
     "AdamOptimizer": keras.optimizers.Adam,

@@ -154,7 +154,7 @@ def test_a_missing_feature(tmp_path):
     with pytest.raises(
         readers.DataError,
         match=r"cat.pb: expected frames of .*RGB/feature/floats,RGB/feature/ti"
-        ".*; --fill_missing fills",
+        ".*; set fill_missing to fill",
     ):
         _convert(tmp_path / "out", tmp_path / "*.pb")
     assert list((tmp_path / "out").iterdir()) == []
@@ -255,9 +255,10 @@ def test_nothing_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"feature_names": ("rgb",)}, "as many --source_features as"),
-        ({"num_shards": 0}, "expected --num_shards to be at least 1"),
-        ({"num_classes": 0}, "expected --num_classes to be at least 1"),
+        ({"source_features": ("rgb",)}, "as many source_features as"),
+        ({"feature_names": ("rgb",)}, "one size above 0 for each feature"),
+        ({"num_shards": 0}, "expected num_shards to be at least 1"),
+        ({"num_classes": 0}, "expected num_classes to be at least 1"),
     ],
 )
 def test_arguments(arguments, message):
@@ -294,7 +295,10 @@ def test_labels_as_numbers_and_names(tmp_path):
         ("a,-1\n", "line 1: expected numbers of classes"),
         ("a,twin\n", "line 1: .*'twin', a name of several"),
         ("", "expected a CSV file. Received: no line"),
-        (b"\xff\xfe", "expected a CSV file in UTF-8"),
+        (b"\xff\xfe", "expected a CSV file. Received: what is not UTF-8"),
+        ("a,1\nb\0,1\n", "line 2: expected CSV. Received: a zero byte"),
+        ('a,1\n"' + 150_000 * "b", "line 2: expected CSV.*field limit"),
+        ("a," + 5000 * "9", "line 1: expected numbers .*Received: .9{79},"),
     ],
 )
 def test_wrong_labels(tmp_path, text, message):
@@ -333,6 +337,7 @@ def test_real_vocabularies(shared_data):
     [
         ("a,b\n1,2\n", "expected columns index or label_id, and name or"),
         ("index,name\nx,cat\n", "line 2: expected the number of a class"),
+        ("index,name\n1,cat\n2\n", "line 3: expected the 2 columns of the"),
     ],
 )
 def test_wrong_vocabularies(tmp_path, text, message):

@@ -1,12 +1,16 @@
 """Tests of downloading, from a server that does what servers do."""
 
 import dataclasses
+import fcntl
 import hashlib
 import http.server
+import io
 import json
 import pathlib
+import re
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -25,7 +29,9 @@ class _Site:
         files: Contents by path.
         faults: What to do with the next requests for a path: "cut" (half of
             what is asked for), "slow", "stall", "page" (HTML with status 200),
-            "wrong" (other bytes), "busy" (503), "no_range".
+            "wrong" (other bytes), "busy" (503), "no_range", "endless" (the
+            content again and again, of unknown length), "large" (a length of
+            10^12 bytes), or "to ADDRESS" (a redirect).
         requests: `(path, Range header)` of every request.
     """
 
@@ -60,6 +66,9 @@ def fixture_site(monkeypatch):
                 status, content = (404 if content is None else 503), _PAGE
             elif fault == "page":
                 content = _PAGE
+            elif fault.startswith("to "):
+                status, content = 302, b""
+                headers["Location"] = fault.removeprefix("to ")
             elif fault == "wrong":
                 content = bytes(byte ^ 1 for byte in content)
             if status == 200 and wanted and fault != "no_range":
@@ -74,8 +83,13 @@ def fixture_site(monkeypatch):
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
+            if fault == "large":
+                self.send_header("Content-Length", "1000000000000")
+            elif fault != "endless":
+                self.send_header("Content-Length", str(len(content)))
             self.end_headers()
+            while fault == "endless":
+                self.wfile.write(content)
             if fault == "cut":
                 content = content[: len(content) // 2]
             if fault == "stall":
@@ -336,6 +350,119 @@ def test_a_file_of_checksums(site, shards, tmp_path, algorithm):
         _download(site, tmp_path / "no", checksums=str(tmp_path / "missing"))
 
 
+def test_a_plan_without_end(site, shards, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "_MAX_PLAN_BYTES", 100_000)
+    path = "/2/download_plans/frame_train.json"
+    for fault, found in (("endless", "more"), ("large", "1,000,000,000,000")):
+        site.faults[path] = [fault]
+        with pytest.raises(
+            datasets.DownloadError,
+            match=f"can't be had: .* at most 100,000 bytes. .*: {found} b",
+        ):
+            _download(site, tmp_path / "out")
+    assert _contents(tmp_path / "out") == {}
+    assert len(site.requests) == 2  # it is not asked for again
+    sums = tmp_path / "sums"
+    sums.write_bytes(b"0" * 100_001)
+    with pytest.raises(ValueError, match="sums: .* at most 100,000 bytes"):
+        _download(site, tmp_path / "out", checksums=str(sums))
+
+
+@pytest.mark.parametrize("fault", ["endless", "large"])
+def test_a_file_without_end(site, shards, tmp_path, fault):
+    name = "train0001.tfrecord"
+    site.faults[f"/2/frame/train/{name}"] = [fault]
+    with pytest.raises(
+        datasets.DownloadError, match=f"{name}: expected at most 100,000 bytes"
+    ):
+        _download(site, tmp_path / "out", max_file_gb=1e-4)
+    del shards[name]
+    assert _contents(tmp_path / "out") == shards
+
+
+def test_redirects(site, shards, tmp_path):
+    name = "train0001.tfrecord"
+    path = f"/2/frame/train/{name}"
+    site.files["/elsewhere"] = shards[name]
+    for target in (f"{site.url}/elsewhere", "/elsewhere"):
+        site.faults[path] = [f"to {target}"]
+        folder = tmp_path / f"out{len(site.requests)}"
+        _download(site, folder, file_names=(name,))
+        assert _contents(folder) == {name: shards[name]}
+    (tmp_path / "secret").write_bytes(shards[name])
+    for target in (
+        "ftp://127.0.0.1/a",
+        f"file://{tmp_path}/secret",
+        "data:,a",
+    ):
+        site.faults[path] = [f"to {target}"]
+        with pytest.raises(
+            datasets.DownloadError,
+            match=rf"{name}: HTTP status 302\b.*'{re.escape(target)}'",
+        ):
+            _download(site, tmp_path / "no", file_names=(name,))
+    assert _contents(tmp_path / "no") == {}
+
+
+def test_encryption_is_never_left():
+    request = urllib.request.Request("https://127.0.0.1/a")
+    redirects = download._Redirects()
+    with pytest.raises(download._Refused, match="from https to 'http://b/c'"):
+        redirects.redirect_request(
+            request, io.BytesIO(), 302, "", {}, "http://b/c"
+        )
+    found = redirects.redirect_request(
+        request, io.BytesIO(), 302, "", {}, "https://b/c"
+    )
+    assert found.full_url == "https://b/c"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../a",
+        "/etc/a",
+        "a/b",
+        "a\\0b",
+        "a\\nb",
+        ".hidden",
+        "",
+        "yt8m_download.json",
+        "a.part",
+        "a" * 241,
+        "\\ud800",
+    ],
+)
+def test_hostile_names_in_plans(site, shards, tmp_path, name):
+    name = json.loads(f'"{name}"'.replace("\\0", "\\u0000"))
+    plan = json.dumps({"files": {name: "0" * 32, "b.tfrecord": "0" * 32}})
+    site.files["/2/download_plans/frame_train.json"] = plan.encode()
+    with pytest.raises(
+        datasets.DownloadError, match="a wrong file: .*expected"
+    ):
+        _download(site, tmp_path / "out", num_retries=0)
+    assert _contents(tmp_path / "out") == {}
+
+
+def test_a_hostile_state_is_no_state(site, shards, tmp_path):
+    (tmp_path / "out").mkdir()
+    for text in ("[" * 100_000, '{"a":' * 100_000, "[]", "{", "\0"):
+        (tmp_path / "out" / download.STATE_NAME).write_text(text)
+        _download(site, tmp_path / "out")
+        assert _contents(tmp_path / "out") == shards
+
+
+def test_files_of_one_name_and_two_folders():
+    one, two = "0" * 32, "1" * 32
+    with pytest.raises(
+        ValueError,
+        match=f"here: expected one checksum .*a with {one} and {two}",
+    ):
+        datasets.read_checksums(f"{one}  train/a\n{two}  validate/a\n", "here")
+    text = f"{one}  train/a\n{one}  validate/a\n"
+    assert datasets.read_checksums(text, "here") == {"a": one}
+
+
 def test_a_plan_that_is_not_there_or_a_page(site, shards, tmp_path):
     path = "/2/download_plans/frame_train.json"
     site.faults[path] = ["page"] * 9
@@ -347,7 +474,7 @@ def test_a_plan_that_is_not_there_or_a_page(site, shards, tmp_path):
         _download(site, tmp_path / "out")
     del site.files[path]
     with pytest.raises(
-        datasets.DownloadError, match="HTTP status 404 .*Give --checksums or"
+        datasets.DownloadError, match="HTTP status 404 .*Set checksums or"
     ):
         _download(site, tmp_path / "out")
 
@@ -367,13 +494,32 @@ def test_no_server(tmp_path):
         datasets.download_files(str(tmp_path), config)
 
 
+def test_two_processes_do_not_write_one_part(site, shards, tmp_path):
+    name = "train0001.tfrecord"
+    (tmp_path / "out").mkdir()
+    part = tmp_path / "out" / f"{name}.part"
+    part.write_bytes(shards[name][:100])
+    with part.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(
+            datasets.DownloadError,
+            match=f"{part}: expected no other process that downloads it",
+        ):
+            _download(site, tmp_path / "out")
+        assert part.read_bytes() == shards[name][:100]
+    # The lock went with the process.
+    _download(site, tmp_path / "out")
+    assert _contents(tmp_path / "out") == shards
+    assert site.ranges(name) == ["bytes=100-"]
+
+
 def test_a_full_disk_is_said_to_be_full(site, shards, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     for name in shards:
         (out / f"{name}.part").symlink_to("/dev/full")
     with pytest.raises(OSError, match="expected room for train.*free the disk"):
-        _download(site, out)
+        _download(site, out, num_connections=1)
     assert not any((out / name).exists() for name in shards)
 
 
@@ -425,16 +571,20 @@ def test_public_addresses():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"partition": "2/frames"}, "--partition to be 2/frame, 2/video or 3/"),
-        ({"split": "validation"}, "--split to be one of train, validate, test"),
-        ({"partition": "3/frame"}, "--split to be validate or test: no segm"),
-        ({"mirror": "mars"}, "--mirror to be one of us, eu, asia"),
-        ({"shard": (0, 5)}, "--shard to be I,N with 1 <= I <= N"),
+        ({"partition": "2/frames"}, "partition to be 2/frame, 2/video or 3/"),
+        ({"split": "validation"}, "split to be one of train, validate, test"),
+        ({"partition": "3/frame"}, "split to be validate or test: no segm"),
+        ({"mirror": "mars"}, "mirror to be one of us, eu, asia"),
+        ({"shard": (0, 5)}, "shard to be I,N with 1 <= I <= N"),
         ({"shard": (6, 5)}, r"Received: shard=\(6, 5\)"),
-        ({"base_url": "ftp://x"}, "--base_url to be an address that starts"),
-        ({"num_connections": 0}, "--num_connections to be at least 1"),
-        ({"timeout_s": 0.0}, "--timeout_s to be a number above 0"),
-        ({"num_retries": -1}, "--num_retries to be 0 or more"),
+        ({"shard": (1,)}, r"Received: shard=\(1,\)"),
+        ({"shard": (1, 2, 3)}, r"Received: shard=\(1, 2, 3\)"),
+        ({"base_url": "ftp://x"}, "base_url to be an address that starts"),
+        ({"num_connections": 0}, "num_connections to be at least 1"),
+        ({"timeout_s": 0.0}, "timeout_s to be above 0"),
+        ({"max_file_gb": 0}, "max_file_gb to be above 0"),
+        ({"num_retries": -1}, "num_retries to be at least 0"),
+        ({"pause_s": -1.0}, "pause_s to be at least 0"),
     ],
 )
 def test_arguments(arguments, message):
@@ -451,14 +601,19 @@ def test_names_must_be_plain(site, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "{}", "a b c", "1234  name", f"{'g' * 32}  name", '{"a": 3}'],
+    [
+        "",
+        "{",
+        "{}",
+        "a b c",
+        "1234  name",
+        f"{'g' * 32}  name",
+        '{"a": 3}',
+        '{"files":' * 100_000,
+        '{"a": NaN}',
+        "\0",
+    ],
 )
 def test_what_holds_no_checksums(text):
     with pytest.raises(ValueError, match="here: expected file names with"):
         datasets.read_checksums(text, "here")
-
-
-def test_parts():
-    assert datasets.parse_shard("1,100") == (1, 100)
-    with pytest.raises(ValueError, match="--shard to be I,N .*shard='1/100'"):
-        datasets.parse_shard("1/100")

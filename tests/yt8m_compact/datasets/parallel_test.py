@@ -1,10 +1,13 @@
 """Tests of work by several processes."""
 
 import os
+import pathlib
+import time
 
 import pytest
 import tqdm
 
+from yt8m_compact import files
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import scan
 from yt8m_compact.datasets import verify
@@ -56,3 +59,27 @@ def test_two_processes_give_the_same_reports(tmp_path):
         assert one[task].counts == two[task].counts
         assert one[task].counts[scan.BAD_HEADER] == 1
         assert one[task].lost_bytes == two[task].lost_bytes > 0
+
+
+def _write_slowly(task, update):
+    path, seconds = task
+    with files.writing(path) as file:
+        pathlib.Path(f"{path}.started").touch()
+        file.write("x")
+        time.sleep(seconds)
+
+
+@pytest.mark.slow
+def test_what_nobody_waits_for_ends(tmp_path):
+    seconds = {"a": 0, "b": 900, "c": 900}
+    tasks = [(str(tmp_path / name), each) for name, each in seconds.items()]
+    with tqdm.tqdm(disable=True) as bar:
+        found = parallel.map_tasks(
+            _write_slowly, tasks, num_processes=2, bar=bar
+        )
+        assert next(found) == (tasks[0], None)
+        while not (tmp_path / "b.started").exists():
+            time.sleep(0.1)
+        found.close()  # As an error or Ctrl-C do.
+    done = {"a", "a.started", "b.started"}
+    assert done <= {*os.listdir(tmp_path)} <= done | {"c.started"}

@@ -1,5 +1,9 @@
 """Tests of files that get their name when they are complete."""
 
+import os
+import resource
+import stat
+
 import pytest
 import tensorflow as tf
 
@@ -28,13 +32,71 @@ def test_nothing_is_left_after_an_error(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_full_disk_names_the_file(tmp_path):
+@pytest.fixture(name="small_disk")
+def fixture_small_disk():
+    """As if 10 kB were free: what is beyond fails."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("size", [1 << 20, 11_000])  # at once, and at the end
+def test_a_full_disk_names_the_file(tmp_path, small_disk, size):
     path = tmp_path / "a.tfrecord"
-    (tmp_path / "a.tfrecord.partial").symlink_to("/dev/full")
     with pytest.raises(OSError, match=f"{path}: expected to write it; free"):
         with record_writer.writing(str(path)) as writer:
-            writer.write(bytes(1 << 20))
-    assert not path.exists()
+            writer.write(bytes(size))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_appear_together_or_not_at_all(tmp_path, small_disk):
+    paths = [str(tmp_path / name) for name in "abc"]
+    with pytest.raises(OSError, match=f"{paths[1]}: expected to write it"):
+        with record_writer.writing_all(paths) as writers:
+            for writer, size in zip(writers, (5, 11_000, 5), strict=True):
+                writer.write(bytes(size))
+    assert list(tmp_path.iterdir()) == []
+    with record_writer.writing_all(paths) as writers:
+        for writer, size in zip(writers, (5, 7, 9), strict=True):
+            writer.write(bytes(size))
+            assert not any(tmp_path.glob("[a-c]"))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a", "b", "c"]
+    assert [path.stat().st_size for path in sorted(tmp_path.iterdir())] == [
+        16 + size for size in (5, 7, 9)
+    ]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError, match="file/a: expected to write it"):
+        with record_writer.writing(str(tmp_path / "file" / "a")):
+            pass
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(OSError, match=str(tmp_path)):
+        with record_writer.writing(str(tmp_path)):
+            pass
+
+
+@pytest.mark.parametrize("ending", ["", "long"])
+def test_links_devices_and_long_names(tmp_path, monkeypatch, ending):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    name = "a" * 255 if ending else "a"
+    target = tmp_path / "other" / name
+    target.parent.mkdir()
+    target.write_bytes(b"before")
+    (tmp_path / "link").symlink_to(target)
+    for path in ("/dev/null", "~/link"):
+        with record_writer.writing(path) as writer:
+            writer.write(b"one")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert (tmp_path / "link").is_symlink()
+    assert [data.numpy() for data in tf.data.TFRecordDataset(str(target))] == [
+        b"one"
+    ]
+    assert [file.name for file in target.parent.iterdir()] == [name]
 
 
 def test_outputs_must_not_meet_inputs(tmp_path):

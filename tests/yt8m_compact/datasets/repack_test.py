@@ -25,6 +25,12 @@ def _write(folder, name, indices) -> list[bytes]:
     return records
 
 
+def _files(*args, **kwargs):
+    repacked = datasets.repack_files(*args, **kwargs)
+    assert repacked.left_out == ()
+    return repacked.files
+
+
 def test_frames_are_one_after_the_other():
     data = record_makers.make_frame_example(5, 4)
     packed = tf.train.Example.FromString(datasets.pack(data))
@@ -77,6 +83,72 @@ def _float_frames() -> bytes:
     return message.SerializeToString()
 
 
+def _with_times(index: int, kind: str = "int64_list") -> bytes:
+    message = tf.train.SequenceExample.FromString(
+        record_makers.make_frame_example(index, 3)
+    )
+    for number in range(3):
+        step = message.feature_lists.feature_list["times"].feature.add()
+        getattr(step, kind).value.append(number)
+    return message.SerializeToString()
+
+
+@pytest.mark.parametrize("kind", ["int64_list", "float_list"])
+def test_features_are_chosen(kind):
+    packed = datasets.pack(_with_times(5, kind), feature_names=("rgb", "audio"))
+    assert tf.train.Example.FromString(packed) == tf.train.Example.FromString(
+        datasets.pack(record_makers.make_frame_example(5, 3))
+    )
+    only = datasets.pack(
+        _with_times(5, kind), feature_names=("rgb",), feature_sizes=(6,)
+    )
+    assert sorted(tf.train.Example.FromString(only).features.feature) == [
+        "id",
+        "labels",
+        "rgb",
+    ]
+    with pytest.raises(
+        readers.DataError,
+        match="here: expected the feature 'flow' frame by frame. Received: "
+        "audio, rgb, times; set feature_names",
+    ):
+        datasets.pack(_with_times(5), "here", feature_names=("flow",))
+    with pytest.raises(
+        readers.DataError, match="'rgb', of 7. Received: frame 0 with 6 bytes"
+    ):
+        datasets.pack(
+            _with_times(5), feature_names=("rgb",), feature_sizes=(7,)
+        )
+
+
+def test_what_is_left_out_is_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    record_makers.write_tfrecord(
+        tmp_path / "in" / "a.tfrecord",
+        [record_makers.make_frame_example(0, 3), _with_times(1)],
+    )
+    record_makers.write_tfrecord(
+        tmp_path / "in" / "b.tfrecord", [_with_times(2)]
+    )
+    arguments = str(tmp_path / "in" / "*"), str(tmp_path / "out")
+    with pytest.raises(
+        readers.DataError, match="a.tfrecord: record 1: .*times"
+    ):
+        datasets.repack_files(*arguments)
+    names = {"feature_names": ("rgb", "audio")}
+    for _ in range(2):  # the second time from what is there
+        repacked = datasets.repack_files(*arguments, **names)
+        assert repacked.left_out == ("times",)
+        assert [e.num_videos for e in repacked.files.values()] == [2, 1]
+    # Other settings than those of the call that wrote what is there.
+    with pytest.raises(ValueError, match="gives with these settings, or no"):
+        datasets.repack_files(*arguments, feature_names=("rgb",))
+    with pytest.raises(ValueError, match="one size above 0 for each feature"):
+        datasets.repack_files(*arguments, **names, unpacking=True)
+    with pytest.raises(ValueError, match="at least one name"):
+        datasets.repack_files(*arguments, feature_sizes=(6,))
+
+
 def _same_key() -> bytes:
     message = tf.train.SequenceExample.FromString(
         record_makers.make_frame_example(1)
@@ -97,7 +169,17 @@ def _same_key() -> bytes:
             record_makers.make_frame_example(1, frames={"rgb": [b"ab", b"a"]}),
             "in each frame of 'rgb', all.*frame 1 with 1 bytes",
         ),
-        (_float_frames(), r"frame 0 with 2 values \(float_list\)"),
+        (
+            _float_frames(),
+            r"frame 0 with 2 values \(float_list\); `yt8m-data convert` quan"
+            "tises floats$",
+        ),
+        (
+            _with_times(1),
+            r"'times', all equally long. Received: frame 0 with 1 values \(int"
+            r"64_list\); only codes .*; feature_names=audio,rgb chooses what "
+            "is packed and leaves out 'times'$",
+        ),
         (_same_key(), "here: expected another name for 'rgb'"),
     ],
 )
@@ -138,9 +220,7 @@ def test_what_cannot_be_unpacked(data, message):
 def test_files_and_back(tmp_path):
     first = _write(tmp_path / "in", "a.tfrecord", range(5))
     second = _write(tmp_path / "in", "b.tfrecord", range(5, 7))
-    counts = datasets.repack_files(
-        str(tmp_path / "in" / "*"), str(tmp_path / "packed")
-    )
+    counts = _files(str(tmp_path / "in" / "*"), str(tmp_path / "packed"))
     assert {name: entry.num_videos for name, entry in counts.items()} == {
         "a.tfrecord": 5,
         "b.tfrecord": 2,
@@ -150,7 +230,9 @@ def test_files_and_back(tmp_path):
     datasets.repack_files(
         str(tmp_path / "packed" / "*.tfrecord"),
         str(tmp_path / "back"),
-        unpack_features=_FEATURES,
+        feature_names=_FEATURES[0],
+        feature_sizes=_FEATURES[1],
+        unpacking=True,
     )
     assert _read(tmp_path / "back" / "a.tfrecord") == first
     assert _read(tmp_path / "back" / "b.tfrecord") == second
@@ -172,7 +254,7 @@ def test_the_same_call_continues(tmp_path):
     done = tmp_path / "out" / "a.tfrecord"
     before = done.stat().st_mtime_ns
     second = _write(tmp_path / "in", "b.tfrecord", range(3, 5))
-    counts = datasets.repack_files(*arguments)
+    counts = _files(*arguments)
     assert done.stat().st_mtime_ns == before
     assert _read(tmp_path / "out" / "b.tfrecord") == list(
         map(datasets.pack, second)
@@ -207,7 +289,7 @@ def test_a_finished_file_that_the_manifest_lacks_is_looked_at(tmp_path):
     )
     before = done.stat().st_mtime_ns
     listed.unlink()
-    counts = datasets.repack_files(*arguments)
+    counts = _files(*arguments)
     assert counts["a.tfrecord"].num_videos == 3
     assert done.stat().st_mtime_ns == before
     packed = [datasets.pack(data) for data in records]

@@ -96,7 +96,7 @@ def test_packed_records_do_not_say_their_sizes(tmp_path):
     ]
     with pytest.raises(
         ValueError,
-        match="they don't say their own; give --feature_names.*192 byt",
+        match="they don't say their own; set feature_names.*192 byt",
     ):
         _detect(tmp_path, own)
     # One wrong record of three is the business of who reads them all.

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import resource
 import sys
 
 import numpy as np
@@ -52,6 +53,25 @@ def test_the_bars_are_the_counts(tmp_path, figures):
     assert found == {101.5: 4, 261.5: 1, 301.5: 1}
     assert classes.lines[0].get_ydata().tolist() == [6, 4, 1, 0]
     assert [file.name for file in tmp_path.iterdir()] == ["plot.png"]
+
+
+def test_a_link_is_followed_and_a_full_disk_leaves_nothing(tmp_path, figures):
+    (tmp_path / "target").write_bytes(b"before")
+    link = tmp_path / "plot.png"
+    link.symlink_to(tmp_path / "target")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="plot.png"):
+            datasets.plot_stats(STATS, str(link), "mine")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "target").read_bytes() == b"before"
+    assert len(list(tmp_path.iterdir())) == 2
+    datasets.plot_stats(STATS, str(link), "mine")
+    assert link.is_symlink()
+    assert (tmp_path / "target").read_bytes().startswith(b"\x89PNG")
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_video_level_has_no_frames(tmp_path, figures):

@@ -58,8 +58,8 @@ def test_sizes_of_own_features_need_no_flags(tmp_path):
     assert report.to_text().startswith(
         "layout: video: mean_rgb (6), mean_audio (3); as 5 of 5 sampled "
         "records\nnote: YouTube-8M has mean_rgb (1024), mean_audio (128); "
-        "where the data should be that, give --feature_names and "
-        "--feature_sizes\n"
+        "where the data should be that, set feature_names and "
+        "feature_sizes\n"
     )
     assert report.to_dict()["spec"]["feature_sizes"] == (6, 3)
     assert not report.to_dict()["sizes_given"]
@@ -196,10 +196,7 @@ def test_truncation_between_records_needs_a_count(tmp_path):
     # The manifest next to the data is read without being asked for.
     manifest.write_manifest(
         str(tmp_path / manifest.MANIFEST_NAME),
-        {
-            file.file: manifest.Expected(file.num_videos, file.num_bytes)
-            for file in before.files
-        },
+        {"a.tfrecord": manifest.Expected(5, before.files[0].num_bytes)},
     )
     report = _verify(path)
     assert _counts(report) == [{"count_differs": 1, "size_differs": 1}]
@@ -256,6 +253,23 @@ def test_totals_of_official_splits(tmp_path):
     assert not report.good
     with pytest.raises(ValueError, match="one of 2016/train.*'2015/x'"):
         _verify(tmp_path / "a.tfrecord", official_split="2015/x")
+
+
+def test_files_of_one_name_in_different_folders(tmp_path):
+    for number, name in enumerate(("train", "validate")):
+        (tmp_path / name).mkdir()
+        videos = range(4 * number, 4 * number + 3 - number)
+        _write(tmp_path / name / "part.tfrecord", videos)
+    path = tmp_path / "counts.json"
+    pattern = tmp_path / "*" / "part.tfrecord"
+    path.write_text('{"train/part.tfrecord": 3, "validate/part.tfrecord": 2}')
+    assert _verify(pattern, manifests=[str(path)]).good
+    path.write_text('{"train/part.tfrecord": 3, "validate/part.tfrecord": 3}')
+    report = _verify(pattern, manifests=[str(path)])
+    assert _counts(report) == [{}, {"count_differs": 1}]
+    path.write_text('{"part.tfrecord": 3}')
+    with pytest.raises(ValueError, match="expected names that tell files apa"):
+        _verify(pattern, manifests=[str(path)])
 
 
 def test_arguments(tmp_path):

@@ -14,8 +14,8 @@ import tensorflow as tf
 
 import record_makers
 from yt8m_compact import readers
-from yt8m_compact import train
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import train
 
 try:
     import tensorflow_datasets as tfds

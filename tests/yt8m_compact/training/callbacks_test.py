@@ -12,8 +12,8 @@ import pytest
 import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import callbacks
 
 
@@ -204,7 +204,7 @@ def test_divergence(loss):
         ValueError,
         match=(
             rf"^expected finite losses and weights\. Received: loss={loss} at "
-            r"step 12\. Lower --base_learning_rate and start again \(the last "
+            r"step 12\. Lower base_learning_rate and start again \(the last "
             r"checkpoint, of step 10, was kept\)$"
         ),
     ):

@@ -13,9 +13,9 @@ import record_makers
 import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
 from yt8m_compact.eval import evaluation
+from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import class_priors
 
 

@@ -14,8 +14,9 @@ import record_makers
 import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
-from yt8m_compact import train_dir as train_dir_lib
 from yt8m_compact import training
+from yt8m_compact.run import lock as run_lock
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 @pytest.fixture
@@ -492,3 +493,118 @@ def test_a_setting_that_is_not_used_is_refused_first(tmp_path):
     ):
         training.train(config, str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+def test_one_trainer_a_folder(tmp_path, videos):
+    path = str(tmp_path / "run")
+    config = tiny_runs.video_config(videos, max_steps=1)
+    with run_lock.RunLock(path):
+        with pytest.raises(
+            OSError, match="expected a folder that no one else trains in"
+        ):
+            training.train(config, path)
+    assert os.listdir(path) == []
+    assert training.train(config, path).step == 1
+    assert not os.path.exists(os.path.join(path, "trainer.lock"))
+
+
+def test_a_run_that_is_trained_is_not_moved(tmp_path, videos):
+    old = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    config = tiny_runs.video_config(videos, max_steps=1)
+    before = sorted(pathlib.Path(old.path).rglob("*"))
+    with run_lock.RunLock(old.path):
+        with pytest.raises(run_lock.HeldError, match=f"process {os.getpid()} "):
+            training.train(config, old.path, start_new_model=True)
+    assert sorted(pathlib.Path(old.path).rglob("*")) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "run"]
+
+
+def test_a_folder_that_was_taken_over_is_not_saved_to(
+    tmp_path, videos, monkeypatch
+):
+    def lose(self):
+        raise run_lock.HeldError("taken over")
+
+    path = str(tmp_path / "run")
+    fit = keras.Model.fit
+
+    def fit_and_lose(self, *args, **kwargs):
+        fit(self, *args, **kwargs)
+        monkeypatch.setattr(run_lock.RunLock, "check", lose)
+
+    monkeypatch.setattr(keras.Model, "fit", fit_and_lose)
+    with pytest.raises(run_lock.HeldError, match="^taken over$"):
+        training.train(tiny_runs.video_config(videos, num_epochs=1), path)
+    assert list(train_dir_lib.TrainDir(path).checkpoints()) == [0]
+
+
+def test_what_a_killed_trainer_left_is_removed(tmp_path, videos):
+    path = tmp_path / "run"
+    config = tiny_runs.video_config(videos, max_steps=1)
+    training.train(config, str(path))
+    (path / "checkpoints" / "model.ckpt-2_temp").mkdir()
+    (path / "checkpoints" / "checkpoint.tmp01").write_text("half")
+    (path / "trainer.lock").write_text("")
+    training.train(config, str(path))
+    left = {p.name.split(".data")[0] for p in (path / "checkpoints").iterdir()}
+    assert left == {
+        "checkpoint",
+        *(f"model.ckpt-{n}{e}" for n in (0, 1) for e in ("", ".index")),
+    }
+    assert not (path / "trainer.lock").exists()
+
+
+def test_events_that_cannot_be_written(tmp_path, videos, caplog):
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / "train").write_text("a file in the place of a folder")
+    config = tiny_runs.video_config(
+        videos, num_epochs=1, weight_histograms=True
+    )
+    assert training.train(config, str(path)).step == 5
+    (message,) = (m for m in caplog.messages if "TensorBoard" in m)
+    assert message.startswith(
+        f"{path}/train: TensorBoard's events can't be written, training goes "
+        "on without them: "
+    )
+
+
+def test_events_that_cannot_be_written_any_more(
+    tmp_path, videos, caplog, monkeypatch
+):
+    scalar, calls = tf.summary.scalar, []
+
+    def fail(*args, **kwargs):
+        calls.append(args)
+        if len(calls) > 7:
+            raise tf.errors.ResourceExhaustedError(None, None, "disk is full")
+        return scalar(*args, **kwargs)
+
+    monkeypatch.setattr(tf.summary, "scalar", fail)
+    config = tiny_runs.video_config(videos, num_epochs=1)
+    assert training.train(config, str(tmp_path / "run")).step == 5
+    assert sum("on without them: disk is full" in m for m in caplog.messages)
+    assert len(calls) == 8
+
+
+def test_start_new_model_in_the_current_folder(tmp_path, monkeypatch):
+    """The usual case of a container: data and run in the folder it mounts."""
+    pattern = tiny_runs.write_videos(tmp_path / "data", 8)
+    monkeypatch.chdir(tmp_path)
+    config = tiny_runs.video_config(pattern, num_epochs=1)
+    for _ in range(2):
+        assert training.train(config, ".", start_new_model=True).step == 1
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names[0].startswith("before-")
+    assert names[1:] == ["checkpoints", "config.json", "data", "train"]
+    tiny_runs.assert_same_weights(names[0], ".")
+
+
+def test_data_among_the_files_of_the_run_are_not_moved(tmp_path, monkeypatch):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    pattern = tiny_runs.write_videos(tmp_path / "run" / "train" / "data", 8)
+    monkeypatch.chdir(run.path)
+    config = tiny_runs.video_config(pattern, num_epochs=1)
+    with pytest.raises(ValueError, match="expected a run without the data to"):
+        training.train(config, ".", start_new_model=True)
+    assert train_dir_lib.TrainDir(".").exists()

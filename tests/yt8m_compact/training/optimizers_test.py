@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m_compact import config as config_lib
+from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import optimizers
 
 

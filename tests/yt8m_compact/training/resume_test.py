@@ -12,10 +12,11 @@ import pytest
 
 import record_makers
 import tiny_runs
-from yt8m_compact import config as config_lib
 from yt8m_compact import models
-from yt8m_compact import train_dir as train_dir_lib
+from yt8m_compact import readers
 from yt8m_compact import training
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 @pytest.fixture
@@ -218,6 +219,11 @@ def test_changed_flags_before_the_first_checkpoint(tmp_path, log):
 RESTART = "the data's order changed: the epoch starts again"
 
 
+def restarts(log: pytest.LogCaptureFixture) -> list[str]:
+    """Why the epoch was started again, as far as it was."""
+    return [m.removeprefix(f"{RESTART} ") for m in log.messages if RESTART in m]
+
+
 @pytest.fixture
 def stopped(tmp_path) -> tiny_runs.Run:
     """A run that was stopped after 3 of the 5 steps of its first epoch."""
@@ -229,14 +235,17 @@ def stopped(tmp_path) -> tiny_runs.Run:
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"seed": 1}, {"shuffle_buffer": 0}, {"num_readers": 3}],
-    ids=lambda change: next(iter(change)),
+    ("change", "why"),
+    [
+        ({"seed": 1}, "(seed: 0 -> 1)"),
+        ({"shuffle_buffer": 0}, "(shuffle_buffer: 16 -> 0)"),
+        ({"num_readers": 3}, "(num_readers: 2 -> 3)"),
+    ],
 )
-def test_changed_order_restarts_the_epoch(stopped, log, change):
+def test_changed_order_restarts_the_epoch(stopped, log, change, why):
     config = tiny_runs.change_training(stopped.config, **change)
     assert training.train(config, stopped.path).step == 3 + 5
-    assert RESTART in log.messages
+    assert restarts(log) == [why]
 
 
 def test_new_file_restarts_the_epoch(stopped, log):
@@ -246,12 +255,41 @@ def test_new_file_restarts_the_epoch(stopped, log):
         [record_makers.make_video_example(n, num_classes=5) for n in range(8)],
     )
     assert training.train(stopped.config, stopped.path).step == 3 + 6
-    assert RESTART in log.messages
+    assert restarts(log) == ["(train9.tfrecord is new)"]
+
+
+def test_file_that_grew_restarts_the_epoch(stopped, log):
+    file = os.path.join(os.path.dirname(stopped.pattern), "train1.tfrecord")
+    before = os.path.getsize(file)
+    record = record_makers.make_video_example(40, num_classes=5)
+    more = record_makers.write_tfrecord(f"{file}.more", [record])
+    with open(file, "ab") as grown, open(more, "rb") as source:
+        grown.write(source.read())
+    after = os.path.getsize(file)
+    # 41 videos in batches of 8.
+    assert training.train(stopped.config, stopped.path).step == 3 + 6
+    assert restarts(log) == [
+        f"(train1.tfrecord had {before} bytes, now {after})"
+    ]
+
+
+def test_data_that_moved_goes_on(stopped, log, tmp_path, monkeypatch):
+    (tmp_path / "job2").mkdir()
+    shutil.copytree(tmp_path / "data", tmp_path / "job2" / "videos")
+    monkeypatch.chdir(tmp_path / "job2")
+    config = tiny_runs.change_training(
+        stopped.config, train_data_pattern="videos/train*"
+    )
+    assert training.train(config, stopped.path).step == 5
+    assert not restarts(log)
+    whole = str(tmp_path / "whole")
+    training.train(stopped.config, whole)
+    tiny_runs.assert_same_weights(stopped.path, whole)
 
 
 def test_same_order_goes_on(stopped, log):
     assert training.train(stopped.config, stopped.path).step == 5
-    assert RESTART not in log.messages
+    assert not restarts(log)
     assert any(
         m.startswith("continue from step 3 (epoch 1, video 24 of it): ")
         for m in log.messages
@@ -272,7 +310,7 @@ def test_changed_order_between_two_epochs(tmp_path, log):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     config = tiny_runs.change_training(run.config, seed=1, num_epochs=3)
     assert training.train(config, run.path).step == 15
-    assert RESTART not in log.messages
+    assert not restarts(log)
 
 
 def test_missing_config(tmp_path):
@@ -335,3 +373,119 @@ def test_moved_run(tmp_path):
     config = tiny_runs.change_training(run.config, max_steps=11, num_epochs=3)
     assert training.train(config, moved).step == 11
     assert tiny_runs.weights_of(moved)
+
+
+SKIPPED = {"on_data_error": "skip", "classifier_bias": "zeros", "num_epochs": 2}
+
+
+def write_with_bad(tmp_path, bad: set[int], number: int = 36) -> str:
+    """Writes videos in one file; those of some numbers have a wrong label."""
+    records = [
+        record_makers.make_video_example(index, labels=[7], num_classes=8)
+        if index in bad
+        else record_makers.make_video_example(index, num_classes=5)
+        for index in range(number)
+    ]
+    return record_makers.write_tfrecord(tmp_path / "bad.tfrecord", records)
+
+
+# Batches of 4. Whole ones are left out: three in a row, the last two, some
+# beside such that lose a record, the first five. Then the same in an order at
+# random, in which few are whole.
+@pytest.mark.parametrize(
+    ("bad", "steps_an_epoch", "stop", "shuffle_buffer"),
+    [
+        ({*range(4, 16)}, 6, 1, 0),
+        ({*range(4, 16)}, 6, 4, 0),
+        ({*range(28, 36)}, 7, 7, 0),
+        ({5, 6, 9, 22, *range(28, 32)}, 8, 7, 0),
+        ({*range(20)}, 4, 2, 0),
+        ({5, 6, 9, 22, *range(28, 32)}, None, 5, 9),
+    ],
+)
+def test_left_out_batches_are_not_repeated(
+    tmp_path, bad, steps_an_epoch, stop, shuffle_buffer
+):
+    config = tiny_runs.video_config(
+        write_with_bad(tmp_path, bad),
+        batch_size=4,
+        shuffle_buffer=shuffle_buffer,
+        **SKIPPED,
+    )
+    whole, parts = str(tmp_path / "whole"), str(tmp_path / "parts")
+    done = training.train(config, whole)
+    if steps_an_epoch:
+        assert (done.step, done.epoch) == (2 * steps_an_epoch, 2)
+    again = stop_and_continue(config, parts, stop)
+    assert (again.step, again.epoch) == (done.step, done.epoch)
+    tiny_runs.assert_same_weights(parts, whole)
+
+
+def test_epoch_of_which_nothing_is_left_is_done(tmp_path):
+    # Stopped after the last batch that is good, and continued in a process
+    # that has trained on nothing yet.
+    config = tiny_runs.video_config(
+        write_with_bad(tmp_path, {*range(8, 36)}),
+        batch_size=4,
+        shuffle_buffer=0,
+        **{**SKIPPED, "num_epochs": 1},
+    )
+    result = stop_and_continue(config, str(tmp_path / "run"), 2)
+    assert (result.step, result.epoch) == (2, 1)
+
+
+def test_nothing_but_damaged_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        training.loop.readers, "check_format", lambda *a, **k: 0
+    )
+    config = tiny_runs.video_config(
+        write_with_bad(tmp_path, {*range(36)}), batch_size=4, **SKIPPED
+    )
+    with pytest.raises(
+        readers.DataError,
+        match=(
+            r"bad\.tfrecord: expected at least one record to train on\. "
+            r"Received:\nfile .*\n.*bad\.tfrecord +36 "
+        ),
+    ):
+        training.train(config, str(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["segments", "halves"])
+def test_batches_of_other_sizes_than_were_read(tmp_path, split):
+    """Of segments, videos without one leave a batch that is empty."""
+    no_segments = {*range(8, 16)}
+    records = [
+        record_makers.make_frame_example(
+            index,
+            8,
+            num_classes=5,
+            **(
+                {}
+                if split
+                else {
+                    "segments": []
+                    if index in no_segments
+                    else [(0, index % 5, 1.0), (1, (index + 1) % 5, 0.0)]
+                }
+            ),
+        )
+        for index in range(24)
+    ]
+    file = record_makers.write_tfrecord(tmp_path / "f.tfrecord", records)
+    config = tiny_runs.frame_config(
+        file,
+        batch_size=4,
+        shuffle_buffer=0,
+        num_epochs=1,
+        classifier_bias="zeros",
+        split_videos=split,
+    )
+    data = dataclasses.replace(config.data, segment_labels=not split)
+    config = dataclasses.replace(config, data=data)
+    whole, parts = str(tmp_path / "whole"), str(tmp_path / "parts")
+    done = training.train(config, whole)
+    assert done.step == (6 if split else 4)
+    # After the two batches that are left out.
+    assert stop_and_continue(config, parts, 3).step == done.step
+    tiny_runs.assert_same_weights(parts, whole)

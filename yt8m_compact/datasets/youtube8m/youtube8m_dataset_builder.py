@@ -9,7 +9,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from yt8m_compact import readers
-from yt8m_compact.datasets import record_spec
+from yt8m_compact.readers import messages
+from yt8m_compact.readers import record_rules
 
 _SEGMENT_INTS = ("segment_start_times", "segment_end_times")
 _TIMES = ("start_time_seconds", "end_time_seconds")
@@ -36,7 +37,7 @@ class Youtube8mConfig(tfds.core.BuilderConfig):
         homepage: The data set's page.
     """
 
-    layout: record_spec.Layout = record_spec.Layout.VIDEO
+    layout: record_rules.Layout = record_rules.Layout.VIDEO
     feature_sizes: dict[str, int] = dataclasses.field(default_factory=dict)
     num_classes: int = 3862
     splits: dict[str, str] = dataclasses.field(
@@ -47,9 +48,9 @@ class Youtube8mConfig(tfds.core.BuilderConfig):
     homepage: str = _HOMEPAGE
 
     @property
-    def spec(self) -> record_spec.RecordSpec:
+    def spec(self) -> record_rules.RecordSpec:
         """What each record of the shards must hold."""
-        return record_spec.RecordSpec(
+        return record_rules.RecordSpec(
             self.layout,
             tuple(self.feature_sizes),
             tuple(self.feature_sizes.values()),
@@ -84,13 +85,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         Youtube8mConfig(
             name="frame_level",
             description="YouTube-8M of 2018, one frame a second.",
-            layout=record_spec.Layout.FRAMES,
+            layout=record_rules.Layout.FRAMES,
             feature_sizes={"rgb": 1024, "audio": 128},
         ),
         Youtube8mConfig(
             name="segment_level",
             description="YouTube-8M of 2019, with rated segments of 5 seconds.",
-            layout=record_spec.Layout.FRAMES,
+            layout=record_rules.Layout.FRAMES,
             feature_sizes={"rgb": 1024, "audio": 128},
             splits={"validation": "validate", "test": "test"},
             segments=True,
@@ -98,7 +99,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         Youtube8mConfig(
             name="audioset",
             description="AudioSet's embeddings of clips of 10 seconds.",
-            layout=record_spec.Layout.FRAMES,
+            layout=record_rules.Layout.FRAMES,
             feature_sizes={"audio_embedding": 128},
             num_classes=527,
             splits={
@@ -119,7 +120,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "labels": tfds.features.Sequence(label),
         }
         for name, size in config.feature_sizes.items():
-            if config.layout is record_spec.Layout.VIDEO:
+            if config.layout is record_rules.Layout.VIDEO:
                 feature = tfds.features.Tensor(shape=(size,), dtype=np.float32)
             else:
                 feature = tfds.features.Tensor(
@@ -177,7 +178,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         with readers.readable_errors():
             records = readers.read_records(files).as_numpy_iterator()
             for file, number, data in records:
-                found = record_spec.examine(data, spec)
+                found = record_rules.examine(data, spec)
                 if found.faults:
                     text = "; ".join(text for _, text in found.faults)
                     raise readers.DataError(
@@ -188,17 +189,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def _make_example(
-    data: bytes, found: record_spec.Examined, config: Youtube8mConfig
+    data: bytes, found: record_rules.Examined, config: Youtube8mConfig
 ) -> dict[str, Any]:
-    message = record_spec.parse(data)
+    message = messages.parse(data)
     context = message.context.feature
     example: dict[str, Any] = {"id": found.id, "labels": found.labels or ()}
     for name, size in config.feature_sizes.items():
-        if config.layout is record_spec.Layout.VIDEO:
+        if config.layout is record_rules.Layout.VIDEO:
             example[name] = np.array(context[name].float_list.value, np.float32)
         else:
-            steps = message.feature_lists.feature_list[name].feature
-            codes = b"".join(step.bytes_list.value[0] for step in steps)
+            codes = messages.frame_codes(message, name)
             example[name] = np.frombuffer(codes, np.uint8).reshape(-1, size)
     if config.segments:
         for name in ("segment_labels", *_SEGMENT_INTS):

@@ -1,0 +1,181 @@
+"""Parsing of a batch inside a data set, whatever its records are."""
+
+from collections.abc import Callable
+import dataclasses
+import functools
+
+import tensorflow as tf
+
+from yt8m_compact import tensorflow_errors
+from yt8m_compact.readers import errors
+from yt8m_compact.readers import frame_level
+from yt8m_compact.readers import normal_records
+from yt8m_compact.readers import skipped as skipped_lib
+from yt8m_compact.readers import video_level
+
+Reader = video_level.VideoLevelReader | frame_level.FrameLevelReader
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchParser:
+    """Parses batches; of one that can't be parsed, record by record.
+
+    TensorFlow's parsers refuse some records that protobuf reads, and name the
+    record in some of their errors only. So where a batch fails, its records are
+    encoded as protobuf does and tried again, first together and then one by
+    one, which says which of them are bad.
+
+    Attributes:
+        parse: A `tf.function` of files, indices, records and a seed.
+        wanted: What it asks of a record.
+        skipped: Where to count records that don't fit, which are then left out;
+            None to stop at the first with an error.
+    """
+
+    parse: Callable[..., dict[str, tf.Tensor]]
+    wanted: normal_records.Wanted
+    skipped: skipped_lib.SkippedData | None
+
+    def __call__(
+        self,
+        files: tf.Tensor,
+        indices: tf.Tensor,
+        serialized: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Parses a batch in a graph.
+
+        Args:
+            files: String `[batch]`.
+            indices: int64 `[batch]`.
+            serialized: String `[batch]`.
+            seed: int64 `[2]`.
+
+        Returns:
+            What `parse` returns of the good records.
+        """
+        outputs = self.parse.get_concrete_function().structured_outputs
+        keys = list(outputs)
+
+        def run(files, indices, serialized, seed):
+            arguments = files, indices, serialized
+            message = ""
+            try:
+                batch = self.parse(*arguments, seed)
+            except tf.errors.InvalidArgumentError:
+                batch, message = self._try_again(arguments, seed)
+            return [message, *(batch[key] for key in keys)]
+
+        message, *found = tf.py_function(
+            run,
+            [files, indices, serialized, seed],
+            [tf.string, *(outputs[key].dtype for key in keys)],
+        )
+        if self.skipped is None:
+            # Raised here, and not in `run`, it arrives as it is.
+            good = tf.cond(
+                tf.equal(message, ""),
+                lambda: tf.constant(True),
+                lambda: _fail(message),
+            )
+            with tf.control_dependencies([good]):
+                found = [tf.identity(value) for value in found]
+        return {
+            key: tf.ensure_shape(value, outputs[key].shape)
+            for key, value in zip(keys, found, strict=True)
+        }
+
+    def _try_again(self, arguments, seed):
+        """Parses what is good of a batch that could not be parsed.
+
+        Returns:
+            The batch; and the first error, "" if there is none or it is
+            counted.
+        """
+        files, indices, serialized = arguments
+        normal, refused = self.wanted.normalize(serialized.numpy().tolist())
+        # What protobuf refuses stays as it is: the error is about that.
+        records = tf.constant(
+            [
+                record if bad else one
+                for one, bad, record in zip(
+                    normal, refused, serialized.numpy().tolist(), strict=True
+                )
+            ],
+            tf.string,
+        )
+        try:
+            return self.parse(files, indices, records, seed), ""
+        except tf.errors.InvalidArgumentError:
+            good = []
+        for row in range(len(serialized)):
+            one = slice(row, row + 1)
+            error = self._error(files[one], indices[one], records[one], seed)
+            if error is None:
+                good.append(row)
+            elif self.skipped is None:
+                good = []
+                break
+            else:
+                self.skipped.add_record(*error)
+                error = None
+        rows = tf.constant(good, tf.int32)
+        batch = self.parse(
+            *(tf.gather(one, rows) for one in (files, indices, records)), seed
+        )
+        if error is None:
+            return batch, ""
+        file, index, reason = error
+        return batch, f"{file}: record {index}: {reason}"
+
+    def _error(self, file, index, serialized, seed):
+        """Returns a file, a number and what is wrong, None if nothing is."""
+        try:
+            self.parse(file, index, serialized, seed)
+        except tf.errors.InvalidArgumentError as error:
+            name = file.numpy()[0].decode()
+            number = int(index.numpy()[0])
+            reason = errors.find_message(error.message)
+            if reason is None:
+                reason = (
+                    "expected a tf.train.Example or tf.train.SequenceExample. "
+                    "Write the record again, or leave it out "
+                    f"({tensorflow_errors.first_line(error.message)})."
+                )
+            return (
+                name,
+                number,
+                reason.removeprefix(f"{name}: record {number}: "),
+            )
+        return None
+
+
+@functools.lru_cache(maxsize=16)
+def parse_function(reader: Reader) -> Callable[..., dict[str, tf.Tensor]]:
+    """Traces `reader.parse`, once for all passes: it takes half a second.
+
+    Args:
+        reader: The reader.
+
+    Returns:
+        A `tf.function` of files, indices, records and a seed.
+    """
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string),
+            tf.TensorSpec([None], tf.int64),
+            tf.TensorSpec([None], tf.string),
+            tf.TensorSpec([2], tf.int64),
+        ],
+        autograph=False,
+    )
+    def parse(files, indices, serialized, seed):
+        return reader.parse(serialized, files=files, indices=indices, seed=seed)
+
+    return parse
+
+
+def _fail(message: tf.Tensor) -> tf.Tensor:
+    with tf.control_dependencies([errors.raise_in_graph(message)]):
+        return tf.constant(False)

@@ -1,0 +1,33 @@
+"""Ragged tensors as lists of their parts, which a `tf.cond` can return."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import tensorflow as tf
+
+
+def to_parts(
+    tensors: Mapping[str, tf.RaggedTensor], keys: Iterable[str]
+) -> list[tf.Tensor]:
+    """Lists the values and row splits of ragged tensors.
+
+    Args:
+        tensors: `[batch, (values)]` each.
+        keys: Which of them, in this order.
+    """
+    return [
+        part
+        for key in keys
+        for part in (tensors[key].values, tensors[key].row_splits)
+    ]
+
+
+def from_parts(
+    parts: Sequence[tf.Tensor], keys: Iterable[str]
+) -> dict[str, tf.RaggedTensor]:
+    """Returns the ragged tensors of which `to_parts` listed the parts."""
+    return {
+        key: tf.RaggedTensor.from_row_splits(
+            parts[2 * number], parts[2 * number + 1], validate=False
+        )
+        for number, key in enumerate(keys)
+    }

@@ -1,0 +1,388 @@
+"""Tests of the functions to serve, and of the SavedModel."""
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import record_makers
+import tiny_runs
+from yt8m_compact import readers
+from yt8m_compact.inference import serving
+from yt8m_compact.run import train_dir as train_dir_lib
+
+RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
+
+
+def make_module(run: tiny_runs.Run, top_k: int = 3) -> serving.ServingModule:
+    config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    return serving.ServingModule(config, model, top_k)
+
+
+def make_records(level: str, indices=range(50, 64)) -> list[bytes]:
+    """Makes records that the run was not trained on, of 1 to 14 frames."""
+    if level == "video":
+        return [
+            record_makers.make_video_example(index, num_classes=5)
+            for index in indices
+        ]
+    return [
+        record_makers.make_frame_example(index, index - 49, num_classes=5)
+        for index in indices
+    ]
+
+
+def expected_predictions(run: tiny_runs.Run, records: list[bytes]):
+    """What the Keras model predicts from what the reader gives it."""
+    batch = run.config.reader(training=False).parse(tf.constant(records))
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    inputs = {name: batch[name] for name in model.input}
+    return model(inputs, training=False).numpy()
+
+
+@pytest.fixture(scope="module", params=["video", "frame"])
+def level(request) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def exported(level, tmp_path_factory) -> str:
+    """The folder of an exported SavedModel."""
+    path = str(tmp_path_factory.mktemp(level) / "export")
+    serving.save(make_module(RUNS[level]()), path)
+    return path
+
+
+def test_batch_norm_statistics_are_not_the_initial_ones():
+    # Else the tests below could not tell that they are exported.
+    weights = tiny_runs.weights_of(tiny_runs.frame_run().path)
+    # The means of the embedding are 0: its inputs are normalised.
+    for name in ("input_bn", "fc_bn"):
+        assert np.abs(weights[f"{name}/moving_mean"]).max() > 0.05
+    for name in ("input_bn", "embedding_bn", "fc_bn"):
+        assert np.abs(weights[f"{name}/moving_variance"] - 1).max() > 0.1
+
+
+def test_predictions_from_records(level):
+    run, records = RUNS[level](), make_records(level)
+    outputs = make_module(run).predict_serialized(tf.constant(records))
+    expected = expected_predictions(run, records)
+    assert outputs["predictions"].shape == (14, 5)
+    np.testing.assert_allclose(outputs["predictions"], expected, rtol=1e-5)
+    assert list(outputs["id"].numpy()) == [
+        record_makers.video_id(index) for index in range(50, 64)
+    ]
+
+
+def test_top_k():
+    run, records = tiny_runs.video_run(), make_records("video")
+    outputs = make_module(run).predict_serialized(tf.constant(records))
+    expected = outputs["predictions"].numpy()
+    best = np.argsort(-expected, axis=1, kind="stable")[:, :3]
+    np.testing.assert_array_equal(outputs["class_indexes"], best)
+    np.testing.assert_array_equal(
+        outputs["scores"], np.take_along_axis(expected, best, axis=1)
+    )
+    assert outputs["class_indexes"].dtype == tf.int32
+    assert outputs["scores"].dtype == tf.float32
+
+
+def test_more_classes_asked_for_than_there_are():
+    module = make_module(tiny_runs.video_run(), top_k=20)
+    outputs = module.predict_serialized(tf.constant(make_records("video")))
+    assert outputs["scores"].shape == (14, 5)
+    rows = np.sort(outputs["class_indexes"].numpy(), axis=1)
+    np.testing.assert_array_equal(rows, [[0, 1, 2, 3, 4]] * 14)
+
+
+def test_no_classes_asked_for():
+    with pytest.raises(
+        ValueError, match="expected at least 1. Received: top_k=0"
+    ):
+        make_module(tiny_runs.video_run(), top_k=0)
+
+
+def test_any_batch_size(level):
+    run, records = RUNS[level](), make_records(level)
+    predict = make_module(run).predict_serialized
+    whole = predict(tf.constant(records))
+    parts = [
+        predict(tf.constant(records[start:end]))
+        for start, end in ((0, 1), (1, 8), (8, 14))
+    ]
+    for name, value in whole.items():
+        joined = np.concatenate([part[name] for part in parts])
+        if name == "id" or name == "class_indexes":
+            np.testing.assert_array_equal(joined, value)
+        else:
+            np.testing.assert_allclose(joined, value, rtol=1e-5)
+
+
+def test_predictions_from_features():
+    run, records = tiny_runs.video_run(), make_records("video")
+    features = [
+        np.concatenate(
+            [
+                record_makers.video_values(index, size, number)
+                for number, size in enumerate(tiny_runs.VIDEO_SIZES.values())
+            ]
+        )
+        for index in range(50, 64)
+    ]
+    outputs = make_module(run).predict_tensors(tf.constant(features))
+    np.testing.assert_allclose(
+        outputs["predictions"], expected_predictions(run, records), rtol=1e-5
+    )
+    assert set(outputs) == {"class_indexes", "scores", "predictions"}
+
+
+def make_frames(num_frames: int, index: int) -> np.ndarray:
+    return np.concatenate(
+        [
+            record_makers.frame_values(index, num_frames, size, number)
+            for number, size in enumerate(tiny_runs.FRAME_SIZES.values())
+        ],
+        axis=1,
+    )
+
+
+def make_padded_frames(max_frames: int) -> np.ndarray:
+    """Makes the frames of `make_records`, with padding that is not zero."""
+    frames = np.zeros((14, max_frames, 9), np.uint8)
+    for row, index in enumerate(range(50, 64)):
+        frames[row, : row + 1] = make_frames(row + 1, index)
+        frames[row, row + 1 :] = 77 + row
+    return frames
+
+
+# Videos with fewer frames than the 4 that are sampled, and with more than the
+# 8 that are read.
+@pytest.mark.parametrize("max_frames", [14, 17])
+def test_predictions_from_frames(max_frames):
+    run, records = tiny_runs.frame_run(), make_records("frame")
+    outputs = make_module(run).predict_tensors(
+        tf.constant(make_padded_frames(max_frames)), tf.range(1, 15)
+    )
+    np.testing.assert_allclose(
+        outputs["predictions"], expected_predictions(run, records), rtol=1e-5
+    )
+
+
+def test_frames_of_fewer_than_are_sampled():
+    run = tiny_runs.frame_run()
+    outputs = make_module(run).predict_tensors(
+        tf.constant(make_frames(2, 51)[np.newaxis]), tf.constant([2])
+    )
+    expected = expected_predictions(run, make_records("frame", [51]))
+    np.testing.assert_allclose(outputs["predictions"], expected, rtol=1e-5)
+
+
+def test_labels_of_a_request_are_not_looked_at(level):
+    # A model of 5 classes, and records of another vocabulary.
+    run, records = RUNS[level](), make_records(level)
+    kind = tf.train.Example if level == "video" else tf.train.SequenceExample
+    others = []
+    for record in records:
+        message = kind.FromString(record)
+        context = message.features if level == "video" else message.context
+        context.feature["labels"].int64_list.value.append(4715)
+        others.append(message.SerializeToString())
+    outputs = make_module(run).predict_serialized(tf.constant(others))
+    np.testing.assert_allclose(
+        outputs["predictions"], expected_predictions(run, records), rtol=1e-5
+    )
+
+
+def test_the_configuration_travels_with_the_model(exported, level, tmp_path):
+    # Away from where it was written, as to a server.
+    path = str(tmp_path / "elsewhere")
+    shutil.copytree(exported, path)
+    run = RUNS[level]()
+    config, predict = serving.load(path)
+    assert config == run.config
+    asset = tf.saved_model.load(path).config_asset.asset_path.numpy().decode()
+    assert asset == f"{path}/assets/config.json"
+    batch = run.config.reader(training=False).parse(
+        tf.constant(make_records(level))
+    )
+    inputs = {name: batch[name] for name in serving.input_specs(config.data)}
+    np.testing.assert_allclose(
+        predict(**inputs)["predictions"],
+        expected_predictions(run, make_records(level)),
+        rtol=1e-5,
+    )
+
+
+def test_saved_model_without_a_configuration(exported, tmp_path):
+    path = tmp_path / "export"
+    shutil.copytree(exported, path)
+    (path / "assets" / "config.json").unlink()
+    message = (
+        f"{path}: expected a SavedModel that yt8m-export wrote, with the "
+        "configuration of its run in assets/config.json. Received: a "
+        "SavedModel without one; export the run again"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        serving.load(str(path))
+
+
+@pytest.mark.parametrize(
+    "change", [{"num_classes": 6}, {"feature_sizes": [6, 4]}]
+)
+def test_saved_model_of_another_configuration(exported, tmp_path, change):
+    path = tmp_path / "export"
+    shutil.copytree(exported, path)
+    file = path / "assets" / "config.json"
+    values = json.loads(file.read_text())
+    values["data"].update(change)
+    file.write_text(json.dumps(values))
+    with pytest.raises(
+        ValueError,
+        match=(
+            f"^{re.escape(str(path))}: expected a signature tensors from .* to "
+            r"predictions of [56] classes, as assets/config.json says\. "
+            r"Received: signatures=\['serving_default', 'tensors'\], from .*"
+            r" to .*predictions float32 \(None, 5\).*; export the run again"
+        ),
+    ):
+        serving.load(str(path))
+
+
+def test_no_saved_model(tmp_path):
+    message = (
+        f"{tmp_path}: expected a SavedModel that yt8m-export wrote. Received: "
+        "none there"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        serving.load(str(tmp_path))
+
+
+def test_bad_record_in_a_request(level):
+    records = make_records(level)
+    records[4] = b"not a record"
+    predict = make_module(RUNS[level]()).predict_serialized
+    with pytest.raises(
+        readers.DataError,
+        match="^the request: record 4: expected a tf.train.",
+    ):
+        with readers.readable_errors():
+            predict(tf.constant(records))
+
+
+_LOAD = """
+import sys
+# Blocks the package where it is installed.
+sys.modules["yt8m_compact"] = None
+import numpy as np
+import tensorflow as tf
+
+for level in sys.argv[2:]:
+    folder = sys.argv[1] + "/" + level
+    loaded = tf.saved_model.load(folder + "/export")
+    signatures = loaded.signatures
+    assert set(signatures) == {"serving_default", "tensors"}, signatures
+    dataset = tf.data.TFRecordDataset(folder + "/records.tfrecord")
+    records = tf.stack(list(dataset))
+    tensors = dict(np.load(folder + "/tensors.npz"))
+    expected = tensors.pop("expected")
+    for size in (1, 5, 14):
+        outputs = signatures["serving_default"](examples=records[:size])
+        assert set(outputs) == {
+            "id", "class_indexes", "scores", "predictions"}, outputs
+        np.testing.assert_allclose(
+            outputs["predictions"], expected[:size], rtol=1e-5)
+        inputs = {k: tf.constant(v[:size]) for k, v in tensors.items()}
+        outputs = signatures["tensors"](**inputs)
+        np.testing.assert_allclose(
+            outputs["predictions"], expected[:size], rtol=1e-5)
+        best = np.argsort(-outputs["predictions"].numpy(), axis=1)[:, :3]
+        np.testing.assert_array_equal(outputs["class_indexes"], best)
+    try:
+        signatures["serving_default"](examples=tf.constant(["no record"]))
+    except tf.errors.InvalidArgumentError as error:
+        print(level, str(error).replace("\\n", " "))
+# Not the finder of an editable install, which has the name in its own.
+names = [name for name in sys.modules if name.split(".")[0] == "yt8m_compact"]
+assert names == ["yt8m_compact"], names
+"""
+
+
+def test_saved_model_without_the_package(tmp_path):
+    for level in ("video", "frame"):
+        run, records = RUNS[level](), make_records(level)
+        folder = tmp_path / level
+        serving.save(make_module(run), str(folder / "export"))
+        record_makers.write_tfrecord(folder / "records.tfrecord", records)
+        if level == "video":
+            batch = run.config.reader(training=False).parse(
+                tf.constant(records)
+            )
+            tensors = {"features": batch["features"].numpy()}
+        else:
+            tensors = {
+                "frames": make_padded_frames(14),
+                "num_frames": np.arange(1, 15, dtype=np.int32),
+            }
+        expected = expected_predictions(run, records)
+        np.savez(folder / "tensors.npz", expected=expected, **tensors)
+    # -I: neither the current folder nor PYTHONPATH is looked at.
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _LOAD, str(tmp_path), "video", "frame"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    # A request gets a message of ours, in the signature too.
+    for line, kind in zip(
+        done.stdout.splitlines(), ("Example", "SequenceExample"), strict=True
+    ):
+        assert f"the request: record 0: expected a tf.train.{kind}" in line
+
+
+def test_signatures(exported, level):
+    loaded = tf.saved_model.load(exported)
+    _, inputs = loaded.signatures["serving_default"].structured_input_signature
+    assert inputs == {"examples": tf.TensorSpec([None], tf.string, "examples")}
+    _, inputs = loaded.signatures["tensors"].structured_input_signature
+    if level == "video":
+        specs = [tf.TensorSpec([None, 9], tf.float32, "features")]
+    else:
+        specs = [
+            tf.TensorSpec([None, None, 9], tf.uint8, "frames"),
+            tf.TensorSpec([None], tf.int32, "num_frames"),
+        ]
+    assert inputs == {spec.name: spec for spec in specs}
+
+
+def test_save_replaces_what_is_there(tmp_path):
+    path = tmp_path / "export"
+    (path / "variables").mkdir(parents=True)
+    (path / "old").write_text("old")
+    serving.save(make_module(tiny_runs.video_run()), f"{path}/")
+    assert tf.saved_model.contains_saved_model(str(path))
+    assert not (path / "old").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["export"]
+
+
+def test_failed_save_leaves_nothing(tmp_path, monkeypatch):
+    module = make_module(tiny_runs.video_run())
+    path = tmp_path / "export"
+    path.mkdir()
+    (path / "old").write_text("old")
+
+    def fail(module, folder, signatures):
+        pathlib.Path(folder, "variables").mkdir(parents=True)
+        raise tf.errors.ResourceExhaustedError(None, None, "disk is full")
+
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        serving.save(module, str(path))
+    assert [p.name for p in tmp_path.iterdir()] == ["export"]
+    assert (path / "old").read_text() == "old"

@@ -1,0 +1,433 @@
+"""Tests of what the command-line programs share."""
+
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+
+from absl import flags
+import pytest
+import tensorflow as tf
+
+import tiny_runs
+from yt8m_compact import files
+from yt8m_compact import program
+from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import demo
+from yt8m_compact.programs import export
+from yt8m_compact.programs import predict
+from yt8m_compact.programs import train
+from yt8m_compact.programs.data import main as data
+from yt8m_compact.run import config as config_lib
+
+PROGRAMS = {
+    "yt8m-train": train,
+    "yt8m-eval": evaluate,
+    "yt8m-export": export,
+    "yt8m-predict": predict,
+    "yt8m-data": data,
+    "yt8m-demo": demo,
+}
+
+# Each command runs in a child of one process, which imports TensorFlow once.
+_RUN_ALL = """
+import importlib, json, os, sys, tempfile, traceback
+import tensorflow
+
+results = []
+for module, arguments in json.loads(sys.argv[1]):
+    streams = [tempfile.TemporaryFile("w+") for _ in range(2)]
+    child = os.fork()
+    if not child:
+        for number, stream in enumerate(streams, start=1):
+            os.dup2(stream.fileno(), number)
+        sys.argv = arguments
+        status = 99
+        try:
+            importlib.import_module(module).run()
+        except SystemExit as error:
+            status = error.code or 0
+        except BaseException:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    _, status = os.waitpid(child, 0)
+    texts = []
+    for stream in streams:
+        stream.seek(0)
+        texts.append(stream.read())
+    results.append([os.waitstatus_to_exitcode(status), *texts])
+print(json.dumps(results))
+"""
+
+COMMANDS = {
+    **{name: [name, "--help"] for name in PROGRAMS},
+    "done": ["yt8m-eval", "--parameters_only", "--num_classes=5"],
+    "value error": ["yt8m-eval", "--train_dir=missing"],
+    "data error": [
+        "yt8m-train",
+        "--train_dir=run",
+        "--train_data_pattern=missing*",
+    ],
+    "position": ["yt8m-export", "--train_dir=run", "extra", "words"],
+    "folder": [
+        "yt8m-eval",
+        "--parameters_only",
+        "--num_classes=5",
+        "--output_json=.",
+    ],
+    # Nothing can be written there, not even by root.
+    "system": [
+        "yt8m-eval",
+        "--parameters_only",
+        "--num_classes=5",
+        "--output_json=/proc/counts.json",
+    ],
+    "verbose": ["yt8m-eval", "--train_dir=missing", "--verbosity=1"],
+    "unknown": ["yt8m-train", "--train_dir=run", "--learning_rate=1"],
+    "unknown verb": ["yt8m-data", "verfy"],
+    "unknown flag of a verb": ["yt8m-data", "stats", "--output_jsn=a"],
+    "flag of another verb": ["yt8m-data", "--seed=3", "stats"],
+    "value": ["yt8m-data", "synthesize", "--output_dir=out", "--seed=x"],
+    "file of flags": ["yt8m-data", "stats", "--flagfile=missing"],
+    "setting": ["yt8m-data", "download", "--output_dir=o", "--timeout_s=0"],
+    "verbose verb": ["yt8m-data", "--verbosity=1", "stats"],
+    "help of a verb": ["yt8m-data", "--help", "stats"],
+    "absl's flags": ["yt8m-data", "--helpfull"],
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> dict[str, list]:
+    """Exit status, output and errors of each command."""
+    commands = [
+        (PROGRAMS[command[0]].__name__, command)
+        for command in COMMANDS.values()
+    ]
+    done = tiny_runs.execute(
+        "-c",
+        _RUN_ALL,
+        json.dumps(commands),
+        folder=tmp_path_factory.mktemp("commands"),
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(COMMANDS, json.loads(done.stdout), strict=True))
+
+
+def errors_of(result: list) -> list[str]:
+    """Lines on standard error, without those of TensorFlow's C++ part."""
+    lines = result[2].splitlines()
+    return [
+        line
+        for line in lines
+        if not re.match(r"[IWE]0000 |WARNING: All log messages before", line)
+    ]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_help(results, name):
+    _, text, _ = results[name]
+    module = PROGRAMS[name]
+    assert text.lstrip().startswith(module.__doc__.splitlines()[0])
+    if module is data:
+        assert re.findall(r"^  (\w+)  ", text, re.MULTILINE) == [*data.VERBS]
+        return
+    flag_values = flags.FlagValues()
+    module.define_flags(flag_values)
+    listed = re.findall(r"^ +--(?:\[no\])?(\w+):", text, flags=re.MULTILINE)
+    assert set(flag_values) <= set(listed)
+
+
+def test_success(results):
+    status, text, _ = results["done"]
+    assert status == 0
+    assert text.startswith("LogisticModel\n")
+    assert errors_of(results["done"]) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (
+            "value error",
+            "yt8m-eval: error: expected --eval_data_pattern. Files to evaluate"
+            " on: glob patterns, comma-separated. Received: "
+            "eval_data_pattern=''",
+        ),
+        (
+            "data error",
+            "yt8m-train: error: no file matches the pattern 'missing*': "
+            "expected at least one TFRecord file. The folder '.' is empty.",
+        ),
+        (
+            "position",
+            "yt8m-export: error: expected flags only, such as "
+            "--batch_size=1024. Received: extra words",
+        ),
+        (
+            "folder",
+            "yt8m-eval: error: expected --output_json to be a file. Received: "
+            "output_json='.', which is a folder; name a file in it",
+        ),
+        (
+            "system",
+            "yt8m-eval: error: [Errno 2] No such file or directory: "
+            "'/proc/counts.json'",
+        ),
+        (
+            "unknown verb",
+            "yt8m-data: error: expected one verb, of download, verify, stats, "
+            "repack, convert, split, synthesize, and flags. Received: verfy; "
+            "did you mean verify?",
+        ),
+        (
+            "unknown flag of a verb",
+            "yt8m-data: error: expected a flag of stats; see `yt8m-data stats "
+            "--help`. Received: --output_jsn; did you mean --output_json?",
+        ),
+        (
+            "flag of another verb",
+            "yt8m-data: error: expected no --seed: stats does not use it; see "
+            "`yt8m-data stats --help`. Received: seed=3",
+        ),
+        (
+            "value",
+            "yt8m-data: error: expected --seed to be an integer. Received: "
+            "seed='x'",
+        ),
+        (
+            "file of flags",
+            "yt8m-data: error: ERROR:: Unable to open flagfile: [Errno 2] No "
+            "such file or directory: 'missing'",
+        ),
+        (
+            "setting",
+            "yt8m-data: error: expected --timeout_s to be above 0. Received: "
+            "timeout_s=0.0",
+        ),
+    ],
+)
+def test_error_is_one_line(results, command, line):
+    assert results[command][0] == 1
+    assert errors_of(results[command]) == [line]
+
+
+def test_verbose_error_has_a_traceback(results):
+    lines = errors_of(results["verbose"])
+    assert results["verbose"][0] == 1
+    assert "Traceback (most recent call last):" in lines
+    assert lines[-1].startswith("yt8m-eval: error: expected --eval_data_patt")
+
+
+def test_unknown_flag(results):
+    status, _, text = results["unknown"]
+    assert status == 1
+    assert "Unknown command line flag 'learning_rate'" in text
+
+
+def test_a_command_line_of_a_verb_with_a_traceback(results):
+    lines = errors_of(results["verbose verb"])
+    assert results["verbose verb"][0] == 1
+    assert "Traceback (most recent call last):" in lines
+    assert lines[-1].startswith("yt8m-data: error: expected --input_data_pat")
+
+
+def test_help_of_verbs(results):
+    status, text, _ = results["help of a verb"]
+    assert status == 0
+    assert text.startswith("Counts videos, labels and frames: table, JSON, pl")
+    status, text, _ = results["absl's flags"]
+    assert status == 0
+    assert text.startswith("Makes, checks and handles data sets of records.")
+    assert "--verbosity: " in text
+
+
+def test_expect_no_arguments():
+    program.expect_no_arguments([])
+    message = "expected flags only, such as --batch_size=1024. Received: a b"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        program.expect_no_arguments(["a", "b"])
+
+
+def test_expect_given():
+    flag_values = flags.FlagValues()
+    flags.DEFINE_string("data", "", "The data.", flag_values=flag_values)
+    flag_values(["program"])
+    message = "expected --data. The data. Received: data=''"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        program.expect_given(flag_values, "data")
+    flag_values(["program", "--data=x"])
+    program.expect_given(flag_values, "data")
+
+
+def run_main(main, *arguments, closed=()) -> tuple[int, str, str]:
+    """Runs a program in a process of its own; returns status and streams."""
+    streams = [tempfile.TemporaryFile("w+") for _ in range(2)]
+    child = os.fork()
+    if not child:
+        status = 99
+        try:
+            for number, name in enumerate(("stdout", "stderr"), start=1):
+                os.dup2(streams[number - 1].fileno(), number)
+                stream = open(number, "w", closefd=False)
+                if number in closed:  # As at the start of Python.
+                    os.close(number)
+                    stream = None
+                setattr(sys, name, stream)
+                setattr(sys, f"__{name}__", stream)
+            sys.argv = ["yt8m-test", *arguments]
+            program.run("Tests.", _define_long_help, main)
+        except SystemExit as error:
+            status = error.code or 0
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    texts = []
+    for stream in streams:
+        stream.seek(0)
+        texts.append(stream.read())
+    errors = errors_of([status, *texts])
+    return os.waitstatus_to_exitcode(status), texts[0], "\n".join(errors)
+
+
+def _define_long_help(flag_values):
+    flags.DEFINE_bool("some", True, 40 * "word ", flag_values=flag_values)
+
+
+def raise_(error):
+    def main(flag_values, arguments):
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            tf.errors.ResourceExhaustedError(
+                None,
+                None,
+                "{{function_node __wrapped__SaveV2_device_CPU:0}} run/"
+                ".e.0123456789ab.partial/v; No space left on device "
+                "[Op:SaveV2]\nmore",
+            ),
+            "run/e/v; No space left on device",
+        ),
+        (
+            tf.errors.ResourceExhaustedError(
+                None,
+                None,
+                "Graph execution error:\n\nDetected at node a defined at\n"
+                "OOM when allocating a tensor\n\t [[{{node a}}]]",
+            ),
+            "OOM when allocating a tensor",
+        ),
+        (
+            ValueError("expected a. Received: b [[{{node c}}]] [Op:D]. Do e"),
+            "expected a. Received: b. Do e",
+        ),
+        (
+            OSError(28, "No space left on device", "a.csv"),
+            "[Errno 28] No space left on device: 'a.csv'",
+        ),
+    ],
+)
+def test_errors_without_the_names_of_nodes(error, line):
+    status, output, errors = run_main(raise_(error))
+    assert (status, output) == (1, "")
+    assert errors == f"yt8m-test: error: {line}"
+
+
+def test_settings_are_named_as_they_are_typed():
+    def main(flag_values, arguments):
+        flags.DEFINE_integer("batch_size", 0, "Help.", flag_values=flag_values)
+        config_lib.TrainingConfig(batch_size=0)
+
+    assert run_main(main)[2] == (
+        "yt8m-test: error: expected --batch_size to be at least 1. Received: "
+        "batch_size=0"
+    )
+    # No flag of this program.
+    text = (
+        "TrainingConfig: expected seed to be at least 0. Received: seed=-1",
+        "run/config.json: TrainingConfig: expected verbosity to be at most 1",
+    )
+    for line in text:
+        errors = run_main(raise_(ValueError(line)))[2]
+        assert errors == f"yt8m-test: error: {line}"
+
+
+def test_a_pipe_without_a_reader_ends_quietly():
+    error = BrokenPipeError(32, "Broken pipe", "/dev/stdout")
+    assert run_main(raise_(error)) == (128 + signal.SIGPIPE, "", "")
+    assert run_main(raise_(error), "--verbosity=1")[2] == f"{error}"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_signals_let_a_program_clean_up(tmp_path, name):
+    number = getattr(signal, name)
+
+    def main(flag_values, arguments):
+        with files.writing(tmp_path / "out"):
+            os.kill(os.getpid(), number)
+            time.sleep(60)
+
+    status, _, errors = run_main(main)
+    assert status == 128 + number
+    assert errors == f"ended by signal {int(number)}"
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_second_signal_ends_what_does_not_end():
+    def main(flag_values, arguments):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+
+    assert run_main(main)[0] == -signal.SIGTERM
+
+
+def test_ignored_signals_stay_ignored():
+    def main(flag_values, arguments):
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run_main(main) == (0, "", "")
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2)])
+def test_closed_streams_end_nothing(closed):
+    def main(flag_values, arguments):
+        print("done", flush=True)
+        tf.get_logger().warning("a warning")
+        tf.print("of TensorFlow")
+        return 0
+
+    status, output, errors = run_main(main, closed=closed)
+    assert status == 0
+    assert output == ("" if 1 in closed else "done\n")
+    assert ("a warning" in errors) == (2 not in closed)
+    assert run_main(raise_(ValueError("expected a")), closed=closed)[0] == 1
+
+
+@pytest.mark.parametrize("columns", ["0", "3", "", "wide", "60"])
+def test_help_for_narrow_terminals(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    _, output, errors = run_main(raise_(ValueError("no help")), "--help")
+    assert "--[no]some" in output
+    assert errors == ""
+    longest = max(map(len, output.splitlines()))
+    assert (longest <= 60) == (columns == "60")

@@ -1,0 +1,117 @@
+"""Tests of yt8m-export."""
+
+import re
+
+from absl import flags
+import pytest
+import tensorflow as tf
+
+import record_makers
+import tiny_runs
+from yt8m_compact.programs import export
+
+
+def run_export(*arguments: str) -> int:
+    flag_values = tiny_runs.parse_flags(export.define_flags, *arguments)
+    return export.main(flag_values, [])
+
+
+def predict(path: str) -> dict[str, tf.Tensor]:
+    records = [
+        record_makers.make_video_example(index, num_classes=5)
+        for index in range(4)
+    ]
+    signature = tf.saved_model.load(path).signatures["serving_default"]
+    return signature(examples=tf.constant(records))
+
+
+def test_export(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    assert run_export(f"--train_dir={run.path}") == 0
+    path = f"{run.path}/export"
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"exported step 10 of {run.path} to {path}"
+    )
+    assert predict(path)["scores"].shape == (4, 5)
+    # There is one now; overwriting it must be asked for.
+    message = (
+        f"{path}: expected a folder that is empty or does not exist yet. "
+        "Received: a SavedModel in it; use --overwrite or another --export_dir"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run_export(f"--train_dir={run.path}", "--top_k=2")
+    assert predict(path)["scores"].shape == (4, 5)
+    assert not run_export(f"--train_dir={run.path}", "--top_k=2", "--overwrite")
+    assert predict(path)["scores"].shape == (4, 2)
+
+
+def test_checkpoint_step(tmp_path, capsys):
+    run = tiny_runs.video_run()
+    path = str(tmp_path / "export")
+    run_export(
+        f"--train_dir={run.path}", f"--export_dir={path}", "--checkpoint_step=5"
+    )
+    assert "exported step 5 of" in capsys.readouterr().out
+    assert tf.saved_model.contains_saved_model(path)
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_something_else_is_not_overwritten(tmp_path, overwrite):
+    (tmp_path / "precious").write_text("precious")
+    message = (
+        f"{tmp_path}: expected a folder that is empty or does not exist yet. "
+        "Received: something else in it; use another --export_dir"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run_export(
+            f"--train_dir={tiny_runs.video_run().path}",
+            f"--export_dir={tmp_path}",
+            f"--overwrite={overwrite}",
+        )
+    assert [p.name for p in tmp_path.iterdir()] == ["precious"]
+
+
+def test_empty_folders_are_taken(tmp_path):
+    # A link to one, as to a folder of another disk, stays a link.
+    (tmp_path / "target").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    run = tiny_runs.video_run()
+    run_export(f"--train_dir={run.path}", f"--export_dir={link}")
+    assert link.is_symlink()
+    assert predict(str(tmp_path / "target"))["scores"].shape == (4, 5)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "target"]
+
+
+def test_run_that_is_not_there(tmp_path):
+    path = tmp_path / "export"
+    with pytest.raises(ValueError, match="expected the config.json of a run"):
+        run_export(f"--train_dir={tmp_path}/run", f"--export_dir={path}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_name_that_is_a_pattern(tmp_path):
+    message = (
+        "expected a --export_dir without the characters * ? [: TensorFlow "
+        "could save weights there, but takes their names for patterns when it "
+        f"reads them. Received: export_dir='{tmp_path}/lr[0.1]'"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run_export(
+            f"--train_dir={tiny_runs.video_run().path}",
+            f"--export_dir={tmp_path}/lr[0.1]",
+        )
+
+
+def test_missing_train_dir():
+    with pytest.raises(
+        flags.IllegalFlagValueError,
+        match="Flag --train_dir must have a value other than None",
+    ):
+        tiny_runs.parse_flags(export.define_flags)
+
+
+def test_arguments_that_are_not_flags():
+    flag_values = tiny_runs.parse_flags(export.define_flags, "--train_dir=x")
+    with pytest.raises(ValueError, match="Received: runs/dbof"):
+        export.main(flag_values, ["runs/dbof"])

@@ -1,0 +1,192 @@
+"""Tests of yt8m-predict."""
+
+import re
+
+from absl import flags
+import pytest
+
+import tiny_runs
+from yt8m_compact.programs import export
+from yt8m_compact.programs import predict
+
+
+def run_predict(*arguments: str) -> int:
+    flag_values = tiny_runs.parse_flags(predict.define_flags, *arguments)
+    return predict.main(flag_values, [])
+
+
+def test_from_run_and_saved_model(tmp_path, capsys):
+    run = tiny_runs.video_run()
+    exported = str(tmp_path / "export")
+    export.main(
+        tiny_runs.parse_flags(
+            export.define_flags,
+            f"--train_dir={run.path}",
+            f"--export_dir={exported}",
+            "--checkpoint_step=5",
+        ),
+        [],
+    )
+    texts = []
+    for source in (
+        [f"--train_dir={run.path}", "--checkpoint_step=5"],
+        [f"--saved_model={exported}", "--batch_size=3"],
+        [f"--train_dir={run.path}"],
+    ):
+        path = tmp_path / f"{len(texts)}.csv"
+        status = run_predict(
+            *source,
+            f"--input_data_pattern={run.pattern}",
+            f"--output_file={path}",
+            "--top_k=2",
+            "--num_readers=1",
+        )
+        assert status == 0
+        assert f"wrote 40 videos to {path}\n" in capsys.readouterr().out
+        texts.append(path.read_text())
+    assert texts[0] == texts[1] != texts[2]
+    line = texts[0].splitlines()[1]
+    assert re.fullmatch(r"v00000,\d [\d.e-]+ \d [\d.e-]+", line), line
+
+
+GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            GIVEN,
+            "expected one of --train_dir and --saved_model. Received: "
+            "train_dir=None, saved_model=None",
+        ),
+        (
+            [*GIVEN, "--train_dir=a", "--saved_model=b"],
+            "expected one of --train_dir and --saved_model. Received: "
+            "train_dir='a', saved_model='b'",
+        ),
+        (
+            [*GIVEN, "--saved_model=b", "--checkpoint_step=0"],
+            "expected no --checkpoint_step: a SavedModel holds one. Received: "
+            "checkpoint_step=0",
+        ),
+        (
+            ["--output_file=out.csv", "--train_dir=a"],
+            "expected --input_data_pattern. Files to predict: glob patterns, "
+            "comma-separated. Received: input_data_pattern=''",
+        ),
+        (
+            [*GIVEN, "--input_model_tgz=model.tgz"],
+            "--input_model_tgz is not supported: use --train_dir or "
+            "--saved_model",
+        ),
+        (
+            [*GIVEN, "--output_model_tgz=model.tgz"],
+            "--output_model_tgz is not supported: use yt8m-export",
+        ),
+        (
+            [*GIVEN, "--segment_max_pred=9"],
+            "--segment_max_pred is not supported: every segment has its own",
+        ),
+        (
+            [*GIVEN, "--segment_label_ids_file=ids.csv"],
+            "--segment_label_ids_file is not supported: all classes are pred",
+        ),
+    ],
+)
+def test_flags_that_do_not_fit(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run_predict(*arguments)
+
+
+def test_segments_skipped_records_and_shards(tmp_path, capsys):
+    run = tiny_runs.frame_run()
+    pattern = tiny_runs.write_frames(tmp_path, 12, num_files=2)
+    for number in range(2):
+        path = tmp_path / f"train{number}.tfrecord"
+        path.write_bytes(path.read_bytes()[:-3])
+    output = tmp_path / "out.csv"
+    arguments = [
+        f"--train_dir={run.path}",
+        f"--input_data_pattern={pattern}",
+        f"--output_file={output}",
+        "--segment_labels",
+        "--num_shards=2",
+        "--shard_index=1",
+    ]
+    with pytest.raises(ValueError, match=r"train1\.tfrecord: record 5 "):
+        run_predict(*arguments)
+    assert not output.exists()
+    assert run_predict(*arguments, "--on_data_error=skip") == 0
+    # Videos 1, 3, ... 11 have 3, 5, 12, 3, 5 and 12 frames; the last one is
+    # damaged.
+    text = capsys.readouterr().out
+    assert f"wrote 7 segments to {output}\n" in text
+    assert "left out of the data:\nfile " in text
+    assert "train1.tfrecord" in text
+    assert "train0.tfrecord" not in text
+    ids = [line.split(",")[0] for line in output.read_text().splitlines()[1:]]
+    assert ids == [
+        "v00001:0",
+        "v00003:0",
+        "v00005:0",
+        "v00005:5",
+        "v00005:10",
+        "v00007:0",
+        "v00009:0",
+    ]
+
+
+@pytest.mark.slow
+def test_standard_output_holds_the_csv_alone(tmp_path):
+    run = tiny_runs.video_run()
+    done = tiny_runs.execute(
+        "-m",
+        "yt8m_compact.programs.predict",
+        f"--train_dir={run.path}",
+        f"--input_data_pattern={run.pattern}",
+        "--output_file=/dev/fd/1",
+        folder=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "VideoId,LabelConfidencePairs"
+    assert len(lines) == 1 + 40
+    assert all("," in line for line in lines)
+    assert "wrote 40 videos to /dev/fd/1\n" in done.stderr
+
+
+def test_missing_output_file():
+    with pytest.raises(
+        flags.IllegalFlagValueError,
+        match="Flag --output_file must have a value other than None",
+    ):
+        run_predict("--train_dir=a", "--input_data_pattern=b")
+
+
+def test_arguments_that_are_not_flags():
+    flag_values = tiny_runs.parse_flags(predict.define_flags, *GIVEN)
+    with pytest.raises(ValueError, match="Received: out.csv"):
+        predict.main(flag_values, ["out.csv"])
+
+
+def test_output_file_that_is_a_folder_or_empty(tmp_path):
+    arguments = "--train_dir=unused", "--input_data_pattern=unused"
+    with pytest.raises(
+        ValueError, match="expected --output_file to be a file. .* is a folder"
+    ):
+        run_predict(*arguments, f"--output_file={tmp_path}")
+    with pytest.raises(ValueError, match="expected --output_file. CSV file"):
+        run_predict(*arguments, "--output_file=")
+
+
+def test_output_file_in_a_folder_that_is_not_there(tmp_path):
+    run = tiny_runs.video_run()
+    with pytest.raises(
+        ValueError, match="expected --output_file in a folder that exists"
+    ):
+        run_predict(
+            f"--train_dir={run.path}",
+            f"--input_data_pattern={run.pattern}",
+            f"--output_file={tmp_path}/missing/out.csv",
+        )

@@ -1,0 +1,158 @@
+"""Tests of yt8m-train."""
+
+import os
+import re
+import signal
+import time
+
+from absl import flags
+import numpy as np
+import pytest
+
+import prepared_data
+import tiny_runs
+from yt8m_compact import training
+from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import train
+from yt8m_compact.run import train_dir as train_dir_lib
+
+
+def run_train(*arguments: str) -> int:
+    flag_values = tiny_runs.parse_flags(train.define_flags, *arguments)
+    return train.main(flag_values, [])
+
+
+def test_train(tmp_path, capsys):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 16)
+    config = tiny_runs.video_config(pattern, num_epochs=1)
+    path = f"{tmp_path}/run"
+    arguments = [f"--train_dir={path}", *tiny_runs.training_flags(config)]
+    assert run_train(*arguments) == 0
+    assert train_dir_lib.TrainDir(path).load_config() == config
+    done = (
+        f"done: step 2, epoch 1, {path}/checkpoints/model.ckpt-2\n"
+        f"evaluate: yt8m-eval --train_dir={path} --eval_data_pattern=...\n"
+        f"watch: tensorboard --logdir {path}\n"
+    )
+    assert capsys.readouterr().out.endswith(done)
+    # Once more: there is nothing left to do.
+    assert run_train(*arguments) == 0
+    assert capsys.readouterr().out == done
+    assert run_train(*arguments, "--start_new_model", "--seed=1") == 0
+    assert train_dir_lib.TrainDir(path).load_config().training.seed == 1
+    assert len(list(tmp_path.glob("run.before-*"))) == 1
+
+
+def test_data_of_tensorflow_datasets(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    splits = {"train": [12, 13], "validation": [5]}
+    folder = prepared_data.write_prepared(tmp_path, splits)
+    data = "--data=tfds:youtube8m/video_level"
+    rest = ("--batch_size=5", "--num_epochs=1")
+    assert run_train(f"--train_dir={tmp_path}/a", data, *rest) == 0
+    assert "done: step 5, " in capsys.readouterr().out
+    config = train_dir_lib.TrainDir(f"{tmp_path}/a").load_config()
+    assert config.data.feature_names == ("mean_rgb", "mean_audio")
+    # The same files by their names, and all flags: the same weights.
+    files = f"--train_data_pattern={folder}/youtube8m-train*"
+    features = (
+        "--feature_names=mean_rgb,mean_audio",
+        "--feature_sizes=6,3",
+        "--num_classes=10",
+    )
+    other = f"--train_dir={tmp_path}/b"
+    assert run_train(other, files, *features, *rest) == 0
+    models = [
+        train_dir_lib.TrainDir(f"{tmp_path}/{name}").restore_model(None)[1]
+        for name in "ab"
+    ]
+    for one, two in zip(*(model.weights for model in models), strict=True):
+        np.testing.assert_array_equal(one, two)
+    flag_values = tiny_runs.parse_flags(
+        evaluate.define_flags, f"--train_dir={tmp_path}/a", data
+    )
+    capsys.readouterr()
+    assert evaluate.main(flag_values, []) == 0
+    # The validation split, not the train split.
+    assert re.search(r"^videos +5$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_no_data():
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "expected --train_data_pattern. Files to train on: glob patterns, "
+            "comma-separated. Received: train_data_pattern=''"
+        ),
+    ):
+        run_train("--train_dir=run")
+
+
+def test_no_train_dir():
+    with pytest.raises(
+        flags.IllegalFlagValueError,
+        match="Flag --train_dir must have a value other than None",
+    ):
+        run_train("--train_data_pattern=data*")
+
+
+def test_arguments_that_are_not_flags():
+    flag_values = tiny_runs.parse_flags(train.define_flags, "--train_dir=run")
+    with pytest.raises(ValueError, match="Received: LogisticModel data"):
+        train.main(flag_values, ["LogisticModel", "data"])
+
+
+def wait_for_checkpoint(path: str, step: int, process) -> None:
+    for _ in range(3000):
+        if max(train_dir_lib.TrainDir(path).checkpoints(), default=0) >= step:
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise AssertionError(process.communicate())
+
+
+@pytest.mark.slow
+def test_kill_and_signal(tmp_path):
+    # 250 steps an epoch: both processes are stopped in its middle.
+    pattern = tiny_runs.write_videos(tmp_path / "data", 2000)
+    config = tiny_runs.video_config(pattern, checkpoint_steps=3)
+    path = str(tmp_path / "run")
+    command = [
+        "-m",
+        "yt8m_compact.programs.train",
+        f"--train_dir={path}",
+        *tiny_runs.training_flags(config),
+    ]
+
+    process = tiny_runs.start(*command, folder=tmp_path)
+    wait_for_checkpoint(path, 3, process)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    killed_at = max(train_dir_lib.TrainDir(path).checkpoints())
+
+    process = tiny_runs.start(*command, folder=tmp_path)
+    wait_for_checkpoint(path, killed_at + 1, process)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM == 143
+    match = re.fullmatch(
+        r"(?s).*stopped by signal 15 at step (\d+); saved (\S+); the same "
+        r"command continues\n",
+        output,
+    )
+    step = int(match[1])
+    assert match[2] == f"{path}/checkpoints/model.ckpt-{step}"
+    assert os.path.exists(f"{match[2]}.index")
+    assert f"continue from step {killed_at} (epoch 1, " in errors
+    assert killed_at < step < 250
+
+    # Three processes give the weights that one gives.
+    config = tiny_runs.change_training(config, max_steps=step + 4)
+    training.train(config, path)
+    reference = str(tmp_path / "reference")
+    training.train(
+        tiny_runs.change_training(config, checkpoint_steps=1000), reference
+    )
+    tiny_runs.assert_same_weights(path, reference)

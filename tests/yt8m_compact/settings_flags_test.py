@@ -1,0 +1,111 @@
+"""Tests of flags from the fields of settings."""
+
+import dataclasses
+
+from absl import flags
+import pytest
+
+from yt8m_compact import settings
+from yt8m_compact import settings_flags
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ToolConfig:
+    """One field of every kind."""
+
+    number: int = settings.setting(2, "A number.", minimum=1)
+    maybe: int | None = settings.setting(None, "Or none.")
+    rate: float = settings.setting(0.5, "A rate.", above=0)
+    kind: str = settings.setting("a", "A kind.", choices=("a", "b"))
+    on: bool = settings.setting(False, "On?")
+    names: tuple[str, ...] = settings.setting(("x", "y"), "Texts.")
+    sizes: tuple[int, ...] = settings.setting((3, 1), "Sizes.")
+    path: str = settings.setting("", "A file.", is_path=True)
+    pattern: str = settings.setting("", "Files.", is_pattern=True)
+
+    def __post_init__(self):
+        """Checks every field."""
+        settings.check(self)
+
+
+def _parse(*arguments, names=None):
+    flag_values = flags.FlagValues()
+    settings_flags.define(ToolConfig, flag_values, names)
+    flag_values(["program", *arguments])
+    return flag_values
+
+
+def _read(*arguments, names=None):
+    flag_values = _parse(*arguments, names=names)
+    return settings_flags.read(ToolConfig, flag_values)
+
+
+def test_defaults_and_helps_are_those_of_the_fields():
+    flag_values = _parse()
+    assert settings_flags.read(ToolConfig, flag_values) == ToolConfig()
+    for field in dataclasses.fields(ToolConfig):
+        assert flag_values[field.name].help.endswith(field.metadata["help"])
+    assert flag_values["sizes"].value == ["3", "1"]
+
+
+def test_every_kind(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = _read(
+        "--number=4",
+        "--maybe=5",
+        "--rate=2",
+        "--kind=b",
+        "--on",
+        "--names=p, q",
+        "--sizes=7, 8,9",
+        "--path=~/a,~/b",
+        "--pattern=~/a,~/b",
+    )
+    home = tmp_path
+    assert config == ToolConfig(
+        number=4,
+        maybe=5,
+        rate=2.0,
+        kind="b",
+        on=True,
+        names=("p", "q"),
+        sizes=(7, 8, 9),
+        path=f"{home}/a,~/b",
+        pattern=f"{home}/a,{home}/b",
+    )
+
+
+def test_fields_without_flags_take_their_defaults():
+    flag_values = _parse("--number=4", names=("number", "kind"))
+    assert {"number", "kind"} <= set(flag_values)
+    assert "rate" not in flag_values
+    config = settings_flags.read(ToolConfig, flag_values)
+    assert config == ToolConfig(number=4)
+
+
+@pytest.mark.parametrize("text", ["x", "3,", "3,0", "-1", "1.5", "\u00b2"])
+def test_sizes_that_are_none(text):
+    with pytest.raises(
+        ValueError,
+        match="^expected --sizes to be a comma-separated list of whole numbers "
+        f"above 0. Received: sizes='{text}'$",
+    ):
+        _read(f"--sizes={text}")
+
+
+def test_a_wrong_value_is_named_as_it_is_typed():
+    with pytest.raises(
+        ValueError, match="^expected --rate to be above 0. Received: rate=0.0$"
+    ):
+        _read("--rate=0")
+
+
+def test_name_flag():
+    flag_values = _parse()
+    for text, expected in {
+        "AConfig: expected rate to be x": "expected --rate to be x",
+        "AConfig: expected other to be x": "AConfig: expected other to be x",
+        "a: AConfig: expected on to be x": "a: AConfig: expected on to be x",
+        "expected rate": "expected rate",
+    }.items():
+        assert settings_flags.name_flag(text, flag_values) == expected

@@ -1,0 +1,1 @@
+"""Predictions: of runs and of what was exported."""

@@ -1,0 +1,254 @@
+"""Predictions for files of records, as the starter code's CSV."""
+
+from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact import files as files_lib
+from yt8m_compact import ops
+from yt8m_compact import progress
+from yt8m_compact import readers
+from yt8m_compact.inference import serving
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
+
+CSV_HEADER = "VideoId,LabelConfidencePairs"
+
+# The model always gets this many rows, whatever the batch size and whatever was
+# skipped: the last bits of a matrix product depend on the number of rows.
+_BLOCK_SIZE = 64
+_PREFETCHED_BLOCKS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictor:
+    """Predicts from what a reader makes of records.
+
+    Attributes:
+      reader: what reads the records.
+      predict: gets the model's inputs by name, as `serving.input_specs` lists
+        them, and returns a dict with `predictions`, float32
+        `[rows, num_classes]`.
+    """
+
+    reader: readers.Reader
+    predict: Callable[..., Mapping[str, tf.Tensor]]
+
+    @property
+    def unit(self) -> str:
+        """What a row is: "videos" or "segments"."""
+        return "segments" if self._predicts_segments else "videos"
+
+    @property
+    def _predicts_segments(self) -> bool:
+        return (
+            self.reader.frame_features
+            and self.reader.parts is readers.VideoParts.ALL_SEGMENTS
+        )
+
+    def count_videos(self, ids: np.ndarray) -> int:
+        """Counts the videos that begin among rows.
+
+        Args:
+          ids: bytes `[rows]`, their ids.
+        """
+        if not self._predicts_segments:
+            return len(ids)
+        return sum(row_id.endswith(b":0") for row_id in ids)
+
+
+def predictor_from_train_dir(
+    train_dir: str, step: int | None = None, *, segments: bool = False
+) -> Predictor:
+    """Makes a predictor from a run's checkpoint.
+
+    Args:
+      train_dir: the folder of the run.
+      step: step of the checkpoint; None is the newest one.
+      segments: whether to predict all segments of videos, their seconds 0 to 4,
+        5 to 9 and so on, rated or not, the last one shorter, as with the
+        starter code's `--segment_labels`, instead of whole videos. Their ids
+        are `id:start`.
+
+    Returns:
+      The predictor.
+
+    Raises:
+      ValueError: if the run is missing or broken, or segments of video-level
+        features are asked for.
+    """
+    run = train_dir_lib.TrainDir(train_dir)
+    config, model, _ = run.restore_model(step)
+    module = serving.ServingModule(config, model, top_k=1)
+    return _make_predictor(train_dir, config, module.predict_tensors, segments)
+
+
+def predictor_from_saved_model(
+    path: str, *, segments: bool = False
+) -> Predictor:
+    """Makes a predictor from a SavedModel of yt8m-export.
+
+    A SavedModel is a program, which may read and write files: load only what
+    you would run.
+
+    Args:
+      path: the folder of the SavedModel.
+      segments: as in `predictor_from_train_dir`.
+
+    Returns:
+      The predictor.
+
+    Raises:
+      ValueError: if there is none, yt8m-export did not write it, or segments of
+        video-level features are asked for.
+    """
+    config, predict = serving.load(path)
+    return _make_predictor(path, config, predict, segments)
+
+
+def _make_predictor(
+    path: str,
+    config: config_lib.Config,
+    predict: Callable[..., Mapping[str, tf.Tensor]],
+    segments: bool,
+) -> Predictor:
+    try:
+        reader = config.prediction_reader(segments=segments)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return Predictor(dataclasses.replace(reader, column_ids=True), predict)
+
+
+def write_csv(
+    predictor: Predictor,
+    input_data_pattern: str,
+    output_file: str,
+    *,
+    top_k: int = 20,
+    batch_size: int = 256,
+    num_readers: int = 8,
+    num_shards: int = 1,
+    shard_index: int = 0,
+    skipped: readers.SkippedData | None = None,
+) -> int:
+    """Predicts every record and writes the starter code's CSV.
+
+    The header `VideoId,LabelConfidencePairs`, then a line a video or segment:
+    its id, a comma, and pairs of class and probability, best first, the lower
+    class first among equals, all separated by spaces. The file appears when it
+    is complete. Ids are written as they are, those too that start with `=`,
+    `+`, `-` or `@`, which spreadsheets take for formulas.
+
+    Args:
+      predictor: from `predictor_from_train_dir` or
+        `predictor_from_saved_model`.
+      input_data_pattern: files to predict: glob patterns, comma-separated.
+      output_file: the CSV file.
+      top_k: number of pairs of a line; at most all classes.
+      batch_size: number of records read at a time; the output does not
+        depend on it.
+      num_readers: number of files that are read at the same time; only the
+        order of the lines depends on it.
+      num_shards: how many workers share the files.
+      shard_index: which of them this is; it predicts every `num_shards`-th
+        file.
+      skipped: where to count what is damaged or does not fit, which is then
+        left out. None to stop with an error.
+
+    Returns:
+      The number of videos, or of segments.
+
+    Raises:
+      DataError: if the data is missing or broken, of another kind than the
+        model's, or all of it was left out.
+      ValueError: if there is no such shard, or a prediction is not finite.
+    """
+    files = readers.shard_files(
+        readers.expand_patterns(input_data_pattern), num_shards, shard_index
+    )
+    # Data of another kind is an error, not thousands of skipped records.
+    readers.check_format(files, predictor.reader, skipped=skipped)
+    dataset = readers.make_dataset(
+        predictor.reader,
+        files,
+        batch_size=batch_size,
+        num_readers=num_readers,
+        skipped=skipped,
+    )
+    num_rows = 0
+    with (
+        files_lib.writing(output_file) as csv,
+        progress.video_bar("predict", files) as bar,
+    ):
+        csv.write(CSV_HEADER + "\n")
+        try:
+            for ids, predictions in _predict_blocks(predictor, dataset):
+                csv.write("".join(_format_lines(ids, predictions, top_k)))
+                num_rows += len(ids)
+                bar.update(predictor.count_videos(ids))
+        except readers.DataError as error:
+            if skipped is not None:
+                raise
+            raise readers.DataError(
+                f"{error} The {num_rows:,} {predictor.unit} predicted before "
+                "are not kept; to go on, leave out such records with "
+                "--on_data_error=skip, or mend the file and start again."
+            ) from None
+        progress.finish(bar)
+        if skipped and not num_rows:
+            raise readers.DataError(
+                f"{files[0]}: expected at least one record that can be "
+                f"predicted. Received:\n{skipped.to_text()}"
+            )
+    return num_rows
+
+
+def _predict_blocks(
+    predictor: Predictor, dataset: tf.data.Dataset
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields ids and predictions of up to `_BLOCK_SIZE` rows."""
+    names = ("features",)
+    if predictor.reader.frame_features:
+        names = ("frames", "num_frames")
+    blocks = dataset.rebatch(_BLOCK_SIZE).prefetch(_PREFETCHED_BLOCKS)
+    with readers.readable_errors():
+        for block in blocks:
+            size = len(block["id"])
+            # The last block is filled up with its last row.
+            rows = tf.minimum(tf.range(_BLOCK_SIZE), size - 1)
+            if size < _BLOCK_SIZE:
+                inputs = {name: tf.gather(block[name], rows) for name in names}
+            else:
+                inputs = {name: block[name] for name in names}
+            outputs = predictor.predict(**inputs)
+            ids = block["id"].numpy()
+            predictions = outputs["predictions"].numpy()[:size]
+            _check_finite(ids, predictions)
+            yield ids, predictions
+
+
+def _check_finite(ids: np.ndarray, predictions: np.ndarray) -> None:
+    bad = ~np.isfinite(predictions).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            "expected finite predictions: has the training diverged? Received: "
+            f"NaN or infinity for {ids[np.argmax(bad)].decode()}"
+        )
+
+
+def _format_lines(
+    ids: np.ndarray, predictions: np.ndarray, top_k: int
+) -> Iterator[str]:
+    top_k = min(top_k, predictions.shape[1])
+    classes = ops.top_k_classes(predictions, top_k)
+    scores = np.take_along_axis(predictions, classes, axis=1)
+    for row_id, row_classes, row_scores in zip(
+        ids, classes, scores, strict=True
+    ):
+        pairs = " ".join(
+            f"{index:d} {score:g}"
+            for index, score in zip(row_classes, row_scores, strict=True)
+        )
+        yield f"{row_id.decode()},{pairs}\n"

@@ -1,0 +1,267 @@
+"""What the command-line programs share: flags, help, errors, exit status."""
+
+from collections.abc import Callable, Sequence
+import dataclasses
+import logging
+import os
+import signal
+import sys
+import traceback
+import types
+
+from absl import app
+from absl import flags
+from absl import logging as absl_logging
+import tensorflow as tf
+
+from yt8m_compact import settings_flags
+from yt8m_compact import standard_streams
+from yt8m_compact import tensorflow_errors
+
+_LOGGER = logging.getLogger("yt8m_compact")
+
+_MIN_COLUMNS = 40
+
+# tf.io.gfile raises these where Python has OSError. An error in a graph is
+# none of them, and keeps its traceback.
+_SYSTEM_ERRORS = (
+    tf.errors.AlreadyExistsError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.NotFoundError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.ResourceExhaustedError,
+    tf.errors.UnavailableError,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Parsed:
+    """A command line that was parsed.
+
+    Attributes:
+      flag_values: the flags of what was asked for.
+      call: does it, and returns the exit status, None for 0.
+    """
+
+    flag_values: flags.FlagValues
+    call: Callable[[], int | None]
+
+
+def run(
+    doc: str,
+    define_flags: Callable[[flags.FlagValues], None],
+    main: Callable[[flags.FlagValues, Sequence[str]], int | None],
+) -> None:
+    """Runs a program: parses its flags, calls it, exits.
+
+    Errors that a user can mend (`ValueError`, `OSError`, and what TensorFlow
+    raises for files, disks and memory) become one line on standard error and
+    exit status 1; `--verbosity=1` shows where they come from. Closed standard
+    streams and readers that go away (`| head`) end nothing. A signal that ends
+    the program lets it clean up first.
+
+    Args:
+      doc: what the program does, the start of its `--help`.
+      define_flags: defines the program's flags.
+      main: the program; gets the parsed flags and the arguments that are not
+        flags, and returns the exit status, None for 0.
+    """
+    _prepare()
+    flag_values = flags.FLAGS
+    known = set(flag_values)
+    define_flags(flag_values)
+    # `--help` shows the flags of the main module, which is a script of pip's.
+    for name in set(flag_values) - known:
+        flag_values.register_key_flag_for_module(sys.argv[0], flag_values[name])
+    sys.modules["__main__"].__doc__ = doc
+    app.run(
+        lambda argv: _call(lambda: main(flag_values, argv[1:]), flag_values)
+    )
+
+
+def run_parsed(parse: Callable[[Sequence[str]], Parsed]) -> None:
+    """Runs a program that parses its command line by argparse, as `run` does.
+
+    What is wrong with the command line is an error as all others.
+
+    Args:
+      parse: gets the arguments after the program's name; says what to do.
+    """
+    _prepare()
+
+    def parse_or_fail(argv: Sequence[str]) -> Parsed:
+        try:
+            return parse(argv[1:])
+        except (ValueError, flags.Error) as error:
+            flags.FLAGS.mark_as_parsed()
+            wrong = ValueError(str(error))
+            wrong.__cause__ = error
+            return Parsed(flags.FLAGS, _raiser(wrong))
+
+    app.run(
+        lambda parsed: _call(parsed.call, parsed.flag_values),
+        flags_parser=parse_or_fail,
+    )
+
+
+def _raiser(error: Exception) -> Callable[[], int]:
+    def fail() -> int:
+        raise error
+
+    return fail
+
+
+def _prepare() -> None:
+    """Does what comes before a program may print, `--help` included."""
+    standard_streams.prepare()
+    _expect_columns()
+    # It was made with what standard error was at the start.
+    absl_logging.get_absl_handler().python_handler.stream = sys.stderr
+
+
+def _call(
+    main: Callable[[], int | None], flag_values: flags.FlagValues
+) -> int | None:
+    """Calls a program whose flags are parsed; returns the exit status."""
+    verbosity = flags.FLAGS["verbosity"]
+    if not verbosity.present:
+        # TensorFlow logs through absl; what it says at INFO is not for
+        # users.
+        absl_logging.set_verbosity(absl_logging.WARNING)
+    _LOGGER.setLevel(logging.INFO)
+    if not _LOGGER.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        _LOGGER.addHandler(handler)
+        _LOGGER.propagate = False
+    try:
+        _end_by_signals()
+        status = main()
+        sys.stdout.flush()  # What is lost there is told, too.
+        return status
+    except BrokenPipeError as error:
+        # The reader of an output file that is a pipe, such as /dev/stdout.
+        # Others are told as every reader of standard output is: not.
+        if verbosity.value > 0:
+            print(error, file=sys.stderr)
+        return 128 + signal.SIGPIPE
+    except (ValueError, OSError, *_SYSTEM_ERRORS) as error:
+        if verbosity.value > 0:
+            traceback.print_exc()
+        program = os.path.basename(sys.argv[0])
+        if isinstance(error, _SYSTEM_ERRORS):
+            text = tensorflow_errors.first_line(error.message)
+        else:
+            text = tensorflow_errors.without_nodes(str(error))
+            text = settings_flags.name_flag(text, flag_values)
+        print(f"{program}: error: {text}", file=sys.stderr)
+        return 1
+    except _Ended as ended:
+        print(f"ended by signal {ended.number}", file=sys.stderr)
+        return 128 + ended.number
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+
+
+def _expect_columns() -> None:
+    """Ignores a width of the terminal in which absl can't write its help."""
+    columns = os.environ.get("COLUMNS", "")
+    if not columns.isdecimal() or int(columns) < _MIN_COLUMNS:
+        os.environ.pop("COLUMNS", None)
+
+
+class _Ended(KeyboardInterrupt):
+    """A signal came that ends the program, as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _end_by_signals() -> None:
+    """Makes what job starters and terminals send end with cleaning up."""
+
+    def end(number: int, frame: types.FrameType | None) -> None:
+        # Once: the next one ends what does not.
+        signal.signal(number, signal.SIG_DFL)
+        raise _Ended(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # nohup ignores SIGHUP.
+        if number and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
+
+
+def expect_no_arguments(arguments: Sequence[str]) -> None:
+    """Refuses arguments that are not flags.
+
+    Args:
+      arguments: what the command line holds beside flags.
+
+    Raises:
+      ValueError: if there are any.
+    """
+    if arguments:
+        raise ValueError(
+            "expected flags only, such as --batch_size=1024. Received: "
+            f"{' '.join(arguments)}"
+        )
+
+
+def define_on_data_error(flag_values: flags.FlagValues) -> None:
+    """Defines the flag of the programs that read data but do not train.
+
+    Args:
+      flag_values: where to define it.
+    """
+    flags.DEFINE_enum(
+        "on_data_error",
+        "stop",
+        ("stop", "skip"),
+        "What to do about damaged or wrong records: stop there, or skip them, "
+        "count them by file, and report.",
+        flag_values=flag_values,
+    )
+
+
+def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
+    """Refuses a file to write that is a folder, or lies in none that exists.
+
+    Args:
+      flag_values: the parsed flags.
+      name: the flag that names the file; it may be empty.
+
+    Raises:
+      ValueError: if there is no such folder, or it is one.
+    """
+    path = flag_values[name].value
+    folder = os.path.dirname(path or "")
+    if folder and not tf.io.gfile.isdir(folder):
+        raise ValueError(
+            f"expected --{name} in a folder that exists. Received: "
+            f"{name}={path!r}; make the folder first"
+        )
+    if path and tf.io.gfile.isdir(path):
+        raise ValueError(
+            f"expected --{name} to be a file. Received: {name}={path!r}, "
+            "which is a folder; name a file in it"
+        )
+
+
+def expect_given(flag_values: flags.FlagValues, name: str) -> None:
+    """Refuses to go on without a flag that can't be empty.
+
+    Args:
+      flag_values: the parsed flags.
+      name: the flag.
+
+    Raises:
+      ValueError: if it was not given.
+    """
+    flag = flag_values[name]
+    if not flag.value:
+        raise ValueError(
+            f"expected --{name}. {flag.help} Received: {name}={flag.value!r}"
+        )

@@ -1,0 +1,1 @@
+"""The programs: flags, one call of the library, what is printed."""

@@ -1,0 +1,1 @@
+"""yt8m-data, a file a verb."""

@@ -1,0 +1,48 @@
+"""Writes what verbs found, each output by itself."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+import json
+from typing import Any
+
+import tensorflow as tf
+
+from yt8m_compact import files
+
+
+def write_json(path: str, values: dict[str, Any], *, say: bool = True) -> None:
+    """Writes a result as JSON.
+
+    Args:
+        path: The file; nothing is written if empty.
+        values: The result.
+        say: Whether to print that it was written.
+    """
+    if not path:
+        return
+    with files.writing(path) as file:
+        file.write(json.dumps(values, indent=2) + "\n")
+    if say:
+        print(f"wrote {path}")
+
+
+@contextlib.contextmanager
+def all_tried() -> Iterator[Callable[[], contextlib.AbstractContextManager]]:
+    """Tries every output of a result, whichever of them fail.
+
+    Yields:
+        Makes the context in which one output is tried. The first error is
+        raised at the end, when all were tried.
+    """
+    failed = []
+
+    @contextlib.contextmanager
+    def attempt() -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, OSError, tf.errors.OpError) as error:
+            failed.append(error)
+
+    yield attempt
+    if failed:
+        raise failed[0]

@@ -1,0 +1,96 @@
+"""Exports a run of yt8m-train as a SavedModel to serve.
+
+Example:
+  yt8m-export --train_dir=runs/dbof --export_dir=exported/dbof
+
+It loads with tf.saved_model.load and TensorFlow Serving, without
+yt8m_compact. Signature serving_default takes serialized records (`examples`,
+string [batch]); tensors takes `features`, or `frames` and `num_frames`.
+assets/config.json is the configuration of the run.
+"""
+
+from collections.abc import Sequence
+import os
+
+from absl import flags
+import tensorflow as tf
+
+from yt8m_compact import path_flags
+from yt8m_compact import program
+from yt8m_compact.inference import serving
+from yt8m_compact.run import train_dir as train_dir_lib
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the program's flags."""
+    path_flags.define_path(
+        "train_dir",
+        None,
+        "Folder of the run.",
+        required=True,
+        flag_values=flag_values,
+    )
+    path_flags.define_path(
+        "export_dir",
+        None,
+        "Folder to write the SavedModel to; --train_dir/export if not given.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "checkpoint_step",
+        None,
+        "Step of the checkpoint to export; the newest one if not given.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "top_k",
+        20,
+        "Number of classes that the signatures return beside all scores.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "overwrite",
+        False,
+        "Whether a SavedModel that is in --export_dir is replaced.",
+        flag_values=flag_values,
+    )
+
+
+def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    """Exports; returns the exit status."""
+    program.expect_no_arguments(arguments)
+    run = train_dir_lib.TrainDir(flag_values.train_dir)
+    export_dir = flag_values.export_dir or os.path.join(run.path, "export")
+    train_dir_lib.check_readable_name("export_dir", export_dir)
+    _check_replaceable(export_dir, flag_values.overwrite)
+    config, model, step = run.restore_model(flag_values.checkpoint_step)
+    module = serving.ServingModule(config, model, flag_values.top_k)
+    serving.save(module, export_dir)
+    print(f"exported step {step} of {run.path} to {export_dir}")
+    return 0
+
+
+def _check_replaceable(export_dir: str, overwrite: bool) -> None:
+    if not tf.io.gfile.exists(export_dir):
+        return
+    if tf.io.gfile.isdir(export_dir) and not tf.io.gfile.listdir(export_dir):
+        return
+    is_saved_model = tf.saved_model.contains_saved_model(export_dir)
+    if overwrite and is_saved_model:
+        return
+    received = "a SavedModel" if is_saved_model else "something else"
+    advice = "--overwrite or " if is_saved_model else ""
+    raise ValueError(
+        f"{export_dir}: expected a folder that is empty or does not exist yet. "
+        f"Received: {received} in it; use {advice}another --export_dir"
+    )
+
+
+def run() -> None:
+    """Runs yt8m-export."""
+    program.run(__doc__, define_flags, main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,188 @@
+r"""Predicts the classes of videos, as the starter code's CSV.
+
+Example:
+  yt8m-predict --train_dir=runs/dbof \
+    --input_data_pattern='data/test*.tfrecord' --output_file=predictions.csv
+
+With --saved_model=exported/dbof in the place of --train_dir, it predicts from
+a SavedModel of yt8m-export, which is a program: load only what you would run.
+--segment_labels predicts every 5 s of the videos. Labels are not looked at.
+"""
+
+from collections.abc import Sequence
+import os
+import sys
+from typing import TextIO
+
+from absl import flags
+
+from yt8m_compact import path_flags
+from yt8m_compact import program
+from yt8m_compact import readers
+from yt8m_compact.inference import predictors
+from yt8m_compact.run import command_line
+
+# Flags of the starter code's inference.py.
+_REPLACED = (
+    "input_model_tgz",
+    "untar_model_dir",
+    "output_model_tgz",
+    "segment_max_pred",
+    "segment_label_ids_file",
+)
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the program's flags."""
+    path_flags.define_path(
+        "train_dir",
+        None,
+        "Folder of the run to predict with.",
+        flag_values=flag_values,
+    )
+    path_flags.define_path(
+        "saved_model",
+        None,
+        "Folder of the SavedModel to predict with, in the place of "
+        "--train_dir. A SavedModel runs what its author wrote: give only one "
+        "that you trust.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "checkpoint_step",
+        None,
+        "Step of the checkpoint of --train_dir; the newest one if not given.",
+        flag_values=flag_values,
+    )
+    path_flags.define_pattern(
+        "input_data_pattern",
+        "",
+        "Files to predict: glob patterns, comma-separated.",
+        flag_values=flag_values,
+    )
+    path_flags.define_path(
+        "output_file",
+        None,
+        "CSV file to write.",
+        required=True,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "top_k",
+        20,
+        "Number of classes of each video.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        256,
+        "Number of records read at a time; the output does not depend on it.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "num_readers",
+        8,
+        "Number of files that are read at the same time; the order of the "
+        "lines depends on it, and nothing else.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "segment_labels",
+        False,
+        "Whether to predict the segments of 5 s of each video, with the ids "
+        "id:start, instead of the whole video.",
+        flag_values=flag_values,
+    )
+    program.define_on_data_error(flag_values)
+    flags.DEFINE_integer(
+        "num_shards",
+        1,
+        "Number of machines that share the files, each with its own "
+        "--shard_index and --output_file.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "shard_index",
+        0,
+        "Which of --num_shards this is, from 0: it predicts every "
+        "--num_shards-th file.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+    command_line.define_replaced_flags(_REPLACED, flag_values)
+
+
+def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    """Predicts; returns the exit status."""
+    program.expect_no_arguments(arguments)
+    program.expect_given(flag_values, "input_data_pattern")
+    program.expect_given(flag_values, "output_file")
+    command_line.refuse_replaced_flags(_REPLACED, flag_values)
+    program.expect_folder(flag_values, "output_file")
+    predictor = _make_predictor(flag_values)
+    skip = flag_values.on_data_error == "skip"
+    skipped = readers.SkippedData() if skip else None
+    number = predictors.write_csv(
+        predictor,
+        flag_values.input_data_pattern,
+        flag_values.output_file,
+        top_k=flag_values.top_k,
+        batch_size=flag_values.batch_size,
+        num_readers=flag_values.num_readers,
+        num_shards=flag_values.num_shards,
+        shard_index=flag_values.shard_index,
+        skipped=skipped,
+    )
+    stream = _message_stream(flag_values.output_file)
+    if skipped:
+        print(f"left out of the data:\n{skipped.to_text()}", file=stream)
+    print(
+        f"wrote {number:,} {predictor.unit} to {flag_values.output_file}",
+        file=stream,
+    )
+    return 0
+
+
+def _message_stream(output_file: str) -> TextIO:
+    """Returns standard error where the CSV went to standard output."""
+    try:
+        output = os.fstat(sys.stdout.fileno())
+        if os.path.samestat(output, os.stat(output_file)):
+            return sys.stderr
+    except OSError:  # not of this file system, or no output at all
+        pass
+    return sys.stdout
+
+
+def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
+    train_dir, saved_model = flag_values.train_dir, flag_values.saved_model
+    if bool(train_dir) == bool(saved_model):
+        raise ValueError(
+            "expected one of --train_dir and --saved_model. Received: "
+            f"train_dir={train_dir!r}, saved_model={saved_model!r}"
+        )
+    step = flag_values.checkpoint_step
+    if saved_model and step is not None:
+        raise ValueError(
+            "expected no --checkpoint_step: a SavedModel holds one. Received: "
+            f"checkpoint_step={step}"
+        )
+    segments = flag_values.segment_labels
+    if train_dir:
+        return predictors.predictor_from_train_dir(
+            train_dir, step, segments=segments
+        )
+    return predictors.predictor_from_saved_model(saved_model, segments=segments)
+
+
+def run() -> None:
+    """Runs yt8m-predict."""
+    program.run(__doc__, define_flags, main)
+
+
+if __name__ == "__main__":
+    run()

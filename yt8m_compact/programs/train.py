@@ -1,0 +1,83 @@
+r"""Trains a video classifier on YouTube-8M records.
+
+Example:
+  yt8m-train --train_dir=runs/dbof --train_data_pattern='data/train*.tfrecord' \
+    --frame_features --feature_names=rgb,audio --feature_sizes=1024,128 \
+    --model=DbofModel --fc_projection=diagonal_circulant
+
+The same command continues a run that was stopped. Watch it with
+`tensorboard --logdir runs`.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from yt8m_compact import path_flags
+from yt8m_compact import program
+from yt8m_compact import training
+from yt8m_compact.run import command_line
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the program's flags."""
+    path_flags.define_path(
+        "train_dir",
+        None,
+        "Folder of the run: config.json, checkpoints, TensorBoard's events.",
+        required=True,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "start_new_model",
+        False,
+        "Whether a run that is in --train_dir is moved aside first, not "
+        "continued.",
+        flag_values=flag_values,
+    )
+    command_line.define_data_flag(
+        flag_values,
+        "trains on its train split; its features, sizes and classes are those "
+        "of the data set where their flags are not given",
+    )
+    command_line.define_model_flags(flag_values)
+    command_line.define_training_flags(flag_values)
+
+
+def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    """Trains; returns the exit status."""
+    program.expect_no_arguments(arguments)
+    found = command_line.use_data_flag(
+        flag_values, "train_data_pattern", "train"
+    )
+    if found:
+        command_line.use_features(flag_values, found)
+    program.expect_given(flag_values, "train_data_pattern")
+    result = training.train(
+        command_line.config_from_flags(flag_values),
+        flag_values.train_dir,
+        start_new_model=flag_values.start_new_model,
+    )
+    if result.signal_number is not None:
+        print(
+            f"stopped by signal {result.signal_number} at step {result.step}; "
+            f"saved {result.checkpoint}; the same command continues"
+        )
+        return 128 + result.signal_number
+    print(
+        f"done: step {result.step}, epoch {result.epoch}, "
+        f"{result.checkpoint}\n"
+        f"evaluate: yt8m-eval --train_dir={flag_values.train_dir} "
+        "--eval_data_pattern=...\n"
+        f"watch: tensorboard --logdir {flag_values.train_dir}"
+    )
+    return 0
+
+
+def run() -> None:
+    """Runs yt8m-train."""
+    program.run(__doc__, define_flags, main)
+
+
+if __name__ == "__main__":
+    run()

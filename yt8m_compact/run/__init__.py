@@ -1,0 +1,1 @@
+"""A run: its configuration, its flags, and its folder."""

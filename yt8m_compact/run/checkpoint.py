@@ -1,0 +1,202 @@
+"""What a checkpoint of a run holds, each under a name of its own."""
+
+from collections.abc import Iterable, Mapping
+import logging
+import re
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact import tensorflow_errors
+
+# TensorFlow's reader raises IndexError where the file is too short.
+READ_ERRORS = (tf.errors.OpError, IndexError)
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+_WEIGHTS = "weights/"
+_SHOWN = 5
+
+
+class RunCheckpoint:
+    """The variables of a run, for `tf.train.CheckpointManager` and back.
+
+    Weights are saved by their Keras paths, `weights/classifier/kernel`, not by
+    the attributes that TensorFlow would follow from the model: it does not
+    follow all (lists of layers in Keras 3), and says nothing of those that it
+    leaves out. So no layer can be forgotten whatever it keeps its sublayers
+    in, names do not change with the layers around or with Keras, and what the
+    file holds can be compared with what the model needs, name by name.
+
+    Args:
+      model: the model that was built.
+      places: other variables, by name: where the run is.
+      optimizer: the optimiser that was built; None to read a model alone.
+
+    Attributes:
+      checkpoint: what TensorFlow saves.
+
+    Raises:
+      ValueError: if two variables have one name, or one of the model's or the
+        optimiser's would not be saved.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        places: Mapping[str, tf.Variable],
+        optimizer: keras.optimizers.Optimizer | None = None,
+    ) -> None:
+        self._weights = _by_path(model.weights)
+        parts = {"weights": self._weights}
+        if optimizer is not None:
+            parts["states"] = _states(model)
+            parts["optimizer"] = {
+                # Without the optimiser's name, which is counted in a process.
+                path.partition("/")[2]: variable
+                for path, variable in _by_path(optimizer.variables).items()
+            }
+        saved = {
+            id(variable)
+            for part in (*parts.values(), places)
+            for variable in part.values()
+        }
+        if optimizer is not None:
+            _check_saved(model, optimizer, saved)
+        self.checkpoint = tf.train.Checkpoint(**parts, **places)
+
+    def restore(self, path: str) -> None:
+        """Reads a checkpoint, or says what is wrong with it.
+
+        Args:
+          path: the checkpoint; all that is here must be in it.
+
+        Raises:
+          ValueError: if the file is broken or holds something else.
+        """
+        # Else TensorFlow warns of each value that an error leaves in the file,
+        # when it drops what it had read: 30 lines around the one of the error.
+        tf.get_logger().addFilter(_is_no_restore_warning)
+        try:
+            self._compare_weights(path)
+            status = self.checkpoint.restore(path).expect_partial()
+            status.assert_existing_objects_matched()
+        except (AssertionError, ValueError) as error:
+            raise ValueError(
+                f"{path}: expected the weights of the model that config.json "
+                "describes. Received: other weights; restore the config.json "
+                "that the run was started with. "
+                f"({tensorflow_errors.first_line(str(error))})"
+            ) from error
+        except READ_ERRORS as error:
+            raise unreadable(path, error) from error
+
+    def _compare_weights(self, path: str) -> None:
+        """Compares the names of weights in a file with the model's.
+
+        `assert_existing_objects_matched` knows of no variable that TensorFlow
+        did not follow.
+        """
+        names = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+        found = {
+            _unescape(name.removeprefix(_WEIGHTS).removesuffix(_VALUE))
+            for name in names
+            if name.startswith(_WEIGHTS) and name.endswith(_VALUE)
+        }
+        if found != set(self._weights):
+            raise ValueError(
+                f"missing: {_some(set(self._weights) - found)}; not expected: "
+                f"{_some(found - set(self._weights))}"
+            )
+
+
+def _by_path(variables: Iterable[keras.Variable]) -> dict[str, tf.Variable]:
+    found = {}
+    for variable in variables:
+        if variable.path in found:
+            raise ValueError(
+                "expected variables of different names, to tell them apart in "
+                f"checkpoints. Received: {variable.path} twice"
+            )
+        found[variable.path] = variable.value
+    return found
+
+
+def _states(model: keras.Model) -> dict[str, tf.Variable]:
+    """Lists what changes in training and is no weight: where dropout is."""
+    left_out = {*map(id, model.weights), *map(id, model.metrics_variables)}
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None:
+        left_out |= set(map(id, optimizer.variables))
+    others = [v for v in model.variables if id(v) not in left_out]
+    # Keras counts the generators of all models, so that they have no paths to
+    # be found again by.
+    states = {f"{i}/{v.name}": v.value for i, v in enumerate(others)}
+    for layer in model.layers:
+        for name, value in vars(layer).items():
+            if isinstance(value, tf.Variable):
+                states[f"{layer.name}/{name.lstrip('_')}"] = value
+    return states
+
+
+def _followed(root: tf.train.Checkpoint | keras.Model) -> list[tf.Variable]:
+    """Lists the variables that TensorFlow and Keras find from an object."""
+    found = []
+    for one in tf.train.TrackableView(root).descendants():
+        if isinstance(one, keras.Variable):
+            found.append(one.value)
+        elif isinstance(one, tf.Variable):
+            found.append(one)
+    return found
+
+
+def _check_saved(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    saved: set[int],
+) -> None:
+    """Checks that nothing that anybody knows of would be left out."""
+    needed = [v.value for v in (*model.variables, *optimizer.variables)]
+    needed += _followed(model)
+    metrics = {id(v.value) for v in model.metrics_variables}
+    lost = [v.name for v in needed if id(v) not in saved | metrics]
+    if lost:
+        raise ValueError(
+            "expected a checkpoint of all variables of the model and the "
+            f"optimiser. Received: one without {_some(lost)}"
+        )
+
+
+def _some(names: Iterable[str]) -> str:
+    names = sorted(names)
+    shown = ", ".join(names[:_SHOWN]) or "none"
+    return f"{shown}, ... ({len(names)})" if len(names) > _SHOWN else shown
+
+
+def _unescape(name: str) -> str:
+    """Undoes what TensorFlow does to the keys of a dict."""
+    return re.sub(r"\.(.)", lambda m: "/" if m[1] == "S" else m[1], name)
+
+
+def _is_no_restore_warning(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return not (
+        "deleted with unrestored values" in message
+        or message.startswith("Value in checkpoint could not be found")
+    )
+
+
+def unreadable(path: str, error: Exception) -> ValueError:
+    """Makes the error of a checkpoint that can't be read.
+
+    Args:
+      path: the checkpoint.
+      error: what TensorFlow says.
+
+    Returns:
+      The error.
+    """
+    return ValueError(
+        f"{path}: expected a checkpoint that can be read. Received: "
+        f"{tensorflow_errors.first_line(str(error))}. Use another one with "
+        "--checkpoint_step; to train on from the one before it, delete the "
+        f"files {path}.*"
+    )

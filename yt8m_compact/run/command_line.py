@@ -1,0 +1,330 @@
+"""absl flags from the fields of configurations, and back."""
+
+from collections.abc import Callable, Sequence
+import dataclasses
+from typing import Any
+
+from absl import flags
+
+from yt8m_compact import models
+from yt8m_compact import readers
+from yt8m_compact import settings_flags
+from yt8m_compact.run import config as config_lib
+
+# Flags of the starter code that mean nothing here, and what to do instead.
+_REPLACED: dict[str, tuple[Callable[..., Any], str]] = {
+    "num_gpu": (
+        flags.DEFINE_integer,
+        "choose devices with the variable CUDA_VISIBLE_DEVICES",
+    ),
+    "export_model_steps": (
+        flags.DEFINE_integer,
+        "use --checkpoint_steps for checkpoints, and yt8m-export for a "
+        "SavedModel",
+    ),
+    "log_device_placement": (
+        flags.DEFINE_bool,
+        "call tf.debugging.set_log_device_placement, or set the variable "
+        "TF_CPP_MAX_VLOG_LEVEL",
+    ),
+    "segment_max_pred": (
+        flags.DEFINE_integer,
+        "every segment has its own line, id:start and its --top_k classes; "
+        "leave the flag out",
+    ),
+    "segment_label_ids_file": (
+        flags.DEFINE_string,
+        "all classes are predicted; leave the flag out, and raise --top_k "
+        "where classes are to be chosen afterwards",
+    ),
+    "input_model_tgz": (
+        flags.DEFINE_string,
+        "use --train_dir or --saved_model",
+    ),
+    "untar_model_dir": (
+        flags.DEFINE_string,
+        "use --train_dir or --saved_model",
+    ),
+    "output_model_tgz": (
+        flags.DEFINE_string,
+        "use yt8m-export for a model to send away",
+    ),
+    "label_loss": (flags.DEFINE_string, "the loss is that of --train_dir"),
+}
+_REPLACED_IN_TRAINING = (
+    "num_gpu",
+    "export_model_steps",
+    "log_device_placement",
+)
+# Flags that held for every projection that had such an argument, and where the
+# argument is now. Turned off, they asked for something, too.
+_REPLACED_BY_STRUCTURES: dict[str, tuple[Callable[..., Any], str]] = {
+    "rank": (flags.DEFINE_string, "low_rank(rank=8)"),
+    "num_factors": (flags.DEFINE_string, "diagonal_circulant(num_factors=3)"),
+    "block_size": (flags.DEFINE_string, "block_circulant(block_size=128)"),
+    "num_buckets": (flags.DEFINE_string, "hashed(num_buckets=1000)"),
+    "shared_diagonal": (
+        flags.DEFINE_bool,
+        "diagonal_circulant(shared_diagonal=True)",
+    ),
+    "pad_input": (flags.DEFINE_bool, "diagonal_circulant(pad_input=True)"),
+}
+
+
+def define_replaced_flags(
+    names: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
+) -> None:
+    """Defines flags of the starter code, to be refused with what to do.
+
+    Args:
+      names: the flags.
+      flag_values: where to define them.
+    """
+    for name in names:
+        define, replacement = _REPLACED[name]
+        define(
+            name,
+            None,
+            f"Not supported: {replacement}.",
+            flag_values=flag_values,
+        )
+
+
+def refuse_replaced_flags(
+    names: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
+) -> None:
+    """Refuses flags of the starter code; one turned off asks for nothing.
+
+    Args:
+      names: the flags.
+      flag_values: where `define_replaced_flags` defined them.
+
+    Raises:
+      ValueError: if one was given.
+    """
+    for name in names:
+        value = flag_values[name].value
+        if value is not None and value is not False:
+            raise ValueError(f"--{name} is not supported: {_REPLACED[name][1]}")
+
+
+def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines `--model`, and the flags of the data and of all models.
+
+    Flags of models default to None, which means the default of the model;
+    their help names the models that use them.
+
+    Args:
+      flag_values: where to define them.
+    """
+    flags.DEFINE_enum(
+        "model",
+        "LogisticModel",
+        list(models.MODELS),
+        "The model.",
+        flag_values=flag_values,
+    )
+    settings_flags.define(config_lib.DataConfig, flag_values)
+    for name, users in _model_fields().items():
+        field = next(iter(users.values()))
+        help_text = (
+            f"{field.metadata['help']} (default: {_defaults(users)}; used by "
+            f"{', '.join(users)})"
+        )
+        if name not in flag_values:
+            settings_flags.define_field(field, None, help_text, flag_values)
+    for name, (define, text) in _REPLACED_BY_STRUCTURES.items():
+        define(
+            name,
+            None,
+            f"Not supported: write --classifier_projection='{text}'.",
+            flag_values=flag_values,
+        )
+
+
+def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines the flags of training, and those that were replaced.
+
+    Args:
+      flag_values: where to define them.
+    """
+    settings_flags.define(config_lib.TrainingConfig, flag_values)
+    define_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
+
+
+def model_from_flags(
+    flag_values: flags.FlagValues = flags.FLAGS,
+) -> tuple[config_lib.DataConfig, models.ModelConfig]:
+    """Reads the data and the model from flags.
+
+    Args:
+      flag_values: where `define_model_flags` defined them.
+
+    Returns:
+      The data's and the model's configuration.
+
+    Raises:
+      ValueError: if a value does not fit, or a flag that was given is not
+        used by the chosen model, or not supported any more.
+    """
+    for name, (_, text) in _REPLACED_BY_STRUCTURES.items():
+        if flag_values[name].present:
+            raise ValueError(
+                f"--{name} is not supported: write "
+                f"--classifier_projection='{text}'"
+            )
+    data = settings_flags.read(config_lib.DataConfig, flag_values)
+    name = flag_values.model
+    for field, users in _model_fields().items():
+        if flag_values[field].value is not None and name not in users:
+            raise ValueError(
+                f"--{field} is not used by {name}: expected "
+                f"--model={' or '.join(users)}, or no --{field}. Received: "
+                f"{field}={flag_values[field].value!r}"
+            )
+    model = settings_flags.read(models.get_model_config(name), flag_values)
+    config_lib.check_level(data, model)
+    return data, model
+
+
+def define_data_flag(flag_values: flags.FlagValues, use: str) -> None:
+    """Defines `--data`.
+
+    Args:
+      flag_values: where to define it.
+      use: what the program does with which split, for the help.
+    """
+    flags.DEFINE_string(
+        "data",
+        "",
+        "A data set that TensorFlow Datasets prepared, such as "
+        f"tfds:youtube8m/video_level: {use}.",
+        flag_values=flag_values,
+    )
+
+
+def use_data_flag(
+    flag_values: flags.FlagValues, pattern_flag: str, *splits: str
+) -> readers.PreparedDataset | None:
+    """Lets `--data` say what another flag would: which files to read.
+
+    Args:
+      flag_values: where `define_data_flag` defined it.
+      pattern_flag: the flag that is set to the files of the data set.
+      *splits: the split to read if `--data` names none: the first there is.
+
+    Returns:
+      The data set, None if `--data` was not given.
+
+    Raises:
+      ValueError: if both flags were given, or `--data` is no `tfds:...`.
+      DataError: if there is no such data set or split.
+    """
+    text = flag_values.data
+    if not text:
+        return None
+    if flag_values[pattern_flag].value:
+        raise ValueError(
+            f"expected --data or --{pattern_flag}, not both. Received: "
+            f"data={text!r}, {pattern_flag}={flag_values[pattern_flag].value!r}"
+        )
+    if not text.startswith("tfds:"):
+        raise ValueError(
+            "expected --data to be a data set that TensorFlow Datasets "
+            f"prepared, such as tfds:youtube8m/video_level; use "
+            f"--{pattern_flag} for files. Received: data={text!r}"
+        )
+    found = readers.find_prepared(text)
+    flag_values[pattern_flag].value = found.split_pattern(*splits)
+    return found
+
+
+def use_features(
+    flag_values: flags.FlagValues, found: readers.PreparedDataset
+) -> None:
+    """Sets the flags of the data that were not given to what a data set has.
+
+    Args:
+      flag_values: where `define_model_flags` defined them.
+      found: the data set.
+    """
+    for name, value in {
+        "feature_names": list(found.feature_names),
+        "feature_sizes": [str(size) for size in found.feature_sizes],
+        "frame_features": found.frame_features,
+        "num_classes": found.num_classes,
+    }.items():
+        if not flag_values[name].present:
+            flag_values[name].value = value
+
+
+def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
+    """Refuses the flags of data and model, where a run says what they are.
+
+    Args:
+      flag_values: where `define_model_flags` defined them.
+      reason: why they are refused, for the error.
+
+    Raises:
+      ValueError: if one was given.
+    """
+    fields = dataclasses.fields(config_lib.DataConfig)
+    for name in (
+        "model",
+        *(field.name for field in fields),
+        *_model_fields(),
+        *_REPLACED_BY_STRUCTURES,
+    ):
+        if flag_values[name].present:
+            raise ValueError(
+                f"expected no --{name}: {reason}. Received: "
+                f"{name}={flag_values[name].value!r}"
+            )
+
+
+def config_from_flags(
+    flag_values: flags.FlagValues = flags.FLAGS,
+) -> config_lib.Config:
+    """Reads a whole configuration from flags.
+
+    Args:
+      flag_values: where `define_model_flags` and `define_training_flags`
+        defined them.
+
+    Returns:
+      The configuration.
+
+    Raises:
+      ValueError: if a value does not fit, or a flag is not supported.
+    """
+    refuse_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
+    data, model = model_from_flags(flag_values)
+    training = settings_flags.read(config_lib.TrainingConfig, flag_values)
+    return config_lib.Config(data=data, model=model, training=training)
+
+
+def _model_fields() -> dict[str, dict[str, dataclasses.Field]]:
+    """Lists the models' fields: name of the field, of the model, the field."""
+    found: dict[str, dict[str, dataclasses.Field]] = {}
+    for model, cls in models.MODELS.items():
+        for field in dataclasses.fields(cls):
+            found.setdefault(field.name, {})[model] = field
+    return found
+
+
+def _defaults(users: dict[str, dataclasses.Field]) -> str:
+    """Writes a field's default, and what differs from it in other models."""
+    texts = {model: _text(field.default) for model, field in users.items()}
+    first = next(iter(texts.values()))
+    others = [
+        f"{text} in {model}" for model, text in texts.items() if text != first
+    ]
+    return ", ".join([first, *others])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_text, value))
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

@@ -1,0 +1,500 @@
+"""The configuration of a run, and `config.json`, where it is kept."""
+
+import dataclasses
+import json
+from typing import Any
+
+import yt8m_compact
+from yt8m_compact import files
+from yt8m_compact import models
+from yt8m_compact import names
+from yt8m_compact import ops
+from yt8m_compact import readers
+from yt8m_compact import settings
+from yt8m_compact import untrusted
+from yt8m_compact.readers import feature_spec
+
+# The form of `config.json`. A field that is added needs no new one: where it is
+# missing it takes its default. Forms that can't be read any more, with the
+# version of yt8m_compact that could, are in `_UNREADABLE`.
+FORMAT_VERSION = 2
+_UNREADABLE = {1: "a version before 0.1.0, which was not released"}
+_EXPECTED = "JSON that yt8m-train wrote"
+_EXPECTED_FILE = (
+    "the config.json of a run, which yt8m-train writes to its --train_dir"
+)
+_MAX_BYTES = 1 << 20  # a configuration has 4 KB
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What the features and labels of a data set look like."""
+
+    feature_names: tuple[str, ...] = settings.setting(
+        ("mean_rgb",),
+        "Features to read, comma-separated; several are concatenated.",
+    )
+    feature_sizes: tuple[int, ...] = settings.setting(
+        (1024,), "Size of each feature, comma-separated."
+    )
+    frame_features: bool = settings.setting(
+        False,
+        "Whether records are frame-level (tf.SequenceExample), not video-level"
+        " (tf.Example).",
+    )
+    num_classes: int = settings.setting(
+        3862,
+        "Number of classes: 3862 for YouTube-8M of 2018, 4716 for 2017, 527 "
+        "for AudioSet.",
+        minimum=1,
+    )
+    max_frames: int = settings.setting(
+        300,
+        "Frames of a video beyond this number are not read (frame-level).",
+        minimum=1,
+    )
+    float_frames: bool = settings.setting(
+        False,
+        "Whether frames are lists of floats, as MediaPipe writes them; they "
+        "become the nearest 8-bit codes.",
+    )
+    segment_labels: bool = settings.setting(
+        False,
+        "Whether to read the rated segments of YouTube-8M of 2019, 5 s each, "
+        "not whole videos; --batch_size counts videos.",
+    )
+
+    def __post_init__(self) -> None:
+        """Checks every field, and that names and sizes pair up."""
+        settings.check(self)
+        feature_spec.validate(
+            self.feature_names, self.feature_sizes, self.num_classes
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How a model is trained."""
+
+    train_data_pattern: str = settings.setting(
+        "",
+        "Files to train on: glob patterns, comma-separated.",
+        is_pattern=True,
+    )
+    batch_size: int = settings.setting(
+        1024, "Number of videos of a training step.", minimum=1
+    )
+    num_epochs: int = settings.setting(
+        5, "How often training goes through the data.", minimum=1
+    )
+    max_steps: int | None = settings.setting(
+        None,
+        "Training stops after this many steps, if --num_epochs come later.",
+        minimum=1,
+    )
+    label_loss: str = settings.setting(
+        "CrossEntropyLoss",
+        "Loss between predictions and labels.",
+        choices=tuple(ops.LOSSES),
+    )
+    optimizer: str = settings.setting(
+        "AdamOptimizer",
+        "Optimiser.",
+        choices=(
+            "AdamOptimizer",
+            "AdagradOptimizer",
+            "RMSPropOptimizer",
+            "MomentumOptimizer",
+            "GradientDescentOptimizer",
+        ),
+    )
+    base_learning_rate: float = settings.setting(
+        0.01, "Learning rate at the start.", above=0.0
+    )
+    learning_rate_decay: float = settings.setting(
+        0.95,
+        "The learning rate is multiplied by this every "
+        "--learning_rate_decay_examples.",
+        above=0.0,
+        maximum=1.0,
+    )
+    learning_rate_decay_examples: float = settings.setting(
+        4_000_000.0,
+        "Number of videos after which the learning rate decays.",
+        above=0.0,
+    )
+    clip_gradient_norm: float = settings.setting(
+        1.0,
+        "Largest norm of the gradient of each variable; 0 does not clip.",
+        minimum=0.0,
+    )
+    classifier_bias: str = settings.setting(
+        "log_odds",
+        "Where the classifier's biases start: at the log-odds of each class, "
+        "counted over the first --bias_examples, or at zeros.",
+        choices=("log_odds", "zeros"),
+    )
+    bias_examples: int = settings.setting(
+        20_000,
+        "Number of training videos whose labels are counted for "
+        "--classifier_bias=log_odds.",
+        minimum=1,
+    )
+    split_videos: bool = settings.setting(
+        False,
+        "Whether each video is trained on as two, its halves, both with its "
+        "labels (frame-level); --batch_size counts whole videos.",
+    )
+    on_data_error: str = settings.setting(
+        "stop",
+        "What to do about damaged or wrong records: stop there, or skip them, "
+        "count them by file, and report.",
+        choices=("stop", "skip"),
+    )
+    num_readers: int = settings.setting(
+        8, "Number of files that are read at the same time.", minimum=1
+    )
+    shuffle_buffer: int = settings.setting(
+        1024,
+        "Number of records kept in memory to shuffle them (a frame-level "
+        "record of YouTube-8M has about 0.27 MB); 0 keeps the files' order.",
+        minimum=0,
+    )
+    seed: int = settings.setting(
+        0,
+        "Seed of initialisation, shuffling and frame sampling.",
+        minimum=0,
+        maximum=2**32 - 1,
+    )
+    jit_compile: bool | None = settings.setting(
+        None,
+        "Whether the training step is compiled with XLA; if not given, it is "
+        "with a GPU or TPU, and on a CPU where a projection is compact and "
+        "nothing is dropped out.",
+    )
+    log_steps: int = settings.setting(
+        10, "Number of steps between two points in TensorBoard.", minimum=1
+    )
+    weight_histograms: bool = settings.setting(
+        False, "Whether TensorBoard gets histograms of all weights each epoch."
+    )
+    checkpoint_steps: int = settings.setting(
+        1000,
+        "Number of steps between two checkpoints; each epoch ends with one.",
+        minimum=1,
+    )
+    keep_checkpoints: int = settings.setting(
+        3, "Number of checkpoints kept, the newest ones.", minimum=1
+    )
+
+    def __post_init__(self) -> None:
+        """Checks every field."""
+        settings.check(self)
+
+
+def check_level(data: DataConfig, model: models.ModelConfig) -> None:
+    """Checks that a model reads the level of features that the data has.
+
+    Args:
+      data: the data's configuration.
+      model: the model's configuration.
+
+    Raises:
+      ValueError: if one is at frame level, and the other at video level.
+    """
+    if data.frame_features != model.frame_features:
+        expected = str(model.frame_features).lower()
+        level = "frame" if model.frame_features else "video"
+        raise ValueError(
+            f"{models.model_name(model)} reads {level}-level features: "
+            f"expected --frame_features={expected}. Received: frame_features="
+            f"{str(data.frame_features).lower()}"
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """A whole run: data, model and training."""
+
+    data: DataConfig
+    model: models.ModelConfig
+    training: TrainingConfig
+
+    def __post_init__(self) -> None:
+        """Checks that the model fits the data."""
+        check_level(self.data, self.model)
+
+    def reader(
+        self,
+        *,
+        training: bool,
+        random_frames: bool = False,
+    ) -> readers.Reader:
+        """Makes the reader of this run's records.
+
+        Args:
+          training: whether frames are sampled at random, and videos split if
+            the training does that; if not, frames evenly.
+          random_frames: whether frames are sampled at random without training,
+            too.
+
+        Returns:
+          A reader.
+
+        Raises:
+          ValueError: if the settings ask for frames of video-level data, for
+            halves of segments, or for a sample of frames of a model that looks
+            at all of them.
+        """
+        data = self.data
+        if random_frames and self.model.num_sampled_frames is None:
+            raise ValueError(
+                "expected --frame_seed with a model that looks at a sample of "
+                "the frames. Received: frame_seed, "
+                f"model={models.model_name(self.model)}, which looks at all"
+            )
+        split = training and self.training.split_videos
+        if not data.frame_features:
+            for name, value in (
+                ("float_frames", data.float_frames),
+                ("segment_labels", data.segment_labels),
+                ("split_videos", split),
+            ):
+                if value:
+                    raise ValueError(
+                        f"expected --frame_features with --{name}: "
+                        "video-level records have no frames. Received: "
+                        f"{name}=True, frame_features=False"
+                    )
+            return readers.VideoLevelReader(
+                feature_names=data.feature_names,
+                feature_sizes=data.feature_sizes,
+                num_classes=data.num_classes,
+            )
+        if split and data.segment_labels:
+            raise ValueError(
+                "expected --split_videos or --segment_labels, not both. "
+                "Received: split_videos=True, segment_labels=True"
+            )
+        parts = readers.VideoParts.WHOLE
+        if split:
+            parts = readers.VideoParts.HALVES
+        elif data.segment_labels:
+            parts = readers.VideoParts.SEGMENTS
+        num_sampled_frames = self.model.num_sampled_frames
+        if num_sampled_frames is None:
+            sampling = readers.FrameSampling.ALL
+        elif not training and not random_frames:
+            sampling = readers.FrameSampling.EVEN
+        elif self.model.samples_random_frames:
+            sampling = readers.FrameSampling.RANDOM
+        else:
+            sampling = readers.FrameSampling.SEQUENCE
+        return readers.FrameLevelReader(
+            feature_names=data.feature_names,
+            feature_sizes=data.feature_sizes,
+            num_classes=data.num_classes,
+            max_frames=data.max_frames,
+            frame_sampling=sampling,
+            num_sampled_frames=num_sampled_frames,
+            float_frames=data.float_frames,
+            parts=parts,
+        )
+
+    def prediction_reader(self, *, segments: bool = False) -> readers.Reader:
+        """Makes the reader of records to predict, whatever their labels.
+
+        Args:
+          segments: whether to read all segments of 5 s of each video, instead
+            of the whole video.
+
+        Returns:
+          A reader of whole videos or of all segments, even if the run is one
+          of rated segments, that samples frames evenly.
+
+        Raises:
+          ValueError: if the settings ask for frames of video-level data, or
+            segments are asked for.
+        """
+        reader = self.reader(training=False)
+        if not self.data.frame_features:
+            if segments:
+                raise ValueError(
+                    "expected a run with --frame_features to predict segments:"
+                    " video-level records have none. Received: "
+                    "frame_features=False"
+                )
+            return dataclasses.replace(reader, with_labels=False)
+        parts = readers.VideoParts
+        return dataclasses.replace(
+            reader,
+            parts=parts.ALL_SEGMENTS if segments else parts.WHOLE,
+            with_labels=False,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Writes the configuration as a dict that JSON can hold."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "written_by": yt8m_compact.__version__,
+            "data": settings.to_dict(self.data),
+            "model": {
+                "name": models.model_name(self.model),
+                **settings.to_dict(self.model),
+            },
+            "training": settings.to_dict(self.training),
+        }
+
+    def to_json(self) -> str:
+        """Writes the configuration as JSON."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes, where: str) -> "Config":
+        """Reads a configuration.
+
+        Args:
+          text: what `to_json` wrote.
+          where: what to call the source in errors, such as the file's name.
+
+        Returns:
+          The configuration.
+
+        Raises:
+          ValueError: if anything in it is missing, unknown or wrong.
+        """
+        if isinstance(text, bytes):
+            text = untrusted.decode(text, where, _EXPECTED)
+        values = untrusted.parse_json(text, where, _EXPECTED)
+        if not isinstance(values, dict):
+            raise ValueError(
+                f"{where}: expected an object that yt8m-train wrote. Received:"
+                f" {values!r:.80}"
+            )
+        # First, since another version may well have other keys.
+        _check_version(values, where)
+        try:
+            return cls._from_dict(values, where)
+        except ValueError as error:
+            raise ValueError(f"{error}{_written_by(values)}") from error
+
+    @classmethod
+    def _from_dict(cls, values: dict[str, Any], where: str) -> "Config":
+        parts = ["data", "model", "training"]
+        known = ["format_version", "written_by", *parts]
+        for key in sorted(set(values) - set(known)):
+            raise ValueError(
+                f"{where}: expected the keys {', '.join(known)}. Received: "
+                f"{key:.80}{names.suggestion(key, known)}"
+            )
+        missing = [key for key in parts if key not in values]
+        if missing:
+            raise ValueError(
+                f"{where}: expected the keys {', '.join(parts)}. Received: no "
+                f"{', '.join(missing)}"
+            )
+        model = values["model"]
+        name = model.get("name") if isinstance(model, dict) else None
+        if not isinstance(name, str):
+            raise ValueError(
+                f"{where}, model: expected an object with a name. Received: "
+                f"{model!s:.80}"
+            )
+        try:
+            model_cls = models.get_model_config(name)
+        except ValueError as error:
+            raise ValueError(f"{where}, model: {error}") from error
+        model = {key: value for key, value in model.items() if key != "name"}
+        data = settings.from_dict(DataConfig, values["data"], f"{where}, data")
+        model = settings.from_dict(model_cls, model, f"{where}, model")
+        training = settings.from_dict(
+            TrainingConfig, values["training"], f"{where}, training"
+        )
+        try:
+            return cls(data=data, model=model, training=training)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+
+
+def _check_version(values: dict[str, Any], where: str) -> None:
+    """Refuses a form that this version can't read, and says which one can."""
+    version = values.get("format_version")
+    is_number = isinstance(version, int) and not isinstance(version, bool)
+    if is_number and version == FORMAT_VERSION:
+        return
+    if is_number and version in _UNREADABLE:
+        source = f"{_UNREADABLE[version]}; train the run again"
+    elif is_number and version > FORMAT_VERSION:
+        writer = values.get("written_by", "a later version")
+        source = f"yt8m_compact {writer}; install that version or a later one"
+    else:
+        source = "another program, or changed by hand"
+    raise ValueError(
+        f"{where}: expected format_version {FORMAT_VERSION}, which yt8m_compact"
+        f" {yt8m_compact.__version__} reads. Received: format_version="
+        f"{version!r}, written by {source}"
+    )
+
+
+def _written_by(values: dict[str, Any]) -> str:
+    """Says which version wrote a file, where that is not this one."""
+    writer = values.get("written_by")
+    if writer == yt8m_compact.__version__:
+        return ""
+    return (
+        f". The file was written by yt8m_compact {writer}, and this is "
+        f"{yt8m_compact.__version__}"
+    )
+
+
+def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
+    """Compares two configurations, in what is used of them.
+
+    Args:
+      old: a configuration.
+      new: another one.
+
+    Returns:
+      Old and new value of each field that differs, by `part.field`; settings
+      that others leave unused count as their defaults.
+    """
+    before, after = (
+        dataclasses.replace(
+            config, model=config.model.without_unused()
+        ).to_dict()
+        for config in (old, new)
+    )
+    changed = {}
+    for part in ("data", "model", "training"):
+        for name in {**before[part], **after[part]}:
+            pair = before[part].get(name), after[part].get(name)
+            if pair[0] != pair[1]:
+                changed[f"{part}.{name}"] = pair
+    return changed
+
+
+def save(config: Config, path: str) -> None:
+    """Writes a configuration to a file, whole or not at all.
+
+    Args:
+      config: the configuration.
+      path: the file; its folder must exist.
+    """
+    with files.writing(path) as file:
+        file.write(config.to_json())
+
+
+def load(path: str) -> Config:
+    """Reads a configuration from a file.
+
+    Args:
+      path: the file.
+
+    Returns:
+      The configuration.
+
+    Raises:
+      ValueError: if there is no such file, or it does not fit.
+    """
+    content = untrusted.read_bytes(path, _EXPECTED_FILE, _MAX_BYTES)
+    return Config.from_json(content, path)

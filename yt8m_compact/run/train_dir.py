@@ -1,0 +1,421 @@
+"""The folder of a run: `config.json`, `checkpoints/`, TensorBoard's events."""
+
+from collections.abc import Callable
+import errno
+import os
+import re
+import time
+from typing import TypeVar
+
+# ruff: noqa: E402
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact import files
+from yt8m_compact.run import checkpoint as run_checkpoint
+from yt8m_compact.run import config as config_lib
+
+CONFIG_FILE = "config.json"
+_CHECKPOINT_PREFIX = "model.ckpt"
+_PATTERN_CHARACTERS = "*?["
+# What a folder that is a mount point, or whose parent can't be written, says,
+# and one whose new name would be too long.
+_NOT_RENAMED = (
+    errno.EACCES,
+    errno.EBUSY,
+    errno.EINVAL,
+    errno.ENAMETOOLONG,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EXDEV,
+)
+# What a process leaves that is killed while TensorFlow writes a checkpoint.
+_LEFTOVER = re.compile(
+    rf"{re.escape(_CHECKPOINT_PREFIX)}-\d+(_temp/?|\..*\.tempstate\d+)"
+    r"|checkpoint\.tmp.*"
+)
+# Where a checkpoint has the configuration, a string variable named `config`.
+_CONFIG_KEY = "config/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+_T = TypeVar("_T")
+
+
+class TrainDir:
+    """Names and reads what a run keeps in its `--train_dir`.
+
+    Args:
+      path: the folder; local, or any that `tf.io.gfile` reaches.
+    """
+
+    def __init__(self, path: str) -> None:
+        if not path:
+            raise ValueError(
+                "expected --train_dir, the folder of a run. Received: "
+                f"train_dir={path!r}"
+            )
+        self.path = files.expand_user(path)
+        check_readable_name("train_dir", self.path)
+
+    @property
+    def config_path(self) -> str:
+        """The file that holds the run's configuration."""
+        return os.path.join(self.path, CONFIG_FILE)
+
+    @property
+    def checkpoints_path(self) -> str:
+        """The folder of the checkpoints."""
+        return os.path.join(self.path, "checkpoints")
+
+    def events_path(self, name: str) -> str:
+        """The folder of TensorBoard's events of `train` or `eval`."""
+        return os.path.join(self.path, name)
+
+    def exists(self) -> bool:
+        """Whether a run was started here."""
+        return tf.io.gfile.exists(self.config_path)
+
+    def load_config(self) -> config_lib.Config:
+        """Reads `config.json`.
+
+        Returns:
+          The run's configuration.
+
+        Raises:
+          ValueError: if there is none, or it does not fit.
+        """
+        return config_lib.load(self.config_path)
+
+    def save_config(self, config: config_lib.Config) -> None:
+        """Writes `config.json`, and the folder if need be."""
+        tf.io.gfile.makedirs(self.path)
+        config_lib.save(config, self.config_path)
+
+    def own_paths(self) -> list[str]:
+        """Lists what the programs make in the folder."""
+        names = (CONFIG_FILE, "checkpoints", "train", "eval", "export")
+        paths = (os.path.join(self.path, name) for name in names)
+        return [path for path in paths if tf.io.gfile.exists(path)]
+
+    def can_be_renamed(self) -> bool:
+        """Whether the folder may get another name, as far as one can tell.
+
+        Not where it is a link, a mount point, or the current folder or one
+        around it, which relative paths start from.
+        """
+        if not files.is_local(self.path):
+            return True
+        real = os.path.realpath(self.path)
+        here = os.path.join(os.path.realpath(os.getcwd()), "")
+        return not (
+            os.path.islink(self.path.rstrip("/"))
+            or os.path.ismount(real)
+            or here.startswith(os.path.join(real, ""))
+        )
+
+    def move_away(self) -> str:
+        """Moves the run that is there, so that a new one can take its place.
+
+        The folder gets another name. Where it can't have one, what the
+        programs made in it, and nothing else, is moved to a new folder in it.
+
+        Returns:
+          The folder that holds the run now.
+        """
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        path = self.path.rstrip("/")
+        if self.can_be_renamed():
+            moved = _unused_name(f"{path}.before-{stamp}")
+            try:
+                if files.is_local(path):
+                    os.rename(path, moved)
+                else:
+                    tf.io.gfile.rename(path, moved)
+                return moved
+            except OSError as error:
+                if error.errno not in _NOT_RENAMED:
+                    raise
+        moved = _unused_name(os.path.join(self.path, f"before-{stamp}"))
+        own = self.own_paths()
+        os.mkdir(moved)
+        for source in own:
+            os.rename(source, os.path.join(moved, os.path.basename(source)))
+        return moved
+
+    def remove_leftovers(self) -> None:
+        """Removes what a killed trainer left of checkpoints half written.
+
+        Only for who has the lock of the folder: another trainer may be just
+        writing.
+        """
+        folder = self.checkpoints_path
+        if not tf.io.gfile.isdir(folder):
+            return
+        for name in tf.io.gfile.listdir(folder):
+            if not _LEFTOVER.fullmatch(name):
+                continue
+            path = os.path.join(folder, name)
+            if tf.io.gfile.isdir(path):
+                tf.io.gfile.rmtree(path)
+            else:
+                tf.io.gfile.remove(path)
+
+    def checkpoint_manager(
+        self, checkpoint: tf.train.Checkpoint, keep: int
+    ) -> tf.train.CheckpointManager:
+        """Makes the manager that writes checkpoints and removes old ones."""
+        return tf.train.CheckpointManager(
+            checkpoint,
+            self.checkpoints_path,
+            max_to_keep=keep,
+            checkpoint_name=_CHECKPOINT_PREFIX,
+        )
+
+    def checkpoints(self) -> dict[int, str]:
+        """Lists the checkpoints: path by step, oldest first.
+
+        One whose files were all deleted is left out, so that a run can go on
+        from the one before a broken one.
+
+        Returns:
+          The paths.
+
+        Raises:
+          ValueError: if TensorFlow's list of them is there but broken.
+        """
+        list_path = os.path.join(self.checkpoints_path, "checkpoint")
+        if not tf.io.gfile.exists(list_path):
+            return {}
+        names = tf.io.gfile.listdir(self.checkpoints_path)
+        steps = {
+            checkpoint_step(path): path
+            for path in self._listed_checkpoints(list_path)
+            if any(
+                name.startswith(f"{os.path.basename(path)}.") for name in names
+            )
+        }
+        return dict(sorted(steps.items()))
+
+    def _listed_checkpoints(self, list_path: str) -> list[str]:
+        try:
+            state = tf.train.get_checkpoint_state(self.checkpoints_path)
+        except ValueError:
+            state = None
+        if state is None and not tf.io.gfile.exists(list_path):
+            return []  # The run was just moved away.
+        if state is None:
+            raise ValueError(
+                f"{list_path}: expected the list of checkpoints that "
+                "yt8m-train wrote. Received: a file that can't be read; "
+                "restore it, or start again with another --train_dir"
+            )
+        return list(state.all_model_checkpoint_paths)
+
+    def find_checkpoint(self, step: int | None = None) -> str:
+        """Finds a checkpoint.
+
+        Args:
+          step: the step it was saved at; None is the newest one.
+
+        Returns:
+          Its path.
+
+        Raises:
+          ValueError: if there is none; it lists those there are.
+        """
+        found = self.checkpoints()
+        if not found:
+            raise ValueError(
+                f"{self.checkpoints_path}: expected a checkpoint. Received: "
+                "none. The run has not saved one yet; start it or wait for it"
+                " with yt8m-train"
+            )
+        if step is None:
+            return found[max(found)]
+        if step not in found:
+            raise ValueError(
+                f"{self.checkpoints_path}: expected one of the steps "
+                f"{', '.join(map(str, found))}. Received: step={step}"
+            )
+        return found[step]
+
+    def restore_model(
+        self, step: int | None = None
+    ) -> tuple[config_lib.Config, keras.Model, int]:
+        """Builds the run's model with the weights of a checkpoint.
+
+        Args:
+          step: the step the checkpoint was saved at; None is the newest one.
+
+        Returns:
+          The run's configuration, the model, and the checkpoint's step.
+
+        Raises:
+          ValueError: if `config.json` or the checkpoint is missing or broken,
+            or they do not fit each other.
+        """
+
+        def build(
+            config: config_lib.Config, path: str
+        ) -> tuple[config_lib.Config, keras.Model, int]:
+            model = build_model(config)
+            return config, model, restore_weights(model, path)
+
+        return self.read_checkpoint(build, step)
+
+    def read_checkpoint(
+        self,
+        read: Callable[[config_lib.Config, str], _T],
+        step: int | None = None,
+    ) -> _T:
+        """Reads a checkpoint; the next one where training has deleted it.
+
+        Args:
+          read: gets the run's configuration and the path of the checkpoint.
+          step: the step it was saved at; None is the newest one.
+
+        Returns:
+          What `read` returns.
+
+        Raises:
+          ValueError: see `restore_model`.
+        """
+        while True:
+            config = self.load_config()
+            path = self.find_checkpoint(step)
+            try:
+                self.check_fits(config, path)
+                return read(config, path)
+            except ValueError:
+                # Training may have deleted it, since it has a newer one.
+                if step is not None or self.has(path):
+                    raise
+
+    def has(self, path: str) -> bool:
+        """Whether a checkpoint that can't be read is broken, and not deleted.
+
+        Training lists a new checkpoint, deletes the files of old ones, and
+        takes these off the list then: the newest one on it is never deleted,
+        and the files of the others may be missing while they are on it.
+        """
+        found = self.checkpoints()
+        if path not in found.values():
+            return False
+        if path == found[max(found)]:
+            return True
+        names = tf.io.gfile.listdir(self.checkpoints_path)
+        return all(
+            any(
+                name.startswith(f"{os.path.basename(path)}.{kind}")
+                for name in names
+            )
+            for kind in ("index", "data-")
+        )
+
+    def check_fits(self, config: config_lib.Config, path: str) -> None:
+        """Checks that `config.json` describes the model of a checkpoint.
+
+        Weights alone do not tell: a circulant projection would take those of
+        a diagonal-circulant one and leave out the diagonal.
+
+        Args:
+          config: what `config.json` holds.
+          path: the checkpoint.
+
+        Raises:
+          ValueError: if data or model differ from those that the checkpoint
+            was saved with.
+        """
+        changed = config_lib.differences(saved_config(path), config)
+        texts = [
+            f"{name}: {saved!r} -> {found!r}"
+            for name, (saved, found) in changed.items()
+            if not name.startswith("training.")
+        ]
+        if texts:
+            raise ValueError(
+                f"{self.config_path}: expected the data and the model that "
+                f"{path} was saved with. Received: {'; '.join(texts)}. Restore"
+                f" the {CONFIG_FILE} that yt8m-train wrote"
+            )
+
+
+def build_model(config: config_lib.Config) -> keras.Model:
+    """Builds the model of a run, without settings that are not used."""
+    return config.model.without_unused().build(
+        feature_sizes=config.data.feature_sizes,
+        num_classes=config.data.num_classes,
+    )
+
+
+def restore_weights(model: keras.Model, path: str) -> int:
+    """Reads the weights of a checkpoint.
+
+    Args:
+      model: the model to fill.
+      path: the checkpoint.
+
+    Returns:
+      The step the checkpoint was saved at.
+
+    Raises:
+      ValueError: if it is broken or of another model.
+    """
+    step = tf.Variable(0, dtype=tf.int64)
+    run_checkpoint.RunCheckpoint(model, {"step": step}).restore(path)
+    return int(step)
+
+
+def _unused_name(path: str) -> str:
+    name, number = path, 1
+    while tf.io.gfile.exists(name):
+        number += 1
+        name = f"{path}-{number}"
+    return name
+
+
+def check_readable_name(flag: str, path: str) -> None:
+    """Checks that TensorFlow can read the variables that it saves in a folder.
+
+    Args:
+      flag: the flag that names the folder.
+      path: the folder.
+
+    Raises:
+      ValueError: if it has the characters of a pattern.
+    """
+    if set(path) & set(_PATTERN_CHARACTERS):
+        raise ValueError(
+            f"expected a --{flag} without the characters "
+            f"{' '.join(_PATTERN_CHARACTERS)}: TensorFlow could save weights "
+            "there, but takes their names for patterns when it reads them. "
+            f"Received: {flag}={path!r}"
+        )
+
+
+def saved_config(path: str) -> config_lib.Config:
+    """Reads the configuration that a checkpoint was saved with.
+
+    Args:
+      path: the checkpoint.
+
+    Returns:
+      The configuration.
+
+    Raises:
+      ValueError: if the checkpoint can't be read.
+    """
+    try:
+        text = tf.train.load_checkpoint(path).get_tensor(_CONFIG_KEY)
+    except run_checkpoint.READ_ERRORS as error:
+        raise run_checkpoint.unreadable(path, error) from error
+    return config_lib.Config.from_json(text, path)
+
+
+def checkpoint_step(path: str) -> int:
+    """Reads the step from the path of a checkpoint."""
+    return int(path.rsplit("-", 1)[1])

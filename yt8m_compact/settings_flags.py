@@ -1,0 +1,172 @@
+"""absl flags from the fields of settings dataclasses, and back."""
+
+from collections.abc import Sequence
+import dataclasses
+import re
+import types
+import typing
+from typing import Any, TypeVar
+
+from absl import flags
+
+from yt8m_compact import path_flags
+
+T = TypeVar("T")
+
+_DEFINE = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+# What settings say of themselves where a flag gave them a wrong value.
+_SETTING = re.compile(r"\w+Config: expected (?P<name>\w+)(?= to be )")
+# And where it has a text form, whose reader says what was wrong.
+_TEXT_SETTING = re.compile(r"\w+Config, (?P<name>\w+)(?=: expected )")
+
+
+def define(
+    cls: type,
+    flag_values: flags.FlagValues,
+    names: Sequence[str] | None = None,
+) -> None:
+    """Defines flags of the names, defaults and helps of a dataclass's fields.
+
+    Args:
+        cls: A dataclass whose fields are `settings.setting`s.
+        flag_values: Where to define them.
+        names: The fields, all if None.
+    """
+    for field in dataclasses.fields(cls):
+        if names is None or field.name in names:
+            define_field(
+                field, field.default, field.metadata["help"], flag_values
+            )
+
+
+def define_field(
+    field: dataclasses.Field,
+    default: Any,
+    help_text: str,
+    flag_values: flags.FlagValues,
+) -> None:
+    """Defines a flag of the name and type of a field.
+
+    Args:
+        field: A `settings.setting`.
+        default: The flag's default.
+        help_text: The flag's help.
+        flag_values: Where to define it.
+    """
+    kind = _plain_type(field.type)
+    metadata = field.metadata
+    arguments = (field.name, default, help_text)
+    if metadata["parse"]:
+        # The settings class reads it, and names the field in its error.
+        flags.DEFINE_string(
+            field.name,
+            None if default is None else str(default),
+            help_text,
+            flag_values=flag_values,
+        )
+    elif metadata["choices"] and kind is str:
+        flags.DEFINE_enum(
+            field.name,
+            default,
+            metadata["choices"],
+            help_text,
+            flag_values=flag_values,
+        )
+    elif metadata["is_pattern"]:
+        path_flags.define_pattern(*arguments, flag_values=flag_values)
+    elif metadata["is_path"]:
+        path_flags.define_path(*arguments, flag_values=flag_values)
+    elif typing.get_origin(kind) is tuple:
+        default = None if default is None else [str(item) for item in default]
+        flags.DEFINE_list(
+            field.name, default, help_text, flag_values=flag_values
+        )
+    else:
+        _DEFINE[kind](*arguments, flag_values=flag_values)
+
+
+def read(cls: type[T], flag_values: flags.FlagValues) -> T:
+    """Reads settings from the flags that `define` defined.
+
+    Args:
+        cls: The dataclass.
+        flag_values: The parsed flags; a field without a flag, or whose flag is
+            None, takes its default.
+
+    Returns:
+        An instance of it.
+
+    Raises:
+        ValueError: If a value does not fit, by the name of its flag.
+    """
+    values = {}
+    for field in dataclasses.fields(cls):
+        value = None
+        if field.name in flag_values:
+            value = flag_values[field.name].value
+        if value is None:
+            continue
+        if typing.get_origin(field.type) is tuple:
+            if typing.get_args(field.type)[0] is int:
+                value = whole_numbers(flag_values, field.name)
+            else:
+                value = tuple(text.strip() for text in value)
+        values[field.name] = value
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise ValueError(name_flag(str(error), flag_values)) from error
+
+
+def whole_numbers(flag_values: flags.FlagValues, name: str) -> tuple[int, ...]:
+    """Reads a flag of whole numbers above 0, comma-separated.
+
+    Args:
+        flag_values: The parsed flags.
+        name: A flag of a list.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        ValueError: If the flag is anything else.
+    """
+    texts = [text.strip() for text in flag_values[name].value]
+    if not all(text.isdecimal() and int(text) for text in texts):
+        raise ValueError(
+            f"expected --{name} to be a comma-separated list of whole numbers "
+            f"above 0. Received: {name}={','.join(texts)!r}"
+        )
+    return tuple(map(int, texts))
+
+
+def name_flag(text: str, flag_values: flags.FlagValues) -> str:
+    """Names the setting of an error as it is typed.
+
+    Args:
+        text: An error, such as those of `settings.check`.
+        flag_values: The flags of the program.
+
+    Returns:
+        The text; where it begins with a setting that is a flag, with the flag.
+    """
+    match = _TEXT_SETTING.match(text)
+    if match is not None and match["name"] in flag_values:
+        return f"--{match['name']}{text[match.end() :]}"
+    match = _SETTING.match(text)
+    if match is None or match["name"] not in flag_values:
+        return text
+    return f"expected --{match['name']}{text[match.end() :]}"
+
+
+def _plain_type(annotation: Any) -> Any:
+    """Strips `| None` from an annotation."""
+    if isinstance(annotation, types.UnionType):
+        args = typing.get_args(annotation)
+        return next(arg for arg in args if arg is not type(None))
+    return annotation
