@@ -79,6 +79,7 @@ class Report:
                 layer.kind,
                 f"{layer.output_size:,}",
                 *_counts(layer.total, layer.trainable, layer.dense_equivalent),
+                _multiply_adds(layer),
             ]
             for layer in self.weights.layers
         ]
@@ -86,7 +87,7 @@ class Report:
         total = _counts(
             weights.total, weights.trainable, weights.dense_equivalent
         )
-        rows.append(["total", "", "", *total])
+        rows.append(["total", "", "", *total, ""])
         megabytes = f"{weights.megabytes:.3f} MB"
         return (
             _table(
@@ -99,11 +100,21 @@ class Report:
                     "trainable",
                     "dense twin",
                     "% of dense",
+                    "multiply-adds",
                 ],
-                "llrrrrr",
+                "llrrrrrr",
             )
-            + f"\n{megabytes} of weights (1 MB = 2^20 bytes)"
+            + f"\n{megabytes} of weights (1 MB = 2^20 bytes)\n"
+            + self._multiply_adds_line()
         )
+
+    def _multiply_adds_line(self) -> str:
+        weights = self.weights
+        text = f"{weights.multiply_adds:,} multiply-adds a video"
+        if any(layer.per_frame for layer in weights.layers):
+            text += f" and {weights.multiply_adds_per_frame:,} a frame"
+        text += "; not counted: layers without weights"
+        return ", ".join([text, *weights.not_counted])
 
     def _metrics_table(self) -> str:
         rows = []
@@ -164,6 +175,12 @@ def format_comparison(
 def _counts(total: int, trainable: int, dense: int) -> list[str]:
     percent = f"{100.0 * total / dense:.2f}"
     return [f"{total:,}", f"{trainable:,}", f"{dense:,}", percent]
+
+
+def _multiply_adds(layer: weights_lib.LayerWeights) -> str:
+    if layer.multiply_adds is None:
+        return "-"
+    return f"{layer.multiply_adds:,}{'/frame' if layer.per_frame else ''}"
 
 
 def _table(

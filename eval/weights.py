@@ -1,4 +1,4 @@
-"""How many weights a model has, and how many its dense twin would have."""
+"""How many weights and multiply-adds a model has, and its dense twin."""
 
 from collections.abc import Sequence
 import dataclasses
@@ -25,6 +25,11 @@ class LayerWeights:
       total: all weights, with batch norm's moving statistics.
       trainable: those that training changes.
       dense_equivalent: `total` if a projection were dense.
+      multiply_adds: real multiply-adds of a row of its input where it predicts,
+        by the algorithm used: exact for projections; the products alone of
+        recurrent layers; one a value of batch norm. None for other layers,
+        which are not counted.
+      per_frame: whether a row is a frame, not a video.
     """
 
     name: str
@@ -33,6 +38,8 @@ class LayerWeights:
     total: int
     trainable: int
     dense_equivalent: int
+    multiply_adds: int | None
+    per_frame: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +71,30 @@ class ModelWeights:
         """`total` in percent of `dense_equivalent`."""
         return 100.0 * self.total / self.dense_equivalent
 
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of a video, without those of each frame."""
+        return self._sum_multiply_adds(per_frame=False)
+
+    @property
+    def multiply_adds_per_frame(self) -> int:
+        """Multiply-adds of each frame, that come on top."""
+        return self._sum_multiply_adds(per_frame=True)
+
+    def _sum_multiply_adds(self, per_frame: bool) -> int:
+        return sum(
+            layer.multiply_adds or 0
+            for layer in self.layers
+            if layer.per_frame == per_frame
+        )
+
+    @property
+    def not_counted(self) -> list[str]:
+        """Names of layers with weights whose multiply-adds are not counted."""
+        return [
+            layer.name for layer in self.layers if layer.multiply_adds is None
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Writes the counts as a dict that JSON can hold."""
         return {
@@ -72,6 +103,9 @@ class ModelWeights:
             "dense_equivalent": self.dense_equivalent,
             "percent_of_dense": self.percent_of_dense,
             "megabytes": self.megabytes,
+            "multiply_adds": self.multiply_adds,
+            "multiply_adds_per_frame": self.multiply_adds_per_frame,
+            "multiply_adds_not_counted": self.not_counted,
             "layers": [dataclasses.asdict(layer) for layer in self.layers],
         }
 
@@ -140,7 +174,24 @@ def _count_layer(layer: keras.Layer) -> LayerWeights:
         total=total,
         trainable=sum(map(_size, layer.trainable_weights)),
         dense_equivalent=dense_equivalent,
+        multiply_adds=_multiply_adds(layer),
+        # A recurrent layer may give one row for all frames of a video.
+        per_frame=len(layer.output.shape) == 3
+        or isinstance(layer, keras.layers.RNN),
     )
+
+
+def _multiply_adds(layer: keras.Layer) -> int | None:
+    projection = _projection_of(layer)
+    if projection is not None:
+        return projection.multiply_adds
+    if isinstance(layer, keras.layers.LSTM | keras.layers.GRU):
+        return _size(layer.cell.kernel) + _size(layer.cell.recurrent_kernel)
+    if isinstance(layer, keras.layers.Dense):
+        return _size(layer.kernel)
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return int(layer.output.shape[-1])
+    return None
 
 
 def _projection_of(layer: keras.Layer) -> layers.Projection | None:

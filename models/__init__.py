@@ -10,13 +10,13 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from yt8m_compact.models.attention import AttentionConfig
-from yt8m_compact.models.classifiers import start_at_log_odds
 from yt8m_compact.models.dbof import DbofConfig
 from yt8m_compact.models.deep_circulant import DeepCirculantConfig
 from yt8m_compact.models.distilled_model import DistilledModel
 from yt8m_compact.models.frame_level_logistic import FrameLevelLogisticConfig
 from yt8m_compact.models.gated_dbof import GatedDbofConfig
 from yt8m_compact.models.gru import GruConfig
+from yt8m_compact.models.label_loss import LabelLoss
 from yt8m_compact.models.logistic import LogisticConfig
 from yt8m_compact.models.lstm import LstmConfig
 from yt8m_compact.models.mix_next_vlad import MixNextVladConfig
@@ -41,6 +41,7 @@ __all__ = [
     "FrameLevelLogisticConfig",
     "GatedDbofConfig",
     "GruConfig",
+    "LabelLoss",
     "LogisticConfig",
     "LstmConfig",
     "MixNextVladConfig",
@@ -54,5 +55,4 @@ __all__ = [
     "TransformerConfig",
     "get_model_config",
     "model_name",
-    "start_at_log_odds",
 ]

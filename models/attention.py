@@ -4,9 +4,11 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
@@ -38,10 +40,10 @@ class AttentionConfig(frame_model.FrameSetConfig):
         minimum=1,
     )
     drop_rate: float = frame_model.drop_rate_setting(0.5)
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame, or the layer below, to a hidden layer"
     )
-    attention_projection: str = model_config.projection_setting(
+    attention_projection: structures.Structure = model_config.structure_setting(
         "from frames to what attention compares"
     )
 
@@ -59,35 +61,40 @@ class AttentionConfig(frame_model.FrameSetConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         for index in range(self.attention_layers):
             name = f"embedding_{index}"
-            x = self._project(
-                x,
-                self.embedding_projection,
+            x = layers.Projection(
                 self.attention_hidden_size,
+                self.embedding_projection,
                 use_bias=False,
                 name=name,
-            )
+            )(x)
             x = self._batch_norm(f"{name}_bn")(x, mask=mask)
             x = keras.layers.Activation("relu", name=f"{name}_activation")(x)
             x = layers.RepeatableDropout(
                 self.drop_rate, name=f"{name}_dropout"
             )(x)
         units = num_classes * self.attention_heads
-        attention = self._project(
-            x, self.attention_projection, units, name="attention"
-        )
-        decisions = self._project(
-            x,
-            self.classifier_projection,
+        attention = layers.Projection(
+            units, self.attention_projection, name="attention"
+        )(x)
+        decisions = layers.Projection(
             units,
+            self.classifier_projection,
+            bias_initializer=classifiers.bias_initializer(
+                class_priors, num_classes
+            ),
             kernel_regularizer=self._classifier_regularizer(),
-            name=classifiers.CLASSIFIER,
-        )
+            name="classifier",
+        )(x)
         predictions = layers.DecisionAttention(
             self.attention_heads, dtype="float32", name=classifiers.PREDICTIONS
         )([attention, decisions, mask])

@@ -1,17 +1,11 @@
 """The classifiers that models end with."""
 
-import re
-
 import keras
 import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import structures
 
-# Layers whose biases `start_at_log_odds` sets.
-CLASSIFIER = "classifier"
-_EXPERTS = "experts"
-GATING = "gating"
 # The layer whose output is that of the model.
 PREDICTIONS = "predictions"
 
@@ -22,6 +16,7 @@ def classify_logistic(
     num_classes: int,
     structure: str | structures.Structure,
     regularizer: keras.regularizers.Regularizer | None,
+    class_priors: np.ndarray | None = None,
     name: str = PREDICTIONS,
 ) -> keras.KerasTensor:
     """Adds a logistic classifier: `sigmoid(x @ W + b)`.
@@ -31,6 +26,7 @@ def classify_logistic(
       num_classes: number of classes.
       structure: how `W` is made.
       regularizer: regulariser of the weights of `W`.
+      class_priors: where the probabilities start: see `bias_initializer`.
       name: name of the layer that gives the probabilities.
 
     Returns:
@@ -39,8 +35,9 @@ def classify_logistic(
     logits = layers.Projection(
         num_classes,
         structure,
+        bias_initializer=bias_initializer(class_priors, num_classes),
         kernel_regularizer=regularizer,
-        name=CLASSIFIER,
+        name="classifier",
     )(x)
     return keras.layers.Activation("sigmoid", dtype="float32", name=name)(
         logits
@@ -54,6 +51,7 @@ def classify_moe(
     num_mixtures: int,
     structure: str | structures.Structure,
     regularizer: keras.regularizers.Regularizer | None,
+    class_priors: np.ndarray | None = None,
     name: str = PREDICTIONS,
 ) -> keras.KerasTensor:
     """Adds a mixture of logistic experts and a dummy expert for each class.
@@ -66,6 +64,7 @@ def classify_moe(
       num_mixtures: number of experts of each class.
       structure: how the matrices to gates and to experts are made.
       regularizer: regulariser of the weights of both.
+      class_priors: where the probabilities start: see `bias_initializer`.
       name: name of the layer that gives the probabilities.
 
     Returns:
@@ -84,8 +83,11 @@ def classify_moe(
     experts = layers.Projection(
         num_classes * num_mixtures,
         structure,
+        bias_initializer=bias_initializer(
+            class_priors, num_classes, num_mixtures
+        ),
         kernel_regularizer=regularizer,
-        name=_EXPERTS,
+        name="experts",
     )(x)
     return layers.MixtureOfExperts(
         num_classes, num_mixtures, dtype="float32", name=name
@@ -97,7 +99,7 @@ def gate_context(
     *,
     structure: str | structures.Structure,
     batch_norm_momentum: float = 0.99,
-    name: str = GATING,
+    name: str = "gating",
     output_name: str = PREDICTIONS,
     dtype: str | None = "float32",
 ) -> keras.KerasTensor:
@@ -133,28 +135,61 @@ def gate_context(
     return keras.layers.Multiply(dtype=dtype, name=output_name)([x, gates])
 
 
-def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
-    """Sets the classifier's biases so that it starts at the classes' shares.
+def bias_initializer(
+    class_priors: np.ndarray | None,
+    num_classes: int,
+    num_mixtures: int | None = None,
+) -> str | keras.initializers.Initializer:
+    """Makes the start of a classifier's biases.
 
     A classifier over thousands of classes that starts at 1/2 everywhere takes
-    thousands of steps to learn that labels are rare. For a mixture of M
-    experts and a dummy, whose gates start about even, the experts start at
-    `p (M + 1) / M`. Context gating starts at about 1/2, so that the classifier
-    before it starts at twice as much.
+    thousands of steps to learn that labels are rare: it starts at the log-odds
+    of their shares. For a mixture of M experts and a dummy, whose gates start
+    about even, the experts start at `p (M + 1) / M`.
 
     Args:
-      model: a model that ends with `classify_logistic` or `classify_moe`, and
-        perhaps `gate_context`; or with attention over, or a mixture of, the
-        logits of projections whose names end with `CLASSIFIER`.
       class_priors: `[num_classes]`, the share of the videos that have each
-        label, above 0 and below 1.
+        label, above 0 and below 1; None is zeros.
+      num_classes: number of classes.
+      num_mixtures: number M of experts of each class; None without a mixture.
+
+    Returns:
+      An initialiser of as many biases a class as there are.
 
     Raises:
-      ValueError: if the priors' shape or values are wrong, or the model has
-        no such classifier.
+      ValueError: if the priors' shape or values are wrong.
     """
+    if class_priors is None:
+        return "zeros"
+    share = _check_priors(class_priors, num_classes)
+    if num_mixtures is not None:
+        share = np.minimum(share * (num_mixtures + 1) / num_mixtures, 0.99)
+    return layers.LogOdds(share)
+
+
+def priors_before_gating(
+    class_priors: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """Says where a classifier starts that context gating follows.
+
+    The gates start at about 1/2, so that it starts at twice as much.
+
+    Args:
+      class_priors: `[num_classes]`, the share of the videos that have each
+        label, above 0 and below 1.
+      num_classes: number of classes.
+
+    Returns:
+      float64 `[num_classes]`, the priors of the classifier.
+
+    Raises:
+      ValueError: if the priors' shape or values are wrong.
+    """
+    return np.minimum(2 * _check_priors(class_priors, num_classes), 0.99)
+
+
+def _check_priors(class_priors: np.ndarray, num_classes: int) -> np.ndarray:
     priors = np.asarray(class_priors, np.float64)
-    num_classes = model.output_shape[-1]
     if (
         priors.shape != (num_classes,)
         or not ((priors > 0) & (priors < 1)).all()
@@ -163,29 +198,4 @@ def start_at_log_odds(model: keras.Model, class_priors: np.ndarray) -> None:
             f"expected {num_classes} priors in (0, 1). Received: "
             f"shape={priors.shape}, min={priors.min()}, max={priors.max()}"
         )
-    names = {layer.name for layer in model.layers}
-    if GATING in names:
-        priors = np.minimum(2 * priors, 0.99)
-    logistic = [
-        name for name in names if re.fullmatch(rf"(\w+_)?{CLASSIFIER}", name)
-    ]
-    if logistic:
-        for name in logistic:
-            bias = model.get_layer(name).bias
-            share = np.repeat(priors, bias.shape[0] // num_classes)
-            bias.assign(_log_odds(share))
-    elif _EXPERTS in names:
-        bias = model.get_layer(_EXPERTS).bias
-        num_mixtures = bias.shape[0] // num_classes
-        share = priors * (num_mixtures + 1) / num_mixtures
-        share = np.minimum(share, 0.99)
-        bias.assign(_log_odds(np.repeat(share, num_mixtures)))
-    else:
-        raise ValueError(
-            f"expected a layer named {CLASSIFIER!r} or {_EXPERTS!r}. "
-            f"Received: layers={sorted(names)}"
-        )
-
-
-def _log_odds(probabilities: np.ndarray) -> np.ndarray:
-    return np.log(probabilities) - np.log1p(-probabilities)
+    return priors

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 from yt8m_compact.layers import frame_pooling
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
@@ -41,10 +43,10 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
     dbof_activation: str = settings.setting(
         "relu6", "Activation of DBoF's two layers.", choices=_ACTIVATIONS
     )
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame to the clusters"
     )
-    fc_projection: str = model_config.projection_setting(
+    fc_projection: structures.Structure = model_config.structure_setting(
         "from the pooled clusters to the hidden layer"
     )
 
@@ -56,7 +58,11 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
@@ -76,24 +82,22 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
             x, "fc", self.fc_projection, self.dbof_hidden_size, None
         )
         return keras.Model(
-            inputs, self._classify(x, num_classes), name="DbofModel"
+            inputs,
+            self._classify(x, num_classes, class_priors),
+            name="DbofModel",
         )
 
     def _layer(
         self,
         x: keras.KerasTensor,
         name: str,
-        projection: str,
+        structure: structures.Structure,
         units: int,
         mask: keras.KerasTensor | None,
     ) -> keras.KerasTensor:
-        x = self._project(
-            x,
-            projection,
-            units,
-            use_bias=not self.dbof_add_batch_norm,
-            name=name,
-        )
+        x = layers.Projection(
+            units, structure, use_bias=not self.dbof_add_batch_norm, name=name
+        )(x)
         if self.dbof_add_batch_norm:
             x = self._batch_norm(f"{name}_bn")(x, mask=mask)
         return keras.layers.Activation(

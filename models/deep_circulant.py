@@ -5,7 +5,9 @@ import dataclasses
 from typing import ClassVar
 
 import keras
+import numpy as np
 
+from yt8m_compact import layers
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
@@ -31,18 +33,15 @@ class DeepCirculantConfig(model_config.ModelConfig):
     num_layers: int = settings.setting(
         4, "Number of layers before the classifier.", minimum=1
     )
-    hidden_projection: str = model_config.projection_setting(
+    hidden_projection: structures.Structure = model_config.structure_setting(
         "of each layer before the classifier", default="diagonal_circulant"
     )
-    classifier_projection: str = model_config.projection_setting(
-        "from the video's representation to the classes",
-        default="diagonal_circulant",
-    )
-    pad_input: bool = settings.setting(
-        True,
-        "Whether a circulant classifier is one square block of the size of "
-        "the classes over the input with zeros behind it, as in the paper, in "
-        "place of blocks of the size of the input.",
+    classifier_projection: structures.Structure = (
+        model_config.structure_setting(
+            "from the video's representation to the classes",
+            default="diagonal_circulant(pad_input=True)",
+            lists=True,
+        )
     )
     leaky_relu_slope: float = settings.setting(
         0.5,
@@ -65,19 +64,16 @@ class DeepCirculantConfig(model_config.ModelConfig):
     def unused_settings(self) -> dict[str, str]:
         """Lists the settings that others leave unused, and what each needs."""
         unused = super().unused_settings()
-        if not _can_pad(structures.get(self.classifier_projection)):
-            kinds = [
-                kind
-                for kind in model_config.PROJECTION_KINDS
-                if _can_pad(structures.get(kind))
-            ]
-            unused["pad_input"] = f"classifier_projection={' or '.join(kinds)}"
         if self.activation_every > self.num_layers:
             unused["leaky_relu_slope"] = "activation_every up to num_layers"
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         size = sum(feature_sizes)
@@ -85,13 +81,12 @@ class DeepCirculantConfig(model_config.ModelConfig):
         x = self._normalize(features)
         for index in range(self.num_layers):
             activates = (index + 1) % self.activation_every == 0
-            x = self._project(
-                x,
-                self.hidden_projection,
+            x = layers.Projection(
                 size,
+                self.hidden_projection,
                 kernel_initializer=self._initializer(activates),
                 name=f"hidden_{index}",
-            )
+            )(x)
             if activates:
                 x = keras.layers.LeakyReLU(
                     self.leaky_relu_slope, name=f"activation_{index}"
@@ -99,7 +94,8 @@ class DeepCirculantConfig(model_config.ModelConfig):
         predictions = classifiers.classify_logistic(
             x,
             num_classes=num_classes,
-            structure=self._classifier_structure(),
+            class_priors=class_priors,
+            structure=self.classifier_projection,
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model(
@@ -114,15 +110,3 @@ class DeepCirculantConfig(model_config.ModelConfig):
         return keras.initializers.VarianceScaling(
             gain, mode="fan_in", distribution="untruncated_normal"
         )
-
-    def _classifier_structure(self) -> structures.Structure:
-        structure = model_config.structure_of(self, self.classifier_projection)
-        if not _can_pad(structure):
-            return structure
-        return dataclasses.replace(structure, pad_input=self.pad_input)
-
-
-def _can_pad(structure: structures.Structure) -> bool:
-    return isinstance(
-        structure, structures.Circulant | structures.DiagonalCirculant
-    )

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from yt8m_compact.models import classifiers
+from yt8m_compact.models import label_loss
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
@@ -30,11 +31,10 @@ class DistilledModel(keras.Model):
         )
         if not training:
             return total
-        loss = keras.losses.get(self.loss)
+        loss = self.loss
+        if not isinstance(loss, keras.losses.Loss):
+            loss = label_loss.LabelLoss(keras.losses.get(loss))
         mixture = self.get_layer(classifiers.PREDICTIONS)
         for predictions in tf.unstack(mixture.branch_predictions, axis=1):
-            losses = loss(y, predictions)
-            if sample_weight is not None:
-                losses *= tf.cast(sample_weight, losses.dtype)
-            total += tf.reduce_mean(losses)
+            total += loss(y, predictions, sample_weight)
         return total

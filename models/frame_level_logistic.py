@@ -4,11 +4,11 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import frame_model
-from yt8m_compact.models import model_config
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,11 @@ class FrameLevelLogisticConfig(frame_model.FrameModelConfig):
     """
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
@@ -28,9 +32,8 @@ class FrameLevelLogisticConfig(frame_model.FrameModelConfig):
         predictions = classifiers.classify_logistic(
             x,
             num_classes=num_classes,
-            structure=model_config.structure_of(
-                self, self.classifier_projection
-            ),
+            class_priors=class_priors,
+            structure=self.classifier_projection,
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model(inputs, predictions, name="FrameLevelLogisticModel")

@@ -1,10 +1,12 @@
 """What models of frame-level features have in common."""
 
+import abc
 from collections.abc import Sequence
 import dataclasses
 from typing import ClassVar, NamedTuple
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -70,14 +72,39 @@ class FrameModelConfig(model_config.ModelConfig):
             (None, sum(feature_sizes)), dtype="uint8", name="frames"
         )
         num_frames = keras.Input((), dtype="int32", name="num_frames")
-        mask = layers.FrameMask(name="frame_mask")([frames, num_frames])
-        values = self._normalize(layers.Dequantize(name="dequantize")(frames))
+        chosen, mask = self._choose_frames(frames, num_frames)
+        values = self._normalize(layers.Dequantize(name="dequantize")(chosen))
         inputs = {"frames": frames, "num_frames": num_frames}
         return Frames(inputs, values, mask)
 
+    def _choose_frames(
+        self, frames: keras.KerasTensor, num_frames: keras.KerasTensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Adds what chooses the frames to look at, and their mask: all."""
+        mask = layers.FrameMask(name="frame_mask")([frames, num_frames])
+        return frames, mask
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FrameSetConfig(FrameModelConfig):
+class BatchNormConfig(FrameModelConfig):
+    """Settings of a model of frames with batch normalisation."""
+
+    batch_norm_momentum: float = settings.setting(
+        0.99,
+        "Share of the moving statistics that batch normalisation keeps at "
+        "each step; less suits short runs.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+    def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
+        return keras.layers.BatchNormalization(
+            momentum=self.batch_norm_momentum, name=name
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameSetConfig(BatchNormConfig):
     """Settings of a model for which frames are a set, of which it sees some.
 
     The order of the frames does not count. They are normalised by batch
@@ -90,7 +117,6 @@ class FrameSetConfig(FrameModelConfig):
         "Whether training samples single frames; if false, it samples a run "
         "of consecutive frames.",
     )
-    batch_norm_momentum: float = model_config.batch_norm_momentum_setting()
 
     @property
     def num_sampled_frames(self) -> int | None:
@@ -109,46 +135,60 @@ class FrameSetConfig(FrameModelConfig):
             unused["sample_random_frames"] = "iterations above 0"
         return unused
 
-    def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
-        return keras.layers.BatchNormalization(
-            momentum=self.batch_norm_momentum, name=name
-        )
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FrameClassifierConfig(FrameModelConfig):
-    """Settings of a model of frames that ends with a video-level model."""
+class ClassifiedFramesConfig(FrameModelConfig):
+    """Settings of a model that classifies pooled frames, in one of two ways.
 
-    video_level_classifier_model: str = classifier_setting("MoeModel")
+    By a mixture of experts or by logistic regression, as a setting of the
+    subclass says.
+    """
+
     moe_num_mixtures: int = moe.num_mixtures_setting()
 
-    def unused_settings(self) -> dict[str, str]:
-        """Lists the settings that others leave unused, and what each needs."""
-        unused = super().unused_settings()
-        if self.video_level_classifier_model != "MoeModel":
-            unused["moe_num_mixtures"] = "video_level_classifier_model=MoeModel"
-        return unused
+    @property
+    @abc.abstractmethod
+    def _has_mixture(self) -> bool:
+        """Whether the classifier is a mixture of experts."""
 
     def _classify(
         self,
         x: keras.KerasTensor,
         num_classes: int,
+        class_priors: np.ndarray | None,
         name: str = classifiers.PREDICTIONS,
     ) -> keras.KerasTensor:
         """Adds the classifier, whose layer of probabilities has the name."""
         arguments = {
             "num_classes": num_classes,
-            "structure": model_config.structure_of(
-                self, self.classifier_projection
-            ),
+            "class_priors": class_priors,
+            "structure": self.classifier_projection,
             "regularizer": self._classifier_regularizer(),
             "name": name,
         }
-        if self.video_level_classifier_model == "LogisticModel":
+        if not self._has_mixture:
             return classifiers.classify_logistic(x, **arguments)
         return classifiers.classify_moe(
             x, num_mixtures=self.moe_num_mixtures, **arguments
         )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameClassifierConfig(ClassifiedFramesConfig):
+    """Settings of a model of frames that ends with a video-level model."""
+
+    video_level_classifier_model: str = classifier_setting("MoeModel")
+
+    @property
+    def _has_mixture(self) -> bool:
+        return self.video_level_classifier_model == "MoeModel"
+
+    def unused_settings(self) -> dict[str, str]:
+        """Lists the settings that others leave unused, and what each needs."""
+        unused = super().unused_settings()
+        if not self._has_mixture:
+            unused["moe_num_mixtures"] = "video_level_classifier_model=MoeModel"
+        return unused
 
 
 def split_features(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact.models import model_config
@@ -28,9 +29,15 @@ class GatedDbofConfig(soft_dbof.SoftDbofConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
-        return self._build_bag("GatedDbofModel", feature_sizes, num_classes)
+        return self._build_bag(
+            "GatedDbofModel", feature_sizes, num_classes, class_priors
+        )
 
     def _pool(
         self, number: int, x: keras.KerasTensor, mask: keras.KerasTensor
@@ -46,13 +53,9 @@ class GatedDbofConfig(soft_dbof.SoftDbofConfig):
             [clusters, mask]
         )
         for name, units in [("bag_narrow", x.shape[-1]), ("bag_gates", size)]:
-            gates = self._project(
-                gates,
-                self.gating_projection,
-                units,
-                use_bias=False,
-                name=name,
-            )
+            gates = layers.Projection(
+                units, self.gating_projection, use_bias=False, name=name
+            )(gates)
         gates = self._batch_norm("bag_gates_bn")(gates)
         gates = keras.layers.Activation("sigmoid", name="bag_gates_activation")(
             gates

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -25,7 +26,11 @@ class GruConfig(recurrent.RecurrentConfig):
     gru_layers: int = settings.setting(2, "Number of GRU layers.", minimum=1)
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         return self._build(
             "GruModel",
@@ -35,4 +40,5 @@ class GruConfig(recurrent.RecurrentConfig):
             num_layers=self.gru_layers,
             feature_sizes=feature_sizes,
             num_classes=num_classes,
+            class_priors=class_priors,
         )

@@ -5,18 +5,22 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
+from yt8m_compact.models import context_gating
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LateFusionConfig(
-    frame_model.FrameSetConfig, frame_model.FrameClassifierConfig
+    frame_model.FrameSetConfig,
+    frame_model.FrameClassifierConfig,
+    context_gating.ContextGatingConfig,
 ):
     """Settings of a model of WILLOW, the winners of the challenge of 2017.
 
@@ -33,28 +37,24 @@ class LateFusionConfig(
     gating: bool = settings.setting(
         False, "Whether the hidden units gate each other: h * sigmoid(bn(h G))."
     )
-    context_gating: bool = settings.setting(
-        False, "Whether predictions gate each other: p * sigmoid(bn(p W))."
-    )
     gating_remove_diag: bool = settings.setting(
         False,
         "Whether no value gates itself: the gates' matrix, which must be "
         "dense, has no diagonal.",
     )
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame to the clusters"
     )
-    fc_projection: str = model_config.projection_setting(
+    fc_projection: structures.Structure = model_config.structure_setting(
         "from the pooled clusters to the hidden layer"
-    )
-    gating_projection: str = model_config.projection_setting(
-        "from values to their gates"
     )
 
     def check_options(self) -> None:
         """Refuses what was set and is not used, or can't be had together."""
         super().check_options()
-        if self.gating_remove_diag and self.gating_projection != "dense":
+        if self.gating_remove_diag and not isinstance(
+            self.gating_projection, structures.Dense
+        ):
             raise ValueError(
                 f"{type(self).__name__}: expected gating_projection=dense with "
                 "gating_remove_diag: the diagonal of a compact matrix is not "
@@ -69,6 +69,8 @@ class LateFusionConfig(
             needs = "gating or context_gating"
             unused["gating_remove_diag"] = needs
             unused["gating_projection"] = needs
+        elif self.gating:  # The gates of the hidden units are projected, too.
+            unused.pop("gating_projection", None)
         return unused
 
     @abc.abstractmethod
@@ -85,6 +87,7 @@ class LateFusionConfig(
         relu: bool,
         feature_sizes: Sequence[int],
         num_classes: int,
+        class_priors: np.ndarray | None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
@@ -98,42 +101,32 @@ class LateFusionConfig(
         if len(pooled) > 1:
             x = keras.layers.Concatenate(name="pooled")(pooled)
         if hidden_size is not None:
-            x = self._project(
-                x, self.fc_projection, hidden_size, use_bias=not relu, name="fc"
-            )
+            x = layers.Projection(
+                hidden_size, self.fc_projection, use_bias=not relu, name="fc"
+            )(x)
             if relu:
                 x = self._batch_norm("fc_bn")(x)
                 x = keras.layers.Activation("relu6", name="fc_activation")(x)
         if self.gating:
-            x = self._gate(x, "fc_gating", "fc_gated")
-        if not self.context_gating:
-            return keras.Model(
-                inputs, self._classify(x, num_classes), name=name
+            x = classifiers.gate_context(
+                x,
+                structure=self._gating_structure,
+                batch_norm_momentum=self.batch_norm_momentum,
+                name="fc_gating",
+                output_name="fc_gated",
+                dtype=None,
             )
-        x = self._classify(x, num_classes, name="probabilities")
-        predictions = self._gate(
-            x, classifiers.GATING, classifiers.PREDICTIONS, dtype="float32"
-        )
-        return keras.Model(inputs, predictions, name=name)
-
-    def _gate(
-        self,
-        x: keras.KerasTensor,
-        name: str,
-        output_name: str,
-        dtype: str | None = None,
-    ) -> keras.KerasTensor:
-        structure = model_config.structure_of(self, self.gating_projection)
-        if self.gating_remove_diag:
-            structure = structures.Dense(zero_diagonal=True)
-        return classifiers.gate_context(
-            x,
-            structure=structure,
-            batch_norm_momentum=self.batch_norm_momentum,
+        return keras.Model(
+            inputs,
+            self._classify_and_gate(x, num_classes, class_priors),
             name=name,
-            output_name=output_name,
-            dtype=dtype,
         )
+
+    @property
+    def _gating_structure(self) -> structures.Structure:
+        if self.gating_remove_diag:
+            return structures.Dense(zero_diagonal=True)
+        return self.gating_projection
 
     def _cluster(
         self,
@@ -150,9 +143,9 @@ class LateFusionConfig(
     def _cluster_projection(
         self, number: int, num_clusters: int
     ) -> layers.Projection:
-        return self._make_projection(
-            self.embedding_projection,
+        return layers.Projection(
             num_clusters,
+            self.embedding_projection,
             use_bias=False,
             name=f"clusters_{number}",
         )

@@ -5,6 +5,7 @@ import dataclasses
 from typing import ClassVar
 
 import keras
+import numpy as np
 
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import model_config
@@ -20,16 +21,19 @@ class LogisticConfig(model_config.ModelConfig):
     frame_features: ClassVar[bool] = False
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         features = keras.Input((sum(feature_sizes),), name="features")
         predictions = classifiers.classify_logistic(
             self._normalize(features),
             num_classes=num_classes,
-            structure=model_config.structure_of(
-                self, self.classifier_projection
-            ),
+            class_priors=class_priors,
+            structure=self.classifier_projection,
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -51,29 +52,32 @@ class MixNextVladConfig(next_vlad.NextVladEncoderConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         self._check_groups(feature_sizes)
         inputs, x, mask = self._read_frames(feature_sizes)
         mean = layers.FramePooling("average", name="mean")([x, mask])
-        gates = self._project(
-            self._batch_norm("mean_bn")(mean),
-            self.gating_projection,
-            self.mix_number,
-            name="mixture_gates",
-        )
+        gates = layers.Projection(
+            self.mix_number, self.gating_projection, name="mixture_gates"
+        )(self._batch_norm("mean_bn")(mean))
         logits = []
         for number in range(self.mix_number):
             prefix = f"branch_{number}_"
             logits.append(
-                self._project(
-                    self._encode(x, mask, feature_sizes, prefix),
-                    self.classifier_projection,
+                layers.Projection(
                     num_classes,
+                    self.classifier_projection,
+                    bias_initializer=classifiers.bias_initializer(
+                        class_priors, num_classes
+                    ),
                     kernel_regularizer=self._classifier_regularizer(),
-                    name=f"{prefix}{classifiers.CLASSIFIER}",
-                )
+                    name=f"{prefix}classifier",
+                )(self._encode(x, mask, feature_sizes, prefix))
             )
         predictions = layers.LogitMixture(
             self.cl_temperature,

@@ -1,52 +1,41 @@
 """What every model's config has in common."""
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
+import numpy as np
 
-from yt8m_compact import layers
 from yt8m_compact import settings
 from yt8m_compact import structures
 
-PROJECTION_KINDS = (*structures.STRUCTURES, *structures.ALIASES)
 
-
-def projection_setting(place: str, default: str = "dense") -> str:
-    """Declares the field that chooses the kind of projection at a place.
+def structure_setting(
+    place: str, default: str = "dense", *, lists: bool = False
+) -> structures.Structure:
+    """Declares the field that chooses how the matrix at a place is made.
 
     Args:
       place: what is projected there, for the help.
-      default: the kind if none is chosen.
+      default: the structure if none is chosen, as text.
+      lists: whether its help lists the structures there are, as that of one
+        field does for all.
 
     Returns:
       A `dataclasses.field`.
     """
+    what = "as for --classifier_projection."
+    if lists:
+        what = (
+            "low_rank(rank=64) say, or a sum such as low_rank(rank=64) + "
+            f"diagonal_circulant, of {', '.join(structures.signatures())}."
+        )
     return settings.setting(
         default,
-        f"Kind of the projection {place}.",
-        choices=PROJECTION_KINDS,
-    )
-
-
-def batch_norm_momentum_setting() -> float:
-    """Declares the field that says how slow moving statistics are."""
-    return settings.setting(
-        0.99,
-        "Share of the moving statistics that batch normalisation keeps at "
-        "each step; less suits short runs.",
-        minimum=0.0,
-        maximum=1.0,
-    )
-
-
-def _option_setting(what: str) -> int | None:
-    return settings.setting(
-        None,
-        f"{what}; if not given, the default of the kind.",
-        minimum=1,
+        f"Structure of the projection {place}: {what}",
+        parse=structures.get,
     )
 
 
@@ -60,26 +49,8 @@ class ModelConfig(abc.ABC):
 
     frame_features: ClassVar[bool]
 
-    classifier_projection: str = projection_setting(
-        "from the video's representation to the classes"
-    )
-    num_factors: int | None = _option_setting(
-        "Number of factors of each projection that is a product of factors"
-    )
-    block_size: int | None = _option_setting(
-        "Size of the blocks of each projection that is made of blocks of a "
-        "chosen size"
-    )
-    rank: int | None = _option_setting(
-        "Rank of each projection that has a low-rank part"
-    )
-    num_buckets: int | None = _option_setting(
-        "Number of weights of each hashed projection"
-    )
-    shared_diagonal: bool | None = settings.setting(
-        None,
-        "Whether the blocks of a wide projection share their diagonals, which "
-        "is faster; if not given, the default of the kind.",
+    classifier_projection: structures.Structure = structure_setting(
+        "from the video's representation to the classes", lists=True
     )
     l2_normalize: bool = settings.setting(
         True,
@@ -113,7 +84,11 @@ class ModelConfig(abc.ABC):
 
     @abc.abstractmethod
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         """Builds the model, with new weights.
 
@@ -121,6 +96,9 @@ class ModelConfig(abc.ABC):
           feature_sizes: size of each feature, in the order in which they are
             concatenated.
           num_classes: number of classes.
+          class_priors: `[num_classes]`, the share of the videos that have each
+            label, above 0 and below 1: the classifier starts there. None
+            starts its biases at zeros.
 
         Returns:
           A functional model from a dict, `frames` uint8 `[batch, max_frames,
@@ -158,49 +136,22 @@ class ModelConfig(abc.ABC):
     def check_options(self) -> None:
         """Refuses what was set and is not used.
 
-        That is an option that no projection of the model has, and a setting
-        away from its default that others leave unused. Every `build` starts
-        with it.
+        That is a setting away from its default that others leave unused.
+        Every `build` starts with it.
 
         Raises:
           ValueError: naming the setting, and what would use it.
         """
         unused = self.unused_settings()
+        texts = settings.to_dict(self)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.name in unused and value != field.default:
                 raise ValueError(
                     f"{type(self).__name__}: expected {unused[field.name]} with"
                     f" {field.name}, which is not used otherwise. Received: "
-                    f"{field.name}={value!r}"
+                    f"{field.name}={texts[field.name]!r}"
                 )
-        kinds = {
-            getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name.endswith("_projection")
-        }
-        known = {name for kind in kinds for name in arguments_of(kind)}
-        for name, value in _given_options(self).items():
-            if name not in known:
-                users = [k for k in PROJECTION_KINDS if name in arguments_of(k)]
-                raise ValueError(
-                    f"{type(self).__name__}: expected {name} with a projection"
-                    f" that has it, one of: {', '.join(users) or 'none'}. "
-                    f"Received: {name}={value}, projections="
-                    f"{', '.join(sorted(kinds))}"
-                )
-
-    def _project(
-        self, x: keras.KerasTensor, kind: str, units: int, **kwargs: Any
-    ) -> keras.KerasTensor:
-        """Adds a projection with the options that its kind has."""
-        return self._make_projection(kind, units, **kwargs)(x)
-
-    def _make_projection(
-        self, kind: str, units: int, **kwargs: Any
-    ) -> layers.Projection:
-        """Makes a projection with the options that its kind has."""
-        return layers.Projection(units, structure_of(self, kind), **kwargs)
 
     def _classifier_regularizer(self) -> keras.regularizers.Regularizer | None:
         penalty = self.l2_penalty * self.regularization_penalty
@@ -228,64 +179,3 @@ def unit_normalization(name: str) -> keras.layers.UnitNormalization:
     return keras.layers.UnitNormalization(
         dtype=policy if wide else "float32", name=name
     )
-
-
-def structure_of(config: ModelConfig, kind: str) -> structures.Structure:
-    """Gives a kind of projection the options of a model's config that it has.
-
-    Args:
-      config: the model's config.
-      kind: the bare name of a structure, one of `PROJECTION_KINDS`.
-
-    Returns:
-      The structure, with those options that were given and that it has.
-    """
-    return with_arguments(structures.get(kind), _given_options(config))
-
-
-def with_arguments(
-    structure: structures.Structure, arguments: Mapping[str, Any]
-) -> structures.Structure:
-    """Sets arguments of a structure, or of the parts of a sum.
-
-    Args:
-      structure: the structure.
-      arguments: by name; one goes to those parts that have it, if any.
-
-    Returns:
-      The structure with these arguments.
-    """
-    if isinstance(structure, structures.Sum):
-        return structures.Sum(
-            tuple(with_arguments(part, arguments) for part in structure.parts)
-        )
-    names = {field.name for field in dataclasses.fields(structure)}
-    return dataclasses.replace(
-        structure,
-        **{name: arguments[name] for name in names & set(arguments)},
-    )
-
-
-def arguments_of(kind: str) -> set[str]:
-    """Names the arguments that a structure, or a part of a sum, has.
-
-    Args:
-      kind: the bare name of a structure, one of `PROJECTION_KINDS`.
-
-    Returns:
-      The names.
-    """
-    structure = structures.get(kind)
-    parts = getattr(structure, "parts", [structure])
-    return {field.name for part in parts for field in dataclasses.fields(part)}
-
-
-def _given_options(config: ModelConfig) -> dict[str, Any]:
-    values = {
-        "num_factors": config.num_factors,
-        "block_size": config.block_size,
-        "rank": config.rank,
-        "num_buckets": config.num_buckets,
-        "shared_diagonal": config.shared_diagonal,
-    }
-    return {name: value for name, value in values.items() if value is not None}

@@ -5,6 +5,7 @@ import dataclasses
 from typing import ClassVar
 
 import keras
+import numpy as np
 
 from yt8m_compact import settings
 from yt8m_compact.models import classifiers
@@ -35,17 +36,20 @@ class MoeConfig(model_config.ModelConfig):
     moe_num_mixtures: int = num_mixtures_setting()
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         features = keras.Input((sum(feature_sizes),), name="features")
         predictions = classifiers.classify_moe(
             self._normalize(features),
             num_classes=num_classes,
+            class_priors=class_priors,
             num_mixtures=self.moe_num_mixtures,
-            structure=model_config.structure_of(
-                self, self.classifier_projection
-            ),
+            structure=self.classifier_projection,
             regularizer=self._classifier_regularizer(),
         )
         return keras.Model({"features": features}, predictions, name="MoeModel")

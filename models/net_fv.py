@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -51,7 +52,11 @@ class NetFvConfig(late_fusion.LateFusionConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         return self._build(
             "NetFvModel",
@@ -59,6 +64,7 @@ class NetFvConfig(late_fusion.LateFusionConfig):
             relu=self.fv_relu,
             feature_sizes=feature_sizes,
             num_classes=num_classes,
+            class_priors=class_priors,
         )
 
     def _pool(

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
 
@@ -45,13 +47,13 @@ class NextVladEncoderConfig(frame_model.FrameSetConfig):
     gating_reduction: int = settings.setting(
         8, "How many times fewer units NeXtVLAD's gates go through.", minimum=1
     )
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame to the clusters"
     )
-    fc_projection: str = model_config.projection_setting(
+    fc_projection: structures.Structure = model_config.structure_setting(
         "from the pooled clusters to the hidden layer"
     )
-    gating_projection: str = model_config.projection_setting(
+    gating_projection: structures.Structure = model_config.structure_setting(
         "from values to their gates"
     )
 
@@ -97,13 +99,12 @@ class NextVladEncoderConfig(frame_model.FrameSetConfig):
         gates = keras.layers.Activation(
             "relu", name=f"{prefix}squeeze_activation"
         )(gates)
-        gates = self._project(
-            gates,
-            self.gating_projection,
+        gates = layers.Projection(
             size,
+            self.gating_projection,
             use_bias=False,
             name=f"{prefix}excitation",
-        )
+        )(gates)
         gates = keras.layers.Activation(
             "sigmoid", name=f"{prefix}excitation_activation"
         )(gates)
@@ -112,12 +113,12 @@ class NextVladEncoderConfig(frame_model.FrameSetConfig):
     def _normalized(
         self,
         x: keras.KerasTensor,
-        kind: str,
+        structure: structures.Structure,
         units: int,
         name: str,
         mask: keras.KerasTensor | None = None,
     ) -> keras.KerasTensor:
-        x = self._project(x, kind, units, use_bias=False, name=name)
+        x = layers.Projection(units, structure, use_bias=False, name=name)(x)
         return self._batch_norm(f"{name}_bn")(x, mask=mask)
 
     def _pool(
@@ -128,15 +129,17 @@ class NextVladEncoderConfig(frame_model.FrameSetConfig):
         prefix: str,
     ) -> keras.KerasTensor:
         name = f"{prefix}nextvlad_{number}"
-        kind = self.embedding_projection
+        structure = self.embedding_projection
         groups = self._halved(self.groups, number)
         num_clusters = self._halved(self.nextvlad_cluster_size, number)
-        x = self._project(
-            x, kind, self.expansion * x.shape[-1], name=f"{name}_expansion"
-        )
-        attention = self._project(x, kind, groups, name=f"{name}_attention")
+        x = layers.Projection(
+            self.expansion * x.shape[-1], structure, name=f"{name}_expansion"
+        )(x)
+        attention = layers.Projection(
+            groups, structure, name=f"{name}_attention"
+        )(x)
         clusters = self._normalized(
-            x, kind, groups * num_clusters, f"{name}_clusters", mask
+            x, structure, groups * num_clusters, f"{name}_clusters", mask
         )
         pooled = layers.NextVlad(groups, name=name)(
             [x, clusters, attention, mask]
@@ -159,12 +162,18 @@ class NextVladConfig(NextVladEncoderConfig, frame_model.FrameClassifierConfig):
     )
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         self._check_groups(feature_sizes)
         inputs, x, mask = self._read_frames(feature_sizes)
         x = self._encode(x, mask, feature_sizes)
         return keras.Model(
-            inputs, self._classify(x, num_classes), name="NeXtVladModel"
+            inputs,
+            self._classify(x, num_classes, class_priors),
+            name="NeXtVladModel",
         )

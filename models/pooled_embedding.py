@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 import dataclasses
-from typing import ClassVar
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 from yt8m_compact.layers import frame_pooling
-from yt8m_compact.models import classifiers
+from yt8m_compact.models import context_gating
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
@@ -19,7 +20,7 @@ _CLASSIFIERS = ("moe", "logistic")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PooledEmbeddingConfig(model_config.ModelConfig):
+class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
     """Settings of PooledEmbeddingModel, the network of the paper.
 
     Each feature has a branch of its own, with the given clusters in the first
@@ -33,8 +34,6 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
     References:
       Araujo et al., https://arxiv.org/abs/1810.01140, sections 3 and 4.
     """
-
-    frame_features: ClassVar[bool] = True
 
     embeddings: tuple[str, ...] = settings.setting(
         ("dbof",),
@@ -93,15 +92,11 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
     context_gating: bool = settings.setting(
         True, "Whether predictions gate each other: p * sigmoid(bn(p W))."
     )
-    batch_norm_momentum: float = model_config.batch_norm_momentum_setting()
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame to the clusters"
     )
-    fc_projection: str = model_config.projection_setting(
+    fc_projection: structures.Structure = model_config.structure_setting(
         "from the pooled clusters to the hidden layer"
-    )
-    gating_projection: str = model_config.projection_setting(
-        "from the predictions to their gates"
     )
 
     def __post_init__(self) -> None:
@@ -128,10 +123,8 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         for name, embeddings in users.items():
             if not embeddings & {*self.embeddings}:
                 unused[name] = f"embeddings={' or '.join(sorted(embeddings))}"
-        if self.classifier != "moe":
+        if not self._has_mixture:
             unused["moe_num_mixtures"] = "classifier=moe"
-        if not self.context_gating:
-            unused["gating_projection"] = "context_gating"
         return unused
 
     @property
@@ -140,21 +133,14 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         return self.num_bags * self.frames_per_bag or None
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
-        frames = keras.Input(
-            (None, sum(feature_sizes)), dtype="uint8", name="frames"
-        )
-        num_frames = keras.Input((), dtype="int32", name="num_frames")
-        if self.frames_per_bag:
-            bags, mask = layers.FrameBags(
-                self.num_bags, self.frames_per_bag, name="frame_bags"
-            )([frames, num_frames])
-        else:
-            bags = frames
-            mask = layers.FrameMask(name="frame_mask")([frames, num_frames])
-        x = self._normalize(layers.Dequantize(name="dequantize")(bags))
+        inputs, x, mask = self._read_frames(feature_sizes)
         hidden = [
             self._branch(embedding, number, feature, mask)
             for number, feature in enumerate(
@@ -166,10 +152,24 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         if len(hidden) > 1:
             x = keras.layers.Concatenate(name="embeddings")(hidden)
         return keras.Model(
-            {"frames": frames, "num_frames": num_frames},
-            self._classify(x, num_classes),
+            inputs,
+            self._classify_and_gate(x, num_classes, class_priors),
             name="PooledEmbeddingModel",
         )
+
+    @property
+    def _has_mixture(self) -> bool:
+        return self.classifier == "moe"
+
+    def _choose_frames(
+        self, frames: keras.KerasTensor, num_frames: keras.KerasTensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Adds what draws the bags of frames, if not all frames are one."""
+        if not self.frames_per_bag:
+            return super()._choose_frames(frames, num_frames)
+        return layers.FrameBags(
+            self.num_bags, self.frames_per_bag, name="frame_bags"
+        )([frames, num_frames])
 
     def _branch(
         self,
@@ -186,13 +186,9 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
             x = self._pool_clusters(embedding, number, x, mask)
         if self.num_bags > 1:
             x = layers.BagAverage(self.num_bags, name=f"{name}_average")(x)
-        x = self._project(
-            x,
-            self.fc_projection,
-            self.fc_size,
-            use_bias=False,
-            name=f"{name}_fc",
-        )
+        x = layers.Projection(
+            self.fc_size, self.fc_projection, use_bias=False, name=f"{name}_fc"
+        )(x)
         x = self._batch_norm(f"{name}_fc_bn")(x)
         return keras.layers.Activation("relu6", name=f"{name}_fc_activation")(x)
 
@@ -211,13 +207,12 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         }[embedding]
         if number > 0:
             num_clusters = max(num_clusters // 2, 1)
-        clusters = self._project(
-            x,
-            self.embedding_projection,
+        clusters = layers.Projection(
             num_clusters,
+            self.embedding_projection,
             use_bias=False,
             name=f"{name}_clusters",
-        )
+        )(x)
         clusters = self._batch_norm(f"{name}_clusters_bn")(clusters, mask=mask)
         if embedding == "netvlad":
             return layers.NetVlad(name=name)([x, clusters, mask])
@@ -228,35 +223,4 @@ class PooledEmbeddingConfig(model_config.ModelConfig):
         )(clusters)
         return layers.FramePooling(self.dbof_pooling_method, name=name)(
             [clusters, mask]
-        )
-
-    def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
-        return keras.layers.BatchNormalization(
-            momentum=self.batch_norm_momentum, name=name
-        )
-
-    def _classify(
-        self, x: keras.KerasTensor, num_classes: int
-    ) -> keras.KerasTensor:
-        arguments = {
-            "num_classes": num_classes,
-            "structure": model_config.structure_of(
-                self, self.classifier_projection
-            ),
-            "regularizer": self._classifier_regularizer(),
-        }
-        if self.context_gating:
-            arguments["name"] = "probabilities"
-        if self.classifier == "moe":
-            x = classifiers.classify_moe(
-                x, num_mixtures=self.moe_num_mixtures, **arguments
-            )
-        else:
-            x = classifiers.classify_logistic(x, **arguments)
-        if not self.context_gating:
-            return x
-        return classifiers.gate_context(
-            x,
-            structure=model_config.structure_of(self, self.gating_projection),
-            batch_norm_momentum=self.batch_norm_momentum,
         )

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
+from yt8m_compact import structures
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
 
@@ -19,10 +21,10 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
     the state as it is; a video without a frame has a state of zeros.
     """
 
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame, or the layer below, to the gates"
     )
-    recurrent_projection: str = model_config.projection_setting(
+    recurrent_projection: structures.Structure = model_config.structure_setting(
         "from the state of a recurrent layer to its gates"
     )
 
@@ -36,6 +38,7 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
         num_layers: int,
         feature_sizes: Sequence[int],
         num_classes: int,
+        class_priors: np.ndarray | None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, _ = self._read_frames(feature_sizes)
@@ -46,27 +49,26 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
         )
         for index in range(num_layers):
             goes_on = index < num_layers - 1
-            kinds = {self.embedding_projection, self.recurrent_projection}
+            places = {self.embedding_projection, self.recurrent_projection}
             arguments = {"return_sequences": goes_on, "name": f"layer_{index}"}
-            if kinds == {"dense"}:
+            if places == {structures.Dense()}:
                 # Runs in cuDNN where there is a GPU.
                 layer = keras_layer(units, **arguments)
             else:
-                x = self._project(
-                    x,
-                    self.embedding_projection,
+                x = layers.Projection(
                     cell.num_gates * units,
+                    self.embedding_projection,
                     use_bias=False,
                     name=f"gates_{index}",
-                )
-                structure = model_config.structure_of(
-                    self, self.recurrent_projection
-                )
+                )(x)
                 # Keras counts unnamed cells, and checkpoints hold the name.
                 layer = keras.layers.RNN(
-                    cell(units, structure, name="cell"), **arguments
+                    cell(units, self.recurrent_projection, name="cell"),
+                    **arguments,
                 )
             x = layer(x, mask=mask)
         exists = keras.ops.cast(num_frames > 0, x.dtype)
         x = x * keras.ops.expand_dims(exists, axis=-1)
-        return keras.Model(inputs, self._classify(x, num_classes), name=name)
+        return keras.Model(
+            inputs, self._classify(x, num_classes, class_priors), name=name
+        )

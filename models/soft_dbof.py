@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
@@ -60,12 +61,22 @@ class SoftDbofConfig(late_fusion.LateFusionConfig):
         return unused
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
-        return self._build_bag("SoftDbofModel", feature_sizes, num_classes)
+        return self._build_bag(
+            "SoftDbofModel", feature_sizes, num_classes, class_priors
+        )
 
     def _build_bag(
-        self, name: str, feature_sizes: Sequence[int], num_classes: int
+        self,
+        name: str,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None,
     ) -> keras.Model:
         return self._build(
             name,
@@ -73,6 +84,7 @@ class SoftDbofConfig(late_fusion.LateFusionConfig):
             relu=self.dbof_relu,
             feature_sizes=feature_sizes,
             num_classes=num_classes,
+            class_priors=class_priors,
         )
 
     def _pool(

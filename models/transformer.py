@@ -4,9 +4,11 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
+import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
 
@@ -46,13 +48,13 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
     video_level_classifier_model: str = frame_model.classifier_setting(
         "LogisticModel"
     )
-    embedding_projection: str = model_config.projection_setting(
+    embedding_projection: structures.Structure = model_config.structure_setting(
         "from a frame to the transformer's size"
     )
-    attention_projection: str = model_config.projection_setting(
+    attention_projection: structures.Structure = model_config.structure_setting(
         "from frames to what attention compares"
     )
-    fc_projection: str = model_config.projection_setting(
+    fc_projection: structures.Structure = model_config.structure_setting(
         "to and from the hidden units of each layer"
     )
 
@@ -75,56 +77,57 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
         return self.transformer_heads * self.transformer_head_size
 
     def build(
-        self, *, feature_sizes: Sequence[int], num_classes: int
+        self,
+        *,
+        feature_sizes: Sequence[int],
+        num_classes: int,
+        class_priors: np.ndarray | None = None,
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         size = self._size
-        x = self._project(x, self.embedding_projection, size, name="embedding")
+        x = layers.Projection(
+            size, self.embedding_projection, name="embedding"
+        )(x)
         x = _norm("embedding_norm")(x)
         x = layers.FramePositions(name="positions")(x)
         for index in range(self.transformer_layers):
             name = f"layer_{index}"
             collected = self._attend(_norm(f"{name}_norm")(x), mask, name)
             x = self._add(x, collected, f"{name}_attention")
-            hidden = self._project(
-                _norm(f"{name}_hidden_norm")(x),
-                self.fc_projection,
+            hidden = layers.Projection(
                 self.transformer_hidden_size,
+                self.fc_projection,
                 activation="gelu",
                 name=f"{name}_hidden",
-            )
-            hidden = self._project(
-                hidden, self.fc_projection, size, name=f"{name}_narrow"
-            )
+            )(_norm(f"{name}_hidden_norm")(x))
+            hidden = layers.Projection(
+                size, self.fc_projection, name=f"{name}_narrow"
+            )(hidden)
             x = self._add(x, hidden, f"{name}_hidden")
         x = _norm("norm")(x)
         x = layers.FramePooling("average", name="pooling")([x, mask])
         return keras.Model(
-            inputs, self._classify(x, num_classes), name="TransformerModel"
+            inputs,
+            self._classify(x, num_classes, class_priors),
+            name="TransformerModel",
         )
 
     def _attend(
         self, x: keras.KerasTensor, mask: keras.KerasTensor, name: str
     ) -> keras.KerasTensor:
         parts = [
-            self._project(
-                x,
-                self.attention_projection,
-                self._size,
-                name=f"{name}_{part}",
-            )
+            layers.Projection(
+                self._size, self.attention_projection, name=f"{name}_{part}"
+            )(x)
             for part in ("queries", "keys", "values")
         ]
         x = layers.FrameAttention(
             self.transformer_heads, name=f"{name}_attention"
         )([*parts, mask])
-        return self._project(
-            x,
-            self.attention_projection,
-            self._size,
-            name=f"{name}_collected",
-        )
+        return layers.Projection(
+            self._size, self.attention_projection, name=f"{name}_collected"
+        )(x)
 
     def _add(
         self, x: keras.KerasTensor, update: keras.KerasTensor, name: str

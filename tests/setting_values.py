@@ -4,12 +4,16 @@ import dataclasses
 import typing
 from typing import Any, TypeVar
 
+from yt8m_compact import structures
+
 T = TypeVar("T")
 
 
 def other_value(field: dataclasses.Field) -> Any:
     """Returns a value of a field that is allowed and not the default."""
     value = field.default
+    if field.metadata["parse"]:  # A structure: a sum of two, with an argument.
+        return value + structures.LowRank(3)
     if field.metadata["choices"] and isinstance(value, tuple):
         return tuple(c for c in field.metadata["choices"] if c not in value)
     if field.metadata["choices"]:

@@ -10,7 +10,10 @@ import keras
 
 from yt8m_compact import layers
 from yt8m_compact import models
+from yt8m_compact import structures
 
+# Every structure, by the text without arguments.
+KINDS = (*structures.STRUCTURES, *structures.ALIASES)
 _NEXT_VLAD = {
     "nextvlad_cluster_size": 4,
     "nextvlad_hidden_size": 6,

@@ -1,5 +1,6 @@
 """Frozen dataclasses of settings: their fields, checks, and JSON form."""
 
+from collections.abc import Callable
 import dataclasses
 import json
 import sys
@@ -22,6 +23,7 @@ def setting(
     minimum: float | None = None,
     above: float | None = None,
     maximum: float | None = None,
+    parse: Callable[[Any], Any] | None = None,
     is_pattern: bool = False,
     is_path: bool = False,
 ) -> Any:
@@ -35,6 +37,10 @@ def setting(
       minimum: the smallest number allowed.
       above: a bound that the number must exceed.
       maximum: the largest number allowed.
+      parse: for values that have a text form, which flags and JSON hold and
+        `str` writes: makes the value of a text, and leaves a value as it is.
+        Its ValueError says what there is. The field takes both forms, and
+        holds the value.
       is_pattern: whether a string names files, in which a flag takes `~` for
         the home folder.
       is_path: whether a string names one file or folder, likewise.
@@ -48,14 +54,19 @@ def setting(
         "minimum": minimum,
         "above": above,
         "maximum": maximum,
+        "parse": parse,
         "is_pattern": is_pattern,
         "is_path": is_path,
     }
+    if parse is not None:
+        default = parse(default)
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def check(config: Any) -> None:
     """Checks every field of a settings dataclass against its declaration.
+
+    Values that were given as text are put in its place.
 
     Args:
       config: an instance of a dataclass whose fields are `setting`s.
@@ -65,6 +76,9 @@ def check(config: Any) -> None:
     """
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
+        if field.metadata["parse"]:
+            _set_parsed(config, field, value)
+            continue
         problem = _type_problem(field.type, value) or _bound_problem(
             field.metadata, value
         )
@@ -73,6 +87,16 @@ def check(config: Any) -> None:
                 f"{type(config).__name__}: expected {field.name} to be "
                 f"{problem}. Received: {field.name}={value!r:.200}"
             )
+
+
+def _set_parsed(config: Any, field: dataclasses.Field, value: Any) -> None:
+    try:
+        parsed = field.metadata["parse"](value)
+    except ValueError as error:
+        raise ValueError(
+            f"{type(config).__name__}, {field.name}: {error}"
+        ) from error
+    object.__setattr__(config, field.name, parsed)  # It is frozen.
 
 
 def _type_problem(annotation: Any, value: Any) -> str | None:
@@ -129,16 +153,19 @@ def to_dict(config: Any) -> dict[str, Any]:
       config: an instance of a dataclass whose fields are `setting`s.
 
     Returns:
-      The fields by name, in order; tuples become lists.
+      The fields by name, in order; tuples become lists, and values with a
+      text form their text.
     """
-    values = {
-        field.name: getattr(config, field.name)
+    return {
+        field.name: _to_json(field, getattr(config, field.name))
         for field in dataclasses.fields(config)
     }
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in values.items()
-    }
+
+
+def _to_json(field: dataclasses.Field, value: Any) -> Any:
+    if field.metadata["parse"]:
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def from_dict(cls: type[T], values: Any, where: str) -> T:

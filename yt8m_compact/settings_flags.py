@@ -21,6 +21,8 @@ _DEFINE = {
 }
 # What settings say of themselves where a flag gave them a wrong value.
 _SETTING = re.compile(r"\w+Config: expected (?P<name>\w+)(?= to be )")
+# And where it has a text form, whose reader says what was wrong.
+_TEXT_SETTING = re.compile(r"\w+Config, (?P<name>\w+)(?=: expected )")
 
 
 def define(
@@ -59,7 +61,15 @@ def define_field(
     kind = _plain_type(field.type)
     metadata = field.metadata
     arguments = (field.name, default, help_text)
-    if metadata["choices"] and kind is str:
+    if metadata["parse"]:
+        # The settings class reads it, and names the field in its error.
+        flags.DEFINE_string(
+            field.name,
+            None if default is None else str(default),
+            help_text,
+            flag_values=flag_values,
+        )
+    elif metadata["choices"] and kind is str:
         flags.DEFINE_enum(
             field.name,
             default,
@@ -145,6 +155,9 @@ def name_flag(text: str, flag_values: flags.FlagValues) -> str:
     Returns:
         The text; where it begins with a setting that is a flag, with the flag.
     """
+    match = _TEXT_SETTING.match(text)
+    if match is not None and match["name"] in flag_values:
+        return f"--{match['name']}{text[match.end() :]}"
     match = _SETTING.match(text)
     if match is None or match["name"] not in flag_values:
         return text

@@ -1,5 +1,6 @@
 """Tests of the reports of an evaluation."""
 
+import dataclasses
 import json
 
 import pytest
@@ -15,6 +16,8 @@ LAYERS = (
         total=1_000_000,
         trainable=1_000_000,
         dense_equivalent=8_000_000,
+        multiply_adds=123_456,
+        per_frame=False,
     ),
     weights_lib.LayerWeights(
         name="fc_bn",
@@ -23,6 +26,8 @@ LAYERS = (
         total=16_384,
         trainable=8_192,
         dense_equivalent=16_384,
+        multiply_adds=4096,
+        per_frame=False,
     ),
 )
 WEIGHTS = weights_lib.ModelWeights(
@@ -58,16 +63,17 @@ def make_report(**kwargs) -> report_lib.Report:
 
 WEIGHTS_TABLE = """\
 layer    kind                  units    weights    trainable    dense twin    \
-% of dense
+% of dense    multiply-adds
 -------  ------------------  -------  ---------  -----------  ------------  \
-------------
+------------  ---------------
 fc       circulant             4,096  1,000,000    1,000,000     8,000,000     \
-    12.50
+    12.50          123,456
 fc_bn    BatchNormalization    4,096     16,384        8,192        16,384     \
-   100.00
+   100.00            4,096
 total                                 1,016,384    1,008,192     8,016,384     \
     12.68
-3.877 MB of weights (1 MB = 2^20 bytes)"""
+3.877 MB of weights (1 MB = 2^20 bytes)
+127,552 multiply-adds a video; not counted: layers without weights"""
 
 METRICS_TABLE = """\
 metric                   value
@@ -98,6 +104,25 @@ def test_text_of_another_top_k():
     assert "\nGAP@5  " in make_report(top_k=5).to_text()
 
 
+def test_multiply_adds_of_frames_and_of_what_is_not_counted():
+    changed = dataclasses.replace(
+        WEIGHTS,
+        layers=(
+            dataclasses.replace(LAYERS[0], per_frame=True),
+            dataclasses.replace(LAYERS[1], name="vlad", multiply_adds=None),
+        ),
+    )
+    lines = make_report(weights=changed).to_text().splitlines()
+    (fc,) = (line for line in lines if line.startswith("fc "))
+    assert fc.split()[-1] == "123,456/frame"
+    (vlad,) = (line for line in lines if line.startswith("vlad"))
+    assert vlad.split()[-1] == "-"
+    assert (
+        "0 multiply-adds a video and 123,456 a frame; not counted: layers "
+        "without weights, vlad"
+    ) in lines
+
+
 def test_dict():
     values = make_report().to_dict()
     assert list(values) == [
@@ -120,6 +145,9 @@ def test_dict():
         "dense_equivalent": 8_016_384,
         "percent_of_dense": pytest.approx(12.678833),
         "megabytes": pytest.approx(3.877197),
+        "multiply_adds": 127_552,
+        "multiply_adds_per_frame": 0,
+        "multiply_adds_not_counted": [],
         "layers": [
             {
                 "name": "fc",
@@ -128,6 +156,8 @@ def test_dict():
                 "total": 1_000_000,
                 "trainable": 1_000_000,
                 "dense_equivalent": 8_000_000,
+                "multiply_adds": 123_456,
+                "per_frame": False,
             },
             {
                 "name": "fc_bn",
@@ -136,6 +166,8 @@ def test_dict():
                 "total": 16_384,
                 "trainable": 8_192,
                 "dense_equivalent": 16_384,
+                "multiply_adds": 4_096,
+                "per_frame": False,
             },
         ],
     }

@@ -7,18 +7,16 @@ import keras
 import pytest
 import tensorflow as tf
 
+import layer_conformance
 import small_models
 from yt8m_compact import models
 from yt8m_compact import structures
 from yt8m_compact.eval import weights
-from yt8m_compact.models import model_config
 
 SIZES = (12, 4)
 CLASSES = 10
 CLUSTERS = 40
 HIDDEN = 6
-# Whose formulas are here; those of the others are with the layers' tests.
-KINDS = ("dense", "circulant", "diagonal_circulant")
 SMALL = {
     "LogisticModel": models.LogisticConfig(),
     "MoeModel": models.MoeConfig(),
@@ -59,42 +57,20 @@ SMALL = {
 }
 
 
-def project(kind: str, inputs: int, outputs: int) -> int:
+def project(case: str, inputs: int, outputs: int) -> int:
     """Counts the weights of a projection without bias from its formula."""
-    blocks = math.ceil(outputs / inputs)
-    rank = min(32, inputs, outputs)
-    # Fastfood's size is the next power of two.
-    fastfood = 2 ** math.ceil(math.log2(inputs))
-    return {
-        "dense": inputs * outputs,
-        "circulant": blocks * inputs,
-        "diagonal_circulant": 2 * blocks * inputs,
-        "sign_circulant": (blocks + 1) * inputs,
-        "block_circulant": math.ceil(inputs / 64)
-        * math.ceil(outputs / 64)
-        * 64,
-        "low_rank": rank * (inputs + outputs),
-        "toeplitz": inputs + outputs - 1,
-        "acdc": 2 * blocks * inputs,
-        "fastfood": 4 * math.ceil(outputs / fastfood) * fastfood,
-        "hashed": math.ceil(inputs * outputs / 64),
-        "low_rank_plus_circulant": (
-            rank * (inputs + outputs) + 2 * blocks * inputs
-        ),
-    }[kind]
+    return layer_conformance.ORACLES[case].weight_count(inputs, outputs)
 
 
-def fixed(kind: str, inputs: int, outputs: int) -> int:
+def fixed(case: str, inputs: int, outputs: int) -> int:
     """Counts those that are not trained: signs and permutations."""
-    if kind == "sign_circulant":
-        return inputs
-    if kind == "fastfood":
-        return project(kind, inputs, outputs) // 4
-    return 0
+    oracle = layer_conformance.ORACLES[case]
+    shapes = oracle.weight_shapes(inputs, outputs)
+    return sum(math.prod(shapes[name]) for name in oracle.fixed)
 
 
-def text_of(kind: str) -> str:
-    return str(structures.get(kind))
+def structure_of(case: str) -> structures.Structure:
+    return layer_conformance.ORACLES[case].structure
 
 
 def count(config: models.ModelConfig) -> weights.ModelWeights:
@@ -107,50 +83,56 @@ def by_name(counted: weights.ModelWeights) -> dict[str, weights.LayerWeights]:
     return {layer.name: layer for layer in counted.layers}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_logistic(kind):
-    counted = count(models.LogisticConfig(classifier_projection=kind))
-    total = project(kind, 16, CLASSES) + CLASSES
+@pytest.mark.parametrize("case", layer_conformance.CASES)
+def test_logistic(case):
+    counted = count(
+        models.LogisticConfig(classifier_projection=structure_of(case))
+    )
+    total = project(case, 16, CLASSES) + CLASSES
     assert counted.layers == (
         weights.LayerWeights(
             name="classifier",
-            kind=kind,
+            kind=str(structure_of(case)),
             output_size=CLASSES,
             total=total,
-            trainable=total - fixed(kind, 16, CLASSES),
+            trainable=total - fixed(case, 16, CLASSES),
             dense_equivalent=16 * CLASSES + CLASSES,
+            multiply_adds=structure_of(case).multiply_adds(16, CLASSES),
+            per_frame=False,
         ),
     )
     assert counted.total == total
-    assert counted.trainable == total - fixed(kind, 16, CLASSES)
+    assert counted.trainable == total - fixed(case, 16, CLASSES)
     assert counted.dense_equivalent == 170
     assert counted.num_bytes == 4 * total
     assert counted.megabytes == pytest.approx(4 * total / 1048576)
     assert counted.percent_of_dense == pytest.approx(100 * total / 170)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_moe(kind):
-    config = models.MoeConfig(classifier_projection=kind, moe_num_mixtures=3)
+@pytest.mark.parametrize("case", layer_conformance.CASES)
+def test_moe(case):
+    config = models.MoeConfig(
+        classifier_projection=structure_of(case), moe_num_mixtures=3
+    )
     found = by_name(count(config))
     assert set(found) == {"gates", "experts"}
     # A dummy expert on top of the gates, which have no bias.
-    assert found["gates"].total == project(kind, 16, 4 * CLASSES)
+    assert found["gates"].total == project(case, 16, 4 * CLASSES)
     assert found["gates"].dense_equivalent == 16 * 4 * CLASSES
-    expected = project(kind, 16, 3 * CLASSES) + 3 * CLASSES
+    expected = project(case, 16, 3 * CLASSES) + 3 * CLASSES
     assert found["experts"].total == expected
     assert found["experts"].dense_equivalent == 16 * 30 + 30
     assert found["gates"].output_size == 40
 
 
-@pytest.mark.parametrize("fc", KINDS)
+@pytest.mark.parametrize("fc", layer_conformance.CASES)
 @pytest.mark.parametrize("embedding", ["dense", "diagonal_circulant"])
 def test_dbof(embedding, fc):
     config = models.DbofConfig(
         dbof_cluster_size=CLUSTERS,
         dbof_hidden_size=HIDDEN,
-        embedding_projection=embedding,
-        fc_projection=fc,
+        embedding_projection=structure_of(embedding),
+        fc_projection=structure_of(fc),
         video_level_classifier_model="LogisticModel",
     )
     counted = count(config)
@@ -174,9 +156,9 @@ def test_dbof(embedding, fc):
         assert found[name].total == 4 * units
         assert found[name].trainable == 2 * units
         assert found[name].dense_equivalent == 4 * units
-    assert found["embedding"].kind == text_of(embedding)
+    assert found["embedding"].kind == str(structure_of(embedding))
     assert found["embedding"].total == project(embedding, 16, CLUSTERS)
-    assert found["fc"].kind == text_of(fc)
+    assert found["fc"].kind == str(structure_of(fc))
     assert found["fc"].total == project(fc, CLUSTERS, HIDDEN)
     batch_norm = 4 * (16 + CLUSTERS + HIDDEN)
     assert counted.total == (
@@ -194,7 +176,7 @@ def test_dbof(embedding, fc):
     ("name", "kind"),
     [
         *((name, "diagonal_circulant") for name in models.MODELS),
-        *(("MoeModel", kind) for kind in model_config.PROJECTION_KINDS),
+        *(("MoeModel", kind) for kind in small_models.KINDS),
     ],
 )
 def test_counts_without_weights_are_those_of_the_model(name, kind):
@@ -286,21 +268,96 @@ def test_weights_of_half_the_bytes():
 
 
 def test_to_dict():
-    counted = count(models.LogisticConfig(classifier_projection="circulant"))
+    # A matrix of 16 x 10, each entry multiplied once, and 10 biases.
+    counted = count(models.LogisticConfig())
     assert counted.to_dict() == {
-        "total": 26,
-        "trainable": 26,
+        "total": 170,
+        "trainable": 170,
         "dense_equivalent": 170,
-        "percent_of_dense": pytest.approx(100 * 26 / 170),
-        "megabytes": pytest.approx(104 / 2**20),
+        "percent_of_dense": pytest.approx(100.0),
+        "megabytes": pytest.approx(680 / 2**20),
+        "multiply_adds": 160,
+        "multiply_adds_per_frame": 0,
+        "multiply_adds_not_counted": [],
         "layers": [
             {
                 "name": "classifier",
-                "kind": "circulant",
+                "kind": "dense",
                 "output_size": 10,
-                "total": 26,
-                "trainable": 26,
+                "total": 170,
+                "trainable": 170,
                 "dense_equivalent": 170,
+                "multiply_adds": 160,
+                "per_frame": False,
             }
         ],
     }
+
+
+def multiply_adds(counted):
+    return {
+        layer.name: (layer.multiply_adds, layer.per_frame)
+        for layer in counted.layers
+    }
+
+
+def test_multiply_adds_of_a_bag_of_frames():
+    counted = count(SMALL["DbofModel"])
+    assert multiply_adds(counted) == {
+        "input_bn": (16, True),
+        "embedding": (16 * CLUSTERS, True),
+        "embedding_bn": (CLUSTERS, True),
+        "fc": (CLUSTERS * HIDDEN, False),
+        "fc_bn": (HIDDEN, False),
+        # Two mixtures, and the dummy expert among the gates.
+        "gates": (HIDDEN * 3 * CLASSES, False),
+        "experts": (HIDDEN * 2 * CLASSES, False),
+    }
+    assert counted.multiply_adds_per_frame == 16 + 16 * CLUSTERS + CLUSTERS
+    assert counted.multiply_adds == 6 * CLUSTERS + 6 + 6 * 50
+    assert counted.not_counted == []
+
+
+def test_multiply_adds_of_recurrent_layers():
+    config = dict(lstm_cells=5, lstm_layers=1)
+    found = multiply_adds(count(models.LstmConfig(**config)))
+    # Four gates of 5 units from 16 values and from the state.
+    assert found["layer_0"] == (20 * 16 + 20 * 5, True)
+    config["recurrent_projection"] = "low_rank(rank=2)"
+    found = multiply_adds(count(models.LstmConfig(**config)))
+    assert found["gates_0"] == (20 * 16, True)
+    assert found["layer_0"] == (2 * 5 + 2 * 20, True)
+    found = multiply_adds(count(models.GruConfig(gru_cells=5, gru_layers=1)))
+    assert found["layer_0"] == (15 * 16 + 15 * 5, True)
+
+
+def test_multiply_adds_that_are_not_counted():
+    counted = count(SMALL["PooledEmbeddingModel"])
+    assert counted.not_counted == [
+        "netfv_0",
+        "netvlad_0",
+        "netfv_1",
+        "netvlad_1",
+    ]
+    assert all(
+        multiply_adds(counted)[name] == (None, False)
+        for name in counted.not_counted
+    )
+
+
+def test_multiply_adds_of_a_compact_projection_are_those_of_its_structure():
+    counted = count(
+        models.LogisticConfig(
+            classifier_projection="low_rank(rank=3) + toeplitz"
+        )
+    )
+    assert counted.multiply_adds == (
+        3 * 16 + 3 * CLASSES + structures.Toeplitz().multiply_adds(16, CLASSES)
+    )
+
+
+def test_multiply_adds_of_keras_layers():
+    inputs = keras.Input((3,))
+    outputs = keras.layers.Dense(2, name="dense")(inputs)
+    counted = weights.count_weights(keras.Model(inputs, outputs))
+    assert multiply_adds(counted) == {"dense": (6, False)}

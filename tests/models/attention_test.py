@@ -23,11 +23,10 @@ def test_weights_of_the_released_size():
 
 
 def test_decisions_start_at_the_log_odds():
-    model = make_config(attention_heads=3).build(
-        feature_sizes=(6, 3), num_classes=7
-    )
     priors = np.array([0.5, 0.1, 0.01, 0.2, 0.3, 0.9, 0.05])
-    models.start_at_log_odds(model, priors)
+    model = make_config(attention_heads=3).build(
+        feature_sizes=(6, 3), num_classes=7, class_priors=priors
+    )
     bias = model.get_layer("classifier").bias
     np.testing.assert_allclose(
         bias, np.repeat(np.log(priors / (1 - priors)), 3), rtol=1e-5

@@ -1,25 +1,26 @@
 """Tests of the start at the classes' log-odds."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 import numpy_models
-from yt8m_compact import layers
+import small_models
 from yt8m_compact import models
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
-from yt8m_compact.models import model_config
 
-KINDS = model_config.PROJECTION_KINDS
+KINDS = small_models.KINDS
 PRIORS = np.array([0.3, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-5])
 ZEROS = {"features": np.zeros([2, 9], "float32")}
 
 
 def build(config):
-    model = config.build(feature_sizes=(6, 3), num_classes=7)
-    models.start_at_log_odds(model, PRIORS)
-    return model
+    return config.build(
+        feature_sizes=(6, 3), num_classes=7, class_priors=PRIORS
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,9 +47,10 @@ def test_mixture_starts_at_the_priors(kind, mixtures):
 
 
 def test_mixture_starts_as_near_as_it_can():
-    model = models.MoeConfig().build(feature_sizes=(6, 3), num_classes=7)
     priors = np.array([0.9, 0.7, 0.66, 0.5, 0.3, 0.2, 0.1])
-    models.start_at_log_odds(model, priors)
+    model = models.MoeConfig().build(
+        feature_sizes=(6, 3), num_classes=7, class_priors=priors
+    )
     # With two experts of three the most there is, is 2 / 3 * 0.99.
     expected = np.minimum(priors, 0.66)
     np.testing.assert_allclose(model(ZEROS)[0], expected, rtol=1e-5)
@@ -142,23 +144,55 @@ def test_context_gating_equals_numpy(kind):
         (np.append(PRIORS[1:], np.nan), r"shape=\(7,\), min=nan, max=nan"),
     ],
 )
-def test_wrong_priors_are_refused(priors, received):
-    model = models.LogisticConfig().build(feature_sizes=(6, 3), num_classes=7)
+@pytest.mark.parametrize(
+    "config",
+    [
+        models.LogisticConfig(),
+        models.MoeConfig(),
+        models.AttentionConfig(),
+        # Whose priors before the gates are at most 0.99.
+        models.PooledEmbeddingConfig(dbof_clusters=4),
+    ],
+)
+def test_wrong_priors_are_refused(config, priors, received):
     with pytest.raises(
         ValueError,
         match=rf"expected 7 priors in \(0, 1\)\. Received: {received}",
     ):
-        models.start_at_log_odds(model, priors)
-    np.testing.assert_array_equal(model.get_layer("classifier").bias, [0] * 7)
+        config.build(feature_sizes=(6, 3), num_classes=7, class_priors=priors)
 
 
-def test_model_without_a_classifier_is_refused():
-    features = keras.Input((9,), name="features")
-    outputs = layers.Projection(7, name="last")(features)
-    model = keras.Model({"features": features}, outputs)
-    with pytest.raises(
-        ValueError,
-        match=r"expected a layer named 'classifier' or 'experts'\. Received: "
-        r"layers=\['features', 'last'\]",
-    ):
-        models.start_at_log_odds(model, PRIORS)
+@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("name", models.MODELS)
+def test_every_model_starts_its_classifiers_at_the_priors(name, gated):
+    cls = models.MODELS[name]
+    fields = {field.name for field in dataclasses.fields(cls)}
+    values = small_models.FRAME_MODELS.get(name, {})
+    if "context_gating" in fields:
+        values = {**values, "context_gating": gated}
+    elif gated:
+        return
+    model = build(cls(**values))
+    found = {
+        layer.name: layer.bias.numpy()
+        for layer in small_models.projections_of(model)
+        if layer.bias is not None and layer.bias.numpy().any()
+    }
+    expected = {
+        "classifier": ("classifier",),
+        "experts": ("experts",),
+        "branches": ("branch_0_classifier", "branch_1_classifier"),
+    }
+    kind = next(kind for kind, names in expected.items() if names[0] in found)
+    assert set(found) == set(expected[kind])
+    for bias in found.values():
+        copies = len(bias) // 7
+        share = PRIORS * (2 if gated else 1)
+        if kind == "experts":
+            share = share * (copies + 1) / copies
+        odds = np.log(share / (1 - share))
+        np.testing.assert_allclose(bias, np.repeat(odds, copies), rtol=1e-5)
+    # Without priors they start at zeros.
+    model = cls(**values).build(feature_sizes=(6, 3), num_classes=7)
+    for layer in small_models.projections_of(model):
+        assert layer.bias is None or not layer.bias.numpy().any()

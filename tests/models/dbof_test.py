@@ -9,10 +9,10 @@ import tensorflow as tf
 
 import frame_model_checks
 import numpy_models
+import small_models
 from yt8m_compact import models
-from yt8m_compact.models import model_config
 
-KINDS = model_config.PROJECTION_KINDS
+KINDS = small_models.KINDS
 PLACES = ("embedding", "fc", "classifier")
 SIZE = sum(numpy_models.FEATURE_SIZES)
 

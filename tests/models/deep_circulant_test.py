@@ -46,10 +46,11 @@ def test_equals_numpy(num_layers, activation_every, slope, kind, classifier):
 
 def test_classifier_is_one_block_or_several():
     # 7 classes of 9 features are narrow; of 3 features they are wide.
-    for pad_input, shape in [(True, (1, 1, 7)), (False, (1, 3, 3))]:
-        model = make_config(pad_input=pad_input).build(
-            feature_sizes=[2, 1], num_classes=7
-        )
+    for values, shape in [
+        ({}, (1, 1, 7)),
+        ({"classifier_projection": "diagonal_circulant"}, (1, 3, 3)),
+    ]:
+        model = make_config(**values).build(feature_sizes=[2, 1], num_classes=7)
         assert model.get_layer("classifier").kernel.shape == shape
 
 

@@ -19,7 +19,6 @@ import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import training
 from yt8m_compact.inference import serving
-from yt8m_compact.models import model_config
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -43,7 +42,7 @@ VIDEO_LEVEL = [name for name in models.MODELS if name not in FRAME_LEVEL]
 
 def compact_runs() -> list:
     """Pairs models with compact kinds for their places, other ones each."""
-    kinds = [kind for kind in model_config.PROJECTION_KINDS if kind != "dense"]
+    kinds = [kind for kind in small_models.KINDS if kind != "dense"]
     found = []
     for start, name in enumerate(models.MODELS):
         chosen = tuple(
@@ -127,9 +126,7 @@ def write_first(source: pathlib.Path, path: pathlib.Path) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
-    model_config.PROJECTION_KINDS
-    if EVERY_KIND
-    else ["dense", "diagonal_circulant"],
+    small_models.KINDS if EVERY_KIND else ["dense", "diagonal_circulant"],
 )
 @pytest.mark.parametrize("name", VIDEO_LEVEL)
 def test_on_video_level_youtube8m(name, kind, tmp_path, shared_data):
@@ -151,7 +148,7 @@ def test_on_video_level_youtube8m(name, kind, tmp_path, shared_data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", model_config.PROJECTION_KINDS if EVERY_KIND else ["dense"]
+    "kind", small_models.KINDS if EVERY_KIND else ["dense"]
 )
 @pytest.mark.parametrize("name", FRAME_LEVEL)
 def test_on_audioset(name, kind, tmp_path, shared_data):

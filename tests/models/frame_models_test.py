@@ -13,9 +13,8 @@ import numpy_models
 import small_models
 from yt8m_compact import models
 from yt8m_compact import structures
-from yt8m_compact.models import model_config
 
-KINDS = model_config.PROJECTION_KINDS
+KINDS = small_models.KINDS
 
 SMALL = small_models.FRAME_MODELS
 # Models for which the order of the frames counts.

@@ -4,7 +4,6 @@ import dataclasses
 import random
 import re
 
-import keras
 import numpy as np
 import pytest
 
@@ -13,7 +12,6 @@ import small_models
 from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import structures
-from yt8m_compact.models import model_config
 
 LOGISTIC = "LogisticModel"
 # So that each setting is used.
@@ -65,7 +63,6 @@ DEEP_CIRCULANT = {
     "num_layers": (3, HIDDEN | {"layers"}),
     "hidden_projection": ("dense", HIDDEN),
     "classifier_projection": ("dense", HIDDEN),
-    "pad_input": (False, {"initial_weights"}),
     "leaky_relu_slope": (0.25, {"outputs", "initial_weights"}),
     "activation_every": (2, {"outputs", "layers", "initial_weights"}),
     "initialization": ("paper", {"initial_weights"}),
@@ -208,13 +205,6 @@ SHARED_BY_FRAME_SETS = {
     "sample_random_frames",
     "batch_norm_momentum",
     "drop_rate",
-}
-# For each option of projections another value, and a kind that has it.
-OPTIONS = {
-    "num_factors": (3, "diagonal_circulant"),
-    "block_size": (2, "block_circulant"),
-    "rank": (1, "low_rank"),
-    "num_buckets": (37, "hashed"),
 }
 CHANGES = {
     "LogisticModel": COMMON,
@@ -359,7 +349,7 @@ def descriptions():
 @pytest.mark.parametrize("name", models.MODELS)
 def test_every_field_is_in_the_table(name):
     fields = {field.name for field in dataclasses.fields(models.MODELS[name])}
-    assert fields == {*CHANGES[name], *OPTIONS, "shared_diagonal"}
+    assert fields == {*CHANGES[name]}
 
 
 @pytest.mark.parametrize(
@@ -379,94 +369,62 @@ def test_every_field_changes_something(name, field, descriptions):
     assert expected <= changed
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+def places_of(name):
+    return [place for place in CHANGES[name] if place.endswith("_projection")]
+
+
 @pytest.mark.parametrize("name", models.MODELS)
-def test_every_option_changes_the_projection_of_every_place(name, option):
-    value, kind = OPTIONS[option]
-    places = [
-        field.name
-        for field in dataclasses.fields(models.MODELS[name])
-        if field.name.endswith("_projection")
-    ]
-    kinds = dict.fromkeys(places, kind)
-    before, after = (
-        small_models.projections_of(numpy_models.build(config))
-        for config in [
-            make_config(name, **kinds),
-            make_config(name, **kinds, **{option: value}),
-        ]
-    )
-    assert len(before) >= len(places)
-    for one, other in zip(before, after, strict=True):
-        assert [w.shape for w in one.weights] != [
-            w.shape for w in other.weights
-        ]
+def test_every_place_has_a_structure_of_its_own(name):
+    texts = {
+        place: f"low_rank(rank={rank}) + circulant"
+        for rank, place in enumerate(places_of(name), start=1)
+    }
+    config = make_config(name, **texts)
+    found = {
+        projection.structure
+        for projection in small_models.projections_of(
+            numpy_models.build(config)
+        )
+    }
+    expected = {
+        structures.LowRank(rank) + structures.Circulant()
+        for rank in range(1, len(texts) + 1)
+    }
+    assert found == expected
 
 
+@pytest.mark.parametrize("name", models.MODELS)
+def test_a_place_takes_text_or_a_structure_and_holds_a_structure(name):
+    for place in places_of(name):
+        structure = structures.LowRank(3) + structures.DiagonalCirculant(2)
+        text = "low_rank(rank=3) + diagonal_circulant(num_factors=2)"
+        config = make_config(name, **{place: text})
+        assert getattr(config, place) == structure
+        assert config == make_config(name, **{place: structure})
+        changed = dataclasses.replace(make_config(name), **{place: text})
+        assert getattr(changed, place) == structure
+
+
+@pytest.mark.parametrize("name", models.MODELS)
 @pytest.mark.parametrize(
-    ("shared", "kind", "shape"),
+    ("text", "message"),
     [
-        (True, "diagonal_circulant", (1, 1, 9)),
-        (None, "diagonal_circulant", (1, 2, 9)),
-        (False, "sign_circulant", (1, 2, 9)),
-        (None, "sign_circulant", (1, 1, 9)),
+        ("low_ramk", "expected a structure, one of dense, circulant"),
+        ("low_ramk", "structure='low_ramk'; did you mean low_rank?"),
+        ("low_rank(ramk=3)", "expected arguments of low_rank: rank. Received: "
+         "argument='ramk'; did you mean rank?"),
+        ("dense(rank=3)", "expected arguments of dense: zero_diagonal."),
+        ("low_rank(rank=0)", "expected a positive int. Received: rank=0"),
+        ("", "expected the text of a structure, such as 'low_rank(rank=64)"),
+        (None, "expected a structure or its text, such as 'low_rank(rank=64)"),
     ],
-)
-def test_diagonals_of_a_wide_projection_are_shared_or_not(shared, kind, shape):
-    # 9 values a frame to 14 clusters are two blocks.
-    config = make_config(
-        "DbofModel", embedding_projection=kind, shared_diagonal=shared
-    )
-    embedding = numpy_models.build(config).get_layer("embedding")
-    assert embedding.diagonal.shape == shape
-
-
-@pytest.mark.parametrize("name", models.MODELS)
-def test_options_reach_the_kinds_that_have_them(name):
-    places = [place for place in CHANGES[name] if place.endswith("_projection")]
-    for place in places:
-        for rank, expected in [(3, 3), (None, 32)]:
-            kinds = {**dict.fromkeys(places, "dense"), place: "low_rank"}
-            config = make_config(name, **kinds, rank=rank)
-            model = numpy_models.build(config)
-            found = [
-                layer.structure for layer in small_models.projections_of(model)
-            ]
-            assert structures.LowRank(expected) in found
-            # The other places are dense.
-            others = [s for s in found if s != structures.LowRank(expected)]
-            assert set(others) <= {structures.Dense()}
-            others += [
-                layer
-                for layer in model.layers
-                if type(layer) in (keras.layers.LSTM, keras.layers.GRU)
-            ]
-            assert bool(others) == (len(places) > 1)
-
-
-def test_options_that_were_given_and_that_the_kind_has():
-    config = make_config("LogisticModel", rank=3, num_factors=2)
-    structure_of = model_config.structure_of
-    low_rank = structures.LowRank(3)
-    assert structure_of(config, "low_rank") == low_rank
-    assert structure_of(config, "dense") == structures.Dense()
-    assert structure_of(config, "low_rank_plus_circulant") == (
-        low_rank + structures.DiagonalCirculant(num_factors=2)
-    )
-    default = structure_of(make_config("LogisticModel"), "low_rank")
-    assert default == structures.LowRank(32)
-
-
-@pytest.mark.parametrize("name", models.MODELS)
-def test_an_option_that_no_projection_has_is_refused(name):
-    config = make_config(name, rank=3)
-    with pytest.raises(
-        ValueError,
-        match=rf"{type(config).__name__}: expected rank with a projection that "
-        r"has it, one of: low_rank, low_rank_plus_circulant\. Received: "
-        r"rank=3, projections=\w+$",
-    ):
-        numpy_models.build(config)
+)  # fmt: skip
+def test_a_place_refuses_what_is_no_structure(name, text, message):
+    for place in places_of(name):
+        cls = models.MODELS[name].__name__
+        with pytest.raises(ValueError, match=re.escape(message)) as caught:
+            make_config(name, **{place: text})
+        assert str(caught.value).startswith(f"{cls}, {place}: expected")
 
 
 # A setting, those that leave it unused, and what would use it.
@@ -510,9 +468,6 @@ NOT_USED = [
      "mix_number above 1"),
     ("MixNeXtVladModel", "cl_temperature", 2.0, {"cl_lambda": 0.0},
      "cl_lambda above 0"),
-    ("DeepCirculantModel", "pad_input", False,
-     {"classifier_projection": "dense"},
-     "classifier_projection=circulant or diagonal_circulant or sign_circulant"),
     ("DeepCirculantModel", "leaky_relu_slope", 0.25,
      {"num_layers": 2, "activation_every": 3},
      "activation_every up to num_layers"),
@@ -589,8 +544,6 @@ def test_no_penalty_is_no_loss(name):
 @pytest.mark.parametrize(
     ("name", "values", "problem"),
     [
-        ("LogisticModel", {"classifier_projection": "round"},
-         "one of dense, circulant, diagonal_circulant"),
         ("LogisticModel", {"l2_normalize": 1}, "true or false"),
         ("LogisticModel", {"l2_penalty": -1e-8}, "at least 0.0"),
         ("LogisticModel", {"l2_penalty": float("nan")}, "a finite number"),
@@ -612,8 +565,6 @@ def test_no_penalty_is_no_loss(name):
         ("DbofModel", {"video_level_classifier_model": "DbofModel"},
          "one of MoeModel, LogisticModel"),
         ("DbofModel", {"moe_num_mixtures": 0}, "at least 1"),
-        ("DbofModel", {"embedding_projection": 3}, "a string"),
-        ("DbofModel", {"fc_projection": ""}, "one of dense, circulant"),
         ("LstmModel", {"lstm_cells": 0}, "at least 1"),
         ("LstmModel", {"lstm_layers": 0}, "at least 1"),
         ("GruModel", {"gru_cells": 0}, "at least 1"),
@@ -694,3 +645,31 @@ def test_two_models_start_with_different_weights(name):
         w.numpy().ravel()[:5] for w in pair[0].weights if w.name == "kernel"
     ]
     assert len({tuple(kernel) for kernel in kernels}) == len(kernels)
+
+
+@pytest.mark.parametrize("place", ["gating", "context_gating"])
+def test_gates_without_a_diagonal_by_the_flag_or_by_the_structure(place):
+    found = []
+    for values in (
+        {"gating_remove_diag": True},
+        {"gating_projection": "dense(zero_diagonal=True)"},
+        {
+            "gating_remove_diag": True,
+            "gating_projection": "dense(zero_diagonal=True)",
+        },
+    ):
+        config = models.NetVladConfig(
+            netvlad_cluster_size=4,
+            netvlad_hidden_size=5,
+            **{place: True},
+            **values,
+        )
+        model = numpy_models.build(config)
+        gates = model.get_layer("fc_gating" if place == "gating" else "gating")
+        assert gates.structure == structures.Dense(zero_diagonal=True)
+        kernel = gates.as_dense_kernel().numpy()
+        np.testing.assert_array_equal(np.diag(kernel), 0)
+        assert np.count_nonzero(kernel) == kernel.size - len(kernel)
+        found.append(model(numpy_models.make_frames(), training=False))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])

@@ -107,9 +107,10 @@ def test_videos_of_no_weight_do_not_count():
 
 
 def test_every_part_starts_at_the_log_odds():
-    model = numpy_models.build(make_mixture())
     priors = np.array([0.5, 0.1, 0.01, 0.2, 0.3, 0.9, 0.05])
-    models.start_at_log_odds(model, priors)
+    model = make_mixture().build(
+        feature_sizes=(6, 3), num_classes=7, class_priors=priors
+    )
     for number in range(2):
         np.testing.assert_allclose(
             model.get_layer(f"branch_{number}_classifier").bias,

@@ -10,14 +10,14 @@ import tensorflow as tf
 
 import frame_model_checks
 import numpy_models
+import small_models
 import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact.eval import weights
-from yt8m_compact.models import model_config
 from yt8m_compact.models import pooled_embedding
 
-KINDS = model_config.PROJECTION_KINDS
+KINDS = small_models.KINDS
 PLACES = ("embedding", "fc", "classifier", "gating")
 ALL = pooled_embedding.EMBEDDINGS
 SIZE = sum(numpy_models.FEATURE_SIZES)

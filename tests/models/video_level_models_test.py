@@ -6,11 +6,11 @@ import pytest
 import tensorflow as tf
 
 import numpy_models
+import small_models
 from yt8m_compact import layers
 from yt8m_compact import models
-from yt8m_compact.models import model_config
 
-KINDS = model_config.PROJECTION_KINDS
+KINDS = small_models.KINDS
 SIZE = sum(numpy_models.FEATURE_SIZES)
 CONFIGS = [
     *(models.LogisticConfig(classifier_projection=kind) for kind in KINDS),

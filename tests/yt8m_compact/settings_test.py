@@ -1,11 +1,19 @@
 """Tests of the settings dataclasses: checks and JSON form."""
 
 import dataclasses
+import fractions
+import json
 import re
 
 import pytest
 
 from yt8m_compact import settings
+
+
+def read_share(value):
+    if not isinstance(value, str | fractions.Fraction):
+        raise ValueError(f"expected a share. Received: share={value!r}")
+    return fractions.Fraction(value)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,6 +30,9 @@ class Settings:
     some: tuple[str, ...] = settings.setting(
         ("p",), "Some of three.", choices=("p", "q", "r")
     )
+    share: fractions.Fraction = settings.setting(
+        "1/2", "What has a text form.", parse=read_share
+    )
 
     def __post_init__(self):
         """Checks every field."""
@@ -37,6 +48,7 @@ OTHERS = Settings(
     names=("z",),
     sizes=(5, 6, 7),
     some=("r", "p"),
+    share=fractions.Fraction(3, 4),
 )
 
 
@@ -52,8 +64,10 @@ def test_dict_and_back(config):
         "names",
         "sizes",
         "some",
+        "share",
     ]
     assert isinstance(values["sizes"], list)
+    assert values["share"] == str(config.share)
     assert settings.from_dict(Settings, values, "here") == config
 
 
@@ -105,6 +119,25 @@ def test_wrong_value(name, value, expected):
         Settings(**{name: value})
 
 
+def test_a_value_with_a_text_form():
+    assert Settings().share == fractions.Fraction(1, 2)
+    (field,) = (f for f in dataclasses.fields(Settings) if f.name == "share")
+    assert field.default == fractions.Fraction(1, 2)
+    assert Settings(share="6/8").share == OTHERS.share
+    assert Settings(share="6/8") == Settings(share=OTHERS.share)
+    assert dataclasses.replace(Settings(), share="3/4").share == OTHERS.share
+    assert json.loads(json.dumps(settings.to_dict(OTHERS)))["share"] == "3/4"
+
+
+def test_a_text_that_is_none():
+    message = "Settings, share: Invalid literal for Fraction: 'half'"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Settings(share="half")
+    message = "here: Settings, share: expected a share. Received: share=(1,)"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        settings.from_dict(Settings, {"share": [1]}, "here")
+
+
 def test_whole_number_as_a_number():
     assert settings.from_dict(
         Settings, {**settings.to_dict(Settings()), "rate": 1}, "here"
@@ -128,8 +161,8 @@ def test_from_dict_refuses_unknown_fields():
         ValueError,
         match=re.escape(
             "here: expected fields of Settings: number, maybe, rate, text, "
-            "flag, names, sizes, some. Received: nummber=[1]; did you mean "
-            "number?"
+            "flag, names, sizes, some, share. Received: nummber=[1]; did you "
+            "mean number?"
         ),
     ):
         settings.from_dict(Settings, values, "here")

@@ -18,6 +18,7 @@ from yt8m_compact.layers.frame_positions import FramePositions
 from yt8m_compact.layers.gru_cell import GruCell
 from yt8m_compact.layers.identity_rows import IdentityRows
 from yt8m_compact.layers.initializers import FanOutNormal
+from yt8m_compact.layers.initializers import LogOdds
 from yt8m_compact.layers.initializers import RandomSign
 from yt8m_compact.layers.logit_mixture import LogitMixture
 from yt8m_compact.layers.lstm_cell import LstmCell
@@ -44,6 +45,7 @@ __all__ = [
     "FramePositions",
     "GruCell",
     "IdentityRows",
+    "LogOdds",
     "LogitMixture",
     "LstmCell",
     "MixtureOfExperts",

@@ -7,6 +7,7 @@ import zlib
 
 import keras
 from keras import initializers
+import numpy as np
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
@@ -142,6 +143,56 @@ class FanOutNormal(initializers.Initializer):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {"seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class LogOdds(initializers.Initializer):
+    """Fills biases with the log-odds of probabilities, `log(p / (1 - p))`.
+
+    A sigmoid of a bias starts at its probability.
+
+    Args:
+      probabilities: `[n]`, above 0 and below 1. Where there are several biases
+        for each, those of one stand side by side.
+
+    Raises:
+      ValueError: if they are no vector of such values, or a shape to fill is
+        none of a multiple of n.
+    """
+
+    def __init__(self, probabilities: Any) -> None:
+        values = np.asarray(probabilities, np.float64)
+        if values.ndim != 1 or not ((values > 0) & (values < 1)).all():
+            raise ValueError(
+                "expected a vector of probabilities in (0, 1). Received: "
+                f"shape={values.shape}, probabilities={values}"
+            )
+        self.probabilities = values
+
+    def __call__(self, shape, dtype=None) -> Any:
+        """Computes the values.
+
+        Args:
+          shape: the shape to fill, `[n * k]`.
+          dtype: the dtype of the result, Keras's default if None.
+
+        Returns:
+          A tensor, with each of the n log-odds k times.
+        """
+        size = self.probabilities.size
+        if len(shape) != 1 or shape[0] % size:
+            raise ValueError(
+                f"expected a shape of one axis, a multiple of {size}. "
+                f"Received: shape={tuple(shape)}"
+            )
+        odds = np.log(self.probabilities) - np.log1p(-self.probabilities)
+        return keras.ops.convert_to_tensor(
+            np.repeat(odds, shape[0] // size), dtype or keras.backend.floatx()
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {"probabilities": self.probabilities.tolist()}
 
 
 def reseeded(

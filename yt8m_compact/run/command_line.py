@@ -56,6 +56,19 @@ _REPLACED_IN_TRAINING = (
     "export_model_steps",
     "log_device_placement",
 )
+# Flags that held for every projection that had such an argument, and where the
+# argument is now. Turned off, they asked for something, too.
+_REPLACED_BY_STRUCTURES: dict[str, tuple[Callable[..., Any], str]] = {
+    "rank": (flags.DEFINE_string, "low_rank(rank=8)"),
+    "num_factors": (flags.DEFINE_string, "diagonal_circulant(num_factors=3)"),
+    "block_size": (flags.DEFINE_string, "block_circulant(block_size=128)"),
+    "num_buckets": (flags.DEFINE_string, "hashed(num_buckets=1000)"),
+    "shared_diagonal": (
+        flags.DEFINE_bool,
+        "diagonal_circulant(shared_diagonal=True)",
+    ),
+    "pad_input": (flags.DEFINE_bool, "diagonal_circulant(pad_input=True)"),
+}
 
 
 def define_replaced_flags(
@@ -120,6 +133,13 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         )
         if name not in flag_values:
             settings_flags.define_field(field, None, help_text, flag_values)
+    for name, (define, text) in _REPLACED_BY_STRUCTURES.items():
+        define(
+            name,
+            None,
+            f"Not supported: write --classifier_projection='{text}'.",
+            flag_values=flag_values,
+        )
 
 
 def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -145,8 +165,14 @@ def model_from_flags(
 
     Raises:
       ValueError: if a value does not fit, or a flag that was given is not
-        used by the chosen model.
+        used by the chosen model, or not supported any more.
     """
+    for name, (_, text) in _REPLACED_BY_STRUCTURES.items():
+        if flag_values[name].present:
+            raise ValueError(
+                f"--{name} is not supported: write "
+                f"--classifier_projection='{text}'"
+            )
     data = settings_flags.read(config_lib.DataConfig, flag_values)
     name = flag_values.model
     for field, users in _model_fields().items():
@@ -243,7 +269,12 @@ def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
       ValueError: if one was given.
     """
     fields = dataclasses.fields(config_lib.DataConfig)
-    for name in ("model", *(field.name for field in fields), *_model_fields()):
+    for name in (
+        "model",
+        *(field.name for field in fields),
+        *_model_fields(),
+        *_REPLACED_BY_STRUCTURES,
+    ):
         if flag_values[name].present:
             raise ValueError(
                 f"expected no --{name}: {reason}. Received: "

@@ -6,5 +6,6 @@ from yt8m_compact.structures.registry import *  # noqa: F403
 from yt8m_compact.structures.structure import check_positive as check_positive
 from yt8m_compact.structures.sum_structure import Sum as Sum
 from yt8m_compact.structures.text import get as get
+from yt8m_compact.structures.text import signatures as signatures
 from yt8m_compact.structures.weight_spec import Start as Start
 from yt8m_compact.structures.weight_spec import WeightSpec as WeightSpec

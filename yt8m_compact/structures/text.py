@@ -46,6 +46,23 @@ def get(
     )
 
 
+def signatures() -> tuple[str, ...]:
+    """Lists the structures there are, with what their arguments default to.
+
+    Returns:
+      The texts, such as `low_rank(rank=32)`, and the names that are short for
+      others.
+    """
+    texts = []
+    for name, cls in registry.STRUCTURES.items():
+        arguments = ", ".join(
+            f"{field.name}={field.default!r}"
+            for field in dataclasses.fields(cls)
+        )
+        texts.append(f"{name}({arguments})" if arguments else name)
+    return (*texts, *registry.ALIASES)
+
+
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 80 else f"{text[:80]}...")
 

@@ -8,6 +8,7 @@ from typing import Any
 import warnings
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import layers
@@ -24,6 +25,7 @@ from yt8m_compact.training import callbacks
 from yt8m_compact.training import class_priors
 from yt8m_compact.training import data_order
 from yt8m_compact.training import optimizers
+from yt8m_compact.training import ranking_metric
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -112,20 +114,20 @@ def _train_in(
     """Trains in a folder that no one else trains in."""
     _check_resumable(config, run)
     keras.utils.set_random_seed(config.training.seed)
-    trainer = _Trainer(config, run, lock, reader, files, skipped)
+    priors = None
+    if config.training.classifier_bias == "log_odds" and not run.checkpoints():
+        priors = class_priors.count_class_priors(
+            reader,
+            files,
+            config.training.bias_examples,
+            config.training.seed,
+            skipped,
+        )
+    trainer = _Trainer(config, run, lock, reader, files, skipped, priors)
     if run.checkpoints():
         trainer.restore()
         run.save_config(config)
     else:
-        if config.training.classifier_bias == "log_odds":
-            priors = class_priors.count_class_priors(
-                reader,
-                files,
-                config.training.bias_examples,
-                config.training.seed,
-                skipped,
-            )
-            models.start_at_log_odds(trainer.model, priors)
         run.save_config(config)
         trainer.save()
     return trainer.run_epochs()
@@ -192,6 +194,7 @@ class _Trainer:
         reader: readers.Reader,
         files: list[str],
         skipped: readers.SkippedData | None,
+        priors: np.ndarray | None,
     ) -> None:
         self._skipped = skipped
         self._lock = lock
@@ -203,18 +206,14 @@ class _Trainer:
         self.model = config.model.build(
             feature_sizes=config.data.feature_sizes,
             num_classes=config.data.num_classes,
+            class_priors=priors,
         )
         self.model.compile(
             optimizer=optimizers.make_optimizer(training),
-            loss=_of_rated(ops.LOSSES[training.label_loss], config.data),
-            metrics=[
-                keras.metrics.MeanMetricWrapper(
-                    _of_rated(metric, config.data), name=name
-                )
-                for name, metric in (
-                    ("gap", _ranking(ops.batch_gap)),
-                    ("hit_at_1", _ranking(ops.batch_hit_at_1)),
-                )
+            loss=models.LabelLoss(ops.LOSSES[training.label_loss]),
+            weighted_metrics=[
+                ranking_metric.RankingMetric(ops.batch_gap, "gap"),
+                ranking_metric.RankingMetric(ops.batch_hit_at_1, "hit_at_1"),
             ],
             jit_compile=_jit_compile(training.jit_compile, self.model),
         )
@@ -385,7 +384,7 @@ class _Trainer:
             num_readers=training.num_readers,
             skipped=self._skipped,
             count_records=True,
-        ).map(_inputs_labels_and_place)
+        ).map(_to_keras_and_place)
         with warnings.catch_warnings():
             # The number of records is not known before they were read.
             warnings.filterwarnings("ignore", "Your input ran out of data")
@@ -422,8 +421,8 @@ def _counting_step(
     train_step = model.train_step
 
     def train_and_count(data: tuple) -> dict[str, tf.Tensor]:
-        inputs, labels, records_read = data
-        logs = train_step((inputs, labels))
+        batch, records_read = data
+        logs = train_step(batch)
         position.examples.assign(records_read)
         return logs
 
@@ -436,12 +435,13 @@ def _build_metrics(model: keras.Model, data: config_lib.DataConfig) -> None:
     It would fill the buffer of shuffling once more, and fail where nothing but
     damaged records is left of an epoch.
     """
-    shape = [1, 2, data.num_classes] if data.segment_labels else None
-    labels = tf.zeros(shape or [1, data.num_classes])
-    predictions = tf.zeros([1, data.num_classes])
+    labels = tf.zeros([1, data.num_classes])
+    weights = tf.ones_like(labels) if data.segment_labels else None
     # In training, a model may compare with what it has just computed.
-    model.compute_loss(y=labels, y_pred=predictions, training=False)
-    model.compute_metrics(None, labels, predictions)
+    model.compute_loss(
+        y=labels, y_pred=labels, sample_weight=weights, training=False
+    )
+    model.compute_metrics(None, labels, labels, weights)
     model.reset_metrics()
 
 
@@ -473,32 +473,14 @@ def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     )
 
 
-def _inputs_labels_and_place(
+def _to_keras_and_place(
     batch: Mapping[str, Any],
-) -> tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]:
+) -> tuple[tuple[Any, ...], tf.Tensor]:
+    """Makes what Keras trains on (inputs, labels, weights), and the place."""
     inputs = {
         name: batch[name]
         for name in ("features", "frames", "num_frames")
         if name in batch
     }
-    labels = batch["labels"]
-    if "label_weights" in batch:
-        labels = tf.stack([labels, batch["label_weights"]], axis=1)
-    return inputs, labels, batch["records_read"]
-
-
-def _of_rated(
-    function: Callable[..., tf.Tensor], data: config_lib.DataConfig
-) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Gives a loss or metric labels and weights, which Keras passes as one."""
-    if not data.segment_labels:
-        return function
-    return lambda labels, predictions: function(
-        labels[:, 0], predictions, labels[:, 1]
-    )
-
-
-def _ranking(metric: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
-    return lambda labels, predictions, weights=None: metric(
-        labels, ops.rated_predictions(predictions, weights)
-    )
+    weights = [batch["label_weights"]] if "label_weights" in batch else []
+    return (inputs, batch["labels"], *weights), batch["records_read"]

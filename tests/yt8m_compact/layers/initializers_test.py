@@ -1,5 +1,7 @@
 """Tests of the initialisers."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -177,3 +179,42 @@ def test_random_sign_dtype_and_config():
     again = keras.initializers.deserialize(config)
     assert isinstance(again, layers.RandomSign)
     assert again.seed == 7
+
+
+def test_log_odds():
+    initializer = layers.LogOdds([0.5, 0.2, 0.9])
+    # log(1 / 1), log(1 / 4), log(9 / 1).
+    expected = [0.0, -1.3862944, 2.1972246]
+    np.testing.assert_allclose(initializer((3,)), expected, atol=1e-6)
+    assert initializer((3,)).dtype == "float32"
+    assert initializer((3,), "float16").dtype == "float16"
+    np.testing.assert_allclose(
+        initializer((6,)), np.repeat(expected, 2), atol=1e-6
+    )
+
+
+def test_log_odds_are_saved_with_a_layer():
+    layer = layers.Projection(4, bias_initializer=layers.LogOdds([0.5, 0.2]))
+    config = json.loads(json.dumps(layer.get_config()))
+    copy = layers.Projection.from_config(config)
+    copy.build((None, 3))
+    np.testing.assert_allclose(
+        copy.bias, [0, 0, -1.3862944, -1.3862944], atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("values", [[0.5, 1.0], [0.0], [[0.5]], [np.nan], 0.5])
+def test_log_odds_of_no_probabilities(values):
+    with pytest.raises(
+        ValueError, match=r"expected a vector of probabilities in \(0, 1\)\. R"
+    ):
+        layers.LogOdds(values)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 2), ()])
+def test_log_odds_of_another_shape(shape):
+    with pytest.raises(
+        ValueError,
+        match=r"expected a shape of one axis, a multiple of 2\. Received: sha",
+    ):
+        layers.LogOdds([0.5, 0.2])(shape)

@@ -10,6 +10,7 @@ import prepared_data
 import setting_values
 import tiny_runs
 from yt8m_compact import models
+from yt8m_compact import structures
 from yt8m_compact.run import command_line
 from yt8m_compact.run import config as config_lib
 
@@ -118,6 +119,30 @@ def test_config_to_flags_and_back(model):
     assert read(*tiny_runs.training_flags(config)) == config
 
 
+def test_a_sum_at_one_place_and_a_bare_name_at_another():
+    model = read(
+        "--model=DbofModel",
+        "--frame_features",
+        "--fc_projection=low_rank(rank=8)",
+        "--classifier_projection=low_rank(rank=64) + diagonal_circulant",
+        "--embedding_projection=low_rank_plus_circulant",
+    ).model
+    assert model.fc_projection == structures.LowRank(8)
+    assert model.classifier_projection == (
+        structures.LowRank(64) + structures.DiagonalCirculant()
+    )
+    assert model.embedding_projection == (
+        structures.LowRank(32) + structures.DiagonalCirculant()
+    )
+
+
+def test_replacements_of_flags_are_structures():
+    # What an error tells people to write can be written.
+    for name, (_, text) in command_line._REPLACED_BY_STRUCTURES.items():
+        config = read(f"--classifier_projection={text}")
+        assert f"{name}=" in str(config.model.classifier_projection)
+
+
 def test_flags_that_are_turned_off():
     config = read(
         "--nojit_compile",
@@ -179,6 +204,41 @@ def test_flags_that_are_turned_off():
             "netfv, moments, each once. Received: embeddings=('dbof', 'lstm')",
         ),
         (
+            ["--classifier_projection=low_rank(ramk=8)"],
+            "--classifier_projection: expected arguments of "
+            "low_rank: rank. Received: argument='ramk'; did you mean rank?",
+        ),
+        (
+            ["--rank=8"],
+            "--rank is not supported: write "
+            "--classifier_projection='low_rank(rank=8)'",
+        ),
+        (
+            ["--num_factors=3"],
+            "--num_factors is not supported: write --classifier_projection="
+            "'diagonal_circulant(num_factors=3)'",
+        ),
+        (
+            ["--block_size=3"],
+            "--block_size is not supported: write --classifier_projection="
+            "'block_circulant(block_size=128)'",
+        ),
+        (
+            ["--num_buckets=3"],
+            "--num_buckets is not supported: write --classifier_projection="
+            "'hashed(num_buckets=1000)'",
+        ),
+        (
+            ["--noshared_diagonal"],
+            "--shared_diagonal is not supported: write "
+            "--classifier_projection='diagonal_circulant(shared_diagonal=True)",
+        ),
+        (
+            ["--nopad_input"],
+            "--pad_input is not supported: write --classifier_projection="
+            "'diagonal_circulant(pad_input=True)'",
+        ),
+        (
             ["--num_gpu=2"],
             "--num_gpu is not supported: choose devices with the variable "
             "CUDA_VISIBLE_DEVICES",
@@ -208,7 +268,6 @@ def test_flags_of_the_starter_code_that_ask_for_nothing():
     [
         ("--model=GhostModel", "LogisticModel|MoeModel|DeepCirculantModel"),
         ("--optimizer=Adam", "AdamOptimizer|AdagradOptimizer"),
-        ("--classifier_projection=full", "dense|circulant|diagonal_circulant"),
         ("--num_epochs=some", "flag --num_epochs=some"),
     ],
 )
@@ -225,8 +284,23 @@ def test_help_of_a_flag_of_models():
         "(default: 2, 4 in PooledEmbeddingModel; used by "
         f"{', '.join(WITH_MIXTURES)})"
     )
-    text = flag_values["rank"].help
-    assert "; if not given, the default of the kind. (default: none;" in text
+    text = flag_values["classifier_projection"].help
+    assert text.startswith(
+        "Structure of the projection from the video's representation to the "
+        "classes: low_rank(rank=64) say, or a sum such as low_rank(rank=64) + "
+        "diagonal_circulant, of dense(zero_diagonal=False), circulant("
+    )
+    assert "(default: dense, diagonal_circulant(pad_input=True) in Deep" in text
+    names = [*structures.STRUCTURES, *structures.ALIASES]
+    for name in names:
+        assert re.search(rf"\b{name}\b", text), name
+    for flag in ("fc_projection", "hidden_projection"):
+        text = flag_values[flag].help
+        assert ": as for --classifier_projection. (default: " in text
+        assert "toeplitz" not in text
+    assert flag_values["rank"].help == (
+        "Not supported: write --classifier_projection='low_rank(rank=8)'."
+    )
     text = flag_values["embeddings"].help
     assert text.endswith("(default: dbof; used by PooledEmbeddingModel)")
     text = flag_values["l2_normalize"].help

@@ -192,8 +192,17 @@ def changed(change) -> str:
         ),
         (
             lambda v: v["model"].update(classifier_projection="circular"),
-            "file, model: LogisticConfig: expected classifier_projection to "
-            "be one of dense, circulant, diagonal_circulant",
+            "file, model: LogisticConfig, classifier_projection: expected a "
+            "structure, one of dense, circulant, diagonal_circulant",
+        ),
+        (
+            lambda v: v["model"].update(classifier_projection="low_rank(k=3)"),
+            "file, model: LogisticConfig, classifier_projection: expected "
+            "arguments of low_rank: rank. Received: argument='k'",
+        ),
+        (
+            lambda v: v["model"].update(classifier_projection=None),
+            "classifier_projection: expected a structure or its text, such as",
         ),
         (
             lambda v: v["data"].update(num_classes="3862"),

@@ -261,7 +261,7 @@ def test_training_settings_may_differ(run):
 
 def test_run_of_a_version_that_took_unused_settings(tmp_path, monkeypatch):
     model = models.DeepCirculantConfig(
-        num_layers=1, classifier_projection="dense", pad_input=False
+        num_layers=1, activation_every=2, leaky_relu_slope=0.25
     )
     config = tiny_runs.video_config(
         tiny_runs.write_videos(tmp_path / "data"), model, num_epochs=1
@@ -272,14 +272,14 @@ def test_run_of_a_version_that_took_unused_settings(tmp_path, monkeypatch):
             models.DeepCirculantConfig, "unused_settings", lambda self: {}
         )
         training.train(config, path)
-    with pytest.raises(ValueError, match="with pad_input, which is not used"):
+    with pytest.raises(ValueError, match="with leaky_relu_slope, which is"):
         training.train(config, path)
     found, restored, _ = train_dir_lib.TrainDir(path).restore_model()
     assert found == config
     assert restored.output_shape == (None, tiny_runs.NUM_CLASSES)
     # It goes on without the setting.
     config = tiny_runs.change_training(config, num_epochs=2)
-    model = dataclasses.replace(model, pad_input=True)
+    model = dataclasses.replace(model, leaky_relu_slope=0.5)
     config = dataclasses.replace(config, model=model)
     assert training.train(config, path).epoch == 2
     found, _, step = train_dir_lib.TrainDir(path).restore_model()

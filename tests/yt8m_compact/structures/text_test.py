@@ -210,3 +210,14 @@ def test_other_values_are_refused(value):
         rf"structure={re.escape(repr(value))}",
     ):
         structures.get(value)
+
+
+def test_signatures_are_texts_of_every_structure():
+    signatures = structures.signatures()
+    assert "low_rank(rank=32)" in signatures
+    assert "toeplitz" in signatures
+    read = [structures.get(text) for text in signatures]
+    assert read == [
+        *(cls() for cls in structures.STRUCTURES.values()),
+        *structures.ALIASES.values(),
+    ]
