@@ -31,9 +31,9 @@ class Box:
     """A step of a model.
 
     Attributes:
-      text: what it does, a few short lines.
-      place: of a projection, the start of the name of its flag.
-      optional: whether it is there only where a flag asks for it.
+        text: what it does, a few short lines.
+        place: of a projection, the start of the name of its flag.
+        optional: whether it is there only where a flag asks for it.
     """
 
     text: str
@@ -374,8 +374,8 @@ def draw(columns: list[Column], path: pathlib.Path) -> None:
     """Draws a model.
 
     Args:
-      columns: its description.
-      path: the PNG to write.
+        columns: its description.
+        path: the PNG to write.
     """
     sizes = [
         [_measure(_label(box)) if box else (0.0, 0.0) for box in column]

@@ -107,11 +107,11 @@ class Case:
     """One way to compute one structure.
 
     Attributes:
-      structure: what it computes.
-      method: how.
-      multiply: from rows and weights to the outputs.
-      weights: by name.
-      dense_kernel: from the weights to the dense twin's kernel.
+        structure: what it computes.
+        method: how.
+        multiply: from rows and weights to the outputs.
+        weights: by name.
+        dense_kernel: from the weights to the dense twin's kernel.
     """
 
     structure: str

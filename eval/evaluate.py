@@ -1,7 +1,8 @@
 r"""Evaluates a run of yt8m-train: exact GAP, Hit@1, PERR, MAP, and weights.
 
 Example:
-  yt8m-eval --train_dir=runs/dbof --eval_data_pattern='data/validate*.tfrecord'
+    yt8m-eval --train_dir=runs/dbof \
+      --eval_data_pattern='data/validate*.tfrecord'
 
 The model is what --train_dir says. To count the weights of a model without
 data or checkpoint:

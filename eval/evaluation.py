@@ -33,19 +33,20 @@ def evaluate_run(
     """Evaluates a checkpoint of a run, exactly, over all the data.
 
     Args:
-      train_dir: the folder of the run; all that is known of the model.
-      eval_data_pattern: files to evaluate on: glob patterns, comma-separated.
-      step: step of the checkpoint; None is the newest one.
-      **kwargs: other arguments of `Evaluator`.
+        train_dir: the folder of the run; all that is known of the model.
+        eval_data_pattern: files to evaluate on: glob patterns, comma-separated.
+        step: step of the checkpoint; None is the newest one.
+        **kwargs: other arguments of `Evaluator`.
 
     Returns:
-      The report.
+        The report.
 
     Raises:
-      ValueError: if the run is missing, broken or has no checkpoint, no video
-        has a label, or there is a seed for a model that looks at all frames.
-      DataError: if the data is missing or broken.
-      OSError: if the disk is too small for the predictions.
+        ValueError: if the run is missing, broken or has no checkpoint, no video
+            has a label, or there is a seed for a model that looks at all
+            frames.
+        DataError: if the data is missing or broken.
+        OSError: if the disk is too small for the predictions.
     """
     return Evaluator(train_dir, eval_data_pattern, **kwargs).evaluate(step)
 
@@ -58,18 +59,18 @@ class Evaluator:
     and its function traced once for all checkpoints of a configuration.
 
     Args:
-      train_dir: the folder of the run; all that is known of the model.
-      eval_data_pattern: files to evaluate on: glob patterns, comma-separated.
-      batch_size: number of videos of a batch.
-      top_k: how many predictions of each video GAP counts.
-      num_readers: number of files that are read at the same time.
-      on_data_error: "stop", or "skip" to leave out damaged and wrong records,
-        which are logged, counted for TensorBoard, and listed at the end.
-      frame_seed: None samples frames evenly; a number samples them as in
-        training, a function of the number and the video's id.
+        train_dir: the folder of the run; all that is known of the model.
+        eval_data_pattern: files to evaluate on: glob patterns, comma-separated.
+        batch_size: number of videos of a batch.
+        top_k: how many predictions of each video GAP counts.
+        num_readers: number of files that are read at the same time.
+        on_data_error: "stop", or "skip" to leave out damaged and wrong records,
+            which are logged, counted for TensorBoard, and listed at the end.
+        frame_seed: None samples frames evenly; a number samples them as in
+            training, a function of the number and the video's id.
 
     Raises:
-      DataError: if no file matches.
+        DataError: if no file matches.
     """
 
     def __init__(
@@ -99,15 +100,15 @@ class Evaluator:
         """Evaluates a checkpoint.
 
         Args:
-          step: step of the checkpoint; None is the newest one.
+            step: step of the checkpoint; None is the newest one.
 
         Returns:
-          The report.
+            The report.
 
         Raises:
-          ValueError: see `evaluate_run`.
-          DataError: see `evaluate_run`.
-          OSError: see `evaluate_run`.
+            ValueError: see `evaluate_run`.
+            DataError: see `evaluate_run`.
+            OSError: see `evaluate_run`.
         """
         step = self._run.read_checkpoint(self._restore, step)
         return self._evaluate_restored(step)
@@ -116,15 +117,15 @@ class Evaluator:
         """Evaluates a checkpoint that training may delete at any time.
 
         Args:
-          path: the checkpoint.
+            path: the checkpoint.
 
         Returns:
-          The report; None if the checkpoint is gone.
+            The report; None if the checkpoint is gone.
 
         Raises:
-          ValueError: see `evaluate_run`.
-          DataError: see `evaluate_run`.
-          OSError: see `evaluate_run`.
+            ValueError: see `evaluate_run`.
+            DataError: see `evaluate_run`.
+            OSError: see `evaluate_run`.
         """
         try:
             config = self._run.load_config()
@@ -224,8 +225,8 @@ def log_report(result: report.Report, run: train_dir_lib.TrainDir) -> None:
     computed is in the report.
 
     Args:
-      result: the report of a checkpoint.
-      run: the run it belongs to.
+        result: the report of a checkpoint.
+        run: the run it belongs to.
     """
     path = run.events_path("eval")
     try:

@@ -20,15 +20,15 @@ def follow_checkpoints(
     then on.
 
     Args:
-      run: the run; it may not have started yet.
-      interval: the least seconds between two checkpoints.
-      timeout: how many seconds to wait for one; then it ends.
+        run: the run; it may not have started yet.
+        interval: the least seconds between two checkpoints.
+        timeout: how many seconds to wait for one; then it ends.
 
     Yields:
-      The paths.
+        The paths.
 
     Raises:
-      ValueError: if there is none at all in that time.
+        ValueError: if there is none at all in that time.
     """
     last = None
     started = waiting_since = time.monotonic()

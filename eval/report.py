@@ -27,18 +27,19 @@ class Report:
     """What an evaluation found.
 
     Attributes:
-      model: name of the model.
-      weights: the weights of the model.
-      metrics: value of each metric, None where only weights were counted.
-      step: step of the checkpoint, None without one.
-      top_k: how many predictions of each video GAP counts.
-      train_dir: the folder of the run, None without one.
-      eval_data_pattern: the data, None without any.
-      frame_seed: what frames were sampled by, None where evenly.
-      skipped_files: files of which something was left out, or which are empty.
-      skipped_records: records that were left out one by one, since they were
-        damaged or wrong.
-      skipped_bytes: bytes of the ends of damaged files that were left out.
+        model: name of the model.
+        weights: the weights of the model.
+        metrics: value of each metric, None where only weights were counted.
+        step: step of the checkpoint, None without one.
+        top_k: how many predictions of each video GAP counts.
+        train_dir: the folder of the run, None without one.
+        eval_data_pattern: the data, None without any.
+        frame_seed: what frames were sampled by, None where evenly.
+        skipped_files: files of which something was left out, or which are
+            empty.
+        skipped_records: records that were left out one by one, since they were
+            damaged or wrong.
+        skipped_bytes: bytes of the ends of damaged files that were left out.
     """
 
     model: str
@@ -130,9 +131,9 @@ class TrainedModel:
     """A row of a table that compares models.
 
     Attributes:
-      name: what the row is called.
-      report: the JSON report of its evaluation.
-      seconds: how long training took.
+        name: what the row is called.
+        report: the JSON report of its evaluation.
+        seconds: how long training took.
     """
 
     name: str
@@ -146,11 +147,11 @@ def format_comparison(
     """Writes a table that compares models: weights, metrics, time.
 
     Args:
-      trained: the models.
-      tablefmt: one of tabulate's formats, such as `github`.
+        trained: the models.
+        tablefmt: one of tabulate's formats, such as `github`.
 
     Returns:
-      A table of text, a row a model.
+        A table of text, a row a model.
     """
     rows = []
     for row in trained:
@@ -203,8 +204,8 @@ def write_json(report: Report, path: str) -> None:
     """Writes a report to a JSON file, whole or not at all.
 
     Args:
-      report: the report.
-      path: the file.
+        report: the report.
+        path: the file.
     """
     with files.writing(path) as file:
         file.write(json.dumps(report.to_dict(), indent=2) + "\n")

@@ -19,17 +19,17 @@ class LayerWeights:
     """The weights of one layer.
 
     Attributes:
-      name: name of the layer.
-      kind: structure of the projection, or class of another layer.
-      output_size: size of the last dimension of the output.
-      total: all weights, with batch norm's moving statistics.
-      trainable: those that training changes.
-      dense_equivalent: `total` if a projection were dense.
-      multiply_adds: real multiply-adds of a row of its input where it predicts,
-        by the algorithm used: exact for projections; the products alone of
-        recurrent layers; one a value of batch norm. None for other layers,
-        which are not counted.
-      per_frame: whether a row is a frame, not a video.
+        name: name of the layer.
+        kind: structure of the projection, or class of another layer.
+        output_size: size of the last dimension of the output.
+        total: all weights, with batch norm's moving statistics.
+        trainable: those that training changes.
+        dense_equivalent: `total` if a projection were dense.
+        multiply_adds: real multiply-adds of a row of its input where it
+            predicts, by the algorithm used: exact for projections; the products
+            alone of recurrent layers; one a value of batch norm. None for other
+            layers, which are not counted.
+        per_frame: whether a row is a frame, not a video.
     """
 
     name: str
@@ -47,12 +47,12 @@ class ModelWeights:
     """The weights of a model.
 
     Attributes:
-      total: all weights, with batch norm's moving statistics: the paper
-        counts 4 for each unit of batch norm.
-      trainable: those that training changes.
-      dense_equivalent: `total` if every projection were dense.
-      num_bytes: size of all weights as they are stored.
-      layers: the layers that have weights.
+        total: all weights, with batch norm's moving statistics: the paper
+            counts 4 for each unit of batch norm.
+        trainable: those that training changes.
+        dense_equivalent: `total` if every projection were dense.
+        num_bytes: size of all weights as they are stored.
+        layers: the layers that have weights.
     """
 
     total: int
@@ -114,10 +114,10 @@ def count_weights(model: keras.Model) -> ModelWeights:
     """Counts the weights of a functional model, layer by layer.
 
     Args:
-      model: a model that was built.
+        model: a model that was built.
 
     Returns:
-      The counts.
+        The counts.
     """
     counted = tuple(
         _count_layer(layer) for layer in model.layers if layer.weights
@@ -143,12 +143,12 @@ def count_weights_of_config(
     """Counts the weights of a model without drawing or keeping any.
 
     Args:
-      config: the model's configuration.
-      feature_sizes: size of each feature.
-      num_classes: number of classes.
+        config: the model's configuration.
+        feature_sizes: size of each feature.
+        num_classes: number of classes.
 
     Returns:
-      The counts, the same as those of the model that was built.
+        The counts, the same as those of the model that was built.
     """
     # In this scope variables know their shapes and wait for their values.
     with keras.StatelessScope(initialize_variables=False):

@@ -24,8 +24,8 @@ class AttentionConfig(frame_model.FrameSetConfig):
     `layers.DecisionAttention`. Memory grows with frames times classes.
 
     References:
-      Kong et al., https://arxiv.org/abs/1711.00927.
-      Kong et al., https://arxiv.org/abs/1903.00765.
+        Kong et al., https://arxiv.org/abs/1711.00927.
+        Kong et al., https://arxiv.org/abs/1903.00765.
     """
 
     attention_layers: int = settings.setting(

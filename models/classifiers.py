@@ -22,15 +22,15 @@ def classify_logistic(
     """Adds a logistic classifier: `sigmoid(x @ W + b)`.
 
     Args:
-      x: `[batch, size]`.
-      num_classes: number of classes.
-      structure: how `W` is made.
-      regularizer: regulariser of the weights of `W`.
-      class_priors: where the probabilities start: see `bias_initializer`.
-      name: name of the layer that gives the probabilities.
+        x: `[batch, size]`.
+        num_classes: number of classes.
+        structure: how `W` is made.
+        regularizer: regulariser of the weights of `W`.
+        class_priors: where the probabilities start: see `bias_initializer`.
+        name: name of the layer that gives the probabilities.
 
     Returns:
-      Probabilities, float32 `[batch, num_classes]`.
+        Probabilities, float32 `[batch, num_classes]`.
     """
     logits = layers.Projection(
         num_classes,
@@ -59,19 +59,19 @@ def classify_moe(
     The gates have no bias, the experts have one, as in the starter code.
 
     Args:
-      x: `[batch, size]`.
-      num_classes: number of classes.
-      num_mixtures: number of experts of each class.
-      structure: how the matrices to gates and to experts are made.
-      regularizer: regulariser of the weights of both.
-      class_priors: where the probabilities start: see `bias_initializer`.
-      name: name of the layer that gives the probabilities.
+        x: `[batch, size]`.
+        num_classes: number of classes.
+        num_mixtures: number of experts of each class.
+        structure: how the matrices to gates and to experts are made.
+        regularizer: regulariser of the weights of both.
+        class_priors: where the probabilities start: see `bias_initializer`.
+        name: name of the layer that gives the probabilities.
 
     Returns:
-      Probabilities, float32 `[batch, num_classes]`.
+        Probabilities, float32 `[batch, num_classes]`.
 
     References:
-      Abu-El-Haija et al., https://arxiv.org/abs/1609.08675, section 5.
+        Abu-El-Haija et al., https://arxiv.org/abs/1609.08675, section 5.
     """
     gates = layers.Projection(
         num_classes * (num_mixtures + 1),
@@ -109,19 +109,19 @@ def gate_context(
     normalisation, in place of a bias.
 
     Args:
-      x: float `[batch, size]`: probabilities, or hidden units.
-      structure: how `W`, which is square, is made.
-      batch_norm_momentum: share of the moving statistics that is kept at each
-        step.
-      name: name of the projection, and start of the other layers'.
-      output_name: name of the layer that gives the result.
-      dtype: dtype of the result; None is that of the layers.
+        x: float `[batch, size]`: probabilities, or hidden units.
+        structure: how `W`, which is square, is made.
+        batch_norm_momentum: share of the moving statistics that is kept at each
+            step.
+        name: name of the projection, and start of the other layers'.
+        output_name: name of the layer that gives the result.
+        dtype: dtype of the result; None is that of the layers.
 
     Returns:
-      `[batch, size]`.
+        `[batch, size]`.
 
     References:
-      Miech et al., https://arxiv.org/abs/1706.06905, section 2.2.
+        Miech et al., https://arxiv.org/abs/1706.06905, section 2.2.
     """
     gates = layers.Projection(
         x.shape[-1], structure, use_bias=False, name=name
@@ -148,16 +148,16 @@ def bias_initializer(
     about even, the experts start at `p (M + 1) / M`.
 
     Args:
-      class_priors: `[num_classes]`, the share of the videos that have each
-        label, above 0 and below 1; None is zeros.
-      num_classes: number of classes.
-      num_mixtures: number M of experts of each class; None without a mixture.
+        class_priors: `[num_classes]`, the share of the videos that have each
+            label, above 0 and below 1; None is zeros.
+        num_classes: number of classes.
+        num_mixtures: number M of experts of each class; None without a mixture.
 
     Returns:
-      An initialiser of as many biases a class as there are.
+        An initialiser of as many biases a class as there are.
 
     Raises:
-      ValueError: if the priors' shape or values are wrong.
+        ValueError: if the priors' shape or values are wrong.
     """
     if class_priors is None:
         return "zeros"
@@ -175,15 +175,15 @@ def priors_before_gating(
     The gates start at about 1/2, so that it starts at twice as much.
 
     Args:
-      class_priors: `[num_classes]`, the share of the videos that have each
-        label, above 0 and below 1.
-      num_classes: number of classes.
+        class_priors: `[num_classes]`, the share of the videos that have each
+            label, above 0 and below 1.
+        num_classes: number of classes.
 
     Returns:
-      float64 `[num_classes]`, the priors of the classifier.
+        float64 `[num_classes]`, the priors of the classifier.
 
     Raises:
-      ValueError: if the priors' shape or values are wrong.
+        ValueError: if the priors' shape or values are wrong.
     """
     return np.minimum(2 * _check_priors(class_priors, num_classes), 0.99)
 

@@ -19,7 +19,7 @@ class ContextGatingConfig(
     """Settings of a model whose classifier context gating can follow.
 
     References:
-      Miech et al., https://arxiv.org/abs/1706.06905, section 2.2.
+        Miech et al., https://arxiv.org/abs/1706.06905, section 2.2.
     """
 
     context_gating: bool = settings.setting(

@@ -15,7 +15,7 @@ class DistilledModel(keras.Model):
     classifiers comes on top of that of the mixture.
 
     Reference:
-      Lin et al., https://arxiv.org/abs/1811.05014, equation 8.
+        Lin et al., https://arxiv.org/abs/1811.05014, equation 8.
     """
 
     def compute_loss(

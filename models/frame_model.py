@@ -22,10 +22,10 @@ class Frames(NamedTuple):
     """The start of a model of frames.
 
     Attributes:
-      inputs: the model's inputs, `frames` and `num_frames`.
-      values: the features of the frames, float `[batch, max_frames,
-        feature_dim]`, of unit length where that is asked for.
-      mask: bool `[batch, max_frames]`, true where there is a frame.
+        inputs: the model's inputs, `frames` and `num_frames`.
+        values: the features of the frames, float `[batch, max_frames,
+            feature_dim]`, of unit length where that is asked for.
+        mask: bool `[batch, max_frames]`, true where there is a frame.
     """
 
     inputs: dict[str, keras.KerasTensor]
@@ -197,11 +197,11 @@ def split_features(
     """Cuts frames into the features that were concatenated.
 
     Args:
-      x: `[batch, max_frames, sum(sizes)]`.
-      sizes: size of each feature.
+        x: `[batch, max_frames, sum(sizes)]`.
+        sizes: size of each feature.
 
     Returns:
-      A tensor `[batch, max_frames, size]` for each feature.
+        A tensor `[batch, max_frames, size]` for each feature.
     """
     if len(sizes) == 1:
         return [x]

@@ -15,10 +15,10 @@ class LabelLoss(keras.losses.Loss):
     in Keras, one for each example, `[batch]`.
 
     Args:
-      function: computes `[batch]` losses from labels and predictions, `[batch,
-        num_classes]` both, and weights of that shape or None; one of
-        `ops.LOSSES`.
-      **kwargs: the arguments of `keras.losses.Loss`.
+        function: computes `[batch]` losses from labels and predictions,
+            `[batch, num_classes]` both, and weights of that shape or None; one
+            of `ops.LOSSES`.
+        **kwargs: the arguments of `keras.losses.Loss`.
     """
 
     def __init__(

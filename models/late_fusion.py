@@ -31,7 +31,7 @@ class LateFusionConfig(
     hidden layer and the classifier.
 
     References:
-      Miech et al., https://arxiv.org/abs/1706.06905.
+        Miech et al., https://arxiv.org/abs/1706.06905.
     """
 
     gating: bool = settings.setting(

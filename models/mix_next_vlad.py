@@ -23,7 +23,7 @@ class MixNextVladConfig(next_vlad.NextVladEncoderConfig):
     labels and, at a temperature, the mixture; see `layers.LogitMixture`.
 
     References:
-      Lin et al., https://arxiv.org/abs/1811.05014, section 3.3.
+        Lin et al., https://arxiv.org/abs/1811.05014, section 3.3.
     """
 
     mix_number: int = settings.setting(

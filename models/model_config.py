@@ -18,13 +18,13 @@ def structure_setting(
     """Declares the field that chooses how the matrix at a place is made.
 
     Args:
-      place: what is projected there, for the help.
-      default: the structure if none is chosen, as text.
-      lists: whether its help lists the structures there are, as that of one
-        field does for all.
+        place: what is projected there, for the help.
+        default: the structure if none is chosen, as text.
+        lists: whether its help lists the structures there are, as that of one
+            field does for all.
 
     Returns:
-      A `dataclasses.field`.
+        A `dataclasses.field`.
     """
     what = "as for --classifier_projection."
     if lists:
@@ -93,25 +93,25 @@ class ModelConfig(abc.ABC):
         """Builds the model, with new weights.
 
         Args:
-          feature_sizes: size of each feature, in the order in which they are
-            concatenated.
-          num_classes: number of classes.
-          class_priors: `[num_classes]`, the share of the videos that have each
-            label, above 0 and below 1: the classifier starts there. None
-            starts its biases at zeros.
+            feature_sizes: size of each feature, in the order in which they are
+                concatenated.
+            num_classes: number of classes.
+            class_priors: `[num_classes]`, the share of the videos that have
+                each label, above 0 and below 1: the classifier starts there.
+                None starts its biases at zeros.
 
         Returns:
-          A functional model from a dict, `frames` uint8 `[batch, max_frames,
-          feature_dim]` and `num_frames` int32 `[batch]` or `features` float32
-          `[batch, feature_dim]`, to probabilities float32 `[batch,
-          num_classes]`.
+            A functional model from a dict, `frames` uint8 `[batch, max_frames,
+            feature_dim]` and `num_frames` int32 `[batch]` or `features` float32
+            `[batch, feature_dim]`, to probabilities float32 `[batch,
+            num_classes]`.
         """
 
     def unused_settings(self) -> dict[str, str]:
         """Lists the settings that others leave unused, and what each needs.
 
         Returns:
-          By the name of the setting, what would use it, for the error.
+            By the name of the setting, what would use it, for the error.
         """
         return {}
 
@@ -119,8 +119,8 @@ class ModelConfig(abc.ABC):
         """Puts settings that others leave unused back to their defaults.
 
         Returns:
-          A config of the same model, which `check_options` does not refuse
-          for such a setting: that of a run of a version that took them.
+            A config of the same model, which `check_options` does not refuse
+            for such a setting: that of a run of a version that took them.
         """
         config, before = self, None
         while config != before:  # One that is put back may have been a use.
@@ -140,7 +140,7 @@ class ModelConfig(abc.ABC):
         Every `build` starts with it.
 
         Raises:
-          ValueError: naming the setting, and what would use it.
+            ValueError: naming the setting, and what would use it.
         """
         unused = self.unused_settings()
         texts = settings.to_dict(self)
@@ -168,11 +168,11 @@ def unit_normalization(name: str) -> keras.layers.UnitNormalization:
     """Makes a layer that scales vectors to unit length.
 
     Args:
-      name: the layer's name.
+        name: the layer's name.
 
     Returns:
-      The layer, which computes in 32 bits where others have 16: the squares of
-      a short vector are 0 in float16, and its direction would be 0 / 0.
+        The layer, which computes in 32 bits where others have 16: the squares
+        of a short vector are 0 in float16, and its direction would be 0 / 0.
     """
     policy = keras.config.dtype_policy()
     wide = policy.compute_dtype in ("float32", "float64")

@@ -154,7 +154,7 @@ class NextVladConfig(NextVladEncoderConfig, frame_model.FrameClassifierConfig):
     NeXtVLAD with squeeze-and-excitation gating, and a video-level model.
 
     References:
-      Lin et al., https://arxiv.org/abs/1811.05014.
+        Lin et al., https://arxiv.org/abs/1811.05014.
     """
 
     video_level_classifier_model: str = frame_model.classifier_setting(

@@ -32,7 +32,7 @@ class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
     Batch normalisation comes before every non-linearity, in place of a bias.
 
     References:
-      Araujo et al., https://arxiv.org/abs/1810.01140, sections 3 and 4.
+        Araujo et al., https://arxiv.org/abs/1810.01140, sections 3 and 4.
     """
 
     embeddings: tuple[str, ...] = settings.setting(

@@ -42,13 +42,13 @@ def get_model_config(name: str) -> type[model_config.ModelConfig]:
     """Looks up the config class of a model.
 
     Args:
-      name: a key of `MODELS`.
+        name: a key of `MODELS`.
 
     Returns:
-      The class.
+        The class.
 
     Raises:
-      ValueError: if there is no such model; it lists those there are.
+        ValueError: if there is no such model; it lists those there are.
     """
     if name not in MODELS:
         raise ValueError(
@@ -62,9 +62,9 @@ def model_name(config: model_config.ModelConfig) -> str:
     """Looks up the name of a config's model.
 
     Args:
-      config: an instance of one of the classes in `MODELS`.
+        config: an instance of one of the classes in `MODELS`.
 
     Returns:
-      The key in `MODELS`.
+        The key in `MODELS`.
     """
     return next(name for name, cls in MODELS.items() if type(config) is cls)

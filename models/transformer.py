@@ -25,8 +25,8 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
     to the reader's `max_frames`.
 
     References:
-      Vaswani et al., https://arxiv.org/abs/1706.03762.
-      Xiong et al., https://arxiv.org/abs/2002.04745 (normalising first).
+        Vaswani et al., https://arxiv.org/abs/1706.03762.
+        Xiong et al., https://arxiv.org/abs/2002.04745 (normalising first).
     """
 
     transformer_layers: int = settings.setting(

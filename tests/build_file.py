@@ -95,13 +95,13 @@ def execute(text: str) -> tuple[dict[str, Target], dict[str, str]]:
     """Executes the text of BUILD with rules that only record their arguments.
 
     Args:
-      text: what BUILD holds.
+        text: what BUILD holds.
 
     Returns:
-      The targets by name, and the loaded rules with the file each is from.
+        The targets by name, and the loaded rules with the file each is from.
 
     Raises:
-      BuildError: where two targets have one name, or a rule is not loaded.
+        BuildError: where two targets have one name, or a rule is not loaded.
     """
     targets = {}
     loaded = {}
@@ -205,15 +205,15 @@ def dependency(module: str, files: dict[str, str]) -> str | None:
     """Returns the label that provides a module.
 
     Args:
-      module: a dotted name.
-      files: the target by file name.
+        module: a dotted name.
+        files: the target by file name.
 
     Returns:
-      `:room`, `@pypi//package`, or None for the standard library and for a
-      name that is no module (the `b` of `from a import b`).
+        `:room`, `@pypi//package`, or None for the standard library and for a
+        name that is no module (the `b` of `from a import b`).
 
     Raises:
-      BuildError: where nothing provides it.
+        BuildError: where nothing provides it.
     """
     top = module.split(".")[0]
     if top in sys.stdlib_module_names:
@@ -240,8 +240,8 @@ def expected_deps(target: str, files: dict[str, str]) -> list[str]:
     """Returns the labels that the files of a target import.
 
     Args:
-      target: the name of a target.
-      files: the target by file name.
+        target: the name of a target.
+        files: the target by file name.
     """
     labels = set()
     for path, name in files.items():

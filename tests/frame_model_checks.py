@@ -20,10 +20,10 @@ def check_predictions(
     video.
 
     Args:
-      model: the model.
-      batch: its inputs.
-      expected: `[batch, num_classes]`.
-      atol: the largest absolute difference.
+        model: the model.
+        batch: its inputs.
+        expected: `[batch, num_classes]`.
+        atol: the largest absolute difference.
     """
 
     def check(inputs, expected):
@@ -51,10 +51,10 @@ def check_training(
     """Checks the predictions in training, and the statistics that move.
 
     Args:
-      model: the model, whose batch normalisation has a momentum of 0.99.
-      batch: its inputs.
-      expected: `[batch, num_classes]`.
-      statistics: mean and variance of what each batch normalisation sees.
+        model: the model, whose batch normalisation has a momentum of 0.99.
+        batch: its inputs.
+        expected: `[batch, num_classes]`.
+        statistics: mean and variance of what each batch normalisation sees.
     """
     norms = [
         layer
@@ -127,9 +127,9 @@ def check_16_bits(
     """Checks predictions under the policy mixed_bfloat16.
 
     Args:
-      config: the model's config.
-      atol: the largest absolute difference from 32 bits.
-      layer: a layer that must compute in 16 bits, none if None.
+        config: the model's config.
+        atol: the largest absolute difference from 32 bits.
+        layer: a layer that must compute in 16 bits, none if None.
     """
     batch = numpy_models.make_frames()
     expected = numpy_models.build(config)(batch, training=False)

@@ -26,7 +26,7 @@ def main(folders: list[str]) -> int:
     """Imports all modules; prints a JSON summary and returns the exit status.
 
     Args:
-      folders: where the modules may come from.
+        folders: where the modules may come from.
     """
     roots = [pathlib.Path(folder).resolve() for folder in folders]
     imported, need_extra, wrong = [], {}, []

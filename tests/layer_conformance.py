@@ -42,26 +42,26 @@ class Oracle:
     """What a structure should be.
 
     Attributes:
-      structure: the structure.
-      weight_shapes: from `input_dim` and `units` to the shapes of the weights
-        that the kernel is made of, by name.
-      dense_kernel: from these weights by name, `input_dim` and `units`, to the
-        dense kernel `[input_dim, units]`.
-      initialized: the weights that `kernel_initializer` fills.
-      fixed: the weights that are not trained.
-      transforms: whether it multiplies by transforms, which are float32 in a
-        16-bit layer too.
-      is_exact: from `input_dim` and `units` to whether `nearest` finds the
-        closest kernel of these sizes, and not just a local minimum.
-      closest: from a kernel to the closest one there is, where it is exact;
-        None where the kernel is linear in all trained weights at once, so that
-        NumPy's least squares find it.
-      comes_back: from the sizes to whether `nearest` finds a kernel of its own
-        kind again, where it is not exact.
-      simpler: structures, as text, whose kernels are of this kind too, so that
-        it is never further away than they are.
-      num_factors: the number of factors of a product, which the first axis of
-        each weight counts.
+        structure: the structure.
+        weight_shapes: from `input_dim` and `units` to the shapes of the weights
+            that the kernel is made of, by name.
+        dense_kernel: from these weights by name, `input_dim` and `units`, to
+            the dense kernel `[input_dim, units]`.
+        initialized: the weights that `kernel_initializer` fills.
+        fixed: the weights that are not trained.
+        transforms: whether it multiplies by transforms, which are float32 in a
+            16-bit layer too.
+        is_exact: from `input_dim` and `units` to whether `nearest` finds the
+            closest kernel of these sizes, and not just a local minimum.
+        closest: from a kernel to the closest one there is, where it is exact;
+            None where the kernel is linear in all trained weights at once, so
+            that NumPy's least squares find it.
+        comes_back: from the sizes to whether `nearest` finds a kernel of its
+            own kind again, where it is not exact.
+        simpler: structures, as text, whose kernels are of this kind too, so
+            that it is never further away than they are.
+        num_factors: the number of factors of a product, which the first axis of
+            each weight counts.
     """
 
     structure: structures.Structure

@@ -151,14 +151,14 @@ def predict_dbof(
     """Computes what DbofModel should predict, from the real frames alone.
 
     Args:
-      config: the model's config.
-      model: the model, for its weights.
-      batch: `frames` and `num_frames`.
-      statistics: None for inference; for training, a dict that receives the
-        mean and the variance of what each batch normalisation sees.
+        config: the model's config.
+        model: the model, for its weights.
+        batch: `frames` and `num_frames`.
+        statistics: None for inference; for training, a dict that receives the
+            mean and the variance of what each batch normalisation sees.
 
     Returns:
-      `[batch, num_classes]`.
+        `[batch, num_classes]`.
     """
     activate = ACTIVATIONS[config.dbof_activation]
 
@@ -196,14 +196,14 @@ def predict_pooled_embedding(
     """Computes what PooledEmbeddingModel should predict.
 
     Args:
-      config: the model's config.
-      model: the model, for its weights.
-      batch: `frames` and `num_frames`, none of them 0.
-      statistics: None for inference; for training, a dict that receives the
-        mean and the variance of what each batch normalisation sees.
+        config: the model's config.
+        model: the model, for its weights.
+        batch: `frames` and `num_frames`, none of them 0.
+        statistics: None for inference; for training, a dict that receives the
+            mean and the variance of what each batch normalisation sees.
 
     Returns:
-      `[batch, num_classes]`.
+        `[batch, num_classes]`.
     """
     # [video][bag]: an array [frames of the bag, feature_dim].
     videos = []

@@ -28,12 +28,12 @@ def net_vlad(
     """Computes NetVLAD, equation 4 of https://arxiv.org/abs/1511.07247.
 
     Args:
-      frames: `[num_frames, feature_dim]`.
-      activations: `[num_frames, num_clusters]`.
-      centers: `[feature_dim, num_clusters]`; None is NetRVLAD.
+        frames: `[num_frames, feature_dim]`.
+        activations: `[num_frames, num_clusters]`.
+        centers: `[feature_dim, num_clusters]`; None is NetRVLAD.
 
     Returns:
-      `[feature_dim * num_clusters]`.
+        `[feature_dim * num_clusters]`.
     """
     size, num_clusters = frames.shape[1], activations.shape[1]
     result = np.zeros((size, num_clusters))
@@ -51,12 +51,12 @@ def net_vlagd(
     """Computes NetVLAGD of the code of https://arxiv.org/abs/1706.06905.
 
     Args:
-      frames: `[num_frames, feature_dim]`.
-      activations: `[num_frames, num_clusters]`.
-      gates: `[feature_dim, num_clusters]`, before the sigmoid.
+        frames: `[num_frames, feature_dim]`.
+        activations: `[num_frames, num_clusters]`.
+        gates: `[feature_dim, num_clusters]`, before the sigmoid.
 
     Returns:
-      `[feature_dim * num_clusters]`.
+        `[feature_dim * num_clusters]`.
     """
     result = np.zeros(gates.shape)
     for j, k in np.ndindex(gates.shape):
@@ -79,13 +79,13 @@ def next_vlad(
     """Computes NeXtVLAD, section 3.2 of https://arxiv.org/abs/1811.05014.
 
     Args:
-      frames: `[num_frames, size]`.
-      activations: `[num_frames, groups * num_clusters]`.
-      attention: `[num_frames, groups]`, before the sigmoid.
-      centers: `[size / groups, num_clusters]`.
+        frames: `[num_frames, size]`.
+        activations: `[num_frames, groups * num_clusters]`.
+        attention: `[num_frames, groups]`, before the sigmoid.
+        centers: `[size / groups, num_clusters]`.
 
     Returns:
-      `[size / groups * num_clusters]`.
+        `[size / groups * num_clusters]`.
     """
     size, num_clusters = centers.shape
     groups = attention.shape[1]
@@ -111,14 +111,14 @@ def net_fisher_vector(
     """Computes NetFV, section 2.1 of https://arxiv.org/abs/1706.06905.
 
     Args:
-      frames: `[num_frames, feature_dim]`.
-      activations: `[num_frames, num_clusters]`.
-      centers: `[feature_dim, num_clusters]`.
-      root_deviations: `[feature_dim, num_clusters]`, whose squares and 1e-6
-        are the deviations.
+        frames: `[num_frames, feature_dim]`.
+        activations: `[num_frames, num_clusters]`.
+        centers: `[feature_dim, num_clusters]`.
+        root_deviations: `[feature_dim, num_clusters]`, whose squares and 1e-6
+            are the deviations.
 
     Returns:
-      `[2 * feature_dim * num_clusters]`.
+        `[2 * feature_dim * num_clusters]`.
     """
     size, num_clusters = frames.shape[1], activations.shape[1]
     first = np.zeros((size, num_clusters))
@@ -156,13 +156,13 @@ def bags(frames: np.ndarray, num_bags: int, size: int) -> list[np.ndarray]:
     """Deals frames to bags.
 
     Args:
-      frames: `[num_frames, ...]`.
-      num_bags: n.
-      size: k, frames of each bag.
+        frames: `[num_frames, ...]`.
+        num_bags: n.
+        size: k, frames of each bag.
 
     Returns:
-      n arrays `[k, ...]`: frame j of bag b is frame `floor((b + j n + 1/2) m /
-      (n k))` of m.
+        n arrays `[k, ...]`: frame j of bag b is frame `floor((b + j n + 1/2) m
+        / (n k))` of m.
     """
     half = fractions.Fraction(1, 2)
     step = fractions.Fraction(len(frames), num_bags * size)

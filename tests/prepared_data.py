@@ -73,7 +73,7 @@ def write_prepared(
     Videos have the numbers 0, 1, 2, ... in the order of splits and shards.
 
     Returns:
-      The folder of the version.
+        The folder of the version.
     """
     folder = data_dir / "youtube8m" / "video_level" / version
     folder.mkdir(parents=True)

@@ -52,16 +52,16 @@ def write_records(
     """Writes records and returns their pattern.
 
     Args:
-      make: makes the record of a video, from its number and `kwargs`.
-      folder: the folder, made if need be.
-      num_videos: number of videos, spread over the files.
-      name: start of the files' names.
-      num_files: number of files.
-      start: number of the first video.
-      **kwargs: for `make`.
+        make: makes the record of a video, from its number and `kwargs`.
+        folder: the folder, made if need be.
+        num_videos: number of videos, spread over the files.
+        name: start of the files' names.
+        num_files: number of files.
+        start: number of the first video.
+        **kwargs: for `make`.
 
     Returns:
-      A glob pattern.
+        A glob pattern.
     """
     kwargs = {"num_classes": NUM_CLASSES, **kwargs}
     records = [make(i, **kwargs) for i in range(start, start + num_videos)]
@@ -92,13 +92,13 @@ def video_config(
     """Makes the configuration of a small video-level run.
 
     Args:
-      pattern: files to train on.
-      model: the model, LogisticModel if None.
-      **kwargs: training settings that differ from those of tests, which do
-        without XLA: it costs seconds to compile.
+        pattern: files to train on.
+        model: the model, LogisticModel if None.
+        **kwargs: training settings that differ from those of tests, which do
+            without XLA: it costs seconds to compile.
 
     Returns:
-      The configuration.
+        The configuration.
     """
     return config_lib.Config(
         data=config_lib.DataConfig(
@@ -117,12 +117,12 @@ def frame_config(
     """Makes the configuration of a small frame-level run.
 
     Args:
-      pattern: files to train on.
-      model: the model, a small DbofModel if None.
-      **kwargs: training settings that differ from those of tests.
+        pattern: files to train on.
+        model: the model, a small DbofModel if None.
+        **kwargs: training settings that differ from those of tests.
 
     Returns:
-      The configuration.
+        The configuration.
     """
     return config_lib.Config(
         data=config_lib.DataConfig(
@@ -141,10 +141,10 @@ def dbof_config(**kwargs: Any) -> models.DbofConfig:
     """Makes a small DbofModel whose batch norm moves fast.
 
     Args:
-      **kwargs: settings that differ from those of tests.
+        **kwargs: settings that differ from those of tests.
 
     Returns:
-      The model's configuration.
+        The model's configuration.
     """
     settings = {
         "iterations": _NUM_SAMPLED,
@@ -183,9 +183,9 @@ class Run:
     """A trained run.
 
     Attributes:
-      path: its folder.
-      pattern: the data it was trained on.
-      config: its configuration.
+        path: its folder.
+        pattern: the data it was trained on.
+        config: its configuration.
     """
 
     path: str
@@ -254,8 +254,8 @@ def features_of(run: Run, pattern: str) -> dict[str, np.ndarray]:
     """Reads all videos of some data as the run's model is given them.
 
     Returns:
-      The model's inputs, `id` and `labels`, in the order of the files; frames
-      sampled evenly.
+        The model's inputs, `id` and `labels`, in the order of the files; frames
+        sampled evenly.
     """
     files = sorted(tf.io.gfile.glob(pattern))
     records = [record.numpy() for record in tf.data.TFRecordDataset(files)]
@@ -277,11 +277,11 @@ def parse_flags(
     """Parses a command line without the flags of the process.
 
     Args:
-      define_flags: defines the program's flags.
-      *arguments: the command line, such as `--batch_size=8`.
+        define_flags: defines the program's flags.
+        *arguments: the command line, such as `--batch_size=8`.
 
     Returns:
-      The flags.
+        The flags.
     """
     flag_values = flags.FlagValues()
     define_flags(flag_values)
@@ -294,11 +294,11 @@ def read_events(folder: str) -> dict[str, list[tuple[int, Any]]]:
     """Reads TensorBoard's events.
 
     Args:
-      folder: the folder of the events.
+        folder: the folder of the events.
 
     Returns:
-      Step and value of each point, by tag: a float, a string, or an array for
-      a histogram.
+        Step and value of each point, by tag: a float, a string, or an array for
+        a histogram.
     """
     accumulator = event_accumulator.EventAccumulator(
         folder, size_guidance={event_accumulator.TENSORS: 0}
@@ -328,12 +328,12 @@ def start(
     """Starts Python with the package in its path.
 
     Args:
-      *arguments: of Python, such as `-m`, `yt8m_compact.programs.train`.
-      folder: the folder to start it in.
-      **kwargs: for `subprocess.Popen`.
+        *arguments: of Python, such as `-m`, `yt8m_compact.programs.train`.
+        folder: the folder to start it in.
+        **kwargs: for `subprocess.Popen`.
 
     Returns:
-      The process; its standard output and error are pipes of text.
+        The process; its standard output and error are pipes of text.
     """
     # Two levels above __init__.py: the checkout, or where pip installs.
     root = pathlib.Path(yt8m_compact.__file__).parents[1]

@@ -39,8 +39,8 @@ class Parsed:
     """A command line that was parsed.
 
     Attributes:
-      flag_values: the flags of what was asked for.
-      call: does it, and returns the exit status, None for 0.
+        flag_values: the flags of what was asked for.
+        call: does it, and returns the exit status, None for 0.
     """
 
     flag_values: flags.FlagValues
@@ -61,10 +61,10 @@ def run(
     the program lets it clean up first.
 
     Args:
-      doc: what the program does, the start of its `--help`.
-      define_flags: defines the program's flags.
-      main: the program; gets the parsed flags and the arguments that are not
-        flags, and returns the exit status, None for 0.
+        doc: what the program does, the start of its `--help`.
+        define_flags: defines the program's flags.
+        main: the program; gets the parsed flags and the arguments that are not
+            flags, and returns the exit status, None for 0.
     """
     _prepare()
     flag_values = flags.FLAGS
@@ -85,7 +85,7 @@ def run_parsed(parse: Callable[[Sequence[str]], Parsed]) -> None:
     What is wrong with the command line is an error as all others.
 
     Args:
-      parse: gets the arguments after the program's name; says what to do.
+        parse: gets the arguments after the program's name; says what to do.
     """
     _prepare()
 
@@ -198,10 +198,10 @@ def expect_no_arguments(arguments: Sequence[str]) -> None:
     """Refuses arguments that are not flags.
 
     Args:
-      arguments: what the command line holds beside flags.
+        arguments: what the command line holds beside flags.
 
     Raises:
-      ValueError: if there are any.
+        ValueError: if there are any.
     """
     if arguments:
         raise ValueError(
@@ -214,7 +214,7 @@ def define_on_data_error(flag_values: flags.FlagValues) -> None:
     """Defines the flag of the programs that read data but do not train.
 
     Args:
-      flag_values: where to define it.
+        flag_values: where to define it.
     """
     flags.DEFINE_enum(
         "on_data_error",
@@ -230,11 +230,11 @@ def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
     """Refuses a file to write that is a folder, or lies in none that exists.
 
     Args:
-      flag_values: the parsed flags.
-      name: the flag that names the file; it may be empty.
+        flag_values: the parsed flags.
+        name: the flag that names the file; it may be empty.
 
     Raises:
-      ValueError: if there is no such folder, or it is one.
+        ValueError: if there is no such folder, or it is one.
     """
     path = flag_values[name].value
     folder = os.path.dirname(path or "")
@@ -254,11 +254,11 @@ def expect_given(flag_values: flags.FlagValues, name: str) -> None:
     """Refuses to go on without a flag that can't be empty.
 
     Args:
-      flag_values: the parsed flags.
-      name: the flag.
+        flag_values: the parsed flags.
+        name: the flag.
 
     Raises:
-      ValueError: if it was not given.
+        ValueError: if it was not given.
     """
     flag = flag_values[name]
     if not flag.value:

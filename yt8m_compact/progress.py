@@ -15,13 +15,13 @@ def video_bar(
     """Makes a bar that counts videos; silent where nobody looks.
 
     Args:
-      name: what is done.
-      files: what is read; their size says about how many videos there are.
-      total: the number of videos, if it is known.
-      **kwargs: other arguments of `tqdm.tqdm`.
+        name: what is done.
+        files: what is read; their size says about how many videos there are.
+        total: the number of videos, if it is known.
+        **kwargs: other arguments of `tqdm.tqdm`.
 
     Returns:
-      The bar, to be used as a context manager or closed.
+        The bar, to be used as a context manager or closed.
     """
     if total is None:
         total = readers.estimate_num_records(files)
@@ -42,10 +42,10 @@ def byte_bar(name: str) -> tqdm.tqdm:
     """Makes a bar that counts bytes; silent where nobody looks.
 
     Args:
-      name: what is done.
+        name: what is done.
 
     Returns:
-      The bar, to be used as a context manager or closed.
+        The bar, to be used as a context manager or closed.
     """
     return tqdm.tqdm(
         desc=name,

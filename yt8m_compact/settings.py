@@ -30,23 +30,23 @@ def setting(
     """Declares a field of a settings dataclass, which is also a flag.
 
     Args:
-      default: the default value.
-      help_text: one or two sentences, the flag's help.
-      choices: the values allowed, for strings; for tuples of strings, the
-        values of which there must be one or several, each once.
-      minimum: the smallest number allowed.
-      above: a bound that the number must exceed.
-      maximum: the largest number allowed.
-      parse: for values that have a text form, which flags and JSON hold and
-        `str` writes: makes the value of a text, and leaves a value as it is.
-        Its ValueError says what there is. The field takes both forms, and
-        holds the value.
-      is_pattern: whether a string names files, in which a flag takes `~` for
-        the home folder.
-      is_path: whether a string names one file or folder, likewise.
+        default: the default value.
+        help_text: one or two sentences, the flag's help.
+        choices: the values allowed, for strings; for tuples of strings, the
+            values of which there must be one or several, each once.
+        minimum: the smallest number allowed.
+        above: a bound that the number must exceed.
+        maximum: the largest number allowed.
+        parse: for values that have a text form, which flags and JSON hold and
+            `str` writes: makes the value of a text, and leaves a value as it
+            is. Its ValueError says what there is. The field takes both forms,
+            and holds the value.
+        is_pattern: whether a string names files, in which a flag takes `~` for
+            the home folder.
+        is_path: whether a string names one file or folder, likewise.
 
     Returns:
-      A `dataclasses.field`.
+        A `dataclasses.field`.
     """
     metadata = {
         "help": help_text,
@@ -69,10 +69,10 @@ def check(config: Any) -> None:
     Values that were given as text are put in its place.
 
     Args:
-      config: an instance of a dataclass whose fields are `setting`s.
+        config: an instance of a dataclass whose fields are `setting`s.
 
     Raises:
-      ValueError: naming the field, what was expected and what was received.
+        ValueError: naming the field, what was expected and what was received.
     """
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -150,11 +150,11 @@ def to_dict(config: Any) -> dict[str, Any]:
     """Writes a settings dataclass as a dict that JSON can hold.
 
     Args:
-      config: an instance of a dataclass whose fields are `setting`s.
+        config: an instance of a dataclass whose fields are `setting`s.
 
     Returns:
-      The fields by name, in order; tuples become lists, and values with a
-      text form their text.
+        The fields by name, in order; tuples become lists, and values with a
+        text form their text.
     """
     return {
         field.name: _to_json(field, getattr(config, field.name))
@@ -176,16 +176,16 @@ def from_dict(cls: type[T], values: Any, where: str) -> T:
     anything, and is refused.
 
     Args:
-      cls: the dataclass.
-      values: what `to_dict` wrote.
-      where: what to call the source in errors, such as a file and a key.
+        cls: the dataclass.
+        values: what `to_dict` wrote.
+        where: what to call the source in errors, such as a file and a key.
 
     Returns:
-      An instance of `cls`.
+        An instance of `cls`.
 
     Raises:
-      ValueError: if a field is unknown, has a wrong value, or is missing and
-        has no default.
+        ValueError: if a field is unknown, has a wrong value, or is missing and
+            has no default.
     """
     if not isinstance(values, dict):
         raise ValueError(

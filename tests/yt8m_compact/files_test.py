@@ -44,11 +44,11 @@ def in_child(function: Callable[[], object], **streams: int) -> int:
     """Calls a function in a process of its own, without a second TensorFlow.
 
     Args:
-      function: what to call.
-      **streams: open files to be its `stdin` and `stdout`.
+        function: what to call.
+        **streams: open files to be its `stdin` and `stdout`.
 
     Returns:
-      The number of the process, to be waited for.
+        The number of the process, to be waited for.
     """
     child = os.fork()
     if child:

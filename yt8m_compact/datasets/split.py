@@ -24,11 +24,11 @@ def is_held_out(video_id: bytes, percent: float) -> bool:
     big-endian number, modulo 10,000, is below `percent` of 10,000.
 
     Args:
-      video_id: id of the video.
-      percent: share of the videos in the smaller set.
+        video_id: id of the video.
+        percent: share of the videos in the smaller set.
 
     Returns:
-      True for about `percent` of all ids.
+        True for about `percent` of all ids.
     """
     digest = hashlib.sha256(video_id).digest()
     bucket = int.from_bytes(digest[:8], "big") % _BUCKETS
@@ -45,21 +45,21 @@ def split_records(
     """Writes records, unchanged, to `train.tfrecord` and `validate.tfrecord`.
 
     Args:
-      input_data_pattern: files to split: glob patterns, comma-separated.
-      output_dir: folder to write to.
-      percent: share of the videos in `validate.tfrecord`.
-      overwrite: whether files of these names, from another split, are
-        replaced.
+        input_data_pattern: files to split: glob patterns, comma-separated.
+        output_dir: folder to write to.
+        percent: share of the videos in `validate.tfrecord`.
+        overwrite: whether files of these names, from another split, are
+            replaced.
 
     Returns:
-      Number of records of each file.
+        Number of records of each file.
 
     Raises:
-      ValueError: if `percent` is not between 0 and 100, `output_dir` is that of
-        an input, a file would replace another one, or one of the two would be
-        empty.
-      OSError: if the folder or a file can't be written.
-      DataError: if a file is missing or broken, or a record has no id.
+        ValueError: if `percent` is not between 0 and 100, `output_dir` is that
+            of an input, a file would replace another one, or one of the two
+            would be empty.
+        OSError: if the folder or a file can't be written.
+        DataError: if a file is missing or broken, or a record has no id.
     """
     if not 0 < percent < 100:
         raise ValueError(

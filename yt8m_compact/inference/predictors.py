@@ -27,10 +27,10 @@ class Predictor:
     """Predicts from what a reader makes of records.
 
     Attributes:
-      reader: what reads the records.
-      predict: gets the model's inputs by name, as `serving.input_specs` lists
-        them, and returns a dict with `predictions`, float32
-        `[rows, num_classes]`.
+        reader: what reads the records.
+        predict: gets the model's inputs by name, as `serving.input_specs` lists
+            them, and returns a dict with `predictions`, float32
+            `[rows, num_classes]`.
     """
 
     reader: readers.Reader
@@ -52,7 +52,7 @@ class Predictor:
         """Counts the videos that begin among rows.
 
         Args:
-          ids: bytes `[rows]`, their ids.
+            ids: bytes `[rows]`, their ids.
         """
         if not self._predicts_segments:
             return len(ids)
@@ -65,19 +65,19 @@ def predictor_from_train_dir(
     """Makes a predictor from a run's checkpoint.
 
     Args:
-      train_dir: the folder of the run.
-      step: step of the checkpoint; None is the newest one.
-      segments: whether to predict all segments of videos, their seconds 0 to 4,
-        5 to 9 and so on, rated or not, the last one shorter, as with the
-        starter code's `--segment_labels`, instead of whole videos. Their ids
-        are `id:start`.
+        train_dir: the folder of the run.
+        step: step of the checkpoint; None is the newest one.
+        segments: whether to predict all segments of videos, their seconds 0 to
+            4, 5 to 9 and so on, rated or not, the last one shorter, as with the
+            starter code's `--segment_labels`, instead of whole videos. Their
+            ids are `id:start`.
 
     Returns:
-      The predictor.
+        The predictor.
 
     Raises:
-      ValueError: if the run is missing or broken, or segments of video-level
-        features are asked for.
+        ValueError: if the run is missing or broken, or segments of video-level
+            features are asked for.
     """
     run = train_dir_lib.TrainDir(train_dir)
     config, model, _ = run.restore_model(step)
@@ -94,15 +94,15 @@ def predictor_from_saved_model(
     you would run.
 
     Args:
-      path: the folder of the SavedModel.
-      segments: as in `predictor_from_train_dir`.
+        path: the folder of the SavedModel.
+        segments: as in `predictor_from_train_dir`.
 
     Returns:
-      The predictor.
+        The predictor.
 
     Raises:
-      ValueError: if there is none, yt8m-export did not write it, or segments of
-        video-level features are asked for.
+        ValueError: if there is none, yt8m-export did not write it, or segments
+            of video-level features are asked for.
     """
     config, predict = serving.load(path)
     return _make_predictor(path, config, predict, segments)
@@ -142,28 +142,28 @@ def write_csv(
     `+`, `-` or `@`, which spreadsheets take for formulas.
 
     Args:
-      predictor: from `predictor_from_train_dir` or
-        `predictor_from_saved_model`.
-      input_data_pattern: files to predict: glob patterns, comma-separated.
-      output_file: the CSV file.
-      top_k: number of pairs of a line; at most all classes.
-      batch_size: number of records read at a time; the output does not
-        depend on it.
-      num_readers: number of files that are read at the same time; only the
-        order of the lines depends on it.
-      num_shards: how many workers share the files.
-      shard_index: which of them this is; it predicts every `num_shards`-th
-        file.
-      skipped: where to count what is damaged or does not fit, which is then
-        left out. None to stop with an error.
+        predictor: from `predictor_from_train_dir` or
+            `predictor_from_saved_model`.
+        input_data_pattern: files to predict: glob patterns, comma-separated.
+        output_file: the CSV file.
+        top_k: number of pairs of a line; at most all classes.
+        batch_size: number of records read at a time; the output does not
+            depend on it.
+        num_readers: number of files that are read at the same time; only the
+            order of the lines depends on it.
+        num_shards: how many workers share the files.
+        shard_index: which of them this is; it predicts every `num_shards`-th
+            file.
+        skipped: where to count what is damaged or does not fit, which is then
+            left out. None to stop with an error.
 
     Returns:
-      The number of videos, or of segments.
+        The number of videos, or of segments.
 
     Raises:
-      DataError: if the data is missing or broken, of another kind than the
-        model's, or all of it was left out.
-      ValueError: if there is no such shard, or a prediction is not finite.
+        DataError: if the data is missing or broken, of another kind than the
+            model's, or all of it was left out.
+        ValueError: if there is no such shard, or a prediction is not finite.
     """
     files = readers.shard_files(
         readers.expand_patterns(input_data_pattern), num_shards, shard_index

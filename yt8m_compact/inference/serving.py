@@ -27,7 +27,7 @@ def input_specs(data: config_lib.DataConfig) -> dict[str, tf.TensorSpec]:
     """Returns what a model is given, by name: features, or frames.
 
     Args:
-      data: what the records hold.
+        data: what the records hold.
     """
     feature_dim = sum(data.feature_sizes)
     if data.frame_features:
@@ -55,9 +55,9 @@ class ServingModule(tf.Module):
     *   `id` string `[batch]`, from records only.
 
     Args:
-      config: configuration of the run.
-      model: its model, with the weights to serve.
-      top_k: number of classes to return; at most all.
+        config: configuration of the run.
+        model: its model, with the weights to serve.
+        top_k: number of classes to return; at most all.
     """
 
     def __init__(
@@ -115,8 +115,8 @@ def save(module: ServingModule, export_dir: str) -> None:
     """Writes a SavedModel, whole or not at all.
 
     Args:
-      module: what to save.
-      export_dir: the folder to write; what was there is replaced.
+        module: what to save.
+        export_dir: the folder to write; what was there is replaced.
     """
     with (
         files.writing_folder(export_dir) as folder,
@@ -164,15 +164,16 @@ def load(
     you would run.
 
     Args:
-      path: the folder of the SavedModel.
+        path: the folder of the SavedModel.
 
     Returns:
-      The configuration of its run, and a function of what `input_specs` names,
-      which returns a dict with `predictions`, float32 `[batch, num_classes]`.
+        The configuration of its run, and a function of what `input_specs`
+        names, which returns a dict with `predictions`, float32 `[batch,
+        num_classes]`.
 
     Raises:
-      ValueError: if there is none, it was not written by `save`, or its
-        signature is not that of its configuration.
+        ValueError: if there is none, it was not written by `save`, or its
+            signature is not that of its configuration.
     """
     if not tf.saved_model.contains_saved_model(path):
         raise ValueError(

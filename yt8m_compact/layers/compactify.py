@@ -32,22 +32,22 @@ def compactify(
     factors of thousands of inputs.
 
     Args:
-      model: a built Functional or Sequential model; it is not changed.
-      structure: a structure or its text, `low_rank(rank=64)` say; or a dict
-        from the names of layers, or patterns such as `fc_*`, to structures, of
-        which the first that matches counts.
-      layer_names: names of the layers to replace, or one; None is every dense
-        layer that becomes smaller or, for a dict, every one that it names.
+        model: a built Functional or Sequential model; it is not changed.
+        structure: a structure or its text, `low_rank(rank=64)` say; or a dict
+            from the names of layers, or patterns such as `fc_*`, to structures,
+            of which the first that matches counts.
+        layer_names: names of the layers to replace, or one; None is every dense
+            layer that becomes smaller or, for a dict, every one that it names.
 
     Returns:
-      The copy, not compiled.
+        The copy, not compiled.
 
     Raises:
-      ValueError: if the model is subclassed or not built, a name is not that
-        of a dense layer, no layer would become smaller, or a structure is
-        unknown; from newer releases of Keras, if a `Lambda` layer holds a
-        Python lambda and `keras.config.enable_unsafe_deserialization` was not
-        called.
+        ValueError: if the model is subclassed or not built, a name is not that
+            of a dense layer, no layer would become smaller, or a structure is
+            unknown; from newer releases of Keras, if a `Lambda` layer holds a
+            Python lambda and `keras.config.enable_unsafe_deserialization` was
+            not called.
     """
     if isinstance(structure, Mapping):
         if layer_names is not None:

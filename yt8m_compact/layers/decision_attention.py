@@ -20,22 +20,24 @@ class DecisionAttention(keras.layers.Layer):
     together. Runs in float32 (float64 for float64 layers).
 
     Args:
-      num_heads: int, H.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        num_heads: int, H.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of attention and decisions, float `[batch, max_frames, num_classes
-      * H]`, and mask, bool `[batch, max_frames]`, true where there is a frame.
+        A list of attention and decisions, float `[batch, max_frames,
+        num_classes
+        * H]`, and mask, bool `[batch, max_frames]`, true where there is a
+        frame.
 
     Output shape:
-      `[batch, num_classes]`, probabilities.
+        `[batch, num_classes]`, probabilities.
 
     Raises:
-      ValueError: if `num_heads` is not positive.
+        ValueError: if `num_heads` is not positive.
 
     References:
-      Kong et al., https://arxiv.org/abs/1711.00927.
-      Kong et al., https://arxiv.org/abs/1903.00765, section III.
+        Kong et al., https://arxiv.org/abs/1711.00927.
+        Kong et al., https://arxiv.org/abs/1903.00765, section III.
     """
 
     def __init__(self, num_heads: int = 1, **kwargs: Any) -> None:

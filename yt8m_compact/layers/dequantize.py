@@ -13,10 +13,10 @@ class Dequantize(keras.layers.Layer):
     travel as uint8, a quarter of the bytes, up to this layer.
 
     Input shape:
-      Any, uint8.
+        Any, uint8.
 
     Output shape:
-      The same, in the layer's compute dtype.
+        The same, in the layer's compute dtype.
     """
 
     def __init__(self, **kwargs) -> None:

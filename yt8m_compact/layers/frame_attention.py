@@ -19,23 +19,23 @@ class FrameAttention(keras.layers.Layer):
     float32 (float64 for float64 layers).
 
     Args:
-      num_heads: int, H.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        num_heads: int, H.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of queries, keys and values, float `[batch, max_frames, H * d]`,
-      those of a head together, and mask, bool `[batch, max_frames]`, true
-      where there is a frame.
+        A list of queries, keys and values, float `[batch, max_frames, H * d]`,
+        those of a head together, and mask, bool `[batch, max_frames]`, true
+        where there is a frame.
 
     Output shape:
-      `[batch, max_frames, H * d]`. Padding gets values too, which mean
-      nothing, and zeros in a video without a frame.
+        `[batch, max_frames, H * d]`. Padding gets values too, which mean
+        nothing, and zeros in a video without a frame.
 
     Raises:
-      ValueError: if `num_heads` is not positive, or does not divide the size.
+        ValueError: if `num_heads` is not positive, or does not divide the size.
 
     Reference:
-      Vaswani et al., https://arxiv.org/abs/1706.03762, section 3.2.
+        Vaswani et al., https://arxiv.org/abs/1706.03762, section 3.2.
     """
 
     def __init__(self, num_heads: int, **kwargs: Any) -> None:

@@ -22,24 +22,24 @@ class FrameBags(keras.layers.Layer):
     of `k` frames, and `BagAverage` ends it.
 
     Args:
-      num_bags: int, `n`.
-      frames_per_bag: int, `k`.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        num_bags: int, `n`.
+        frames_per_bag: int, `k`.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of `frames`, any dtype `[batch, max_frames, feature_dim]`, and
-      `num_frames`, int `[batch]`. Frames after a video's last are not read.
+        A list of `frames`, any dtype `[batch, max_frames, feature_dim]`, and
+        `num_frames`, int `[batch]`. Frames after a video's last are not read.
 
     Output shape:
-      A pair: `[batch * n, k, feature_dim]` of the dtype of the frames, the bags
-      of a video one after another, and the mask, bool `[batch * n, k]`, which
-      is false for all frames of a video without any.
+        A pair: `[batch * n, k, feature_dim]` of the dtype of the frames, the
+        bags of a video one after another, and the mask, bool `[batch * n, k]`,
+        which is false for all frames of a video without any.
 
     Raises:
-      ValueError: if a number is not positive.
+        ValueError: if a number is not positive.
 
     Reference:
-      Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
+        Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
     """
 
     def __init__(
@@ -102,20 +102,20 @@ class BagAverage(keras.layers.Layer):
     `(1 / n) sum_b v_b`, the end of robust pooling.
 
     Args:
-      num_bags: int, `n`, as of the `FrameBags` before.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        num_bags: int, `n`, as of the `FrameBags` before.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      `[batch * n, size]`, the bags of a video one after another.
+        `[batch * n, size]`, the bags of a video one after another.
 
     Output shape:
-      `[batch, size]`.
+        `[batch, size]`.
 
     Raises:
-      ValueError: if the number is not positive.
+        ValueError: if the number is not positive.
 
     Reference:
-      Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
+        Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
     """
 
     def __init__(self, num_bags: int, **kwargs: Any) -> None:

@@ -9,11 +9,11 @@ class FrameMask(keras.layers.Layer):
     """Marks the frames that are there: `t < num_frames`.
 
     Input shape:
-      A list of `frames`, `[batch, max_frames, feature_dim]`, of which only the
-      shape is read, and `num_frames`, int `[batch]`.
+        A list of `frames`, `[batch, max_frames, feature_dim]`, of which only
+        the shape is read, and `num_frames`, int `[batch]`.
 
     Output shape:
-      bool `[batch, max_frames]`.
+        bool `[batch, max_frames]`.
     """
 
     def __init__(self, **kwargs) -> None:

@@ -16,17 +16,17 @@ class FrameMoments(keras.layers.Layer):
     a frame gives zeros. Sums run in float32 (float64 for float64 layers).
 
     Args:
-      **kwargs: the arguments of `keras.layers.Layer`.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of frames, float `[batch, max_frames, feature_dim]`, and mask, bool
-      `[batch, max_frames]`, true where there is a frame.
+        A list of frames, float `[batch, max_frames, feature_dim]`, and mask,
+        bool `[batch, max_frames]`, true where there is a frame.
 
     Output shape:
-      `[batch, 2 * feature_dim]`, the means before the variances.
+        `[batch, 2 * feature_dim]`, the means before the variances.
 
     Reference:
-      Araujo et al., https://arxiv.org/abs/1810.01140, released code.
+        Araujo et al., https://arxiv.org/abs/1810.01140, released code.
     """
 
     def __init__(self, **kwargs: Any) -> None:

@@ -16,22 +16,22 @@ class FramePooling(keras.layers.Layer):
     / |F|` for each value. Padding does not count.
 
     Args:
-      method: `max` or `average`.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        method: `max` or `average`.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of values, float `[batch, max_frames, size]`, and mask, bool
-      `[batch, max_frames]`, true where there is a frame. A video without a
-      frame gives zeros.
+        A list of values, float `[batch, max_frames, size]`, and mask, bool
+        `[batch, max_frames]`, true where there is a frame. A video without a
+        frame gives zeros.
 
     Output shape:
-      `[batch, size]`.
+        `[batch, size]`.
 
     Raises:
-      ValueError: if the method is unknown.
+        ValueError: if the method is unknown.
 
     Reference:
-      DBoF of Abu-El-Haija et al., https://arxiv.org/abs/1609.08675.
+        DBoF of Abu-El-Haija et al., https://arxiv.org/abs/1609.08675.
     """
 
     def __init__(self, method: str = "max", **kwargs: Any) -> None:

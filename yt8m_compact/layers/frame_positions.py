@@ -15,13 +15,13 @@ class FramePositions(keras.layers.Layer):
     10000^(j / h))` for j < h, and `cos(t / 10000^((j - h) / h))` after.
 
     Input shape:
-      Float `[batch, max_frames, size]`.
+        Float `[batch, max_frames, size]`.
 
     Output shape:
-      That of the input.
+        That of the input.
 
     Reference:
-      Vaswani et al., https://arxiv.org/abs/1706.03762, section 3.5.
+        Vaswani et al., https://arxiv.org/abs/1706.03762, section 3.5.
     """
 
     def call(self, inputs):

@@ -25,7 +25,7 @@ class GruCell(recurrent_cell.RecurrentCell):
     that one product serves all gates. See `RecurrentCell` for the arguments.
 
     Reference:
-      Cho et al., https://arxiv.org/abs/1406.1078v1.
+        Cho et al., https://arxiv.org/abs/1406.1078v1.
     """
 
     num_gates: ClassVar[int] = 3

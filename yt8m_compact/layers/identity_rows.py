@@ -15,10 +15,10 @@ class IdentityRows(keras.layers.Layer):
     W`. Of the input, only the shape counts.
 
     Input shape:
-      Float `[..., size]`.
+        Float `[..., size]`.
 
     Output shape:
-      `[size, size]`, of the layer's compute dtype.
+        `[size, size]`, of the layer's compute dtype.
     """
 
     def __init__(self, **kwargs: Any) -> None:

@@ -19,7 +19,7 @@ class RandomSign(initializers.Initializer):
     of the product to the circulant.
 
     Args:
-      seed: int or None; the same int gives the same signs.
+        seed: int or None; the same int gives the same signs.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -29,11 +29,11 @@ class RandomSign(initializers.Initializer):
         """Draws a tensor.
 
         Args:
-          shape: the shape to draw.
-          dtype: the dtype of the result, float32 if None.
+            shape: the shape to draw.
+            dtype: the dtype of the result, float32 if None.
 
         Returns:
-          A tensor of +1 and -1.
+            A tensor of +1 and -1.
         """
         uniform = initializers.RandomUniform(-1.0, 1.0, seed=self.seed)
         draws = uniform(shape, dtype="float32")
@@ -50,7 +50,7 @@ class RandomPermutation(initializers.Initializer):
     """Draws a permutation of 0, 1, ..., n - 1 for each row.
 
     Args:
-      seed: int or None; the same int gives the same permutations.
+        seed: int or None; the same int gives the same permutations.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -60,11 +60,11 @@ class RandomPermutation(initializers.Initializer):
         """Draws a tensor.
 
         Args:
-          shape: the shape to draw; rows are its last axis.
-          dtype: the dtype of the result, int32 if None.
+            shape: the shape to draw; rows are its last axis.
+            dtype: the dtype of the result, int32 if None.
 
         Returns:
-          A tensor of permutations.
+            A tensor of permutations.
         """
         uniform = initializers.RandomUniform(0.0, 1.0, seed=self.seed)
         order = keras.ops.argsort(uniform(shape, dtype="float32"), axis=-1)
@@ -105,11 +105,11 @@ class FanOutNormal(initializers.Initializer):
         )
 
     Args:
-      seed: int or None; the same int gives the same values. Give circulants
-        and diagonals seeds of their own: they would be alike.
+        seed: int or None; the same int gives the same values. Give circulants
+            and diagonals seeds of their own: they would be alike.
 
     Reference:
-      Araujo et al., https://arxiv.org/abs/1810.01140, and its code.
+        Araujo et al., https://arxiv.org/abs/1810.01140, and its code.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -119,11 +119,11 @@ class FanOutNormal(initializers.Initializer):
         """Draws a tensor.
 
         Args:
-          shape: the shape to draw; its last axis is the fan.
-          dtype: the dtype of the result, Keras's default if None.
+            shape: the shape to draw; its last axis is the fan.
+            dtype: the dtype of the result, Keras's default if None.
 
         Returns:
-          A tensor of normal values.
+            A tensor of normal values.
         """
         return self.for_fan_out(shape[-1])(shape, dtype)
 
@@ -131,10 +131,10 @@ class FanOutNormal(initializers.Initializer):
         """Fixes the fan.
 
         Args:
-          fan_out: columns of the dense kernel.
+            fan_out: columns of the dense kernel.
 
         Returns:
-          An initialiser that does not read the shape.
+            An initialiser that does not read the shape.
         """
         return initializers.RandomNormal(
             stddev=1 / math.sqrt(fan_out), seed=self.seed
@@ -152,12 +152,12 @@ class LogOdds(initializers.Initializer):
     A sigmoid of a bias starts at its probability.
 
     Args:
-      probabilities: `[n]`, above 0 and below 1. Where there are several biases
-        for each, those of one stand side by side.
+        probabilities: `[n]`, above 0 and below 1. Where there are several
+            biases for each, those of one stand side by side.
 
     Raises:
-      ValueError: if they are no vector of such values, or a shape to fill is
-        none of a multiple of n.
+        ValueError: if they are no vector of such values, or a shape to fill is
+            none of a multiple of n.
     """
 
     def __init__(self, probabilities: Any) -> None:
@@ -173,11 +173,11 @@ class LogOdds(initializers.Initializer):
         """Computes the values.
 
         Args:
-          shape: the shape to fill, `[n * k]`.
-          dtype: the dtype of the result, Keras's default if None.
+            shape: the shape to fill, `[n * k]`.
+            dtype: the dtype of the result, Keras's default if None.
 
         Returns:
-          A tensor, with each of the n log-odds k times.
+            A tensor, with each of the n log-odds k times.
         """
         size = self.probabilities.size
         if len(shape) != 1 or shape[0] % size:
@@ -204,12 +204,12 @@ def reseeded(
     that it has drawn itself. Two factors of a product must not be alike.
 
     Args:
-      initializer: any Keras initialiser.
-      name: of the second weight; other names give other values.
+        initializer: any Keras initialiser.
+        name: of the second weight; other names give other values.
 
     Returns:
-      One like it with another seed, or `initializer` itself if it has no whole
-      number for a seed.
+        One like it with another seed, or `initializer` itself if it has no
+        whole number for a seed.
     """
     seed = getattr(initializer, "seed", None)
     if not isinstance(seed, int):
@@ -234,17 +234,17 @@ def for_dense_shape(
     vector, so that the outputs have the variance that Dense would give.
 
     Args:
-      initializer: any Keras initialiser.
-      fan_in: rows of the dense kernel.
-      fan_out: columns of the dense kernel.
-      stddev_of_part: from the standard deviation that the entries of the
-        dense kernel should have to that of the weights to fill, where the
-        kernel is a product or a sum of several of them.
+        initializer: any Keras initialiser.
+        fan_in: rows of the dense kernel.
+        fan_out: columns of the dense kernel.
+        stddev_of_part: from the standard deviation that the entries of the
+            dense kernel should have to that of the weights to fill, where the
+            kernel is a product or a sum of several of them.
 
     Returns:
-      An initialiser with the same distribution and a fixed scale, or
-      `initializer` itself if it does not scale with the fans. `FanOutNormal`
-      gets its fan, but no other standard deviation for parts.
+        An initialiser with the same distribution and a fixed scale, or
+        `initializer` itself if it does not scale with the fans. `FanOutNormal`
+        gets its fan, but no other standard deviation for parts.
     """
     if isinstance(initializer, FanOutNormal):
         return initializer.for_fan_out(fan_out)

@@ -21,26 +21,26 @@ class LogitMixture(keras.layers.Layer):
     The layer has no weights.
 
     Args:
-      temperature: `T`, above 0.
-      penalty: `lambda`, at least 0.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        temperature: `T`, above 0.
+        penalty: `lambda`, at least 0.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Attributes:
-      branch_predictions: `[batch, N, num_classes]`, those of the call before.
+        branch_predictions: `[batch, N, num_classes]`, those of the call before.
 
     Input shape:
-      A list of the gates, `[batch, N]`, and the classifiers' logits, N of
-      `[batch, num_classes]`.
+        A list of the gates, `[batch, N]`, and the classifiers' logits, N of
+        `[batch, num_classes]`.
 
     Output shape:
-      `[batch, num_classes]`, probabilities.
+        `[batch, num_classes]`, probabilities.
 
     Raises:
-      ValueError: if `temperature` or `penalty` is out of range.
+        ValueError: if `temperature` or `penalty` is out of range.
 
     References:
-      Lin et al., https://arxiv.org/abs/1811.05014, section 3.3.
-      Lan et al., https://arxiv.org/abs/1806.04606.
+        Lin et al., https://arxiv.org/abs/1811.05014, section 3.3.
+        Lan et al., https://arxiv.org/abs/1806.04606.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ class LstmCell(recurrent_cell.RecurrentCell):
     `RecurrentCell` for the arguments.
 
     Reference:
-      Gers et al., Learning to forget, Neural Computation 12, 2000.
+        Gers et al., Learning to forget, Neural Computation 12, 2000.
     """
 
     num_gates: ClassVar[int] = 4

@@ -19,22 +19,22 @@ class MixtureOfExperts(keras.layers.Layer):
     which the values of a class stand together.
 
     Args:
-      num_classes: int, number of classes.
-      num_mixtures: int, M, number of experts of each class.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        num_classes: int, number of classes.
+        num_mixtures: int, M, number of experts of each class.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of the gates' activations, `[batch, num_classes * (M + 1)]`, and
-      the experts', `[batch, num_classes * M]`.
+        A list of the gates' activations, `[batch, num_classes * (M + 1)]`, and
+        the experts', `[batch, num_classes * M]`.
 
     Output shape:
-      `[batch, num_classes]`, probabilities.
+        `[batch, num_classes]`, probabilities.
 
     Raises:
-      ValueError: if a number is not positive, or an input has another size.
+        ValueError: if a number is not positive, or an input has another size.
 
     Reference:
-      Abu-El-Haija et al., https://arxiv.org/abs/1609.08675, section 5.
+        Abu-El-Haija et al., https://arxiv.org/abs/1609.08675, section 5.
     """
 
     def __init__(

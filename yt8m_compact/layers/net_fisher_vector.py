@@ -35,23 +35,23 @@ class NetFisherVector(keras.layers.Layer):
     num_clusters`. Sums run in float32 (float64 for float64 layers).
 
     Args:
-      coupling_factor: float or None. With a factor, the layer has no centres
-        of its own: they are that many times the matrix that the activations
-        come from, which is another input (see `IdentityRows`).
-      **kwargs: the arguments of `keras.layers.Layer`.
+        coupling_factor: float or None. With a factor, the layer has no centres
+            of its own: they are that many times the matrix that the activations
+            come from, which is another input (see `IdentityRows`).
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of frames, float `[batch, max_frames, feature_dim]`, activations,
-      float `[batch, max_frames, num_clusters]`, and mask, bool `[batch,
-      max_frames]`, true where there is a frame; with a `coupling_factor`, then
-      the matrix, float `[feature_dim, num_clusters]`.
+        A list of frames, float `[batch, max_frames, feature_dim]`, activations,
+        float `[batch, max_frames, num_clusters]`, and mask, bool `[batch,
+        max_frames]`, true where there is a frame; with a `coupling_factor`,
+        then the matrix, float `[feature_dim, num_clusters]`.
 
     Output shape:
-      `[batch, 2 * feature_dim * num_clusters]`, FV1 before FV2; in each, the
-      values of one dimension of the features stand together.
+        `[batch, 2 * feature_dim * num_clusters]`, FV1 before FV2; in each, the
+        values of one dimension of the features stand together.
 
     Reference:
-      Miech et al., https://arxiv.org/abs/1706.06905, section 2.1.
+        Miech et al., https://arxiv.org/abs/1706.06905, section 2.1.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ class ClusterSums(keras.layers.Layer, abc.ABC):
     is scaled to unit length, and the whole after that.
 
     Args:
-      **kwargs: the arguments of `keras.layers.Layer`.
+        **kwargs: the arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -42,8 +42,8 @@ class ClusterSums(keras.layers.Layer, abc.ABC):
         """Changes `sums`, `[batch, feature_dim, num_clusters]`.
 
         Args:
-          sums: of the frames by cluster, float32 or float64.
-          shares: `[batch, max_frames, num_clusters]`, of the same type.
+            sums: of the frames by cluster, float32 or float64.
+            shares: `[batch, max_frames, num_clusters]`, of the same type.
         """
 
     def call(self, inputs):
@@ -77,22 +77,22 @@ class NetVlad(ClusterSums):
     Sums run in float32 (float64 for float64 layers).
 
     Args:
-      residuals: bool; false leaves the centres out, `sum_i a_k(x_i) x_i`, and
-        the layer without weights (NetRVLAD, also called light VLAD).
-      **kwargs: the arguments of `keras.layers.Layer`.
+        residuals: bool; false leaves the centres out, `sum_i a_k(x_i) x_i`, and
+            the layer without weights (NetRVLAD, also called light VLAD).
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of frames, float `[batch, max_frames, feature_dim]`, activations,
-      float `[batch, max_frames, num_clusters]`, and mask, bool `[batch,
-      max_frames]`, true where there is a frame.
+        A list of frames, float `[batch, max_frames, feature_dim]`, activations,
+        float `[batch, max_frames, num_clusters]`, and mask, bool `[batch,
+        max_frames]`, true where there is a frame.
 
     Output shape:
-      `[batch, feature_dim * num_clusters]`; the values of one dimension of the
-      features stand together.
+        `[batch, feature_dim * num_clusters]`; the values of one dimension of
+        the features stand together.
 
     References:
-      Arandjelovic et al., https://arxiv.org/abs/1511.07247, equation 4.
-      Miech et al., https://arxiv.org/abs/1706.06905, section 2.1.
+        Arandjelovic et al., https://arxiv.org/abs/1511.07247, equation 4.
+        Miech et al., https://arxiv.org/abs/1706.06905, section 2.1.
     """
 
     def __init__(self, residuals: bool = True, **kwargs: Any) -> None:
@@ -121,13 +121,13 @@ def soft_assignment(
     """Shares each frame out among clusters; padding becomes zeros.
 
     Args:
-      frames: float `[batch, max_frames, feature_dim]`.
-      activations: float `[batch, max_frames, num_clusters]`.
-      mask: bool `[batch, max_frames]`, true where there is a frame.
+        frames: float `[batch, max_frames, feature_dim]`.
+        activations: float `[batch, max_frames, num_clusters]`.
+        mask: bool `[batch, max_frames]`, true where there is a frame.
 
     Returns:
-      Frames and shares, the softmax of the activations, of the same shapes,
-      float32 or float64.
+        Frames and shares, the softmax of the activations, of the same shapes,
+        float32 or float64.
     """
     present = mask[:, :, tf.newaxis]
     wide = tf.float64 if frames.dtype == tf.float64 else tf.float32

@@ -21,19 +21,20 @@ class NetVlagd(net_vlad.ClusterSums):
     num_clusters`. Sums run in float32 (float64 for float64 layers).
 
     Args:
-      **kwargs: the arguments of `keras.layers.Layer`.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of frames, float `[batch, max_frames, feature_dim]`, activations,
-      float `[batch, max_frames, num_clusters]`, and mask, bool `[batch,
-      max_frames]`, true where there is a frame.
+        A list of frames, float `[batch, max_frames, feature_dim]`, activations,
+        float `[batch, max_frames, num_clusters]`, and mask, bool `[batch,
+        max_frames]`, true where there is a frame.
 
     Output shape:
-      `[batch, feature_dim * num_clusters]`; the values of one dimension of the
-      features stand together.
+        `[batch, feature_dim * num_clusters]`; the values of one dimension of
+        the features stand together.
 
     Reference:
-      `NetVLAGD` of the code of Miech et al., https://arxiv.org/abs/1706.06905.
+        `NetVLAGD` of the code of Miech et al.,
+        https://arxiv.org/abs/1706.06905.
     """
 
     def build(self, input_shape) -> None:

@@ -25,24 +25,24 @@ class NextVlad(keras.layers.Layer):
     of the layer: the centres, `size / G * num_clusters`.
 
     Args:
-      groups: int, `G`.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        groups: int, `G`.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of frames, float `[batch, max_frames, size]`, activations, float
-      `[batch, max_frames, G * num_clusters]`, those of a group together,
-      attention, float `[batch, max_frames, G]`, and mask, bool `[batch,
-      max_frames]`, true where there is a frame.
+        A list of frames, float `[batch, max_frames, size]`, activations, float
+        `[batch, max_frames, G * num_clusters]`, those of a group together,
+        attention, float `[batch, max_frames, G]`, and mask, bool `[batch,
+        max_frames]`, true where there is a frame.
 
     Output shape:
-      `[batch, size / G * num_clusters]`; the values of one dimension of the
-      groups stand together.
+        `[batch, size / G * num_clusters]`; the values of one dimension of the
+        groups stand together.
 
     Raises:
-      ValueError: if `groups` is not positive, or does not fit the sizes.
+        ValueError: if `groups` is not positive, or does not fit the sizes.
 
     Reference:
-      Lin et al., https://arxiv.org/abs/1811.05014, section 3.2.
+        Lin et al., https://arxiv.org/abs/1811.05014, section 3.2.
     """
 
     def __init__(self, groups: int, **kwargs: Any) -> None:

@@ -26,46 +26,46 @@ class Projection(keras.layers.Layer):
     layers) whatever the compute dtype.
 
     Args:
-      units: int, size of the output.
-      structure: how `W` is made: a `structures.Structure` or its text, such as
-        `low_rank(rank=64) + diagonal_circulant`.
-      activation: as in `keras.layers.Dense`; None is linear.
-      use_bias: whether to add `b`, a vector of `units`.
-      kernel_initializer: initialiser of the weights of `W`. One that scales
-        with the fans (Glorot, He, LeCun) reads them from the dense `W`, so
-        that the outputs have the variance that Dense would give.
-      bias_initializer: initialiser of `b`.
-      kernel_regularizer: regulariser of the weights of `W`.
-      bias_regularizer: regulariser of `b`.
-      activity_regularizer: regulariser of the output.
-      kernel_constraint: constraint on the weights of `W`.
-      bias_constraint: constraint on `b`.
-      diagonal_initializer: initialiser of the diagonals of `W`, of structures
-        that have them; None draws random signs, which leaves the output's
-        variance to `kernel_initializer`.
-      diagonal_regularizer: regulariser of the diagonals; None is
-        `kernel_regularizer`, since they are weights of `W` too.
-      diagonal_constraint: constraint on the diagonals; None is
-        `kernel_constraint`.
-      trainable: as in `keras.layers.Layer`.
-      dtype: as in `keras.layers.Layer`.
-      name: as in `keras.layers.Layer`.
+        units: int, size of the output.
+        structure: how `W` is made: a `structures.Structure` or its text, such
+            as `low_rank(rank=64) + diagonal_circulant`.
+        activation: as in `keras.layers.Dense`; None is linear.
+        use_bias: whether to add `b`, a vector of `units`.
+        kernel_initializer: initialiser of the weights of `W`. One that scales
+            with the fans (Glorot, He, LeCun) reads them from the dense `W`, so
+            that the outputs have the variance that Dense would give.
+        bias_initializer: initialiser of `b`.
+        kernel_regularizer: regulariser of the weights of `W`.
+        bias_regularizer: regulariser of `b`.
+        activity_regularizer: regulariser of the output.
+        kernel_constraint: constraint on the weights of `W`.
+        bias_constraint: constraint on `b`.
+        diagonal_initializer: initialiser of the diagonals of `W`, of structures
+            that have them; None draws random signs, which leaves the output's
+            variance to `kernel_initializer`.
+        diagonal_regularizer: regulariser of the diagonals; None is
+            `kernel_regularizer`, since they are weights of `W` too.
+        diagonal_constraint: constraint on the diagonals; None is
+            `kernel_constraint`.
+        trainable: as in `keras.layers.Layer`.
+        dtype: as in `keras.layers.Layer`.
+        name: as in `keras.layers.Layer`.
 
     Input shape:
-      `[batch, ..., input_dim]`, any float dtype.
+        `[batch, ..., input_dim]`, any float dtype.
 
     Output shape:
-      `[batch, ..., units]`, of the layer's compute dtype.
+        `[batch, ..., units]`, of the layer's compute dtype.
 
     Raises:
-      ValueError: if `units` is not a positive int, the structure is unknown or
-        has no matrix of these sizes, or there is an argument for diagonals
-        that it does not have.
+        ValueError: if `units` is not a positive int, the structure is unknown
+            or has no matrix of these sizes, or there is an argument for
+            diagonals that it does not have.
 
     Example:
-      >>> layer = Projection(512, "low_rank(rank=16)", use_bias=False)
-      >>> layer(tf.ones([2, 1024])).shape, layer.count_params()
-      (TensorShape([2, 512]), 24576)
+        >>> layer = Projection(512, "low_rank(rank=16)", use_bias=False)
+        >>> layer(tf.ones([2, 1024])).shape, layer.count_params()
+        (TensorShape([2, 512]), 24576)
     """
 
     def __init__(
@@ -139,12 +139,12 @@ class Projection(keras.layers.Layer):
         structure says whether that is exact or a local minimum.
 
         Args:
-          kernel: `[input_dim, units]`, of any float dtype.
-          bias: `[units]`, copied; None leaves the bias as it is.
+            kernel: `[input_dim, units]`, of any float dtype.
+            bias: `[units]`, copied; None leaves the bias as it is.
 
         Raises:
-          ValueError: if the layer is not built, a shape is wrong, a value is
-            not finite, or there is a bias for a layer without one.
+            ValueError: if the layer is not built, a shape is wrong, a value is
+                not finite, or there is a bias for a layer without one.
         """
         variables = self.structure_weights
         kernel = _finite_array("kernel", kernel, (self.input_dim, self.units))
@@ -174,16 +174,16 @@ class Projection(keras.layers.Layer):
         So a trained dense layer can be made compact, and trained on.
 
         Args:
-          kernel: `[input_dim, units]`, of any float dtype.
-          bias: `[units]` or None, which makes a layer without a bias.
-          structure: how `W` is made, as in the constructor.
-          **arguments: other arguments of the constructor.
+            kernel: `[input_dim, units]`, of any float dtype.
+            bias: `[units]` or None, which makes a layer without a bias.
+            structure: how `W` is made, as in the constructor.
+            **arguments: other arguments of the constructor.
 
         Returns:
-          A built layer; see `assign_dense`.
+            A built layer; see `assign_dense`.
 
         Raises:
-          ValueError: if a shape is wrong or a value is not finite.
+            ValueError: if a shape is wrong or a value is not finite.
         """
         kernel = np.asarray(kernel)
         if kernel.ndim != 2:
@@ -267,9 +267,9 @@ class Projection(keras.layers.Layer):
         follow.
 
         Args:
-          spec: what it is.
-          first: whether it is the first with such a start; the values of the
-            first must not come again.
+            spec: what it is.
+            first: whether it is the first with such a start; the values of the
+                first must not come again.
         """
         regularizer = self.kernel_regularizer
         constraint = self.kernel_constraint

@@ -16,20 +16,20 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
     cell projects the state to the gates. A subclass computes one from both.
 
     Args:
-      units: int, size of the state.
-      structure: how the matrix from the state to the gates is made: a
-        `structures.Structure` or its text.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        units: int, size of the state.
+        structure: how the matrix from the state to the gates is made: a
+            `structures.Structure` or its text.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      `[batch, num_gates * units]`.
+        `[batch, num_gates * units]`.
 
     Output shape:
-      `[batch, units]`.
+        `[batch, units]`.
 
     Raises:
-      ValueError: if `units` is not a positive int, the structure is unknown,
-        or an input has another size.
+        ValueError: if `units` is not a positive int, the structure is unknown,
+            or an input has another size.
     """
 
     num_gates: ClassVar[int]

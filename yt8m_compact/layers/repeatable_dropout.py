@@ -17,21 +17,21 @@ class RepeatableDropout(keras.layers.Layer):
     trained before, which checkpoints keep. Neither is a weight.
 
     Args:
-      rate: the share that is dropped, at least 0 and below 1.
-      seed: int; None draws one, which `keras.utils.set_random_seed` fixes.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        rate: the share that is dropped, at least 0 and below 1.
+        seed: int; None draws one, which `keras.utils.set_random_seed` fixes.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      Any, float.
+        Any, float.
 
     Output shape:
-      That of the input.
+        That of the input.
 
     Raises:
-      ValueError: if the rate is out of range.
+        ValueError: if the rate is out of range.
 
     Reference:
-      Srivastava et al., JMLR 15, 2014.
+        Srivastava et al., JMLR 15, 2014.
     """
 
     def __init__(

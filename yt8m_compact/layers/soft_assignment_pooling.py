@@ -21,23 +21,23 @@ class SoftAssignmentPooling(keras.layers.Layer):
     layers).
 
     Args:
-      method: `sum` or `max`.
-      normalize: whether the result is scaled to unit length.
-      **kwargs: the arguments of `keras.layers.Layer`.
+        method: `sum` or `max`.
+        normalize: whether the result is scaled to unit length.
+        **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-      A list of activations, float `[batch, max_frames, num_clusters]`, and
-      mask, bool `[batch, max_frames]`, true where there is a frame.
+        A list of activations, float `[batch, max_frames, num_clusters]`, and
+        mask, bool `[batch, max_frames]`, true where there is a frame.
 
     Output shape:
-      `[batch, num_clusters]`.
+        `[batch, num_clusters]`.
 
     Raises:
-      ValueError: if the method is unknown.
+        ValueError: if the method is unknown.
 
     References:
-      Philbin et al., Lost in quantization, CVPR 2008.
-      Miech et al., https://arxiv.org/abs/1706.06905, section 2.1.
+        Philbin et al., Lost in quantization, CVPR 2008.
+        Miech et al., https://arxiv.org/abs/1706.06905, section 2.1.
     """
 
     def __init__(

@@ -123,13 +123,13 @@ def multiply_blocks(
     the output; the gradients reuse the spectra and take as many again.
 
     Args:
-      x: `[rows, in_blocks, in_block]`, float32 or float64.
-      kernel: `[in_blocks, out_blocks, length]`, of the dtype of `x`, the
-        first columns of circulants of `length >= in_block`.
-      output_block: values to keep of each block, at most `length`.
+        x: `[rows, in_blocks, in_block]`, float32 or float64.
+        kernel: `[in_blocks, out_blocks, length]`, of the dtype of `x`, the
+            first columns of circulants of `length >= in_block`.
+        output_block: values to keep of each block, at most `length`.
 
     Returns:
-      `[rows, out_blocks, output_block]`, of the dtype of `x`.
+        `[rows, out_blocks, output_block]`, of the dtype of `x`.
     """
     input_block, length = x.shape[-1], kernel.shape[-1]
 
@@ -164,11 +164,11 @@ def multiply_pairs(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     `y[r, b] = x[r, b] @ circ(kernel[b])`.
 
     Args:
-      x: `[rows, blocks, n]`, float32 or float64.
-      kernel: `[blocks, n]`, of the dtype of `x`.
+        x: `[rows, blocks, n]`, float32 or float64.
+        kernel: `[blocks, n]`, of the dtype of `x`.
 
     Returns:
-      `[rows, blocks, n]`, of the dtype of `x`.
+        `[rows, blocks, n]`, of the dtype of `x`.
     """
     length = kernel.shape[-1]
 
@@ -201,12 +201,12 @@ def multiply_scaled(
     their spectra and less memory.
 
     Args:
-      x: `[rows, n]`, float32 or float64.
-      diagonal: `[blocks, n]`, of the dtype of `x`.
-      kernel: `[blocks, n]`, of the dtype of `x`.
+        x: `[rows, n]`, float32 or float64.
+        diagonal: `[blocks, n]`, of the dtype of `x`.
+        kernel: `[blocks, n]`, of the dtype of `x`.
 
     Returns:
-      `[rows, blocks * n]`, of the dtype of `x`.
+        `[rows, blocks * n]`, of the dtype of `x`.
     """
     blocks, length = kernel.shape
     if blocks > _MAX_UNROLLED_BLOCKS:
@@ -257,14 +257,14 @@ def dense_toeplitz(
     """Writes out Toeplitz matrices.
 
     Args:
-      sequence: `[..., units - 1 + input_dim]`, any dtype, the diagonals from
-        the upper right to the lower left corner.
-      input_dim: number of rows.
-      units: number of columns.
+        sequence: `[..., units - 1 + input_dim]`, any dtype, the diagonals from
+            the upper right to the lower left corner.
+        input_dim: number of rows.
+        units: number of columns.
 
     Returns:
-      `[..., input_dim, units]`, of the dtype of `sequence`, with entry `[i,
-      j]` equal to `sequence[units - 1 + i - j]`.
+        `[..., input_dim, units]`, of the dtype of `sequence`, with entry `[i,
+        j]` equal to `sequence[units - 1 + i - j]`.
     """
     # In rows of width 2 N - 1 of a sequence of period N, every row starts one
     # place earlier than the one above: a Toeplitz matrix without a gather,
@@ -288,14 +288,14 @@ def dense_blocks(
     """Writes out a matrix of circulant blocks.
 
     Args:
-      kernel: `[in_blocks, out_blocks, length]`, any dtype.
-      input_block: first rows of each block to keep, at most `length`.
-      output_block: first columns of each block to keep, at most `length`.
+        kernel: `[in_blocks, out_blocks, length]`, any dtype.
+        input_block: first rows of each block to keep, at most `length`.
+        output_block: first columns of each block to keep, at most `length`.
 
     Returns:
-      `[in_blocks * input_block, out_blocks * output_block]`, of the dtype of
-      `kernel`, with `kernel[p, q, (i - j) mod length]` at row i and column j
-      of block `[p, q]`.
+        `[in_blocks * input_block, out_blocks * output_block]`, of the dtype of
+        `kernel`, with `kernel[p, q, (i - j) mod length]` at row i and column j
+        of block `[p, q]`.
     """
     in_blocks, out_blocks, length = kernel.shape
     sequence = tf.concat(
@@ -315,12 +315,12 @@ def block_circulant_shape(
     """Returns the shape of the kernel of a block-circulant projection.
 
     Args:
-      input_dim: size of the input.
-      units: size of the output.
-      block_size: size of the circulant blocks.
+        input_dim: size of the input.
+        units: size of the output.
+        block_size: size of the circulant blocks.
 
     Returns:
-      `[ceil(input_dim / block_size), ceil(units / block_size), block_size]`.
+        `[ceil(input_dim / block_size), ceil(units / block_size), block_size]`.
     """
     return (
         -(-input_dim // block_size),
@@ -335,13 +335,13 @@ def block_circulant_kernel(
     """Writes out the matrix that `block_circulant_matmul` multiplies by.
 
     Args:
-      kernel: see `block_circulant_shape`, any dtype.
-      input_dim: number of rows.
-      units: number of columns.
+        kernel: see `block_circulant_shape`, any dtype.
+        input_dim: number of rows.
+        units: number of columns.
 
     Returns:
-      `[input_dim, units]`, with entry `[p * b + i, q * b + j]` equal to
-      `kernel[p, q, (i - j) mod b]`.
+        `[input_dim, units]`, with entry `[p * b + i, q * b + j]` equal to
+        `kernel[p, q, (i - j) mod b]`.
     """
     block_size = kernel.shape[-1]
     dense = dense_blocks(kernel, block_size, block_size)
@@ -359,19 +359,19 @@ def block_circulant_matmul(
     dense product with the matrix written out to be faster, it is that.
 
     Args:
-      x: `[..., n]`, float32 or float64.
-      kernel: `[ceil(n / b), ceil(units / b), b]`, the first column of each
-        block, of the dtype of `x`.
-      units: size of the output.
+        x: `[..., n]`, float32 or float64.
+        kernel: `[ceil(n / b), ceil(units / b), b]`, the first column of each
+            block, of the dtype of `x`.
+        units: size of the output.
 
     Returns:
-      `[..., units]`, of the dtype of `x`.
+        `[..., units]`, of the dtype of `x`.
 
     Raises:
-      ValueError: if the kernel's shape does not fit `x` and `units`.
+        ValueError: if the kernel's shape does not fit `x` and `units`.
 
     References:
-      Ding et al., CirCNN, https://arxiv.org/abs/1708.08917.
+        Ding et al., CirCNN, https://arxiv.org/abs/1708.08917.
     """
     input_dim = x.shape[-1]
     if input_dim is None or tuple(kernel.shape) != block_circulant_shape(

@@ -25,11 +25,11 @@ def num_blocks(input_dim: int, units: int) -> int:
     """Counts the square blocks of a circulant projection.
 
     Args:
-      input_dim: size of the input, and of each block.
-      units: size of the output.
+        input_dim: size of the input, and of each block.
+        units: size of the output.
 
     Returns:
-      `ceil(units / input_dim)`.
+        `ceil(units / input_dim)`.
     """
     return -(-units // input_dim)
 
@@ -76,19 +76,19 @@ def circulant_matmul(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
     where another algorithm is faster, which is used there.
 
     Args:
-      x: `[..., n]`, float32 or float64.
-      kernel: `[ceil(units / size), size]`, the first column of each block, of
-        the dtype of `x`; `size` is `n`, or more to pad `x` with zeros.
-      units: size of the output.
+        x: `[..., n]`, float32 or float64.
+        kernel: `[ceil(units / size), size]`, the first column of each block, of
+            the dtype of `x`; `size` is `n`, or more to pad `x` with zeros.
+        units: size of the output.
 
     Returns:
-      `[..., units]`, of the dtype of `x`.
+        `[..., units]`, of the dtype of `x`.
 
     Raises:
-      ValueError: if the kernel's shape does not fit `x` and `units`.
+        ValueError: if the kernel's shape does not fit `x` and `units`.
 
     References:
-      Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
+        Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
     """
     _check(x, kernel, units)
     y = _multiply_rows(block_circulant.as_rows(x), kernel, units)
@@ -136,22 +136,22 @@ def diagonal_circulant_matmul(
     transform; with one factor that is as fast as no diagonal.
 
     Args:
-      x: `[..., n]`, float32 or float64.
-      diagonal: `[factors, ceil(units / size), size]`, or `[factors, 1, size]`
-        for diagonals that all blocks share, of the dtype of `x`.
-      kernel: `[factors, ceil(units / size), size]`, the first column of each
-        circulant, of the dtype of `x`; `size` is `n`, or more to pad `x` with
-        zeros.
-      units: size of the output.
+        x: `[..., n]`, float32 or float64.
+        diagonal: `[factors, ceil(units / size), size]`, or `[factors, 1, size]`
+            for diagonals that all blocks share, of the dtype of `x`.
+        kernel: `[factors, ceil(units / size), size]`, the first column of each
+            circulant, of the dtype of `x`; `size` is `n`, or more to pad `x`
+            with zeros.
+        units: size of the output.
 
     Returns:
-      `[..., units]`, of the dtype of `x`.
+        `[..., units]`, of the dtype of `x`.
 
     Raises:
-      ValueError: if the shape of either does not fit `x` and `units`.
+        ValueError: if the shape of either does not fit `x` and `units`.
 
     References:
-      Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
+        Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
     """
     _check(x, kernel, units, rank=3)
     _check_diagonal(diagonal, kernel)
@@ -186,13 +186,13 @@ def circulant_kernel(
     """Writes out the dense matrix that `circulant_matmul` multiplies by.
 
     Args:
-      kernel: `[blocks, n]`, any dtype.
-      units: number of columns to keep, at most `blocks * n`.
-      input_dim: number of rows to keep; None is `n`.
+        kernel: `[blocks, n]`, any dtype.
+        units: number of columns to keep, at most `blocks * n`.
+        input_dim: number of rows to keep; None is `n`.
 
     Returns:
-      `[input_dim, units]`, of the dtype of `kernel`, with entry `[i, b * n +
-      j]` equal to `kernel[b, (i - j) mod n]`.
+        `[input_dim, units]`, of the dtype of `kernel`, with entry `[i, b * n +
+        j]` equal to `kernel[b, (i - j) mod n]`.
     """
     size = kernel.shape[-1]
     dense = block_circulant.dense_blocks(
@@ -210,15 +210,15 @@ def diagonal_circulant_kernel(
     """Writes out the dense matrix that `diagonal_circulant_matmul` stands for.
 
     Args:
-      diagonal: `[factors, blocks, n]` or `[factors, 1, n]`, any dtype.
-      kernel: `[factors, blocks, n]`, of the dtype of `diagonal`.
-      units: number of columns to keep, at most `blocks * n`.
-      input_dim: number of rows to keep; None is `n`.
+        diagonal: `[factors, blocks, n]` or `[factors, 1, n]`, any dtype.
+        kernel: `[factors, blocks, n]`, of the dtype of `diagonal`.
+        units: number of columns to keep, at most `blocks * n`.
+        input_dim: number of rows to keep; None is `n`.
 
     Returns:
-      `[input_dim, units]`, of the dtype of `kernel`; for one factor with
-      entry `[i, b * n + j]` equal to `diagonal[0, b, i] * kernel[0, b, (i -
-      j) mod n]`.
+        `[input_dim, units]`, of the dtype of `kernel`; for one factor with
+        entry `[i, b * n + j]` equal to `diagonal[0, b, i] * kernel[0, b, (i -
+        j) mod n]`.
     """
     factors, blocks, size = kernel.shape
     diagonal = tf.broadcast_to(diagonal, kernel.shape)

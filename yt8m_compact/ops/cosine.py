@@ -17,13 +17,13 @@ def cosine_matrix(size: int, dtype: tf.DType) -> tf.Tensor:
     """Writes out the orthonormal cosine transform (DCT-II) of a row.
 
     Args:
-      size: number of values to transform.
-      dtype: float32 or float64.
+        size: number of values to transform.
+        dtype: float32 or float64.
 
     Returns:
-      `C`, `[size, size]`, so that `x @ C` are the coefficients of `x`: `C[i,
-      k] = s cos(pi (2 i + 1) k / (2 size))` with `s = sqrt(2 / size)`, or
-      `sqrt(1 / size)` for `k = 0`.
+        `C`, `[size, size]`, so that `x @ C` are the coefficients of `x`: `C[i,
+        k] = s cos(pi (2 i + 1) k / (2 size))` with `s = sqrt(2 / size)`, or
+        `sqrt(1 / size)` for `k = 0`.
     """
     # The angle is reduced while it is whole: exact for any size.
     odd = 2 * tf.range(size, dtype=tf.int64)[:, tf.newaxis] + 1
@@ -83,10 +83,10 @@ def cosine_transform(x: tf.Tensor) -> tf.Tensor:
     """Transforms the last axis by the orthonormal DCT-II.
 
     Args:
-      x: `[..., n]`, float32 or float64, with a known `n` of any size.
+        x: `[..., n]`, float32 or float64, with a known `n` of any size.
 
     Returns:
-      `x @ cosine_matrix(n)`, of the shape and dtype of `x`.
+        `x @ cosine_matrix(n)`, of the shape and dtype of `x`.
     """
     return _with_gradient(x, inverse=False)
 
@@ -95,10 +95,10 @@ def inverse_cosine_transform(x: tf.Tensor) -> tf.Tensor:
     """Inverts `cosine_transform`.
 
     Args:
-      x: `[..., n]`, float32 or float64, with a known `n` of any size.
+        x: `[..., n]`, float32 or float64, with a known `n` of any size.
 
     Returns:
-      The values, of the shape and dtype of `x`.
+        The values, of the shape and dtype of `x`.
     """
     return _with_gradient(x, inverse=True)
 
@@ -107,10 +107,10 @@ def cosine_multiply_adds(size: int) -> float:
     """Counts the multiply-adds of a cosine transform, not rounded.
 
     Args:
-      size: number of values.
+        size: number of values.
 
     Returns:
-      The count, of the algorithm that is used.
+        The count, of the algorithm that is used.
     """
     if size <= _LARGEST_MATRIX:
         return size * size
@@ -128,22 +128,22 @@ def acdc_matmul(
     `cosine_matrix(n)`.
 
     Args:
-      x: `[..., n]`, float32 or float64.
-      diagonal: `[factors, ceil(units / n), n]`, the diagonals A, of the dtype
-        of `x`.
-      kernel: `[factors, ceil(units / n), n]`, the diagonals D, of the dtype of
-        `x`.
-      units: size of the output.
+        x: `[..., n]`, float32 or float64.
+        diagonal: `[factors, ceil(units / n), n]`, the diagonals A, of the dtype
+            of `x`.
+        kernel: `[factors, ceil(units / n), n]`, the diagonals D, of the dtype
+            of `x`.
+        units: size of the output.
 
     Returns:
-      `[..., units]`, of the dtype of `x`.
+        `[..., units]`, of the dtype of `x`.
 
     Raises:
-      ValueError: if the shape of either does not fit `x` and `units`.
+        ValueError: if the shape of either does not fit `x` and `units`.
 
     References:
-      Moczulski et al., ACDC: a structured efficient linear layer,
-      https://arxiv.org/abs/1511.05946, equation 1.
+        Moczulski et al., ACDC: a structured efficient linear layer,
+        https://arxiv.org/abs/1511.05946, equation 1.
     """
     size = x.shape[-1]
     shape = [kernel.shape[0], -(-units // (size or 1)), size]
@@ -169,12 +169,12 @@ def acdc_kernel(
     """Writes out the matrix that `acdc_matmul` multiplies by.
 
     Args:
-      diagonal: `[factors, ceil(units / n), n]`, float32 or float64.
-      kernel: `[factors, ceil(units / n), n]`, of the dtype of `diagonal`.
-      units: number of columns.
+        diagonal: `[factors, ceil(units / n), n]`, float32 or float64.
+        kernel: `[factors, ceil(units / n), n]`, of the dtype of `diagonal`.
+        units: number of columns.
 
     Returns:
-      `[n, units]`, of the dtype of `kernel`.
+        `[n, units]`, of the dtype of `kernel`.
     """
     rows = tf.eye(kernel.shape[-1], dtype=kernel.dtype)
     return acdc_matmul(rows, diagonal, kernel, units)

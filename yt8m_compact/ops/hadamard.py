@@ -30,14 +30,14 @@ def hadamard_matrix(size: int, dtype: tf.DType) -> tf.Tensor:
     """Writes out the orthonormal Hadamard matrix, in Sylvester's order.
 
     Args:
-      size: a power of two.
-      dtype: any float dtype.
+        size: a power of two.
+        dtype: any float dtype.
 
     Returns:
-      `[size, size]`, symmetric, with entries `+-1 / sqrt(size)`.
+        `[size, size]`, symmetric, with entries `+-1 / sqrt(size)`.
 
     Raises:
-      ValueError: if `size` is not a power of two.
+        ValueError: if `size` is not a power of two.
     """
     if size < 1 or size & (size - 1):
         raise ValueError(f"expected a power of two. Received: size={size}")
@@ -56,13 +56,13 @@ def hadamard_transform(x: tf.Tensor) -> tf.Tensor:
     """Multiplies the last axis by the orthonormal Hadamard matrix.
 
     Args:
-      x: `[..., n]`, float32 or float64, with a known `n`, a power of two.
+        x: `[..., n]`, float32 or float64, with a known `n`, a power of two.
 
     Returns:
-      `x @ hadamard_matrix(n)`, of the shape and dtype of `x`.
+        `x @ hadamard_matrix(n)`, of the shape and dtype of `x`.
 
     Raises:
-      ValueError: if `n` is not a power of two.
+        ValueError: if `n` is not a power of two.
     """
     size = x.shape[-1]
     first, second = _split(size)
@@ -83,10 +83,10 @@ def hadamard_multiply_adds(size: int) -> int:
     """Counts the multiply-adds of a Hadamard transform.
 
     Args:
-      size: a power of two.
+        size: a power of two.
 
     Returns:
-      The count, of the algorithm that is used.
+        The count, of the algorithm that is used.
     """
     first, second = _split(size)
     if first == 1:
@@ -112,11 +112,11 @@ def fastfood_shape(input_dim: int, units: int) -> tuple[int, int]:
     """Returns the shape of each weight of a Fastfood projection.
 
     Args:
-      input_dim: size of the input.
-      units: size of the output.
+        input_dim: size of the input.
+        units: size of the output.
 
     Returns:
-      The number of blocks, and their size: the next power of two.
+        The number of blocks, and their size: the next power of two.
     """
     size = 1 << (input_dim - 1).bit_length()
     return -(-units // size), size
@@ -139,22 +139,22 @@ def fastfood_matmul(
     are columns.
 
     Args:
-      x: `[..., n]`, float32 or float64.
-      input_diagonal: of the shape `fastfood_shape` and the dtype of `x`.
-      permutation: of that shape, int32; each row a permutation.
-      kernel: of that shape and the dtype of `x`.
-      output_diagonal: of that shape and the dtype of `x`.
-      units: size of the output.
+        x: `[..., n]`, float32 or float64.
+        input_diagonal: of the shape `fastfood_shape` and the dtype of `x`.
+        permutation: of that shape, int32; each row a permutation.
+        kernel: of that shape and the dtype of `x`.
+        output_diagonal: of that shape and the dtype of `x`.
+        units: size of the output.
 
     Returns:
-      `[..., units]`, of the dtype of `x`.
+        `[..., units]`, of the dtype of `x`.
 
     Raises:
-      ValueError: if the shape of one does not fit `x` and `units`.
+        ValueError: if the shape of one does not fit `x` and `units`.
 
     References:
-      Yang et al., Deep fried convnets, https://arxiv.org/abs/1412.7149,
-      equation 4.
+        Yang et al., Deep fried convnets, https://arxiv.org/abs/1412.7149,
+        equation 4.
     """
     input_dim = x.shape[-1]
     weights = (input_diagonal, permutation, kernel, output_diagonal)
@@ -190,15 +190,15 @@ def fastfood_kernel(
     """Writes out the matrix that `fastfood_matmul` multiplies by.
 
     Args:
-      input_diagonal: see `fastfood_matmul`.
-      permutation: see `fastfood_matmul`.
-      kernel: see `fastfood_matmul`.
-      output_diagonal: see `fastfood_matmul`.
-      input_dim: number of rows.
-      units: number of columns.
+        input_diagonal: see `fastfood_matmul`.
+        permutation: see `fastfood_matmul`.
+        kernel: see `fastfood_matmul`.
+        output_diagonal: see `fastfood_matmul`.
+        input_dim: number of rows.
+        units: number of columns.
 
     Returns:
-      `[input_dim, units]`, of the dtype of `kernel`.
+        `[input_dim, units]`, of the dtype of `kernel`.
     """
     return fastfood_matmul(
         tf.eye(input_dim, dtype=kernel.dtype),

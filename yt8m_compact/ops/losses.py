@@ -22,13 +22,13 @@ def cross_entropy_loss(
     https://arxiv.org/abs/1810.01140, section 5).
 
     Args:
-      labels: `[batch, num_classes]`, float, multi-hot.
-      predictions: `[batch, num_classes]`, float, probabilities.
-      weights: `[batch, num_classes]`, float, factors of the classes' terms, 0
-        where a class is not rated; None is 1 everywhere.
+        labels: `[batch, num_classes]`, float, multi-hot.
+        predictions: `[batch, num_classes]`, float, probabilities.
+        weights: `[batch, num_classes]`, float, factors of the classes' terms, 0
+            where a class is not rated; None is 1 everywhere.
 
     Returns:
-      `[batch]`, of the dtype of `predictions`.
+        `[batch]`, of the dtype of `predictions`.
     """
     labels = tf.cast(labels, predictions.dtype)
     yes = labels * tf.math.log(predictions + _CROSS_ENTROPY_EPSILON)
@@ -44,12 +44,12 @@ def hinge_loss(
     """Computes `sum_c max(0, 1 - (2 y_c - 1) p_c)`.
 
     Args:
-      labels: `[batch, num_classes]`, float, multi-hot.
-      predictions: `[batch, num_classes]`, float.
-      weights: as for `cross_entropy_loss`.
+        labels: `[batch, num_classes]`, float, multi-hot.
+        predictions: `[batch, num_classes]`, float.
+        weights: as for `cross_entropy_loss`.
 
     Returns:
-      `[batch]`, of the dtype of `predictions`.
+        `[batch]`, of the dtype of `predictions`.
     """
     signs = 2 * tf.cast(labels, predictions.dtype) - 1
     terms = tf.nn.relu(1 - signs * predictions)
@@ -67,12 +67,12 @@ def softmax_loss(
     has loss 0.
 
     Args:
-      labels: `[batch, num_classes]`, float, multi-hot.
-      predictions: `[batch, num_classes]`, float.
-      weights: as for `cross_entropy_loss`.
+        labels: `[batch, num_classes]`, float, multi-hot.
+        predictions: `[batch, num_classes]`, float.
+        weights: as for `cross_entropy_loss`.
 
     Returns:
-      `[batch]`, of the dtype of `predictions`.
+        `[batch]`, of the dtype of `predictions`.
     """
     labels = _weigh(tf.cast(labels, predictions.dtype), weights)
     if weights is not None:

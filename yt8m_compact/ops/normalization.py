@@ -14,11 +14,11 @@ def l2_normalize(x: tf.Tensor, axis: int) -> tf.Tensor:
     a million.
 
     Args:
-      x: float32 or float64, any shape.
-      axis: the axis along which a vector lies.
+        x: float32 or float64, any shape.
+        axis: the axis along which a vector lies.
 
     Returns:
-      A tensor like `x`.
+        A tensor like `x`.
     """
     square = tf.reduce_sum(tf.square(x), axis=axis, keepdims=True)
     has_direction = square > SHORTEST**2

@@ -31,11 +31,11 @@ class Plan:
     """One algorithm for a product of `input_dim` values to `units`.
 
     Attributes:
-      input_dim: size of the input.
-      units: size of the output.
-      input_block: values of each block of the input, the last one padded.
-      output_block: values of each block of the output, the last one cut.
-      length: length of the transforms; 0 is a dense product.
+        input_dim: size of the input.
+        units: size of the output.
+        input_block: values of each block of the input, the last one padded.
+        output_block: values of each block of the output, the last one cut.
+        length: length of the transforms; 0 is a dense product.
     """
 
     input_dim: int
@@ -119,11 +119,11 @@ def plan_toeplitz(input_dim: int, units: int) -> Plan:
     """Chooses the algorithm for a Toeplitz matrix.
 
     Args:
-      input_dim: rows of the matrix.
-      units: columns of the matrix.
+        input_dim: rows of the matrix.
+        units: columns of the matrix.
 
     Returns:
-      The plan; parts of the longer side are at least as long as the other.
+        The plan; parts of the longer side are at least as long as the other.
     """
     plain, *others = _toeplitz_plans(input_dim, units)
     dense = Plan(input_dim, units, input_dim, units, 0)
@@ -135,13 +135,13 @@ def plan_circulant(input_dim: int, units: int, size: int) -> Plan:
     """Chooses the algorithm for a block row of circulants.
 
     Args:
-      input_dim: size of the input.
-      units: size of the output.
-      size: size of the circulants, at least `input_dim`.
+        input_dim: size of the input.
+        units: size of the output.
+        size: size of the circulants, at least `input_dim`.
 
     Returns:
-      The plan. One whose `length` is not `size` is for the blocks as Toeplitz
-      matrices.
+        The plan. One whose `length` is not `size` is for the blocks as Toeplitz
+        matrices.
     """
     output_block = min(units, size)
     plain = Plan(input_dim, units, input_dim, output_block, size)
@@ -159,12 +159,12 @@ def plan_block_circulant(input_dim: int, units: int, block_size: int) -> Plan:
     """Chooses the algorithm for a matrix of circulant blocks.
 
     Args:
-      input_dim: rows of the matrix.
-      units: columns of the matrix.
-      block_size: size of the blocks.
+        input_dim: rows of the matrix.
+        units: columns of the matrix.
+        block_size: size of the blocks.
 
     Returns:
-      The plan: transforms of the size of the blocks, or a dense product.
+        The plan: transforms of the size of the blocks, or a dense product.
     """
     plain = Plan(input_dim, units, block_size, block_size, block_size)
     dense = Plan(input_dim, units, input_dim, units, 0)
@@ -176,12 +176,12 @@ def plan_toeplitz_like(size: int, units: int, rank: int) -> Plan:
     """Chooses the algorithm for the sum of several products with skews.
 
     Args:
-      size: rows of each skew-circulant.
-      units: columns of them that are kept.
-      rank: the number of skew-circulants, whose products are summed.
+        size: rows of each skew-circulant.
+        units: columns of them that are kept.
+        rank: the number of skew-circulants, whose products are summed.
 
     Returns:
-      The plan: as Toeplitz matrices, or one dense product.
+        The plan: as Toeplitz matrices, or one dense product.
     """
     length = transforms.fast_length(size + units - 1)
     plain = Plan(rank * size, units, size, units, length)
@@ -196,14 +196,14 @@ def plan_diagonal_circulant(
     """Chooses the algorithm for a block row of products of D C factors.
 
     Args:
-      input_dim: size of the input.
-      units: size of the output.
-      size: size of the circulants, at least `input_dim`.
-      factors: number of D C factors of each block.
-      diagonals: number of diagonals of each factor, 1 if blocks share them.
+        input_dim: size of the input.
+        units: size of the output.
+        size: size of the circulants, at least `input_dim`.
+        factors: number of D C factors of each block.
+        diagonals: number of diagonals of each factor, 1 if blocks share them.
 
     Returns:
-      The plan: transforms of the size of the blocks, or a dense product.
+        The plan: transforms of the size of the blocks, or a dense product.
     """
     output_block = min(units, size)
     blocks = -(-units // size)
@@ -222,14 +222,14 @@ def diagonal_circulant_multiply_adds(
     """Counts the real multiply-adds of a row, as `Plan.multiply_adds`.
 
     Args:
-      input_dim: size of the input.
-      units: size of the output.
-      size: size of the circulants, at least `input_dim`.
-      factors: number of D C factors of each block.
-      diagonals: number of diagonals of each factor, 1 if blocks share them.
+        input_dim: size of the input.
+        units: size of the output.
+        size: size of the circulants, at least `input_dim`.
+        factors: number of D C factors of each block.
+        diagonals: number of diagonals of each factor, 1 if blocks share them.
 
     Returns:
-      The count.
+        The count.
     """
     if factors == diagonals == 1:
         return plan_circulant(input_dim, units, size).multiply_adds + input_dim

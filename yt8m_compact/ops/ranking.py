@@ -18,12 +18,12 @@ def rated_predictions(
     comes after the last label changes none of them.
 
     Args:
-      predictions: `[batch, num_classes]`, float, at least 0.
-      weights: `[batch, num_classes]`, float, 0 where a class is not rated; None
-        if all are.
+        predictions: `[batch, num_classes]`, float, at least 0.
+        weights: `[batch, num_classes]`, float, 0 where a class is not rated;
+            None if all are.
 
     Returns:
-      `[batch, num_classes]`, -1 where a class is not rated.
+        `[batch, num_classes]`, -1 where a class is not rated.
     """
     if weights is None:
         return predictions
@@ -34,11 +34,11 @@ def batch_hit_at_1(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     """Computes the share of videos whose best-scored class is a label.
 
     Args:
-      labels: `[batch, num_classes]`, float, multi-hot.
-      predictions: `[batch, num_classes]`, float, the higher the likelier.
+        labels: `[batch, num_classes]`, float, multi-hot.
+        predictions: `[batch, num_classes]`, float, the higher the likelier.
 
     Returns:
-      A float32 scalar in [0, 1].
+        A float32 scalar in [0, 1].
     """
     best = tf.argmax(predictions, axis=-1)
     hits = tf.gather(labels, best, axis=1, batch_dims=1)
@@ -56,12 +56,12 @@ def batch_gap(
     section 5). Recall is relative to all labels of the batch.
 
     Args:
-      labels: `[batch, num_classes]`, float, multi-hot.
-      predictions: `[batch, num_classes]`, float, the higher the likelier.
-      top_k: how many predictions of each video count.
+        labels: `[batch, num_classes]`, float, multi-hot.
+        predictions: `[batch, num_classes]`, float, the higher the likelier.
+        top_k: how many predictions of each video count.
 
     Returns:
-      A float32 scalar in [0, 1]; 0 where the batch has no label.
+        A float32 scalar in [0, 1]; 0 where the batch has no label.
     """
     scores, classes = top_classes.top_k(predictions, top_k)
     hits = tf.cast(

@@ -35,14 +35,14 @@ def embed(sequence: tf.Tensor, output_block: int, length: int) -> tf.Tensor:
     """Puts a Toeplitz matrix into a larger circulant.
 
     Args:
-      sequence: `[..., output_block - 1 + input_block]`, the diagonals from
-        the upper right to the lower left corner.
-      output_block: columns of the Toeplitz matrix.
-      length: size of the circulant, at least the size of `sequence`.
+        sequence: `[..., output_block - 1 + input_block]`, the diagonals from
+            the upper right to the lower left corner.
+        output_block: columns of the Toeplitz matrix.
+        length: size of the circulant, at least the size of `sequence`.
 
     Returns:
-      `[..., length]`, the first column of a circulant whose upper left corner
-      is the Toeplitz matrix.
+        `[..., length]`, the first column of a circulant whose upper left corner
+        is the Toeplitz matrix.
     """
     upper = sequence[..., : output_block - 1]
     lower = sequence[..., output_block - 1 :]
@@ -56,13 +56,13 @@ def multiply_planned(
     """Multiplies rows by a Toeplitz matrix, as planned.
 
     Args:
-      x: `[rows, input_dim]`, float32 or float64.
-      sequence: `[units - 1 + input_dim]`, the diagonals from the upper right
-        to the lower left corner, of the dtype of `x`.
-      plan: of `plans.plan_toeplitz`.
+        x: `[rows, input_dim]`, float32 or float64.
+        sequence: `[units - 1 + input_dim]`, the diagonals from the upper right
+            to the lower left corner, of the dtype of `x`.
+        plan: of `plans.plan_toeplitz`.
 
     Returns:
-      `[rows, units]`, of the dtype of `x`.
+        `[rows, units]`, of the dtype of `x`.
     """
     if plan.dense:
         return tf.matmul(x, toeplitz_kernel(sequence, plan.units))
@@ -92,13 +92,13 @@ def toeplitz_kernel(sequence: tf.Tensor, units: int) -> tf.Tensor:
     """Writes out a Toeplitz matrix.
 
     Args:
-      sequence: `[units - 1 + input_dim]`, any dtype, the diagonals from the
-        upper right to the lower left corner.
-      units: number of columns.
+        sequence: `[units - 1 + input_dim]`, any dtype, the diagonals from the
+            upper right to the lower left corner.
+        units: number of columns.
 
     Returns:
-      `[input_dim, units]`, with entry `[i, j]` equal to
-      `sequence[units - 1 + i - j]`.
+        `[input_dim, units]`, with entry `[i, j]` equal to
+        `sequence[units - 1 + i - j]`.
     """
     return block_circulant.dense_toeplitz(
         sequence, sequence.shape[0] - units + 1, units
@@ -113,16 +113,16 @@ def toeplitz_matmul(x: tf.Tensor, sequence: tf.Tensor, units: int) -> tf.Tensor:
     chooses the sizes, or a dense product where that is faster.
 
     Args:
-      x: `[..., n]`, float32 or float64.
-      sequence: `[units - 1 + n]`, the diagonals from the upper right to the
-        lower left corner, of the dtype of `x`.
-      units: size of the output.
+        x: `[..., n]`, float32 or float64.
+        sequence: `[units - 1 + n]`, the diagonals from the upper right to the
+            lower left corner, of the dtype of `x`.
+        units: size of the output.
 
     Returns:
-      `[..., units]`, of the dtype of `x`.
+        `[..., units]`, of the dtype of `x`.
 
     Raises:
-      ValueError: if the sequence's shape does not fit `x` and `units`.
+        ValueError: if the sequence's shape does not fit `x` and `units`.
     """
     input_dim = x.shape[-1]
     if input_dim is None or list(sequence.shape) != [units - 1 + input_dim]:

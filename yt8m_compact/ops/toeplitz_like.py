@@ -24,20 +24,20 @@ def toeplitz_like_matmul(
     `plans.plan_toeplitz_like` says where they are written out.
 
     Args:
-      x: `[..., n]`, float32 or float64.
-      circulants: `[rank, size]`, the vectors a, of the dtype of `x`; `size` is
-        `n`, or more to pad `x` with zeros.
-      skews: `[rank, size]`, the vectors b, of the dtype of `x`.
-      units: size of the output, at most `size`.
+        x: `[..., n]`, float32 or float64.
+        circulants: `[rank, size]`, the vectors a, of the dtype of `x`; `size`
+            is `n`, or more to pad `x` with zeros.
+        skews: `[rank, size]`, the vectors b, of the dtype of `x`.
+        units: size of the output, at most `size`.
 
     Returns:
-      `[..., units]`, of the dtype of `x`.
+        `[..., units]`, of the dtype of `x`.
 
     Raises:
-      ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not fit.
 
     References:
-      Sindhwani et al., https://arxiv.org/abs/1510.01722, section 3.
+        Sindhwani et al., https://arxiv.org/abs/1510.01722, section 3.
     """
     if circulants.shape.rank != 2 or circulants.shape != skews.shape:
         raise ValueError(
@@ -77,13 +77,13 @@ def toeplitz_like_multiply_adds(
     """Counts the real multiply-adds of a row, as `Plan.multiply_adds`.
 
     Args:
-      input_dim: size of the input.
-      units: size of the output.
-      size: size of the circulants and skew-circulants.
-      rank: the number of products in the sum.
+        input_dim: size of the input.
+        units: size of the output.
+        size: size of the circulants and skew-circulants.
+        rank: the number of products in the sum.
 
     Returns:
-      The count.
+        The count.
     """
     first = plans.plan_circulant(input_dim, rank * size, size)
     second = plans.plan_toeplitz_like(size, units, rank)

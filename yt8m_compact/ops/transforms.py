@@ -10,11 +10,11 @@ def real_fft(x: tf.Tensor, length: int) -> tf.Tensor:
     """Transforms the last axis, with zeros behind it up to a length.
 
     Args:
-      x: `[..., n]`, float32 or float64, with a known `n` up to `length`.
-      length: number of values to transform.
+        x: `[..., n]`, float32 or float64, with a known `n` up to `length`.
+        length: number of values to transform.
 
     Returns:
-      The half spectrum, `[..., length // 2 + 1]`, complex64 or complex128.
+        The half spectrum, `[..., length // 2 + 1]`, complex64 or complex128.
     """
     padding = length - x.shape[-1]
     if padding:
@@ -28,13 +28,13 @@ def inverse_real_fft(
     """Inverts `real_fft`.
 
     Args:
-      spectrum: `[..., length // 2 + 1]`, complex64 or complex128.
-      length: number of values, which half a spectrum does not tell (odd or
-        even).
-      keep: how many of the first values to return; None is all of them.
+        spectrum: `[..., length // 2 + 1]`, complex64 or complex128.
+        length: number of values, which half a spectrum does not tell (odd or
+            even).
+        keep: how many of the first values to return; None is all of them.
 
     Returns:
-      `[..., keep]`, float32 or float64.
+        `[..., keep]`, float32 or float64.
     """
     x = tf.signal.irfft(spectrum, fft_length=[length])
     return x if keep is None or keep == length else x[..., :keep]
@@ -45,10 +45,10 @@ def fast_length(minimum: int) -> int:
     """Finds the shortest length that transforms fast.
 
     Args:
-      minimum: the shortest length wanted, at least 1.
+        minimum: the shortest length wanted, at least 1.
 
     Returns:
-      The smallest `2^a 3^b 5^c` that is at least `minimum`.
+        The smallest `2^a 3^b 5^c` that is at least `minimum`.
     """
     best = 1 << (minimum - 1).bit_length()
     fives = 1
@@ -72,10 +72,10 @@ def transform_multiply_adds(length: int) -> float:
     transform libraries make that choice.
 
     Args:
-      length: number of values, at least 1.
+        length: number of values, at least 1.
 
     Returns:
-      The estimate, not rounded.
+        The estimate, not rounded.
     """
     steps, rest, factor = 0.0, length, 2
     while rest > 1:

@@ -5,7 +5,7 @@ dense and a compact DBoF model on it, evaluates both with yt8m-eval, and
 compares them. It takes a few minutes on two cores and about 0.7 GB of disk.
 
 Example:
-  yt8m-demo
+    yt8m-demo
 """
 
 from collections.abc import Sequence

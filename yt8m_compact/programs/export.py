@@ -1,7 +1,7 @@
 """Exports a run of yt8m-train as a SavedModel to serve.
 
 Example:
-  yt8m-export --train_dir=runs/dbof --export_dir=exported/dbof
+    yt8m-export --train_dir=runs/dbof --export_dir=exported/dbof
 
 It loads with tf.saved_model.load and TensorFlow Serving, without
 yt8m_compact. Signature serving_default takes serialized records (`examples`,

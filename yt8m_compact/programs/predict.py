@@ -1,8 +1,8 @@
 r"""Predicts the classes of videos, as the starter code's CSV.
 
 Example:
-  yt8m-predict --train_dir=runs/dbof \
-    --input_data_pattern='data/test*.tfrecord' --output_file=predictions.csv
+    yt8m-predict --train_dir=runs/dbof \
+      --input_data_pattern='data/test*.tfrecord' --output_file=predictions.csv
 
 With --saved_model=exported/dbof in the place of --train_dir, it predicts from
 a SavedModel of yt8m-export, which is a program: load only what you would run.

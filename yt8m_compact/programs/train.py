@@ -1,9 +1,10 @@
 r"""Trains a video classifier on YouTube-8M records.
 
 Example:
-  yt8m-train --train_dir=runs/dbof --train_data_pattern='data/train*.tfrecord' \
-    --frame_features --feature_names=rgb,audio --feature_sizes=1024,128 \
-    --model=DbofModel --fc_projection=diagonal_circulant
+    yt8m-train --train_dir=runs/dbof \
+      --train_data_pattern='data/train*.tfrecord' --frame_features \
+      --feature_names=rgb,audio --feature_sizes=1024,128 \
+      --model=DbofModel --fc_projection=diagonal_circulant
 
 The same command continues a run that was stopped. Watch it with
 `tensorboard --logdir runs`.

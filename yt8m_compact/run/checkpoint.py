@@ -27,16 +27,16 @@ class RunCheckpoint:
     file holds can be compared with what the model needs, name by name.
 
     Args:
-      model: the model that was built.
-      places: other variables, by name: where the run is.
-      optimizer: the optimiser that was built; None to read a model alone.
+        model: the model that was built.
+        places: other variables, by name: where the run is.
+        optimizer: the optimiser that was built; None to read a model alone.
 
     Attributes:
-      checkpoint: what TensorFlow saves.
+        checkpoint: what TensorFlow saves.
 
     Raises:
-      ValueError: if two variables have one name, or one of the model's or the
-        optimiser's would not be saved.
+        ValueError: if two variables have one name, or one of the model's or the
+            optimiser's would not be saved.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class RunCheckpoint:
         """Reads a checkpoint, or says what is wrong with it.
 
         Args:
-          path: the checkpoint; all that is here must be in it.
+            path: the checkpoint; all that is here must be in it.
 
         Raises:
-          ValueError: if the file is broken or holds something else.
+            ValueError: if the file is broken or holds something else.
         """
         # Else TensorFlow warns of each value that an error leaves in the file,
         # when it drops what it had read: 30 lines around the one of the error.
@@ -188,11 +188,11 @@ def unreadable(path: str, error: Exception) -> ValueError:
     """Makes the error of a checkpoint that can't be read.
 
     Args:
-      path: the checkpoint.
-      error: what TensorFlow says.
+        path: the checkpoint.
+        error: what TensorFlow says.
 
     Returns:
-      The error.
+        The error.
     """
     return ValueError(
         f"{path}: expected a checkpoint that can be read. Received: "

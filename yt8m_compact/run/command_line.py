@@ -77,8 +77,8 @@ def define_replaced_flags(
     """Defines flags of the starter code, to be refused with what to do.
 
     Args:
-      names: the flags.
-      flag_values: where to define them.
+        names: the flags.
+        flag_values: where to define them.
     """
     for name in names:
         define, replacement = _REPLACED[name]
@@ -96,11 +96,11 @@ def refuse_replaced_flags(
     """Refuses flags of the starter code; one turned off asks for nothing.
 
     Args:
-      names: the flags.
-      flag_values: where `define_replaced_flags` defined them.
+        names: the flags.
+        flag_values: where `define_replaced_flags` defined them.
 
     Raises:
-      ValueError: if one was given.
+        ValueError: if one was given.
     """
     for name in names:
         value = flag_values[name].value
@@ -115,7 +115,7 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     their help names the models that use them.
 
     Args:
-      flag_values: where to define them.
+        flag_values: where to define them.
     """
     flags.DEFINE_enum(
         "model",
@@ -146,7 +146,7 @@ def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines the flags of training, and those that were replaced.
 
     Args:
-      flag_values: where to define them.
+        flag_values: where to define them.
     """
     settings_flags.define(config_lib.TrainingConfig, flag_values)
     define_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
@@ -158,14 +158,14 @@ def model_from_flags(
     """Reads the data and the model from flags.
 
     Args:
-      flag_values: where `define_model_flags` defined them.
+        flag_values: where `define_model_flags` defined them.
 
     Returns:
-      The data's and the model's configuration.
+        The data's and the model's configuration.
 
     Raises:
-      ValueError: if a value does not fit, or a flag that was given is not
-        used by the chosen model, or not supported any more.
+        ValueError: if a value does not fit, or a flag that was given is not
+            used by the chosen model, or not supported any more.
     """
     for name, (_, text) in _REPLACED_BY_STRUCTURES.items():
         if flag_values[name].present:
@@ -191,8 +191,8 @@ def define_data_flag(flag_values: flags.FlagValues, use: str) -> None:
     """Defines `--data`.
 
     Args:
-      flag_values: where to define it.
-      use: what the program does with which split, for the help.
+        flag_values: where to define it.
+        use: what the program does with which split, for the help.
     """
     flags.DEFINE_string(
         "data",
@@ -209,16 +209,16 @@ def use_data_flag(
     """Lets `--data` say what another flag would: which files to read.
 
     Args:
-      flag_values: where `define_data_flag` defined it.
-      pattern_flag: the flag that is set to the files of the data set.
-      *splits: the split to read if `--data` names none: the first there is.
+        flag_values: where `define_data_flag` defined it.
+        pattern_flag: the flag that is set to the files of the data set.
+        *splits: the split to read if `--data` names none: the first there is.
 
     Returns:
-      The data set, None if `--data` was not given.
+        The data set, None if `--data` was not given.
 
     Raises:
-      ValueError: if both flags were given, or `--data` is no `tfds:...`.
-      DataError: if there is no such data set or split.
+        ValueError: if both flags were given, or `--data` is no `tfds:...`.
+        DataError: if there is no such data set or split.
     """
     text = flag_values.data
     if not text:
@@ -245,8 +245,8 @@ def use_features(
     """Sets the flags of the data that were not given to what a data set has.
 
     Args:
-      flag_values: where `define_model_flags` defined them.
-      found: the data set.
+        flag_values: where `define_model_flags` defined them.
+        found: the data set.
     """
     for name, value in {
         "feature_names": list(found.feature_names),
@@ -262,11 +262,11 @@ def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
     """Refuses the flags of data and model, where a run says what they are.
 
     Args:
-      flag_values: where `define_model_flags` defined them.
-      reason: why they are refused, for the error.
+        flag_values: where `define_model_flags` defined them.
+        reason: why they are refused, for the error.
 
     Raises:
-      ValueError: if one was given.
+        ValueError: if one was given.
     """
     fields = dataclasses.fields(config_lib.DataConfig)
     for name in (
@@ -288,14 +288,14 @@ def config_from_flags(
     """Reads a whole configuration from flags.
 
     Args:
-      flag_values: where `define_model_flags` and `define_training_flags`
-        defined them.
+        flag_values: where `define_model_flags` and `define_training_flags`
+            defined them.
 
     Returns:
-      The configuration.
+        The configuration.
 
     Raises:
-      ValueError: if a value does not fit, or a flag is not supported.
+        ValueError: if a value does not fit, or a flag is not supported.
     """
     refuse_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
     data, model = model_from_flags(flag_values)

@@ -196,11 +196,11 @@ def check_level(data: DataConfig, model: models.ModelConfig) -> None:
     """Checks that a model reads the level of features that the data has.
 
     Args:
-      data: the data's configuration.
-      model: the model's configuration.
+        data: the data's configuration.
+        model: the model's configuration.
 
     Raises:
-      ValueError: if one is at frame level, and the other at video level.
+        ValueError: if one is at frame level, and the other at video level.
     """
     if data.frame_features != model.frame_features:
         expected = str(model.frame_features).lower()
@@ -233,18 +233,18 @@ class Config:
         """Makes the reader of this run's records.
 
         Args:
-          training: whether frames are sampled at random, and videos split if
-            the training does that; if not, frames evenly.
-          random_frames: whether frames are sampled at random without training,
-            too.
+            training: whether frames are sampled at random, and videos split if
+                the training does that; if not, frames evenly.
+            random_frames: whether frames are sampled at random without
+                training, too.
 
         Returns:
-          A reader.
+            A reader.
 
         Raises:
-          ValueError: if the settings ask for frames of video-level data, for
-            halves of segments, or for a sample of frames of a model that looks
-            at all of them.
+            ValueError: if the settings ask for frames of video-level data, for
+                halves of segments, or for a sample of frames of a model that
+                looks at all of them.
         """
         data = self.data
         if random_frames and self.model.num_sampled_frames is None:
@@ -305,16 +305,16 @@ class Config:
         """Makes the reader of records to predict, whatever their labels.
 
         Args:
-          segments: whether to read all segments of 5 s of each video, instead
-            of the whole video.
+            segments: whether to read all segments of 5 s of each video, instead
+                of the whole video.
 
         Returns:
-          A reader of whole videos or of all segments, even if the run is one
-          of rated segments, that samples frames evenly.
+            A reader of whole videos or of all segments, even if the run is one
+            of rated segments, that samples frames evenly.
 
         Raises:
-          ValueError: if the settings ask for frames of video-level data, or
-            segments are asked for.
+            ValueError: if the settings ask for frames of video-level data, or
+                segments are asked for.
         """
         reader = self.reader(training=False)
         if not self.data.frame_features:
@@ -354,14 +354,14 @@ class Config:
         """Reads a configuration.
 
         Args:
-          text: what `to_json` wrote.
-          where: what to call the source in errors, such as the file's name.
+            text: what `to_json` wrote.
+            where: what to call the source in errors, such as the file's name.
 
         Returns:
-          The configuration.
+            The configuration.
 
         Raises:
-          ValueError: if anything in it is missing, unknown or wrong.
+            ValueError: if anything in it is missing, unknown or wrong.
         """
         if isinstance(text, bytes):
             text = untrusted.decode(text, where, _EXPECTED)
@@ -451,12 +451,12 @@ def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
     """Compares two configurations, in what is used of them.
 
     Args:
-      old: a configuration.
-      new: another one.
+        old: a configuration.
+        new: another one.
 
     Returns:
-      Old and new value of each field that differs, by `part.field`; settings
-      that others leave unused count as their defaults.
+        Old and new value of each field that differs, by `part.field`; settings
+        that others leave unused count as their defaults.
     """
     before, after = (
         dataclasses.replace(
@@ -477,8 +477,8 @@ def save(config: Config, path: str) -> None:
     """Writes a configuration to a file, whole or not at all.
 
     Args:
-      config: the configuration.
-      path: the file; its folder must exist.
+        config: the configuration.
+        path: the file; its folder must exist.
     """
     with files.writing(path) as file:
         file.write(config.to_json())
@@ -488,13 +488,13 @@ def load(path: str) -> Config:
     """Reads a configuration from a file.
 
     Args:
-      path: the file.
+        path: the file.
 
     Returns:
-      The configuration.
+        The configuration.
 
     Raises:
-      ValueError: if there is no such file, or it does not fit.
+        ValueError: if there is no such file, or it does not fit.
     """
     content = untrusted.read_bytes(path, _EXPECTED_FILE, _MAX_BYTES)
     return Config.from_json(content, path)

@@ -49,7 +49,7 @@ class TrainDir:
     """Names and reads what a run keeps in its `--train_dir`.
 
     Args:
-      path: the folder; local, or any that `tf.io.gfile` reaches.
+        path: the folder; local, or any that `tf.io.gfile` reaches.
     """
 
     def __init__(self, path: str) -> None:
@@ -83,10 +83,10 @@ class TrainDir:
         """Reads `config.json`.
 
         Returns:
-          The run's configuration.
+            The run's configuration.
 
         Raises:
-          ValueError: if there is none, or it does not fit.
+            ValueError: if there is none, or it does not fit.
         """
         return config_lib.load(self.config_path)
 
@@ -124,7 +124,7 @@ class TrainDir:
         programs made in it, and nothing else, is moved to a new folder in it.
 
         Returns:
-          The folder that holds the run now.
+            The folder that holds the run now.
         """
         stamp = time.strftime("%Y%m%d-%H%M%S")
         path = self.path.rstrip("/")
@@ -182,10 +182,10 @@ class TrainDir:
         from the one before a broken one.
 
         Returns:
-          The paths.
+            The paths.
 
         Raises:
-          ValueError: if TensorFlow's list of them is there but broken.
+            ValueError: if TensorFlow's list of them is there but broken.
         """
         list_path = os.path.join(self.checkpoints_path, "checkpoint")
         if not tf.io.gfile.exists(list_path):
@@ -219,13 +219,13 @@ class TrainDir:
         """Finds a checkpoint.
 
         Args:
-          step: the step it was saved at; None is the newest one.
+            step: the step it was saved at; None is the newest one.
 
         Returns:
-          Its path.
+            Its path.
 
         Raises:
-          ValueError: if there is none; it lists those there are.
+            ValueError: if there is none; it lists those there are.
         """
         found = self.checkpoints()
         if not found:
@@ -249,14 +249,14 @@ class TrainDir:
         """Builds the run's model with the weights of a checkpoint.
 
         Args:
-          step: the step the checkpoint was saved at; None is the newest one.
+            step: the step the checkpoint was saved at; None is the newest one.
 
         Returns:
-          The run's configuration, the model, and the checkpoint's step.
+            The run's configuration, the model, and the checkpoint's step.
 
         Raises:
-          ValueError: if `config.json` or the checkpoint is missing or broken,
-            or they do not fit each other.
+            ValueError: if `config.json` or the checkpoint is missing or broken,
+                or they do not fit each other.
         """
 
         def build(
@@ -275,14 +275,14 @@ class TrainDir:
         """Reads a checkpoint; the next one where training has deleted it.
 
         Args:
-          read: gets the run's configuration and the path of the checkpoint.
-          step: the step it was saved at; None is the newest one.
+            read: gets the run's configuration and the path of the checkpoint.
+            step: the step it was saved at; None is the newest one.
 
         Returns:
-          What `read` returns.
+            What `read` returns.
 
         Raises:
-          ValueError: see `restore_model`.
+            ValueError: see `restore_model`.
         """
         while True:
             config = self.load_config()
@@ -323,12 +323,12 @@ class TrainDir:
         a diagonal-circulant one and leave out the diagonal.
 
         Args:
-          config: what `config.json` holds.
-          path: the checkpoint.
+            config: what `config.json` holds.
+            path: the checkpoint.
 
         Raises:
-          ValueError: if data or model differ from those that the checkpoint
-            was saved with.
+            ValueError: if data or model differ from those that the checkpoint
+                was saved with.
         """
         changed = config_lib.differences(saved_config(path), config)
         texts = [
@@ -356,14 +356,14 @@ def restore_weights(model: keras.Model, path: str) -> int:
     """Reads the weights of a checkpoint.
 
     Args:
-      model: the model to fill.
-      path: the checkpoint.
+        model: the model to fill.
+        path: the checkpoint.
 
     Returns:
-      The step the checkpoint was saved at.
+        The step the checkpoint was saved at.
 
     Raises:
-      ValueError: if it is broken or of another model.
+        ValueError: if it is broken or of another model.
     """
     step = tf.Variable(0, dtype=tf.int64)
     run_checkpoint.RunCheckpoint(model, {"step": step}).restore(path)
@@ -382,11 +382,11 @@ def check_readable_name(flag: str, path: str) -> None:
     """Checks that TensorFlow can read the variables that it saves in a folder.
 
     Args:
-      flag: the flag that names the folder.
-      path: the folder.
+        flag: the flag that names the folder.
+        path: the folder.
 
     Raises:
-      ValueError: if it has the characters of a pattern.
+        ValueError: if it has the characters of a pattern.
     """
     if set(path) & set(_PATTERN_CHARACTERS):
         raise ValueError(
@@ -401,13 +401,13 @@ def saved_config(path: str) -> config_lib.Config:
     """Reads the configuration that a checkpoint was saved with.
 
     Args:
-      path: the checkpoint.
+        path: the checkpoint.
 
     Returns:
-      The configuration.
+        The configuration.
 
     Raises:
-      ValueError: if the checkpoint can't be read.
+        ValueError: if the checkpoint can't be read.
     """
     try:
         text = tf.train.load_checkpoint(path).get_tensor(_CONFIG_KEY)

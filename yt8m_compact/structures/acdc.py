@@ -38,11 +38,11 @@ class Acdc(structure.Structure):
     whole, comes back.
 
     Attributes:
-      num_factors: the number m of factors.
+        num_factors: the number m of factors.
 
     Reference:
-      Moczulski et al., ACDC: a structured efficient linear layer,
-      https://arxiv.org/abs/1511.05946.
+        Moczulski et al., ACDC: a structured efficient linear layer,
+        https://arxiv.org/abs/1511.05946.
     """
 
     uses_transforms: ClassVar[bool] = True

@@ -27,10 +27,10 @@ class BlockCirculant(structure.Structure):
     `nearest` is exact: the mean of each wrapped diagonal of each block.
 
     Attributes:
-      block_size: size of the blocks.
+        block_size: size of the blocks.
 
     Reference:
-      Ding et al., CirCNN, https://arxiv.org/abs/1708.08917.
+        Ding et al., CirCNN, https://arxiv.org/abs/1708.08917.
     """
 
     uses_transforms: ClassVar[bool] = True

@@ -29,12 +29,12 @@ class Circulant(structure.Structure):
     each wrapped diagonal.
 
     Attributes:
-      pad_input: whether a wide `W` is one square block of `units` values of
-        the input with zeros behind it, as the output layer of
-        https://arxiv.org/abs/1901.10255 is, in place of several blocks.
+        pad_input: whether a wide `W` is one square block of `units` values of
+            the input with zeros behind it, as the output layer of
+            https://arxiv.org/abs/1901.10255 is, in place of several blocks.
 
     Reference:
-      Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
+        Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
     """
 
     uses_transforms: ClassVar[bool] = True
@@ -76,12 +76,12 @@ def square_blocks(
     """Cuts a matrix into square blocks, side by side.
 
     Args:
-      input_dim: its number of rows.
-      units: its number of columns.
-      pad_input: whether one block covers all columns.
+        input_dim: its number of rows.
+        units: its number of columns.
+        pad_input: whether one block covers all columns.
 
     Returns:
-      The number of blocks and their size.
+        The number of blocks and their size.
     """
     size = max(input_dim, units) if pad_input else input_dim
     return ops.num_blocks(size, units), size

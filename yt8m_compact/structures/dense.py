@@ -16,8 +16,8 @@ class Dense(structure.Structure):
     Weights: `input_dim * units`. `nearest` is exact.
 
     Attributes:
-      zero_diagonal: whether `W`, which must be square, is the weights without
-        their diagonal, so that no value has a say in itself.
+        zero_diagonal: whether `W`, which must be square, is the weights without
+            their diagonal, so that no value has a say in itself.
     """
 
     zero_diagonal: bool = False

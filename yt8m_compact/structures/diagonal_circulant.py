@@ -41,15 +41,15 @@ class DiagonalCirculant(structure.Structure):
     seconds for one factor, minutes for several of thousands of inputs.
 
     Attributes:
-      num_factors: the number m of factors.
-      shared_diagonal: whether all blocks have the same diagonals.
-      learned: whether diagonals are trained.
-      pad_input: see `Circulant`.
+        num_factors: the number m of factors.
+        shared_diagonal: whether all blocks have the same diagonals.
+        learned: whether diagonals are trained.
+        pad_input: see `Circulant`.
 
     References:
-      Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
-      Cheng et al., An exploration of parameter redundancy in deep networks
-      with circulant projections, https://arxiv.org/abs/1502.03436.
+        Araujo et al., https://arxiv.org/abs/1810.01140, section 3.
+        Cheng et al., An exploration of parameter redundancy in deep networks
+        with circulant projections, https://arxiv.org/abs/1502.03436.
     """
 
     uses_transforms: ClassVar[bool] = True

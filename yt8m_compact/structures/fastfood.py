@@ -35,7 +35,7 @@ class Fastfood(structure.Structure):
     values: alternating least squares, to about a local minimum.
 
     Reference:
-      Yang et al., Deep fried convnets, https://arxiv.org/abs/1412.7149.
+        Yang et al., Deep fried convnets, https://arxiv.org/abs/1412.7149.
     """
 
     uses_transforms: ClassVar[bool] = True

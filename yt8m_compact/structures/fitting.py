@@ -16,13 +16,13 @@ def mean_of_circulants(
     """Projects onto block rows of circulants: means of wrapped diagonals.
 
     Args:
-      kernel: `[input_dim, units]`, float64.
-      num_blocks: number of circulants.
-      size: their size, at least `input_dim`.
+        kernel: `[input_dim, units]`, float64.
+        num_blocks: number of circulants.
+        size: their size, at least `input_dim`.
 
     Returns:
-      `[num_blocks, size]`, their first columns; 0 where no entry of `kernel`
-      is on a diagonal.
+        `[num_blocks, size]`, their first columns; 0 where no entry of `kernel`
+        is on a diagonal.
     """
     columns = np.zeros((num_blocks, size))
     for block, (values, diagonals) in enumerate(_block_row(kernel, size)):
@@ -52,11 +52,12 @@ def mean_of_block_circulants(
     """Projects onto matrices of circulant blocks.
 
     Args:
-      kernel: `[input_dim, units]`, float64.
-      shape: `[in_blocks, out_blocks, size]`; the blocks cover `kernel`.
+        kernel: `[input_dim, units]`, float64.
+        shape: `[in_blocks, out_blocks, size]`; the blocks cover `kernel`.
 
     Returns:
-      First columns, of `shape`; 0 where no entry of `kernel` is on a diagonal.
+        First columns, of `shape`; 0 where no entry of `kernel` is on a
+        diagonal.
     """
     sums, counts = (
         _by_diagonal(_split_blocks(matrix, shape)).sum(axis=1)
@@ -69,10 +70,11 @@ def mean_of_diagonals(kernel: np.ndarray) -> np.ndarray:
     """Projects onto Toeplitz matrices: means of diagonals.
 
     Args:
-      kernel: `[input_dim, units]`, float64.
+        kernel: `[input_dim, units]`, float64.
 
     Returns:
-      `[units - 1 + input_dim]`, from the upper right corner to the lower left.
+        `[units - 1 + input_dim]`, from the upper right corner to the lower
+        left.
     """
     rows, columns = kernel.shape
     diagonals = np.arange(rows)[:, np.newaxis] - np.arange(columns)
@@ -94,12 +96,12 @@ def diagonal_times_circulants(
     circulants, so that the result is never worse than they are.
 
     Args:
-      kernel: `[input_dim, units]`, float64.
-      size: size of the blocks, at least `input_dim`.
+        kernel: `[input_dim, units]`, float64.
+        size: size of the blocks, at least `input_dim`.
 
     Returns:
-      The diagonal `[size]`, of mean square 1 where `kernel` has rows, and the
-      first columns `[blocks, size]`.
+        The diagonal `[size]`, of mean square 1 where `kernel` has rows, and the
+        first columns `[blocks, size]`.
     """
     rows, units = kernel.shape
     blocks = list(_block_row(kernel, size))
@@ -177,11 +179,11 @@ def rank_one(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Finds the closest matrix of rank 1, by its largest singular value.
 
     Args:
-      matrix: `[rows, columns]`, float64.
+        matrix: `[rows, columns]`, float64.
 
     Returns:
-      The vectors `[rows]` and `[columns]` whose outer product it is, of which
-      the first has a mean square of 1.
+        The vectors `[rows]` and `[columns]` whose outer product it is, of which
+        the first has a mean square of 1.
     """
     gram = matrix @ matrix.T
     _, vectors = np.linalg.eigh(gram)
@@ -212,15 +214,15 @@ def alternating_least_squares(
     weights keeps them from growing without bound.
 
     Args:
-      build: from the weights, float64 tensors, to a matrix.
-      weights: where to start; none may make the matrix zero.
-      target: the matrix to fit, float64.
-      max_sweeps: sweeps after which it ends anyway.
-      tolerance: it ends when a sweep lowers the error and the penalty by less
-        than this share.
+        build: from the weights, float64 tensors, to a matrix.
+        weights: where to start; none may make the matrix zero.
+        target: the matrix to fit, float64.
+        max_sweeps: sweeps after which it ends anyway.
+        tolerance: it ends when a sweep lowers the error and the penalty by less
+            than this share.
 
     Returns:
-      The weights.
+        The weights.
     """
     build = tf.function(build, autograph=False)
     scale = _DAMPING * float(np.sum(target**2))

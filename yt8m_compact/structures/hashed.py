@@ -25,12 +25,12 @@ class Hashed(structure.Structure):
     exact: the mean of each bucket.
 
     Attributes:
-      num_buckets: the number of weights; None is a 64th of those of dense,
-        `ceil(input_dim * units / 64)`.
+        num_buckets: the number of weights; None is a 64th of those of dense,
+            `ceil(input_dim * units / 64)`.
 
     Reference:
-      Chen et al., Compressing neural networks with the hashing trick,
-      https://arxiv.org/abs/1504.04788.
+        Chen et al., Compressing neural networks with the hashing trick,
+        https://arxiv.org/abs/1504.04788.
     """
 
     num_buckets: int | None = None

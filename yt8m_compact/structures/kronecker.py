@@ -36,16 +36,16 @@ class Kronecker(structure.Structure):
     minimum.
 
     Attributes:
-      left_rows: rows of `A`, fewer where some would meet no input; None is a
-        divisor of `input_dim` near its root, or the root.
-      left_columns: columns of `A`, fewer where some would make no output; None
-        is a divisor of `units` near its root, or the root.
+        left_rows: rows of `A`, fewer where some would meet no input; None is a
+            divisor of `input_dim` near its root, or the root.
+        left_columns: columns of `A`, fewer where some would make no output;
+            None is a divisor of `units` near its root, or the root.
 
     References:
-      Van Loan, The ubiquitous Kronecker product, Journal of Computational and
-      Applied Mathematics 123, 2000.
-      Zhou et al., Exploiting local structures with the Kronecker layer in
-      convolutional networks, https://arxiv.org/abs/1512.09194.
+        Van Loan, The ubiquitous Kronecker product, Journal of Computational and
+        Applied Mathematics 123, 2000.
+        Zhou et al., Exploiting local structures with the Kronecker layer in
+        convolutional networks, https://arxiv.org/abs/1512.09194.
     """
 
     left_rows: int | None = None

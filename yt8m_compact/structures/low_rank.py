@@ -23,11 +23,11 @@ class LowRank(structure.Structure):
     factors.
 
     Attributes:
-      rank: columns of `L` and rows of `R`.
+        rank: columns of `L` and rows of `R`.
 
     Reference:
-      Sainath et al., Low-rank matrix factorization for deep neural network
-      training with high-dimensional output targets, ICASSP 2013.
+        Sainath et al., Low-rank matrix factorization for deep neural network
+        training with high-dimensional output targets, ICASSP 2013.
     """
 
     rank: int = 32

@@ -37,13 +37,13 @@ class Monarch(structure.Structure):
     factors have.
 
     Attributes:
-      num_blocks: the number k of blocks of `L`, fewer where some would be
-        empty; None is the number with the fewest weights, or a divisor of
-        `input_dim` near it.
+        num_blocks: the number k of blocks of `L`, fewer where some would be
+            empty; None is the number with the fewest weights, or a divisor of
+            `input_dim` near it.
 
     Reference:
-      Dao et al., Monarch: expressive structured matrices for efficient and
-      accurate training, https://arxiv.org/abs/2204.00595.
+        Dao et al., Monarch: expressive structured matrices for efficient and
+        accurate training, https://arxiv.org/abs/2204.00595.
     """
 
     num_blocks: int | None = None

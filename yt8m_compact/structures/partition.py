@@ -5,12 +5,12 @@ def blocks_of(size: int, count: int) -> tuple[int, int]:
     """Cuts values into blocks of one size, the last of which may be cut short.
 
     Args:
-      size: the number of values, at least 1.
-      count: the number of blocks wanted, at least 1.
+        size: the number of values, at least 1.
+        count: the number of blocks wanted, at least 1.
 
     Returns:
-      The number of blocks, none of them empty, and so at most `count`, and
-      their size, `ceil(size / count)`.
+        The number of blocks, none of them empty, and so at most `count`, and
+        their size, `ceil(size / count)`.
     """
     block = -(-size // count)
     return -(-size // block), block
@@ -20,13 +20,13 @@ def near_divisor(size: int, target: float) -> int:
     """Finds a number of blocks near a target that cuts no block short.
 
     Args:
-      size: the number of values, at least 1.
-      target: the number of blocks wanted.
+        size: the number of values, at least 1.
+        target: the number of blocks wanted.
 
     Returns:
-      The divisor of `size` that is nearest to `target` as a ratio, if that is
-      at most 1.5, else `target`, rounded, which is at least 1 and at most
-      `size`.
+        The divisor of `size` that is nearest to `target` as a ratio, if that is
+        at most 1.5, else `target`, rounded, which is at least 1 and at most
+        `size`.
     """
     target = min(max(target, 1.0), float(size))
     divisors = [number for number in range(1, size + 1) if size % number == 0]

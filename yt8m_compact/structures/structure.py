@@ -32,7 +32,7 @@ class Structure(abc.ABC):
     of multiply-adds. Its name in text is that of the class in snake case.
 
     Raises:
-      ValueError: if an argument is wrong.
+        ValueError: if an argument is wrong.
     """
 
     # Whether it multiplies by transforms, which take float32 and float64 only:
@@ -82,25 +82,25 @@ class Structure(abc.ABC):
         """Lists the weights of a matrix.
 
         Args:
-          input_dim: its number of rows.
-          units: its number of columns.
+            input_dim: its number of rows.
+            units: its number of columns.
 
         Returns:
-          What each weight is, in the order in which they are made.
+            What each weight is, in the order in which they are made.
 
         Raises:
-          ValueError: if there is no such matrix of these sizes.
+            ValueError: if there is no such matrix of these sizes.
         """
 
     def num_weights(self, input_dim: int, units: int) -> int:
         """Counts the weights of a matrix, those that are not trained too.
 
         Args:
-          input_dim: its number of rows.
-          units: its number of columns.
+            input_dim: its number of rows.
+            units: its number of columns.
 
         Returns:
-          The number of values that are stored.
+            The number of values that are stored.
         """
         return sum(spec.size for spec in self.weights(input_dim, units))
 
@@ -108,13 +108,13 @@ class Structure(abc.ABC):
         """Multiplies rows by the matrix.
 
         Args:
-          weights: the weights by name, of any float dtype, or of their own.
-          x: `[..., input_dim]`, any float dtype. Structures with transforms
-            take 16 bits to float32 and round the result.
-          units: columns of the matrix.
+            weights: the weights by name, of any float dtype, or of their own.
+            x: `[..., input_dim]`, any float dtype. Structures with transforms
+                take 16 bits to float32 and round the result.
+            units: columns of the matrix.
 
         Returns:
-          `[..., units]`, of the dtype of `x`.
+            `[..., units]`, of the dtype of `x`.
         """
         wide = self.uses_transforms and x.dtype.size < 4
         inner = tf.cast(x, tf.float32) if wide else x
@@ -133,12 +133,12 @@ class Structure(abc.ABC):
         """Writes out the matrix.
 
         Args:
-          weights: the weights by name; all floats of one dtype.
-          input_dim: rows of the matrix.
-          units: columns of the matrix.
+            weights: the weights by name; all floats of one dtype.
+            input_dim: rows of the matrix.
+            units: columns of the matrix.
 
         Returns:
-          `[input_dim, units]`, of the dtype of the weights.
+            `[input_dim, units]`, of the dtype of the weights.
         """
         dtype = next(w.dtype for w in weights.values() if w.dtype.is_floating)
         inner = tf.float32 if self.uses_transforms and dtype.size < 4 else dtype
@@ -160,12 +160,12 @@ class Structure(abc.ABC):
         structure says whether that is exact or a local minimum.
 
         Args:
-          kernel: `[input_dim, units]`, float64.
-          current: weights by name: those that are not trained are kept, and a
-            search may start from the others. None draws them.
+            kernel: `[input_dim, units]`, float64.
+            current: weights by name: those that are not trained are kept, and a
+                search may start from the others. None draws them.
 
         Returns:
-          All weights by name, float64, or of their own dtype.
+            All weights by name, float64, or of their own dtype.
         """
         if current is None:
             rng = np.random.default_rng(0)
@@ -184,11 +184,11 @@ class Structure(abc.ABC):
         """Counts the real multiply-adds of a row, of the algorithm used.
 
         Args:
-          input_dim: rows of the matrix.
-          units: columns of the matrix.
+            input_dim: rows of the matrix.
+            units: columns of the matrix.
 
         Returns:
-          The number.
+            The number.
         """
 
 
@@ -196,14 +196,14 @@ def check_positive(name: str, value: Any) -> int:
     """Checks an argument that counts something.
 
     Args:
-      name: the argument's name.
-      value: its value.
+        name: the argument's name.
+        value: its value.
 
     Returns:
-      The value.
+        The value.
 
     Raises:
-      ValueError: if it is not a positive int.
+        ValueError: if it is not a positive int.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise ValueError(f"expected a positive int. Received: {name}={value!r}")
@@ -214,11 +214,11 @@ def matmul(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Multiplies rows by a matrix.
 
     Args:
-      x: `[..., n]`.
-      kernel: `[n, m]`, of the dtype of `x`.
+        x: `[..., n]`.
+        kernel: `[n, m]`, of the dtype of `x`.
 
     Returns:
-      `[..., m]`.
+        `[..., m]`.
     """
     if x.shape.rank == 2:
         return tf.matmul(x, kernel)
@@ -236,12 +236,12 @@ def dense_by_rows(
     time.
 
     Args:
-      multiply: from `[rows, input_dim]` to `[rows, units]`.
-      input_dim: rows of the matrix.
-      dtype: the dtype of the rows.
+        multiply: from `[rows, input_dim]` to `[rows, units]`.
+        input_dim: rows of the matrix.
+        dtype: the dtype of the rows.
 
     Returns:
-      `[input_dim, units]`.
+        `[input_dim, units]`.
     """
     parts = [
         multiply(tf.one_hot(part, input_dim, dtype=dtype))

@@ -32,10 +32,10 @@ class Sum(structure.Structure):
     any of the parts alone.
 
     Attributes:
-      parts: the structures, two or more.
+        parts: the structures, two or more.
 
     Raises:
-      ValueError: if there are too few parts or too many, or one is none.
+        ValueError: if there are too few parts or too many, or one is none.
     """
 
     parts: tuple[structure.Structure, ...]

@@ -22,14 +22,14 @@ def get(
     `low_rank(rank=64) + diagonal_circulant`. `str` of a structure writes it.
 
     Args:
-      identifier: a text or a structure.
+        identifier: a text or a structure.
 
     Returns:
-      The structure.
+        The structure.
 
     Raises:
-      ValueError: if the text is none of a structure, or a name or an argument
-        is unknown or wrong; it lists what there is.
+        ValueError: if the text is none of a structure, or a name or an argument
+            is unknown or wrong; it lists what there is.
     """
     if isinstance(identifier, structure.Structure):
         return identifier
@@ -50,8 +50,8 @@ def signatures() -> tuple[str, ...]:
     """Lists the structures there are, with what their arguments default to.
 
     Returns:
-      The texts, such as `low_rank(rank=32)`, and the names that are short for
-      others.
+        The texts, such as `low_rank(rank=32)`, and the names that are short for
+        others.
     """
     texts = []
     for name, cls in registry.STRUCTURES.items():

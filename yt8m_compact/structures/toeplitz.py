@@ -26,8 +26,8 @@ class Toeplitz(structure.Structure):
     diagonal.
 
     Reference:
-      Sindhwani et al., Structured transforms for small-footprint deep
-      learning, https://arxiv.org/abs/1510.01722.
+        Sindhwani et al., Structured transforms for small-footprint deep
+        learning, https://arxiv.org/abs/1510.01722.
     """
 
     uses_transforms: ClassVar[bool] = True

@@ -44,12 +44,12 @@ class ToeplitzLike(structure.Structure):
     back. It takes minutes from thousands of inputs on.
 
     Attributes:
-      displacement_rank: the number r of terms.
+        displacement_rank: the number r of terms.
 
     References:
-      Sindhwani et al., Structured transforms for small-footprint deep
-      learning, https://arxiv.org/abs/1510.01722, section 3.
-      Pan, Structured matrices and polynomials, 2001, section 4.4.
+        Sindhwani et al., Structured transforms for small-footprint deep
+        learning, https://arxiv.org/abs/1510.01722, section 3.
+        Pan, Structured matrices and polynomials, 2001, section 4.4.
     """
 
     uses_transforms: ClassVar[bool] = True

@@ -11,9 +11,9 @@ class Start(enum.Enum):
     """What a weight starts from.
 
     Attributes:
-      KERNEL: random values, which carry the variance of the matrix.
-      SIGNS: diagonals of +1 and -1, which leave the variance as it is.
-      PERMUTATION: whole numbers, a permutation of 0, 1, ... for each row.
+        KERNEL: random values, which carry the variance of the matrix.
+        SIGNS: diagonals of +1 and -1, which leave the variance as it is.
+        PERMUTATION: whole numbers, a permutation of 0, 1, ... for each row.
     """
 
     KERNEL = "kernel"
@@ -29,13 +29,13 @@ class WeightSpec:
     of a weight that starts as `KERNEL` have `gain * s ** exponent`.
 
     Attributes:
-      name: its name, unique in the structure.
-      shape: its shape.
-      start: what it starts from.
-      gain: factor of the standard deviation.
-      exponent: power of the standard deviation: `1 / m` for one of m factors.
-      trained: whether it is trained; one that is not is stored all the same.
-      dtype: its dtype; None is that of whoever holds it, a float.
+        name: its name, unique in the structure.
+        shape: its shape.
+        start: what it starts from.
+        gain: factor of the standard deviation.
+        exponent: power of the standard deviation: `1 / m` for one of m factors.
+        trained: whether it is trained; one that is not is stored all the same.
+        dtype: its dtype; None is that of whoever holds it, a float.
     """
 
     name: str
@@ -55,10 +55,10 @@ class WeightSpec:
         """Computes the standard deviation that its values start with.
 
         Args:
-          stddev: that of the entries of the dense matrix.
+            stddev: that of the entries of the dense matrix.
 
         Returns:
-          That of the weight.
+            That of the weight.
         """
         return self.gain * stddev**self.exponent
 
@@ -66,10 +66,10 @@ class WeightSpec:
         """Draws values, without a layer.
 
         Args:
-          rng: what to draw from.
+            rng: what to draw from.
 
         Returns:
-          Values of its shape: standard normal ones, signs or permutations.
+            Values of its shape: standard normal ones, signs or permutations.
         """
         if self.start is Start.SIGNS:
             return rng.choice([-1.0, 1.0], self.shape)

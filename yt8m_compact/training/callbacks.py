@@ -23,10 +23,10 @@ class Position(tf.Module):
     """Where a run is; saved in its checkpoints.
 
     Attributes:
-      step: int64 variable, steps done.
-      epoch: int64 variable, epochs done.
-      examples: int64 variable, records of the current epoch read, those that
-        were left out too.
+        step: int64 variable, steps done.
+        epoch: int64 variable, epochs done.
+        examples: int64 variable, records of the current epoch read, those that
+            were left out too.
     """
 
     def __init__(self) -> None:
@@ -52,12 +52,12 @@ def divergence_error(
     """Makes the error that ends a run that diverged.
 
     Args:
-      received: what is not finite.
-      position: where the run is.
-      last_saved: step of the last checkpoint, or None.
+        received: what is not finite.
+        position: where the run is.
+        last_saved: step of the last checkpoint, or None.
 
     Returns:
-      The error.
+        The error.
     """
     return ValueError(
         f"expected finite losses and weights. Received: {received} at step "
@@ -72,8 +72,8 @@ class PositionKeeper(keras.callbacks.Callback):
     It must come first, since the others read the position.
 
     Args:
-      position: what to count in.
-      max_steps: when to stop, or None.
+        position: what to count in.
+        max_steps: when to stop, or None.
     """
 
     def __init__(self, position: Position, max_steps: int | None) -> None:
@@ -91,8 +91,8 @@ class DivergenceGuard(keras.callbacks.Callback):
     """Stops a run whose loss is not a number, before it is saved.
 
     Args:
-      position: where the run is.
-      last_saved: tells the step of the last checkpoint.
+        position: where the run is.
+        last_saved: tells the step of the last checkpoint.
     """
 
     def __init__(
@@ -114,9 +114,9 @@ class ProgressBar(keras.callbacks.Callback):
     """Shows each epoch as a bar; where nobody looks, as a line at its end.
 
     Args:
-      position: where the run is.
-      num_epochs: how many epochs there will be.
-      files: what is read.
+        position: where the run is.
+        num_epochs: how many epochs there will be.
+        files: what is read.
     """
 
     def __init__(
@@ -168,10 +168,10 @@ class TensorBoardLogger(keras.callbacks.Callback):
     histograms of all weights on request.
 
     Args:
-      path: the folder of the events.
-      config: the run's configuration.
-      position: where the run is.
-      skipped: what is left out of the data, or None.
+        path: the folder of the events.
+        config: the run's configuration.
+        position: where the run is.
+        skipped: what is left out of the data, or None.
     """
 
     def __init__(
@@ -275,9 +275,9 @@ class Checkpointer(keras.callbacks.Callback):
     """Saves a checkpoint every so many steps.
 
     Args:
-      save: saves one.
-      position: where the run is.
-      every: steps between two.
+        save: saves one.
+        position: where the run is.
+        every: steps between two.
     """
 
     def __init__(
@@ -300,7 +300,7 @@ class GracefulStop(keras.callbacks.Callback):
     saved; a second Ctrl-C stops it at once. Use as a context manager.
 
     Attributes:
-      signal_number: the signal that came, or None.
+        signal_number: the signal that came, or None.
     """
 
     def __init__(self) -> None:

@@ -20,19 +20,19 @@ def count_class_priors(
     """Counts labels over part of the training data.
 
     Args:
-      reader: the reader of the data.
-      files: the files to read.
-      num_examples: how many videos to count, from files in random order.
-      seed: seed of that order.
-      skipped: where to count damaged records, or None to stop at one.
+        reader: the reader of the data.
+        files: the files to read.
+        num_examples: how many videos to count, from files in random order.
+        seed: seed of that order.
+        skipped: where to count damaged records, or None to stop at one.
 
     Returns:
-      float64 `[num_classes]`: `(n_c + 1/2) / (n + 1)`, with `n_c` of the `n`
-      videos in class c, so that none is 0 or 1. Of rated segments, n is the
-      number of those that are rated for the class.
+        float64 `[num_classes]`: `(n_c + 1/2) / (n + 1)`, with `n_c` of the `n`
+        videos in class c, so that none is 0 or 1. Of rated segments, n is the
+        number of those that are rated for the class.
 
     Raises:
-      DataError: if a record is broken, or no video has a label.
+        DataError: if a record is broken, or no video has a label.
     """
     if reader.frame_features:
         # Labels only: a single frame is the least that can be decoded.

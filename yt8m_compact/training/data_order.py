@@ -21,11 +21,11 @@ def describe_order(
     machine or in a bucket have the same order.
 
     Args:
-      training: how the model is trained.
-      files: the names of the files.
+        training: how the model is trained.
+        files: the names of the files.
 
     Returns:
-      JSON that is equal for equal orders, for `order_changes`.
+        JSON that is equal for equal orders, for `order_changes`.
     """
     sizes = readers.file_sizes(files)
     return json.dumps(
@@ -52,11 +52,11 @@ def order_changes(before: str, now: str) -> list[str]:
     """Says in what two orders differ.
 
     Args:
-      before: what `describe_order` returned, or a version before it.
-      now: what it returns now.
+        before: what `describe_order` returned, or a version before it.
+        now: what it returns now.
 
     Returns:
-      The differences, in words; none if the orders are the same.
+        The differences, in words; none if the orders are the same.
     """
     if before == now:
         return []

@@ -35,10 +35,10 @@ class TrainingResult:
     """How a call of `train` ended.
 
     Attributes:
-      step: steps done, by this call and those before.
-      epoch: epochs done.
-      checkpoint: path of the last checkpoint.
-      signal_number: the signal that stopped the run, or None.
+        step: steps done, by this call and those before.
+        epoch: epochs done.
+        checkpoint: path of the last checkpoint.
+        signal_number: the signal that stopped the run, or None.
     """
 
     step: int
@@ -60,21 +60,21 @@ def train(
     the data follows from the seed and the epoch.
 
     Args:
-      config: the configuration. Data and model must be those of the run in
-        `train_dir`, if there is one; training settings may differ.
-      train_dir: the folder of the run.
-      start_new_model: whether a run that is there is moved aside first.
+        config: the configuration. Data and model must be those of the run in
+            `train_dir`, if there is one; training settings may differ.
+        train_dir: the folder of the run.
+        start_new_model: whether a run that is there is moved aside first.
 
     Returns:
-      How it ended.
+        How it ended.
 
     Raises:
-      ValueError: if the model has a setting that is not used, the
-        configuration does not fit the run in `train_dir`, or the loss stops
-        being a number.
-      DataError: if the data is missing or broken.
-      OSError: if a checkpoint can't be written, or another process trains in
-        `train_dir`.
+        ValueError: if the model has a setting that is not used, the
+            configuration does not fit the run in `train_dir`, or the loss stops
+            being a number.
+        DataError: if the data is missing or broken.
+        OSError: if a checkpoint can't be written, or another process trains in
+            `train_dir`.
     """
     config.model.check_options()
     reader = config.reader(training=True)

@@ -25,10 +25,10 @@ def make_optimizer(
     each variable is clipped by itself.
 
     Args:
-      config: how the model is trained.
+        config: how the model is trained.
 
     Returns:
-      A Keras optimiser.
+        A Keras optimiser.
     """
     learning_rate = keras.optimizers.schedules.ExponentialDecay(
         config.base_learning_rate,

@@ -15,9 +15,9 @@ class RankingMetric(keras.metrics.Mean):
     a weight for each label, 0 where nobody rated it.
 
     Args:
-      function: computes a scalar from labels and predictions, `[batch,
-        num_classes]`.
-      name: the metric's name.
+        function: computes a scalar from labels and predictions, `[batch,
+            num_classes]`.
+        name: the metric's name.
     """
 
     def __init__(

@@ -21,11 +21,11 @@ class Case:
     """A pooling and its twin in NumPy.
 
     Attributes:
-      make: makes the layer.
-      pool: pools frames and activations of one video, with the weights.
-      output_size: size of the result.
-      weights: names of the weights, `[SIZE, CLUSTERS]` each.
-      takes_activations: whether it reads activations beside the frames.
+        make: makes the layer.
+        pool: pools frames and activations of one video, with the weights.
+        output_size: size of the result.
+        weights: names of the weights, `[SIZE, CLUSTERS]` each.
+        takes_activations: whether it reads activations beside the frames.
     """
 
     make: Callable[..., keras.Layer]
