@@ -138,8 +138,10 @@ def execute(text: str) -> tuple[dict[str, Target], dict[str, str]]:
 
 
 def _glob(include, exclude=()) -> list[str]:
-    """Stands in for Bazel's `glob`, of Python files."""
+    """Stands in for Bazel's `glob`, of Python files only."""
     files = python_files()
+    if not any(pattern.endswith(".py") for pattern in include):
+        return []  # data, which no rule of this reader looks at
     for pattern in include:
         if not any(map(_matcher(pattern), files)):
             raise BuildError(
