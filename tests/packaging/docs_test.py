@@ -3,6 +3,7 @@
 import re
 
 from absl import flags
+import keras
 import pytest
 import tensorflow as tf
 
@@ -104,6 +105,22 @@ def test_workers_of_the_example_share_the_files(tmp_path):
         for index in range(2)
     ]
     assert list(map(sorted, shares)) == [[0, 20, 21, 22], [10, 11]]
+
+
+def test_python_of_the_readme_runs():
+    text = (_ROOT / "README.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    counts = re.search(r"# ([\d,]+) against ([\d,]+)", example)
+    model = keras.Sequential(
+        [keras.Input((200,)), keras.layers.Dense(300, name="dense")]
+    )
+    names = {"model_of_yours": model}
+    exec(example, names)
+    found = names["fc"].count_params(), names["fc"].dense_weight_count
+    assert [f"{count:,}" for count in found] == list(counts.groups())
+    assert names["fc"].as_dense_kernel().shape == (8192, 512)
+    structure = names["compact"].get_layer("dense").structure
+    assert str(structure) == "low_rank(rank=64) + diagonal_circulant"
 
 
 def test_readme_has_commands_of_every_program_but_the_makers_of_data():
