@@ -149,8 +149,8 @@ def check_format(
     if require_labels and not found.has_labels:
         raise errors.DataError(
             f"{place}: expected labels, int64 values under the key 'labels'. "
-            "Received: none. Use files of a split that has labels: YouTube-8M's "
-            f"test files have none. {holds}"
+            "Received: none. Use files of a split that has labels: "
+            f"YouTube-8M's test files have none. {holds}"
         )
     if (
         reader.frame_features

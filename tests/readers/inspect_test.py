@@ -100,8 +100,8 @@ def test_missing_feature(write, reader, make, holds):
     wrong = type(reader)(("speech",), (6,), 10)
     file = write(make())
     assert _error(file, wrong) == (
-        f"{file}: record 0: expected a feature named 'speech'. Received: none. Set "
-        f"feature_names to those of the data. {holds}"
+        f"{file}: record 0: expected a feature named 'speech'. Received: none. "
+        f"Set feature_names to those of the data. {holds}"
     )
 
 
@@ -110,8 +110,8 @@ def test_wrong_size_at_video_level(write):
     wrong = readers.VideoLevelReader(("mean_rgb", "mean_audio"), (6, 4), 10)
     assert _error(file, wrong) == (
         f"{file}: record 0: expected the feature 'mean_audio' to be 4 float "
-        "values. Received: 3 float values. Set feature_names and feature_sizes to those of the data. "
-        + _VIDEO_HOLDS
+        "values. Received: 3 float values. Set feature_names and feature_sizes "
+        "to those of the data. " + _VIDEO_HOLDS
     )
 
 
@@ -120,8 +120,8 @@ def test_wrong_size_at_frame_level(write):
     wrong = readers.FrameLevelReader(("rgb", "audio"), (5, 3), 10)
     assert _error(file, wrong) == (
         f"{file}: record 0: expected the feature 'rgb' to be 5 bytes (8-bit "
-        "codes) in every frame. Received: 6 bytes. Set feature_names and feature_sizes to those "
-        f"of the data. {_FRAMES_HOLD}"
+        "codes) in every frame. Received: 6 bytes. Set feature_names and "
+        f"feature_sizes to those of the data. {_FRAMES_HOLD}"
     )
 
 

@@ -241,7 +241,7 @@ def test_nothing_is_replaced(tmp_path):
     (tmp_path / "cat.pb").write_bytes(_features(1))
     _convert(tmp_path / "out", tmp_path / "*.pb")
     with pytest.raises(
-        ValueError, match="not exist yet. Received: a file that"
+        ValueError, match="exist yet. Received: a file that is there"
     ):
         _convert(tmp_path / "out", tmp_path / "*.pb")
     config = datasets.ConvertConfig(**_CONFIG)

@@ -123,7 +123,7 @@ def test_output_is_not_replaced_unless_asked(tmp_path):
     path = tmp_path / "out" / "train.tfrecord"
     before = path.read_bytes()
     with pytest.raises(
-        ValueError, match="not exist yet. Received: a file that"
+        ValueError, match="exist yet. Received: a file that is there"
     ):
         datasets.split_records(*arguments, 50.0)
     assert path.read_bytes() == before

@@ -186,7 +186,8 @@ def test_wrong_feature_size(tmp_path):
         match=(
             r"train0\.tfrecord: record 0: expected the feature 'mean_audio' "
             r"to be 3 float values\. Received: 4 float values\. Set "
-            r"feature_names and feature_sizes to those of the data\. .* 'mean_audio' \(float x 4\)"
+            r"feature_names and feature_sizes to those of the data\. .* "
+            r"'mean_audio' \(float x 4\)"
         ),
     ):
         predictors.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
@@ -345,7 +346,7 @@ def test_segments_of_video_level_records(tmp_path):
     with pytest.raises(ValueError, match=re.escape(message)):
         predictors.predictor_from_train_dir(path, segments=True)
     exported = export(tiny_runs.video_run(), str(tmp_path / "export"))
-    with pytest.raises(ValueError, match="expected a run with --frame_feat"):
+    with pytest.raises(ValueError, match="expected a run with frame_feat"):
         predictors.predictor_from_saved_model(exported, segments=True)
 
 

@@ -396,9 +396,7 @@ def test_reader_of_predictions_at_video_level():
 
 def test_halves_of_segments_are_refused():
     config = _frame_config({"split_videos": True}, segment_labels=True)
-    with pytest.raises(
-        ValueError, match="expected split_videos or segment_labels"
-    ):
+    with pytest.raises(ValueError, match="split_videos or segment_labels, not"):
         config.reader(training=True)
 
 

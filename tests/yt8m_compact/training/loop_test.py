@@ -233,8 +233,8 @@ def test_data_without_labels(tmp_path, bias):
         readers.DataError,
         match=(
             r"train0\.tfrecord: record 0: expected labels, int64 values under "
-            r"the key 'labels'\. Received: none\. Use files of a split that has "
-            r"labels"
+            r"the key 'labels'\. Received: none\. Use files of a split that "
+            r"has labels"
         ),
     ):
         training.train(config, str(tmp_path / "run"))
