@@ -171,7 +171,7 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
         (
             ["--parameters_only", "--frame_features"],
             "LogisticModel reads video-level features: expected "
-            "--frame_features=false",
+            "frame_features=False",
         ),
         (
             ["--parameters_only", "--dbof_cluster_size=8"],

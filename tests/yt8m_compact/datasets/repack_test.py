@@ -186,7 +186,7 @@ def _same_key() -> bytes:
         ),
         (
             _same_key(),
-            "here: expected another name for 'rgb'.*Received: 'rgb' among these",
+            "expected another name for 'rgb'.*Received: 'rgb' among these",
         ),
     ],
 )
