@@ -149,6 +149,10 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     )
     for result in _results(evaluator, flag_values, run):
         # What was computed is shown first, whatever can't be written.
+        if result.skipped:
+            print(
+                f"left out of the data:\n{result.skipped.to_text()}", flush=True
+            )
         print(result.to_text(), flush=True)
         evaluation.log_report(result, run)
         _write(result, flag_values.output_json)

@@ -65,7 +65,7 @@ class Evaluator:
         top_k: how many predictions of each video GAP counts.
         num_readers: number of files that are read at the same time.
         on_data_error: "stop", or "skip" to leave out damaged and wrong records,
-            which are logged, counted for TensorBoard, and listed at the end.
+            which are logged, counted for TensorBoard, and listed in the report.
         frame_seed: None samples frames evenly; a number samples them as in
             training, a function of the number and the video's id.
 
@@ -183,8 +183,6 @@ class Evaluator:
                 metrics.update(predictions, batch["labels"], loss)
                 bar.update(len(predictions))
             progress.finish(bar)
-            if skipped:
-                print(f"left out of the data:\n{skipped.to_text()}", flush=True)
             values = metrics.result()
         return report.Report(
             model=models.model_name(config.model),
@@ -198,6 +196,7 @@ class Evaluator:
             skipped_files=skipped.num_files if skipped else 0,
             skipped_records=skipped.num_records if skipped else 0,
             skipped_bytes=skipped.num_bytes if skipped else 0,
+            skipped=skipped,
         )
 
 

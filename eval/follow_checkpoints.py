@@ -16,7 +16,7 @@ def follow_checkpoints(
     """Yields the newest checkpoint of a run whenever there is a new one.
 
     Those that come while the caller works with one are left out but for the
-    newest. A new run in the same folder (`--start_new_model`) is followed from
+    newest. A new run in the same folder (`start_new_model`) is followed from
     then on.
 
     Args:
@@ -47,7 +47,7 @@ def follow_checkpoints(
     if last is None:
         raise ValueError(
             f"{run.checkpoints_path}: expected a checkpoint. Received: none "
-            f"for {timeout:g} s; is --train_dir that of a run?"
+            f"for {timeout:g} s; is train_dir that of a run?"
         )
 
 

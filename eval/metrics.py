@@ -55,12 +55,12 @@ class EvaluationMetrics:
             folder.
 
     Example:
-    ```python
-    with EvaluationMetrics(num_classes=3862) as metrics:
-        for batch in dataset:
-            metrics.update(model(batch), batch["labels"])
-        print(metrics.result()["gap"])
-    ```
+        ```python
+        with EvaluationMetrics(num_classes=3862) as metrics:
+            for batch in dataset:
+                metrics.update(model(batch), batch["labels"])
+            print(metrics.result()["gap"])
+        ```
 
     References:
         [YouTube-8M: A Large-Scale Video Classification Benchmark](

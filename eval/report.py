@@ -8,6 +8,7 @@ from typing import Any
 import tabulate
 
 from yt8m_compact import files
+from yt8m_compact import readers
 from yt8m_compact.eval import weights as weights_lib
 
 # Metrics in the order of the tables; the JSON has the names as they are.
@@ -40,6 +41,8 @@ class Report:
         skipped_records: records that were left out one by one, since they were
             damaged or wrong.
         skipped_bytes: bytes of the ends of damaged files that were left out.
+        skipped: all that was left out, by file, None where nothing may be; not
+            in the dict.
     """
 
     model: str
@@ -53,10 +56,12 @@ class Report:
     skipped_files: int = 0
     skipped_records: int = 0
     skipped_bytes: int = 0
+    skipped: readers.SkippedData | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Writes the report as a dict that JSON can hold."""
-        values = dataclasses.asdict(self)
+        values = dataclasses.asdict(dataclasses.replace(self, skipped=None))
+        del values["skipped"]
         values["weights"] = self.weights.to_dict()
         return values
 

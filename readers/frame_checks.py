@@ -179,7 +179,7 @@ def _check_frames(name: str, frames: tf.RaggedTensor) -> checks.Check:
         describe=lambda row: tf.constant(
             f"expected at least one frame of the feature '{name}', found none. "
             "Set feature_names to those of the data, use the video-level "
-            "reader (no --frame_features) if its features are averages over "
+            "reader (frame_features=False) if its features are averages over "
             "the video, or leave the record out."
         ),
     )

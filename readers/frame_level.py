@@ -25,7 +25,7 @@ _EXPECTED = (
 )
 _EXPECTED_FLOATS = (
     "expected a tf.train.SequenceExample whose features are lists of floats "
-    "per frame. Leave --float_frames out for 8-bit codes, or leave the file "
+    "per frame. Set float_frames=False for 8-bit codes, or leave the file "
     "out."
 )
 

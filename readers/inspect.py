@@ -56,14 +56,16 @@ def inspect_file(file: str) -> RecordFormat:
     if data is None:
         raise errors.DataError(
             f"{file}: record 0 can't be read: expected a TFRecord file, "
-            "complete and not compressed. Download or write the file again, or "
-            f"leave it out. {framing.describe_damage(file)}"
+            "complete and not compressed. Received: another file. Download or "
+            "write it again, or leave it out. "
+            f"{framing.describe_damage(file)}"
         )
     fields = framing.parse_fields(data)
     if fields is None:
         raise errors.DataError(
             f"{file}: record 0: expected a tf.train.Example or a "
-            "tf.train.SequenceExample. Use files of YouTube-8M's format. "
+            "tf.train.SequenceExample. Received: neither. Use files of "
+            "YouTube-8M's format. "
             f"{framing.describe_data(data)}"
         )
     return _record_format(file, fields)
@@ -125,28 +127,30 @@ def check_format(
     ):
         if name not in keys:
             raise errors.DataError(
-                f"{place}: expected a feature named '{name}', found none. Set "
-                f"feature_names to those of the data. {holds}"
+                f"{place}: expected a feature named '{name}'. Received: none. "
+                f"Set feature_names to those of the data. {holds}"
             )
         if packed:
             continue  # the size of what is packed is checked when it is read
         expected, number = _expected(reader, size)
-        if _found(found, name) != number:
+        received = _found(found, name)
+        if received != number:
             raise errors.DataError(
-                f"{place}: expected the feature '{name}' to be {expected}. Set "
-                "feature_names and feature_sizes to those of the data"
+                f"{place}: expected the feature '{name}' to be {expected}. "
+                f"Received: {_name_values(received)}. Set feature_names and "
+                "feature_sizes to those of the data"
                 f"{_float_advice(reader, found, name)}. {holds}"
             )
     if found.id_key is None:
         raise errors.DataError(
             f"{place}: expected an id, one bytes value under the key 'id' or "
-            f"'video_id', found none. Write the records with one. {holds}"
+            f"'video_id'. Received: none. Write the records with one. {holds}"
         )
     if require_labels and not found.has_labels:
         raise errors.DataError(
-            f"{place}: expected labels, int64 values under the key 'labels', "
-            "found none. Use files of a split that has labels: YouTube-8M's "
-            f"test files have none. {holds}"
+            f"{place}: expected labels, int64 values under the key 'labels'. "
+            "Received: none. Use files of a split that has labels: "
+            f"YouTube-8M's test files have none. {holds}"
         )
     if (
         reader.frame_features
@@ -158,9 +162,9 @@ def check_format(
         if missing:
             raise errors.DataError(
                 f"{place}: expected rated segments, the keys "
-                f"{', '.join(windows.SEGMENT_KEYS)}. Found no "
+                f"{', '.join(windows.SEGMENT_KEYS)}. Received: no "
                 f"{', '.join(missing)}. Use YouTube-8M's files of 2019, or "
-                f"leave --segment_labels out. {holds}"
+                f"leave segment_labels out. {holds}"
             )
     return found
 
@@ -207,25 +211,27 @@ def _float_advice(
         return ""
     has_floats = found.feature_keys[name][1].endswith("floats")
     if has_floats and not reader.float_frames:
-        return ", and --float_frames for frames of floats"
+        return ", and float_frames=True for frames of floats"
     if reader.float_frames and not has_floats:
-        return ", and leave --float_frames out for 8-bit codes"
+        return ", and float_frames=False for 8-bit codes"
     return ""
 
 
 def _level_message(found: RecordFormat) -> str:
     if found.frame_features:
         return (
-            "expected video-level features, found features that come frame by "
-            "frame. Use the frame-level reader (--frame_features)."
+            "expected video-level features. Received: features that come frame "
+            "by frame. Use the frame-level reader (frame_features=True)."
         )
     return (
-        "expected features that come frame by frame, found video-level "
-        "features. Use the video-level reader (no --frame_features)."
+        "expected features that come frame by frame. Received: video-level "
+        "features. Use the video-level reader (frame_features=False)."
     )
 
 
-def _expected(reader: dataset.Reader, size: int) -> tuple[str, object]:
+def _expected(
+    reader: dataset.Reader, size: int
+) -> tuple[str, str | tuple[str, int]]:
     if reader.frame_features:
         if reader.float_frames:
             return f"{size} floats in every frame", f"{size} floats"
@@ -233,7 +239,14 @@ def _expected(reader: dataset.Reader, size: int) -> tuple[str, object]:
     return f"{size} float values", ("float", size)
 
 
-def _found(found: RecordFormat, name: str) -> object:
+def _found(found: RecordFormat, name: str) -> str | tuple[str, int]:
     if found.frame_features:
         return found.feature_keys[name][1]
     return found.context_keys[name]
+
+
+def _name_values(found: str | tuple[str, int]) -> str:
+    if isinstance(found, tuple):
+        kind, number = found
+        return "none" if kind == "empty" else f"{number} {kind} values"
+    return found if found.endswith("floats") else f"{found} bytes"

@@ -294,8 +294,8 @@ def _file_sizes(
             continue
         error = errors.DataError(
             f"{file}: expected a TFRecord file with at least one record. "
-            "The file is empty (0 bytes). Download or write it again, or "
-            "leave it out."
+            "Received: an empty file (0 bytes). Download or write it again, "
+            "or leave it out."
         )
         if skipped is None or not any(sizes.values()):
             raise error
@@ -309,13 +309,13 @@ def _file_size(file: str) -> int:
         status = tf.io.gfile.stat(file)
     except tf.errors.OpError as error:
         raise errors.DataError(
-            f"{file}: expected a TFRecord file. It can't be opened: "
-            f"{error.message}."
+            f"{file}: expected a TFRecord file that can be opened. "
+            f"Received: {error.message}."
         ) from None
     if status.is_directory:
         raise errors.DataError(
-            f"{file}: expected a TFRecord file, found a folder. Name the files "
-            f"in it, such as '{file}/*.tfrecord'."
+            f"{file}: expected a TFRecord file. Received: a folder. Name the "
+            f"files in it, such as '{file}/*.tfrecord'."
         )
     return status.length
 

@@ -213,7 +213,7 @@ def _check_size(name: str, size: int, feature: tf.RaggedTensor) -> checks.Check:
                 "found ",
                 tf.strings.as_string(lengths[row]),
                 ". Set feature_names and feature_sizes to those of the data, "
-                "or use the frame-level reader (--frame_features) if its "
+                "or use the frame-level reader (frame_features=True) if its "
                 "features come frame by frame.",
             ]
         ),

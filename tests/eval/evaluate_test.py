@@ -144,8 +144,7 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
     [
         (
             ["--eval_data_pattern=data*"],
-            "expected --train_dir, the folder of a run. Received: "
-            "train_dir=None",
+            "expected train_dir, the folder of a run. Received: train_dir=None",
         ),
         (
             ["--train_dir=run"],
@@ -172,7 +171,7 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
         (
             ["--parameters_only", "--frame_features"],
             "LogisticModel reads video-level features: expected "
-            "--frame_features=false",
+            "frame_features=False",
         ),
         (
             ["--parameters_only", "--dbof_cluster_size=8"],
@@ -262,7 +261,7 @@ def test_no_checkpoint_ever_comes(tmp_path, capsys):
     run = tiny_runs.video_run()
     with pytest.raises(
         ValueError,
-        match="expected a checkpoint. Received: none for 1 s; is --train_dir",
+        match="expected a checkpoint. Received: none for 1 s; is train_dir",
     ):
         run_evaluate(
             f"--train_dir={tmp_path}/mistyped",

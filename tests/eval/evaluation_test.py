@@ -138,7 +138,7 @@ def test_a_seed_for_a_model_that_samples_no_frames():
     run = tiny_runs.video_run()
     with pytest.raises(
         ValueError,
-        match="expected --frame_seed with a model that looks at a sample of "
+        match="expected frame_seed with a model that looks at a sample of "
         "the frames. Received: frame_seed, model=MoeModel, which looks at all",
     ):
         evaluation.evaluate_run(run.path, run.pattern, frame_seed=1)
@@ -249,7 +249,7 @@ def test_data_of_the_other_level(tmp_path):
     pattern = tiny_runs.write_frames(tmp_path, 4)
     with pytest.raises(
         readers.DataError,
-        match="expected video-level features, found features that come frame",
+        match="expected video-level features. Received: features that come fr",
     ):
         evaluation.evaluate_run(tiny_runs.video_run().path, pattern)
 

@@ -116,7 +116,7 @@ def test_a_checkpoint_without_an_index_is_for_the_reader_to_refuse(trainer):
 def test_none_at_all(trainer):
     message = (
         f"{trainer.run.checkpoints_path}: expected a checkpoint. Received: "
-        "none for 0.1 s; is --train_dir that of a run?"
+        "none for 0.1 s; is train_dir that of a run?"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         steps_of(trainer)

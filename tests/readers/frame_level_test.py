@@ -448,7 +448,7 @@ def test_record_cut_off_between_its_features():
 def test_video_level_record():
     text = _error(record_makers.make_video_example())
     assert "expected at least one frame of the feature 'rgb'" in text
-    assert "use the video-level reader (no --frame_features)" in text
+    assert "use the video-level reader (frame_features=False)" in text
 
 
 @pytest.mark.parametrize(

@@ -74,18 +74,18 @@ def test_only_the_first_record_is_looked_at(write):
 def test_frame_level_file_for_a_video_level_reader(write):
     file = write(record_makers.make_frame_example())
     assert _error(file, _VIDEO) == (
-        f"{file}: record 0: expected video-level features, found features that "
-        "come frame by frame. Use the frame-level reader (--frame_features). "
-        + _FRAMES_HOLD
+        f"{file}: record 0: expected video-level features. Received: features "
+        "that come frame by frame. Use the frame-level reader "
+        f"(frame_features=True). {_FRAMES_HOLD}"
     )
 
 
 def test_video_level_file_for_a_frame_level_reader(write):
     file = write(record_makers.make_video_example())
     assert _error(file, _FRAMES) == (
-        f"{file}: record 0: expected features that come frame by frame, found "
-        "video-level features. Use the video-level reader (no "
-        f"--frame_features). {_VIDEO_HOLDS}"
+        f"{file}: record 0: expected features that come frame by frame. "
+        "Received: video-level features. Use the video-level reader "
+        f"(frame_features=False). {_VIDEO_HOLDS}"
     )
 
 
@@ -100,8 +100,8 @@ def test_missing_feature(write, reader, make, holds):
     wrong = type(reader)(("speech",), (6,), 10)
     file = write(make())
     assert _error(file, wrong) == (
-        f"{file}: record 0: expected a feature named 'speech', found none. Set "
-        f"feature_names to those of the data. {holds}"
+        f"{file}: record 0: expected a feature named 'speech'. Received: none. "
+        f"Set feature_names to those of the data. {holds}"
     )
 
 
@@ -110,8 +110,8 @@ def test_wrong_size_at_video_level(write):
     wrong = readers.VideoLevelReader(("mean_rgb", "mean_audio"), (6, 4), 10)
     assert _error(file, wrong) == (
         f"{file}: record 0: expected the feature 'mean_audio' to be 4 float "
-        "values. Set feature_names and feature_sizes to those of the data. "
-        + _VIDEO_HOLDS
+        "values. Received: 3 float values. Set feature_names and feature_sizes "
+        "to those of the data. " + _VIDEO_HOLDS
     )
 
 
@@ -120,8 +120,8 @@ def test_wrong_size_at_frame_level(write):
     wrong = readers.FrameLevelReader(("rgb", "audio"), (5, 3), 10)
     assert _error(file, wrong) == (
         f"{file}: record 0: expected the feature 'rgb' to be 5 bytes (8-bit "
-        "codes) in every frame. Set feature_names and feature_sizes to those "
-        f"of the data. {_FRAMES_HOLD}"
+        "codes) in every frame. Received: 6 bytes. Set feature_names and "
+        f"feature_sizes to those of the data. {_FRAMES_HOLD}"
     )
 
 
@@ -135,7 +135,10 @@ def test_sizes_that_differ_between_frames(write):
 def test_feature_of_another_kind(write):
     file = write(record_makers.make_video_example())
     text = _error(file, readers.VideoLevelReader(("labels",), (1,), 10))
-    assert "expected the feature 'labels' to be 1 float values" in text
+    assert (
+        "expected the feature 'labels' to be 1 float values. Received: 1 int64 "
+        "values. Set "
+    ) in text
     assert "'labels' (int64 x 1)" in text
 
 
@@ -143,7 +146,9 @@ def test_feature_without_a_value(write):
     example = tf.train.Example.FromString(record_makers.make_video_example())
     example.features.feature["mean_rgb"].Clear()
     text = _error(write(example.SerializeToString()), _VIDEO)
-    assert "expected the feature 'mean_rgb' to be 6 float values" in text
+    assert (
+        "expected the feature 'mean_rgb' to be 6 float values. Received: none. "
+    ) in text
     assert "'mean_rgb' (empty x 0)" in text
 
 
@@ -151,7 +156,7 @@ def test_missing_id(write):
     file = write(record_makers.make_video_example(id_key=None))
     assert _error(file, _VIDEO) == (
         f"{file}: record 0: expected an id, one bytes value under the key 'id' "
-        "or 'video_id', found none. Write the records with one. The record "
+        "or 'video_id'. Received: none. Write the records with one. The record "
         "holds 'labels' (int64 x 1), 'mean_audio' (float x 3), 'mean_rgb' "
         "(float x 6)."
     )
@@ -171,7 +176,7 @@ def test_missing_labels_matter_only_if_required(write):
     text = _error(file, _VIDEO, require_labels=True)
     assert text.startswith(
         f"{file}: record 0: expected labels, int64 values under the key "
-        "'labels', found none. Use files of a split that has labels"
+        "'labels'. Received: none. Use files of a split that has labels"
     )
 
 
@@ -190,7 +195,8 @@ def test_foreign_record(write, data, reason):
     text = _error(file, _VIDEO)
     assert text.startswith(
         f"{file}: record 0: expected a tf.train.Example or a "
-        "tf.train.SequenceExample. Use files of YouTube-8M's format. "
+        "tf.train.SequenceExample. Received: neither. Use files of "
+        "YouTube-8M's format. "
     )
     assert reason in text
 
@@ -214,8 +220,8 @@ def test_foreign_file(tmp_path, content, reason):
     text = _error(str(path), _VIDEO)
     assert text.startswith(
         f"{path}: record 0 can't be read: expected a TFRecord file, complete "
-        "and not compressed. Download or write the file again, or leave it "
-        "out. "
+        "and not compressed. Received: another file. Download or write it "
+        "again, or leave it out. "
     )
     assert reason in text
 

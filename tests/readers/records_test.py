@@ -279,7 +279,7 @@ def test_empty_file_is_found_before_reading(tmp_path, file):
     with pytest.raises(
         readers.DataError,
         match=rf"^{path}: expected a TFRecord file with at least one record\. "
-        r"The file is empty \(0 bytes\)\. Download or write it again",
+        r"Received: an empty file \(0 bytes\)\. Download or write it again",
     ):
         readers.read_records([file, str(path)])
 
@@ -288,7 +288,7 @@ def test_missing_file_is_found_before_reading(tmp_path, file):
     path = tmp_path / "gone"
     with pytest.raises(
         readers.DataError,
-        match=f"^{path}: expected a TFRecord file. It can't be opened: ",
+        match=f"^{path}: expected a TFRecord file that can be opened. Receiv",
     ):
         readers.read_records([file, str(path)])
 
@@ -304,8 +304,8 @@ def test_file_removed_after_the_dataset_was_made(tmp_path, file):
 def test_folder_instead_of_a_file(tmp_path):
     with pytest.raises(
         readers.DataError,
-        match=f"^{tmp_path}: expected a TFRecord file, found a folder. Name "
-        rf"the files in it, such as '{tmp_path}/\*.tfrecord'",
+        match=f"^{tmp_path}: expected a TFRecord file. Received: a folder. "
+        rf"Name the files in it, such as '{tmp_path}/\*.tfrecord'",
     ):
         readers.read_records([str(tmp_path)])
 

@@ -336,7 +336,7 @@ def test_empty_record(tmp_path):
 def test_frame_level_record():
     text = _error(record_makers.make_frame_example())
     assert "'mean_rgb' to be 6 float values, found 0" in text
-    assert "use the frame-level reader (--frame_features)" in text
+    assert "use the frame-level reader (frame_features=True)" in text
 
 
 @pytest.mark.parametrize(

@@ -278,13 +278,15 @@ def convert_files(
     for path in paths:
         if tf.io.gfile.exists(path) and not overwrite:
             raise ValueError(
-                f"{path}: expected a file that does not exist yet. Choose "
-                "another output_dir, or set overwrite to replace it"
+                f"{path}: expected a file that does not exist yet. "
+                "Received: a file that is there; choose another output_dir, "
+                "or set overwrite to replace it"
             )
         if os.path.realpath(path) in map(os.path.realpath, files):
             raise ValueError(
                 f"{path}: expected another folder than that of the input, "
-                "which is never replaced"
+                "which is never replaced. Received: a file of the input; "
+                "choose another output_dir"
             )
     report = ConvertReport()
     seen: dict[str, str] = {}

@@ -371,7 +371,8 @@ def _check_case(folder: pathlib.Path, names: Iterable[str]) -> None:
             return
     raise ValueError(
         f"{folder}: expected a disk that tells upper from lower case, since "
-        "shards differ only in that. Choose a folder on another disk"
+        "shards differ only in that. Received: one that takes both for one "
+        "file; choose a folder on another disk"
     )
 
 

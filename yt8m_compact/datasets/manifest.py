@@ -248,5 +248,5 @@ def _count(value: object) -> int | None:
     if value is None:
         return None
     if type(value) is not int or value < 0:
-        raise ValueError(f"expected a count of records, found {value!r}")
+        raise ValueError(f"{value!r}, which is no count")
     return value

@@ -79,8 +79,8 @@ def _pack(
     if not lists:
         raise readers.DataError(
             f"{where}: expected a tf.train.SequenceExample with features that "
-            "come frame by frame. Video-level and packed records need no "
-            "packing"
+            "come frame by frame. Received: a record without any; video-level "
+            "and packed records need no packing"
         )
     packed = tf.train.Example()
     packed.features.CopyFrom(message.context)
@@ -94,8 +94,9 @@ def _pack(
             )
         if name in packed.features.feature:
             raise readers.DataError(
-                f"{where}: expected another name for '{name}', which the "
-                "context has too: a packed record keeps both in one place"
+                f"{where}: expected another name for '{name}', since a "
+                "packed record keeps it beside the features of the video. "
+                f"Received: '{name}' among these, too"
             )
         frames, size = [], given
         for number, step in enumerate(lists[name].feature):
@@ -138,7 +139,14 @@ def unpack(
     """
     message = messages.parse(data)
     if message is None or message.feature_lists.feature_list:
-        raise readers.DataError(f"{where}: expected a packed tf.train.Example")
+        kind = (
+            "neither that nor a tf.train.SequenceExample"
+            if message is None
+            else "features that come frame by frame"
+        )
+        raise readers.DataError(
+            f"{where}: expected a packed tf.train.Example. Received: {kind}"
+        )
     keys = ",".join(sorted(message.context.feature))
     for name, size in zip(feature_names, feature_sizes, strict=True):
         values = ()

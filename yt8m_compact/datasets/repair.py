@@ -69,8 +69,8 @@ def expect_repair_folder(files: Sequence[str], output_dir: str) -> None:
         ):
             raise ValueError(
                 f"{output}: expected a file that does not exist yet, since "
-                "a repair replaces none but its own. Choose another folder, or "
-                "delete it"
+                "a repair replaces none but its own. Received: a file that no "
+                "repair wrote; choose another folder, or delete it"
             )
 
 

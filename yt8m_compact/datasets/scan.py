@@ -104,8 +104,8 @@ def read_good(file: str) -> Iterator[tuple[int, bytes]]:
             number += 1
     except tf.errors.OpError as error:
         raise readers.DataError(
-            f"{file}: expected a TFRecord file. It can't be opened: "
-            f"{error.message}"
+            f"{file}: expected a TFRecord file that can be opened. "
+            f"Received: {error.message}"
         ) from None
     if not number:
         raise readers.DataError(

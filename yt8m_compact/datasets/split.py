@@ -107,8 +107,9 @@ def _check_free(
     for path in paths:
         if tf.io.gfile.exists(path) and not overwrite:
             raise ValueError(
-                f"{path}: expected a file that does not exist yet. Choose "
-                "another output_dir, or set overwrite to replace it"
+                f"{path}: expected a file that does not exist yet. "
+                "Received: a file that is there; choose another output_dir, "
+                "or set overwrite to replace it"
             )
 
 

@@ -194,7 +194,7 @@ def write_csv(
             raise readers.DataError(
                 f"{error} The {num_rows:,} {predictor.unit} predicted before "
                 "are not kept; to go on, leave out such records with "
-                "--on_data_error=skip, or mend the file and start again."
+                "on_data_error=skip, or mend the file and start again."
             ) from None
         progress.finish(bar)
         if skipped and not num_rows:

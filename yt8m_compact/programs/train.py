@@ -59,6 +59,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         flag_values.train_dir,
         start_new_model=flag_values.start_new_model,
     )
+    if result.skipped:
+        print(f"left out of the data:\n{result.skipped.to_text()}", flush=True)
     if result.signal_number is not None:
         print(
             f"stopped by signal {result.signal_number} at step {result.step}; "

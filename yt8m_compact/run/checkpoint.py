@@ -103,7 +103,7 @@ class RunCheckpoint:
         }
         if found != set(self._weights):
             raise ValueError(
-                f"missing: {_some(set(self._weights) - found)}; not expected: "
+                f"missing: {_some(set(self._weights) - found)}; unknown: "
                 f"{_some(found - set(self._weights))}"
             )
 
@@ -196,7 +196,7 @@ def unreadable(path: str, error: Exception) -> ValueError:
     """
     return ValueError(
         f"{path}: expected a checkpoint that can be read. Received: "
-        f"{tensorflow_errors.first_line(str(error))}. Use another one with "
-        "--checkpoint_step; to train on from the one before it, delete the "
+        f"{tensorflow_errors.first_line(str(error))}. Use that of "
+        "another step; to train on from the one before it, delete the "
         f"files {path}.*"
     )

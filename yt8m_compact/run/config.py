@@ -21,7 +21,7 @@ FORMAT_VERSION = 2
 _UNREADABLE = {1: "a version before 0.1.0, which was not released"}
 _EXPECTED = "JSON that yt8m-train wrote"
 _EXPECTED_FILE = (
-    "the config.json of a run, which yt8m-train writes to its --train_dir"
+    "the config.json of a run, which yt8m-train writes to its train_dir"
 )
 _MAX_BYTES = 1 << 20  # a configuration has 4 KB
 
@@ -203,12 +203,11 @@ def check_level(data: DataConfig, model: models.ModelConfig) -> None:
         ValueError: if one is at frame level, and the other at video level.
     """
     if data.frame_features != model.frame_features:
-        expected = str(model.frame_features).lower()
         level = "frame" if model.frame_features else "video"
         raise ValueError(
             f"{models.model_name(model)} reads {level}-level features: "
-            f"expected --frame_features={expected}. Received: frame_features="
-            f"{str(data.frame_features).lower()}"
+            f"expected frame_features={model.frame_features}. Received: "
+            f"frame_features={data.frame_features}"
         )
 
 
@@ -249,7 +248,7 @@ class Config:
         data = self.data
         if random_frames and self.model.num_sampled_frames is None:
             raise ValueError(
-                "expected --frame_seed with a model that looks at a sample of "
+                "expected frame_seed with a model that looks at a sample of "
                 "the frames. Received: frame_seed, "
                 f"model={models.model_name(self.model)}, which looks at all"
             )
@@ -262,7 +261,7 @@ class Config:
             ):
                 if value:
                     raise ValueError(
-                        f"expected --frame_features with --{name}: "
+                        f"expected frame_features with {name}: "
                         "video-level records have no frames. Received: "
                         f"{name}=True, frame_features=False"
                     )
@@ -273,7 +272,7 @@ class Config:
             )
         if split and data.segment_labels:
             raise ValueError(
-                "expected --split_videos or --segment_labels, not both. "
+                "expected split_videos or segment_labels, not both. "
                 "Received: split_videos=True, segment_labels=True"
             )
         parts = readers.VideoParts.WHOLE
@@ -320,7 +319,7 @@ class Config:
         if not self.data.frame_features:
             if segments:
                 raise ValueError(
-                    "expected a run with --frame_features to predict segments:"
+                    "expected a run with frame_features to predict segments:"
                     " video-level records have none. Received: "
                     "frame_features=False"
                 )

@@ -46,7 +46,7 @@ _T = TypeVar("_T")
 
 
 class TrainDir:
-    """Names and reads what a run keeps in its `--train_dir`.
+    """Names and reads what a run keeps in its folder.
 
     Args:
         path: the folder; local, or any that `tf.io.gfile` reaches.
@@ -55,7 +55,7 @@ class TrainDir:
     def __init__(self, path: str) -> None:
         if not path:
             raise ValueError(
-                "expected --train_dir, the folder of a run. Received: "
+                "expected train_dir, the folder of a run. Received: "
                 f"train_dir={path!r}"
             )
         self.path = files.expand_user(path)
@@ -211,7 +211,7 @@ class TrainDir:
             raise ValueError(
                 f"{list_path}: expected the list of checkpoints that "
                 "yt8m-train wrote. Received: a file that can't be read; "
-                "restore it, or start again with another --train_dir"
+                "restore it, or start again with another train_dir"
             )
         return list(state.all_model_checkpoint_paths)
 
@@ -378,11 +378,11 @@ def _unused_name(path: str) -> str:
     return name
 
 
-def check_readable_name(flag: str, path: str) -> None:
+def check_readable_name(name: str, path: str) -> None:
     """Checks that TensorFlow can read the variables that it saves in a folder.
 
     Args:
-        flag: the flag that names the folder.
+        name: what the setting of the folder is called.
         path: the folder.
 
     Raises:
@@ -390,10 +390,10 @@ def check_readable_name(flag: str, path: str) -> None:
     """
     if set(path) & set(_PATTERN_CHARACTERS):
         raise ValueError(
-            f"expected a --{flag} without the characters "
+            f"expected a {name} without the characters "
             f"{' '.join(_PATTERN_CHARACTERS)}: TensorFlow could save weights "
             "there, but takes their names for patterns when it reads them. "
-            f"Received: {flag}={path!r}"
+            f"Received: {name}={path!r}"
         )
 
 

@@ -111,7 +111,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows each epoch as a bar; where nobody looks, as a line at its end.
+    """Shows each epoch as a bar; where nobody looks, logs a line at its end.
 
     Args:
         position: where the run is.
@@ -155,7 +155,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._bar.close()
         if self._bar.disable and self._text:
             step = int(self._position.step)
-            print(f"{self._name} step {step}: {self._text}", flush=True)
+            _LOGGER.info("%s step %d: %s", self._name, step, self._text)
 
 
 class TensorBoardLogger(keras.callbacks.Callback):

@@ -39,12 +39,15 @@ class TrainingResult:
         epoch: epochs done.
         checkpoint: path of the last checkpoint.
         signal_number: the signal that stopped the run, or None.
+        skipped: what was left out of the data; None where damaged data stops
+            the run.
     """
 
     step: int
     epoch: int
     checkpoint: str
     signal_number: int | None = None
+    skipped: readers.SkippedData | None = None
 
 
 def train(
@@ -97,10 +100,7 @@ def train(
             lock.follow(moved)
             _LOGGER.info("moved %s to %s", run.path, moved)
         run.remove_leftovers()
-        result = _train_in(run, lock, config, reader, files, skipped)
-    if skipped:
-        print(f"left out of the data:\n{skipped.to_text()}", flush=True)
-    return result
+        return _train_in(run, lock, config, reader, files, skipped)
 
 
 def _train_in(
@@ -142,7 +142,7 @@ def _check_movable(run: train_dir_lib.TrainDir, files: list[str]) -> None:
             raise ValueError(
                 f"{run.path}: expected a run without the data to train on, to "
                 f"move it aside. Received: {file} in it; choose another "
-                "--train_dir"
+                "train_dir"
             )
 
 
@@ -154,8 +154,8 @@ def _check_resumable(
         if run.checkpoints():
             raise ValueError(
                 f"{run.path}: expected {train_dir_lib.CONFIG_FILE} beside the "
-                "checkpoints. Received: none; choose another --train_dir, or "
-                "--start_new_model to move this one aside"
+                "checkpoints. Received: none; choose another train_dir, or "
+                "start_new_model=True to move this one aside"
             )
         return
     saved = run.load_config()
@@ -176,8 +176,8 @@ def _check_resumable(
         raise ValueError(
             f"{run.config_path}: expected the data, the model and the "
             f"optimiser of the run that is there. Received: {'; '.join(fatal)}"
-            ". Use the same flags to continue it, another --train_dir, or "
-            "--start_new_model"
+            ". Use the same settings to continue it, another train_dir, or "
+            "start_new_model=True"
         )
     for text in texts.values():
         _LOGGER.info("changed since the last start: %s", text)
@@ -353,6 +353,7 @@ class _Trainer:
             epoch=int(position.epoch),
             checkpoint=self._run.find_checkpoint(),
             signal_number=stop.signal_number,
+            skipped=self._skipped,
         )
 
     def _unfinished(self, stop: callbacks.GracefulStop) -> bool:

@@ -240,7 +240,9 @@ def test_ids_that_do_not_meet(tmp_path):
 def test_nothing_is_replaced(tmp_path):
     (tmp_path / "cat.pb").write_bytes(_features(1))
     _convert(tmp_path / "out", tmp_path / "*.pb")
-    with pytest.raises(ValueError, match="expected a file that does not exist"):
+    with pytest.raises(
+        ValueError, match="exist yet. Received: a file that is there"
+    ):
         _convert(tmp_path / "out", tmp_path / "*.pb")
     config = datasets.ConvertConfig(**_CONFIG)
     with pytest.raises(ValueError, match="expected another folder than that"):

@@ -180,7 +180,14 @@ def _same_key() -> bytes:
             r"64_list\); only codes .*; feature_names=audio,rgb chooses what "
             "is packed and leaves out 'times'$",
         ),
-        (_same_key(), "here: expected another name for 'rgb'"),
+        (
+            record_makers.make_video_example(1),
+            "frame by frame. Received: a record without any; video-level and",
+        ),
+        (
+            _same_key(),
+            "expected another name for 'rgb'.*Received: 'rgb' among these",
+        ),
     ],
 )
 def test_what_cannot_be_packed(data, message):
@@ -193,7 +200,8 @@ def test_what_cannot_be_packed(data, message):
     [
         (
             record_makers.make_frame_example(1),
-            "here: expected a packed tf.train.Example",
+            "here: expected a packed tf.train.Example. Received: features that "
+            "come frame by frame$",
         ),
         (
             datasets.pack(

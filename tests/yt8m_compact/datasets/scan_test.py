@@ -135,7 +135,8 @@ def test_a_missing_file(tmp_path):
     file = str(tmp_path / "missing")
     with pytest.raises(tf.errors.NotFoundError):
         list(scan.scan_records(file))
-    with pytest.raises(readers.DataError, match="missing: .*can't be opened"):
+    message = "missing: expected a TFRecord file that can be opened. Received: "
+    with pytest.raises(readers.DataError, match=message):
         list(scan.read_good(file))
 
 

@@ -122,7 +122,9 @@ def test_output_is_not_replaced_unless_asked(tmp_path):
     datasets.split_records(*arguments, 25.0)
     path = tmp_path / "out" / "train.tfrecord"
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="expected a file that does not exist"):
+    with pytest.raises(
+        ValueError, match="exist yet. Received: a file that is there"
+    ):
         datasets.split_records(*arguments, 50.0)
     assert path.read_bytes() == before
     datasets.split_records(*arguments, 50.0, overwrite=True)

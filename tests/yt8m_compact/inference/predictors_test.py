@@ -148,7 +148,7 @@ def test_bad_record(tmp_path, level):
         match=(
             f"^{re.escape(file)}: record 70: expected a tf.train.* The 64 "
             "videos predicted before are not kept; to go on, leave out such "
-            "records with --on_data_error=skip, or mend the file and start "
+            "records with on_data_error=skip, or mend the file and start "
             "again"
         ),
     ):
@@ -185,8 +185,9 @@ def test_wrong_feature_size(tmp_path):
         readers.DataError,
         match=(
             r"train0\.tfrecord: record 0: expected the feature 'mean_audio' "
-            r"to be 3 float values\. Set feature_names and feature_sizes to "
-            r"those of the data\. .* 'mean_audio' \(float x 4\)"
+            r"to be 3 float values\. Received: 4 float values\. Set "
+            r"feature_names and feature_sizes to those of the data\. .* "
+            r"'mean_audio' \(float x 4\)"
         ),
     ):
         predictors.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
@@ -339,13 +340,13 @@ def test_records_of_another_vocabulary(tmp_path, level, source):
 def test_segments_of_video_level_records(tmp_path):
     path = tiny_runs.video_run().path
     message = (
-        f"{path}: expected a run with --frame_features to predict segments: "
+        f"{path}: expected a run with frame_features to predict segments: "
         "video-level records have none"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         predictors.predictor_from_train_dir(path, segments=True)
     exported = export(tiny_runs.video_run(), str(tmp_path / "export"))
-    with pytest.raises(ValueError, match="expected a run with --frame_feat"):
+    with pytest.raises(ValueError, match="expected a run with frame_feat"):
         predictors.predictor_from_saved_model(exported, segments=True)
 
 

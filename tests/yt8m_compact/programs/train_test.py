@@ -43,6 +43,22 @@ def test_train(tmp_path, capsys):
     assert len(list(tmp_path.glob("run.before-*"))) == 1
 
 
+def test_what_is_left_out_of_the_data_is_printed(tmp_path, capsys):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 16)
+    path = tmp_path / "data" / "train1.tfrecord"
+    path.write_bytes(path.read_bytes()[:-1])
+    config = tiny_runs.video_config(pattern, num_epochs=1, on_data_error="skip")
+    arguments = tiny_runs.training_flags(config)
+    assert run_train(f"--train_dir={tmp_path}/run", *arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "left out of the data:"
+    assert lines[1].split() == (
+        "file records skipped bytes of its end first reason".split()
+    )
+    assert lines[2].startswith(f"{path} ")
+    assert lines[3].startswith("done: step ")
+
+
 def test_data_of_tensorflow_datasets(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     splits = {"train": [12, 13], "validation": [5]}

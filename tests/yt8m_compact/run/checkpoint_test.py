@@ -217,7 +217,7 @@ def check_refused(model, path, received) -> None:
 
 def test_missing_weights(tmp_path):
     path = save(make_dense(use_bias=False), tmp_path / "ckpt")
-    check_refused(make_dense(), path, "missing: dense/bias; not expected: none")
+    check_refused(make_dense(), path, "missing: dense/bias; unknown: none")
 
 
 def test_weights_that_are_not_expected(tmp_path):
@@ -225,7 +225,7 @@ def test_weights_that_are_not_expected(tmp_path):
     check_refused(
         make_dense(use_bias=False),
         path,
-        "missing: none; not expected: dense/bias",
+        "missing: none; unknown: dense/bias",
     )
 
 
@@ -235,7 +235,7 @@ def test_many_missing_weights(tmp_path):
         make_model(InLists(name="a")),
         path,
         r"missing: a/dense_0/bias, a/dense_0/kernel, a/dense_1/bias, "
-        r"a/dense_1/kernel, a/dense_2/bias, \.\.\. \(6\); not expected: "
+        r"a/dense_1/kernel, a/dense_2/bias, \.\.\. \(6\); unknown: "
         "dense/bias, dense/kernel",
     )
 
@@ -255,5 +255,5 @@ def test_a_file_of_other_names(tmp_path):
     check_refused(
         make_dense(),
         path,
-        "missing: dense/bias, dense/kernel; not expected: none",
+        "missing: dense/bias, dense/kernel; unknown: none",
     )

@@ -192,7 +192,7 @@ def test_flags_that_are_turned_off():
         (
             ["--frame_features"],
             "LogisticModel reads video-level features: expected "
-            "--frame_features=false. Received: frame_features=true",
+            "frame_features=False. Received: frame_features=True",
         ),
         (
             [

@@ -83,7 +83,7 @@ def test_load_without_a_file(tmp_path):
         ValueError,
         match=re.escape(
             f"{path}: expected the config.json of a run, which yt8m-train "
-            "writes to its --train_dir. Received: no such file"
+            "writes to its train_dir. Received: no such file"
         ),
     ):
         config_lib.load(path)
@@ -226,7 +226,7 @@ def changed(change) -> str:
         (
             lambda v: v["data"].update(frame_features=True),
             "file: LogisticModel reads video-level features: expected "
-            "--frame_features=false. Received: frame_features=true",
+            "frame_features=False. Received: frame_features=True",
         ),
     ],
 )
@@ -286,7 +286,7 @@ def test_frame_level_model_on_video_level_data():
         ValueError,
         match=re.escape(
             "DbofModel reads frame-level features: expected "
-            "--frame_features=true. Received: frame_features=false"
+            "frame_features=True. Received: frame_features=False"
         ),
     ):
         config_lib.Config(
@@ -387,7 +387,7 @@ def test_reader_of_predictions_at_video_level():
         config.reader(training=False), with_labels=False
     )
     message = (
-        "expected a run with --frame_features to predict segments: video-level "
+        "expected a run with frame_features to predict segments: video-level "
         "records have none. Received: frame_features=False"
     )
     with pytest.raises(ValueError, match=message):
@@ -396,7 +396,7 @@ def test_reader_of_predictions_at_video_level():
 
 def test_halves_of_segments_are_refused():
     config = _frame_config({"split_videos": True}, segment_labels=True)
-    with pytest.raises(ValueError, match="--split_videos or --segment_labels"):
+    with pytest.raises(ValueError, match="split_videos or segment_labels, not"):
         config.reader(training=True)
 
 
@@ -412,7 +412,7 @@ def test_frames_of_video_level_data_are_refused(name):
         training=config_lib.TrainingConfig(**training),
     )
     with pytest.raises(
-        ValueError, match=f"expected --frame_features with --{name}: "
+        ValueError, match=f"expected frame_features with {name}: "
     ):
         config.reader(training=True)
 

@@ -47,8 +47,7 @@ def test_home_folder(monkeypatch, tmp_path):
 @pytest.mark.parametrize("path", ["", None])
 def test_no_name(path):
     message = (
-        "expected --train_dir, the folder of a run. Received: "
-        f"train_dir={path!r}"
+        f"expected train_dir, the folder of a run. Received: train_dir={path!r}"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         train_dir_lib.TrainDir(path)
@@ -58,7 +57,7 @@ def test_no_name(path):
 def test_name_that_is_a_pattern(path):
     # TensorFlow finds the files of a checkpoint with a glob.
     message = (
-        "expected a --train_dir without the characters * ? [: TensorFlow "
+        "expected a train_dir without the characters * ? [: TensorFlow "
         "could save weights there, but takes their names for patterns when it "
         f"reads them. Received: train_dir={path!r}"
     )
@@ -83,7 +82,7 @@ def test_restore_model(run):
 def test_no_config(tmp_path):
     message = (
         f"{tmp_path}/config.json: expected the config.json of a run, which "
-        "yt8m-train writes to its --train_dir. Received: no such file"
+        "yt8m-train writes to its train_dir. Received: no such file"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         train_dir_lib.TrainDir(str(tmp_path)).restore_model()
@@ -160,7 +159,7 @@ def test_broken_checkpoint(run, break_files):
         ValueError,
         match=(
             f"^{re.escape(path)}: expected a checkpoint that can be read. "
-            r"Received: [^\n]+\. Use another one with --checkpoint_step; to "
+            r"Received: [^\n]+\. Use that of another step; to "
             "train on from the one before it, delete the files "
             rf"{re.escape(path)}\.\*$"
         ),
@@ -202,7 +201,7 @@ def test_broken_list_of_checkpoints(run, content):
     message = (
         f"{file}: expected the list of checkpoints that yt8m-train wrote. "
         "Received: a file that can't be read; restore it, or start again "
-        "with another --train_dir"
+        "with another train_dir"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         train_dir_lib.TrainDir(run.path).checkpoints()

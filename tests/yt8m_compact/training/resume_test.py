@@ -188,8 +188,8 @@ def test_changed_flags_of_the_model_are_refused(part, change, text):
         match=re.escape(
             f"{run.path}/config.json: expected the data, the model and the "
             f"optimiser of the run that is there. Received: {text}. Use the "
-            "same flags to continue it, another --train_dir, or "
-            "--start_new_model"
+            "same settings to continue it, another train_dir, or "
+            "start_new_model=True"
         ),
     ):
         training.train(config, run.path)
@@ -320,7 +320,7 @@ def test_missing_config(tmp_path):
         ValueError,
         match=re.escape(
             f"{run.path}: expected config.json beside the checkpoints. "
-            "Received: none; choose another --train_dir, or --start_new_model "
+            "Received: none; choose another train_dir, or start_new_model=True "
             "to move this one aside"
         ),
     ):
@@ -354,8 +354,8 @@ def test_broken_checkpoint(tmp_path):
         ValueError,
         match=(
             f"^{re.escape(str(checkpoints))}/model.ckpt-10: expected a "
-            "checkpoint that can be read. Received: .* Use another one with "
-            "--checkpoint_step; to train on from the one before it, delete "
+            "checkpoint that can be read. Received: .* Use that of "
+            "another step; to train on from the one before it, delete "
             r"the files .*/model.ckpt-10\.\*$"
         ),
     ):
