@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import os
 import re
+import stat
 
 import tensorflow as tf
 
@@ -156,10 +157,20 @@ def _find_file(name: str) -> str | None:
         one = files_lib.expand_user(one)
         try:
             if tf.io.gfile.exists(one) and not tf.io.gfile.isdir(one):
+                _expect_no_pipe(one)
                 return one
         except tf.errors.OpError:
             continue  # Opening it, as a pattern or a file, says why.
     return None
+
+
+def _expect_no_pipe(file: str) -> None:
+    """Refuses what can be read once and in order, and waits for a writer."""
+    if files_lib.is_local(file) and stat.S_ISFIFO(os.stat(file).st_mode):
+        raise errors.DataError(
+            f"{file}: expected a TFRecord file, which is read several times "
+            "and from any place on. Received: a pipe; write it to a file first"
+        )
 
 
 def _glob(pattern: str) -> list[str]:

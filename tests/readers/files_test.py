@@ -1,5 +1,7 @@
 """Tests of the expansion of file patterns."""
 
+import os
+
 import pytest
 
 from yt8m_compact import readers
@@ -163,3 +165,16 @@ def test_home_folder(strange, monkeypatch):
     assert readers.expand_patterns(["~/d[1]"]) == [f"{strange}/d[1]"]
     with pytest.raises(readers.DataError, match=f"folder '{strange}/no' does"):
         readers.expand_patterns("~/no/*")
+
+
+def test_pipe_is_refused_before_it_is_opened(tmp_path):
+    # Opening it would wait for a writer, without end.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    with pytest.raises(
+        readers.DataError,
+        match=r"pipe: expected a TFRecord file, which is read several times "
+        r"and from any place on\. Received: a pipe; write it to a file first",
+    ):
+        readers.expand_patterns(str(pipe))

@@ -46,6 +46,7 @@ from yt8m_compact.datasets.verify import Fault
 from yt8m_compact.datasets.verify import FileReport
 from yt8m_compact.datasets.verify import Report
 from yt8m_compact.datasets.verify import verify_files
+from yt8m_compact.readers import crc32c
 from yt8m_compact.readers.record_rules import Layout
 from yt8m_compact.readers.record_rules import RecordSpec
 
@@ -75,6 +76,7 @@ __all__ = [
     "SyntheticVideo",
     "convert_files",
     "count_files",
+    "crc32c",
     "download_files",
     "expect_plot",
     "expect_repair_folder",
