@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 import os
 
+from yt8m_compact.readers import batch_parser
 from yt8m_compact.readers import records
 
 # Batches of serialized records that are there at the same time: one for each
 # processor that parses, one that is put together, and what the two ready ones
 # and glibc hold of those before.
 _OTHER_BATCHES = 3
+# Decoded batches: those that are cut out, decoded and joined, and those ready.
+_DECODED_BATCHES = 6
 # Of a process in a container, by version of Linux's control groups. A number,
 # or the word "max".
 _LIMITS = (
@@ -18,15 +21,19 @@ _LIMITS = (
 
 
 def needed_bytes(
-    files: Sequence[str], batch_size: int, shuffle_buffer: int
+    reader: batch_parser.Reader,
+    files: Sequence[str],
+    batch_size: int,
+    shuffle_buffer: int,
 ) -> int | None:
-    """Estimates the bytes of the records that are in memory together.
+    """Estimates the bytes of records and frames that are in memory together.
 
     `(shuffle_buffer + (processors + 3) * batch_size) * mean`, of the mean bytes
-    of the first records; neither the program itself nor decoded frames. No more
-    than all files hold is shuffled.
+    of the first records, and `6 * batch_size` rows of decoded frames; neither
+    the program itself nor the model. No more records than all files hold.
 
     Args:
+        reader: What decodes them.
         files: Names of TFRecord files.
         batch_size: Videos in a batch.
         shuffle_buffer: Records among which the next one is drawn.
@@ -43,9 +50,13 @@ def needed_bytes(
         return None
     total = sum(sizes)
     batches = (os.cpu_count() or 1) + _OTHER_BATCHES
+    row = 0
+    if reader.frame_features:
+        row = reader.num_output_frames * reader.feature_dim
     return round(
         min(shuffle_buffer * mean, total)
         + min(batches * batch_size * mean, total)
+        + _DECODED_BATCHES * batch_size * row
     )
 
 
@@ -66,11 +77,15 @@ def machine_bytes() -> int | None:
 
 
 def describe_lack(
-    files: Sequence[str], batch_size: int, shuffle_buffer: int
+    reader: batch_parser.Reader,
+    files: Sequence[str],
+    batch_size: int,
+    shuffle_buffer: int,
 ) -> str | None:
     """Says that records will not fit into memory, None where they will.
 
     Args:
+        reader: What decodes them.
         files: Names of TFRecord files.
         batch_size: Videos in a batch.
         shuffle_buffer: Records among which the next one is drawn.
@@ -81,7 +96,7 @@ def describe_lack(
     Raises:
         DataError: If a file does not exist.
     """
-    needed = needed_bytes(files, batch_size, shuffle_buffer)
+    needed = needed_bytes(reader, files, batch_size, shuffle_buffer)
     available = machine_bytes()
     if needed is None or available is None or needed < available:
         return None

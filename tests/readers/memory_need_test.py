@@ -5,7 +5,10 @@ import os
 import pytest
 import tensorflow as tf
 
+from yt8m_compact import readers
 from yt8m_compact.readers import memory_need
+
+_VIDEO = readers.VideoLevelReader()
 
 
 @pytest.fixture
@@ -31,20 +34,28 @@ def _set_memory(monkeypatch, tmp_path, *limits):
 def test_buffer_and_batches_are_counted(files, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     # (20 + (2 + 3) * 4) records of 500 bytes.
-    assert memory_need.needed_bytes(files, 4, 20) == 20_000
+    assert memory_need.needed_bytes(_VIDEO, files, 4, 20) == 20_000
+
+
+def test_decoded_frames_are_counted(files, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    reader = readers.FrameLevelReader(("rgb", "audio"), (5, 3), max_frames=10)
+    # As above, and six batches of 4 videos of 10 frames of 8 codes.
+    expected = 20_000 + 6 * 4 * 80
+    assert memory_need.needed_bytes(reader, files, 4, 20) == expected
 
 
 def test_no_more_is_held_than_files_have(files, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     # 100 records of 500 + 16 bytes, and five batches of one.
-    assert memory_need.needed_bytes(files, 1, 10**9) == 51_600 + 2_500
+    assert memory_need.needed_bytes(_VIDEO, files, 1, 10**9) == 51_600 + 2_500
 
 
 def test_other_files_are_for_others_to_judge(tmp_path):
     path = tmp_path / "text"
     path.write_text("no records at all")
-    assert memory_need.needed_bytes([str(path)], 4, 20) is None
-    assert memory_need.describe_lack([str(path)], 4, 20) is None
+    assert memory_need.needed_bytes(_VIDEO, [str(path)], 4, 20) is None
+    assert memory_need.describe_lack(_VIDEO, [str(path)], 4, 20) is None
 
 
 def test_limits_of_containers_count(monkeypatch, tmp_path):
@@ -67,10 +78,10 @@ def test_lack_names_what_to_make_smaller(files, monkeypatch, tmp_path):
         "the 0.0 GB of this machine: choose a smaller --shuffle_buffer or "
         "--batch_size. Received: shuffle_buffer=20, batch_size=4"
     )
-    assert memory_need.describe_lack(files, 4, 20) == expected
-    assert memory_need.describe_lack(files, 4, 19) is None
+    assert memory_need.describe_lack(_VIDEO, files, 4, 20) == expected
+    assert memory_need.describe_lack(_VIDEO, files, 4, 19) is None
 
 
 def test_unknown_memory_is_no_lack(files, monkeypatch):
     monkeypatch.setattr(memory_need, "machine_bytes", lambda: None)
-    assert memory_need.describe_lack(files, 4, 20) is None
+    assert memory_need.describe_lack(_VIDEO, files, 4, 20) is None

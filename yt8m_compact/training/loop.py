@@ -87,7 +87,10 @@ def train(
         skipped=skipped,
     )
     lack = readers.describe_lack(
-        files, config.training.batch_size, config.training.shuffle_buffer
+        reader,
+        files,
+        config.training.batch_size,
+        config.training.shuffle_buffer,
     )
     if lack is not None:
         _LOGGER.warning("%s", lack)
