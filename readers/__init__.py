@@ -12,6 +12,7 @@ from yt8m_compact.readers.frame_level import VideoParts
 from yt8m_compact.readers.inspect import RecordFormat
 from yt8m_compact.readers.inspect import check_format
 from yt8m_compact.readers.inspect import inspect_file
+from yt8m_compact.readers.memory_need import describe_lack
 from yt8m_compact.readers.records import estimate_num_records
 from yt8m_compact.readers.records import file_sizes
 from yt8m_compact.readers.records import read_records
@@ -35,6 +36,7 @@ __all__ = [
     "VideoLevelReader",
     "VideoParts",
     "check_format",
+    "describe_lack",
     "estimate_num_records",
     "expand_patterns",
     "file_sizes",

@@ -125,12 +125,10 @@ def records_until_error(
     Returns:
         A dataset of `(attempt, serialized)`, scalars, int64 and string.
     """
-    # A zip asks for one record more than its range has, and `take` of a number
-    # in a graph kills TensorFlow 2.21's optimiser: a choice among one.
-    choices = tf.data.Dataset.from_tensor_slices(tf.zeros([number], tf.int64))
-    records = tf.data.Dataset.choose_from_datasets(
-        [_records_from(file, offset)], choices
-    )
+    # A zip asks for one record more than its range has: `take` has no more. It
+    # needs a tensor that is the only output of its operation, as `identity` is:
+    # TensorFlow 2.21's optimiser dies of one of the outputs of `unstack`.
+    records = _records_from(file, offset).take(tf.identity(number))
     attempts = tf.data.Dataset.range(number)
     return tf.data.Dataset.zip((attempts, records)).ignore_errors()
 

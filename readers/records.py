@@ -136,17 +136,33 @@ def estimate_num_records(files: Sequence[str]) -> int | None:
     Raises:
         DataError: If a file does not exist.
     """
-    # Whether an empty file is an error is for what reads it to say.
     sizes = file_sizes(files)
-    total = sum(sizes)
-    if not total:
+    mean = mean_record_bytes(files, sizes)
+    if mean is None:
         return None
-    first = next(f for f, size in zip(files, sizes, strict=True) if size)
+    return max(1, round(sum(sizes) / (framing.FRAMING_BYTES + mean)))
+
+
+def mean_record_bytes(
+    files: Sequence[str], sizes: Sequence[int]
+) -> float | None:
+    """Returns the mean length of the first records.
+
+    Args:
+        files: Names of TFRecord files.
+        sizes: Their bytes.
+
+    Returns:
+        That of the first file that is not empty; None where there is none, or
+        it is no TFRecord file.
+    """
+    # Whether an empty file is an error is for what reads it to say.
+    filled = (f for f, size in zip(files, sizes, strict=True) if size)
+    first = next(filled, None)
+    if first is None:
+        return None
     lengths = framing.first_record_lengths(first, _ESTIMATE_RECORDS)
-    if not lengths:
-        return None
-    mean = framing.FRAMING_BYTES + sum(lengths) / len(lengths)
-    return max(1, round(total / mean))
+    return sum(lengths) / len(lengths) if lengths else None
 
 
 def _parallel_reads(files: Sequence[str], cycle_length: int) -> int | None:

@@ -91,6 +91,14 @@ def train(
         require_labels=not config.data.segment_labels,
         skipped=skipped,
     )
+    lack = readers.describe_lack(
+        reader,
+        files,
+        config.training.batch_size,
+        config.training.shuffle_buffer,
+    )
+    if lack is not None:
+        _LOGGER.warning("%s", lack)
     run = train_dir_lib.TrainDir(train_dir)
     # Nothing is read or moved that another trainer may be changing.
     with run_lock.RunLock(run.path) as lock:

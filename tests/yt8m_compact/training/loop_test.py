@@ -15,6 +15,7 @@ import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import training
+from yt8m_compact.readers import memory_need
 from yt8m_compact.run import lock as run_lock
 from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -259,6 +260,22 @@ def test_empty_file(tmp_path, videos):
         ),
     ):
         training.train(tiny_runs.video_config(videos), str(tmp_path / "run"))
+
+
+def test_records_beyond_the_memory_are_told_first(
+    tmp_path, videos, monkeypatch, caplog
+):
+    monkeypatch.setattr(memory_need, "machine_bytes", lambda: 10)
+    (tmp_path / "run").write_text("no folder, so that nothing is trained")
+    config = tiny_runs.video_config(videos, batch_size=8, shuffle_buffer=20)
+    with pytest.raises(OSError):
+        training.train(config, str(tmp_path / "run"))
+    assert re.search(
+        "more than the 0.0 GB of this machine: choose a smaller "
+        "--shuffle_buffer or --batch_size. Received: shuffle_buffer=20, "
+        "batch_size=8",
+        caplog.text,
+    )
 
 
 def test_bad_record_in_the_middle(tmp_path, videos):
