@@ -54,14 +54,16 @@ class BatchParser:
         Returns:
             What `parse` returns of the good records.
         """
-        outputs = self.parse.get_concrete_function().structured_outputs
+        # Called itself, not by way of `self.parse`, which looks it up each time.
+        concrete = self.parse.get_concrete_function()
+        outputs = concrete.structured_outputs
         keys = list(outputs)
 
         def run(files, indices, serialized, seed):
             arguments = files, indices, serialized
             message = ""
             try:
-                batch = self.parse(*arguments, seed)
+                batch = concrete(*arguments, seed)
             except tf.errors.InvalidArgumentError:
                 batch, message = self._try_again(arguments, seed)
             return [message, *(batch[key] for key in keys)]
