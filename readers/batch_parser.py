@@ -54,7 +54,7 @@ class BatchParser:
         Returns:
             What `parse` returns of the good records.
         """
-        # Called itself, not by way of `self.parse`, which looks it up each time.
+        # Called itself: `self.parse` would look it up each time.
         concrete = self.parse.get_concrete_function()
         outputs = concrete.structured_outputs
         keys = list(outputs)
