@@ -286,7 +286,8 @@ def _divisor_near(size, target):
         for divisor in range(1, size + 1)
         if size % divisor == 0 and 2 * target <= 3 * divisor <= 4.5 * target
     ]
-    ratios = {divisor: abs(math.log(divisor / target)) for divisor in near}
+    # Rounded, so that of two that are as near the first, smaller one is taken.
+    ratios = {d: round(abs(math.log(d / target)), 9) for d in near}
     return min(ratios, key=ratios.get, default=round(target))
 
 

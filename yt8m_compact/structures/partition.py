@@ -24,13 +24,14 @@ def near_divisor(size: int, target: float) -> int:
         target: the number of blocks wanted.
 
     Returns:
-        The divisor of `size` that is nearest to `target` as a ratio, if that is
-        at most 1.5, else `target`, rounded, which is at least 1 and at most
-        `size`.
+        The divisor of `size` that is nearest to `target` as a ratio, the
+        smaller of two, if that is at most 1.5, else `target`, rounded, which is
+        at least 1 and at most `size`.
     """
     target = min(max(target, 1.0), float(size))
     divisors = [number for number in range(1, size + 1) if size % number == 0]
-    nearest = min(divisors, key=lambda d: max(d / target, target / d))
-    if max(nearest / target, target / nearest) <= 1.5:
-        return nearest
-    return round(target)
+    # Two may be as near as each other, but for the last bits: the smaller one.
+    ratio, nearest = min(
+        (round(max(d / target, target / d), 9), d) for d in divisors
+    )
+    return nearest if ratio <= 1.5 else round(target)

@@ -44,8 +44,8 @@ def _segment_record(index: int, num_frames: int) -> bytes:
     )
     context = message.context.feature
     context["segment_labels"].int64_list.value.extend([index, index + 1])
-    context["segment_start_times"].int64_list.value.extend([0, 5 * index])
-    context["segment_end_times"].int64_list.value.extend([5, 5 * index + 5])
+    context["segment_start_times"].int64_list.value.extend([0, index + 1])
+    context["segment_end_times"].int64_list.value.extend([5, index + 6])
     context["segment_scores"].float_list.value.extend([0.0, 1.0])
     return message.SerializeToString()
 
@@ -184,8 +184,8 @@ def test_frame_level_values(prepared):
 def test_segment_values(prepared):
     example = _by_id(prepared["segment_level"], "validation")[b"v00004"]
     assert example["segment_labels"].tolist() == [4, 5]
-    assert example["segment_start_times"].tolist() == [0, 20]
-    assert example["segment_end_times"].tolist() == [5, 25]
+    assert example["segment_start_times"].tolist() == [0, 5]
+    assert example["segment_end_times"].tolist() == [5, 10]
     assert example["segment_scores"].tolist() == [0.0, 1.0]
     assert example["rgb"].shape == (6, 1024)
 

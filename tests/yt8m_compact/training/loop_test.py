@@ -193,7 +193,7 @@ def test_diverged_run(tmp_path, videos):
         match=(
             r"^expected finite losses and weights\. Received: "
             r"(loss=nan|loss=inf|weights=classifier/\w+) at step [12]\. Lower "
-            r"--base_learning_rate and start again \(the last checkpoint, of "
+            r"base_learning_rate and start again \(the last checkpoint, of "
             r"step [01], was kept\)$"
         ),
     ):
@@ -218,7 +218,7 @@ def test_weights_that_diverge_at_the_last_step(tmp_path, videos, monkeypatch):
         ValueError,
         match=re.escape(
             "Received: weights=classifier/bias at step 3. Lower "
-            "--base_learning_rate and start again (the last checkpoint, of "
+            "base_learning_rate and start again (the last checkpoint, of "
             "step 0, was kept)"
         ),
     ):
