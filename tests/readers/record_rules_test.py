@@ -1,6 +1,5 @@
 """Tests of what is said about one record."""
 
-import dataclasses
 import functools
 import math
 
@@ -8,35 +7,8 @@ import pytest
 import tensorflow as tf
 
 import record_makers
+import small_records
 from yt8m_compact.readers import record_rules
-
-VIDEO = record_rules.RecordSpec(
-    record_rules.Layout.VIDEO, ("mean_rgb", "mean_audio"), (6, 3), 10
-)
-FRAMES = record_rules.RecordSpec(
-    record_rules.Layout.FRAMES, ("rgb", "audio"), (6, 3), 10
-)
-PACKED = dataclasses.replace(FRAMES, layout=record_rules.Layout.PACKED)
-
-
-FLOATS = record_rules.RecordSpec(
-    record_rules.Layout.FLOATS,
-    ("AUDIO/feature/floats", "RGB/feature/floats"),
-    (2, 3),
-    10,
-)
-
-
-def _floats(rgb: list[list[float]], audio: list[list[float]]) -> bytes:
-    message = tf.train.SequenceExample()
-    message.context.feature["id"].bytes_list.value.append(b"abc")
-    for name, frames in (("RGB", rgb), ("AUDIO", audio)):
-        steps = message.feature_lists.feature_list[f"{name}/feature/floats"]
-        times = message.feature_lists.feature_list[f"{name}/feature/timestamp"]
-        for number, frame in enumerate(frames):
-            steps.feature.add().float_list.value.extend(frame)
-            times.feature.add().int64_list.value.append(number)
-    return message.SerializeToString()
 
 
 def _kinds(data: bytes, spec: record_rules.RecordSpec) -> list[str]:
@@ -64,17 +36,21 @@ SEGMENTS = functools.partial(
 
 
 def test_good_records():
-    found = record_rules.examine(record_makers.make_video_example(4), VIDEO)
+    found = record_rules.examine(
+        record_makers.make_video_example(4), small_records.VIDEO
+    )
     assert found.faults == ()
     assert found.id == b"v00004"
     # record_makers: labels 4 * 7 % 10 = 8 and 8 + 11 = 19 = 9 modulo 10.
     assert found.labels == (8, 9)
     assert found.num_frames is None
-    found = record_rules.examine(record_makers.make_frame_example(4, 7), FRAMES)
+    found = record_rules.examine(
+        record_makers.make_frame_example(4, 7), small_records.FRAMES
+    )
     assert found.faults == ()
     assert found.num_frames == 7
     found = record_rules.examine(
-        record_makers.make_packed_zeros(rgb=12, audio=6), PACKED
+        record_makers.make_packed_zeros(rgb=12, audio=6), small_records.PACKED
     )
     assert found.faults == ()
     assert (found.labels, found.num_frames) == (None, 2)
@@ -113,7 +89,7 @@ def test_good_records():
     ],
 )
 def test_faults_of_video_level_records(data, kinds):
-    assert _kinds(data, VIDEO) == kinds
+    assert _kinds(data, small_records.VIDEO) == kinds
 
 
 @pytest.mark.parametrize(
@@ -156,7 +132,7 @@ def test_faults_of_video_level_records(data, kinds):
     ],
 )
 def test_faults_of_frame_level_records(data, kinds):
-    assert _kinds(data, FRAMES) == kinds
+    assert _kinds(data, small_records.FRAMES) == kinds
 
 
 @pytest.mark.parametrize(
@@ -173,7 +149,7 @@ def test_faults_of_frame_level_records(data, kinds):
     ids=["one feature", "one byte more", "fewer frames", "none"],
 )
 def test_faults_of_packed_records(data, kinds):
-    assert _kinds(data, PACKED) == kinds
+    assert _kinds(data, small_records.PACKED) == kinds
 
 
 @pytest.mark.parametrize(
@@ -186,31 +162,34 @@ def test_faults_of_packed_records(data, kinds):
     ],
 )
 def test_faults_of_float_frames(rgb, audio, kinds):
-    assert _kinds(_floats(rgb, audio), FLOATS) == kinds
+    assert (
+        _kinds(small_records.make_floats(rgb, audio), small_records.FLOATS)
+        == kinds
+    )
 
 
 def test_a_finite_sum_that_overflows_is_no_fault():
     large = record_makers.make_video_example(
         features={"mean_audio": [3e38, 3e38, 3e38]}
     )
-    assert _kinds(large, VIDEO) == []
+    assert _kinds(large, small_records.VIDEO) == []
 
 
 def test_labels_of_another_type():
     data = record_makers.make_video_example(features={"labels": [1.0]})
-    assert _kinds(data, VIDEO) == ["bad_label"]
+    assert _kinds(data, small_records.VIDEO) == ["bad_label"]
 
 
 def test_an_id_of_another_type():
     """Readers refuse it too, whatever the other key holds."""
     message = tf.train.Example.FromString(record_makers.make_video_example())
     message.features.feature["video_id"].int64_list.value.append(3)
-    assert _kinds(message.SerializeToString(), VIDEO) == ["no_id"]
+    assert _kinds(message.SerializeToString(), small_records.VIDEO) == ["no_id"]
     message.features.feature["video_id"].Clear()
-    assert _kinds(message.SerializeToString(), VIDEO) == []
+    assert _kinds(message.SerializeToString(), small_records.VIDEO) == []
 
 
-@pytest.mark.parametrize("spec", [FRAMES, PACKED])
+@pytest.mark.parametrize("spec", [small_records.FRAMES, small_records.PACKED])
 def test_packed_records_and_others_are_good_in_one_set(spec):
     for make in (
         record_makers.make_frame_example,
@@ -226,7 +205,9 @@ def test_frames_count_where_a_record_is_packed_too():
     )
     for name in ("rgb", "audio"):
         message.context.feature[name].bytes_list.value.append(bytes(30))
-    found = record_rules.examine(message.SerializeToString(), FRAMES)
+    found = record_rules.examine(
+        message.SerializeToString(), small_records.FRAMES
+    )
     assert (found.faults, found.num_frames) == ((), 2)
 
 
@@ -234,4 +215,6 @@ def test_segments_of_another_type():
     message = tf.train.SequenceExample.FromString(SEGMENTS())
     scores = message.context.feature["segment_scores"]
     scores.int64_list.value.extend([0, 1])
-    assert _kinds(message.SerializeToString(), FRAMES) == ["bad_segments"]
+    assert _kinds(message.SerializeToString(), small_records.FRAMES) == [
+        "bad_segments"
+    ]

@@ -3,47 +3,19 @@
 import dataclasses
 
 import pytest
-import tensorflow as tf
 
 import record_makers
+import small_records
 from yt8m_compact import datasets
 from yt8m_compact.datasets import record_spec
 
-VIDEO = datasets.RecordSpec(
-    datasets.Layout.VIDEO, ("mean_rgb", "mean_audio"), (6, 3), 10
-)
-FRAMES = datasets.RecordSpec(
-    datasets.Layout.FRAMES, ("rgb", "audio"), (6, 3), 10
-)
-PACKED = dataclasses.replace(FRAMES, layout=datasets.Layout.PACKED)
-
-
-FLOATS = datasets.RecordSpec(
-    datasets.Layout.FLOATS,
-    ("AUDIO/feature/floats", "RGB/feature/floats"),
-    (2, 3),
-    10,
-)
-
-
-def _floats(rgb: list[list[float]], audio: list[list[float]]) -> bytes:
-    message = tf.train.SequenceExample()
-    message.context.feature["id"].bytes_list.value.append(b"abc")
-    for name, frames in (("RGB", rgb), ("AUDIO", audio)):
-        steps = message.feature_lists.feature_list[f"{name}/feature/floats"]
-        times = message.feature_lists.feature_list[f"{name}/feature/timestamp"]
-        for number, frame in enumerate(frames):
-            steps.feature.add().float_list.value.extend(frame)
-            times.feature.add().int64_list.value.append(number)
-    return message.SerializeToString()
-
 
 @pytest.mark.parametrize("sizes", [(1024, 128), (7, 2)])
-@pytest.mark.parametrize("spec", [VIDEO, FRAMES])
+@pytest.mark.parametrize("spec", [small_records.VIDEO, small_records.FRAMES])
 def test_what_is_found_in_a_record(spec, sizes):
     make = {
-        VIDEO: record_makers.make_video_example,
-        FRAMES: record_makers.make_frame_example,
+        small_records.VIDEO: record_makers.make_video_example,
+        small_records.FRAMES: record_makers.make_frame_example,
     }[spec]
     names = spec.feature_names
     found = record_spec.detect_spec(
@@ -63,16 +35,22 @@ def test_sizes_of_youtube8m_where_a_record_has_no_frame():
 
 
 def test_what_is_found_in_float_frames():
-    data = _floats([[0.5, 1.0, -1.0]] * 2, [[0.5, 3.0]] * 2)
+    data = small_records.make_floats([[0.5, 1.0, -1.0]] * 2, [[0.5, 3.0]] * 2)
     # Timestamps are no features.
-    assert record_spec.detect_spec(data, "here", num_classes=10) == FLOATS
+    assert (
+        record_spec.detect_spec(data, "here", num_classes=10)
+        == small_records.FLOATS
+    )
     found = record_spec.detect_spec(
         data,
         "here",
-        feature_names=FLOATS.feature_names[1:],
+        feature_names=small_records.FLOATS.feature_names[1:],
         num_classes=10,
     )
-    assert (found.layout, found.feature_sizes) == (FLOATS.layout, (3,))
+    assert (found.layout, found.feature_sizes) == (
+        small_records.FLOATS.layout,
+        (3,),
+    )
 
 
 def test_packed_records_are_told_by_known_names():
