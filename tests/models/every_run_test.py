@@ -14,7 +14,6 @@ import tensorflow as tf
 
 import small_models
 import tiny_runs
-from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import training
 from yt8m_compact.inference import serving
@@ -116,12 +115,12 @@ def test_same_outputs_after_restoring(name, kind, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_every_model_in_a_fresh_process(tmp_path, monkeypatch):
-    kinds = [kind for kind in layers.PROJECTIONS if kind != "dense"]
+    kinds = [kind for kind in small_models.KINDS if kind != "dense"]
     runs = [(name, "low_rank_plus_circulant") for name in models.MODELS]
     runs += [("MoeModel", kind) for kind in kinds]
     runs += [("LstmModel", "dense")]  # Keras's own cells.
     expected = {}
-    for name, kind in runs:
+    for name, kind in dict.fromkeys(runs):
         folder = tmp_path / f"{name}-{kind}"
         config = make_config(name, kind, folder)
         trained = train_model(config, str(folder / "run"), monkeypatch)
