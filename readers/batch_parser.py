@@ -13,6 +13,11 @@ from yt8m_compact.readers import normal_records
 from yt8m_compact.readers import skipped as skipped_lib
 from yt8m_compact.readers import video_level
 
+_UNREADABLE = (
+    "expected a tf.train.Example or tf.train.SequenceExample. Write the record "
+    "again, or leave it out"
+)
+
 Reader = video_level.VideoLevelReader | frame_level.FrameLevelReader
 
 
@@ -106,13 +111,19 @@ class BatchParser:
             ],
             tf.string,
         )
-        try:
-            return self.parse(files, indices, records, seed), ""
-        except tf.errors.InvalidArgumentError:
-            good = []
-        for row in range(len(serialized)):
+        if not any(refused):
+            try:
+                return self.parse(files, indices, records, seed), ""
+            except tf.errors.InvalidArgumentError:
+                pass
+        good, error = [], None
+        for row, bad in enumerate(refused):
             one = slice(row, row + 1)
             error = self._error(files[one], indices[one], records[one], seed)
+            if error is None and bad:
+                # TensorFlow's parser reads what protobuf refuses, of a kind
+                # that may not be that of the others.
+                error = _place(files[one], indices[one], f"{_UNREADABLE}.")
             if error is None:
                 good.append(row)
             elif self.skipped is None:
@@ -135,21 +146,21 @@ class BatchParser:
         try:
             self.parse(file, index, serialized, seed)
         except tf.errors.InvalidArgumentError as error:
-            name = file.numpy()[0].decode()
-            number = int(index.numpy()[0])
             reason = errors.find_message(error.message)
             if reason is None:
-                reason = (
-                    "expected a tf.train.Example or tf.train.SequenceExample. "
-                    "Write the record again, or leave it out "
-                    f"({tensorflow_errors.first_line(error.message)})."
-                )
-            return (
-                name,
-                number,
-                reason.removeprefix(f"{name}: record {number}: "),
-            )
+                detail = tensorflow_errors.first_line(error.message)
+                reason = f"{_UNREADABLE} ({detail})."
+            return _place(file, index, reason)
         return None
+
+
+def _place(
+    file: tf.Tensor, index: tf.Tensor, reason: str
+) -> tuple[str, int, str]:
+    """Returns the file, the number and what is wrong with one record."""
+    name = file.numpy()[0].decode()
+    number = int(index.numpy()[0])
+    return name, number, reason.removeprefix(f"{name}: record {number}: ")
 
 
 @functools.lru_cache(maxsize=16)

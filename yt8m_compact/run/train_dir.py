@@ -390,7 +390,7 @@ def check_readable_name(name: str, path: str) -> None:
     """
     if set(path) & set(_PATTERN_CHARACTERS):
         raise ValueError(
-            f"expected a {name} without the characters "
+            f"expected {name} without the characters "
             f"{' '.join(_PATTERN_CHARACTERS)}: TensorFlow could save weights "
             "there, but takes their names for patterns when it reads them. "
             f"Received: {name}={path!r}"

@@ -92,7 +92,7 @@ def test_run_that_is_not_there(tmp_path):
 
 def test_name_that_is_a_pattern(tmp_path):
     message = (
-        "expected a --export_dir without the characters * ? [: TensorFlow "
+        "expected export_dir without the characters * ? [: TensorFlow "
         "could save weights there, but takes their names for patterns when it "
         f"reads them. Received: export_dir='{tmp_path}/lr[0.1]'"
     )

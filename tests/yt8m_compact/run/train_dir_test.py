@@ -57,7 +57,7 @@ def test_no_name(path):
 def test_name_that_is_a_pattern(path):
     # TensorFlow finds the files of a checkpoint with a glob.
     message = (
-        "expected a train_dir without the characters * ? [: TensorFlow "
+        "expected train_dir without the characters * ? [: TensorFlow "
         "could save weights there, but takes their names for patterns when it "
         f"reads them. Received: train_dir={path!r}"
     )
