@@ -146,7 +146,7 @@ def test_empty_and_foreign_files(files, tmp_path):
 def test_only_empty_files(tmp_path):
     empty = tmp_path / "empty"
     empty.touch()
-    with pytest.raises(readers.DataError, match="The file is empty"):
+    with pytest.raises(readers.DataError, match="Received: an empty file"):
         _read([str(empty)])
 
 
