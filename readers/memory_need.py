@@ -103,6 +103,6 @@ def describe_lack(
     return (
         "the records in memory are expected to take about "
         f"{needed / 1e9:.1f} GB, more than the {available / 1e9:.1f} GB of "
-        "this machine: choose a smaller --shuffle_buffer or --batch_size. "
+        "this machine: choose a smaller shuffle_buffer or batch_size. "
         f"Received: shuffle_buffer={shuffle_buffer}, batch_size={batch_size}"
     )

@@ -75,8 +75,8 @@ def test_lack_names_what_to_make_smaller(files, monkeypatch, tmp_path):
     _set_memory(monkeypatch, tmp_path, "20000\n")
     expected = (
         "the records in memory are expected to take about 0.0 GB, more than "
-        "the 0.0 GB of this machine: choose a smaller --shuffle_buffer or "
-        "--batch_size. Received: shuffle_buffer=20, batch_size=4"
+        "the 0.0 GB of this machine: choose a smaller shuffle_buffer or "
+        "batch_size. Received: shuffle_buffer=20, batch_size=4"
     )
     assert memory_need.describe_lack(_VIDEO, files, 4, 20) == expected
     assert memory_need.describe_lack(_VIDEO, files, 4, 19) is None

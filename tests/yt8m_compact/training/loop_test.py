@@ -272,7 +272,7 @@ def test_records_beyond_the_memory_are_told_first(
         training.train(config, str(tmp_path / "run"))
     assert re.search(
         "more than the 0.0 GB of this machine: choose a smaller "
-        "--shuffle_buffer or --batch_size. Received: shuffle_buffer=20, "
+        "shuffle_buffer or batch_size. Received: shuffle_buffer=20, "
         "batch_size=8",
         caplog.text,
     )
