@@ -77,8 +77,7 @@ class AttentionConfig(frame_model.FrameSetConfig):
                 use_bias=False,
                 name=name,
             )(x)
-            x = self._batch_norm(f"{name}_bn")(x, mask=mask)
-            x = keras.layers.Activation("relu", name=f"{name}_activation")(x)
+            x = self._frame_norm(f"{name}_bn", "relu")(x, mask=mask)
             x = layers.RepeatableDropout(
                 self.drop_rate, name=f"{name}_dropout"
             )(x)

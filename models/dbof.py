@@ -67,39 +67,36 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
         if self.dbof_add_batch_norm:
-            x = self._batch_norm("input_bn")(x, mask=mask)
-        x = self._layer(
-            x,
-            "embedding",
-            self.embedding_projection,
-            self.dbof_cluster_size,
-            mask,
-        )
-        x = layers.FramePooling(self.dbof_pooling_method, name="pooling")(
-            [x, mask]
-        )
-        x = self._layer(
-            x, "fc", self.fc_projection, self.dbof_hidden_size, None
-        )
+            x = self._frame_norm("input_bn")(x, mask=mask)
+        x = self._projection(
+            "embedding", self.embedding_projection, self.dbof_cluster_size
+        )(x)
+        method = self.dbof_pooling_method
+        if self.dbof_add_batch_norm:
+            x = self._frame_norm("embedding_bn", self.dbof_activation, method)(
+                x, mask=mask
+            )
+        else:
+            x = self._activation("embedding")(x)
+            x = layers.FramePooling(method, name="pooling")([x, mask])
+        x = self._projection("fc", self.fc_projection, self.dbof_hidden_size)(x)
+        if self.dbof_add_batch_norm:
+            x = self._batch_norm("fc_bn")(x)
+        x = self._activation("fc")(x)
         return keras.Model(
             inputs,
             self._classify(x, num_classes, class_priors),
             name="DbofModel",
         )
 
-    def _layer(
-        self,
-        x: keras.KerasTensor,
-        name: str,
-        structure: structures.Structure,
-        units: int,
-        mask: keras.KerasTensor | None,
-    ) -> keras.KerasTensor:
-        x = layers.Projection(
+    def _projection(
+        self, name: str, structure: structures.Structure, units: int
+    ) -> layers.Projection:
+        return layers.Projection(
             units, structure, use_bias=not self.dbof_add_batch_norm, name=name
-        )(x)
-        if self.dbof_add_batch_norm:
-            x = self._batch_norm(f"{name}_bn")(x, mask=mask)
+        )
+
+    def _activation(self, name: str) -> keras.layers.Activation:
         return keras.layers.Activation(
             self.dbof_activation, name=f"{name}_activation"
-        )(x)
+        )

@@ -98,8 +98,17 @@ class BatchNormConfig(FrameModelConfig):
     )
 
     def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
+        """Makes the batch normalisation of vectors."""
         return keras.layers.BatchNormalization(
             momentum=self.batch_norm_momentum, name=name
+        )
+
+    def _frame_norm(
+        self, name: str, activation: str = "linear", pooling: str | None = None
+    ) -> layers.FrameNormalization:
+        """Makes that of frames, with the activation and pooling after it."""
+        return layers.FrameNormalization(
+            activation, pooling, momentum=self.batch_norm_momentum, name=name
         )
 
 

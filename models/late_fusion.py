@@ -91,7 +91,7 @@ class LateFusionConfig(
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
-        x = self._batch_norm("input_bn")(x, mask=mask)
+        x = self._frame_norm("input_bn")(x, mask=mask)
         features = frame_model.split_features(x, feature_sizes)
         pooled = [
             self._pool(number, feature, mask)
@@ -153,4 +153,4 @@ class LateFusionConfig(
     def _normalize_clusters(
         self, number: int, clusters: keras.KerasTensor, mask: keras.KerasTensor
     ) -> keras.KerasTensor:
-        return self._batch_norm(f"clusters_{number}_bn")(clusters, mask=mask)
+        return self._frame_norm(f"clusters_{number}_bn")(clusters, mask=mask)

@@ -119,7 +119,7 @@ class NextVladEncoderConfig(frame_model.FrameSetConfig):
         mask: keras.KerasTensor | None = None,
     ) -> keras.KerasTensor:
         x = layers.Projection(units, structure, use_bias=False, name=name)(x)
-        return self._batch_norm(f"{name}_bn")(x, mask=mask)
+        return self._frame_norm(f"{name}_bn")(x, mask=mask)
 
     def _pool(
         self,

@@ -213,14 +213,13 @@ class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
             use_bias=False,
             name=f"{name}_clusters",
         )(x)
-        clusters = self._batch_norm(f"{name}_clusters_bn")(clusters, mask=mask)
-        if embedding == "netvlad":
-            return layers.NetVlad(name=name)([x, clusters, mask])
-        if embedding == "netfv":
-            return layers.NetFisherVector(name=name)([x, clusters, mask])
-        clusters = keras.layers.Activation(
-            "relu6", name=f"{name}_clusters_activation"
-        )(clusters)
-        return layers.FramePooling(self.dbof_pooling_method, name=name)(
-            [clusters, mask]
+        norm = f"{name}_clusters_bn"
+        if embedding == "dbof":
+            return self._frame_norm(norm, "relu6", self.dbof_pooling_method)(
+                clusters, mask=mask
+            )
+        clusters = self._frame_norm(norm)(clusters, mask=mask)
+        layer = (
+            layers.NetVlad if embedding == "netvlad" else layers.NetFisherVector
         )
+        return layer(name=name)([x, clusters, mask])

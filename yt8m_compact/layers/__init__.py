@@ -13,6 +13,7 @@ from yt8m_compact.layers.frame_bags import BagAverage
 from yt8m_compact.layers.frame_bags import FrameBags
 from yt8m_compact.layers.frame_mask import FrameMask
 from yt8m_compact.layers.frame_moments import FrameMoments
+from yt8m_compact.layers.frame_normalization import FrameNormalization
 from yt8m_compact.layers.frame_pooling import FramePooling
 from yt8m_compact.layers.frame_positions import FramePositions
 from yt8m_compact.layers.gru_cell import GruCell
@@ -41,6 +42,7 @@ __all__ = [
     "FrameBags",
     "FrameMask",
     "FrameMoments",
+    "FrameNormalization",
     "FramePooling",
     "FramePositions",
     "GruCell",

@@ -16,6 +16,8 @@ from yt8m_compact.ops.cosine import cosine_matrix
 from yt8m_compact.ops.cosine import cosine_multiply_adds
 from yt8m_compact.ops.cosine import cosine_transform
 from yt8m_compact.ops.cosine import inverse_cosine_transform
+from yt8m_compact.ops.frame_normalization import normalize_frames
+from yt8m_compact.ops.frame_normalization import normalize_frames_by
 from yt8m_compact.ops.hadamard import fastfood_kernel
 from yt8m_compact.ops.hadamard import fastfood_matmul
 from yt8m_compact.ops.hadamard import fastfood_shape
@@ -77,6 +79,8 @@ __all__ = [
     "hinge_loss",
     "inverse_cosine_transform",
     "l2_normalize",
+    "normalize_frames",
+    "normalize_frames_by",
     "num_blocks",
     "plan_block_circulant",
     "plan_circulant",

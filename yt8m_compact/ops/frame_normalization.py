@@ -1,0 +1,364 @@
+"""Batch normalisation of frames, with what follows it: activation, pooling.
+
+One after another, as Keras has them, these layers write the activations of all
+frames once each, and half a dozen times more with a mask and gradients. Here
+they are read twice and written never where frames are pooled.
+"""
+
+from collections.abc import Callable
+import functools
+from typing import NamedTuple
+
+import tensorflow as tf
+
+Activation = Callable[[tf.Tensor], tf.Tensor]
+
+# Compiling takes a second or so, which fewer values a frame do not earn back.
+_LEAST_COMPILED = 256
+
+
+class Normalized(NamedTuple):
+    """What training gets from a batch of frames.
+
+    Attributes:
+        outputs: `[batch, size]` where frames are pooled, else `[batch,
+            max_frames, size]`; of the dtype of the values.
+        mean: `[size]`, of the values of all frames that are there; float32, or
+            float64 for float64 values.
+        variance: `[size]`, likewise.
+    """
+
+    outputs: tf.Tensor
+    mean: tf.Tensor
+    variance: tf.Tensor
+
+
+def normalize_frames(
+    values: tf.Tensor,
+    mask: tf.Tensor | None,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    *,
+    epsilon: float,
+    activation: Activation,
+    pooling: str | None,
+) -> Normalized:
+    """Normalises frames by their own moments, activates and pools them.
+
+    With `z_t = gamma (x_t - mean) / sqrt(variance + epsilon) + beta`, the
+    maximum is that of the values before: `max_t f(z_t) = f(max_t z_t)` for `f`
+    that never falls, and `max_t (a x_t + b)` is `a max_t x_t + b` for `a >= 0`
+    and `a min_t x_t + b` for `a < 0`. So neither `z_t` nor `f(z_t)` is written,
+    and the gradient needs no more than `x_t` and the pooled values.
+
+    The gradient of a maximum is shared by the frames that have it, as
+    TensorFlow's is; frames count as equal by `x_t`, where TensorFlow would
+    compare `f(z_t)` after rounding. Where gamma is 0, all `z_t` are equal:
+    gamma's gradient is that of the first extreme here, of the average there.
+
+    Moments are exact: those of each video, by two passes, then of all (Chan et
+    al.), in float32 (float64 for float64 values). Passes over the frames are
+    compiled by XLA, which reads them once where TensorFlow's operations would
+    write every step of the way.
+
+    Args:
+        values: `x`, float `[batch, max_frames, size]`.
+        mask: bool `[batch, max_frames]`, true where there is a frame, or None
+            where all are. Others count neither in moments nor in pooling.
+        gamma: `[size]`, of the dtype of the moments.
+        beta: `[size]`, likewise.
+        epsilon: what is added to the variance.
+        activation: `f`; for `max`, a function that never falls.
+        pooling: `max`, `average` or None, which leaves all frames. A video
+            without a frame gives zeros.
+
+    Returns:
+        The outputs, and the moments, through which there is no gradient.
+
+    References:
+        Ioffe and Szegedy, https://arxiv.org/abs/1502.03167, algorithm 1.
+        Chan, Golub and LeVeque, Algorithms for computing the sample variance,
+        The American Statistician 37 (1983), equation 2.1.
+    """
+    by_max = pooling == "max"
+
+    @tf.custom_gradient
+    def normalize(values, gamma, beta):
+        mean, variance, extremes = _moments(values, mask, gamma.dtype, by_max)
+        deviation = tf.math.rsqrt(variance + epsilon)
+        scale = gamma * deviation
+        shift = beta - mean * scale
+        if by_max:
+            extreme, some = _choose_extreme(extremes, mask, scale, mean)
+            outputs = _activate_pooled(extreme, some, scale, shift, activation)
+        else:
+            outputs = _activate_frames_compiled(
+                values, mask, scale, shift, activation, pooling
+            )
+
+        def gradients(upstream, *_):
+            upstream = tf.cast(upstream, gamma.dtype)
+            if by_max:
+                of_z = _through(
+                    lambda z: _activate_pooled(z, some, None, None, activation),
+                    extreme * scale + shift,
+                    upstream,
+                )
+                of_beta = tf.reduce_sum(of_z, axis=0)
+                of_gamma = tf.reduce_sum(of_z * (extreme - mean), axis=0)
+            else:
+                sums = _sum_gradients_compiled(
+                    values,
+                    mask,
+                    scale,
+                    shift,
+                    mean,
+                    upstream,
+                    activation,
+                    pooling,
+                )
+                of_beta, of_gamma = (tf.reduce_sum(x, axis=0) for x in sums)
+            of_gamma *= deviation
+            # Through the moments: what beta and gamma get, spread over frames.
+            count = _count(values, mask, gamma.dtype)
+            slope = -deviation * of_gamma / count
+            constant = -of_beta / count - slope * mean
+            if by_max:
+                of_values = _spread_gradients_compiled(
+                    values, mask, extreme, of_z, scale, slope, constant
+                )
+            else:
+                of_values = _write_gradients_compiled(
+                    values,
+                    mask,
+                    scale,
+                    shift,
+                    slope,
+                    constant,
+                    upstream,
+                    activation,
+                    pooling,
+                )
+            return of_values, of_gamma, of_beta
+
+        return (tf.cast(outputs, values.dtype), mean, variance), gradients
+
+    return Normalized(*normalize(values, gamma, beta))
+
+
+def normalize_frames_by(
+    values: tf.Tensor,
+    mask: tf.Tensor | None,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    mean: tf.Tensor,
+    variance: tf.Tensor,
+    *,
+    epsilon: float,
+    activation: Activation,
+    pooling: str | None,
+) -> tf.Tensor:
+    """Does `normalize_frames` with given moments, as inference does.
+
+    Args:
+        values: see there.
+        mask: see there.
+        gamma: see there.
+        beta: see there.
+        mean: `[size]`, of the dtype of gamma.
+        variance: `[size]`, likewise.
+        epsilon: see there.
+        activation: see there.
+        pooling: see there.
+
+    Returns:
+        The outputs; see `Normalized`.
+    """
+    scale = gamma * tf.math.rsqrt(variance + epsilon)
+    shift = beta - mean * scale
+    if pooling == "max":
+        extremes = _extremes(tf.cast(values, gamma.dtype), mask)
+        extreme, some = _choose_extreme(extremes, mask, scale, mean)
+        outputs = _activate_pooled(extreme, some, scale, shift, activation)
+    else:
+        outputs = _activate_frames(
+            values, mask, scale, shift, activation, pooling
+        )
+    return tf.cast(outputs, values.dtype)
+
+
+def _kept(values: tf.Tensor, mask: tf.Tensor | None, other) -> tf.Tensor:
+    """Puts another value where there is no frame."""
+    if mask is None:
+        return values
+    other = tf.constant(other, values.dtype)
+    return tf.where(mask[:, :, tf.newaxis], values, other)
+
+
+def _count(values, mask, dtype) -> tf.Tensor:
+    """Counts the frames of all videos, at least 1."""
+    if mask is None:
+        count = tf.reduce_prod(tf.shape(values)[:2])
+    else:
+        count = tf.math.count_nonzero(mask, dtype=tf.int32)
+    return tf.cast(tf.maximum(count, 1), dtype)
+
+
+def _count_by_video(values, mask, dtype) -> tf.Tensor:
+    """Counts the frames of each video, `[batch, 1]` or `[]`."""
+    if mask is None:
+        return tf.cast(tf.shape(values)[1], dtype)
+    return tf.math.count_nonzero(mask, axis=1, keepdims=True, dtype=dtype)
+
+
+def _moments(values, mask, dtype, with_extremes: bool):
+    """Returns mean and variance, `[size]`, and each video's extremes or None.
+
+    Of videos first, since XLA sums over the frames of one video at the speed
+    of memory, and over all frames at once at a tenth of it.
+    """
+    means, squares, *extremes = _video_moments_compiled(
+        values, mask, dtype, with_extremes
+    )
+    total = _count(values, mask, dtype)
+    count = _count_by_video(values, mask, dtype)
+    mean = tf.reduce_sum(means * count, axis=0) / total
+    between = tf.math.squared_difference(means, mean) * count
+    variance = tf.reduce_sum(squares + between, axis=0) / total
+    return mean, variance, extremes
+
+
+def _video_moments(values, mask, dtype, with_extremes: bool):
+    """Returns `[batch, size]` each: mean, squares around it, extremes."""
+    values = tf.cast(values, dtype)
+    count = _count_by_video(values, mask, dtype)
+    means = tf.math.divide_no_nan(
+        tf.reduce_sum(_kept(values, mask, 0), axis=1), count
+    )
+    squares = tf.math.squared_difference(values, means[:, tf.newaxis])
+    moments = (means, tf.reduce_sum(_kept(squares, mask, 0), axis=1))
+    return (*moments, *_extremes(values, mask)) if with_extremes else moments
+
+
+def _extremes(values, mask):
+    """Returns the largest and the smallest value, `[batch, size]` each."""
+    return (
+        tf.reduce_max(_kept(values, mask, values.dtype.min), axis=1),
+        tf.reduce_min(_kept(values, mask, values.dtype.max), axis=1),
+    )
+
+
+def _choose_extreme(extremes, mask, scale, mean):
+    """Returns the `x_t` with the largest `a x_t`, and which videos have any."""
+    extreme = tf.where(scale >= 0, *extremes)
+    if mask is None:
+        return extreme, None
+    some = tf.reduce_any(mask, axis=1, keepdims=True)
+    return tf.where(some, extreme, mean), some
+
+
+def _activate_pooled(values, some, scale, shift, activation):
+    z = values if scale is None else values * scale + shift
+    outputs = activation(z)
+    if some is None:
+        return outputs
+    return tf.where(some, outputs, tf.zeros_like(outputs))
+
+
+def _activate_frames(values, mask, scale, shift, activation, pooling):
+    z = (
+        values
+        if scale is None
+        else tf.cast(values, scale.dtype) * scale + shift
+    )
+    outputs = activation(z)
+    if pooling is None:
+        return outputs
+    total = tf.reduce_sum(_kept(outputs, mask, 0), axis=1)
+    return tf.math.divide_no_nan(total, _count_by_video(z, mask, z.dtype))
+
+
+def _spread_gradients(values, mask, extreme, of_z, scale, slope, constant):
+    """Returns the gradient of frames, from that of the extreme of a video."""
+    wide = tf.cast(values, scale.dtype)
+    has_it = tf.equal(wide, extreme[:, tf.newaxis])
+    if mask is not None:
+        has_it &= mask[:, :, tf.newaxis]
+    number = tf.reduce_sum(tf.cast(has_it, wide.dtype), axis=1)
+    share = tf.math.divide_no_nan(of_z, number)[:, tf.newaxis]
+    of_frames = tf.where(has_it, share, tf.zeros_like(wide))
+    of_moments = _kept(wide * slope + constant, mask, 0)
+    return tf.cast((of_frames + of_moments) * scale, values.dtype)
+
+
+def _gradients_of_z(values, mask, scale, shift, upstream, activation, pooling):
+    return _through(
+        lambda z: _activate_frames(z, mask, None, None, activation, pooling),
+        tf.cast(values, scale.dtype) * scale + shift,
+        upstream,
+    )
+
+
+def _sum_gradients(
+    values, mask, scale, shift, mean, upstream, activation, pooling
+):
+    """Returns what beta, and gamma but for a factor, get from each video."""
+    of_z = _gradients_of_z(
+        values, mask, scale, shift, upstream, activation, pooling
+    )
+    difference = tf.cast(values, scale.dtype) - mean
+    return tf.reduce_sum(of_z, axis=1), tf.reduce_sum(of_z * difference, axis=1)
+
+
+def _write_gradients(
+    values, mask, scale, shift, slope, constant, upstream, activation, pooling
+):
+    """Returns the gradient of frames, from that of frames or averages."""
+    of_z = _gradients_of_z(
+        values, mask, scale, shift, upstream, activation, pooling
+    )
+    wide = tf.cast(values, scale.dtype)
+    of_moments = _kept(wide * slope + constant, mask, 0)
+    return tf.cast((of_z + of_moments) * scale, values.dtype)
+
+
+def _through(function, z: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
+    """Returns the gradient of a function's argument."""
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        outputs = function(z)
+    return tape.gradient(outputs, z, output_gradients=upstream)
+
+
+def _compiled(function):
+    """Compiles a function of values and mask where that pays.
+
+    Not for few values a frame. Without the mask where all frames are there:
+    with it, a pass takes 2 to 3 times as long, and few batches need it.
+    """
+
+    # A function for each size: TensorFlow warns of one that is traced often.
+    @functools.cache
+    def compiled(size: int):
+        del size
+        return tf.function(function, jit_compile=True, autograph=False)
+
+    def call(values, mask, *arguments):
+        size = values.shape[-1]
+        do = function if size < _LEAST_COMPILED else compiled(size)
+        if mask is None:
+            return do(values, None, *arguments)
+        return tf.cond(
+            tf.reduce_all(mask),
+            lambda: do(values, None, *arguments),
+            lambda: do(values, mask, *arguments),
+        )
+
+    return call
+
+
+_video_moments_compiled = _compiled(_video_moments)
+_activate_frames_compiled = _compiled(_activate_frames)
+_sum_gradients_compiled = _compiled(_sum_gradients)
+_spread_gradients_compiled = _compiled(_spread_gradients)
+_write_gradients_compiled = _compiled(_write_gradients)
