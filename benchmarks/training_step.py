@@ -12,10 +12,10 @@ of TensorFlow 1, written from descriptions of the released codes
 (`paper_everywhere_ungated` is without context gating, as released).
 
 Each case is a process of its own, for its peak of memory; they take their steps
-in turn, a few a round, and the best round of each counts. A prediction of one
-video, by the function of yt8m-predict, is timed likewise. The floor is what a
-step takes at least by the measured rates of matrix products, transforms and
-memory, one after the other: `benchmarks/steps/floor.py` says what is counted.
+in turn, a few a round, and the best of each counts. A prediction of one video,
+by the function of yt8m-predict, is timed likewise. The floor is what a step
+takes at least by the measured rates of matrix products, transforms and memory,
+one after the other: `benchmarks/steps/floor.py` says what is counted.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def measure(
     Args:
         names: the cases.
         network: the name of the network.
-        rounds: how often each has its turn; the best counts.
+        rounds: how often each has its turn; the best step counts.
         steps: steps of a turn.
         predictions: predictions of a turn.
 
@@ -112,7 +112,7 @@ def make_record(
         rates: from `RatesRunner.measure`.
         batch_size: videos of a step.
     """
-    ms = min(one["ms"] for one in measured)
+    ms = min(min(one["ms"]) for one in measured)
     floors = rates["floors"][name]
     floor_ms = sum(floors.values())
     forward = [
@@ -123,6 +123,7 @@ def make_record(
     return {
         "case": name,
         "ms": ms,
+        "round_ms": [sum(one["ms"]) / len(one["ms"]) for one in measured],
         "examples_per_second": 1000 * batch_size / ms,
         "peak_mb": min(one["peak_mb"] for one in measured),
         "weights": facts["weights"],

@@ -3,6 +3,7 @@
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from benchmarks.steps import network as network_lib
@@ -44,7 +45,7 @@ class OurStep:
         self._batch = batch
         self._config = _make_config(network, structures)
         self._position = callbacks.Position()
-        self._model = loop.make_model(self._config, self._position)
+        self.model = loop.make_model(self._config, self._position)
         inputs = {name: batch[name] for name in ("frames", "num_frames")}
         records = tf.constant(network.batch_size, tf.int64)
         self._dataset = tf.data.Dataset.from_tensors(
@@ -56,24 +57,24 @@ class OurStep:
     @property
     def num_weights(self) -> int:
         """All numbers of the model, moving statistics too."""
-        return self._model.count_params()
+        return self.model.count_params()
 
     @property
     def compiled(self) -> str:
         """Whether yt8m-train compiles this model's step, by default."""
-        return "XLA" if self._model.jit_compile else "no XLA"
+        return "XLA" if self.model.jit_compile else "no XLA"
 
-    def run(self, steps: int) -> float:
+    def run(self, steps: int) -> list[float]:
         """Trains.
 
         Args:
             steps: how many steps to time; one more comes before.
 
         Returns:
-            Seconds that a step takes.
+            Seconds that each took.
         """
         loop.fit_epoch(
-            self._model,
+            self.model,
             self._dataset.take(steps + 1),
             0,
             [
@@ -82,8 +83,7 @@ class OurStep:
                 self._times,
             ],
         )
-        ends = self._times.ends
-        return (ends[-1] - ends[0]) / steps
+        return np.diff(self._times.ends).tolist()
 
     @property
     def losses(self) -> list[float]:
@@ -101,7 +101,7 @@ class OurStep:
         """
         if self._predict is None:
             self._predict = predictors.predictor_from_module(
-                serving.ServingModule(self._config, self._model, top_k=1)
+                serving.ServingModule(self._config, self.model, top_k=1)
             ).predict
         inputs = {
             name: self._batch[name][:1] for name in ("frames", "num_frames")

@@ -1,7 +1,6 @@
 """A process a case, which takes steps when it is told to."""
 
 import ctypes
-import gc
 import multiprocessing
 from multiprocessing import connection
 import pathlib
@@ -50,14 +49,14 @@ class CaseRunner:
         """Takes steps.
 
         Returns:
-            `ms` of a step; `losses`; `peak_mb`, the most memory that was
+            `ms` of each step; `losses`; `peak_mb`, the most memory that was
             resident beyond that before the model was built; of our cases,
             `forward_batch_1_ms`.
         """
         _return_memory()
         _reset_peak()
         measured = {
-            "ms": 1000 * self._step.run(steps),
+            "ms": [1000 * seconds for seconds in self._step.run(steps)],
             "losses": self._step.losses,
             "peak_mb": _status_megabytes("VmHWM") - self._before_megabytes,
         }
@@ -157,7 +156,6 @@ def _serve(pipe: connection.Connection, runner: type, arguments: tuple) -> None:
 
 def _return_memory() -> None:
     """Gives what was freed back to the system, where glibc can."""
-    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
