@@ -170,15 +170,28 @@ def _count_layer(layer: keras.Layer) -> LayerWeights:
         kind=type(layer).__name__
         if projection is None
         else str(projection.structure),
-        output_size=int(layer.output.shape[-1]),
+        output_size=_output_size(layer),
         total=total,
         trainable=sum(map(_size, layer.trainable_weights)),
         dense_equivalent=dense_equivalent,
         multiply_adds=_multiply_adds(layer),
-        # A recurrent layer may give one row for all frames of a video.
-        per_frame=len(layer.output.shape) == 3
-        or isinstance(layer, keras.layers.RNN),
+        # These may give one row for all frames of a video.
+        per_frame=isinstance(layer, keras.layers.RNN)
+        or len(_first(layer.input).shape) == 3
+        if isinstance(
+            layer,
+            keras.layers.RNN | layers.FrameNormalization | layers.Projection,
+        )
+        else len(_first(layer.output).shape) == 3,
     )
+
+
+def _first(tensors: Any) -> keras.KerasTensor:
+    return keras.tree.flatten(tensors)[0]
+
+
+def _output_size(layer: keras.Layer) -> int:
+    return sum(tensor.shape[-1] for tensor in keras.tree.flatten(layer.output))
 
 
 def _multiply_adds(layer: keras.Layer) -> int | None:
@@ -190,7 +203,7 @@ def _multiply_adds(layer: keras.Layer) -> int | None:
     if isinstance(layer, keras.layers.Dense):
         return _size(layer.kernel)
     if isinstance(layer, keras.layers.BatchNormalization):
-        return int(layer.output.shape[-1])
+        return _output_size(layer)
     return None
 
 

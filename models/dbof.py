@@ -69,7 +69,10 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
         if self.dbof_add_batch_norm:
             x = self._frame_norm("input_bn")(x, mask=mask)
         x = self._projection(
-            "embedding", self.embedding_projection, self.dbof_cluster_size
+            "embedding",
+            self.embedding_projection,
+            self.dbof_cluster_size,
+            join_blocks=not self.dbof_add_batch_norm,  # else one by one
         )(x)
         method = self.dbof_pooling_method
         if self.dbof_add_batch_norm:
@@ -90,10 +93,18 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
         )
 
     def _projection(
-        self, name: str, structure: structures.Structure, units: int
+        self,
+        name: str,
+        structure: structures.Structure,
+        units: int,
+        join_blocks: bool = True,
     ) -> layers.Projection:
         return layers.Projection(
-            units, structure, use_bias=not self.dbof_add_batch_norm, name=name
+            units,
+            structure,
+            use_bias=not self.dbof_add_batch_norm,
+            join_blocks=join_blocks,
+            name=name,
         )
 
     def _activation(self, name: str) -> keras.layers.Activation:

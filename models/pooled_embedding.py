@@ -211,6 +211,7 @@ class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
             num_clusters,
             self.embedding_projection,
             use_bias=False,
+            join_blocks=embedding != "dbof",  # taken one by one
             name=f"{name}_clusters",
         )(x)
         norm = f"{name}_clusters_bn"

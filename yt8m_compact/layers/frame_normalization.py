@@ -1,5 +1,6 @@
 """Batch normalisation, activation and pooling of frames as one layer."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -28,7 +29,8 @@ class FrameNormalization(keras.layers.BatchNormalization):
             `axis` (the last), `renorm` and `synchronized`.
 
     Call arguments:
-        inputs: float `[batch, max_frames, size]`.
+        inputs: float `[batch, max_frames, size]`, or a list of blocks of it, as
+            `Projection` makes them with `join_blocks=False`.
         mask: bool `[batch, max_frames]`, true where there is a frame; None is
             everywhere. Others count neither in the moments nor in pooling; a
             video without a frame is pooled to zeros.
@@ -63,46 +65,63 @@ class FrameNormalization(keras.layers.BatchNormalization):
         self.activation = activation
         self.pooling = pooling
 
+    def build(self, input_shape) -> None:
+        first = input_shape[0]
+        if isinstance(first, (tuple, list)):  # blocks
+            size = sum(shape[-1] for shape in input_shape)
+            input_shape = (*first[:-1], size)
+        super().build(input_shape)
+        self.input_spec = None  # of one tensor
+
     def call(self, inputs, training=None, mask=None):
-        wide = tf.float64 if inputs.dtype == tf.float64 else tf.float32
-        inputs = tf.cast(inputs, self.compute_dtype)
-        size = [inputs.shape[-1]]
-        gamma = tf.cast(self.gamma, wide) if self.scale else tf.ones(size, wide)
-        beta = tf.cast(self.beta, wide) if self.center else tf.zeros(size, wide)
+        blocks = inputs if isinstance(inputs, (tuple, list)) else [inputs]
+        wide = tf.float64 if blocks[0].dtype == tf.float64 else tf.float32
+        size = self.moving_mean.shape
+        widths = [block.shape[-1] for block in blocks]
+        # In a row: gamma, beta, mean, variance of each block.
+        parts = zip(
+            *(
+                tf.split(tf.cast(values, wide), widths)
+                for values in (
+                    self.gamma if self.scale else tf.ones(size),
+                    self.beta if self.center else tf.zeros(size),
+                    self.moving_mean,
+                    self.moving_variance,
+                )
+            ),
+            strict=True,
+        )
         arguments = {
             "epsilon": self.epsilon,
             "activation": keras.activations.get(self.activation),
             "pooling": self.pooling,
         }
-        if training and self.trainable:
-            normalized = ops.normalize_frames(
-                inputs, mask, gamma, beta, **arguments
+        if not (training and self.trainable):
+            return _join(
+                ops.normalize_frames_by(block, mask, *part, **arguments)
+                for block, part in zip(blocks, parts, strict=True)
             )
-            for moving, current in (
-                (self.moving_mean, normalized.mean),
-                (self.moving_variance, normalized.variance),
-            ):
-                kept = tf.cast(moving, wide) * self.momentum
-                moving.assign(kept + current * (1.0 - self.momentum))
-            return normalized.outputs
-        return ops.normalize_frames_by(
-            inputs,
-            mask,
-            gamma,
-            beta,
-            tf.cast(self.moving_mean, wide),
-            tf.cast(self.moving_variance, wide),
-            **arguments,
-        )
+        normalized = [
+            ops.normalize_frames(block, mask, gamma, beta, **arguments)
+            for block, (gamma, beta, *_) in zip(blocks, parts, strict=True)
+        ]
+        for moving, seen in (
+            (self.moving_mean, _join(part.mean for part in normalized)),
+            (self.moving_variance, _join(part.variance for part in normalized)),
+        ):
+            kept = tf.cast(moving, wide) * self.momentum
+            moving.assign(kept + seen * (1.0 - self.momentum))
+        return _join(part.outputs for part in normalized)
 
     def compute_mask(self, inputs, previous_mask):
         # Pooled, the frames are gone; Keras would pass theirs on.
         return previous_mask if self.pooling is None else None
 
     def compute_output_spec(self, inputs, training=None, mask=None):
-        shape = inputs.shape
-        if self.pooling is not None:
-            shape = (shape[0], shape[2])
+        blocks = inputs if isinstance(inputs, (tuple, list)) else [inputs]
+        batch, time, _ = blocks[0].shape
+        size = sum(block.shape[-1] for block in blocks)
+        shape = (batch, time, size) if self.pooling is None else (batch, size)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -111,3 +130,8 @@ class FrameNormalization(keras.layers.BatchNormalization):
             "activation": self.activation,
             "pooling": self.pooling,
         }
+
+
+def _join(blocks: Iterable[tf.Tensor]) -> tf.Tensor:
+    blocks = list(blocks)
+    return blocks[0] if len(blocks) == 1 else tf.concat(blocks, axis=-1)

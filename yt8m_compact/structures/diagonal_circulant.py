@@ -84,6 +84,25 @@ class DiagonalCirculant(structure.Structure):
             ),
         )
 
+    def block_widths(self, input_dim: int, units: int) -> tuple[int, ...]:
+        """Says which columns can be computed apart: with diagonals of theirs.
+
+        Blocks that share a diagonal share the transform of the input.
+        """
+        blocks, size = self._blocks(input_dim, units)
+        if self.shared_diagonal:
+            return (units,)
+        return (*[size] * (blocks - 1), units - (blocks - 1) * size)
+
+    def block_weights(
+        self, weights: structure.Weights, block: int
+    ) -> structure.Weights:
+        """Returns the weights of a block."""
+        if self.shared_diagonal:
+            return weights
+        some = slice(block, block + 1)
+        return {name: weight[:, some] for name, weight in weights.items()}
+
     def _multiply(
         self, weights: structure.Weights, x: tf.Tensor, units: int
     ) -> tf.Tensor:

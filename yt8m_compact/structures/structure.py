@@ -121,6 +121,30 @@ class Structure(abc.ABC):
         product = self._multiply(_cast(weights, inner.dtype), inner, units)
         return tf.cast(product, x.dtype)
 
+    def block_widths(self, input_dim: int, units: int) -> tuple[int, ...]:
+        """Says which columns can be computed apart, at no cost.
+
+        Args:
+            input_dim: rows of the matrix.
+            units: columns of the matrix.
+
+        Returns:
+            The number of columns of each block, from the left; their sum is
+            `units`. All at once unless the structure says otherwise.
+        """
+        del input_dim
+        return (units,)
+
+    def block_weights(self, weights: Weights, block: int) -> Weights:
+        """Returns the weights of a block, itself a matrix of the structure.
+
+        Args:
+            weights: the weights by name.
+            block: its place in `block_widths`.
+        """
+        del block
+        return weights
+
     @abc.abstractmethod
     def _multiply(
         self, weights: Weights, x: tf.Tensor, units: int
