@@ -177,21 +177,19 @@ def _count_layer(layer: keras.Layer) -> LayerWeights:
         multiply_adds=_multiply_adds(layer),
         # These may give one row for all frames of a video.
         per_frame=isinstance(layer, keras.layers.RNN)
-        or len(_first(layer.input).shape) == 3
+        or len(keras.tree.flatten(layer.input)[0].shape) == 3
         if isinstance(
             layer,
             keras.layers.RNN | layers.FrameNormalization | layers.Projection,
         )
-        else len(_first(layer.output).shape) == 3,
+        else len(layer.output.shape) == 3,
     )
 
 
-def _first(tensors: Any) -> keras.KerasTensor:
-    return keras.tree.flatten(tensors)[0]
-
-
 def _output_size(layer: keras.Layer) -> int:
-    return sum(tensor.shape[-1] for tensor in keras.tree.flatten(layer.output))
+    if isinstance(layer, layers.Projection):
+        return layer.units  # A deferred one has no product.
+    return int(layer.output.shape[-1])
 
 
 def _multiply_adds(layer: keras.Layer) -> int | None:

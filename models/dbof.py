@@ -66,23 +66,13 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
     ) -> keras.Model:
         self.check_options()
         inputs, x, mask = self._read_frames(feature_sizes)
-        if self.dbof_add_batch_norm:
-            x = self._frame_norm("input_bn")(x, mask=mask)
-        x = self._projection(
-            "embedding",
-            self.embedding_projection,
-            self.dbof_cluster_size,
-            join_blocks=not self.dbof_add_batch_norm,  # else one by one
+        x = self._pool(x, mask)
+        x = layers.Projection(
+            self.dbof_hidden_size,
+            self.fc_projection,
+            use_bias=not self.dbof_add_batch_norm,
+            name="fc",
         )(x)
-        method = self.dbof_pooling_method
-        if self.dbof_add_batch_norm:
-            x = self._frame_norm("embedding_bn", self.dbof_activation, method)(
-                x, mask=mask
-            )
-        else:
-            x = self._activation("embedding")(x)
-            x = layers.FramePooling(method, name="pooling")([x, mask])
-        x = self._projection("fc", self.fc_projection, self.dbof_hidden_size)(x)
         if self.dbof_add_batch_norm:
             x = self._batch_norm("fc_bn")(x)
         x = self._activation("fc")(x)
@@ -92,19 +82,24 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
             name="DbofModel",
         )
 
-    def _projection(
-        self,
-        name: str,
-        structure: structures.Structure,
-        units: int,
-        join_blocks: bool = True,
-    ) -> layers.Projection:
-        return layers.Projection(
-            units,
-            structure,
-            use_bias=not self.dbof_add_batch_norm,
-            join_blocks=join_blocks,
-            name=name,
+    def _pool(
+        self, x: keras.KerasTensor, mask: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        """Projects the frames to the clusters, and pools them."""
+        place = (self.dbof_cluster_size, self.embedding_projection)
+        if self.dbof_add_batch_norm:
+            return self._pool_projected(
+                self._frame_norm("input_bn")(x, mask=mask),
+                mask,
+                *place,
+                names=("embedding", "embedding_bn"),
+                activation=self.dbof_activation,
+                pooling=self.dbof_pooling_method,
+            )
+        x = layers.Projection(*place, name="embedding")(x)
+        x = self._activation("embedding")(x)
+        return layers.FramePooling(self.dbof_pooling_method, name="pooling")(
+            [x, mask]
         )
 
     def _activation(self, name: str) -> keras.layers.Activation:

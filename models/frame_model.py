@@ -10,6 +10,7 @@ import numpy as np
 
 from yt8m_compact import layers
 from yt8m_compact import settings
+from yt8m_compact import structures
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
@@ -104,12 +105,50 @@ class BatchNormConfig(FrameModelConfig):
         )
 
     def _frame_norm(
-        self, name: str, activation: str = "linear", pooling: str | None = None
+        self, name: str, activation: str = "linear"
     ) -> layers.FrameNormalization:
-        """Makes that of frames, with the activation and pooling after it."""
+        """Makes that of frames, with the activation after it."""
         return layers.FrameNormalization(
-            activation, pooling, momentum=self.batch_norm_momentum, name=name
+            activation, momentum=self.batch_norm_momentum, name=name
         )
+
+    def _pool_projected(
+        self,
+        x: keras.KerasTensor,
+        mask: keras.KerasTensor,
+        units: int,
+        structure: structures.Structure,
+        *,
+        names: tuple[str, str],
+        activation: str,
+        pooling: str,
+    ) -> keras.KerasTensor:
+        """Projects, normalises, activates and pools frames.
+
+        Args:
+            x: `[batch, max_frames, feature_dim]`.
+            mask: `[batch, max_frames]`.
+            units: the number of columns.
+            structure: of the projection.
+            names: of the projection and the batch normalisation.
+            activation: what comes after it.
+            pooling: how frames are pooled then.
+
+        Returns:
+            `[batch, units]`.
+        """
+        projection, norm = names
+        x = layers.Projection(
+            units, structure, use_bias=False, deferred=True, name=projection
+        )(x)
+        return layers.FrameNormalization(
+            activation,
+            pooling,
+            units,
+            structure,
+            momentum=self.batch_norm_momentum,
+            name=norm,
+        )(x, mask=mask)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

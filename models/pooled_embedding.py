@@ -207,20 +207,24 @@ class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
         }[embedding]
         if number > 0:
             num_clusters = max(num_clusters // 2, 1)
+        names = (f"{name}_clusters", f"{name}_clusters_bn")
+        if embedding == "dbof":
+            return self._pool_projected(
+                x,
+                mask,
+                num_clusters,
+                self.embedding_projection,
+                names=names,
+                activation="relu6",
+                pooling=self.dbof_pooling_method,
+            )
         clusters = layers.Projection(
             num_clusters,
             self.embedding_projection,
             use_bias=False,
-            join_blocks=embedding != "dbof",  # taken one by one
-            name=f"{name}_clusters",
+            name=names[0],
         )(x)
-        norm = f"{name}_clusters_bn"
-        if embedding == "dbof":
-            return self._frame_norm(norm, "relu6", self.dbof_pooling_method)(
-                clusters, mask=mask
-            )
-        clusters = self._frame_norm(norm)(clusters, mask=mask)
-        layer = (
-            layers.NetVlad if embedding == "netvlad" else layers.NetFisherVector
-        )
-        return layer(name=name)([x, clusters, mask])
+        clusters = self._frame_norm(names[1])(clusters, mask=mask)
+        if embedding == "netvlad":
+            return layers.NetVlad(name=name)([x, clusters, mask])
+        return layers.NetFisherVector(name=name)([x, clusters, mask])

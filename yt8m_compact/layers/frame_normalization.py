@@ -1,12 +1,14 @@
 """Batch normalisation, activation and pooling of frames as one layer."""
 
 from collections.abc import Iterable
+import functools
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from yt8m_compact import ops
+from yt8m_compact import structures
 from yt8m_compact.layers import frame_pooling
 
 # Functions that never fall, so that they and a maximum may change places.
@@ -21,22 +23,28 @@ class FrameNormalization(keras.layers.BatchNormalization):
     `FramePooling` compute one after another, to rounding, outputs and
     gradients, in one pass over the frames in place of many; see
     `ops.normalize_frames`. Weights are those of the first, under its names.
+    With a deferred projection before it (`units`, `structure`), the product of
+    all frames with all columns never exists as one: see
+    `ops.normalize_products`.
 
     Args:
         activation: name of the activation: linear, relu, relu6, sigmoid, tanh.
         pooling: `max`, `average`, or None to keep the frames.
+        units: of the deferred `Projection` whose product it computes; None
+            where its input is one tensor.
+        structure: of that projection.
         **kwargs: the arguments of `keras.layers.BatchNormalization`, but
             `axis` (the last), `renorm` and `synchronized`.
 
     Call arguments:
-        inputs: float `[batch, max_frames, size]`, or a list of blocks of it, as
-            `Projection` makes them with `join_blocks=False`.
+        inputs: float `[batch, max_frames, size]`, or the list that a deferred
+            `Projection` gives.
         mask: bool `[batch, max_frames]`, true where there is a frame; None is
             everywhere. Others count neither in the moments nor in pooling; a
             video without a frame is pooled to zeros.
 
     Output shape:
-        `[batch, size]`, or that of the inputs without pooling.
+        `[batch, size]`, or `[batch, max_frames, size]` without pooling.
 
     Raises:
         ValueError: if the activation or the pooling is unknown.
@@ -49,6 +57,8 @@ class FrameNormalization(keras.layers.BatchNormalization):
         self,
         activation: str = "linear",
         pooling: str | None = None,
+        units: int | None = None,
+        structure: str | structures.Structure = "dense",
         **kwargs: Any,
     ) -> None:
         if activation not in RISING_ACTIVATIONS:
@@ -61,35 +71,42 @@ class FrameNormalization(keras.layers.BatchNormalization):
                 f"expected one of {', '.join(frame_pooling.POOLING_METHODS)}, "
                 f"or None. Received: pooling={pooling!r}"
             )
-        super().__init__(**kwargs)
+        # Keras would round the weights of a deferred product to 16 bits.
+        super().__init__(autocast=False, **kwargs)
         self.activation = activation
         self.pooling = pooling
+        self.units = units
+        self.structure = structures.get(structure)
 
     def build(self, input_shape) -> None:
-        first = input_shape[0]
-        if isinstance(first, (tuple, list)):  # blocks
-            size = sum(shape[-1] for shape in input_shape)
-            input_shape = (*first[:-1], size)
+        if self.units is not None:
+            input_shape = (*input_shape[0][:-1], self.units)
         super().build(input_shape)
         self.input_spec = None  # of one tensor
 
     def call(self, inputs, training=None, mask=None):
-        blocks = inputs if isinstance(inputs, (tuple, list)) else [inputs]
-        wide = tf.float64 if blocks[0].dtype == tf.float64 else tf.float32
+        x, *tensors = [inputs] if self.units is None else inputs
+        x = tf.cast(x, self.compute_dtype)
+        names, widths = (), (x.shape[-1],)
+        if self.units is not None:
+            specs = self.structure.weights(x.shape[-1], self.units)
+            names = [spec.name for spec in specs]
+            widths = self.structure.block_widths(x.shape[-1], self.units)
+        weights = dict(zip(names, tensors, strict=True))
+        products = [
+            functools.partial(self._multiply, block, width)
+            for block, width in enumerate(widths)
+        ]
+        wide = tf.float64 if x.dtype == tf.float64 else tf.float32
         size = self.moving_mean.shape
-        widths = [block.shape[-1] for block in blocks]
-        # In a row: gamma, beta, mean, variance of each block.
-        parts = zip(
-            *(
-                tf.split(tf.cast(values, wide), widths)
-                for values in (
-                    self.gamma if self.scale else tf.ones(size),
-                    self.beta if self.center else tf.zeros(size),
-                    self.moving_mean,
-                    self.moving_variance,
-                )
-            ),
-            strict=True,
+        gammas, betas, means, variances = (
+            tf.split(tf.cast(values, wide), widths)
+            for values in (
+                self.gamma if self.scale else tf.ones(size),
+                self.beta if self.center else tf.zeros(size),
+                self.moving_mean,
+                self.moving_variance,
+            )
         )
         arguments = {
             "epsilon": self.epsilon,
@@ -98,29 +115,45 @@ class FrameNormalization(keras.layers.BatchNormalization):
         }
         if not (training and self.trainable):
             return _join(
-                ops.normalize_frames_by(block, mask, *part, **arguments)
-                for block, part in zip(blocks, parts, strict=True)
+                ops.normalize_frames_by(
+                    product(weights, x), mask, *moments, **arguments
+                )
+                for product, *moments in zip(
+                    products, gammas, betas, means, variances, strict=True
+                )
             )
-        normalized = [
-            ops.normalize_frames(block, mask, gamma, beta, **arguments)
-            for block, (gamma, beta, *_) in zip(blocks, parts, strict=True)
-        ]
+        if self.units is None:
+            blocks = [
+                ops.normalize_frames(x, mask, *gammas, *betas, **arguments)
+            ]
+        else:
+            blocks = ops.normalize_products(
+                x, weights, products, mask, gammas, betas, **arguments
+            )
         for moving, seen in (
-            (self.moving_mean, _join(part.mean for part in normalized)),
-            (self.moving_variance, _join(part.variance for part in normalized)),
+            (self.moving_mean, _join(block.mean for block in blocks)),
+            (self.moving_variance, _join(block.variance for block in blocks)),
         ):
             kept = tf.cast(moving, wide) * self.momentum
             moving.assign(kept + seen * (1.0 - self.momentum))
-        return _join(part.outputs for part in normalized)
+        return _join(block.outputs for block in blocks)
+
+    def _multiply(self, block, width, weights, x):
+        """Computes a block of the deferred product, if there is one."""
+        if self.units is None:
+            return x
+        weights = self.structure.block_weights(weights, block)
+        return self.structure.multiply(weights, x, width)
 
     def compute_mask(self, inputs, previous_mask):
         # Pooled, the frames are gone; Keras would pass theirs on.
         return previous_mask if self.pooling is None else None
 
     def compute_output_spec(self, inputs, training=None, mask=None):
-        blocks = inputs if isinstance(inputs, (tuple, list)) else [inputs]
-        batch, time, _ = blocks[0].shape
-        size = sum(block.shape[-1] for block in blocks)
+        first = inputs if self.units is None else inputs[0]
+        batch, time, size = first.shape
+        if self.units is not None:
+            size = self.units
         shape = (batch, time, size) if self.pooling is None else (batch, size)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
@@ -129,6 +162,8 @@ class FrameNormalization(keras.layers.BatchNormalization):
             **super().get_config(),
             "activation": self.activation,
             "pooling": self.pooling,
+            "units": self.units,
+            "structure": str(self.structure),
         }
 
 

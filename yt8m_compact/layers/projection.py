@@ -47,9 +47,9 @@ class Projection(keras.layers.Layer):
             `kernel_regularizer`, since they are weights of `W` too.
         diagonal_constraint: constraint on the diagonals; None is
             `kernel_constraint`.
-        join_blocks: if false, the output is a list of blocks of columns, as
-            they are computed: for `FrameNormalization`, which takes them one by
-            one and needs no copy of all. Without a bias and an activation.
+        deferred: if true, the product is left to the `FrameNormalization`
+            after it, which computes it block by block of columns. Without a
+            bias and an activation.
         trainable: as in `keras.layers.Layer`.
         dtype: as in `keras.layers.Layer`.
         name: as in `keras.layers.Layer`.
@@ -58,14 +58,14 @@ class Projection(keras.layers.Layer):
         `[batch, ..., input_dim]`, any float dtype.
 
     Output shape:
-        `[batch, ..., units]`, of the layer's compute dtype; or a list of
-        `[batch, ..., width]`, for the widths of `structure.block_widths`.
+        `[batch, ..., units]`, of the layer's compute dtype. If deferred, a list
+        of the input and the structure's weights.
 
     Raises:
         ValueError: if `units` is not a positive int, the structure is unknown
             or has no matrix of these sizes, there is an argument for
-            diagonals that it does not have, or a bias or an activation for
-            blocks.
+            diagonals that it does not have, or a bias or an activation in a
+            deferred product.
 
     Example:
         >>> layer = Projection(512, "low_rank(rank=16)", use_bias=False)
@@ -90,16 +90,16 @@ class Projection(keras.layers.Layer):
         diagonal_initializer: Any = None,
         diagonal_regularizer: Any = None,
         diagonal_constraint: Any = None,
-        join_blocks: bool = True,
+        deferred: bool = False,
         trainable: bool = True,
         dtype: Any = None,
         name: str | None = None,
     ) -> None:
         structures.check_positive("units", units)
-        if not join_blocks and (use_bias or activation is not None):
+        if deferred and (use_bias or activation is not None):
             raise ValueError(
-                "expected use_bias=False and no activation for blocks. "
-                f"Received: join_blocks=False, use_bias={use_bias}, "
+                "expected use_bias=False and no activation in a deferred "
+                f"product. Received: use_bias={use_bias}, "
                 f"activation={activation!r}"
             )
         super().__init__(
@@ -114,7 +114,7 @@ class Projection(keras.layers.Layer):
         self.structure = structures.get(structure)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.join_blocks = join_blocks
+        self.deferred = deferred
         # Keras would take None as its own default, with the fans of the
         # weights' shape, and as a random bias.
         self.kernel_initializer = initializers.get(
@@ -316,39 +316,35 @@ class Projection(keras.layers.Layer):
     def call(self, inputs):
         inputs = tf.cast(inputs, self.compute_dtype)
         weights = self._tensors()
-        if not self.join_blocks:
-            return [
-                self.structure.multiply(
-                    self.structure.block_weights(weights, block), inputs, width
-                )
-                for block, width in enumerate(self._block_widths())
-            ]
+        if self.deferred:
+            return [inputs, *weights.values()]
         outputs = self.structure.multiply(weights, inputs, self.units)
         if self.use_bias:
             outputs = outputs + tf.cast(self.bias, outputs.dtype)
         return self.activation(outputs)
 
-    def _block_widths(self) -> tuple[int, ...]:
-        return self.structure.block_widths(self.input_dim, self.units)
-
     def compute_output_shape(self, input_shape):
-        if self.join_blocks:
-            return (*input_shape[:-1], self.units)
-        return [(*input_shape[:-1], width) for width in self._block_widths()]
+        if self.deferred:
+            specs = self.structure.weights(input_shape[-1], self.units)
+            return [input_shape, *(spec.shape for spec in specs)]
+        return (*input_shape[:-1], self.units)
 
     def compute_output_spec(self, inputs):
         shapes = self.compute_output_shape(inputs.shape)
-        if self.join_blocks:
+        if not self.deferred:
             return keras.KerasTensor(shapes, dtype=self.compute_dtype)
         return [
-            keras.KerasTensor(shape, dtype=self.compute_dtype)
-            for shape in shapes
+            keras.KerasTensor(shapes[0], dtype=self.compute_dtype),
+            *(
+                keras.KerasTensor(weight.shape, dtype=weight.dtype)
+                for weight in self.structure_weights.values()
+            ),
         ]
 
     def compute_mask(self, inputs, previous_mask):
-        if self.join_blocks:
+        if not self.deferred:
             return previous_mask
-        return [previous_mask for _ in self._block_widths()]
+        return [previous_mask, *[None] * len(self.structure_weights)]
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -357,7 +353,7 @@ class Projection(keras.layers.Layer):
             "structure": str(self.structure),
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "join_blocks": self.join_blocks,
+            "deferred": self.deferred,
             "kernel_initializer": initializers.serialize(
                 self.kernel_initializer
             ),

@@ -18,6 +18,7 @@ from yt8m_compact.ops.cosine import cosine_transform
 from yt8m_compact.ops.cosine import inverse_cosine_transform
 from yt8m_compact.ops.frame_normalization import normalize_frames
 from yt8m_compact.ops.frame_normalization import normalize_frames_by
+from yt8m_compact.ops.frame_normalization import normalize_products
 from yt8m_compact.ops.hadamard import fastfood_kernel
 from yt8m_compact.ops.hadamard import fastfood_matmul
 from yt8m_compact.ops.hadamard import fastfood_shape
@@ -81,6 +82,7 @@ __all__ = [
     "l2_normalize",
     "normalize_frames",
     "normalize_frames_by",
+    "normalize_products",
     "num_blocks",
     "plan_block_circulant",
     "plan_circulant",

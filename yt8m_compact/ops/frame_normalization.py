@@ -5,13 +5,16 @@ frames once each, and half a dozen times more with a mask and gradients. Here
 they are read twice and written never where frames are pooled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 import functools
 from typing import NamedTuple
 
 import tensorflow as tf
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
+Product = Callable[[Mapping[str, tf.Tensor], tf.Tensor], tf.Tensor]
+# From the gradient of outputs to those of values, gamma and beta.
+PullBack = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 # Compiling takes a second or so, which fewer values a frame do not earn back.
 _LEAST_COMPILED = 256
@@ -80,70 +83,169 @@ def normalize_frames(
         Chan, Golub and LeVeque, Algorithms for computing the sample variance,
         The American Statistician 37 (1983), equation 2.1.
     """
-    by_max = pooling == "max"
+    arguments = (epsilon, activation, pooling)
 
     @tf.custom_gradient
     def normalize(values, gamma, beta):
-        mean, variance, extremes = _moments(values, mask, gamma.dtype, by_max)
-        deviation = tf.math.rsqrt(variance + epsilon)
-        scale = gamma * deviation
-        shift = beta - mean * scale
-        if by_max:
-            extreme, some = _choose_extreme(extremes, mask, scale, mean)
-            outputs = _activate_pooled(extreme, some, scale, shift, activation)
-        else:
-            outputs = _activate_frames_compiled(
-                values, mask, scale, shift, activation, pooling
-            )
+        normalized, pull_back = _normalize(
+            values, mask, gamma, beta, *arguments
+        )
 
         def gradients(upstream, *_):
-            upstream = tf.cast(upstream, gamma.dtype)
-            if by_max:
-                of_z = _through(
-                    lambda z: _activate_pooled(z, some, None, None, activation),
-                    extreme * scale + shift,
-                    upstream,
-                )
-                of_beta = tf.reduce_sum(of_z, axis=0)
-                of_gamma = tf.reduce_sum(of_z * (extreme - mean), axis=0)
-            else:
-                sums = _sum_gradients_compiled(
-                    values,
-                    mask,
-                    scale,
-                    shift,
-                    mean,
-                    upstream,
-                    activation,
-                    pooling,
-                )
-                of_beta, of_gamma = (tf.reduce_sum(x, axis=0) for x in sums)
-            of_gamma *= deviation
-            # Through the moments: what beta and gamma get, spread over frames.
-            count = _count(values, mask, gamma.dtype)
-            slope = -deviation * of_gamma / count
-            constant = -of_beta / count - slope * mean
-            if by_max:
-                of_values = _spread_gradients_compiled(
-                    values, mask, extreme, of_z, scale, slope, constant
-                )
-            else:
-                of_values = _write_gradients_compiled(
-                    values,
-                    mask,
-                    scale,
-                    shift,
-                    slope,
-                    constant,
-                    upstream,
-                    activation,
-                    pooling,
-                )
-            return of_values, of_gamma, of_beta
+            return pull_back(upstream)
 
-        return (tf.cast(outputs, values.dtype), mean, variance), gradients
+        return tuple(normalized), gradients
 
     return Normalized(*normalize(values, gamma, beta))
+
+
+def normalize_products(
+    x: tf.Tensor,
+    weights: Mapping[str, tf.Tensor],
+    products: Sequence[Product],
+    mask: tf.Tensor | None,
+    gammas: Sequence[tf.Tensor],
+    betas: Sequence[tf.Tensor],
+    *,
+    epsilon: float,
+    activation: Activation,
+    pooling: str | None,
+) -> list[Normalized]:
+    """Does `normalize_frames` with products, block by block of their columns.
+
+    Batch normalisation is by column, so that each block is multiplied,
+    normalised and pooled before the next, and so are the gradients, from the
+    first block to the last: of what only one block needs, one exists at a time.
+
+    Args:
+        x: float `[batch, max_frames, input_dim]`.
+        weights: the weights of all products, by name.
+        products: for each block, a function of the weights and `x` which gives
+            `[batch, max_frames, width]`.
+        mask: see `normalize_frames`.
+        gammas: for each block, `[width]`.
+        betas: for each block, `[width]`.
+        epsilon: see `normalize_frames`.
+        activation: see there.
+        pooling: see there.
+
+    Returns:
+        What `normalize_frames` returns, for each block.
+    """
+    names = tuple(weights)
+    arguments = (epsilon, activation, pooling)
+
+    @tf.custom_gradient
+    def normalize(x, gammas, betas, *weights):
+        weights = dict(zip(names, weights, strict=True))
+        blocks, results, done = [], [], []
+        for product, gamma, beta in zip(products, gammas, betas, strict=True):
+            with tf.control_dependencies(done):
+                row = tf.identity(x)
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch((row, weights))
+                values = product(weights, row)
+            normalized, pull_back = _normalize(
+                values, mask, gamma, beta, *arguments
+            )
+            blocks.append((tape, row, values, pull_back))
+            results.extend(normalized)
+            done = [normalized.mean]
+
+        def gradients(*upstreams):
+            of_x, of_gammas, of_betas, of_weights, done = [], [], [], [], []
+            for (tape, row, values, pull_back), upstream in zip(
+                blocks, upstreams[:: len(Normalized._fields)], strict=True
+            ):
+                with tf.control_dependencies(done):
+                    upstream = tf.identity(upstream)
+                of_values, of_gamma, of_beta = pull_back(upstream)
+                of_row, found = tape.gradient(
+                    values,
+                    (row, weights),
+                    output_gradients=of_values,
+                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+                )
+                of_x.append(of_row)
+                of_gammas.append(of_gamma)
+                of_betas.append(of_beta)
+                of_weights.append(found)
+                # Not of `of_x`: where x is data, nobody computes that.
+                done = [*found.values()]
+            return (
+                tf.add_n(of_x),
+                of_gammas,
+                of_betas,
+                *(tf.add_n([w[name] for w in of_weights]) for name in names),
+            )
+
+        return tuple(results), gradients
+
+    flat = normalize(x, list(gammas), list(betas), *weights.values())
+    size = len(Normalized._fields)
+    return [
+        Normalized(*flat[start : start + size])
+        for start in range(0, len(flat), size)
+    ]
+
+
+def _normalize(
+    values, mask, gamma, beta, epsilon, activation, pooling
+) -> tuple[Normalized, PullBack]:
+    """Normalises, and returns the function of the gradients, too."""
+    by_max = pooling == "max"
+    mean, variance, extremes = _moments(values, mask, gamma.dtype, by_max)
+    deviation = tf.math.rsqrt(variance + epsilon)
+    scale = gamma * deviation
+    shift = beta - mean * scale
+    if by_max:
+        extreme, some = _choose_extreme(extremes, mask, scale, mean)
+        outputs = _activate_pooled(extreme, some, scale, shift, activation)
+    else:
+        outputs = _activate_frames_compiled(
+            values, mask, scale, shift, activation, pooling
+        )
+
+    def pull_back(upstream):
+        upstream = tf.cast(upstream, gamma.dtype)
+        if by_max:
+            of_z = _through(
+                lambda z: _activate_pooled(z, some, None, None, activation),
+                extreme * scale + shift,
+                upstream,
+            )
+            of_beta = tf.reduce_sum(of_z, axis=0)
+            of_gamma = tf.reduce_sum(of_z * (extreme - mean), axis=0)
+        else:
+            sums = _sum_gradients_compiled(
+                values, mask, scale, shift, mean, upstream, activation, pooling
+            )
+            of_beta, of_gamma = (tf.reduce_sum(x, axis=0) for x in sums)
+        of_gamma *= deviation
+        # Through the moments: what beta and gamma get, spread over frames.
+        count = _count(values, mask, gamma.dtype)
+        slope = -deviation * of_gamma / count
+        constant = -of_beta / count - slope * mean
+        if by_max:
+            of_values = _spread_gradients_compiled(
+                values, mask, extreme, of_z, scale, slope, constant
+            )
+        else:
+            of_values = _write_gradients_compiled(
+                values,
+                mask,
+                scale,
+                shift,
+                slope,
+                constant,
+                upstream,
+                activation,
+                pooling,
+            )
+        return of_values, of_gamma, of_beta
+
+    outputs = tf.cast(outputs, values.dtype)
+    return Normalized(outputs, mean, variance), pull_back
 
 
 def normalize_frames_by(
