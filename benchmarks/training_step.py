@@ -57,6 +57,7 @@ def measure(
     rounds: int,
     steps: int,
     predictions: int,
+    jit_compile: bool | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Measures cases, all in turn, each in a process of its own.
 
@@ -66,13 +67,15 @@ def measure(
         rounds: how often each has its turn; the best step counts.
         steps: steps of a turn.
         predictions: predictions of a turn.
+        jit_compile: whether XLA compiles our steps; None is yt8m-train's
+            choice.
 
     Returns:
         For each case what is written as JSON; and the machine's rates.
     """
     rates = worker.Worker("rates", worker.RatesRunner, names, network)
     workers = {
-        name: worker.Worker(name, worker.CaseRunner, name, network)
+        name: worker.Worker(name, worker.CaseRunner, name, network, jit_compile)
         for name in names
     }
     measured: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
@@ -233,6 +236,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--predictions", type=int, default=20)
+    parser.add_argument(
+        "--jit_compile",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="whether XLA compiles our steps; if not given, as in yt8m-train",
+    )
     parser.add_argument("--output_json", default=None)
     args = parser.parse_args(arguments)
     names = args.cases.split(",")
@@ -253,6 +262,7 @@ def main(arguments: list[str] | None = None) -> None:
         rounds=args.rounds,
         steps=args.steps,
         predictions=args.predictions,
+        jit_compile=args.jit_compile,
     )
     print(f"\n{format_machine(rates)}\n")
     print(format_cases(records))

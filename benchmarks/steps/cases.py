@@ -41,11 +41,23 @@ class Case:
         )
 
     def make_step(
-        self, network: network_lib.Network, batch: dict[str, tf.Tensor]
+        self,
+        network: network_lib.Network,
+        batch: dict[str, tf.Tensor],
+        jit_compile: bool | None = None,
     ) -> our_step.OurStep | released_step.ReleasedStep:
-        """Builds the model and its step."""
+        """Builds the model and its step.
+
+        Args:
+            network: its sizes.
+            batch: from `network.make_batch`.
+            jit_compile: whether XLA compiles a step of ours; None is
+                yt8m-train's choice.
+        """
         if self.code == OURS:
-            return our_step.OurStep(network, self.structures, batch)
+            return our_step.OurStep(
+                network, self.structures, batch, jit_compile
+            )
         build = released_step.build_starter
         if self.code == PAPER:
             build = released_step.make_paper_builder(

@@ -32,6 +32,7 @@ class OurStep:
         network: its sizes.
         structures: by place, the structure; DENSE elsewhere.
         batch: from `network.make_batch`.
+        jit_compile: whether XLA compiles the step; None is yt8m-train's choice.
     """
 
     def __init__(
@@ -39,11 +40,12 @@ class OurStep:
         network: network_lib.Network,
         structures: dict[str, str],
         batch: dict[str, tf.Tensor],
+        jit_compile: bool | None = None,
     ) -> None:
         keras.utils.set_random_seed(0)
         self._network = network
         self._batch = batch
-        self._config = _make_config(network, structures)
+        self._config = _make_config(network, structures, jit_compile)
         self._position = callbacks.Position()
         self.model = loop.make_model(self._config, self._position)
         inputs = {name: batch[name] for name in ("frames", "num_frames")}
@@ -61,7 +63,7 @@ class OurStep:
 
     @property
     def compiled(self) -> str:
-        """Whether yt8m-train compiles this model's step, by default."""
+        """Whether XLA compiles the step."""
         return "XLA" if self.model.jit_compile else "no XLA"
 
     def run(self, steps: int) -> list[float]:
@@ -125,7 +127,9 @@ class _StepTimes(keras.callbacks.Callback):
 
 
 def _make_config(
-    network: network_lib.Network, structures: dict[str, str]
+    network: network_lib.Network,
+    structures: dict[str, str],
+    jit_compile: bool | None,
 ) -> config_lib.Config:
     """Makes the configuration, with the paper's learning rate."""
     projections = {
@@ -154,5 +158,6 @@ def _make_config(
             batch_size=network.batch_size,
             base_learning_rate=2e-4,
             learning_rate_decay=0.8,
+            jit_compile=jit_compile,
         ),
     )

@@ -20,16 +20,19 @@ class CaseRunner:
     Args:
         case: its name.
         network: the name of the network.
+        jit_compile: as of `Case.make_step`.
     """
 
-    def __init__(self, case: str, network: str) -> None:
+    def __init__(
+        self, case: str, network: str, jit_compile: bool | None = None
+    ) -> None:
         self._case = cases.CASES[case]
         self._network = network_lib.NETWORKS[network]
         batch = network_lib.make_batch(self._network)
         tf.reduce_sum(batch["labels"]).numpy()  # starts TensorFlow's threads
         _return_memory()
         self._before_megabytes = _status_megabytes("VmRSS")
-        self._step = self._case.make_step(self._network, batch)
+        self._step = self._case.make_step(self._network, batch, jit_compile)
 
     def describe(self) -> dict[str, Any]:
         """Says what does not change from round to round."""

@@ -93,6 +93,13 @@ def test_every_case_learns(monkeypatch, name):
         assert step.predict(1) > 0
 
 
+@pytest.mark.parametrize("jit_compile", [None, True])
+def test_whether_xla_compiles(jit_compile):
+    batch = network_lib.make_batch(TINY)
+    step = cases.CASES["dense"].make_step(TINY, batch, jit_compile)
+    assert step.compiled == ("XLA" if jit_compile else "no XLA")
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
