@@ -61,13 +61,11 @@ class MixtureOfExperts(keras.layers.Layer):
             )
         self.built = True
 
-    def call(self, inputs):
-        gates, experts = inputs
-        shape = [-1, self.num_classes, self.num_mixtures]
-        gates = tf.reshape(gates, [*shape[:2], self.num_mixtures + 1])
-        weights = tf.nn.softmax(gates)[:, :, : self.num_mixtures]
-        experts = tf.nn.sigmoid(tf.reshape(experts, shape))
-        return tf.reduce_sum(weights * experts, axis=-1)
+    def call(self, inputs, training=None):
+        # Compiled, the gradient writes nothing but its result: a third of the
+        # time of TensorFlow's operations. A SavedModel must not need XLA.
+        mix = _mix_compiled if training else _mix
+        return mix(*inputs, self.num_classes)
 
     def compute_output_spec(self, inputs):
         shape = (inputs[0].shape[0], self.num_classes)
@@ -79,3 +77,16 @@ class MixtureOfExperts(keras.layers.Layer):
             "num_classes": self.num_classes,
             "num_mixtures": self.num_mixtures,
         }
+
+
+def _mix(gates: tf.Tensor, experts: tf.Tensor, num_classes: int) -> tf.Tensor:
+    num_mixtures = experts.shape[-1] // num_classes
+    gates = tf.reshape(gates, [-1, num_classes, num_mixtures + 1])
+    weights = tf.nn.softmax(gates)[:, :, :num_mixtures]
+    experts = tf.reshape(experts, [-1, num_classes, num_mixtures])
+    return tf.reduce_sum(weights * tf.nn.sigmoid(experts), axis=-1)
+
+
+_mix_compiled = tf.function(
+    _mix, jit_compile=True, autograph=False, reduce_retracing=True
+)

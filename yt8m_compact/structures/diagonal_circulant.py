@@ -12,6 +12,9 @@ from yt8m_compact.structures import fitting
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
 
+# Fewer columns than that are not worth a pass of their own.
+_LEAST_WIDTH = 1024
+
 
 @dataclasses.dataclass(frozen=True)
 class DiagonalCirculant(structure.Structure):
@@ -87,12 +90,15 @@ class DiagonalCirculant(structure.Structure):
     def block_widths(self, input_dim: int, units: int) -> tuple[int, ...]:
         """Says which columns can be computed apart: with diagonals of theirs.
 
-        Blocks that share a diagonal share the transform of the input.
+        Blocks that share a diagonal share the transform of the input, and
+        narrow ones are done several at a time.
         """
         blocks, size = self._blocks(input_dim, units)
         if self.shared_diagonal:
             return (units,)
-        return (*[size] * (blocks - 1), units - (blocks - 1) * size)
+        width = size * _blocks_at_once(size)
+        starts = range(0, units, width)
+        return tuple(min(width, units - start) for start in starts)
 
     def block_weights(
         self, weights: structure.Weights, block: int
@@ -100,7 +106,8 @@ class DiagonalCirculant(structure.Structure):
         """Returns the weights of a block."""
         if self.shared_diagonal:
             return weights
-        some = slice(block, block + 1)
+        number = _blocks_at_once(weights["kernel"].shape[-1])
+        some = slice(block * number, (block + 1) * number)
         return {name: weight[:, some] for name, weight in weights.items()}
 
     def _multiply(
@@ -203,6 +210,10 @@ class DiagonalCirculant(structure.Structure):
         return ops.diagonal_circulant_multiply_adds(
             input_dim, units, size, self.num_factors, diagonals
         )
+
+
+def _blocks_at_once(size: int) -> int:
+    return -(-_LEAST_WIDTH // size)
 
 
 def _identities(current: structure.Arrays) -> tuple[np.ndarray, np.ndarray]:
