@@ -95,6 +95,7 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
                 names=("embedding", "embedding_bn"),
                 activation=self.dbof_activation,
                 pooling=self.dbof_pooling_method,
+                input_gradient=True,
             )
         x = layers.Projection(*place, name="embedding")(x)
         x = self._activation("embedding")(x)

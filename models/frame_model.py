@@ -122,6 +122,7 @@ class BatchNormConfig(FrameModelConfig):
         names: tuple[str, str],
         activation: str,
         pooling: str,
+        input_gradient: bool,
     ) -> keras.KerasTensor:
         """Projects, normalises, activates and pools frames.
 
@@ -133,6 +134,7 @@ class BatchNormConfig(FrameModelConfig):
             names: of the projection and the batch normalisation.
             activation: what comes after it.
             pooling: how frames are pooled then.
+            input_gradient: whether anything before is trained.
 
         Returns:
             `[batch, units]`.
@@ -146,6 +148,7 @@ class BatchNormConfig(FrameModelConfig):
             pooling,
             units,
             structure,
+            input_gradient,
             momentum=self.batch_norm_momentum,
             name=norm,
         )(x, mask=mask)

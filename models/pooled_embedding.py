@@ -217,6 +217,7 @@ class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
                 names=names,
                 activation="relu6",
                 pooling=self.dbof_pooling_method,
+                input_gradient=False,  # of frames as they are read
             )
         clusters = layers.Projection(
             num_clusters,

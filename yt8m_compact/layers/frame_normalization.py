@@ -33,6 +33,8 @@ class FrameNormalization(keras.layers.BatchNormalization):
         units: of the deferred `Projection` whose product it computes; None
             where its input is one tensor.
         structure: of that projection.
+        input_gradient: whether training needs the gradient of that projection's
+            input; not where nothing before it is trained.
         **kwargs: the arguments of `keras.layers.BatchNormalization`, but
             `axis` (the last), `renorm` and `synchronized`.
 
@@ -59,6 +61,7 @@ class FrameNormalization(keras.layers.BatchNormalization):
         pooling: str | None = None,
         units: int | None = None,
         structure: str | structures.Structure = "dense",
+        input_gradient: bool = True,
         **kwargs: Any,
     ) -> None:
         if activation not in RISING_ACTIVATIONS:
@@ -77,6 +80,7 @@ class FrameNormalization(keras.layers.BatchNormalization):
         self.pooling = pooling
         self.units = units
         self.structure = structures.get(structure)
+        self.input_gradient = input_gradient
 
     def build(self, input_shape) -> None:
         if self.units is not None:
@@ -128,7 +132,14 @@ class FrameNormalization(keras.layers.BatchNormalization):
             ]
         else:
             blocks = ops.normalize_products(
-                x, weights, products, mask, gammas, betas, **arguments
+                x,
+                weights,
+                products,
+                mask,
+                gammas,
+                betas,
+                input_gradient=self.input_gradient,
+                **arguments,
             )
         for moving, seen in (
             (self.moving_mean, _join(block.mean for block in blocks)),
@@ -164,6 +175,7 @@ class FrameNormalization(keras.layers.BatchNormalization):
             "pooling": self.pooling,
             "units": self.units,
             "structure": str(self.structure),
+            "input_gradient": self.input_gradient,
         }
 
 

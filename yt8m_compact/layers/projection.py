@@ -1,5 +1,7 @@
 """The projection layer: `keras.layers.Dense` with a structured matrix."""
 
+from collections.abc import Callable
+import functools
 from typing import Any
 
 import keras
@@ -12,6 +14,9 @@ import tensorflow as tf
 
 from yt8m_compact import structures
 from yt8m_compact.layers import initializers as own_initializers
+
+# Products with matrices of fewer entries are over before compiling pays.
+_LEAST_COMPILED = 2**18
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
@@ -313,12 +318,19 @@ class Projection(keras.layers.Layer):
         )
         setattr(self, spec.name, weight)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         inputs = tf.cast(inputs, self.compute_dtype)
         weights = self._tensors()
         if self.deferred:
             return [inputs, *weights.values()]
-        outputs = self.structure.multiply(weights, inputs, self.units)
+        compiled = training and self.structure.uses_transforms
+        if compiled and self.input_dim * self.units >= _LEAST_COMPILED:
+            product = _compiled_product(
+                self.structure, self.input_dim, self.units
+            )
+            outputs = product(weights, inputs)
+        else:  # A SavedModel must not need XLA.
+            outputs = self.structure.multiply(weights, inputs, self.units)
         if self.use_bias:
             outputs = outputs + tf.cast(self.bias, outputs.dtype)
         return self.activation(outputs)
@@ -329,7 +341,7 @@ class Projection(keras.layers.Layer):
             return [input_shape, *(spec.shape for spec in specs)]
         return (*input_shape[:-1], self.units)
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(self, inputs, training=None):
         shapes = self.compute_output_shape(inputs.shape)
         if not self.deferred:
             return keras.KerasTensor(shapes, dtype=self.compute_dtype)
@@ -377,6 +389,22 @@ class Projection(keras.layers.Layer):
                 self.diagonal_constraint
             ),
         }
+
+
+@functools.cache
+def _compiled_product(
+    structure: structures.Structure, input_dim: int, units: int
+) -> Callable[[dict[str, tf.Tensor], tf.Tensor], tf.Tensor]:
+    """Compiles a product, and so its gradients.
+
+    Between transforms there are products of spectra, which XLA doesn't write.
+    """
+    del input_dim  # A function for each, which is traced less often.
+    return tf.function(
+        lambda weights, x: structure.multiply(weights, x, units),
+        jit_compile=True,
+        autograph=False,
+    )
 
 
 def _finite_array(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -110,6 +110,7 @@ def normalize_products(
     epsilon: float,
     activation: Activation,
     pooling: str | None,
+    input_gradient: bool,
 ) -> list[Normalized]:
     """Does `normalize_frames` with products, block by block of their columns.
 
@@ -128,6 +129,8 @@ def normalize_products(
         epsilon: see `normalize_frames`.
         activation: see there.
         pooling: see there.
+        input_gradient: whether `x` has a gradient. XLA would compute it even
+            where nobody asks for it.
 
     Returns:
         What `normalize_frames` returns, for each block.
@@ -142,38 +145,33 @@ def normalize_products(
         for product, gamma, beta in zip(products, gammas, betas, strict=True):
             with tf.control_dependencies(done):
                 row = tf.identity(x)
-            with tf.GradientTape(persistent=True) as tape:
-                tape.watch((row, weights))
-                values = product(weights, row)
+            values = _multiply_compiled(product, row, weights)
             normalized, pull_back = _normalize(
                 values, mask, gamma, beta, *arguments
             )
-            blocks.append((tape, row, values, pull_back))
+            blocks.append((product, row, pull_back))
             results.extend(normalized)
             done = [normalized.mean]
 
         def gradients(*upstreams):
             of_x, of_gammas, of_betas, of_weights, done = [], [], [], [], []
-            for (tape, row, values, pull_back), upstream in zip(
+            for (product, row, pull_back), upstream in zip(
                 blocks, upstreams[:: len(Normalized._fields)], strict=True
             ):
                 with tf.control_dependencies(done):
                     upstream = tf.identity(upstream)
                 of_values, of_gamma, of_beta = pull_back(upstream)
-                of_row, found = tape.gradient(
-                    values,
-                    (row, weights),
-                    output_gradients=of_values,
-                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+                of_rows, found = _product_gradients_compiled(
+                    product, row, weights, of_values, input_gradient
                 )
-                of_x.append(of_row)
+                of_x.extend(of_rows)
                 of_gammas.append(of_gamma)
                 of_betas.append(of_beta)
                 of_weights.append(found)
                 # Not of `of_x`: where x is data, nobody computes that.
                 done = [*found.values()]
             return (
-                tf.add_n(of_x),
+                tf.add_n(of_x) if input_gradient else None,
                 of_gammas,
                 of_betas,
                 *(tf.add_n([w[name] for w in of_weights]) for name in names),
@@ -422,6 +420,33 @@ def _write_gradients(
     wide = tf.cast(values, scale.dtype)
     of_moments = _kept(wide * slope + constant, mask, 0)
     return tf.cast((of_z + of_moments) * scale, values.dtype)
+
+
+def _multiply(product, x, weights):
+    return product(weights, x)
+
+
+def _product_gradients(product, x, weights, of_values, input_gradient):
+    """Returns the gradients of `x`, a list that may be empty, and the weights.
+
+    Multiplies again as far as they need it.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch((x, weights))
+        values = product(weights, x)
+    of_weights, *of_x = tape.gradient(
+        values,
+        (weights, x) if input_gradient else (weights,),
+        output_gradients=of_values,
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    return of_x, of_weights
+
+
+_multiply_compiled = tf.function(_multiply, jit_compile=True, autograph=False)
+_product_gradients_compiled = tf.function(
+    _product_gradients, jit_compile=True, autograph=False
+)
 
 
 def _through(function, z: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
