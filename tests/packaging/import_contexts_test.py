@@ -145,8 +145,28 @@ def test_bare_checkout(checkout, tmp_path):
     )
 
 
+def test_a_module_of_other_bytes_is_found(checkout, tmp_path):
+    other = shutil.copytree(checkout, tmp_path / "other", symlinks=True)
+    with open(other / "yt8m_compact" / "names.py", "a") as file:
+        file.write("# One line more.\n")
+    script = ROOT / "tests" / "import_every_module.py"
+    done = subprocess.run(
+        [sys.executable, script, other],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(other)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert not summary["not_from_these_folders"]
+    (found,) = summary["not_as_in_the_checkout"]
+    assert found.startswith("yt8m_compact.names from ")
+
+
 def test_wheel_holds_the_package_and_nothing_else(wheel):
-    names = zipfile.ZipFile(wheel).namelist()
+    archive = zipfile.ZipFile(wheel)
+    names = archive.namelist()
     files = {name for name in names if ".dist-info/" not in name}
     listed = [
         path
@@ -157,6 +177,8 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
     builder = "yt8m_compact/datasets/youtube8m"
     texts = {f"{builder}/CITATIONS.bib", f"{builder}/README.md"}
     assert files == {*listed, *texts, "yt8m_compact/py.typed"}
+    for name in files:
+        assert archive.read(name) == (ROOT / name).read_bytes(), name
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 
