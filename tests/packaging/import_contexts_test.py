@@ -4,6 +4,7 @@ Nothing is downloaded: the build runs without isolation, with the setuptools of
 the test extra, and the virtual environments see the packages installed here.
 """
 
+import importlib
 import json
 import os
 import pathlib
@@ -145,20 +146,19 @@ def test_bare_checkout(checkout, tmp_path):
     )
 
 
-def test_a_module_of_other_bytes_is_found(checkout, tmp_path):
-    other = shutil.copytree(checkout, tmp_path / "other", symlinks=True)
-    with open(other / "yt8m_compact" / "names.py", "a") as file:
-        file.write("# One line more.\n")
-    script = ROOT / "tests" / "import_every_module.py"
-    done = subprocess.run(
-        [sys.executable, script, other],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(other)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1, done.stderr
-    summary = json.loads(done.stdout.splitlines()[-1])
+def test_a_module_of_other_bytes_is_found(tmp_path, monkeypatch, capsys):
+    # The script takes its own folder, the first, out of the path.
+    monkeypatch.setattr(sys, "path", [str(ROOT / "tests"), *sys.path])
+    script = importlib.import_module("import_every_module")
+    other = tmp_path / "names.py"
+    other.write_text("# Not what is imported.\n")
+
+    def source(module, of=build_file.source):
+        return other if module == "yt8m_compact.names" else of(module)
+
+    monkeypatch.setattr(script.build_file, "source", source)
+    assert script.main([str(ROOT)]) == 1
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert not summary["not_from_these_folders"]
     (found,) = summary["not_as_in_the_checkout"]
     assert found.startswith("yt8m_compact.names from ")
