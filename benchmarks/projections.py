@@ -51,18 +51,20 @@ _BLOCK_SIZE = 256
 _CHECKED_ROWS = 8
 
 
-def paper_circulant(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
-    """Multiplies as the released code of the paper does, without diagonals.
+def paper_block(x: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
+    """Multiplies by one circulant as the released code of the paper does.
 
-    For each block: a real transform of the input and of the reversed vector,
-    their product, an inverse transform, a roll by one; then concatenates.
+    A real transform of the input and of the reversed vector, their product, an
+    inverse transform, a roll by one.
     """
-    size = kernel.shape[-1]
-    blocks = []
-    for column in tf.unstack(kernel):
-        spectrum = tf.signal.rfft(x) * tf.signal.rfft(column[::-1])
-        product = tf.signal.irfft(spectrum, fft_length=[size])
-        blocks.append(tf.roll(product, 1, axis=-1))
+    spectrum = tf.signal.rfft(x) * tf.signal.rfft(column[..., ::-1])
+    product = tf.signal.irfft(spectrum, fft_length=[column.shape[-1]])
+    return tf.roll(product, 1, axis=-1)
+
+
+def paper_circulant(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
+    """Multiplies by blocks as the released code does, without diagonals."""
+    blocks = [paper_block(x, column) for column in tf.unstack(kernel)]
     return tf.concat(blocks, axis=-1)[:, :units]
 
 
@@ -70,14 +72,12 @@ def paper_diagonal_circulant(
     x: tf.Tensor, diagonal: tf.Tensor, kernel: tf.Tensor, units: int
 ) -> tf.Tensor:
     """As `paper_circulant`, with the block's diagonal before each."""
-    size = kernel.shape[-1]
-    blocks = []
-    for signs, column in zip(
-        tf.unstack(diagonal), tf.unstack(kernel), strict=True
-    ):
-        spectrum = tf.signal.rfft(x * signs) * tf.signal.rfft(column[::-1])
-        product = tf.signal.irfft(spectrum, fft_length=[size])
-        blocks.append(tf.roll(product, 1, axis=-1))
+    blocks = [
+        paper_block(x * signs, column)
+        for signs, column in zip(
+            tf.unstack(diagonal), tf.unstack(kernel), strict=True
+        )
+    ]
     return tf.concat(blocks, axis=-1)[:, :units]
 
 

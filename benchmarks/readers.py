@@ -38,6 +38,7 @@ import tensorflow as tf
 
 from yt8m_compact import readers
 from yt8m_compact.ops import quantization
+from yt8m_compact.readers import checks
 
 _VIDEO = readers.VideoLevelReader()
 _FRAMES = readers.FrameLevelReader()
@@ -113,6 +114,25 @@ def make_packed(index: int) -> bytes:
     return tf.train.Example(
         features=tf.train.Features(feature=features)
     ).SerializeToString()
+
+
+class ParsedFramesReader(readers.FrameLevelReader):
+    """Has TensorFlow's parser find every frame, whatever the layout.
+
+    That is what `readers.regular_frames` saves: `tf.io.parse_sequence_example`
+    makes a string of each frame, of which the chosen ones are decoded.
+    """
+
+    def _parse_regular(self, regular, place, seed):
+        parse = checks.rarely(
+            lambda: self._parse_irregular(regular.serialized, place, seed)
+        )
+        return tf.constant(False), parse
+
+    def _parse_irregular(self, serialized, place, seed):
+        # Without the look at the encoding: both parse the same, once.
+        video, _ = self._parse_lists(serialized, place, tf.string, "frames")
+        return self._parse_any(serialized, video, place, seed)
 
 
 def raw(files: Sequence[str], batch_size: int) -> tf.data.Dataset:
@@ -324,12 +344,22 @@ def compare_frame_level(
     batch_size: int,
     repeats: int,
 ) -> None:
-    for some in (files, packed_files):
-        batches = readers.make_dataset(_FRAMES, some[:1], batch_size=16)
+    for some, reader in (
+        (files, _FRAMES),
+        (files, ParsedFramesReader()),
+        (packed_files, _FRAMES),
+    ):
+        batches = readers.make_dataset(reader, some[:1], batch_size=16)
         expect_same_values(files, readers.FrameLevelReader, batches)
 
-    def ours(files, sampling, number=None, **arguments):
-        reader = readers.FrameLevelReader(
+    def ours(
+        files,
+        sampling,
+        number=None,
+        reader_class=readers.FrameLevelReader,
+        **arguments,
+    ):
+        reader = reader_class(
             frame_sampling=sampling, num_sampled_frames=number
         )
         return readers.make_dataset(
@@ -345,6 +375,9 @@ def compare_frame_level(
                 files
             ).batch(batch_size),
             "30 random frames, uint8": ours(files, "random", 30),
+            "30 random frames, uint8, TensorFlow's parser": ours(
+                files, "random", 30, ParsedFramesReader
+            ),
             "30 even frames, uint8": ours(files, "even", 30),
             "30 random frames, uint8, shuffled": ours(
                 files, "random", 30, shuffle_buffer=200
@@ -353,6 +386,9 @@ def compare_frame_level(
                 files, "random", 30, skipped=readers.SkippedData()
             ),
             "all frames, uint8, padded": ours(files, "all"),
+            "all frames, uint8, padded, TensorFlow's parser": ours(
+                files, "all", None, ParsedFramesReader
+            ),
             "packed, 30 random frames, uint8": ours(packed_files, "random", 30),
             "packed, all frames, uint8, padded": ours(packed_files, "all"),
             "one by one, all frames, float32": one_by_one(

@@ -235,13 +235,13 @@ def dependency(module: str, files: dict[str, str]) -> str | None:
     for path in (f"{stem}.py", f"{stem}/__init__.py"):
         if path in files:
             return f":{files[path]}"
-    if top == "yt8m_compact" and module != top:
+    if top in ("yt8m_compact", "benchmarks") and module != top:
         parent = dependency(module.rpartition(".")[0], files)
         if parent:
             return None  # a name in a module, which is listed by itself
     raise BuildError(
-        "expected a module of yt8m_compact, of tests/ or of a package in "
-        f"tests/build_file.py LABELS. Received: {module=}"
+        "expected a module of yt8m_compact, of benchmarks/ or tests/, or of a "
+        f"package in tests/build_file.py LABELS. Received: {module=}"
     )
 
 

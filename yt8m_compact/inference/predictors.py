@@ -81,8 +81,35 @@ def predictor_from_train_dir(
     """
     run = train_dir_lib.TrainDir(train_dir)
     config, model, _ = run.restore_model(step)
-    module = serving.ServingModule(config, model, top_k=1)
-    return _make_predictor(train_dir, config, module.predict_tensors, segments)
+    return predictor_from_module(
+        serving.ServingModule(config, model, top_k=1),
+        segments=segments,
+        where=train_dir,
+    )
+
+
+def predictor_from_module(
+    module: serving.ServingModule,
+    *,
+    segments: bool = False,
+    where: str = "the model",
+) -> Predictor:
+    """Makes a predictor from a model in memory.
+
+    Args:
+        module: the model, and the configuration of its run.
+        segments: as in `predictor_from_train_dir`.
+        where: what to call the model in errors, such as its folder.
+
+    Returns:
+        The predictor.
+
+    Raises:
+        ValueError: if segments of video-level features are asked for.
+    """
+    return _make_predictor(
+        where, module.config, module.predict_tensors, segments
+    )
 
 
 def predictor_from_saved_model(

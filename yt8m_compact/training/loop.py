@@ -210,25 +210,8 @@ class _Trainer:
         self._run = run
         self._reader = reader
         self._files = files
-        training = config.training
-        self.model = config.model.build(
-            feature_sizes=config.data.feature_sizes,
-            num_classes=config.data.num_classes,
-            class_priors=priors,
-        )
-        self.model.compile(
-            optimizer=optimizers.make_optimizer(training),
-            loss=models.LabelLoss(ops.LOSSES[training.label_loss]),
-            weighted_metrics=[
-                ranking_metric.RankingMetric(ops.batch_gap, "gap"),
-                ranking_metric.RankingMetric(ops.batch_hit_at_1, "hit_at_1"),
-            ],
-            jit_compile=_jit_compile(training.jit_compile, self.model),
-        )
-        self.model.optimizer.build(self.model.trainable_variables)
-        _build_metrics(self.model, config.data)
         self.position = callbacks.Position()
-        self.model.train_step = _counting_step(self.model, self.position)
+        self.model = make_model(config, self.position, priors)
         self._saved_position: tuple[int, int, int] | None = None
         with tf.device("CPU:0"):  # where strings can be
             self._saved_config = tf.Variable(config.to_json())
@@ -245,7 +228,7 @@ class _Trainer:
             self.model.optimizer,
         )
         self._manager = run.checkpoint_manager(
-            self._checkpoint.checkpoint, training.keep_checkpoints
+            self._checkpoint.checkpoint, config.training.keep_checkpoints
         )
 
     def restore(self) -> None:
@@ -394,17 +377,7 @@ class _Trainer:
             skipped=self._skipped,
             count_records=True,
         ).map(_to_keras_and_place)
-        with warnings.catch_warnings():
-            # The number of records is not known before they were read.
-            warnings.filterwarnings("ignore", "Your input ran out of data")
-            self.model.fit(
-                dataset,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                callbacks=steps,
-                shuffle=False,
-                verbose=0,
-            )
+        fit_epoch(self.model, dataset, epoch, steps)
         if not self.model.stop_training:
             if not examples and int(self.position.step) == step:
                 self._raise_no_batch()
@@ -416,6 +389,70 @@ class _Trainer:
         raise readers.DataError(
             f"{self._files[0]}: expected at least one record to train on. "
             f"Received:\n{left_out}"
+        )
+
+
+def make_model(
+    config: config_lib.Config,
+    position: callbacks.Position,
+    priors: np.ndarray | None = None,
+) -> keras.Model:
+    """Makes a model that `fit_epoch` trains.
+
+    Args:
+        config: the configuration of the run.
+        position: where a step writes how many records were read.
+        priors: `[num_classes]`, where the classifier starts, or None.
+
+    Returns:
+        The model, with the loss, the optimiser and the metrics of the run.
+    """
+    training = config.training
+    model = config.model.build(
+        feature_sizes=config.data.feature_sizes,
+        num_classes=config.data.num_classes,
+        class_priors=priors,
+    )
+    model.compile(
+        optimizer=optimizers.make_optimizer(training),
+        loss=models.LabelLoss(ops.LOSSES[training.label_loss]),
+        weighted_metrics=[
+            ranking_metric.RankingMetric(ops.batch_gap, "gap"),
+            ranking_metric.RankingMetric(ops.batch_hit_at_1, "hit_at_1"),
+        ],
+        jit_compile=_jit_compile(training.jit_compile, model),
+    )
+    model.optimizer.build(model.trainable_variables)
+    _build_metrics(model, config.data)
+    model.train_step = _counting_step(model, position)
+    return model
+
+
+def fit_epoch(
+    model: keras.Model,
+    dataset: tf.data.Dataset,
+    epoch: int,
+    steps: list[keras.callbacks.Callback],
+) -> None:
+    """Trains on what is left of an epoch.
+
+    Args:
+        model: from `make_model`.
+        dataset: batches, and how many records were read up to each:
+            `((inputs, labels, ...), records_read)`.
+        epoch: which epoch it is, from 0.
+        steps: what happens beside the steps.
+    """
+    with warnings.catch_warnings():
+        # The number of records is not known before they were read.
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        model.fit(
+            dataset,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=steps,
+            shuffle=False,
+            verbose=0,
         )
 
 

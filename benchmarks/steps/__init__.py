@@ -1,0 +1,1 @@
+"""Training steps that are timed: ours, and those of the released codes."""

@@ -1,0 +1,163 @@
+"""The training step of yt8m-train."""
+
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.steps import network as network_lib
+from yt8m_compact import models
+from yt8m_compact import structures as structures_lib
+from yt8m_compact.inference import predictors
+from yt8m_compact.inference import serving
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.training import callbacks
+from yt8m_compact.training import loop
+
+_STRUCTURES = {
+    network_lib.DENSE: structures_lib.Dense(),
+    network_lib.PER_BLOCK: structures_lib.DiagonalCirculant(),
+    network_lib.SHARED: structures_lib.DiagonalCirculant(shared_diagonal=True),
+}
+
+
+class OurStep:
+    """Trains as yt8m-train does, through the functions of its loop.
+
+    Optimiser, clipping, loss, metrics, and what of it XLA compiles are
+    yt8m-train's; the records are not read, and nothing is saved.
+
+    Args:
+        network: its sizes.
+        structures: by place, the structure; DENSE elsewhere.
+        batch: from `network.make_batch`.
+        jit_compile: whether XLA compiles the step; None is yt8m-train's choice.
+    """
+
+    def __init__(
+        self,
+        network: network_lib.Network,
+        structures: dict[str, str],
+        batch: dict[str, tf.Tensor],
+        jit_compile: bool | None = None,
+    ) -> None:
+        keras.utils.set_random_seed(0)
+        self._network = network
+        self._batch = batch
+        self._config = _make_config(network, structures, jit_compile)
+        self._position = callbacks.Position()
+        self.model = loop.make_model(self._config, self._position)
+        inputs = {name: batch[name] for name in ("frames", "num_frames")}
+        records = tf.constant(network.batch_size, tf.int64)
+        self._dataset = tf.data.Dataset.from_tensors(
+            ((inputs, batch["labels"]), records)
+        ).repeat()
+        self._times = _StepTimes()
+        self._predict = None
+
+    @property
+    def num_weights(self) -> int:
+        """All numbers of the model, moving statistics too."""
+        return self.model.count_params()
+
+    @property
+    def compiled(self) -> str:
+        """Whether XLA compiles the step."""
+        return "XLA" if self.model.jit_compile else "no XLA"
+
+    def run(self, steps: int) -> list[float]:
+        """Trains.
+
+        Args:
+            steps: how many steps to time; one more comes before.
+
+        Returns:
+            Seconds that each took.
+        """
+        loop.fit_epoch(
+            self.model,
+            self._dataset.take(steps + 1),
+            0,
+            [
+                callbacks.PositionKeeper(self._position, None),
+                callbacks.DivergenceGuard(self._position, lambda: None),
+                self._times,
+            ],
+        )
+        return np.diff(self._times.ends).tolist()
+
+    @property
+    def losses(self) -> list[float]:
+        """The mean losses up to each step of the last run."""
+        return self._times.losses
+
+    def predict(self, times: int) -> float:
+        """Predicts one video through the function of yt8m-predict.
+
+        Args:
+            times: how often.
+
+        Returns:
+            Seconds that a prediction takes.
+        """
+        if self._predict is None:
+            self._predict = predictors.predictor_from_module(
+                serving.ServingModule(self._config, self.model, top_k=1)
+            ).predict
+        inputs = {
+            name: self._batch[name][:1] for name in ("frames", "num_frames")
+        }
+        start = time.perf_counter()
+        for _ in range(times):
+            self._predict(**inputs)["predictions"].numpy()
+        return (time.perf_counter() - start) / times
+
+
+class _StepTimes(keras.callbacks.Callback):
+    """Remembers when each step ended, and its loss."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.ends = []
+        self.losses = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.losses.append(float(logs["loss"]))
+        self.ends.append(time.perf_counter())
+
+
+def _make_config(
+    network: network_lib.Network,
+    structures: dict[str, str],
+    jit_compile: bool | None,
+) -> config_lib.Config:
+    """Makes the configuration, with the paper's learning rate."""
+    projections = {
+        f"{place}_projection": _STRUCTURES[structure]
+        for place, structure in structures.items()
+    }
+    return config_lib.Config(
+        data=config_lib.DataConfig(
+            feature_names=tuple(
+                f"feature_{number}"
+                for number in range(len(network.feature_sizes))
+            ),
+            feature_sizes=network.feature_sizes,
+            frame_features=True,
+            num_classes=network.classes,
+        ),
+        model=models.PooledEmbeddingConfig(
+            dbof_clusters=network.clusters,
+            num_bags=1,
+            frames_per_bag=network.frames,
+            fc_size=network.hidden,
+            moe_num_mixtures=network.mixtures,
+            **projections,
+        ),
+        training=config_lib.TrainingConfig(
+            batch_size=network.batch_size,
+            base_learning_rate=2e-4,
+            learning_rate_decay=0.8,
+            jit_compile=jit_compile,
+        ),
+    )
