@@ -10,20 +10,26 @@ data or checkpoint:
     --feature_names=rgb,audio --feature_sizes=1024,128
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 import logging
 
 from absl import flags
 
+from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluation
-from yt8m_compact.eval import follow_checkpoints
-from yt8m_compact.eval import report
-from yt8m_compact.eval import weights
 from yt8m_compact.run import command_line
-from yt8m_compact.run import train_dir as train_dir_lib
+
+with lazy.imports():
+    from yt8m_compact.eval import follow_checkpoints
+    from yt8m_compact.eval import report
+    from yt8m_compact.eval import weights
+    from yt8m_compact.run import train_dir as train_dir_lib
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -170,7 +176,7 @@ def _results(
         yield evaluator.evaluate(step)
         return
     if step is not None:
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected --checkpoint_step or --norun_once, not both. Received: "
             f"checkpoint_step={step}"
         )

@@ -5,6 +5,8 @@ holds: endless or binary files, JSON nested without end, numbers that no field
 can hold, names that occur twice.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import csv
 import io
@@ -13,9 +15,11 @@ import math
 import os
 from typing import Any
 
-import tensorflow as tf
-
 from yt8m_compact import files
+from yt8m_compact import lazy
+
+with lazy.imports():
+    import tensorflow as tf
 
 # A manifest of 100,000 files has a tenth of it. Parsed JSON may take 25 times
 # as much memory as its text.

@@ -17,6 +17,8 @@ not among their labels, so that no model gets all labels right. The frame
 counts are those of YouTube-8M and tell nothing of the classes.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 import contextlib
 import dataclasses
@@ -30,18 +32,21 @@ import shutil
 import statistics
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-import tqdm
-
 from yt8m_compact import files as files_lib
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact import untrusted
-from yt8m_compact.datasets import frame_counts
-from yt8m_compact.datasets import parallel
-from yt8m_compact.datasets import record_writer
-from yt8m_compact.ops import quantization
 from yt8m_compact.readers import feature_spec
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
+    import tqdm
+
+    from yt8m_compact.datasets import frame_counts
+    from yt8m_compact.datasets import parallel
+    from yt8m_compact.datasets import record_writer
+    from yt8m_compact.ops import quantization
 
 MANIFEST_NAME = "synthetic.json"
 SPLITS = ("train", "validate")

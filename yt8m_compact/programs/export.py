@@ -13,12 +13,16 @@ from collections.abc import Sequence
 import os
 
 from absl import flags
-import tensorflow as tf
 
+from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
-from yt8m_compact.inference import serving
-from yt8m_compact.run import train_dir as train_dir_lib
+
+with lazy.imports():
+    import tensorflow as tf
+
+    from yt8m_compact.inference import serving
+    from yt8m_compact.run import train_dir as train_dir_lib
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:

@@ -9,6 +9,8 @@ a SavedModel of yt8m-export, which is a program: load only what you would run.
 --segment_labels predicts every 5 s of the videos. Labels are not looked at.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import os
 import sys
@@ -16,11 +18,15 @@ from typing import TextIO
 
 from absl import flags
 
+from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
 from yt8m_compact import readers
-from yt8m_compact.inference import predictors
+from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
+
+with lazy.imports():
+    from yt8m_compact.inference import predictors
 
 # Flags of the starter code's inference.py.
 _REPLACED = (
@@ -161,13 +167,13 @@ def _message_stream(output_file: str) -> TextIO:
 def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
     train_dir, saved_model = flag_values.train_dir, flag_values.saved_model
     if bool(train_dir) == bool(saved_model):
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected one of --train_dir and --saved_model. Received: "
             f"train_dir={train_dir!r}, saved_model={saved_model!r}"
         )
     step = flag_values.checkpoint_step
     if saved_model and step is not None:
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected no --checkpoint_step: a SavedModel holds one. Received: "
             f"checkpoint_step={step}"
         )

@@ -14,10 +14,13 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
-from yt8m_compact import training
 from yt8m_compact.run import command_line
+
+with lazy.imports():
+    from yt8m_compact import training
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:

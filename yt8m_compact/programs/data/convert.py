@@ -12,6 +12,7 @@ from yt8m_compact import datasets
 from yt8m_compact import path_flags
 from yt8m_compact import program
 from yt8m_compact import settings_flags
+from yt8m_compact import usage_error
 from yt8m_compact.programs.data import outputs
 from yt8m_compact.programs.data import shared_flags
 
@@ -46,7 +47,7 @@ def main(flag_values: flags.FlagValues) -> int:
     program.expect_folder(flag_values, "output_json")
     config = settings_flags.read(datasets.ConvertConfig, flag_values)
     if flag_values.vocabulary_file and not flag_values.labels_file:
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected --labels_file with --vocabulary_file. Received: "
             f"vocabulary_file={flag_values.vocabulary_file!r}"
         )

@@ -9,6 +9,8 @@ range, no or duplicate ids, NaN, videos without frames, and files with another
 number of records than a manifest says.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from typing import Any
 
