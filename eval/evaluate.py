@@ -129,6 +129,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Evaluates; returns the exit status."""
     program.expect_no_arguments(arguments)
+    program.expect_no_file(flag_values, "train_dir")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_json")
     if flag_values.parameters_only:
@@ -144,6 +145,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         flag_values, "eval_data_pattern", "validation", "test"
     )
     program.expect_given(flag_values, "eval_data_pattern")
+    if flag_values.run_once:
+        run.load_config()  # Whether there is one; what follows takes seconds.
     evaluator = evaluation.Evaluator(
         run.path,
         flag_values.eval_data_pattern,

@@ -305,6 +305,24 @@ def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
         )
 
 
+def expect_no_file(flag_values: flags.FlagValues, name: str) -> None:
+    """Refuses a folder that is a file.
+
+    Args:
+        flag_values: the parsed flags.
+        name: the flag that names the folder; it may be empty.
+
+    Raises:
+        UsageError: if it is a file of this system.
+    """
+    path = flag_values[name].value
+    if path and os.path.isfile(path):
+        raise usage_error.UsageError(
+            f"expected --{name} to be a folder. Received: {name}={path!r}, "
+            "which is a file"
+        )
+
+
 def expect_given(flag_values: flags.FlagValues, name: str) -> None:
     """Refuses to go on without a flag that can't be empty.
 

@@ -51,9 +51,10 @@ def read_bytes(
     """
     path = files.expand_user(path)
     content = io.BytesIO()
+    # Python reads pipes, which TensorFlow can't.
+    local = files.is_local(path)
+    missing = FileNotFoundError if local else tf.errors.NotFoundError
     try:
-        # Python reads pipes, which TensorFlow can't.
-        local = files.is_local(path)
         with open(path, "rb") if local else tf.io.gfile.GFile(path, "rb") as f:
             while chunk := f.read(_CHUNK_BYTES):
                 content.write(chunk)
@@ -62,7 +63,7 @@ def read_bytes(
                         f"{path}: expected {expected} of at most "
                         f"{max_bytes:,} bytes. Received: a larger file"
                     )
-    except (FileNotFoundError, tf.errors.NotFoundError):
+    except missing:
         raise ValueError(
             f"{path}: expected {expected}. Received: no such file"
         ) from None

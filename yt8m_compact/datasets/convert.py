@@ -21,6 +21,7 @@ from yt8m_compact import readers
 from yt8m_compact import settings
 from yt8m_compact import untrusted
 from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import ids as ids_lib
 
 with lazy.imports():
     import numpy as np
@@ -30,7 +31,6 @@ with lazy.imports():
     from yt8m_compact.datasets import repack
     from yt8m_compact.datasets import scan
     from yt8m_compact.ops import quantization
-    from yt8m_compact.readers import ids as ids_lib
     from yt8m_compact.readers import messages
 
 _ID_KEYS = (*ids_lib.ID_KEYS, "example/id")

@@ -24,6 +24,7 @@ from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
+from yt8m_compact.run import train_dir as train_dir_lib
 
 with lazy.imports():
     from yt8m_compact.inference import predictors
@@ -125,6 +126,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Predicts; returns the exit status."""
     program.expect_no_arguments(arguments)
+    for name in ("train_dir", "saved_model"):
+        program.expect_no_file(flag_values, name)
     program.expect_given(flag_values, "input_data_pattern")
     program.expect_given(flag_values, "output_file")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
@@ -179,6 +182,8 @@ def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
         )
     segments = flag_values.segment_labels
     if train_dir:
+        # Whether there is one; what follows takes seconds.
+        train_dir_lib.TrainDir(train_dir).load_config()
         return predictors.predictor_from_train_dir(
             train_dir, step, segments=segments
         )

@@ -51,14 +51,17 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Trains; returns the exit status."""
     program.expect_no_arguments(arguments)
+    program.expect_no_file(flag_values, "train_dir")
     found = command_line.use_data_flag(
         flag_values, "train_data_pattern", "train"
     )
     if found:
         command_line.use_features(flag_values, found)
     program.expect_given(flag_values, "train_data_pattern")
+    # Before `training`, whose import takes seconds.
+    config = command_line.config_from_flags(flag_values)
     result = training.train(
-        command_line.config_from_flags(flag_values),
+        config,
         flag_values.train_dir,
         start_new_model=flag_values.start_new_model,
     )
