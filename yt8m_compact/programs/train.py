@@ -17,6 +17,7 @@ from absl import flags
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
 
 with lazy.imports():
@@ -60,6 +61,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_given(flag_values, "train_data_pattern")
     # Before `training`, whose import takes seconds.
     config = command_line.config_from_flags(flag_values)
+    with usage_error.from_value_errors():
+        config.model.check_options()
     result = training.train(
         config,
         flag_values.train_dir,

@@ -307,8 +307,6 @@ def config_from_flags(
     """
     refuse_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
     data, model = model_from_flags(flag_values)
-    with usage_error.from_value_errors():
-        model.check_options()
     training = settings_flags.read(config_lib.TrainingConfig, flag_values)
     return config_lib.Config(data=data, model=model, training=training)
 
