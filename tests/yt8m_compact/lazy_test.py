@@ -200,11 +200,9 @@ def test_a_package_passes_names_on(package):
     assert package.other == 3
     assert package.Value is sys.modules["lazy_package.part"].Value
     names = {}
-    exec("from lazy_package import *", names)
+    exec("from lazy_package import *; from lazy_package import part", names)
     assert names["Value"] is package.Value
-    from lazy_package import part
-
-    assert part is sys.modules["lazy_package.part"]
+    assert names["part"] is sys.modules["lazy_package.part"]
 
 
 def test_a_package_has_no_other_names(package):
