@@ -21,6 +21,7 @@ from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluation
 from yt8m_compact.run import command_line
@@ -147,6 +148,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_given(flag_values, "eval_data_pattern")
     if flag_values.run_once:
         run.load_config()  # Whether there is one; what follows takes seconds.
+    readers.expect_local_files(flag_values.eval_data_pattern)
     evaluator = evaluation.Evaluator(
         run.path,
         flag_values.eval_data_pattern,

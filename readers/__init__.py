@@ -9,6 +9,7 @@ with lazy.imports():
     from yt8m_compact.readers.errors import DataError
     from yt8m_compact.readers.errors import readable_errors
     from yt8m_compact.readers.files import expand_patterns
+    from yt8m_compact.readers.files import expect_local_files
     from yt8m_compact.readers.files import split_patterns
     from yt8m_compact.readers.frame_level import FrameLevelReader
     from yt8m_compact.readers.frame_level import VideoParts
@@ -42,6 +43,7 @@ __all__ = [
     "describe_lack",
     "estimate_num_records",
     "expand_patterns",
+    "expect_local_files",
     "file_sizes",
     "find_prepared",
     "inspect_file",

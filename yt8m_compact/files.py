@@ -85,6 +85,16 @@ def is_folder(path: str) -> bool:
     return os.path.isdir(path) if is_local(path) else tf.io.gfile.isdir(path)
 
 
+def exists(path: str) -> bool:
+    """Whether a path is there; one of this system without TensorFlow."""
+    return os.path.exists(path) if is_local(path) else tf.io.gfile.exists(path)
+
+
+def list_folder(path: str) -> list[str]:
+    """Lists the names in a folder; in one of this system without TensorFlow."""
+    return os.listdir(path) if is_local(path) else tf.io.gfile.listdir(path)
+
+
 def show_whole_names(text: str) -> str:
     """Replaces temporary names in an error by those that were meant."""
     return _PARTIAL_NAME.sub(lambda match: match["name"], text)

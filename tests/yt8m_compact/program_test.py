@@ -280,6 +280,23 @@ def test_expect_given():
     program.expect_given(flag_values, "data")
 
 
+def test_expect_no_file(tmp_path):
+    flag_values = flags.FlagValues()
+    flags.DEFINE_string("dir", None, "A folder.", flag_values=flag_values)
+    for value in ("", str(tmp_path), str(tmp_path / "new")):
+        flag_values(["program", f"--dir={value}"])
+        program.expect_no_file(flag_values, "dir")
+    path = tmp_path / "file"
+    path.touch()
+    flag_values(["program", f"--dir={path}"])
+    message = (
+        f"expected --dir to be a folder. Received: dir='{path}', which is a "
+        "file"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        program.expect_no_file(flag_values, "dir")
+
+
 def run_main(main, *arguments, closed=()) -> tuple[int, str, str]:
     """Runs a program in a process of its own; returns status and streams."""
     streams = [tempfile.TemporaryFile("w+") for _ in range(2)]

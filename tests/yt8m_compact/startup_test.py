@@ -5,12 +5,14 @@ import json
 import pytest
 
 import tiny_runs
+from yt8m_compact import models
 from yt8m_compact.eval import evaluate
 from yt8m_compact.programs import demo
 from yt8m_compact.programs import export
 from yt8m_compact.programs import predict
 from yt8m_compact.programs import train
 from yt8m_compact.programs.data import main as data
+from yt8m_compact.run import config as config_lib
 
 # One process imports the programs, and runs each command in a child of its own.
 # Every one says which of the heavy packages it has imported.
@@ -138,7 +140,7 @@ ERRORS = [
         "expected no --model: the model is read from --train_dir",
     ),
     (
-        "yt8m-predict --output_file=a --input_data_pattern=a",
+        "yt8m-predict --output_file=a --input_data_pattern=script",
         2,
         "expected one of --train_dir and --saved_model. Received: ",
     ),
@@ -162,11 +164,30 @@ ERRORS = [
     ),
     # No error of the command line, and none that needs TensorFlow.
     *(
+        (
+            f"{command}={pattern}",
+            1,
+            f"no file matches the pattern '{pattern}': expected at least",
+        )
+        for command in (
+            "yt8m-train --train_dir=run --train_data_pattern",
+            "yt8m-eval --train_dir=made --eval_data_pattern",
+            "yt8m-predict --train_dir=made --output_file=a"
+            " --input_data_pattern",
+            "yt8m-data convert --output_dir=out --input_data_pattern",
+            "yt8m-data repack --output_dir=out --input_data_pattern",
+            "yt8m-data split --output_dir=out --input_data_pattern",
+            "yt8m-data stats --input_data_pattern",
+            "yt8m-data verify --input_data_pattern",
+        )
+        for pattern in ("missing", "missing*", "missing/*.tfrecord")
+    ),
+    *(
         (f"{command} --train_dir=run", 1, "run/config.json: expected the conf")
         for command in (
             "yt8m-eval --eval_data_pattern=a",
             "yt8m-export",
-            "yt8m-predict --output_file=a --input_data_pattern=a",
+            "yt8m-predict --output_file=a --input_data_pattern=script",
         )
     ),
 ]
@@ -179,6 +200,13 @@ def results(tmp_path_factory) -> dict[str, list]:
     names = {name: module.__name__ for name, module in PROGRAMS.items()}
     folder = tmp_path_factory.mktemp("commands")
     (folder / "script").touch()
+    config = config_lib.Config(
+        data=config_lib.DataConfig(),
+        model=models.LogisticConfig(),
+        training=config_lib.TrainingConfig(),
+    )
+    (folder / "made").mkdir()
+    config_lib.save(config, str(folder / "made" / "config.json"))
     done = tiny_runs.execute(
         "-c",
         _RUN_ALL,

@@ -132,6 +132,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_given(flag_values, "output_file")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_file")
+    readers.expect_local_files(flag_values.input_data_pattern)
     predictor = _make_predictor(flag_values)
     skip = flag_values.on_data_error == "skip"
     skipped = readers.SkippedData() if skip else None

@@ -17,6 +17,7 @@ from absl import flags
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
 
@@ -63,6 +64,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     config = command_line.config_from_flags(flag_values)
     with usage_error.from_value_errors():
         config.model.check_options()
+    readers.expect_local_files(config.training.train_data_pattern)
     result = training.train(
         config,
         flag_values.train_dir,

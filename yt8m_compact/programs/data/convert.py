@@ -11,6 +11,7 @@ from absl import flags
 from yt8m_compact import datasets
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
 from yt8m_compact.programs.data import outputs
@@ -51,6 +52,7 @@ def main(flag_values: flags.FlagValues) -> int:
             "expected --labels_file with --vocabulary_file. Received: "
             f"vocabulary_file={flag_values.vocabulary_file!r}"
         )
+    readers.expect_local_files(flag_values.input_data_pattern)
     labels = vocabulary = None
     if flag_values.vocabulary_file:
         vocabulary = datasets.read_vocabulary(flag_values.vocabulary_file)
