@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -32,6 +33,7 @@ _MODULES = {
 }
 _FLAGS = ("--help", "--helpfull", "--version", "--wrong_flag")
 _IMPORT = "import tensorflow"
+_NOTHING = "pass"
 # Values that are refused by the flag or by the settings it is for.
 _REFUSED = (
     "yt8m-train --train_dir=a --train_data_pattern=b --batch_size=0",
@@ -45,12 +47,11 @@ _REFUSED = (
 
 def _commands() -> dict[str, list[str]]:
     """Lists what is run, by what it is called."""
-    verbs = [f"yt8m-data {verb}" for verb in data.VERBS]
     lines = [
-        *(f"{name} {flag}" for name in [*_MODULES, *verbs] for flag in _FLAGS),
+        *(f"{name} {flag}" for name in _names() for flag in _FLAGS),
         *_REFUSED,
     ]
-    commands = {"python -c pass": ["-c", "pass"], _IMPORT: ["-c", _IMPORT]}
+    commands = {_NOTHING: ["-c", "pass"], _IMPORT: ["-c", _IMPORT]}
     for line in lines:
         name, *arguments = line.split()
         # As the console script of pip does.
@@ -59,8 +60,18 @@ def _commands() -> dict[str, list[str]]:
     return commands
 
 
-def _seconds(arguments: list[str], folder: str) -> float:
-    """Measures one process, in a folder without data."""
+def _names() -> list[str]:
+    return [*_MODULES, *(f"yt8m-data {verb}" for verb in data.VERBS)]
+
+
+def _measure(arguments: list[str], folder: str) -> tuple[float, float]:
+    """Runs a process in a folder without data.
+
+    Returns:
+        The seconds it took, and those of the processor, which count less of
+        what else the machine does.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, *arguments],
@@ -68,32 +79,55 @@ def _seconds(arguments: list[str], folder: str) -> float:
         env={**os.environ, "PYTHONPATH": str(_ROOT)},
         capture_output=True,
     )
-    return time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime
+    return seconds, processor - before.ru_utime - before.ru_stime
 
 
 def main() -> None:
-    """Times all commands and prints a table."""
+    """Times all commands and prints tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output_json", default="")
     args = parser.parse_args()
     commands = _commands()
-    times: dict[str, list[float]] = {name: [] for name in commands}
+    found: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(args.repeats):
             for name, arguments in commands.items():
-                times[name].append(_seconds(arguments, folder))
-    medians = {name: statistics.median(times[name]) for name in commands}
-    rows = [
-        {
-            "command": name,
-            "seconds": seconds,
-            "slowest": max(times[name]),
-            "of import tensorflow": seconds / medians[_IMPORT],
-        }
-        for name, seconds in medians.items()
+                times = _measure(arguments, folder)
+                found.setdefault(name, []).append(times)
+    rows = []
+    for name, times in found.items():
+        seconds, processor = map(statistics.median, zip(*times, strict=True))
+        rows.append(
+            {"command": name, "seconds": seconds, "processor": processor}
+        )
+    whole = next(row for row in rows if row["command"] == _IMPORT)
+    for row in rows:
+        row["of import tensorflow"] = row["processor"] / whole["processor"]
+    seconds = {row["command"]: row["seconds"] for row in rows}
+    answers = [
+        [name, *(seconds[f"{name} {flag}"] for flag in _FLAGS)]
+        for name in _names()
     ]
-    print(tabulate.tabulate(rows, "keys", floatfmt=".2f", tablefmt="github"))
+    others = [
+        row for row in rows if row["command"] in {_NOTHING, _IMPORT, *_REFUSED}
+    ]
+    style = {"floatfmt": ".2f", "tablefmt": "github"}
+    print(tabulate.tabulate(answers, ["seconds", *_FLAGS], **style))
+    print()
+    print(tabulate.tabulate(others, "keys", **style))
+    highest = max(
+        (row for row in rows if row["command"] != _IMPORT),
+        key=lambda row: row["processor"],
+    )
+    print(
+        f"\nThe most processor time has `{highest['command']}`: "
+        f"{highest['processor']:.2f} s, {highest['of import tensorflow']:.3f} "
+        f"of `{_IMPORT}`."
+    )
     if args.output_json:
         pathlib.Path(args.output_json).write_text(json.dumps(rows, indent=2))
 
