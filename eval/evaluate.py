@@ -146,9 +146,10 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         flag_values, "eval_data_pattern", "validation", "test"
     )
     program.expect_given(flag_values, "eval_data_pattern")
-    if flag_values.run_once:
-        run.load_config()  # Whether there is one; what follows takes seconds.
+    # Told before what is imported for seconds.
     readers.expect_local_files(flag_values.eval_data_pattern)
+    if flag_values.run_once:
+        run.load_config()
     evaluator = evaluation.Evaluator(
         run.path,
         flag_values.eval_data_pattern,

@@ -185,9 +185,9 @@ ERRORS = [
     *(
         (f"{command} --train_dir=run", 1, "run/config.json: expected the conf")
         for command in (
-            "yt8m-eval --eval_data_pattern=a",
+            "yt8m-eval --eval_data_pattern=script",
             "yt8m-export",
-            "yt8m-predict --output_file=a --input_data_pattern=script",
+            "yt8m-predict --output_file=a --input_data_pattern=a",
         )
     ),
 ]

@@ -69,7 +69,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     run = train_dir_lib.TrainDir(flag_values.train_dir)
     export_dir = flag_values.export_dir or os.path.join(run.path, "export")
     train_dir_lib.check_readable_name("export_dir", export_dir)
-    run.load_config()  # Whether there is one; what follows takes seconds.
+    run.load_config()  # Told before what is imported for seconds.
     _check_replaceable(export_dir, flag_values.overwrite)
     config, model, step = run.restore_model(flag_values.checkpoint_step)
     module = serving.ServingModule(config, model, flag_values.top_k)

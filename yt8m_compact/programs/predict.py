@@ -132,7 +132,6 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_given(flag_values, "output_file")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_file")
-    readers.expect_local_files(flag_values.input_data_pattern)
     predictor = _make_predictor(flag_values)
     skip = flag_values.on_data_error == "skip"
     skipped = readers.SkippedData() if skip else None
@@ -182,9 +181,11 @@ def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
             f"checkpoint_step={step}"
         )
     segments = flag_values.segment_labels
+    # Told before what is imported for seconds.
     if train_dir:
-        # Whether there is one; what follows takes seconds.
         train_dir_lib.TrainDir(train_dir).load_config()
+    readers.expect_local_files(flag_values.input_data_pattern)
+    if train_dir:
         return predictors.predictor_from_train_dir(
             train_dir, step, segments=segments
         )
