@@ -21,7 +21,7 @@ import threading
 import types
 from typing import Any
 
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()
 
 
 class imports:
