@@ -130,7 +130,16 @@ def test_what_can_not_wait_is_refused(make_module, statement, received):
 
 def test_imports_of_other_modules_and_threads_do_not_wait(make_module):
     make_module("lazy_other", "value = 7\n")
-    make_module("lazy_importer", "import lazy_other\n")
+    make_module(
+        "lazy_importer",
+        """
+        from yt8m_compact import lazy
+        import lazy_other
+
+        with lazy.imports():
+            import lazy_fifth
+        """,
+    )
     make_module("lazy_fourth", "")
     make_module(
         "lazy_user",
@@ -155,7 +164,9 @@ def test_imports_of_other_modules_and_threads_do_not_wait(make_module):
         "lazy_other",
         "lazy_fourth",
     }
-    assert sys.modules["lazy_importer"].lazy_other.value == 7
+    importer = sys.modules["lazy_importer"]
+    assert importer.lazy_other.value == 7
+    assert repr(importer.lazy_fifth) == "<not imported yet: lazy_fifth>"
 
 
 def test_threads_that_use_one_at_once_get_one_module(user):
