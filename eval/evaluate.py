@@ -10,20 +10,27 @@ data or checkpoint:
     --feature_names=rgb,audio --feature_sizes=1024,128
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 import logging
 
 from absl import flags
 
+from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import readers
+from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluation
-from yt8m_compact.eval import follow_checkpoints
-from yt8m_compact.eval import report
-from yt8m_compact.eval import weights
 from yt8m_compact.run import command_line
-from yt8m_compact.run import train_dir as train_dir_lib
+
+with lazy.imports():
+    from yt8m_compact.eval import follow_checkpoints
+    from yt8m_compact.eval import report
+    from yt8m_compact.eval import weights
+    from yt8m_compact.run import train_dir as train_dir_lib
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -123,6 +130,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Evaluates; returns the exit status."""
     program.expect_no_arguments(arguments)
+    program.expect_no_file(flag_values, "train_dir")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_json")
     if flag_values.parameters_only:
@@ -138,6 +146,10 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         flag_values, "eval_data_pattern", "validation", "test"
     )
     program.expect_given(flag_values, "eval_data_pattern")
+    # Told before what is imported for seconds.
+    readers.expect_local_files(flag_values.eval_data_pattern)
+    if flag_values.run_once:
+        run.load_config()
     evaluator = evaluation.Evaluator(
         run.path,
         flag_values.eval_data_pattern,
@@ -170,7 +182,7 @@ def _results(
         yield evaluator.evaluate(step)
         return
     if step is not None:
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected --checkpoint_step or --norun_once, not both. Received: "
             f"checkpoint_step={step}"
         )

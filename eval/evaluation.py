@@ -1,22 +1,27 @@
 """Evaluation of a checkpoint over a whole data set."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 import logging
 from typing import Any
 
-import keras
-import tensorflow as tf
-
+from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import tensorflow_errors
-from yt8m_compact.eval import metrics as metrics_lib
-from yt8m_compact.eval import report
-from yt8m_compact.eval import weights
 from yt8m_compact.run import config as config_lib
-from yt8m_compact.run import train_dir as train_dir_lib
+
+with lazy.imports():
+    import keras
+    import tensorflow as tf
+
+    from yt8m_compact.eval import metrics as metrics_lib
+    from yt8m_compact.eval import report
+    from yt8m_compact.eval import weights
+    from yt8m_compact.run import train_dir as train_dir_lib
 
 BATCH_SIZE = 256
 

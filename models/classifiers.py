@@ -1,10 +1,15 @@
 """The classifiers that models end with."""
 
-import keras
-import numpy as np
+from __future__ import annotations
 
-from yt8m_compact import layers
+from yt8m_compact import lazy
 from yt8m_compact import structures
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
 
 # The layer whose output is that of the model.
 PREDICTIONS = "predictions"

@@ -1,15 +1,19 @@
 """What models whose predictions can gate each other have in common."""
 
+from __future__ import annotations
+
 import dataclasses
 
-import keras
-import numpy as np
-
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
+
+with lazy.imports():
+    import keras
+    import numpy as np
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,17 +1,22 @@
 """DbofModel: deep bag of frames, on frame-level features."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
 
-import keras
-import numpy as np
-
-from yt8m_compact import layers
+from yt8m_compact import lazy
+from yt8m_compact import pooling_methods
 from yt8m_compact import settings
 from yt8m_compact import structures
-from yt8m_compact.layers import frame_pooling
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
 
 _ACTIVATIONS = ("relu6", "sigmoid", "relu")
 
@@ -38,7 +43,7 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
     dbof_pooling_method: str = settings.setting(
         "max",
         "How DBoF pools frames.",
-        choices=frame_pooling.POOLING_METHODS,
+        choices=pooling_methods.POOLING_METHODS,
     )
     dbof_activation: str = settings.setting(
         "relu6", "Activation of DBoF's two layers.", choices=_ACTIVATIONS

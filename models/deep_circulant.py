@@ -1,17 +1,22 @@
 """DeepCirculantModel: a deep net of D C layers, on video-level features."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
 from typing import ClassVar
 
-import keras
-import numpy as np
-
-from yt8m_compact import layers
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import model_config
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
 
 _INITIALIZATIONS = ("variance", "paper")
 

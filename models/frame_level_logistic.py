@@ -1,14 +1,19 @@
 """FrameLevelLogisticModel: logistic regression on the mean of the frames."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
 
-import keras
-import numpy as np
-
-from yt8m_compact import layers
+from yt8m_compact import lazy
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import frame_model
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

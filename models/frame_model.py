@@ -1,19 +1,24 @@
 """What models of frame-level features have in common."""
 
+from __future__ import annotations
+
 import abc
 from collections.abc import Sequence
 import dataclasses
 from typing import ClassVar, NamedTuple
 
-import keras
-import numpy as np
-
-from yt8m_compact import layers
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
 
 # The video-level models that can follow the pooled frames.
 _CLASSIFIERS = ("MoeModel", "LogisticModel")

@@ -1,14 +1,19 @@
 """GatedDbofModel: WILLOW's gated bag of frames, on frame-level features."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
 
-import keras
-import numpy as np
-
-from yt8m_compact import layers
+from yt8m_compact import lazy
 from yt8m_compact.models import model_config
 from yt8m_compact.models import soft_dbof
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

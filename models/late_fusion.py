@@ -1,19 +1,24 @@
 """What WILLOW's models have in common: features pooled apart, fused late."""
 
+from __future__ import annotations
+
 import abc
 from collections.abc import Sequence
 import dataclasses
 
-import keras
-import numpy as np
-
-from yt8m_compact import layers
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import context_gating
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

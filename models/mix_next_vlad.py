@@ -1,16 +1,21 @@
 """MixNeXtVladModel: NeXtVLADs that learn from their mixture."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
 
-import keras
-import numpy as np
-
-from yt8m_compact import layers
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact.models import classifiers
-from yt8m_compact.models import distilled_model
 from yt8m_compact.models import next_vlad
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
+    from yt8m_compact.models import distilled_model
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,19 @@
 """What every model's config has in common."""
 
+from __future__ import annotations
+
 import abc
 from collections.abc import Sequence
 import dataclasses
 from typing import ClassVar
 
-import keras
-import numpy as np
-
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact import structures
+
+with lazy.imports():
+    import keras
+    import numpy as np
 
 
 def structure_setting(
@@ -115,7 +119,7 @@ class ModelConfig(abc.ABC):
         """
         return {}
 
-    def without_unused(self) -> "ModelConfig":
+    def without_unused(self) -> ModelConfig:
         """Puts settings that others leave unused back to their defaults.
 
         Returns:

@@ -1,15 +1,19 @@
 """MoeModel: a mixture of logistic experts on video-level features."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
 from typing import ClassVar
 
-import keras
-import numpy as np
-
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact.models import classifiers
 from yt8m_compact.models import model_config
+
+with lazy.imports():
+    import keras
+    import numpy as np
 
 DEFAULT_NUM_MIXTURES = 2
 

@@ -1,14 +1,19 @@
 """NetFvModel: WILLOW's NetFV, on frame-level features."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
 
-import keras
-import numpy as np
-
-from yt8m_compact import layers
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact.models import late_fusion
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,19 +1,24 @@
 """PooledEmbeddingModel: the network of the paper, on frame-level features."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
 
-import keras
-import numpy as np
-
-from yt8m_compact import layers
+from yt8m_compact import lazy
+from yt8m_compact import pooling_methods
 from yt8m_compact import settings
 from yt8m_compact import structures
-from yt8m_compact.layers import frame_pooling
 from yt8m_compact.models import context_gating
 from yt8m_compact.models import frame_model
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
 
 EMBEDDINGS = ("dbof", "netvlad", "netfv", "moments")
 _CLASSIFIERS = ("moe", "logistic")
@@ -62,7 +67,7 @@ class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
     dbof_pooling_method: str = settings.setting(
         "max",
         "How DBoF pools frames.",
-        choices=frame_pooling.POOLING_METHODS,
+        choices=pooling_methods.POOLING_METHODS,
     )
     num_bags: int = settings.setting(
         10,

@@ -1,5 +1,7 @@
 """The models, by name."""
 
+import importlib
+
 from yt8m_compact.models import attention
 from yt8m_compact.models import dbof
 from yt8m_compact.models import deep_circulant
@@ -68,3 +70,21 @@ def model_name(config: model_config.ModelConfig) -> str:
         The key in `MODELS`.
     """
     return next(name for name, cls in MODELS.items() if type(config) is cls)
+
+
+def register_classes() -> None:
+    """Makes known to Keras every class that a `.keras` file of a model names.
+
+    `import yt8m_compact.models` imports no Keras, and so can't do it.
+
+    Example:
+        ```python
+        from yt8m_compact import models
+
+        models.register_classes()
+        model = keras.saving.load_model("model.keras")
+        ```
+    """
+    # Each registers what is defined in it.
+    importlib.import_module("yt8m_compact.layers")
+    importlib.import_module("yt8m_compact.models.distilled_model")

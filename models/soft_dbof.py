@@ -1,14 +1,19 @@
 """SoftDbofModel: WILLOW's soft bag of frames, on frame-level features."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import dataclasses
 
-import keras
-import numpy as np
-
-from yt8m_compact import layers
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact.models import late_fusion
+
+with lazy.imports():
+    import keras
+    import numpy as np
+
+    from yt8m_compact import layers
 
 # Features after the first have so many times fewer clusters.
 _FEWER = 8

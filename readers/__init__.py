@@ -1,28 +1,32 @@
 """YouTube-8M records to batches: TFRecord files in, tf.data datasets out."""
 
-from yt8m_compact.readers.dataset import Reader
-from yt8m_compact.readers.dataset import make_dataset
-from yt8m_compact.readers.dataset import shard_files
-from yt8m_compact.readers.errors import DataError
-from yt8m_compact.readers.errors import readable_errors
-from yt8m_compact.readers.files import expand_patterns
-from yt8m_compact.readers.files import split_patterns
-from yt8m_compact.readers.frame_level import FrameLevelReader
-from yt8m_compact.readers.frame_level import VideoParts
-from yt8m_compact.readers.inspect import RecordFormat
-from yt8m_compact.readers.inspect import check_format
-from yt8m_compact.readers.inspect import inspect_file
-from yt8m_compact.readers.memory_need import describe_lack
-from yt8m_compact.readers.records import estimate_num_records
-from yt8m_compact.readers.records import file_sizes
-from yt8m_compact.readers.records import read_records
-from yt8m_compact.readers.sampling import FrameSampling
-from yt8m_compact.readers.sampling import sample_frame_indices
-from yt8m_compact.readers.skipped import SkippedData
-from yt8m_compact.readers.skipped import SkippedFile
-from yt8m_compact.readers.tfds_files import PreparedDataset
-from yt8m_compact.readers.tfds_files import find_prepared
-from yt8m_compact.readers.video_level import VideoLevelReader
+from yt8m_compact import lazy
+
+with lazy.imports():
+    from yt8m_compact.readers.dataset import Reader
+    from yt8m_compact.readers.dataset import make_dataset
+    from yt8m_compact.readers.dataset import shard_files
+    from yt8m_compact.readers.errors import DataError
+    from yt8m_compact.readers.errors import readable_errors
+    from yt8m_compact.readers.files import expand_patterns
+    from yt8m_compact.readers.files import expect_local_files
+    from yt8m_compact.readers.files import split_patterns
+    from yt8m_compact.readers.frame_level import FrameLevelReader
+    from yt8m_compact.readers.frame_level import VideoParts
+    from yt8m_compact.readers.inspect import RecordFormat
+    from yt8m_compact.readers.inspect import check_format
+    from yt8m_compact.readers.inspect import inspect_file
+    from yt8m_compact.readers.memory_need import describe_lack
+    from yt8m_compact.readers.records import estimate_num_records
+    from yt8m_compact.readers.records import file_sizes
+    from yt8m_compact.readers.records import read_records
+    from yt8m_compact.readers.sampling import FrameSampling
+    from yt8m_compact.readers.sampling import sample_frame_indices
+    from yt8m_compact.readers.skipped import SkippedData
+    from yt8m_compact.readers.skipped import SkippedFile
+    from yt8m_compact.readers.tfds_files import PreparedDataset
+    from yt8m_compact.readers.tfds_files import find_prepared
+    from yt8m_compact.readers.video_level import VideoLevelReader
 
 __all__ = [
     "DataError",
@@ -39,6 +43,7 @@ __all__ = [
     "describe_lack",
     "estimate_num_records",
     "expand_patterns",
+    "expect_local_files",
     "file_sizes",
     "find_prepared",
     "inspect_file",

@@ -17,6 +17,8 @@ _PREFETCHED_BATCHES = 2
 Reader = batch_parser.Reader
 
 
+# Its functions are graphs as they are, and AutoGraph takes seconds to see it.
+@tf.autograph.experimental.do_not_convert
 def make_dataset(
     reader: Reader,
     files: Sequence[str],

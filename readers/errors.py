@@ -1,14 +1,19 @@
 """The error that bad data raises, and how it gets out of a tf.data graph."""
 
+from __future__ import annotations
+
 import codecs
 from collections.abc import Iterator
 import contextlib
 import re
 
-import tensorflow as tf
-
+from yt8m_compact import lazy
 from yt8m_compact import tensorflow_errors
-from yt8m_compact.readers import framing
+
+with lazy.imports():
+    import tensorflow as tf
+
+    from yt8m_compact.readers import framing
 
 # A message of ours stands between these in what TensorFlow prints.
 START = "[data error] "

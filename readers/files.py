@@ -1,15 +1,19 @@
 """Patterns of file names to lists of files."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import os
 import re
 import stat
 
-import tensorflow as tf
-
 from yt8m_compact import files as files_lib
+from yt8m_compact import lazy
 from yt8m_compact.readers import errors
 from yt8m_compact.readers import tfds_files
+
+with lazy.imports():
+    import tensorflow as tf
 
 _MAGIC = "*?[\\"
 # Commas of one name; each costs a look at the file system for every name.
@@ -55,6 +59,22 @@ def expand_patterns(
             f"Received: patterns={patterns!r}"
         )
     return list(dict.fromkeys(file for files in found for file in files))
+
+
+def expect_local_files(patterns: str) -> None:
+    """Refuses patterns of this system that match no file.
+
+    Programs ask this before they import TensorFlow, which takes seconds.
+
+    Args:
+        patterns: As of `expand_patterns`; patterns of other systems, which may
+            be slow to answer, are not looked at.
+
+    Raises:
+        DataError: If a pattern matches no file.
+    """
+    if files_lib.is_local(patterns):
+        expand_patterns(patterns)
 
 
 def split_patterns(
@@ -120,8 +140,8 @@ def _expand_first(parts: Sequence[str]) -> tuple[int, list[str]]:
         for _, name in joined[:-1]:
             name = files_lib.expand_user(name.strip())
             folder = os.path.dirname(name)
-            if tf.io.gfile.isdir(name) or (
-                "," in folder and tf.io.gfile.isdir(folder)
+            if files_lib.is_folder(name) or (
+                "," in folder and files_lib.is_folder(folder)
             ):
                 raise errors.DataError(_describe_missing(name)) from None
         raise
@@ -147,7 +167,7 @@ def _match(pattern: str) -> list[str]:
     return [
         name
         for name in _glob(files_lib.expand_user(pattern.strip()))
-        if not tf.io.gfile.isdir(name)
+        if not files_lib.is_folder(name)
     ]
 
 
@@ -156,7 +176,7 @@ def _find_file(name: str) -> str | None:
     for one in dict.fromkeys([name, name.strip()]):
         one = files_lib.expand_user(one)
         try:
-            if tf.io.gfile.exists(one) and not tf.io.gfile.isdir(one):
+            if files_lib.exists(one) and not files_lib.is_folder(one):
                 _expect_no_pipe(one)
                 return one
         except tf.errors.OpError:
@@ -174,6 +194,8 @@ def _expect_no_pipe(file: str) -> None:
 
 
 def _glob(pattern: str) -> list[str]:
+    if not _may_match(pattern):
+        return []
     try:
         names = sorted(tf.io.gfile.glob(_escape_folder(pattern)))
     except tf.errors.NotFoundError:
@@ -184,11 +206,32 @@ def _glob(pattern: str) -> list[str]:
     return [name.removeprefix("./") for name in names]
 
 
+def _may_match(pattern: str) -> bool:
+    """Whether there may be such a file, told without TensorFlow where it can.
+
+    False only if no name in the folder begins as the pattern does.
+    """
+    folder, name = os.path.split(pattern)
+    if not files_lib.is_local(pattern) or any(
+        sign in folder for sign in _MAGIC
+    ):
+        return True
+    start = re.split(r"[*?\[\\]", name)[0]
+    try:
+        return any(
+            entry.startswith(start) for entry in os.listdir(folder or ".")
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
 def _escape_folder(pattern: str) -> str:
     """Escapes what is a folder's name, as far as there is such a folder."""
     folder = os.path.dirname(pattern)
     while any(sign in folder for sign in _MAGIC):
-        if tf.io.gfile.isdir(folder):
+        if files_lib.is_folder(folder):
             rest = pattern[len(folder) :]
             return re.sub(r"([*?\[\\])", r"\\\1", folder) + rest
         folder = os.path.dirname(folder)
@@ -196,7 +239,7 @@ def _escape_folder(pattern: str) -> str:
 
 
 def _describe_missing(pattern: str) -> str:
-    matches = [pattern] if tf.io.gfile.isdir(pattern) else _glob(pattern)
+    matches = [pattern] if files_lib.is_folder(pattern) else _glob(pattern)
     if matches:  # all of them folders
         folder = matches[0].rstrip("/") or "/"
         return (
@@ -209,16 +252,16 @@ def _describe_missing(pattern: str) -> str:
         "TFRecord file."
     )
     folder = os.path.dirname(pattern)
-    while any(sign in folder for sign in _MAGIC) and not tf.io.gfile.isdir(
+    while any(sign in folder for sign in _MAGIC) and not files_lib.is_folder(
         folder
     ):
         folder = os.path.dirname(folder)
     folder = folder or "."
-    if not tf.io.gfile.isdir(folder):
+    if not files_lib.is_folder(folder):
         return (
             f"{message} The folder '{folder}' does not exist: check the path."
         )
-    if not tf.io.gfile.listdir(folder):
+    if not files_lib.list_folder(folder):
         return f"{message} {_describe_folder(folder)}"
     return (
         f"{message} {_describe_folder(folder)} "
@@ -227,7 +270,7 @@ def _describe_missing(pattern: str) -> str:
 
 
 def _describe_folder(folder: str) -> str:
-    names = sorted(tf.io.gfile.listdir(folder))
+    names = sorted(files_lib.list_folder(folder))
     if not names:
         return f"The folder '{folder}' is empty."
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -580,9 +580,14 @@ class FrameLevelReader:
     def _finish(self, codes, num_frames, video, video_ids, place, seed):
         """Chooses frames of decoded ones, `[batch, time, stride]` each."""
         found = self._context_checks(video, video_ids, num_frames)
+        keys = self._returned_keys()
         with tf.control_dependencies([checks.require(found, *place)]):
             num_frames = tf.identity(num_frames)
             video_ids = tf.identity(video_ids)
+            # Of floats, which no `tf.cond` returns, nothing else would wait:
+            # labels out of range fail where they are written out.
+            parts = [tf.identity(one) for one in ragged.to_parts(video, keys)]
+        video = {**video, **ragged.from_parts(parts, keys)}
         windows = self._windows(video, video_ids, num_frames)
         features = list(zip(codes, self.feature_sizes, strict=True))
         time = tf.shape(codes[0])[1]

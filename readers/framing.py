@@ -103,10 +103,16 @@ def iterate_stretch(stretch: headers.Stretch) -> Iterator[bytes]:
     """
     place = tf.constant([stretch.start, stretch.number], tf.int64)
     batches = tf.data.Dataset.from_tensors((stretch.path, place)).flat_map(
-        lambda path, place: records_until_error(path, place[0], place[1])
+        _records_at
     )
     for _, batch in batches.batch(_BATCH).as_numpy_iterator():
         yield from batch
+
+
+# A graph as it is: AutoGraph would take a second to see that.
+@tf.autograph.experimental.do_not_convert
+def _records_at(path: tf.Tensor, place: tf.Tensor) -> tf.data.Dataset:
+    return records_until_error(path, place[0], place[1])
 
 
 def records_until_error(

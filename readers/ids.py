@@ -1,8 +1,13 @@
 """The id of a video: `id` in YouTube-8M 2018, else `video_id`."""
 
-import tensorflow as tf
+from __future__ import annotations
 
-from yt8m_compact.readers import checks
+from yt8m_compact import lazy
+
+with lazy.imports():
+    import tensorflow as tf
+
+    from yt8m_compact.readers import checks
 
 ID_KEYS = ("id", "video_id")
 

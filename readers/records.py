@@ -21,6 +21,8 @@ _MAX_CHUNK = 256
 _ESTIMATE_RECORDS = 100
 
 
+# Its functions are graphs as they are, and AutoGraph takes seconds to see it.
+@tf.autograph.experimental.do_not_convert
 def read_records(
     files: Sequence[str],
     *,

@@ -4,16 +4,21 @@
 no TensorFlow Datasets to be read.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import os
 import re
 from typing import Any
 
-import tensorflow as tf
-
+from yt8m_compact import files as files_lib
+from yt8m_compact import lazy
 from yt8m_compact import untrusted
 from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
+
+with lazy.imports():
+    import tensorflow as tf
 
 PREFIX = "tfds:"
 # What comes of taking other JSON for that of TensorFlow Datasets.
@@ -139,7 +144,7 @@ def list_files(pattern: str) -> list[str]:
     split = found.split_pattern().rpartition("/")[2]
     files = [os.path.join(found.folder, name) for name in found.splits[split]]
     for file in files:
-        if not tf.io.gfile.exists(file):
+        if not files_lib.exists(file):
             raise errors.DataError(
                 f"{file}: expected the file, which {found.folder} lists. "
                 "Received: none; prepare the data set again"
@@ -196,9 +201,9 @@ def _find_folder(text: str) -> str | None:
     if "/" not in head:
         head = os.path.join(_data_dir(), head)
     folder = os.path.join(head, config)
-    if not tf.io.gfile.isdir(folder):
+    if not files_lib.is_folder(folder):
         return None
-    names = [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
+    names = [name.rstrip("/") for name in files_lib.list_folder(folder)]
     versions = [name for name in names if _VERSION.fullmatch(name)]
     if version:
         versions = [name for name in versions if name == version]

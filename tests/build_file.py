@@ -186,6 +186,13 @@ def modules(root: pathlib.Path = ROOT) -> list[str]:
     return sorted(stem.replace("/", ".") for stem in stems)
 
 
+def source(module: str, root: pathlib.Path = ROOT) -> pathlib.Path:
+    """Returns the file of a module of the package."""
+    stem = module.replace(".", "/")
+    file = root / f"{stem}.py"
+    return file if file.is_file() else root / stem / "__init__.py"
+
+
 def imported_modules(path: pathlib.Path) -> set[str]:
     """Returns the dotted names a file imports, wherever in it.
 

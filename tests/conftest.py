@@ -1,11 +1,56 @@
-"""Fixtures that all tests share."""
+"""Fixtures that all tests share, and how a process of tests is set up."""
 
+import gc
 import os
 import pathlib
 
 import pytest
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# A process runs one small test at a time, and there is one process a core:
+# more threads would wait for each other. Read when the libraries are loaded,
+# and by the programs that tests start; nothing computed depends on it.
+for _name in (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+):
+    os.environ.setdefault(_name, "1")
+
+# What is imported and collected stays until the end: a million objects, which
+# every full collection would look through again.
+gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leaves what there is by then out of all later collections."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the option of the tests against a wheel."""
+    parser.addoption(
+        "--first-of-each-file",
+        action="store_true",
+        help="run only the first test of each file, of those that are chosen",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leaves out what `--first-of-each-file` does, after -m and -k did."""
+    if not config.getoption("first_of_each_file"):
+        return
+    first = {item.path: item for item in reversed(items)}
+    others = [item for item in items if item is not first[item.path]]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item is first[item.path]]
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,9 @@
 
 imports, in the interpreter that runs it, all modules of the checkout this file
 is in, and fails unless each of them was read from one of the folders: the
-site-packages of a wheel, the checkout of an editable install. The console
-scripts of an installed package are loaded too.
+site-packages of a wheel, the checkout of an editable install. Each must be the
+checkout's, byte by byte, so that what tests say of one is true of the other.
+The console scripts of an installed package are loaded too.
 """
 
 import importlib
@@ -29,7 +30,7 @@ def main(folders: list[str]) -> int:
         folders: where the modules may come from.
     """
     roots = [pathlib.Path(folder).resolve() for folder in folders]
-    imported, need_extra, wrong = [], {}, []
+    imported, need_extra, wrong, other_bytes = [], {}, [], []
     for name in build_file.modules():
         try:
             module = importlib.import_module(name)
@@ -43,6 +44,8 @@ def main(folders: list[str]) -> int:
             imported.append(name)
         else:
             wrong.append(f"{name} from {file}")
+        if file.read_bytes() != build_file.source(name).read_bytes():
+            other_bytes.append(f"{name} from {file}")
     try:
         distribution = importlib.metadata.distribution("yt8m-compact")
         scripts = {
@@ -56,10 +59,11 @@ def main(folders: list[str]) -> int:
         "imported": imported,
         "need_extra": need_extra,
         "not_from_these_folders": wrong,
+        "not_as_in_the_checkout": other_bytes,
         "scripts": scripts,
     }
     print(json.dumps(summary))
-    return 1 if wrong or not all(scripts.values()) else 0
+    return 1 if wrong or other_bytes or not all(scripts.values()) else 0
 
 
 if __name__ == "__main__":

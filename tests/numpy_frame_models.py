@@ -71,8 +71,8 @@ def _recurrent_weights(
     layer = model.get_layer(f"layer_{index}")
     if hasattr(layer.cell, "recurrent_projection"):
         kernels = [
-            model.get_layer(f"gates_{index}").as_dense_kernel().numpy(),
-            layer.cell.recurrent_projection.as_dense_kernel().numpy(),
+            numpy_models.dense_kernel(model.get_layer(f"gates_{index}")),
+            numpy_models.dense_kernel(layer.cell.recurrent_projection),
         ]
         return *kernels, layer.cell.bias.numpy()
     return tuple(weight.numpy() for weight in layer.weights)
@@ -149,8 +149,9 @@ def _net_fv(config, model, number, rows, clusters):
     layer = model.get_layer(f"netfv_{number}")
     weights = [weight.numpy() for weight in layer.weights]
     if config.fv_couple_weights:
-        matrix = model.get_layer(f"clusters_{number}").as_dense_kernel()
-        weights.insert(0, config.fv_coupling_factor * matrix.numpy())
+        layer = model.get_layer(f"clusters_{number}")
+        matrix = numpy_models.dense_kernel(layer)
+        weights.insert(0, config.fv_coupling_factor * matrix)
     return numpy_poolings.net_fisher_vector(rows, clusters, *weights)
 
 

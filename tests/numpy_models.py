@@ -1,6 +1,7 @@
 """The models' forward passes in NumPy, written from their equations."""
 
 import random
+import weakref
 
 import keras
 import numpy as np
@@ -12,6 +13,8 @@ from yt8m_compact import structures
 
 FEATURE_SIZES = (6, 3)
 NUM_CLASSES = 7
+# Weights and dense kernel of projections, as they were last.
+_DENSE_KERNELS = weakref.WeakKeyDictionary()
 BATCH_NORM_EPSILON = 1e-3  # of Keras and of the starter code
 ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),
@@ -90,11 +93,24 @@ def normalize(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
+def dense_kernel(layer: layers.Projection) -> np.ndarray:
+    """Writes out a kernel in float64, anew only where its weights changed.
+
+    A numeric gradient asks for all kernels of a model after each change of one.
+    """
+    weights = [weight.numpy() for weight in layer.weights]
+    before, kernel = _DENSE_KERNELS.get(layer, ([], None))
+    if kernel is None or not all(map(np.array_equal, weights, before)):
+        # The layers' own tests compare this with SciPy.
+        kernel = layer.as_dense_kernel().numpy().astype(np.float64)
+        _DENSE_KERNELS[layer] = weights, kernel
+    return kernel
+
+
 def project(model: keras.Model, name: str, x: np.ndarray) -> np.ndarray:
     layer = model.get_layer(name)
     assert isinstance(layer, layers.Projection)
-    # The layers' own tests compare this with SciPy.
-    x = x @ layer.as_dense_kernel().numpy().astype(np.float64)
+    x = x @ dense_kernel(layer)
     return x if layer.bias is None else x + layer.bias.numpy()
 
 

@@ -1,7 +1,6 @@
 """Values for settings that are allowed and are not the defaults."""
 
 import dataclasses
-import typing
 from typing import Any, TypeVar
 
 from yt8m_compact import structures
@@ -27,7 +26,7 @@ def other_value(field: dataclasses.Field) -> Any:
     if isinstance(value, float):
         return value / 2
     if value is None:
-        return True if bool in typing.get_args(field.type) else 7
+        return True if "bool" in str(field.type) else 7
     return value + 1
 
 

@@ -8,6 +8,8 @@ and on Windows. Two machines that write one file where locks are not shared
 may end with an error, never with a mixed file.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 import contextlib
 import errno
@@ -20,7 +22,10 @@ import stat
 import sys
 from typing import IO
 
-import tensorflow as tf
+from yt8m_compact import lazy
+
+with lazy.imports():
+    import tensorflow as tf
 
 try:
     import fcntl
@@ -73,6 +78,21 @@ def expand_user(path: str | os.PathLike[str]) -> str:
 def is_local(path: str) -> bool:
     """Whether a path is one of this system, not `gs://...` and the like."""
     return "://" not in path
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path is a folder; one of this system without TensorFlow."""
+    return os.path.isdir(path) if is_local(path) else tf.io.gfile.isdir(path)
+
+
+def exists(path: str) -> bool:
+    """Whether a path is there; one of this system without TensorFlow."""
+    return os.path.exists(path) if is_local(path) else tf.io.gfile.exists(path)
+
+
+def list_folder(path: str) -> list[str]:
+    """Lists the names in a folder; in one of this system without TensorFlow."""
+    return os.listdir(path) if is_local(path) else tf.io.gfile.listdir(path)
 
 
 def show_whole_names(text: str) -> str:

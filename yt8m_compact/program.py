@@ -1,5 +1,7 @@
 """What the command-line programs share: flags, help, errors, exit status."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 import dataclasses
 import logging
@@ -8,30 +10,28 @@ import signal
 import sys
 import traceback
 import types
+from typing import Any
 
 from absl import app
 from absl import flags
 from absl import logging as absl_logging
-import tensorflow as tf
 
+import yt8m_compact
+from yt8m_compact import files
+from yt8m_compact import lazy
 from yt8m_compact import settings_flags
 from yt8m_compact import standard_streams
 from yt8m_compact import tensorflow_errors
+from yt8m_compact import usage_error
+
+with lazy.imports():
+    import tensorflow as tf
 
 _LOGGER = logging.getLogger("yt8m_compact")
 
 _MIN_COLUMNS = 40
 
-# tf.io.gfile raises these where Python has OSError. An error in a graph is
-# none of them, and keeps its traceback.
-_SYSTEM_ERRORS = (
-    tf.errors.AlreadyExistsError,
-    tf.errors.FailedPreconditionError,
-    tf.errors.NotFoundError,
-    tf.errors.PermissionDeniedError,
-    tf.errors.ResourceExhaustedError,
-    tf.errors.UnavailableError,
-)
+_USAGE_STATUS = 2  # as of argparse, and of most commands
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,8 @@ def run(
 
     Errors that a user can mend (`ValueError`, `OSError`, and what TensorFlow
     raises for files, disks and memory) become one line on standard error and
-    exit status 1; `--verbosity=1` shows where they come from. Closed standard
+    exit status 1, or 2 where the command line is wrong; `--verbosity=1` shows
+    where they come from. `--help` and `--version` end with 0. Closed standard
     streams and readers that go away (`| head`) end nothing. A signal that ends
     the program lets it clean up first.
 
@@ -69,13 +70,16 @@ def run(
     _prepare()
     flag_values = flags.FLAGS
     known = set(flag_values)
+    if "h" not in flag_values:
+        flags.DEFINE_alias("h", "help")
     define_flags(flag_values)
     # `--help` shows the flags of the main module, which is a script of pip's.
     for name in set(flag_values) - known:
         flag_values.register_key_flag_for_module(sys.argv[0], flag_values[name])
     sys.modules["__main__"].__doc__ = doc
     app.run(
-        lambda argv: _call(lambda: main(flag_values, argv[1:]), flag_values)
+        lambda argv: _call(lambda: main(flag_values, argv[1:]), flag_values),
+        flags_parser=_parse,
     )
 
 
@@ -94,7 +98,7 @@ def run_parsed(parse: Callable[[Sequence[str]], Parsed]) -> None:
             return parse(argv[1:])
         except (ValueError, flags.Error) as error:
             flags.FLAGS.mark_as_parsed()
-            wrong = ValueError(str(error))
+            wrong = usage_error.UsageError(str(error))
             wrong.__cause__ = error
             return Parsed(flags.FLAGS, _raiser(wrong))
 
@@ -102,6 +106,34 @@ def run_parsed(parse: Callable[[Sequence[str]], Parsed]) -> None:
         lambda parsed: _call(parsed.call, parsed.flag_values),
         flags_parser=parse_or_fail,
     )
+
+
+def _parse(argv: Sequence[str]) -> Sequence[str]:
+    """Parses flags; returns the program's name and what are no flags."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        text = " ".join(str(error).split())
+        program = os.path.basename(argv[0])
+        print(
+            f"{program}: error: {text}; see `{program} --help`", file=sys.stderr
+        )
+        sys.exit(_USAGE_STATUS)
+    except SystemExit:  # What was asked for was shown; absl ends with 1 then.
+        sys.exit(0)
+
+
+class _VersionFlag(flags.BooleanFlag):
+    """Shows the version, and ends."""
+
+    def __init__(self) -> None:
+        super().__init__("version", False, "show the version")
+
+    def parse(self, argument: Any) -> None:
+        if self._parse(argument):
+            program = os.path.basename(sys.argv[0])
+            print(f"{program} {yt8m_compact.__version__}")
+            sys.exit(0)
 
 
 def _raiser(error: Exception) -> Callable[[], int]:
@@ -117,6 +149,9 @@ def _prepare() -> None:
     _expect_columns()
     # It was made with what standard error was at the start.
     absl_logging.get_absl_handler().python_handler.stream = sys.stderr
+    app.define_help_flags()
+    if "version" not in flags.FLAGS:
+        flags.DEFINE_flag(_VersionFlag())
 
 
 def _call(
@@ -145,23 +180,43 @@ def _call(
         if verbosity.value > 0:
             print(error, file=sys.stderr)
         return 128 + signal.SIGPIPE
-    except (ValueError, OSError, *_SYSTEM_ERRORS) as error:
+    except Exception as error:
+        if isinstance(error, _system_errors()):
+            text = tensorflow_errors.first_line(error.message)
+        elif isinstance(error, ValueError | OSError):
+            text = tensorflow_errors.without_nodes(str(error))
+            text = settings_flags.name_flag(text, flag_values)
+        else:
+            raise
         if verbosity.value > 0:
             traceback.print_exc()
         program = os.path.basename(sys.argv[0])
-        if isinstance(error, _SYSTEM_ERRORS):
-            text = tensorflow_errors.first_line(error.message)
-        else:
-            text = tensorflow_errors.without_nodes(str(error))
-            text = settings_flags.name_flag(text, flag_values)
         print(f"{program}: error: {text}", file=sys.stderr)
-        return 1
+        is_usage = isinstance(error, usage_error.UsageError)
+        return _USAGE_STATUS if is_usage else 1
     except _Ended as ended:
         print(f"ended by signal {ended.number}", file=sys.stderr)
         return 128 + ended.number
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def _system_errors() -> tuple[type[Exception], ...]:
+    """Lists what tf.io.gfile raises where Python has OSError.
+
+    An error in a graph is none of them, and keeps its traceback.
+    """
+    if "tensorflow" not in sys.modules:
+        return ()  # And so it raised nothing.
+    return (
+        tf.errors.AlreadyExistsError,
+        tf.errors.FailedPreconditionError,
+        tf.errors.NotFoundError,
+        tf.errors.PermissionDeniedError,
+        tf.errors.ResourceExhaustedError,
+        tf.errors.UnavailableError,
+    )
 
 
 def _expect_columns() -> None:
@@ -201,10 +256,10 @@ def expect_no_arguments(arguments: Sequence[str]) -> None:
         arguments: what the command line holds beside flags.
 
     Raises:
-        ValueError: if there are any.
+        UsageError: if there are any.
     """
     if arguments:
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected flags only, such as --batch_size=1024. Received: "
             f"{' '.join(arguments)}"
         )
@@ -234,19 +289,37 @@ def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
         name: the flag that names the file; it may be empty.
 
     Raises:
-        ValueError: if there is no such folder, or it is one.
+        UsageError: if there is no such folder, or it is one.
     """
     path = flag_values[name].value
     folder = os.path.dirname(path or "")
-    if folder and not tf.io.gfile.isdir(folder):
-        raise ValueError(
+    if folder and not files.is_folder(folder):
+        raise usage_error.UsageError(
             f"expected --{name} in a folder that exists. Received: "
             f"{name}={path!r}; make the folder first"
         )
-    if path and tf.io.gfile.isdir(path):
-        raise ValueError(
+    if path and files.is_folder(path):
+        raise usage_error.UsageError(
             f"expected --{name} to be a file. Received: {name}={path!r}, "
             "which is a folder; name a file in it"
+        )
+
+
+def expect_no_file(flag_values: flags.FlagValues, name: str) -> None:
+    """Refuses a folder that is a file.
+
+    Args:
+        flag_values: the parsed flags.
+        name: the flag that names the folder; it may be empty.
+
+    Raises:
+        UsageError: if it is a file of this system.
+    """
+    path = flag_values[name].value
+    if path and os.path.isfile(path):
+        raise usage_error.UsageError(
+            f"expected --{name} to be a folder. Received: {name}={path!r}, "
+            "which is a file"
         )
 
 
@@ -258,10 +331,10 @@ def expect_given(flag_values: flags.FlagValues, name: str) -> None:
         name: the flag.
 
     Raises:
-        ValueError: if it was not given.
+        UsageError: if it was not given.
     """
     flag = flag_values[name]
     if not flag.value:
-        raise ValueError(
+        raise usage_error.UsageError(
             f"expected --{name}. {flag.help} Received: {name}={flag.value!r}"
         )

@@ -1,12 +1,17 @@
 """Bars that show how far long work is."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import sys
 from typing import Any
 
-import tqdm
+from yt8m_compact import lazy
 
-from yt8m_compact import readers
+with lazy.imports():
+    import tqdm
+
+    from yt8m_compact import readers
 
 
 def video_bar(

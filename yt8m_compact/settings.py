@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import dataclasses
+import functools
 import json
 import sys
 import types
@@ -63,6 +64,23 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@functools.cache
+def field_types(cls: type) -> dict[str, Any]:
+    """Looks up the types of a dataclass's fields.
+
+    `field.type` is a text where annotations are not evaluated, as in modules
+    whose imports are lazy.
+
+    Args:
+        cls: a dataclass.
+
+    Returns:
+        The types by the names of the fields.
+    """
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
 def check(config: Any) -> None:
     """Checks every field of a settings dataclass against its declaration.
 
@@ -74,12 +92,13 @@ def check(config: Any) -> None:
     Raises:
         ValueError: naming the field, what was expected and what was received.
     """
+    kinds = field_types(type(config))
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if field.metadata["parse"]:
             _set_parsed(config, field, value)
             continue
-        problem = _type_problem(field.type, value) or _bound_problem(
+        problem = _type_problem(kinds[field.name], value) or _bound_problem(
             field.metadata, value
         )
         if problem:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from absl import flags
 
 from yt8m_compact import path_flags
+from yt8m_compact import settings
+from yt8m_compact import usage_error
 
 T = TypeVar("T")
 
@@ -40,11 +42,12 @@ def define(
     for field in dataclasses.fields(cls):
         if names is None or field.name in names:
             define_field(
-                field, field.default, field.metadata["help"], flag_values
+                cls, field, field.default, field.metadata["help"], flag_values
             )
 
 
 def define_field(
+    cls: type,
     field: dataclasses.Field,
     default: Any,
     help_text: str,
@@ -53,12 +56,13 @@ def define_field(
     """Defines a flag of the name and type of a field.
 
     Args:
-        field: A `settings.setting`.
+        cls: A dataclass.
+        field: One of its `settings.setting`s.
         default: The flag's default.
         help_text: The flag's help.
         flag_values: Where to define it.
     """
-    kind = _plain_type(field.type)
+    kind = _plain_type(settings.field_types(cls)[field.name])
     metadata = field.metadata
     arguments = (field.name, default, help_text)
     if metadata["parse"]:
@@ -102,7 +106,7 @@ def read(cls: type[T], flag_values: flags.FlagValues) -> T:
         An instance of it.
 
     Raises:
-        ValueError: If a value does not fit, by the name of its flag.
+        UsageError: If a value does not fit, by the name of its flag.
     """
     values = {}
     for field in dataclasses.fields(cls):
@@ -111,8 +115,9 @@ def read(cls: type[T], flag_values: flags.FlagValues) -> T:
             value = flag_values[field.name].value
         if value is None:
             continue
-        if typing.get_origin(field.type) is tuple:
-            if typing.get_args(field.type)[0] is int:
+        kind = settings.field_types(cls)[field.name]
+        if typing.get_origin(kind) is tuple:
+            if typing.get_args(kind)[0] is int:
                 value = whole_numbers(flag_values, field.name)
             else:
                 value = tuple(text.strip() for text in value)
@@ -120,7 +125,8 @@ def read(cls: type[T], flag_values: flags.FlagValues) -> T:
     try:
         return cls(**values)
     except ValueError as error:
-        raise ValueError(name_flag(str(error), flag_values)) from error
+        text = name_flag(str(error), flag_values)
+        raise usage_error.UsageError(text) from error
 
 
 def whole_numbers(flag_values: flags.FlagValues, name: str) -> tuple[int, ...]:
@@ -134,11 +140,11 @@ def whole_numbers(flag_values: flags.FlagValues, name: str) -> tuple[int, ...]:
         The numbers.
 
     Raises:
-        ValueError: If the flag is anything else.
+        UsageError: If the flag is anything else.
     """
     texts = [text.strip() for text in flag_values[name].value]
     if not all(text.isdecimal() and int(text) for text in texts):
-        raise ValueError(
+        raise usage_error.UsageError(
             f"expected --{name} to be a comma-separated list of whole numbers "
             f"above 0. Received: {name}={','.join(texts)!r}"
         )

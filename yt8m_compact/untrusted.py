@@ -5,6 +5,8 @@ holds: endless or binary files, JSON nested without end, numbers that no field
 can hold, names that occur twice.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import csv
 import io
@@ -13,9 +15,11 @@ import math
 import os
 from typing import Any
 
-import tensorflow as tf
-
 from yt8m_compact import files
+from yt8m_compact import lazy
+
+with lazy.imports():
+    import tensorflow as tf
 
 # A manifest of 100,000 files has a tenth of it. Parsed JSON may take 25 times
 # as much memory as its text.
@@ -47,9 +51,10 @@ def read_bytes(
     """
     path = files.expand_user(path)
     content = io.BytesIO()
+    # Python reads pipes, which TensorFlow can't.
+    local = files.is_local(path)
+    missing = FileNotFoundError if local else tf.errors.NotFoundError
     try:
-        # Python reads pipes, which TensorFlow can't.
-        local = files.is_local(path)
         with open(path, "rb") if local else tf.io.gfile.GFile(path, "rb") as f:
             while chunk := f.read(_CHUNK_BYTES):
                 content.write(chunk)
@@ -58,7 +63,7 @@ def read_bytes(
                         f"{path}: expected {expected} of at most "
                         f"{max_bytes:,} bytes. Received: a larger file"
                     )
-    except (FileNotFoundError, tf.errors.NotFoundError):
+    except missing:
         raise ValueError(
             f"{path}: expected {expected}. Received: no such file"
         ) from None

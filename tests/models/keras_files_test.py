@@ -7,7 +7,8 @@ import small_models
 import tiny_runs
 from yt8m_compact import models
 
-# One import registers every class; the models bring their layers.
+# One import registers every class where Keras is there; the models bring their
+# layers.
 _LOAD = """
 import sys
 import keras
@@ -55,3 +56,24 @@ def test_one_import_is_enough_for_all_models(tmp_path):
     done = tiny_runs.execute("-c", _LOAD, *models.MODELS, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == list(models.MODELS)
+
+
+@pytest.mark.slow
+def test_classes_are_registered_where_keras_comes_later(tmp_path):
+    # A LogitMixture of layers, and the DistilledModel of models.
+    model = _model_config("MixNeXtVladModel").build(
+        feature_sizes=(6, 3), num_classes=5
+    )
+    model.save(tmp_path / "model.keras")
+    code = """
+import sys
+from yt8m_compact import models
+
+assert "keras" not in sys.modules
+models.register_classes()
+import keras
+
+print(type(keras.saving.load_model("model.keras")) is models.DistilledModel)
+"""
+    done = tiny_runs.execute("-c", code, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

@@ -17,7 +17,7 @@ _SECTION = re.compile(
     r"|References?|Returns|Yields):"
 )
 # What users see of these is the message.
-_ERRORS = ("DataError", "DownloadError", "ValueError")
+_ERRORS = ("DataError", "DownloadError", "UsageError", "ValueError")
 
 
 def wrong_sections(text: str) -> list[str]:

@@ -4,6 +4,7 @@ Nothing is downloaded: the build runs without isolation, with the setuptools of
 the test extra, and the virtual environments see the packages installed here.
 """
 
+import importlib
 import json
 import os
 import pathlib
@@ -145,8 +146,27 @@ def test_bare_checkout(checkout, tmp_path):
     )
 
 
+def test_a_module_of_other_bytes_is_found(tmp_path, monkeypatch, capsys):
+    # The script takes its own folder, the first, out of the path.
+    monkeypatch.setattr(sys, "path", [str(ROOT / "tests"), *sys.path])
+    script = importlib.import_module("import_every_module")
+    other = tmp_path / "names.py"
+    other.write_text("# Not what is imported.\n")
+
+    def source(module, of=build_file.source):
+        return other if module == "yt8m_compact.names" else of(module)
+
+    monkeypatch.setattr(script.build_file, "source", source)
+    assert script.main([str(ROOT)]) == 1
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert not summary["not_from_these_folders"]
+    (found,) = summary["not_as_in_the_checkout"]
+    assert found.startswith("yt8m_compact.names from ")
+
+
 def test_wheel_holds_the_package_and_nothing_else(wheel):
-    names = zipfile.ZipFile(wheel).namelist()
+    archive = zipfile.ZipFile(wheel)
+    names = archive.namelist()
     files = {name for name in names if ".dist-info/" not in name}
     listed = [
         path
@@ -157,6 +177,8 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
     builder = "yt8m_compact/datasets/youtube8m"
     texts = {f"{builder}/CITATIONS.bib", f"{builder}/README.md"}
     assert files == {*listed, *texts, "yt8m_compact/py.typed"}
+    for name in files:
+        assert archive.read(name) == (ROOT / name).read_bytes(), name
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 

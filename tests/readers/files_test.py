@@ -1,6 +1,7 @@
 """Tests of the expansion of file patterns."""
 
 import os
+import re
 
 import pytest
 
@@ -178,3 +179,35 @@ def test_pipe_is_refused_before_it_is_opened(tmp_path):
         r"and from any place on\. Received: a pipe; write it to a file first",
     ):
         readers.expand_patterns(str(pipe))
+
+
+# Python's glob has no backslash, and hides names that begin with a dot.
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*2", ["a2"]),
+        (".h*", [".hidden"]),
+        ("c\\*d", ["c*d"]),
+        ("[!abc]?", ["d1"]),
+        ("a?", ["a1", "a2"]),
+        ("?", ["e"]),
+    ],
+)
+def test_patterns_match_as_tensorflow_has_it(
+    tmp_path, monkeypatch, pattern, expected
+):
+    for name in ("a1", "a2", ".hidden", "c*d", "cxd", "d1", "e"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert readers.expand_patterns([pattern]) == expected
+
+
+def test_local_files_are_expected(folder):
+    readers.expect_local_files(f"{folder}/a*,{folder}/b1.tfrecord")
+    message = f"no file matches the pattern '{folder}/d*': expected at least "
+    with pytest.raises(readers.DataError, match=f"^{re.escape(message)}"):
+        readers.expect_local_files(f"{folder}/a*,{folder}/d*")
+
+
+def test_files_of_other_systems_are_not_looked_at():
+    readers.expect_local_files("gs://nobody/nothing*")

@@ -1,5 +1,7 @@
 """Tests of packed frames, float frames, halves and segments."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -27,9 +29,19 @@ def _reader(**arguments):
     )
 
 
+@functools.cache
+def _parse_function(reader):
+    return tf.function(
+        lambda serialized: reader.parse(serialized, seed=_SEED),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+        # As in `make_dataset`; converting the code takes seconds.
+        autograph=False,
+    )
+
+
 def _parse(records, reader):
     with readers.readable_errors():
-        batch = reader.parse(tf.constant(records, tf.string), seed=_SEED)
+        batch = _parse_function(reader)(tf.constant(records, tf.string))
     return {key: value.numpy() for key, value in batch.items()}
 
 

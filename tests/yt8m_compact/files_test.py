@@ -861,3 +861,16 @@ def test_names_that_are_shown():
     assert files.show_whole_names(text) == "x/a.b; No space left on device"
     for text in ("x/a.partial", ".a.0123.partial", ".0123456789ab.partial"):
         assert files.show_whole_names(text) == text
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_what_is_in_a_folder(tmp_path, scheme):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    path = f"{scheme}{tmp_path}"
+    assert sorted(files.list_folder(path)) == ["file", "folder"]
+    names = ("file", "folder", "nothing")
+    found = [files.exists(f"{path}/{name}") for name in names]
+    assert found == [True, True, False]
+    found = [files.is_folder(f"{path}/{name}") for name in names]
+    assert found == [False, True, False]

@@ -130,7 +130,8 @@ def errors_of(result: list) -> list[str]:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_help(results, name):
-    _, text, _ = results[name]
+    status, text, _ = results[name]
+    assert status == 0
     module = PROGRAMS[name]
     assert text.lstrip().startswith(module.__doc__.splitlines()[0])
     if module is data:
@@ -150,88 +151,103 @@ def test_success(results):
 
 
 @pytest.mark.parametrize(
-    ("command", "line"),
+    ("command", "status", "line"),
     [
         (
             "value error",
+            2,
             "yt8m-eval: error: expected --eval_data_pattern. Files to evaluate"
             " on: glob patterns, comma-separated. Received: "
             "eval_data_pattern=''",
         ),
         (
             "data error",
+            1,
             "yt8m-train: error: no file matches the pattern 'missing*': "
             "expected at least one TFRecord file. The folder '.' is empty.",
         ),
         (
             "position",
+            2,
             "yt8m-export: error: expected flags only, such as "
             "--batch_size=1024. Received: extra words",
         ),
         (
             "folder",
+            2,
             "yt8m-eval: error: expected --output_json to be a file. Received: "
             "output_json='.', which is a folder; name a file in it",
         ),
         (
             "system",
+            1,
             "yt8m-eval: error: [Errno 2] No such file or directory: "
             "'/proc/counts.json'",
         ),
         (
             "unknown verb",
+            2,
             "yt8m-data: error: expected one verb, of download, verify, stats, "
             "repack, convert, split, synthesize, and flags. Received: verfy; "
             "did you mean verify?",
         ),
         (
             "unknown flag of a verb",
+            2,
             "yt8m-data: error: expected a flag of stats; see `yt8m-data stats "
             "--help`. Received: --output_jsn; did you mean --output_json?",
         ),
         (
             "flag of another verb",
+            2,
             "yt8m-data: error: expected no --seed: stats does not use it; see "
             "`yt8m-data stats --help`. Received: seed=3",
         ),
         (
             "value",
+            2,
             "yt8m-data: error: expected --seed to be an integer. Received: "
             "seed='x'",
         ),
         (
             "file of flags",
+            2,
             "yt8m-data: error: ERROR:: Unable to open flagfile: [Errno 2] No "
             "such file or directory: 'missing'",
         ),
         (
             "setting",
+            2,
             "yt8m-data: error: expected --timeout_s to be above 0. Received: "
             "timeout_s=0.0",
         ),
     ],
 )
-def test_error_is_one_line(results, command, line):
-    assert results[command][0] == 1
+def test_error_is_one_line(results, command, status, line):
+    assert results[command][0] == status
     assert errors_of(results[command]) == [line]
 
 
 def test_verbose_error_has_a_traceback(results):
     lines = errors_of(results["verbose"])
-    assert results["verbose"][0] == 1
+    assert results["verbose"][0] == 2
     assert "Traceback (most recent call last):" in lines
     assert lines[-1].startswith("yt8m-eval: error: expected --eval_data_patt")
 
 
 def test_unknown_flag(results):
-    status, _, text = results["unknown"]
-    assert status == 1
-    assert "Unknown command line flag 'learning_rate'" in text
+    assert results["unknown"][0] == 2
+    (line,) = errors_of(results["unknown"])
+    assert line.startswith(
+        "yt8m-train: error: Unknown command line flag 'learning_rate'. Did you "
+        "mean: learning_rate"
+    )
+    assert line.endswith("; see `yt8m-train --help`")
 
 
 def test_a_command_line_of_a_verb_with_a_traceback(results):
     lines = errors_of(results["verbose verb"])
-    assert results["verbose verb"][0] == 1
+    assert results["verbose verb"][0] == 2
     assert "Traceback (most recent call last):" in lines
     assert lines[-1].startswith("yt8m-data: error: expected --input_data_pat")
 
@@ -262,6 +278,23 @@ def test_expect_given():
         program.expect_given(flag_values, "data")
     flag_values(["program", "--data=x"])
     program.expect_given(flag_values, "data")
+
+
+def test_expect_no_file(tmp_path):
+    flag_values = flags.FlagValues()
+    flags.DEFINE_string("dir", None, "A folder.", flag_values=flag_values)
+    for value in ("", str(tmp_path), str(tmp_path / "new")):
+        flag_values(["program", f"--dir={value}"])
+        program.expect_no_file(flag_values, "dir")
+    path = tmp_path / "file"
+    path.touch()
+    flag_values(["program", f"--dir={path}"])
+    message = (
+        f"expected --dir to be a folder. Received: dir='{path}', which is a "
+        "file"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        program.expect_no_file(flag_values, "dir")
 
 
 def run_main(main, *arguments, closed=()) -> tuple[int, str, str]:

@@ -4,6 +4,7 @@ import dataclasses
 import fractions
 import json
 import re
+import typing
 
 import pytest
 
@@ -194,3 +195,16 @@ def test_from_dict_with_a_wrong_value():
         ),
     ):
         settings.from_dict(Settings, values, "here")
+
+
+def test_types_of_fields_whose_annotations_are_texts():
+    @dataclasses.dataclass
+    class Texts:
+        number: "int | None" = 1
+        names: "tuple[str, ...]" = ()
+        kind: "typing.ClassVar[str]" = "a"
+
+    assert settings.field_types(Texts) == {
+        "number": int | None,
+        "names": tuple[str, ...],
+    }

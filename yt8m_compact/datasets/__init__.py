@@ -1,54 +1,59 @@
 """Data sets: making, downloading, checking and rewriting them."""
 
-from yt8m_compact.datasets.convert import ConvertConfig
-from yt8m_compact.datasets.convert import ConvertReport
-from yt8m_compact.datasets.convert import convert_files
-from yt8m_compact.datasets.convert import read_labels
-from yt8m_compact.datasets.convert import read_vocabulary
-from yt8m_compact.datasets.download import MIRRORS
-from yt8m_compact.datasets.download import SPLITS as DOWNLOAD_SPLITS
-from yt8m_compact.datasets.download import DownloadConfig
-from yt8m_compact.datasets.download import DownloadError
-from yt8m_compact.datasets.download import download_files
-from yt8m_compact.datasets.download import read_checksums
-from yt8m_compact.datasets.frame_counts import frame_count_histogram
-from yt8m_compact.datasets.frame_counts import sample_num_frames
-from yt8m_compact.datasets.manifest import MANIFEST_NAME as FILES_MANIFEST_NAME
-from yt8m_compact.datasets.manifest import OFFICIAL_COUNTS
-from yt8m_compact.datasets.manifest import Expected
-from yt8m_compact.datasets.manifest import name_in_manifest
-from yt8m_compact.datasets.manifest import read_manifest
-from yt8m_compact.datasets.manifest import write_manifest
-from yt8m_compact.datasets.repack import Repacked
-from yt8m_compact.datasets.repack import pack
-from yt8m_compact.datasets.repack import repack_files
-from yt8m_compact.datasets.repack import unpack
-from yt8m_compact.datasets.repair import Repaired
-from yt8m_compact.datasets.repair import expect_repair_folder
-from yt8m_compact.datasets.repair import explain_unrepaired
-from yt8m_compact.datasets.repair import repair_files
-from yt8m_compact.datasets.scan import Damage
-from yt8m_compact.datasets.scan import Record
-from yt8m_compact.datasets.scan import scan_records
-from yt8m_compact.datasets.split import split_records
-from yt8m_compact.datasets.stats import Stats
-from yt8m_compact.datasets.stats import count_files
-from yt8m_compact.datasets.stats_plot import expect_plot
-from yt8m_compact.datasets.stats_plot import plot_stats
-from yt8m_compact.datasets.synthetic import MANIFEST_NAME
-from yt8m_compact.datasets.synthetic import SPLITS
-from yt8m_compact.datasets.synthetic import SyntheticConfig
-from yt8m_compact.datasets.synthetic import SyntheticVideo
-from yt8m_compact.datasets.synthetic import generate_videos
-from yt8m_compact.datasets.synthetic import serialize_video
-from yt8m_compact.datasets.synthetic import write_synthetic
-from yt8m_compact.datasets.verify import Fault
-from yt8m_compact.datasets.verify import FileReport
-from yt8m_compact.datasets.verify import Report
-from yt8m_compact.datasets.verify import verify_files
-from yt8m_compact.readers import crc32c
-from yt8m_compact.readers.record_rules import Layout
-from yt8m_compact.readers.record_rules import RecordSpec
+from yt8m_compact import lazy
+
+with lazy.imports():
+    from yt8m_compact.datasets.convert import ConvertConfig
+    from yt8m_compact.datasets.convert import ConvertReport
+    from yt8m_compact.datasets.convert import convert_files
+    from yt8m_compact.datasets.convert import read_labels
+    from yt8m_compact.datasets.convert import read_vocabulary
+    from yt8m_compact.datasets.download import MIRRORS
+    from yt8m_compact.datasets.download import SPLITS as DOWNLOAD_SPLITS
+    from yt8m_compact.datasets.download import DownloadConfig
+    from yt8m_compact.datasets.download import DownloadError
+    from yt8m_compact.datasets.download import download_files
+    from yt8m_compact.datasets.download import read_checksums
+    from yt8m_compact.datasets.frame_counts import frame_count_histogram
+    from yt8m_compact.datasets.frame_counts import sample_num_frames
+    from yt8m_compact.datasets.manifest import (
+        MANIFEST_NAME as FILES_MANIFEST_NAME,
+    )
+    from yt8m_compact.datasets.manifest import OFFICIAL_COUNTS
+    from yt8m_compact.datasets.manifest import Expected
+    from yt8m_compact.datasets.manifest import name_in_manifest
+    from yt8m_compact.datasets.manifest import read_manifest
+    from yt8m_compact.datasets.manifest import write_manifest
+    from yt8m_compact.datasets.repack import Repacked
+    from yt8m_compact.datasets.repack import pack
+    from yt8m_compact.datasets.repack import repack_files
+    from yt8m_compact.datasets.repack import unpack
+    from yt8m_compact.datasets.repair import Repaired
+    from yt8m_compact.datasets.repair import expect_repair_folder
+    from yt8m_compact.datasets.repair import explain_unrepaired
+    from yt8m_compact.datasets.repair import repair_files
+    from yt8m_compact.datasets.scan import Damage
+    from yt8m_compact.datasets.scan import Record
+    from yt8m_compact.datasets.scan import scan_records
+    from yt8m_compact.datasets.split import split_records
+    from yt8m_compact.datasets.stats import Stats
+    from yt8m_compact.datasets.stats import count_files
+    from yt8m_compact.datasets.stats_plot import expect_plot
+    from yt8m_compact.datasets.stats_plot import plot_stats
+    from yt8m_compact.datasets.synthetic import MANIFEST_NAME
+    from yt8m_compact.datasets.synthetic import SPLITS
+    from yt8m_compact.datasets.synthetic import SyntheticConfig
+    from yt8m_compact.datasets.synthetic import SyntheticVideo
+    from yt8m_compact.datasets.synthetic import generate_videos
+    from yt8m_compact.datasets.synthetic import serialize_video
+    from yt8m_compact.datasets.synthetic import write_synthetic
+    from yt8m_compact.datasets.verify import Fault
+    from yt8m_compact.datasets.verify import FileReport
+    from yt8m_compact.datasets.verify import Report
+    from yt8m_compact.datasets.verify import verify_files
+    from yt8m_compact.readers import crc32c
+    from yt8m_compact.readers.record_rules import Layout
+    from yt8m_compact.readers.record_rules import RecordSpec
 
 __all__ = [
     "DOWNLOAD_SPLITS",

@@ -5,6 +5,8 @@ whose feature lists hold floats. Models are trained on, and exported for, the
 8-bit codes of YouTube-8M.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
@@ -12,21 +14,24 @@ import os
 import re
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
 from yt8m_compact import files as files_lib
+from yt8m_compact import lazy
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import settings
 from yt8m_compact import untrusted
-from yt8m_compact.datasets import record_writer
-from yt8m_compact.datasets import repack
-from yt8m_compact.datasets import scan
-from yt8m_compact.ops import quantization
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import ids as ids_lib
-from yt8m_compact.readers import messages
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
+
+    from yt8m_compact.datasets import record_writer
+    from yt8m_compact.datasets import repack
+    from yt8m_compact.datasets import scan
+    from yt8m_compact.ops import quantization
+    from yt8m_compact.readers import messages
 
 _ID_KEYS = (*ids_lib.ID_KEYS, "example/id")
 _PATH_KEY = "clip/data_path"

@@ -1,5 +1,7 @@
 """Downloads shards of YouTube-8M, and nothing that is not what it should be."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
 import concurrent.futures
 import contextlib
@@ -21,11 +23,14 @@ import urllib.parse
 import urllib.request
 
 from yt8m_compact import files as files_lib
+from yt8m_compact import lazy
 from yt8m_compact import progress
 from yt8m_compact import settings
 from yt8m_compact import untrusted
-from yt8m_compact.datasets import scan
-from yt8m_compact.readers import framing
+
+with lazy.imports():
+    from yt8m_compact.datasets import scan
+    from yt8m_compact.readers import framing
 
 MIRRORS = ("us", "eu", "asia")
 SPLITS = ("train", "validate", "test")

@@ -1,16 +1,21 @@
 """How many records each file of a data set should have."""
 
+from __future__ import annotations
+
 import collections
 from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
 import json
 import os
 
-import tensorflow as tf
-
 from yt8m_compact import files as files_lib
+from yt8m_compact import lazy
 from yt8m_compact import untrusted
-from yt8m_compact.readers import tfds_files
+
+with lazy.imports():
+    import tensorflow as tf
+
+    from yt8m_compact.readers import tfds_files
 
 MANIFEST_NAME = "yt8m_manifest.json"
 REPAIR_NAME = "yt8m_repair.json"

@@ -17,10 +17,13 @@ not among their labels, so that no model gets all labels right. The frame
 counts are those of YouTube-8M and tell nothing of the classes.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 import contextlib
 import dataclasses
 import errno
+import functools
 import json
 import math
 import os
@@ -30,18 +33,21 @@ import shutil
 import statistics
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-import tqdm
-
 from yt8m_compact import files as files_lib
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact import untrusted
-from yt8m_compact.datasets import frame_counts
-from yt8m_compact.datasets import parallel
-from yt8m_compact.datasets import record_writer
-from yt8m_compact.ops import quantization
 from yt8m_compact.readers import feature_spec
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
+    import tqdm
+
+    from yt8m_compact.datasets import frame_counts
+    from yt8m_compact.datasets import parallel
+    from yt8m_compact.datasets import record_writer
+    from yt8m_compact.ops import quantization
 
 MANIFEST_NAME = "synthetic.json"
 SPLITS = ("train", "validate")
@@ -57,11 +63,6 @@ _RUN_LENGTH = 4  # consecutive frames that show a moment
 _MAX_MOMENTS = 0.6  # of the runs of a video show moments
 _SCENE_LENGTHS = (10, 40)  # frames
 _SCENE_DIMENSIONS = 32  # where the energy of a scene has fallen to a quarter
-# Normal deviates as a table: good enough for what is then cut into 256 steps.
-_NORMAL = np.array(
-    [statistics.NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)],
-    np.float32,
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -478,10 +479,18 @@ def _add_moments(
         frames[begin : begin + _RUN_LENGTH] += strength * moments[class_index]
 
 
+@functools.cache
+def _normal_deviates() -> np.ndarray:
+    """Makes a table: good enough for what is then cut into 256 steps."""
+    normal = statistics.NormalDist()
+    values = [normal.inv_cdf((i + 0.5) / 256) for i in range(256)]
+    return np.array(values, np.float32)
+
+
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Returns float32 normal deviates, one of 256 values each."""
     codes = np.frombuffer(rng.bytes(math.prod(shape)), np.uint8)
-    return _NORMAL[codes].reshape(shape)
+    return _normal_deviates()[codes].reshape(shape)
 
 
 def _quantize(frames: np.ndarray) -> np.ndarray:

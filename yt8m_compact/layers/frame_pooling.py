@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-POOLING_METHODS = ("max", "average")
+from yt8m_compact.pooling_methods import POOLING_METHODS
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")

@@ -1,53 +1,56 @@
 """Pure tensor functions: structured products, losses, ranking."""
 
-from yt8m_compact.ops.block_circulant import as_rows
-from yt8m_compact.ops.block_circulant import block_circulant_kernel
-from yt8m_compact.ops.block_circulant import block_circulant_matmul
-from yt8m_compact.ops.block_circulant import block_circulant_shape
-from yt8m_compact.ops.block_circulant import with_leading_dims_of
-from yt8m_compact.ops.circulant import circulant_kernel
-from yt8m_compact.ops.circulant import circulant_matmul
-from yt8m_compact.ops.circulant import diagonal_circulant_kernel
-from yt8m_compact.ops.circulant import diagonal_circulant_matmul
-from yt8m_compact.ops.circulant import num_blocks
-from yt8m_compact.ops.cosine import acdc_kernel
-from yt8m_compact.ops.cosine import acdc_matmul
-from yt8m_compact.ops.cosine import cosine_matrix
-from yt8m_compact.ops.cosine import cosine_multiply_adds
-from yt8m_compact.ops.cosine import cosine_transform
-from yt8m_compact.ops.cosine import inverse_cosine_transform
-from yt8m_compact.ops.frame_normalization import normalize_frames
-from yt8m_compact.ops.frame_normalization import normalize_frames_by
-from yt8m_compact.ops.frame_normalization import normalize_products
-from yt8m_compact.ops.hadamard import fastfood_kernel
-from yt8m_compact.ops.hadamard import fastfood_matmul
-from yt8m_compact.ops.hadamard import fastfood_shape
-from yt8m_compact.ops.hadamard import hadamard_matrix
-from yt8m_compact.ops.hadamard import hadamard_multiply_adds
-from yt8m_compact.ops.hadamard import hadamard_transform
-from yt8m_compact.ops.hashed import hashed_buckets
-from yt8m_compact.ops.hashed import hashed_kernel
-from yt8m_compact.ops.hashed import sum_by_bucket
-from yt8m_compact.ops.losses import LOSSES
-from yt8m_compact.ops.losses import cross_entropy_loss
-from yt8m_compact.ops.losses import hinge_loss
-from yt8m_compact.ops.losses import softmax_loss
-from yt8m_compact.ops.normalization import l2_normalize
-from yt8m_compact.ops.plans import diagonal_circulant_multiply_adds
-from yt8m_compact.ops.plans import plan_block_circulant
-from yt8m_compact.ops.plans import plan_circulant
-from yt8m_compact.ops.plans import plan_toeplitz
-from yt8m_compact.ops.quantization import dequantize
-from yt8m_compact.ops.quantization import quantize
-from yt8m_compact.ops.ranking import batch_gap
-from yt8m_compact.ops.ranking import batch_hit_at_1
-from yt8m_compact.ops.ranking import rated_predictions
-from yt8m_compact.ops.toeplitz import toeplitz_kernel
-from yt8m_compact.ops.toeplitz import toeplitz_matmul
-from yt8m_compact.ops.toeplitz_like import toeplitz_like_matmul
-from yt8m_compact.ops.toeplitz_like import toeplitz_like_multiply_adds
-from yt8m_compact.ops.top_classes import top_k
-from yt8m_compact.ops.top_classes import top_k_classes
+from yt8m_compact import lazy
+
+with lazy.imports():
+    from yt8m_compact.ops.block_circulant import as_rows
+    from yt8m_compact.ops.block_circulant import block_circulant_kernel
+    from yt8m_compact.ops.block_circulant import block_circulant_matmul
+    from yt8m_compact.ops.block_circulant import block_circulant_shape
+    from yt8m_compact.ops.block_circulant import with_leading_dims_of
+    from yt8m_compact.ops.circulant import circulant_kernel
+    from yt8m_compact.ops.circulant import circulant_matmul
+    from yt8m_compact.ops.circulant import diagonal_circulant_kernel
+    from yt8m_compact.ops.circulant import diagonal_circulant_matmul
+    from yt8m_compact.ops.circulant import num_blocks
+    from yt8m_compact.ops.cosine import acdc_kernel
+    from yt8m_compact.ops.cosine import acdc_matmul
+    from yt8m_compact.ops.cosine import cosine_matrix
+    from yt8m_compact.ops.cosine import cosine_multiply_adds
+    from yt8m_compact.ops.cosine import cosine_transform
+    from yt8m_compact.ops.cosine import inverse_cosine_transform
+    from yt8m_compact.ops.frame_normalization import normalize_frames
+    from yt8m_compact.ops.frame_normalization import normalize_frames_by
+    from yt8m_compact.ops.frame_normalization import normalize_products
+    from yt8m_compact.ops.hadamard import fastfood_kernel
+    from yt8m_compact.ops.hadamard import fastfood_matmul
+    from yt8m_compact.ops.hadamard import fastfood_shape
+    from yt8m_compact.ops.hadamard import hadamard_matrix
+    from yt8m_compact.ops.hadamard import hadamard_multiply_adds
+    from yt8m_compact.ops.hadamard import hadamard_transform
+    from yt8m_compact.ops.hashed import hashed_buckets
+    from yt8m_compact.ops.hashed import hashed_kernel
+    from yt8m_compact.ops.hashed import sum_by_bucket
+    from yt8m_compact.ops.losses import LOSSES
+    from yt8m_compact.ops.losses import cross_entropy_loss
+    from yt8m_compact.ops.losses import hinge_loss
+    from yt8m_compact.ops.losses import softmax_loss
+    from yt8m_compact.ops.normalization import l2_normalize
+    from yt8m_compact.ops.plans import diagonal_circulant_multiply_adds
+    from yt8m_compact.ops.plans import plan_block_circulant
+    from yt8m_compact.ops.plans import plan_circulant
+    from yt8m_compact.ops.plans import plan_toeplitz
+    from yt8m_compact.ops.quantization import dequantize
+    from yt8m_compact.ops.quantization import quantize
+    from yt8m_compact.ops.ranking import batch_gap
+    from yt8m_compact.ops.ranking import batch_hit_at_1
+    from yt8m_compact.ops.ranking import rated_predictions
+    from yt8m_compact.ops.toeplitz import toeplitz_kernel
+    from yt8m_compact.ops.toeplitz import toeplitz_matmul
+    from yt8m_compact.ops.toeplitz_like import toeplitz_like_matmul
+    from yt8m_compact.ops.toeplitz_like import toeplitz_like_multiply_adds
+    from yt8m_compact.ops.top_classes import top_k
+    from yt8m_compact.ops.top_classes import top_k_classes
 
 __all__ = [
     "LOSSES",

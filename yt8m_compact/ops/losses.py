@@ -3,9 +3,14 @@
 The three of the YouTube-8M starter code, with its constants.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
-import tensorflow as tf
+from yt8m_compact import lazy
+
+with lazy.imports():
+    import tensorflow as tf
 
 _CROSS_ENTROPY_EPSILON = 1e-5
 _SOFTMAX_EPSILON = 1e-7

@@ -8,6 +8,8 @@ Example:
     yt8m-demo
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import json
 import os
@@ -17,13 +19,16 @@ import time
 
 from absl import flags
 
-from yt8m_compact import datasets
+from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import path_flags
 from yt8m_compact import program
-from yt8m_compact import training
-from yt8m_compact.eval import report
 from yt8m_compact.run import config as config_lib
+
+with lazy.imports():
+    from yt8m_compact import datasets
+    from yt8m_compact import training
+    from yt8m_compact.eval import report
 
 _COMPACT = "diagonal_circulant"
 

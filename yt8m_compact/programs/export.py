@@ -13,12 +13,16 @@ from collections.abc import Sequence
 import os
 
 from absl import flags
-import tensorflow as tf
 
+from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
-from yt8m_compact.inference import serving
-from yt8m_compact.run import train_dir as train_dir_lib
+
+with lazy.imports():
+    import tensorflow as tf
+
+    from yt8m_compact.inference import serving
+    from yt8m_compact.run import train_dir as train_dir_lib
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -60,9 +64,12 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Exports; returns the exit status."""
     program.expect_no_arguments(arguments)
+    for name in ("train_dir", "export_dir"):
+        program.expect_no_file(flag_values, name)
     run = train_dir_lib.TrainDir(flag_values.train_dir)
     export_dir = flag_values.export_dir or os.path.join(run.path, "export")
     train_dir_lib.check_readable_name("export_dir", export_dir)
+    run.load_config()  # Told before what is imported for seconds.
     _check_replaceable(export_dir, flag_values.overwrite)
     config, model, step = run.restore_model(flag_values.checkpoint_step)
     module = serving.ServingModule(config, model, flag_values.top_k)

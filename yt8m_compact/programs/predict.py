@@ -9,6 +9,8 @@ a SavedModel of yt8m-export, which is a program: load only what you would run.
 --segment_labels predicts every 5 s of the videos. Labels are not looked at.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 import os
 import sys
@@ -16,11 +18,16 @@ from typing import TextIO
 
 from absl import flags
 
+from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
 from yt8m_compact import readers
-from yt8m_compact.inference import predictors
+from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
+from yt8m_compact.run import train_dir as train_dir_lib
+
+with lazy.imports():
+    from yt8m_compact.inference import predictors
 
 # Flags of the starter code's inference.py.
 _REPLACED = (
@@ -119,6 +126,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Predicts; returns the exit status."""
     program.expect_no_arguments(arguments)
+    for name in ("train_dir", "saved_model"):
+        program.expect_no_file(flag_values, name)
     program.expect_given(flag_values, "input_data_pattern")
     program.expect_given(flag_values, "output_file")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
@@ -161,17 +170,21 @@ def _message_stream(output_file: str) -> TextIO:
 def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
     train_dir, saved_model = flag_values.train_dir, flag_values.saved_model
     if bool(train_dir) == bool(saved_model):
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected one of --train_dir and --saved_model. Received: "
             f"train_dir={train_dir!r}, saved_model={saved_model!r}"
         )
     step = flag_values.checkpoint_step
     if saved_model and step is not None:
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected no --checkpoint_step: a SavedModel holds one. Received: "
             f"checkpoint_step={step}"
         )
     segments = flag_values.segment_labels
+    # Told before what is imported for seconds.
+    if train_dir:
+        train_dir_lib.TrainDir(train_dir).load_config()
+    readers.expect_local_files(flag_values.input_data_pattern)
     if train_dir:
         return predictors.predictor_from_train_dir(
             train_dir, step, segments=segments

@@ -14,10 +14,15 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
-from yt8m_compact import training
+from yt8m_compact import readers
+from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
+
+with lazy.imports():
+    from yt8m_compact import training
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -48,14 +53,20 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Trains; returns the exit status."""
     program.expect_no_arguments(arguments)
+    program.expect_no_file(flag_values, "train_dir")
     found = command_line.use_data_flag(
         flag_values, "train_data_pattern", "train"
     )
     if found:
         command_line.use_features(flag_values, found)
     program.expect_given(flag_values, "train_data_pattern")
+    # Before `training`, whose import takes seconds.
+    config = command_line.config_from_flags(flag_values)
+    with usage_error.from_value_errors():
+        config.model.check_options()
+    readers.expect_local_files(config.training.train_data_pattern)
     result = training.train(
-        command_line.config_from_flags(flag_values),
+        config,
         flag_values.train_dir,
         start_new_model=flag_values.start_new_model,
     )

@@ -1,5 +1,7 @@
 """absl flags from the fields of configurations, and back."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 import dataclasses
 from typing import Any
@@ -9,6 +11,7 @@ from absl import flags
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
+from yt8m_compact import usage_error
 from yt8m_compact.run import config as config_lib
 
 # Flags of the starter code that mean nothing here, and what to do instead.
@@ -100,12 +103,14 @@ def refuse_replaced_flags(
         flag_values: where `define_replaced_flags` defined them.
 
     Raises:
-        ValueError: if one was given.
+        UsageError: if one was given.
     """
     for name in names:
         value = flag_values[name].value
         if value is not None and value is not False:
-            raise ValueError(f"--{name} is not supported: {_REPLACED[name][1]}")
+            raise usage_error.UsageError(
+                f"--{name} is not supported: {_REPLACED[name][1]}"
+            )
 
 
 def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -126,13 +131,15 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     )
     settings_flags.define(config_lib.DataConfig, flag_values)
     for name, users in _model_fields().items():
-        field = next(iter(users.values()))
+        user, field = next(iter(users.items()))
         help_text = (
             f"{field.metadata['help']} (default: {_defaults(users)}; used by "
             f"{', '.join(users)})"
         )
         if name not in flag_values:
-            settings_flags.define_field(field, None, help_text, flag_values)
+            settings_flags.define_field(
+                models.MODELS[user], field, None, help_text, flag_values
+            )
     for name, (define, text) in _REPLACED_BY_STRUCTURES.items():
         define(
             name,
@@ -164,12 +171,12 @@ def model_from_flags(
         The data's and the model's configuration.
 
     Raises:
-        ValueError: if a value does not fit, or a flag that was given is not
+        UsageError: if a value does not fit, or a flag that was given is not
             used by the chosen model, or not supported any more.
     """
     for name, (_, text) in _REPLACED_BY_STRUCTURES.items():
         if flag_values[name].present:
-            raise ValueError(
+            raise usage_error.UsageError(
                 f"--{name} is not supported: write "
                 f"--classifier_projection='{text}'"
             )
@@ -177,13 +184,14 @@ def model_from_flags(
     name = flag_values.model
     for field, users in _model_fields().items():
         if flag_values[field].value is not None and name not in users:
-            raise ValueError(
+            raise usage_error.UsageError(
                 f"--{field} is not used by {name}: expected "
                 f"--model={' or '.join(users)}, or no --{field}. Received: "
                 f"{field}={flag_values[field].value!r}"
             )
     model = settings_flags.read(models.get_model_config(name), flag_values)
-    config_lib.check_level(data, model)
+    with usage_error.from_value_errors():
+        config_lib.check_level(data, model)
     return data, model
 
 
@@ -217,19 +225,19 @@ def use_data_flag(
         The data set, None if `--data` was not given.
 
     Raises:
-        ValueError: if both flags were given, or `--data` is no `tfds:...`.
+        UsageError: if both flags were given, or `--data` is no `tfds:...`.
         DataError: if there is no such data set or split.
     """
     text = flag_values.data
     if not text:
         return None
     if flag_values[pattern_flag].value:
-        raise ValueError(
+        raise usage_error.UsageError(
             f"expected --data or --{pattern_flag}, not both. Received: "
             f"data={text!r}, {pattern_flag}={flag_values[pattern_flag].value!r}"
         )
     if not text.startswith("tfds:"):
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected --data to be a data set that TensorFlow Datasets "
             f"prepared, such as tfds:youtube8m/video_level; use "
             f"--{pattern_flag} for files. Received: data={text!r}"
@@ -266,7 +274,7 @@ def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
         reason: why they are refused, for the error.
 
     Raises:
-        ValueError: if one was given.
+        UsageError: if one was given.
     """
     fields = dataclasses.fields(config_lib.DataConfig)
     for name in (
@@ -276,7 +284,7 @@ def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
         *_REPLACED_BY_STRUCTURES,
     ):
         if flag_values[name].present:
-            raise ValueError(
+            raise usage_error.UsageError(
                 f"expected no --{name}: {reason}. Received: "
                 f"{name}={flag_values[name].value!r}"
             )
@@ -295,7 +303,7 @@ def config_from_flags(
         The configuration.
 
     Raises:
-        ValueError: if a value does not fit, or a flag is not supported.
+        UsageError: if a value does not fit, or a flag is not supported.
     """
     refuse_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
     data, model = model_from_flags(flag_values)

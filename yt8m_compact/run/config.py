@@ -1,5 +1,7 @@
 """The configuration of a run, and `config.json`, where it is kept."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 from typing import Any
@@ -168,9 +170,9 @@ class TrainingConfig:
     )
     jit_compile: bool | None = settings.setting(
         None,
-        "Whether the training step is compiled with XLA; if not given, it is "
-        "with a GPU or TPU, and on a CPU where a projection is compact and "
-        "nothing is dropped out.",
+        "Whether XLA compiles the training step as a whole; if not given, it "
+        "does with a GPU or TPU, and on a CPU it compiles the layers that gain "
+        "by it.",
     )
     log_steps: int = settings.setting(
         10, "Number of steps between two points in TensorBoard.", minimum=1
@@ -349,7 +351,7 @@ class Config:
         return json.dumps(self.to_dict(), indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str | bytes, where: str) -> "Config":
+    def from_json(cls, text: str | bytes, where: str) -> Config:
         """Reads a configuration.
 
         Args:
@@ -378,7 +380,7 @@ class Config:
             raise ValueError(f"{error}{_written_by(values)}") from error
 
     @classmethod
-    def _from_dict(cls, values: dict[str, Any], where: str) -> "Config":
+    def _from_dict(cls, values: dict[str, Any], where: str) -> Config:
         parts = ["data", "model", "training"]
         known = ["format_version", "written_by", *parts]
         for key in sorted(set(values) - set(known)):

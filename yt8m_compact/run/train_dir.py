@@ -1,5 +1,7 @@
 """The folder of a run: `config.json`, `checkpoints/`, TensorBoard's events."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 import errno
 import os
@@ -7,17 +9,18 @@ import re
 import time
 from typing import TypeVar
 
-# ruff: noqa: E402
+from yt8m_compact import files
 from yt8m_compact import keras_backend
+from yt8m_compact import lazy
+from yt8m_compact.run import config as config_lib
 
 keras_backend.expect_tensorflow()
 
-import keras
-import tensorflow as tf
+with lazy.imports():
+    import keras
+    import tensorflow as tf
 
-from yt8m_compact import files
-from yt8m_compact.run import checkpoint as run_checkpoint
-from yt8m_compact.run import config as config_lib
+    from yt8m_compact.run import checkpoint as run_checkpoint
 
 CONFIG_FILE = "config.json"
 _CHECKPOINT_PREFIX = "model.ckpt"

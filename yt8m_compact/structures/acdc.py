@@ -1,15 +1,20 @@
 """Blocks of diagonals between cosine transforms, side by side."""
 
+from __future__ import annotations
+
 import dataclasses
 from typing import ClassVar
 
-import numpy as np
-import tensorflow as tf
-
-from yt8m_compact import ops
+from yt8m_compact import lazy
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
+
+    from yt8m_compact import ops
 
 # A sweep writes out and multiplies n x units matrices a hundred times.
 _MAX_SWEEPS = 20

@@ -1,16 +1,21 @@
 """Blocks of products of diagonal and circulant matrices, side by side."""
 
+from __future__ import annotations
+
 import dataclasses
 from typing import ClassVar
 
-import numpy as np
-import tensorflow as tf
-
-from yt8m_compact import ops
+from yt8m_compact import lazy
 from yt8m_compact.structures import circulant
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
+
+    from yt8m_compact import ops
 
 # Fewer columns than that are not worth a pass of their own.
 _LEAST_WIDTH = 1024

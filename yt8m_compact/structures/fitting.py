@@ -1,9 +1,14 @@
 """Fits structured matrices to dense ones, in Frobenius norm."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
-import tensorflow as tf
+from yt8m_compact import lazy
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
 
 # The size of circulants up to which singular values are computed.
 _MAX_EXACT_SIZE = 2048

@@ -1,14 +1,19 @@
 """A matrix whose entries share weights by a hash."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
-import numpy as np
-import tensorflow as tf
-
-from yt8m_compact import ops
+from yt8m_compact import lazy
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
+
+    from yt8m_compact import ops
 
 
 @dataclasses.dataclass(frozen=True)

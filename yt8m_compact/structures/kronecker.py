@@ -1,16 +1,21 @@
 """A Kronecker product of two matrices."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
-import numpy as np
-import tensorflow as tf
-
-from yt8m_compact import ops
+from yt8m_compact import lazy
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import partition
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
+
+    from yt8m_compact import ops
 
 _MAX_TURNS = 100
 

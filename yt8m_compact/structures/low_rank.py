@@ -1,12 +1,16 @@
 """A product of two thin matrices."""
 
+from __future__ import annotations
+
 import dataclasses
 
-import numpy as np
-import tensorflow as tf
-
+from yt8m_compact import lazy
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,15 +1,20 @@
 """Two block-diagonal factors with a permutation between them."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
-import numpy as np
-import tensorflow as tf
-
-from yt8m_compact import ops
+from yt8m_compact import lazy
 from yt8m_compact.structures import partition
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
+
+    from yt8m_compact import ops
 
 
 @dataclasses.dataclass(frozen=True)

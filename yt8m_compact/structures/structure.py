@@ -1,18 +1,23 @@
 """What every structure of a matrix can do."""
 
+from __future__ import annotations
+
 import abc
 from collections.abc import Callable, Mapping
 import dataclasses
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
-import numpy as np
-import tensorflow as tf
-
+from yt8m_compact import lazy
+from yt8m_compact import settings
 from yt8m_compact.structures import weight_spec
 
-Weights = Mapping[str, tf.Tensor]
-Arrays = Mapping[str, np.ndarray]
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
+
+Weights: TypeAlias = "Mapping[str, tf.Tensor]"
+Arrays: TypeAlias = "Mapping[str, np.ndarray]"
 
 # Rows of a product of several factors that are written out at a time.
 _ROWS = 512
@@ -41,15 +46,19 @@ class Structure(abc.ABC):
 
     def __post_init__(self) -> None:
         """Checks every argument, by its type."""
-        for field in dataclasses.fields(self):
+        for field, kind in zip(
+            dataclasses.fields(self),
+            settings.field_types(type(self)).values(),
+            strict=True,
+        ):
             value = getattr(self, field.name)
-            if field.type is bool:
+            if kind is bool:
                 if not isinstance(value, bool):
                     raise ValueError(
                         "expected True or False. Received: "
                         f"{field.name}={value!r}"
                     )
-            elif value is not None or field.type is int:
+            elif value is not None or kind is int:
                 check_positive(field.name, value)
 
     @classmethod
@@ -66,7 +75,7 @@ class Structure(abc.ABC):
         )
         return f"{self.kind()}({given})" if given else self.kind()
 
-    def __add__(self, other: Any) -> "Structure":
+    def __add__(self, other: Any) -> Structure:
         """Makes the structure of sums of matrices of both."""
         if not isinstance(other, Structure):
             return NotImplemented

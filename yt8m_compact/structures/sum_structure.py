@@ -1,14 +1,18 @@
 """Sums of structured matrices."""
 
+from __future__ import annotations
+
 from collections import Counter
 import dataclasses
 import math
 
-import numpy as np
-import tensorflow as tf
-
+from yt8m_compact import lazy
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
 
 MAX_PARTS = 16
 _MAX_SWEEPS = 6

@@ -1,16 +1,21 @@
 """A matrix of low displacement rank."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 import dataclasses
 from typing import ClassVar
 
-import numpy as np
-import tensorflow as tf
-
-from yt8m_compact import ops
+from yt8m_compact import lazy
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
+
+    from yt8m_compact import ops
 
 # A sweep writes out n x units matrices a hundred times.
 _MAX_SWEEPS = 20

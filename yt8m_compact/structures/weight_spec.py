@@ -1,10 +1,15 @@
 """What a structure says of one of its weights."""
 
+from __future__ import annotations
+
 import dataclasses
 import enum
 import math
 
-import numpy as np
+from yt8m_compact import lazy
+
+with lazy.imports():
+    import numpy as np
 
 
 class Start(enum.Enum):

@@ -11,11 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import readers
-from yt8m_compact import structures
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import checkpoint as run_checkpoint
 from yt8m_compact.run import config as config_lib
@@ -492,31 +490,21 @@ def _build_metrics(model: keras.Model, data: config_lib.DataConfig) -> None:
 
 
 def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
-    """Decides whether XLA is worth its compilation, where nobody did.
+    """Decides whether XLA compiles the whole step, where nobody did.
 
-    On a CPU it fuses what a compact projection does, but multiplies dense
-    matrices slower than TensorFlow (benchmarks/training_step.py), and draws
-    the random numbers of dropout anew for each use of what was dropped, which
-    made a compact AttentionModel several times slower. It can't compile what
-    Keras leaves to cuDNN.
+    Not on a CPU: there the layers have compiled what gains by it, products of
+    large compact projections, normalisation and pooling of frames, mixtures.
+    The whole step takes twice the memory, a minute to compile, multiplies dense
+    matrices slower, and draws dropout's random numbers anew for each use of
+    what was dropped (benchmarks/training_step.py). It can't compile what Keras
+    leaves to cuDNN.
     """
     if chosen is not None:
         return chosen
     if not all(layer.supports_jit for layer in model.layers):
         return False
-    if tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices(
-        "TPU"
-    ):
-        return True
-    drops = any(
-        isinstance(layer, layers.RepeatableDropout) and layer.rate
-        for layer in model.layers
-    )
-    return not drops and any(
-        isinstance(layer, layers.Projection)
-        and not isinstance(layer.structure, structures.Dense)
-        for layer in model.layers
-    )
+    devices = map(tf.config.list_logical_devices, ("GPU", "TPU"))
+    return any(devices)
 
 
 def _to_keras_and_place(

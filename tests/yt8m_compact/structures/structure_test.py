@@ -129,13 +129,13 @@ COUNTS = [
     (cls, field.name, field.default)
     for cls in structures.STRUCTURES.values()
     for field in dataclasses.fields(cls)
-    if field.type is not bool
+    if not isinstance(field.default, bool)
 ]
 SWITCHES = [
     (cls, field.name)
     for cls in structures.STRUCTURES.values()
     for field in dataclasses.fields(cls)
-    if field.type is bool
+    if isinstance(field.default, bool)
 ]
 
 

@@ -11,7 +11,7 @@ from yt8m_compact import structures
 
 def values_of(field):
     """Lists the default of an argument and another value."""
-    if field.type is bool:
+    if isinstance(field.default, bool):
         return (field.default, not field.default)
     return (field.default, 50 if field.default is None else field.default + 3)
 

@@ -11,7 +11,9 @@ from absl import flags
 from yt8m_compact import datasets
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import readers
 from yt8m_compact import settings_flags
+from yt8m_compact import usage_error
 from yt8m_compact.programs.data import outputs
 from yt8m_compact.programs.data import shared_flags
 
@@ -46,10 +48,11 @@ def main(flag_values: flags.FlagValues) -> int:
     program.expect_folder(flag_values, "output_json")
     config = settings_flags.read(datasets.ConvertConfig, flag_values)
     if flag_values.vocabulary_file and not flag_values.labels_file:
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected --labels_file with --vocabulary_file. Received: "
             f"vocabulary_file={flag_values.vocabulary_file!r}"
         )
+    readers.expect_local_files(flag_values.input_data_pattern)
     labels = vocabulary = None
     if flag_values.vocabulary_file:
         vocabulary = datasets.read_vocabulary(flag_values.vocabulary_file)

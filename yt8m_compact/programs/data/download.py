@@ -12,11 +12,14 @@ somebody on the way. For that, give --checksums from a source you trust.
 """
 
 from absl import flags
-import tensorflow as tf
 
 from yt8m_compact import datasets
+from yt8m_compact import lazy
 from yt8m_compact import settings_flags
 from yt8m_compact.programs.data import shared_flags
+
+with lazy.imports():
+    import tensorflow as tf
 
 NEEDED = ("output_dir",)
 _SETTINGS = (

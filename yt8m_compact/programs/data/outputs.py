@@ -5,9 +5,11 @@ import contextlib
 import json
 from typing import Any
 
-import tensorflow as tf
-
 from yt8m_compact import files
+from yt8m_compact import lazy
+
+with lazy.imports():
+    import tensorflow as tf
 
 
 def write_json(path: str, values: dict[str, Any], *, say: bool = True) -> None:

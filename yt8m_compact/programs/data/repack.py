@@ -13,6 +13,7 @@ from absl import flags
 
 from yt8m_compact import datasets
 from yt8m_compact import program
+from yt8m_compact import readers
 from yt8m_compact.programs.data import shared_flags
 
 NEEDED = ("input_data_pattern", "output_dir")
@@ -43,6 +44,7 @@ def main(flag_values: flags.FlagValues) -> int:
     if flag_values.unpack:
         for name in ("feature_names", "feature_sizes"):
             program.expect_given(flag_values, name)
+    readers.expect_local_files(flag_values.input_data_pattern)
     repacked = datasets.repack_files(
         flag_values.input_data_pattern,
         flag_values.output_dir,

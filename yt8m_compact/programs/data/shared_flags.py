@@ -6,6 +6,7 @@ from absl import flags
 
 from yt8m_compact import path_flags
 from yt8m_compact import settings_flags
+from yt8m_compact import usage_error
 
 _NUM_CLASSES = 3862
 
@@ -110,7 +111,7 @@ def features(flag_values: flags.FlagValues) -> dict[str, Any]:
         `feature_names` and `feature_sizes`, empty where not given.
 
     Raises:
-        ValueError: If the sizes are no sizes.
+        UsageError: If the sizes are no sizes.
     """
     return {
         "feature_names": tuple(flag_values.feature_names),
@@ -130,11 +131,11 @@ def num_classes(flag_values: flags.FlagValues) -> int:
         The number.
 
     Raises:
-        ValueError: If it is less than 1.
+        UsageError: If it is less than 1.
     """
     number = flag_values.num_classes
     if number < 1:
-        raise ValueError(
+        raise usage_error.UsageError(
             "expected --num_classes to be at least 1, such as 3862 for "
             "YouTube-8M of 2018; leave the flag out for the default. Received: "
             f"num_classes={number}"

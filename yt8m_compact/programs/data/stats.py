@@ -10,6 +10,7 @@ from absl import flags
 from yt8m_compact import datasets
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import readers
 from yt8m_compact.programs.data import outputs
 from yt8m_compact.programs.data import shared_flags
 
@@ -36,6 +37,7 @@ def main(flag_values: flags.FlagValues) -> int:
     """Counts; returns the exit status."""
     for name in ("output_json", "output_plot"):
         program.expect_folder(flag_values, name)
+    readers.expect_local_files(flag_values.input_data_pattern)
     if flag_values.output_plot:
         datasets.expect_plot(flag_values.output_plot)
     stats = datasets.count_files(

@@ -9,6 +9,8 @@ range, no or duplicate ids, NaN, videos without frames, and files with another
 number of records than a manifest says.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from typing import Any
 
@@ -69,6 +71,7 @@ def main(flag_values: flags.FlagValues) -> int:
         program.expect_folder(flag_values, name)
     features = shared_flags.features(flag_values)
     num_classes = shared_flags.num_classes(flag_values)
+    readers.expect_local_files(flag_values.input_data_pattern)
     if flag_values.repair:
         datasets.expect_repair_folder(
             readers.expand_patterns(flag_values.input_data_pattern),

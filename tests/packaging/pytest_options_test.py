@@ -1,0 +1,50 @@
+"""Which tests the commands of CONTRIBUTING.md and .ci/run choose."""
+
+import subprocess
+import sys
+
+import project_file
+
+ROOT = project_file.ROOT
+# Two files of tests that need no TensorFlow; all tests of the first are slow.
+SLOW = "tests/packaging/import_contexts_test.py"
+FAST = "tests/packaging/imports_test.py"
+
+
+def collect(*arguments: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0"]
+        + ["-p", "no:cacheprovider", SLOW, FAST, *arguments],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [line for line in done.stdout.splitlines() if "::" in line]
+
+
+def files_of(tests: list[str]) -> list[str]:
+    return [test.partition("::")[0] for test in tests]
+
+
+def test_slow_tests_run_where_they_are_asked_for():
+    assert set(files_of(collect())) == {FAST}
+    assert set(files_of(collect("-m", "slow"))) == {SLOW}
+    assert len(collect("-m", "")) == len(collect()) + len(collect("-m", "slow"))
+
+
+def test_the_first_of_each_file():
+    every = collect("-m", "")
+    first = collect("-m", "", "--first-of-each-file")
+    assert files_of(first) == [SLOW, FAST]
+    starts = [files_of(every).index(file) for file in (SLOW, FAST)]
+    assert first == [every[start] for start in starts]
+    # The first of those that are chosen.
+    (test,) = collect("--first-of-each-file", "-k", "lint_bans")
+    assert test == f"{FAST}::test_lint_bans_the_folders_as_import_roots"
+
+
+def test_ci_runs_every_test_by_the_command_of_the_readme():
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "test_command='python3 -m pytest'\n" in script
+    assert "\neval \"$test_command -m '' " in script
