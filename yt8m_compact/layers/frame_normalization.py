@@ -1,6 +1,7 @@
 """Batch normalisation, activation and pooling of frames as one layer."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 import functools
 from typing import Any
 
@@ -13,6 +14,9 @@ from yt8m_compact.layers import frame_pooling
 
 # Functions that never fall, so that they and a maximum may change places.
 RISING_ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "tanh")
+
+# Arguments of Keras' layer that are as they are here, and in its config.
+_NOT_OPTIONS = {"axis": -1, "renorm": False, "synchronized": False}
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
@@ -48,8 +52,11 @@ class FrameNormalization(keras.layers.BatchNormalization):
     Output shape:
         `[batch, size]`, or `[batch, max_frames, size]` without pooling.
 
+    There are no second derivatives in training: they are refused.
+
     Raises:
-        ValueError: if the activation or the pooling is unknown.
+        ValueError: if the activation or the pooling is unknown, or an argument
+            of `keras.layers.BatchNormalization` is one of the three above.
 
     References:
         Ioffe and Szegedy, https://arxiv.org/abs/1502.03167.
@@ -74,6 +81,11 @@ class FrameNormalization(keras.layers.BatchNormalization):
                 f"expected one of {', '.join(frame_pooling.POOLING_METHODS)}, "
                 f"or None. Received: pooling={pooling!r}"
             )
+        for name, only in _NOT_OPTIONS.items():
+            if kwargs.get(name, only) != only:
+                raise ValueError(
+                    f"expected {name}={only}. Received: {name}={kwargs[name]}"
+                )
         # Keras would round the weights of a deferred product to 16 bits.
         super().__init__(autocast=False, **kwargs)
         self.activation = activation
@@ -83,28 +95,34 @@ class FrameNormalization(keras.layers.BatchNormalization):
         self.input_gradient = input_gradient
 
     def build(self, input_shape) -> None:
+        # Made once: what is compiled for a product is found by its identity.
+        self._products, self._widths = [_take], (input_shape[-1],)
         if self.units is not None:
-            input_shape = (*input_shape[0][:-1], self.units)
+            input_shape = input_shape[0]
+            self._widths = self.structure.block_widths(
+                input_shape[-1], self.units
+            )
+            self._products = [
+                functools.partial(_multiply, self.structure, block, width)
+                for block, width in enumerate(self._widths)
+            ]
+            input_shape = (*input_shape[:-1], self.units)
         super().build(input_shape)
         self.input_spec = None  # of one tensor
 
     def call(self, inputs, training=None, mask=None):
         x, *tensors = [inputs] if self.units is None else inputs
         x = tf.cast(x, self.compute_dtype)
-        names, widths = (), (x.shape[-1],)
+        mask = _mask_of_frames(mask)
+        names = ()
         if self.units is not None:
             specs = self.structure.weights(x.shape[-1], self.units)
             names = [spec.name for spec in specs]
-            widths = self.structure.block_widths(x.shape[-1], self.units)
         weights = dict(zip(names, tensors, strict=True))
-        products = [
-            functools.partial(self._multiply, block, width)
-            for block, width in enumerate(widths)
-        ]
         wide = tf.float64 if x.dtype == tf.float64 else tf.float32
         size = self.moving_mean.shape
         gammas, betas, means, variances = (
-            tf.split(tf.cast(values, wide), widths)
+            tf.split(tf.cast(values, wide), self._widths)
             for values in (
                 self.gamma if self.scale else tf.ones(size),
                 self.beta if self.center else tf.zeros(size),
@@ -123,7 +141,12 @@ class FrameNormalization(keras.layers.BatchNormalization):
                     product(weights, x), mask, *moments, **arguments
                 )
                 for product, *moments in zip(
-                    products, gammas, betas, means, variances, strict=True
+                    self._products,
+                    gammas,
+                    betas,
+                    means,
+                    variances,
+                    strict=True,
                 )
             )
         if self.units is None:
@@ -134,7 +157,7 @@ class FrameNormalization(keras.layers.BatchNormalization):
             blocks = ops.normalize_products(
                 x,
                 weights,
-                products,
+                self._products,
                 mask,
                 gammas,
                 betas,
@@ -149,16 +172,11 @@ class FrameNormalization(keras.layers.BatchNormalization):
             moving.assign(kept + seen * (1.0 - self.momentum))
         return _join(block.outputs for block in blocks)
 
-    def _multiply(self, block, width, weights, x):
-        """Computes a block of the deferred product, if there is one."""
-        if self.units is None:
-            return x
-        weights = self.structure.block_weights(weights, block)
-        return self.structure.multiply(weights, x, width)
-
     def compute_mask(self, inputs, previous_mask):
         # Pooled, the frames are gone; Keras would pass theirs on.
-        return previous_mask if self.pooling is None else None
+        if self.pooling is not None:
+            return None
+        return _mask_of_frames(previous_mask)
 
     def compute_output_spec(self, inputs, training=None, mask=None):
         first = inputs if self.units is None else inputs[0]
@@ -182,3 +200,24 @@ class FrameNormalization(keras.layers.BatchNormalization):
 def _join(blocks: Iterable[tf.Tensor]) -> tf.Tensor:
     blocks = list(blocks)
     return blocks[0] if len(blocks) == 1 else tf.concat(blocks, axis=-1)
+
+
+def _mask_of_frames(mask: Any) -> tf.Tensor | None:
+    """Returns that of the first tensor, where Keras has one for each."""
+    return mask[0] if isinstance(mask, list | tuple) else mask
+
+
+def _take(weights: Mapping[str, tf.Tensor], x: tf.Tensor) -> tf.Tensor:
+    del weights
+    return x
+
+
+def _multiply(
+    structure: structures.Structure,
+    block: int,
+    width: int,
+    weights: Mapping[str, tf.Tensor],
+    x: tf.Tensor,
+) -> tf.Tensor:
+    """Computes a block of a deferred product."""
+    return structure.multiply(structure.block_weights(weights, block), x, width)

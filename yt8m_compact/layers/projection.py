@@ -101,7 +101,8 @@ class Projection(keras.layers.Layer):
         name: str | None = None,
     ) -> None:
         structures.check_positive("units", units)
-        if deferred and (use_bias or activation is not None):
+        linear = activations.get(activation) is activations.linear
+        if deferred and (use_bias or not linear):
             raise ValueError(
                 "expected use_bias=False and no activation in a deferred "
                 f"product. Received: use_bias={use_bias}, "

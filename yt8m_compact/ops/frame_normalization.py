@@ -59,9 +59,10 @@ def normalize_frames(
     compare `f(z_t)` after rounding. Where gamma is 0, all `z_t` are equal:
     gamma's gradient is that of the first extreme here, of the average there.
 
-    Moments are exact: those of each video, by two passes, then of all (Chan et
-    al.), in float32 (float64 for float64 values). Passes over the frames are
-    compiled by XLA, which reads them once where TensorFlow's operations would
+    Moments are those of each video, by two passes, then of all (Chan et al.),
+    in float32 (float64 for float64 values). What rounding the mean of a video
+    costs the variance is in proportion to `mean / sqrt(variance)`, not to its
+    square, as in a difference of mean squares. Passes are compiled by XLA, which reads them once where TensorFlow's operations would
     write every step of the way.
 
     Args:
@@ -76,7 +77,8 @@ def normalize_frames(
             without a frame gives zeros.
 
     Returns:
-        The outputs, and the moments, through which there is no gradient.
+        The outputs, and the moments, through which there is no gradient. A
+        gradient of gradients is refused with a LookupError.
 
     References:
         Ioffe and Szegedy, https://arxiv.org/abs/1502.03167, algorithm 1.
@@ -240,7 +242,7 @@ def _normalize(
                 activation,
                 pooling,
             )
-        return of_values, of_gamma, of_beta
+        return tuple(map(_final, (of_values, of_gamma, of_beta)))
 
     outputs = tf.cast(outputs, values.dtype)
     return Normalized(outputs, mean, variance), pull_back
@@ -285,6 +287,14 @@ def normalize_frames_by(
             values, mask, scale, shift, activation, pooling
         )
     return tf.cast(outputs, values.dtype)
+
+
+def _final(gradient: tf.Tensor) -> tf.Tensor:
+    """Refuses to be differentiated again: the moments would be constants."""
+    return tf.raw_ops.PreventGradient(
+        input=gradient,
+        message="FrameNormalization has no second derivatives in training",
+    )
 
 
 def _kept(values: tf.Tensor, mask: tf.Tensor | None, other) -> tf.Tensor:
@@ -391,6 +401,14 @@ def _spread_gradients(values, mask, extreme, of_z, scale, slope, constant):
     return tf.cast((of_frames + of_moments) * scale, values.dtype)
 
 
+def _without_padding(values, mask, pooling):
+    """Takes away what is no number: 0 times that would be none, either.
+
+    Not where frames are kept, and padding is a frame like others.
+    """
+    return values if pooling is None else _kept(values, mask, 0)
+
+
 def _gradients_of_z(values, mask, scale, shift, upstream, activation, pooling):
     return _through(
         lambda z: _activate_frames(z, mask, None, None, activation, pooling),
@@ -403,6 +421,7 @@ def _sum_gradients(
     values, mask, scale, shift, mean, upstream, activation, pooling
 ):
     """Returns what beta, and gamma but for a factor, get from each video."""
+    values = _without_padding(values, mask, pooling)
     of_z = _gradients_of_z(
         values, mask, scale, shift, upstream, activation, pooling
     )
@@ -414,6 +433,7 @@ def _write_gradients(
     values, mask, scale, shift, slope, constant, upstream, activation, pooling
 ):
     """Returns the gradient of frames, from that of frames or averages."""
+    values = _without_padding(values, mask, pooling)
     of_z = _gradients_of_z(
         values, mask, scale, shift, upstream, activation, pooling
     )
@@ -432,7 +452,8 @@ def _product_gradients(product, x, weights, of_values, input_gradient):
     Multiplies again as far as they need it.
     """
     with tf.GradientTape() as tape:
-        tape.watch((x, weights))
+        trained = [w for w in weights.values() if w.dtype.is_floating]
+        tape.watch([x, *trained])
         values = product(weights, x)
     of_weights, *of_x = tape.gradient(
         values,

@@ -116,3 +116,44 @@ def test_wrong_numbers_are_refused(num_classes, num_mixtures):
         rf"num_mixtures={num_mixtures}",
     ):
         layers.MixtureOfExperts(num_classes, num_mixtures)
+
+
+def test_training_compiles_the_same_mixture():
+    gates, experts = make_inputs(4, 5, 2)
+    upstream = np.random.default_rng(1).standard_normal((4, 5))
+    layer = layers.MixtureOfExperts(5, 2, dtype="float64")
+
+    def mix(gates, experts, training):
+        with tf.GradientTape() as tape:
+            tape.watch([gates, experts])
+            mixed = layer([gates, experts], training=training)
+            loss = tf.reduce_sum(mixed * upstream)
+        return mixed, *tape.gradient(loss, [gates, experts])
+
+    inputs = (tf.constant(gates), tf.constant(experts))
+    expected = mix(*inputs, training=False)
+    np.testing.assert_allclose(
+        expected[0], mix_slowly(gates, experts, 5, 2), rtol=0, atol=1e-12
+    )
+    for ours, theirs in zip(mix(*inputs, training=True), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+    signature = [tf.TensorSpec([None, size], "float64") for size in (15, 10)]
+    step = tf.function(
+        lambda *inputs: mix(*inputs, training=True), input_signature=signature
+    )
+    for ours, theirs in zip(step(*inputs), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_mixture_is_compiled_in_training_alone(training):
+    # A SavedModel runs where there is no XLA.
+    layer = layers.MixtureOfExperts(5, 2)
+    function = tf.function(
+        lambda *inputs: layer(list(inputs), training=training)
+    ).get_concrete_function(
+        tf.TensorSpec([None, 15]), tf.TensorSpec([None, 10])
+    )
+    library = function.graph.as_graph_def().library
+    compiled = any(f.attr["_XlaMustCompile"].b for f in library.function)
+    assert compiled == training

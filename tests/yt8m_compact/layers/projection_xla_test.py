@@ -1,10 +1,11 @@
-"""Every case of projection under XLA."""
+"""Every case of projection under XLA, which large ones are in training."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import layer_conformance
+from yt8m_compact.layers import projection
 
 ORACLES = layer_conformance.ORACLES
 # Small ones of each structure, and large ones of those with transforms.
@@ -47,3 +48,53 @@ def test_equals_the_product_without_xla(case, input_dim, units):
         scale = np.abs(theirs).max()
         assert scale > 1e-5
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4 * scale)
+
+
+def is_compiled(layer, training):
+    function = tf.function(
+        lambda x: layer(x, training=training)
+    ).get_concrete_function(tf.TensorSpec([None, layer.input_dim]))
+    definition = function.graph.as_graph_def()
+    return any(f.attr["_XlaMustCompile"].b for f in definition.library.function)
+
+
+def test_only_large_products_by_transforms_are_compiled(monkeypatch):
+    transforms = layer_conformance.make_layer("circulant", 7, 17)
+    dense = layer_conformance.make_layer("dense", 7, 17)
+    assert not is_compiled(transforms, training=True)
+    monkeypatch.setattr(projection, "_LEAST_COMPILED", 7 * 17)
+    assert is_compiled(transforms, training=True)
+    # A SavedModel runs where there is no XLA.
+    assert not is_compiled(transforms, training=False)
+    assert not is_compiled(dense, training=True)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [c for c in layer_conformance.FIRST_CASES if ORACLES[c].transforms],
+)
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_training_of_large_products_equals_inference(case, dtype, monkeypatch):
+    monkeypatch.setattr(projection, "_LEAST_COMPILED", 1)
+    layer = layer_conformance.make_layer(
+        case, 7, 17, activation="tanh", dtype=dtype
+    )
+    x = tf.constant(layer_conformance.random_rows(2, 3, 7), "float32")
+    upstream = layer_conformance.random_rows(2, 3, 17, seed=2)
+    results = []
+    for training in [True, False]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = layer(x, training=training)
+            assert outputs.dtype == layer.compute_dtype
+            loss = tf.reduce_sum(tf.cast(outputs, "float32") * upstream)
+        weights = [w.value for w in layer.trainable_variables]
+        results.append([outputs, *tape.gradient(loss, [x, *weights])])
+    tolerance = 1e-5 if dtype == "float32" else 0.03
+    for ours, theirs in zip(*results, strict=True):
+        theirs = tf.cast(theirs, "float32").numpy()
+        scale = np.abs(theirs).max()
+        assert scale > 1e-5
+        np.testing.assert_allclose(
+            tf.cast(ours, "float32"), theirs, rtol=0, atol=tolerance * scale
+        )

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import layer_conformance
 from yt8m_compact import structures
+from yt8m_compact.structures import diagonal_circulant
 
 CASES = layer_conformance.CASES
 ORACLES = layer_conformance.ORACLES
@@ -65,6 +66,45 @@ def test_product_is_that_with_the_dense_matrix(case, input_dim, units):
     np.testing.assert_allclose(product, x @ kernel, atol=1e-12 * scale)
     dense = structure.as_dense(tensors, input_dim, units)
     np.testing.assert_allclose(dense, kernel, atol=1e-12 * np.abs(kernel).max())
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("least_width", [1, 8, 1024])
+def test_product_of_blocks_is_the_product(case, least_width, monkeypatch):
+    monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", least_width)
+    structure = ORACLES[case].structure
+    for input_dim, units in [(1, 3), (7, 3), (7, 7), (7, 17), (7, 21)]:
+        weights = draw(structure, input_dim, units)
+        kernel = ORACLES[case].dense_kernel(weights, input_dim, units)
+        tensors = {name: tf.constant(value) for name, value in weights.items()}
+        x = layer_conformance.random_rows(2, 3, input_dim)
+        widths = structure.block_widths(input_dim, units)
+        assert sum(widths) == units
+        assert min(widths) > 0
+        blocks = [
+            structure.multiply(
+                structure.block_weights(tensors, block), tf.constant(x), width
+            )
+            for block, width in enumerate(widths)
+        ]
+        for block, width in zip(blocks, widths, strict=True):
+            assert block.shape == (2, 3, width)
+        scale = np.abs(x @ kernel).max()
+        np.testing.assert_allclose(
+            tf.concat(blocks, axis=-1), x @ kernel, rtol=0, atol=1e-12 * scale
+        )
+
+
+def test_blocks_are_those_of_diagonals():
+    # Eight circulants of 1024; those of 100 are done 11 at a time.
+    papers = structures.DiagonalCirculant()
+    assert papers.block_widths(1024, 8192) == (1024,) * 8
+    assert papers.block_widths(1024, 8000) == (1024,) * 7 + (832,)
+    assert papers.block_widths(100, 2500) == (1100, 1100, 300)
+    assert papers.block_widths(2048, 512) == (512,)
+    shared = structures.DiagonalCirculant(shared_diagonal=True)
+    for structure in [shared, structures.Dense(), papers + shared]:
+        assert structure.block_widths(1024, 8192) == (8192,)
 
 
 @pytest.mark.parametrize("case", CASES)
