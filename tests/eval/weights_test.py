@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import layer_conformance
 import small_models
+from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import structures
 from yt8m_compact.eval import weights
@@ -146,12 +147,12 @@ def test_dbof(embedding, fc):
         "classifier",
     ]
     # 4 weights for each unit of batch norm, 2 of which training changes.
-    for name, units in (
-        ("input_bn", 16),
-        ("embedding_bn", CLUSTERS),
-        ("fc_bn", HIDDEN),
+    for name, kind, units in (
+        ("input_bn", "FrameNormalization", 16),
+        ("embedding_bn", "FrameNormalization", CLUSTERS),
+        ("fc_bn", "BatchNormalization", HIDDEN),
     ):
-        assert found[name].kind == "BatchNormalization"
+        assert found[name].kind == kind
         assert found[name].output_size == units
         assert found[name].total == 4 * units
         assert found[name].trainable == 2 * units
@@ -343,6 +344,27 @@ def test_multiply_adds_that_are_not_counted():
         multiply_adds(counted)[name] == (None, False)
         for name in counted.not_counted
     )
+
+
+@pytest.mark.parametrize("pooling", ["max", None])
+@pytest.mark.parametrize("deferred", [True, False])
+def test_projected_frames_count_as_frames(deferred, pooling):
+    frames = keras.Input((None, 6))
+    columns = {"units": 14, "structure": "low_rank(rank=2)"}
+    x = layers.Projection(
+        **columns, use_bias=False, deferred=deferred, name="clusters"
+    )(frames)
+    x = layers.FrameNormalization(
+        "relu", pooling, name="bn", **(columns if deferred else {})
+    )(x)
+    x = layers.Projection(3, use_bias=False, name="fc")(x)
+    counted = weights.count_weights(keras.Model(frames, x))
+    assert multiply_adds(counted) == {
+        "clusters": (2 * 6 + 2 * 14, True),
+        "bn": (14, True),
+        "fc": (14 * 3, pooling is None),
+    }
+    assert [layer.output_size for layer in counted.layers] == [14, 14, 3]
 
 
 def test_multiply_adds_of_a_compact_projection_are_those_of_its_structure():

@@ -1,7 +1,6 @@
 """Batch normalisation, activation and pooling of frames as one layer."""
 
-from collections.abc import Iterable
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import functools
 from typing import Any
 

@@ -62,7 +62,8 @@ def normalize_frames(
     Moments are those of each video, by two passes, then of all (Chan et al.),
     in float32 (float64 for float64 values). What rounding the mean of a video
     costs the variance is in proportion to `mean / sqrt(variance)`, not to its
-    square, as in a difference of mean squares. Passes are compiled by XLA, which reads them once where TensorFlow's operations would
+    square, as in a difference of mean squares. Passes over the frames are
+    compiled by XLA, which reads them once where TensorFlow's operations would
     write every step of the way.
 
     Args:
