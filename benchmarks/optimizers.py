@@ -119,9 +119,7 @@ def main() -> None:
         tf.fill(shape, np.float32(np.prod(shape) ** -0.5)) for shape in shapes
     ]
     numbers = sum(int(np.prod(shape)) for shape in shapes)
-    rates = floor_lib.Rates(
-        [network_lib.Product(1, 8, 8, network_lib.DENSE)]
-    )
+    rates = floor_lib.Rates([network_lib.Product(1, 8, 8, network_lib.DENSE)])
     rows = []
     # One optimiser after the other: all slots at once would be 3 GB.
     for name in tqdm.tqdm(names):

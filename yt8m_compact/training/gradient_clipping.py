@@ -9,9 +9,7 @@ from tensorflow.python.ops import control_flow_util
 Gradient = tf.Tensor | tf.IndexedSlices | None
 
 
-def clip_each(
-    gradients: Sequence[Gradient], max_norm: float
-) -> list[Gradient]:
+def clip_each(gradients: Sequence[Gradient], max_norm: float) -> list[Gradient]:
     """Clips each gradient by its own norm, as `tf.clip_by_norm` does.
 
     One whose norm is not above `max_norm` is returned as it is; if there is a

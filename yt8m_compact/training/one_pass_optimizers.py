@@ -165,8 +165,8 @@ class RMSprop(_OnePass, keras.optimizers.RMSprop):
 class SGD(_OnePass, keras.optimizers.SGD):
     """Gradient descent, as `keras.optimizers.SGD` but in one pass.
 
-        m = momentum * m - learning_rate * g
-        w += m
+    m = momentum * m - learning_rate * g
+    w += m
     """
 
     def _has_kernel(self):
