@@ -8,6 +8,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
+from yt8m_compact import layers
 from yt8m_compact import settings
 from yt8m_compact import structures
 
@@ -156,7 +157,7 @@ class ModelConfig(abc.ABC):
     def _classifier_regularizer(self) -> keras.regularizers.Regularizer | None:
         penalty = self.l2_penalty * self.regularization_penalty
         # The starter code's L2 is half of the sum of squares, Keras's all.
-        return keras.regularizers.L2(penalty / 2) if penalty else None
+        return layers.L2Penalty(penalty / 2) if penalty else None
 
     def _normalize(self, x: keras.KerasTensor) -> keras.KerasTensor:
         if not self.l2_normalize:
