@@ -85,6 +85,11 @@ class FrameNormalization(keras.layers.BatchNormalization):
     def build(self, input_shape) -> None:
         if self.units is not None:
             input_shape = (*input_shape[0][:-1], self.units)
+        if len(input_shape) != 3:
+            raise ValueError(
+                "expected frames, [batch, max_frames, size]. Received: "
+                f"input_shape={input_shape}"
+            )
         super().build(input_shape)
         self.input_spec = None  # of one tensor
 
