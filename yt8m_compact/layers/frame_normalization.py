@@ -1,7 +1,7 @@
 """Batch normalisation, activation and pooling of frames as one layer."""
 
-from collections.abc import Iterable
-import functools
+from collections.abc import Iterable, Mapping
+import dataclasses
 from typing import Any
 
 import keras
@@ -13,6 +13,40 @@ from yt8m_compact.layers import frame_pooling
 
 # Functions that never fall, so that they and a maximum may change places.
 RISING_ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "tanh")
+
+
+# As in `Projection`: fewer columns are multiplied before compiling pays.
+_LEAST_COMPILED = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class _Block:
+    """The product with a block of the columns of a deferred projection.
+
+    Attributes:
+        structure: of the projection.
+        units: of the projection; None where the input is what to normalise.
+        number: the place of the block.
+        width: its columns.
+    """
+
+    structure: structures.Structure
+    units: int | None
+    number: int
+    width: int
+
+    @property
+    def compiled(self) -> bool:
+        """Whether XLA compiles it: transforms, not products of dense ones."""
+        return self.structure.uses_transforms and self.width >= _LEAST_COMPILED
+
+    def __call__(
+        self, weights: Mapping[str, tf.Tensor], x: tf.Tensor
+    ) -> tf.Tensor:
+        if self.units is None:
+            return x
+        weights = self.structure.block_weights(weights, self.number)
+        return self.structure.multiply(weights, x, self.width)
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
@@ -103,8 +137,8 @@ class FrameNormalization(keras.layers.BatchNormalization):
             widths = self.structure.block_widths(x.shape[-1], self.units)
         weights = dict(zip(names, tensors, strict=True))
         products = [
-            functools.partial(self._multiply, block, width)
-            for block, width in enumerate(widths)
+            _Block(self.structure, self.units, number, width)
+            for number, width in enumerate(widths)
         ]
         wide = tf.float64 if x.dtype == tf.float64 else tf.float32
         size = self.moving_mean.shape
@@ -153,13 +187,6 @@ class FrameNormalization(keras.layers.BatchNormalization):
             kept = tf.cast(moving, wide) * self.momentum
             moving.assign(kept + seen * (1.0 - self.momentum))
         return _join(block.outputs for block in blocks)
-
-    def _multiply(self, block, width, weights, x):
-        """Computes a block of the deferred product, if there is one."""
-        if self.units is None:
-            return x
-        weights = self.structure.block_weights(weights, block)
-        return self.structure.multiply(weights, x, width)
 
     def compute_mask(self, inputs, previous_mask):
         # Pooled, the frames are gone; Keras would pass theirs on.
