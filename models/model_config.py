@@ -15,6 +15,8 @@ with lazy.imports():
     import keras
     import numpy as np
 
+    from yt8m_compact import layers
+
 
 def structure_setting(
     place: str, default: str = "dense", *, lists: bool = False
@@ -160,7 +162,7 @@ class ModelConfig(abc.ABC):
     def _classifier_regularizer(self) -> keras.regularizers.Regularizer | None:
         penalty = self.l2_penalty * self.regularization_penalty
         # The starter code's L2 is half of the sum of squares, Keras's all.
-        return keras.regularizers.L2(penalty / 2) if penalty else None
+        return layers.L2Penalty(penalty / 2) if penalty else None
 
     def _normalize(self, x: keras.KerasTensor) -> keras.KerasTensor:
         if not self.l2_normalize:

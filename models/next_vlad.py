@@ -124,6 +124,8 @@ class NextVladEncoderConfig(frame_model.FrameSetConfig):
         mask: keras.KerasTensor | None = None,
     ) -> keras.KerasTensor:
         x = layers.Projection(units, structure, use_bias=False, name=name)(x)
+        if mask is None:
+            return self._batch_norm(f"{name}_bn")(x)
         return self._frame_norm(f"{name}_bn")(x, mask=mask)
 
     def _pool(

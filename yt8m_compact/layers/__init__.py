@@ -21,6 +21,7 @@ from yt8m_compact.layers.identity_rows import IdentityRows
 from yt8m_compact.layers.initializers import FanOutNormal
 from yt8m_compact.layers.initializers import LogOdds
 from yt8m_compact.layers.initializers import RandomSign
+from yt8m_compact.layers.l2_penalty import L2Penalty
 from yt8m_compact.layers.logit_mixture import LogitMixture
 from yt8m_compact.layers.lstm_cell import LstmCell
 from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
@@ -48,6 +49,7 @@ __all__ = [
     "GruCell",
     "IdentityRows",
     "LogOdds",
+    "L2Penalty",
     "LogitMixture",
     "LstmCell",
     "MixtureOfExperts",

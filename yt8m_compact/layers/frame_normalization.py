@@ -1,7 +1,7 @@
 """Batch normalisation, activation and pooling of frames as one layer."""
 
 from collections.abc import Iterable, Mapping
-import functools
+import dataclasses
 from typing import Any
 
 import keras
@@ -16,6 +16,38 @@ RISING_ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "tanh")
 
 # Arguments of Keras' layer that are as they are here, and in its config.
 _NOT_OPTIONS = {"axis": -1, "renorm": False, "synchronized": False}
+# As in `Projection`: fewer columns are multiplied before compiling pays.
+_LEAST_COMPILED = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class _Block:
+    """The product with a block of the columns of a deferred projection.
+
+    Attributes:
+        structure: of the projection.
+        units: of the projection; None where the input is what to normalise.
+        number: the place of the block.
+        width: its columns.
+    """
+
+    structure: structures.Structure
+    units: int | None
+    number: int
+    width: int
+
+    @property
+    def compiled(self) -> bool:
+        """Whether XLA compiles it: transforms, not products of dense ones."""
+        return self.structure.uses_transforms and self.width >= _LEAST_COMPILED
+
+    def __call__(
+        self, weights: Mapping[str, tf.Tensor], x: tf.Tensor
+    ) -> tf.Tensor:
+        if self.units is None:
+            return x
+        weights = self.structure.block_weights(weights, self.number)
+        return self.structure.multiply(weights, x, self.width)
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
@@ -94,18 +126,13 @@ class FrameNormalization(keras.layers.BatchNormalization):
         self.input_gradient = input_gradient
 
     def build(self, input_shape) -> None:
-        # Made once: what is compiled for a product is found by its identity.
-        self._products, self._widths = [_take], (input_shape[-1],)
         if self.units is not None:
-            input_shape = input_shape[0]
-            self._widths = self.structure.block_widths(
-                input_shape[-1], self.units
+            input_shape = (*input_shape[0][:-1], self.units)
+        if len(input_shape) != 3:
+            raise ValueError(
+                "expected frames, [batch, max_frames, size]. Received: "
+                f"input_shape={input_shape}"
             )
-            self._products = [
-                functools.partial(_multiply, self.structure, block, width)
-                for block, width in enumerate(self._widths)
-            ]
-            input_shape = (*input_shape[:-1], self.units)
         super().build(input_shape)
         self.input_spec = None  # of one tensor
 
@@ -113,15 +140,20 @@ class FrameNormalization(keras.layers.BatchNormalization):
         x, *tensors = [inputs] if self.units is None else inputs
         x = tf.cast(x, self.compute_dtype)
         mask = _mask_of_frames(mask)
-        names = ()
+        names, widths = (), (x.shape[-1],)
         if self.units is not None:
             specs = self.structure.weights(x.shape[-1], self.units)
             names = [spec.name for spec in specs]
+            widths = self.structure.block_widths(x.shape[-1], self.units)
         weights = dict(zip(names, tensors, strict=True))
+        products = [
+            _Block(self.structure, self.units, number, width)
+            for number, width in enumerate(widths)
+        ]
         wide = tf.float64 if x.dtype == tf.float64 else tf.float32
         size = self.moving_mean.shape
         gammas, betas, means, variances = (
-            tf.split(tf.cast(values, wide), self._widths)
+            tf.split(tf.cast(values, wide), widths)
             for values in (
                 self.gamma if self.scale else tf.ones(size),
                 self.beta if self.center else tf.zeros(size),
@@ -140,12 +172,7 @@ class FrameNormalization(keras.layers.BatchNormalization):
                     product(weights, x), mask, *moments, **arguments
                 )
                 for product, *moments in zip(
-                    self._products,
-                    gammas,
-                    betas,
-                    means,
-                    variances,
-                    strict=True,
+                    products, gammas, betas, means, variances, strict=True
                 )
             )
         if self.units is None:
@@ -156,7 +183,7 @@ class FrameNormalization(keras.layers.BatchNormalization):
             blocks = ops.normalize_products(
                 x,
                 weights,
-                self._products,
+                products,
                 mask,
                 gammas,
                 betas,
@@ -204,19 +231,3 @@ def _join(blocks: Iterable[tf.Tensor]) -> tf.Tensor:
 def _mask_of_frames(mask: Any) -> tf.Tensor | None:
     """Returns that of the first tensor, where Keras has one for each."""
     return mask[0] if isinstance(mask, list | tuple) else mask
-
-
-def _take(weights: Mapping[str, tf.Tensor], x: tf.Tensor) -> tf.Tensor:
-    del weights
-    return x
-
-
-def _multiply(
-    structure: structures.Structure,
-    block: int,
-    width: int,
-    weights: Mapping[str, tf.Tensor],
-    x: tf.Tensor,
-) -> tf.Tensor:
-    """Computes a block of a deferred product."""
-    return structure.multiply(structure.block_weights(weights, block), x, width)

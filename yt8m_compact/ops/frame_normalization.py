@@ -7,17 +7,34 @@ they are read twice and written never where frames are pooled.
 
 from collections.abc import Callable, Mapping, Sequence
 import functools
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
-Product = Callable[[Mapping[str, tf.Tensor], tf.Tensor], tf.Tensor]
 # From the gradient of outputs to those of values, gamma and beta.
 PullBack = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 # Compiling takes a second or so, which fewer values a frame do not earn back.
 _LEAST_COMPILED = 256
+
+
+class Product(Protocol):
+    """A product that `normalize_products` computes; equal ones are one.
+
+    Attributes:
+        compiled: whether XLA compiles it.
+    """
+
+    compiled: bool
+
+    def __call__(
+        self, weights: Mapping[str, tf.Tensor], x: tf.Tensor
+    ) -> tf.Tensor:
+        """Multiplies `[batch, max_frames, input_dim]` by a matrix."""
+
+    def __hash__(self) -> int:
+        """Hashes what it is, as `==` compares."""
 
 
 class Normalized(NamedTuple):
@@ -124,8 +141,7 @@ def normalize_products(
     Args:
         x: float `[batch, max_frames, input_dim]`.
         weights: the weights of all products, by name.
-        products: for each block, a function of the weights and `x` which gives
-            `[batch, max_frames, width]`.
+        products: for each block, what gives `[batch, max_frames, width]`.
         mask: see `normalize_frames`.
         gammas: for each block, `[width]`.
         betas: for each block, `[width]`.
@@ -148,24 +164,25 @@ def normalize_products(
         for product, gamma, beta in zip(products, gammas, betas, strict=True):
             with tf.control_dependencies(done):
                 row = tf.identity(x)
-            values = _multiply_compiled(product, row, weights)
+            multiply, differentiate = _functions_of(product)
+            values = multiply(weights, row)
             normalized, pull_back = _normalize(
                 values, mask, gamma, beta, *arguments
             )
-            blocks.append((product, row, pull_back))
+            blocks.append((differentiate, row, pull_back))
             results.extend(normalized)
             done = [normalized.mean]
 
         def gradients(*upstreams):
             of_x, of_gammas, of_betas, of_weights, done = [], [], [], [], []
-            for (product, row, pull_back), upstream in zip(
+            for (differentiate, row, pull_back), upstream in zip(
                 blocks, upstreams[:: len(Normalized._fields)], strict=True
             ):
                 with tf.control_dependencies(done):
                     upstream = tf.identity(upstream)
                 of_values, of_gamma, of_beta = pull_back(upstream)
-                of_rows, found = _product_gradients_compiled(
-                    product, row, weights, of_values, input_gradient
+                of_rows, found = differentiate(
+                    weights, row, of_values, input_gradient
                 )
                 of_x.extend(of_rows)
                 of_gammas.append(of_gamma)
@@ -443,32 +460,37 @@ def _write_gradients(
     return tf.cast((of_z + of_moments) * scale, values.dtype)
 
 
-def _multiply(product, x, weights):
-    return product(weights, x)
+@functools.cache  # Each is traced once, and not at every step in eager mode.
+def _functions_of(product: Product) -> tuple[Callable, Callable]:
+    """Returns what multiplies, and what gives the gradients."""
 
+    def differentiate(weights, x, of_values, input_gradient: bool):
+        """Returns the gradients of `x`, a list or none, and of the weights.
 
-def _product_gradients(product, x, weights, of_values, input_gradient):
-    """Returns the gradients of `x`, a list that may be empty, and the weights.
+        Multiplies again as far as they need it.
+        """
+        with tf.GradientTape() as tape:
+            trained = [w for w in weights.values() if w.dtype.is_floating]
+            tape.watch([x, *trained])
+            values = product(weights, x)
+        of_weights, *of_x = tape.gradient(
+            values,
+            (weights, x) if input_gradient else (weights,),
+            output_gradients=of_values,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        return of_x, of_weights
 
-    Multiplies again as far as they need it.
-    """
-    with tf.GradientTape() as tape:
-        trained = [w for w in weights.values() if w.dtype.is_floating]
-        tape.watch([x, *trained])
-        values = product(weights, x)
-    of_weights, *of_x = tape.gradient(
-        values,
-        (weights, x) if input_gradient else (weights,),
-        output_gradients=of_values,
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    if not product.compiled:
+        return product, differentiate
+    return (
+        tf.function(
+            lambda weights, x: product(weights, x),
+            jit_compile=True,
+            autograph=False,
+        ),
+        tf.function(differentiate, jit_compile=True, autograph=False),
     )
-    return of_x, of_weights
-
-
-_multiply_compiled = tf.function(_multiply, jit_compile=True, autograph=False)
-_product_gradients_compiled = tf.function(
-    _product_gradients, jit_compile=True, autograph=False
-)
 
 
 def _through(function, z: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:

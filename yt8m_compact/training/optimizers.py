@@ -3,15 +3,16 @@
 import keras
 
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.training import one_pass_optimizers
 
 _OPTIMIZERS = {
-    "AdamOptimizer": keras.optimizers.Adam,
-    "AdagradOptimizer": keras.optimizers.Adagrad,
-    "RMSPropOptimizer": keras.optimizers.RMSprop,
-    "MomentumOptimizer": lambda rate, **kwargs: keras.optimizers.SGD(
+    "AdamOptimizer": one_pass_optimizers.Adam,
+    "AdagradOptimizer": one_pass_optimizers.Adagrad,
+    "RMSPropOptimizer": one_pass_optimizers.RMSprop,
+    "MomentumOptimizer": lambda rate, **kwargs: one_pass_optimizers.SGD(
         rate, momentum=0.9, **kwargs
     ),
-    "GradientDescentOptimizer": keras.optimizers.SGD,
+    "GradientDescentOptimizer": one_pass_optimizers.SGD,
 }
 
 

@@ -1,6 +1,6 @@
 """Tests of batch normalisation, activation and pooling as one layer."""
 
-import functools
+import re
 
 import keras
 import numpy as np
@@ -587,6 +587,7 @@ def test_deferred_projection_in_graphs(mode, pooling, monkeypatch):
     # Two blocks, of 12 and 2 columns.
     monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", SIZE + 1)
     monkeypatch.setattr(op, "_LEAST_COMPILED", 1)
+    monkeypatch.setattr(frame_normalization, "_LEAST_COMPILED", 1)
     deferred = Projected("diagonal_circulant", True, pooling).build()
     arguments = (deferred.weights, make_values(), make_mask())
     assert_same(run(deferred, *arguments, mode=mode), expected)
@@ -598,7 +599,9 @@ def test_deferred_projection_by_transforms(monkeypatch):
     values = make_values(250)
     plain = Projected("diagonal_circulant", False, units=300).build(250)
     deferred = Projected("diagonal_circulant", True, units=300).build(250)
-    assert len(deferred.norm._products) == 2
+    widths = deferred.norm.structure.block_widths(250, 300)
+    assert widths == (250, 50)
+    monkeypatch.setattr(frame_normalization, "_LEAST_COMPILED", 100)
     found = run(deferred, deferred.weights, values, make_mask())
     assert_same(found, run(plain, plain.weights, values, make_mask()))
 
@@ -638,19 +641,31 @@ def test_input_without_a_gradient():
     assert_same(found, expected, "float64")
 
 
-def test_eager_steps_are_traced_once():
-    layer = Projected("diagonal_circulant", True).build()
-    step = functools.partial(
-        run, layer, layer.weights, make_values(), make_mask()
+def test_eager_steps_are_traced_once(monkeypatch):
+    monkeypatch.setattr(frame_normalization, "_LEAST_COMPILED", 1)
+    monkeypatch.setattr(op, "_LEAST_COMPILED", 1)
+    layer = Projected("circulant", True).build()
+    traces = []
+    multiply = layer.norm.structure.multiply
+    monkeypatch.setattr(
+        type(layer.norm.structure),
+        "multiply",
+        lambda _, *arguments: traces.append(1) or multiply(*arguments),
     )
-    step()
-    counts = [
-        function.experimental_get_tracing_count
-        for function in (op._multiply_compiled, op._product_gradients_compiled)
-    ]
-    before = [count() for count in counts]
-    step()
-    assert [count() for count in counts] == before
+    for _ in range(3):
+        run(layer, layer.weights, make_values(), make_mask())
+    # For the product, and for its gradients.
+    assert len(traces) == 2
+
+
+def test_only_frames_are_normalised():
+    for shape in [(None, SIZE), (None, 2, 3, SIZE)]:
+        with pytest.raises(
+            ValueError,
+            match=r"expected frames, \[batch, max_frames, size\]. Received: "
+            rf"input_shape={re.escape(str(shape))}",
+        ):
+            layers.FrameNormalization().build(shape)
 
 
 def test_deferred_projection_takes_no_bias_and_no_activation():

@@ -1,0 +1,20 @@
+"""An L2 penalty on weights that reads them once."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class L2Penalty(keras.regularizers.L2):
+    """The penalty `l2 * sum(w^2)`, as `keras.regularizers.L2`.
+
+    Keras writes the squares, and a gradient of the sum of that size, before
+    their gradient. Here one operation sums, and another computes `2 * l2 * w`.
+
+    Args:
+        l2: the factor.
+    """
+
+    def __call__(self, x):
+        x = tf.convert_to_tensor(x)
+        return tf.cast(2 * self.l2, x.dtype) * tf.nn.l2_loss(x)
