@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from yt8m_compact import layers
+from yt8m_compact.layers import mixture_of_experts
 
 
 def make_inputs(batch, num_classes, num_mixtures, scale=2.0):
@@ -118,7 +119,8 @@ def test_wrong_numbers_are_refused(num_classes, num_mixtures):
         layers.MixtureOfExperts(num_classes, num_mixtures)
 
 
-def test_training_compiles_the_same_mixture():
+def test_training_compiles_the_same_mixture(monkeypatch):
+    monkeypatch.setattr(mixture_of_experts, "_LEAST_COMPILED", 1)
     gates, experts = make_inputs(4, 5, 2)
     upstream = np.random.default_rng(1).standard_normal((4, 5))
     layer = layers.MixtureOfExperts(5, 2, dtype="float64")
@@ -145,15 +147,20 @@ def test_training_compiles_the_same_mixture():
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_mixture_is_compiled_in_training_alone(training):
-    # A SavedModel runs where there is no XLA.
+def test_only_large_mixtures_are_compiled_in_training(monkeypatch):
     layer = layers.MixtureOfExperts(5, 2)
-    function = tf.function(
-        lambda *inputs: layer(list(inputs), training=training)
-    ).get_concrete_function(
-        tf.TensorSpec([None, 15]), tf.TensorSpec([None, 10])
-    )
-    library = function.graph.as_graph_def().library
-    compiled = any(f.attr["_XlaMustCompile"].b for f in library.function)
-    assert compiled == training
+
+    def is_compiled(training):
+        function = tf.function(
+            lambda *inputs: layer(list(inputs), training=training)
+        ).get_concrete_function(
+            tf.TensorSpec([None, 15]), tf.TensorSpec([None, 10])
+        )
+        library = function.graph.as_graph_def().library
+        return any(f.attr["_XlaMustCompile"].b for f in library.function)
+
+    assert not is_compiled(training=True)
+    monkeypatch.setattr(mixture_of_experts, "_LEAST_COMPILED", 5 * 2)
+    assert is_compiled(training=True)
+    # A SavedModel runs where there is no XLA.
+    assert not is_compiled(training=False)
