@@ -31,7 +31,7 @@ def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
     model = config.build(feature_sizes=FEATURE_SIZES, num_classes=NUM_CLASSES)
     rng = np.random.default_rng(seed)
     known = ("kernel", "diagonal", "bias")
-    for layer in sorted(model.layers, key=lambda layer: layer.name):
+    for layer in model.layers:
         for weight in layer.weights:
             name = weight.name
             if isinstance(layer, layers.Projection) and isinstance(
