@@ -45,9 +45,22 @@ def _exact_keras():
 
 
 @pytest.fixture
-def compiled(monkeypatch):
-    """Compiles passes over tiny frames, as those of large ones."""
-    monkeypatch.setattr(op, "_LEAST_COMPILED", 1)
+def compile_all(monkeypatch):
+    """From when it is called, tiny frames are compiled as large ones are."""
+
+    def start():
+        monkeypatch.setattr(op, "_LEAST_COMPILED", 1)
+        monkeypatch.setattr(frame_normalization, "_LEAST_COMPILED", 1)
+        # It may hold functions of equal blocks that were not compiled.
+        op._functions_of.cache_clear()
+
+    yield start
+    op._functions_of.cache_clear()
+
+
+@pytest.fixture
+def compiled(compile_all):
+    compile_all()
 
 
 def make_values(size=SIZE):
@@ -261,10 +274,10 @@ def test_no_frame_at_all(pooling):
 @pytest.mark.parametrize("large", [True, False])
 @pytest.mark.parametrize("activation", ["linear", "relu6"])
 def test_frames_that_are_equal_share_the_gradient(
-    activation, large, monkeypatch
+    activation, large, compile_all
 ):
     if large:
-        monkeypatch.setattr(op, "_LEAST_COMPILED", 1)
+        compile_all()
     values = np.round(make_values())
     values[:, 3] = values[:, 0]
     best = values[3] == values[3].max(axis=0)
@@ -366,9 +379,9 @@ def test_mixed_precision(compiled, policy, pooling):
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("large", [True, False])
 @pytest.mark.parametrize("training", [True, False])
-def test_not_a_number_stays_one(pooling, large, training, monkeypatch):
+def test_not_a_number_stays_one(pooling, large, training, compile_all):
     if large:
-        monkeypatch.setattr(op, "_LEAST_COMPILED", 1)
+        compile_all()
     values = make_values()
     values[3, 4, 1] = np.nan
     layer, _ = make_pair("relu6", pooling)
@@ -385,9 +398,9 @@ def test_not_a_number_stays_one(pooling, large, training, monkeypatch):
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("large", [True, False])
 @pytest.mark.parametrize("garbage", [np.nan, np.inf, 1e30])
-def test_padding_does_not_count(pooling, large, garbage, monkeypatch):
+def test_padding_does_not_count(pooling, large, garbage, compile_all):
     if large:
-        monkeypatch.setattr(op, "_LEAST_COMPILED", 1)
+        compile_all()
     values, mask = make_values(), make_mask()
     padded = np.where(mask[..., np.newaxis], values, garbage)
     for training in [True, False]:
@@ -581,19 +594,18 @@ def test_deferred_projection_is_the_projection(
 @pytest.mark.parametrize(
     ("mode", "pooling"), [("eager", "max"), ("graph", "average"), ("xla", None)]
 )
-def test_deferred_projection_in_graphs(mode, pooling, monkeypatch):
+def test_deferred_projection_in_graphs(mode, pooling, compile_all, monkeypatch):
     plain = Projected("diagonal_circulant", False, pooling).build()
     expected = run(plain, plain.weights, make_values(), make_mask())
     # Two blocks, of 12 and 2 columns.
     monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", SIZE + 1)
-    monkeypatch.setattr(op, "_LEAST_COMPILED", 1)
-    monkeypatch.setattr(frame_normalization, "_LEAST_COMPILED", 1)
+    compile_all()
     deferred = Projected("diagonal_circulant", True, pooling).build()
     arguments = (deferred.weights, make_values(), make_mask())
     assert_same(run(deferred, *arguments, mode=mode), expected)
 
 
-def test_deferred_projection_by_transforms(monkeypatch):
+def test_deferred_projection_by_transforms(compile_all, monkeypatch):
     # From about 200 values a circulant is multiplied by transforms.
     monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", 250)
     values = make_values(250)
@@ -601,7 +613,8 @@ def test_deferred_projection_by_transforms(monkeypatch):
     deferred = Projected("diagonal_circulant", True, units=300).build(250)
     widths = deferred.norm.structure.block_widths(250, 300)
     assert widths == (250, 50)
-    monkeypatch.setattr(frame_normalization, "_LEAST_COMPILED", 100)
+    compile_all()
+    monkeypatch.setattr(op, "_LEAST_COMPILED", 256)  # the product alone
     found = run(deferred, deferred.weights, values, make_mask())
     assert_same(found, run(plain, plain.weights, values, make_mask()))
 
@@ -641,9 +654,7 @@ def test_input_without_a_gradient():
     assert_same(found, expected, "float64")
 
 
-def test_eager_steps_are_traced_once(monkeypatch):
-    monkeypatch.setattr(frame_normalization, "_LEAST_COMPILED", 1)
-    monkeypatch.setattr(op, "_LEAST_COMPILED", 1)
+def test_eager_steps_are_traced_once(compiled, monkeypatch):
     layer = Projected("circulant", True).build()
     traces = []
     multiply = layer.norm.structure.multiply
