@@ -12,25 +12,14 @@ from absl import flags
 import pytest
 import tensorflow as tf
 
+import console_scripts
 import tiny_runs
 from yt8m_compact import files
 from yt8m_compact import program
-from yt8m_compact.eval import evaluate
-from yt8m_compact.programs import demo
-from yt8m_compact.programs import export
-from yt8m_compact.programs import predict
-from yt8m_compact.programs import train
 from yt8m_compact.programs.data import main as data
 from yt8m_compact.run import config as config_lib
 
-PROGRAMS = {
-    "yt8m-train": train,
-    "yt8m-eval": evaluate,
-    "yt8m-export": export,
-    "yt8m-predict": predict,
-    "yt8m-data": data,
-    "yt8m-demo": demo,
-}
+PROGRAMS = console_scripts.PROGRAMS
 
 # Each command runs in a child of one process, which imports TensorFlow once.
 _RUN_ALL = """

@@ -4,13 +4,9 @@ import json
 
 import pytest
 
+import console_scripts
 import tiny_runs
 from yt8m_compact import models
-from yt8m_compact.eval import evaluate
-from yt8m_compact.programs import demo
-from yt8m_compact.programs import export
-from yt8m_compact.programs import predict
-from yt8m_compact.programs import train
 from yt8m_compact.programs.data import main as data
 from yt8m_compact.run import config as config_lib
 
@@ -58,14 +54,7 @@ for module, arguments in commands:
 print(json.dumps(results))
 """
 
-PROGRAMS = {
-    "yt8m-train": train,
-    "yt8m-eval": evaluate,
-    "yt8m-export": export,
-    "yt8m-predict": predict,
-    "yt8m-data": data,
-    "yt8m-demo": demo,
-}
+PROGRAMS = console_scripts.PROGRAMS
 _VERBS = [f"yt8m-data {verb}" for verb in data.VERBS]
 _TRAIN = "yt8m-train --train_dir=run --train_data_pattern=a"
 
