@@ -10,11 +10,11 @@ _ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # A process runs one small test at a time, and there is one process a core:
 # more threads would wait for each other. Read when the libraries are loaded,
-# and by the programs that tests start; nothing computed depends on it.
+# and by the programs that tests start; nothing computed depends on it. Threads
+# that run operations stay: a Python function that is one waits for another.
 for _name in (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
-    "TF_NUM_INTEROP_THREADS",
     "TF_NUM_INTRAOP_THREADS",
 ):
     os.environ.setdefault(_name, "1")
