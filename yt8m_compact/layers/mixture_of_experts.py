@@ -1,5 +1,7 @@
 """The mixture of experts over the classes."""
 
+from collections.abc import Callable
+import functools
 from typing import Any
 
 import keras
@@ -67,9 +69,10 @@ class MixtureOfExperts(keras.layers.Layer):
     def call(self, inputs, training=None):
         # Compiled, the gradient writes nothing but its result: a third of the
         # time of TensorFlow's operations. A SavedModel must not need XLA.
-        large = self.num_classes * self.num_mixtures >= _LEAST_COMPILED
-        mix = _mix_compiled if training and large else _mix
-        return mix(*inputs, self.num_classes)
+        size = self.num_classes * self.num_mixtures
+        if training and size >= _LEAST_COMPILED:
+            return _compiled_mix(self.num_classes, size)(*inputs)
+        return _mix(*inputs, self.num_classes)
 
     def compute_output_spec(self, inputs):
         shape = (inputs[0].shape[0], self.num_classes)
@@ -91,6 +94,11 @@ def _mix(gates: tf.Tensor, experts: tf.Tensor, num_classes: int) -> tf.Tensor:
     return tf.reduce_sum(weights * tf.nn.sigmoid(experts), axis=-1)
 
 
-_mix_compiled = tf.function(
-    _mix, jit_compile=True, autograph=False, reduce_retracing=True
-)
+@functools.cache
+def _compiled_mix(num_classes: int, size: int) -> Callable[..., tf.Tensor]:
+    del size  # A function for each, whose shapes TensorFlow does not relax.
+    return tf.function(
+        lambda gates, experts: _mix(gates, experts, num_classes),
+        jit_compile=True,
+        autograph=False,
+    )

@@ -164,3 +164,17 @@ def test_only_large_mixtures_are_compiled_in_training(monkeypatch):
     assert is_compiled(training=True)
     # A SavedModel runs where there is no XLA.
     assert not is_compiled(training=False)
+
+
+def test_large_mixtures_of_several_sizes_train():
+    for classes, mixtures in ((1024, 2), (2048, 3), (1500, 4)):
+        layer = layers.MixtureOfExperts(classes, mixtures)
+        inputs = [
+            tf.ones([2, classes * (mixtures + 1)]),
+            tf.zeros([2, classes * mixtures]),
+        ]
+        # Equal gates, and the last expert says no.
+        expected = 0.5 * mixtures / (mixtures + 1)
+        np.testing.assert_allclose(
+            layer(inputs, training=True), np.full([2, classes], expected), 1e-6
+        )
