@@ -175,15 +175,18 @@ def _count_layer(layer: keras.Layer) -> LayerWeights:
         trainable=sum(map(_size, layer.trainable_weights)),
         dense_equivalent=dense_equivalent,
         multiply_adds=_multiply_adds(layer),
-        # These may give one row for all frames of a video.
-        per_frame=isinstance(layer, keras.layers.RNN)
-        or len(keras.tree.flatten(layer.input)[0].shape) == 3
-        if isinstance(
-            layer,
-            keras.layers.RNN | layers.FrameNormalization | layers.Projection,
-        )
-        else len(layer.output.shape) == 3,
+        per_frame=_is_per_frame(layer),
     )
+
+
+def _is_per_frame(layer: keras.Layer) -> bool:
+    """Says whether it multiplies each frame, not each video."""
+    if isinstance(layer, keras.layers.RNN):
+        return True
+    if isinstance(layer, layers.FrameNormalization | layers.Projection):
+        # Their outputs may be pooled, or no product yet.
+        return len(keras.tree.flatten(layer.input)[0].shape) == 3
+    return len(layer.output.shape) == 3
 
 
 def _output_size(layer: keras.Layer) -> int:

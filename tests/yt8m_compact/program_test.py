@@ -1,6 +1,6 @@
 """Tests of what the command-line programs share."""
 
-import json
+from collections.abc import Sequence
 import os
 import re
 import signal
@@ -13,45 +13,12 @@ import pytest
 import tensorflow as tf
 
 import console_scripts
-import tiny_runs
 from yt8m_compact import files
 from yt8m_compact import program
 from yt8m_compact.programs.data import main as data
 from yt8m_compact.run import config as config_lib
 
 PROGRAMS = console_scripts.PROGRAMS
-
-# Each command runs in a child of one process, which imports TensorFlow once.
-_RUN_ALL = """
-import importlib, json, os, sys, tempfile, traceback
-import tensorflow
-
-results = []
-for module, arguments in json.loads(sys.argv[1]):
-    streams = [tempfile.TemporaryFile("w+") for _ in range(2)]
-    child = os.fork()
-    if not child:
-        for number, stream in enumerate(streams, start=1):
-            os.dup2(stream.fileno(), number)
-        sys.argv = arguments
-        status = 99
-        try:
-            importlib.import_module(module).run()
-        except SystemExit as error:
-            status = error.code or 0
-        except BaseException:
-            traceback.print_exc()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    _, status = os.waitpid(child, 0)
-    texts = []
-    for stream in streams:
-        stream.seek(0)
-        texts.append(stream.read())
-    results.append([os.waitstatus_to_exitcode(status), *texts])
-print(json.dumps(results))
-"""
 
 COMMANDS = {
     **{name: [name, "--help"] for name in PROGRAMS},
@@ -91,23 +58,17 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory) -> dict[str, list]:
-    """Exit status, output and errors of each command."""
-    commands = [
-        (PROGRAMS[command[0]].__name__, command)
-        for command in COMMANDS.values()
-    ]
-    done = tiny_runs.execute(
-        "-c",
-        _RUN_ALL,
-        json.dumps(commands),
-        folder=tmp_path_factory.mktemp("commands"),
+def results(tmp_path_factory) -> dict[str, console_scripts.Answer]:
+    """What each command answers, where TensorFlow was imported before."""
+    _, answers = console_scripts.answers(
+        [*COMMANDS.values()],
+        tmp_path_factory.mktemp("commands"),
+        ["tensorflow"],
     )
-    assert done.returncode == 0, done.stderr
-    return dict(zip(COMMANDS, json.loads(done.stdout), strict=True))
+    return dict(zip(COMMANDS, answers, strict=True))
 
 
-def errors_of(result: list) -> list[str]:
+def errors_of(result: Sequence) -> list[str]:
     """Lines on standard error, without those of TensorFlow's C++ part."""
     lines = result[2].splitlines()
     return [
@@ -119,7 +80,7 @@ def errors_of(result: list) -> list[str]:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_help(results, name):
-    status, text, _ = results[name]
+    status, text, *_ = results[name]
     assert status == 0
     module = PROGRAMS[name]
     assert text.lstrip().startswith(module.__doc__.splitlines()[0])
@@ -133,7 +94,7 @@ def test_help(results, name):
 
 
 def test_success(results):
-    status, text, _ = results["done"]
+    status, text, *_ = results["done"]
     assert status == 0
     assert text.startswith("LogisticModel\n")
     assert errors_of(results["done"]) == []
@@ -242,10 +203,10 @@ def test_a_command_line_of_a_verb_with_a_traceback(results):
 
 
 def test_help_of_verbs(results):
-    status, text, _ = results["help of a verb"]
+    status, text, *_ = results["help of a verb"]
     assert status == 0
     assert text.startswith("Counts videos, labels and frames: table, JSON, pl")
-    status, text, _ = results["absl's flags"]
+    status, text, *_ = results["absl's flags"]
     assert status == 0
     assert text.startswith("Makes, checks and handles data sets of records.")
     assert "--verbosity: " in text

@@ -1,58 +1,11 @@
 """Programs answer before TensorFlow is imported, where nothing is computed."""
 
-import json
-
 import pytest
 
 import console_scripts
-import tiny_runs
 from yt8m_compact import models
 from yt8m_compact.programs.data import main as data
 from yt8m_compact.run import config as config_lib
-
-# One process imports the programs, and runs each command in a child of its own.
-# Every one says which of the heavy packages it has imported.
-_RUN_ALL = """
-import importlib, json, os, sys, tempfile, traceback
-
-HEAVY = [
-    "tensorflow", "keras", "tensorboard", "tensorflow_datasets", "google",
-    "h5py", "matplotlib", "numpy", "pandas", "scipy", "sklearn"]
-
-def heavy():
-    return [name for name in HEAVY if name in sys.modules]
-
-modules, commands = json.loads(sys.argv[1])
-for module in modules:
-    importlib.import_module(module)
-results = [heavy()]
-for module, arguments in commands:
-    streams = [tempfile.TemporaryFile("w+") for _ in range(3)]
-    child = os.fork()
-    if not child:
-        for number, stream in enumerate(streams[:2], start=1):
-            os.dup2(stream.fileno(), number)
-        sys.argv = arguments
-        status = 99
-        try:
-            sys.modules[module].run()
-        except SystemExit as error:
-            status = error.code or 0
-        except BaseException:
-            traceback.print_exc()
-        json.dump(heavy(), streams[2])
-        for stream in (sys.stdout, sys.stderr, streams[2]):
-            stream.flush()
-        os._exit(status)
-    _, status = os.waitpid(child, 0)
-    texts = []
-    for stream in streams:
-        stream.seek(0)
-        texts.append(stream.read())
-    results.append([
-        os.waitstatus_to_exitcode(status), *texts[:2], json.loads(texts[2])])
-print(json.dumps(results))
-"""
 
 PROGRAMS = console_scripts.PROGRAMS
 _VERBS = [f"yt8m-data {verb}" for verb in data.VERBS]
@@ -183,10 +136,9 @@ ERRORS = [
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory) -> dict[str, list]:
-    """Exit status, output, errors and heavy imports of each command."""
+def results(tmp_path_factory) -> dict[str, console_scripts.Answer]:
+    """What each command answers."""
     commands = [command.split() for command, _, _ in ANSWERS + ERRORS]
-    names = {name: module.__name__ for name, module in PROGRAMS.items()}
     folder = tmp_path_factory.mktemp("commands")
     (folder / "script").touch()
     config = config_lib.Config(
@@ -196,19 +148,9 @@ def results(tmp_path_factory) -> dict[str, list]:
     )
     (folder / "made").mkdir()
     config_lib.save(config, str(folder / "made" / "config.json"))
-    done = tiny_runs.execute(
-        "-c",
-        _RUN_ALL,
-        json.dumps(
-            [
-                list(names.values()),
-                [(names[command[0]], command) for command in commands],
-            ]
-        ),
-        folder=folder,
+    at_import, answers = console_scripts.answers(
+        commands, folder, [module.__name__ for module in PROGRAMS.values()]
     )
-    assert done.returncode == 0, done.stderr
-    at_import, *answers = json.loads(done.stdout)
     assert at_import == []
     return dict(zip(map(" ".join, commands), answers, strict=True))
 

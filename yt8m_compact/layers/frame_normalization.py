@@ -1,6 +1,6 @@
 """Batch normalisation, activation and pooling of frames as one layer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
@@ -16,8 +16,6 @@ RISING_ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "tanh")
 
 # Arguments of Keras' layer that are as they are here, and in its config.
 _NOT_OPTIONS = {"axis": -1, "renorm": False, "synchronized": False}
-# As in `Projection`: fewer columns are multiplied before compiling pays.
-_LEAST_COMPILED = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,26 +24,22 @@ class _Block:
 
     Attributes:
         structure: of the projection.
-        units: of the projection; None where the input is what to normalise.
         number: the place of the block.
         width: its columns.
     """
 
     structure: structures.Structure
-    units: int | None
     number: int
     width: int
 
     @property
-    def compiled(self) -> bool:
-        """Whether XLA compiles it: transforms, not products of dense ones."""
-        return self.structure.uses_transforms and self.width >= _LEAST_COMPILED
+    def uses_transforms(self) -> bool:
+        """Whether it is one by transforms."""
+        return self.structure.uses_transforms
 
     def __call__(
         self, weights: Mapping[str, tf.Tensor], x: tf.Tensor
     ) -> tf.Tensor:
-        if self.units is None:
-            return x
         weights = self.structure.block_weights(weights, self.number)
         return self.structure.multiply(weights, x, self.width)
 
@@ -140,63 +134,81 @@ class FrameNormalization(keras.layers.BatchNormalization):
         x, *tensors = [inputs] if self.units is None else inputs
         x = tf.cast(x, self.compute_dtype)
         mask = _mask_of_frames(mask)
-        names, widths = (), (x.shape[-1],)
+        arguments = {
+            "epsilon": self.epsilon,
+            "activation": keras.activations.get(self.activation),
+            "pooling": self.pooling,
+        }
+        learns = training and self.trainable
         if self.units is not None:
-            specs = self.structure.weights(x.shape[-1], self.units)
-            names = [spec.name for spec in specs]
-            widths = self.structure.block_widths(x.shape[-1], self.units)
+            blocks = self._call_deferred(x, tensors, mask, learns, arguments)
+        elif learns:
+            gamma, beta, *_ = self._parameters(x.dtype)
+            blocks = [ops.normalize_frames(x, mask, gamma, beta, **arguments)]
+        else:
+            parameters = self._parameters(x.dtype)
+            blocks = [
+                ops.normalize_frames_by(x, mask, *parameters, **arguments)
+            ]
+        if learns:
+            self._move("moving_mean", [block.mean for block in blocks])
+            self._move("moving_variance", [block.variance for block in blocks])
+            blocks = [block.outputs for block in blocks]
+        return _join(blocks)
+
+    def _call_deferred(self, x, tensors, mask, learns, arguments):
+        """Computes the blocks of a deferred product: what `ops` returns."""
+        specs = self.structure.weights(x.shape[-1], self.units)
+        names = [spec.name for spec in specs]
         weights = dict(zip(names, tensors, strict=True))
+        widths = self.structure.block_widths(x.shape[-1], self.units)
         products = [
-            _Block(self.structure, self.units, number, width)
+            _Block(self.structure, number, width)
             for number, width in enumerate(widths)
         ]
-        wide = tf.float64 if x.dtype == tf.float64 else tf.float32
+        parameters = [
+            tf.split(values, widths) for values in self._parameters(x.dtype)
+        ]
+        if not learns:
+            return [
+                ops.normalize_frames_by(
+                    product(weights, x), mask, *of_block, **arguments
+                )
+                for product, *of_block in zip(
+                    products, *parameters, strict=True
+                )
+            ]
+        gammas, betas, *_ = parameters
+        return ops.normalize_products(
+            x,
+            weights,
+            products,
+            mask,
+            gammas,
+            betas,
+            input_gradient=self.input_gradient,
+            **arguments,
+        )
+
+    def _parameters(self, dtype: tf.DType) -> list[tf.Tensor]:
+        """Returns gamma, beta, mean and variance, `[size]`, not in 16 bits."""
+        wide = tf.float64 if dtype == tf.float64 else tf.float32
         size = self.moving_mean.shape
-        gammas, betas, means, variances = (
-            tf.split(tf.cast(values, wide), widths)
+        return [
+            tf.cast(values, wide)
             for values in (
                 self.gamma if self.scale else tf.ones(size),
                 self.beta if self.center else tf.zeros(size),
                 self.moving_mean,
                 self.moving_variance,
             )
-        )
-        arguments = {
-            "epsilon": self.epsilon,
-            "activation": keras.activations.get(self.activation),
-            "pooling": self.pooling,
-        }
-        if not (training and self.trainable):
-            return _join(
-                ops.normalize_frames_by(
-                    product(weights, x), mask, *moments, **arguments
-                )
-                for product, *moments in zip(
-                    products, gammas, betas, means, variances, strict=True
-                )
-            )
-        if self.units is None:
-            blocks = [
-                ops.normalize_frames(x, mask, *gammas, *betas, **arguments)
-            ]
-        else:
-            blocks = ops.normalize_products(
-                x,
-                weights,
-                products,
-                mask,
-                gammas,
-                betas,
-                input_gradient=self.input_gradient,
-                **arguments,
-            )
-        for moving, seen in (
-            (self.moving_mean, _join(block.mean for block in blocks)),
-            (self.moving_variance, _join(block.variance for block in blocks)),
-        ):
-            kept = tf.cast(moving, wide) * self.momentum
-            moving.assign(kept + seen * (1.0 - self.momentum))
-        return _join(block.outputs for block in blocks)
+        ]
+
+    def _move(self, name: str, seen: list[tf.Tensor]) -> None:
+        """Moves a statistic to what blocks have seen."""
+        moving, seen = getattr(self, name), _join(seen)
+        kept = tf.cast(moving, seen.dtype) * self.momentum
+        moving.assign(kept + seen * (1.0 - self.momentum))
 
     def compute_mask(self, inputs, previous_mask):
         # Pooled, the frames are gone; Keras would pass theirs on.
@@ -223,8 +235,7 @@ class FrameNormalization(keras.layers.BatchNormalization):
         }
 
 
-def _join(blocks: Iterable[tf.Tensor]) -> tf.Tensor:
-    blocks = list(blocks)
+def _join(blocks: list[tf.Tensor]) -> tf.Tensor:
     return blocks[0] if len(blocks) == 1 else tf.concat(blocks, axis=-1)
 
 

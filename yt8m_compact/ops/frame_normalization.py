@@ -23,10 +23,12 @@ class Product(Protocol):
     """A product that `normalize_products` computes; equal ones are one.
 
     Attributes:
-        compiled: whether XLA compiles it.
+        width: the columns of the matrix.
+        uses_transforms: whether it is one by transforms, which gain by XLA.
     """
 
-    compiled: bool
+    width: int
+    uses_transforms: bool
 
     def __call__(
         self, weights: Mapping[str, tf.Tensor], x: tf.Tensor
@@ -481,7 +483,7 @@ def _functions_of(product: Product) -> tuple[Callable, Callable]:
         )
         return of_x, of_weights
 
-    if not product.compiled:
+    if not product.uses_transforms or product.width < _LEAST_COMPILED:
         return product, differentiate
     return (
         tf.function(

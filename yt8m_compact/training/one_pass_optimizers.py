@@ -6,6 +6,7 @@ What they can't do, Keras does, and all but the update stays Keras's: slots and
 their names, learning rates, weight decay, averages, accumulation, loss scaling.
 """
 
+import abc
 import math
 
 import keras
@@ -24,7 +25,7 @@ _DEVICES = ("CPU", "GPU")
 _ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 
 
-class _OnePass(keras.optimizers.Optimizer):
+class _OnePass(keras.optimizers.Optimizer, abc.ABC):
     """What the optimisers share."""
 
     def update_step(self, gradient, variable, learning_rate):
@@ -37,12 +38,19 @@ class _OnePass(keras.optimizers.Optimizer):
             keras.ops.cast(learning_rate, _DTYPE),
         )
 
+    @abc.abstractmethod
     def _has_kernel(self) -> bool:
         """Says whether a kernel does just what Keras does, as set here."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _update(self, gradient, variable, learning_rate) -> None:
-        raise NotImplementedError
+        """Updates a float32 variable by its kernel.
+
+        Args:
+            gradient: float32, of the variable's shape.
+            variable: the `keras.Variable`.
+            learning_rate: float32 `[]`.
+        """
 
     def _slot(self, slots, variable) -> tf.Tensor:
         return _handle(slots[self._get_variable_index(variable)])

@@ -50,7 +50,6 @@ def compile_all(monkeypatch):
 
     def start():
         monkeypatch.setattr(op, "_LEAST_COMPILED", 1)
-        monkeypatch.setattr(frame_normalization, "_LEAST_COMPILED", 1)
         # It may hold functions of equal blocks that were not compiled.
         op._functions_of.cache_clear()
 
