@@ -156,8 +156,8 @@ class Evaluator:
         skipped = None
         if self._on_data_error == "skip":
             skipped = readers.SkippedData()
-        found = readers.check_format(files, reader, skipped=skipped)
-        has_labels = found.has_labels or config.data.segment_labels
+        record_format = readers.check_format(files, reader, skipped=skipped)
+        has_labels = record_format.has_labels or config.data.segment_labels
         dataset = readers.make_dataset(
             reader,
             files,

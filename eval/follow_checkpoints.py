@@ -33,11 +33,11 @@ def follow_checkpoints(
     last = None
     started = waiting_since = time.monotonic()
     while True:
-        found = _newest(run)
-        if found is not None and _is_new(found, last):
+        newest = _newest(run)
+        if newest is not None and _is_new(newest, last):
             started = time.monotonic()
-            last = found
-            yield found[0]
+            last = newest
+            yield newest[0]
             waiting_since = time.monotonic()
             time.sleep(max(0.0, started + interval - waiting_since))
             continue
@@ -72,13 +72,13 @@ def _time(path: str) -> int:
 
 
 def _is_new(
-    found: tuple[str, int, int], last: tuple[str, int, int] | None
+    newest: tuple[str, int, int], last: tuple[str, int, int] | None
 ) -> bool:
     """Whether a checkpoint is another one than the last one.
 
     A new run may have one of the same step. The end of an epoch writes that of
     its last step again, with the same weights and the same config.json.
     """
-    if last is None or found[0] != last[0]:
+    if last is None or newest[0] != last[0]:
         return True
-    return found[1] != last[1] and found[2] != last[2]
+    return newest[1] != last[1] and newest[2] != last[2]

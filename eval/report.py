@@ -67,10 +67,10 @@ class Report:
 
     def to_text(self) -> str:
         """Writes the report as tables of text."""
-        parts = [f"{self.model}{self._origin()}", self._weights_table()]
+        sections = [f"{self.model}{self._origin()}", self._weights_table()]
         if self.metrics is not None:
-            parts.append(self._metrics_table())
-        return "\n\n".join(parts)
+            sections.append(self._metrics_table())
+        return "\n\n".join(sections)
 
     def _origin(self) -> str:
         if self.train_dir is None:

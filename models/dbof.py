@@ -91,18 +91,18 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
         self, x: keras.KerasTensor, mask: keras.KerasTensor
     ) -> keras.KerasTensor:
         """Projects the frames to the clusters, and pools them."""
-        place = (self.dbof_cluster_size, self.embedding_projection)
+        embedding = (self.dbof_cluster_size, self.embedding_projection)
         if self.dbof_add_batch_norm:
             return self._pool_projected(
                 self._frame_norm("input_bn")(x, mask=mask),
                 mask,
-                *place,
+                *embedding,
                 names=("embedding", "embedding_bn"),
                 activation=self.dbof_activation,
                 pooling=self.dbof_pooling_method,
                 input_gradient=True,
             )
-        x = layers.Projection(*place, name="embedding")(x)
+        x = layers.Projection(*embedding, name="embedding")(x)
         x = self._activation("embedding")(x)
         return layers.FramePooling(self.dbof_pooling_method, name="pooling")(
             [x, mask]

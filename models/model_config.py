@@ -19,12 +19,12 @@ with lazy.imports():
 
 
 def structure_setting(
-    place: str, default: str = "dense", *, lists: bool = False
+    projected: str, default: str = "dense", *, lists: bool = False
 ) -> structures.Structure:
     """Declares the field that chooses how the matrix at a place is made.
 
     Args:
-        place: what is projected there, for the help.
+        projected: what is projected there, for the help.
         default: the structure if none is chosen, as text.
         lists: whether its help lists the structures there are, as that of one
             field does for all.
@@ -40,7 +40,7 @@ def structure_setting(
         )
     return settings.setting(
         default,
-        f"Structure of the projection {place}: {what}",
+        f"Structure of the projection {projected}: {what}",
         parse=structures.get,
     )
 

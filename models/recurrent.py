@@ -54,9 +54,9 @@ class RecurrentConfig(frame_model.FrameClassifierConfig):
         )
         for index in range(num_layers):
             goes_on = index < num_layers - 1
-            places = {self.embedding_projection, self.recurrent_projection}
+            chosen = {self.embedding_projection, self.recurrent_projection}
             arguments = {"return_sequences": goes_on, "name": f"layer_{index}"}
-            if places == {structures.Dense()}:
+            if chosen == {structures.Dense()}:
                 # Runs in cuDNN where there is a GPU.
                 layer = keras_layer(units, **arguments)
             else:

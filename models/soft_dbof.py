@@ -99,12 +99,12 @@ class SoftDbofConfig(late_fusion.LateFusionConfig):
         size = size if number == 0 else max(size // _FEWER, 1)
         clusters = self._cluster(number, x, mask, size)
         methods = ["sum", "max"] if self.softdbof_maxpool else ["sum"]
-        parts = [
+        pooled = [
             layers.SoftAssignmentPooling(method, name=f"{method}_{number}")(
                 [clusters, mask]
             )
             for method in methods
         ]
-        if len(parts) == 1:
-            return parts[0]
-        return keras.layers.Concatenate(name=f"bag_{number}")(parts)
+        if len(pooled) == 1:
+            return pooled[0]
+        return keras.layers.Concatenate(name=f"bag_{number}")(pooled)

@@ -121,7 +121,7 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
     def _attend(
         self, x: keras.KerasTensor, mask: keras.KerasTensor, name: str
     ) -> keras.KerasTensor:
-        parts = [
+        projected = [
             layers.Projection(
                 self._size, self.attention_projection, name=f"{name}_{part}"
             )(x)
@@ -129,7 +129,7 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
         ]
         x = layers.FrameAttention(
             self.transformer_heads, name=f"{name}_attention"
-        )([*parts, mask])
+        )([*projected, mask])
         return layers.Projection(
             self._size, self.attention_projection, name=f"{name}_collected"
         )(x)

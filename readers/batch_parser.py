@@ -73,7 +73,7 @@ class BatchParser:
                 batch, message = self._try_again(arguments, seed)
             return [message, *(batch[key] for key in keys)]
 
-        message, *found = tf.py_function(
+        message, *tensors = tf.py_function(
             run,
             [files, indices, serialized, seed],
             [tf.string, *(outputs[key].dtype for key in keys)],
@@ -86,10 +86,10 @@ class BatchParser:
                 lambda: _fail(message),
             )
             with tf.control_dependencies([good]):
-                found = [tf.identity(value) for value in found]
+                tensors = [tf.identity(value) for value in tensors]
         return {
             key: tf.ensure_shape(value, outputs[key].shape)
-            for key, value in zip(keys, found, strict=True)
+            for key, value in zip(keys, tensors, strict=True)
         }
 
     def _try_again(self, arguments, seed):
@@ -104,8 +104,8 @@ class BatchParser:
         # What protobuf refuses stays as it is: the error is about that.
         records = tf.constant(
             [
-                record if bad else one
-                for one, bad, record in zip(
+                record if bad else encoded
+                for encoded, bad, record in zip(
                     normal, refused, serialized.numpy().tolist(), strict=True
                 )
             ],
@@ -118,12 +118,13 @@ class BatchParser:
                 pass
         good, error = [], None
         for row, bad in enumerate(refused):
-            one = slice(row, row + 1)
-            error = self._error(files[one], indices[one], records[one], seed)
+            alone = slice(row, row + 1)
+            file, index = files[alone], indices[alone]
+            error = self._error(file, index, records[alone], seed)
             if error is None and bad:
                 # TensorFlow's parser reads what protobuf refuses, of a kind
                 # that may not be that of the others.
-                error = _place(files[one], indices[one], f"{_UNREADABLE}.")
+                error = _bad_record(file, index, f"{_UNREADABLE}.")
             if error is None:
                 good.append(row)
             elif self.skipped is None:
@@ -134,7 +135,8 @@ class BatchParser:
                 error = None
         rows = tf.constant(good, tf.int32)
         batch = self.parse(
-            *(tf.gather(one, rows) for one in (files, indices, records)), seed
+            *(tf.gather(column, rows) for column in (files, indices, records)),
+            seed,
         )
         if error is None:
             return batch, ""
@@ -150,11 +152,11 @@ class BatchParser:
             if reason is None:
                 detail = tensorflow_errors.first_line(error.message)
                 reason = f"{_UNREADABLE} ({detail})."
-            return _place(file, index, reason)
+            return _bad_record(file, index, reason)
         return None
 
 
-def _place(
+def _bad_record(
     file: tf.Tensor, index: tf.Tensor, reason: str
 ) -> tuple[str, int, str]:
     """Returns the file, the number and what is wrong with one record."""

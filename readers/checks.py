@@ -18,7 +18,8 @@ class Check:
             computed while the data is good.
         bad: Returns bool `[batch]`, the records that fail.
         describe: Takes the index of a record in the batch, scalar int64, and
-            returns a scalar string: what was expected, found, and what to do.
+            returns a scalar string: what was expected and received, and what to
+            do.
     """
 
     failed: tf.Tensor
@@ -47,7 +48,9 @@ def require(
         row = tf.argmax(tf.reduce_any(bad, axis=0))
         texts = tf.stack([check.describe(row) for check in checks])
         text = texts[tf.argmax(bad[:, row])]
-        message = tf.strings.join([_place(files, indices, row), ": ", text])
+        message = tf.strings.join(
+            [_record_name(files, indices, row), ": ", text]
+        )
         with tf.control_dependencies([errors.raise_in_graph(message)]):
             return tf.constant(False)
 
@@ -136,7 +139,7 @@ def example_names(
     )
 
 
-def _place(
+def _record_name(
     files: tf.Tensor | None, indices: tf.Tensor | None, row: tf.Tensor
 ) -> tf.Tensor:
     if files is None or indices is None:

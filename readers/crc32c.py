@@ -31,7 +31,7 @@ def crc32c(data: bytes) -> int:
     """Returns the CRC-32C (Castagnoli) of some bytes, at more than 100 MB/s.
 
     The checksum is linear: that of a block is the exclusive or of one table
-    entry for each byte, looked up by the byte and its place.
+    entry for each byte, looked up by the byte and its position.
     """
     if len(data) < _SHORT:
         crc = 0xFFFFFFFF
@@ -47,8 +47,8 @@ def crc32c(data: bytes) -> int:
     values[padding : padding + 4] ^= 0xFF
     blocks = values.reshape(-1, _BLOCK)
     tables = _tables()
-    places = np.arange(_BLOCK, dtype=np.int32) * 256
-    terms = np.take(tables.ravel(), blocks.astype(np.int32) + places)
+    first_of_byte = np.arange(_BLOCK, dtype=np.int32) * 256
+    terms = np.take(tables.ravel(), blocks.astype(np.int32) + first_of_byte)
     crc = 0
     first = [table.tolist() for table in tables[:4]]
     for block in np.bitwise_xor.reduce(terms, axis=1).tolist():
@@ -63,13 +63,13 @@ def crc32c(data: bytes) -> int:
 
 
 def find_headers(data: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Finds every place in some bytes where a record's header could be.
+    """Finds every byte of some at which a record's header could be.
 
     Args:
         data: The bytes.
 
     Returns:
-        places: int64, increasing: where 8 bytes are followed by their checksum.
+        offsets: int64, increasing: where 8 bytes come before their checksum.
         lengths: uint64, the lengths that these headers give.
     """
     values = np.frombuffer(data, np.uint8)
@@ -78,20 +78,23 @@ def find_headers(data: bytes) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(0, np.int64), np.zeros(0, np.uint64)
     tables = _tables()[-8:]
     crc = np.zeros(number, np.uint32)
-    found = np.zeros(number, np.uint32)
-    for place in range(8):
-        part = values[place : place + number]
-        crc ^= tables[place][part ^ 0xFF if place < 4 else part]
-    for place in range(4):
-        part = values[8 + place : 8 + place + number].astype(np.uint32)
-        found |= part << np.uint32(8 * place)
+    stored = np.zeros(number, np.uint32)
+    for byte in range(8):
+        part = values[byte : byte + number]
+        crc ^= tables[byte][part ^ 0xFF if byte < 4 else part]
+    for byte in range(4):
+        part = values[8 + byte : 8 + byte + number].astype(np.uint32)
+        stored |= part << np.uint32(8 * byte)
     masked = _mask((crc ^ np.uint32(0xFFFFFFFF)).astype(np.uint64))
-    places = np.flatnonzero(masked == found).astype(np.int64)
+    offsets = np.flatnonzero(masked == stored).astype(np.int64)
     lengths = np.array(
-        [int.from_bytes(data[place : place + 8], "little") for place in places],
+        [
+            int.from_bytes(data[start : start + 8], "little")
+            for start in offsets
+        ],
         np.uint64,
     )
-    return places, lengths
+    return offsets, lengths
 
 
 def _mask(crc: np.ndarray) -> np.ndarray:
@@ -101,14 +104,14 @@ def _mask(crc: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _tables() -> np.ndarray:
-    """Returns uint32 `[block, 256]`: what a byte at a place of a block adds."""
+    """Returns uint32 `[block, 256]`: what a byte adds by its position."""
     table = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         low = table & np.uint32(1)
         table = (table >> np.uint32(1)) ^ (low * np.uint32(_POLYNOMIAL))
     tables = np.empty((_BLOCK, 256), np.uint32)
     tables[-1] = table
-    for place in reversed(range(_BLOCK - 1)):
-        after = tables[place + 1]
-        tables[place] = (after >> np.uint32(8)) ^ table[after & np.uint32(0xFF)]
+    for byte in reversed(range(_BLOCK - 1)):
+        after = tables[byte + 1]
+        tables[byte] = (after >> np.uint32(8)) ^ table[after & np.uint32(0xFF)]
     return tables

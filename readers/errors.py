@@ -26,7 +26,7 @@ _MARKED = re.compile(
     + r"(?:, (?P<parser>(?:Context feature|Feature list): .*))?",
     re.DOTALL,
 )
-_PLACE = re.compile(
+_RECORD = re.compile(
     r"(?P<file>.+): record (?P<index>\d+)"
     r"(?P<damage> \(byte \d+ of (?P<size>\d+)\))?",
     re.DOTALL,
@@ -37,7 +37,7 @@ class DataError(ValueError):
     """A file or a record that is not what the reader expects.
 
     The message names the file and the record, says what was expected and what
-    was found, and what to do.
+    was received, and what to do.
     """
 
 
@@ -99,16 +99,16 @@ def find_message(text: str) -> str | None:
 
 
 def _add_second_look(message: str) -> str:
-    place = _PLACE.match(message)
-    if place is None:
+    record = _RECORD.match(message)
+    if record is None:
         return message
-    file = place["file"]
-    if place["damage"]:
-        size = int(place["size"])
+    file = record["file"]
+    if record["damage"]:
+        size = int(record["size"])
         return f"{message} {framing.describe_damage(file, size)}"
     if not tf.io.gfile.exists(file):
         return message
-    data = framing.read_record(file, int(place["index"]))
+    data = framing.read_record(file, int(record["index"]))
     if data is None:
         return f"{message} {framing.describe_damage(file)}"
     return f"{message} {framing.describe_data(data)}"

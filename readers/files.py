@@ -46,19 +46,19 @@ def expand_patterns(
             and says what its folder holds.
     """
     if isinstance(patterns, str):
-        found = [files for _, files in _split(patterns)]
+        lists = [files for _, files in _split(patterns)]
     else:
         if isinstance(patterns, os.PathLike):
             patterns = [patterns]
         names = [os.fspath(pattern) for pattern in patterns]
-        found = [_expand(name) for name in names if name.strip()]
-    if not found:
+        lists = [_expand(name) for name in names if name.strip()]
+    if not lists:
         raise errors.DataError(
             "expected a file name or a pattern such as "
             "'data/train*.tfrecord', or several separated by commas. "
             f"Received: patterns={patterns!r}"
         )
-    return list(dict.fromkeys(file for files in found for file in files))
+    return list(dict.fromkeys(file for files in lists for file in files))
 
 
 def expect_local_files(patterns: str) -> None:
@@ -92,46 +92,46 @@ def split_patterns(
         DataError: As there.
     """
     if isinstance(patterns, str):
-        found = [pattern for pattern, _ in _split(patterns)]
+        listed = [pattern for pattern, _ in _split(patterns)]
     elif isinstance(patterns, os.PathLike):
-        found = [os.fspath(patterns)]
+        listed = [os.fspath(patterns)]
     else:
-        found = [os.fspath(pattern) for pattern in patterns]
-    return [files_lib.expand_user(pattern.strip()) for pattern in found]
+        listed = [os.fspath(pattern) for pattern in patterns]
+    return [files_lib.expand_user(pattern.strip()) for pattern in listed]
 
 
 def _split(text: str) -> list[tuple[str, list[str]]]:
     """Expands the names and patterns of a text that commas separate."""
-    parts = text.split(",")
-    found = []
-    while parts:
-        if not parts[0].strip():
-            parts.pop(0)
+    pieces = text.split(",")
+    expanded = []
+    while pieces:
+        if not pieces[0].strip():
+            pieces.pop(0)
             continue
-        number, files = _expand_first(parts)
-        found.append((",".join(parts[:number]), files))
-        del parts[:number]
-    return found
+        number, files = _expand_first(pieces)
+        expanded.append((",".join(pieces[:number]), files))
+        del pieces[:number]
+    return expanded
 
 
-def _expand_first(parts: Sequence[str]) -> tuple[int, list[str]]:
-    """Expands what comes first; returns how many parts that is, and its files.
+def _expand_first(pieces: Sequence[str]) -> tuple[int, list[str]]:
+    """Expands what comes first; returns how many pieces that is, and its files.
 
     Raises:
-        DataError: If there is no such file, alone or with the parts after it.
+        DataError: If there is no such file, alone or with the pieces after it.
     """
     joined = [
-        (number, ",".join(parts[:number]))
-        for number in range(min(len(parts), _MAX_COMMAS + 1), 0, -1)
+        (number, ",".join(pieces[:number]))
+        for number in range(min(len(pieces), _MAX_COMMAS + 1), 0, -1)
     ]
     # Who looks at what is not local waits for a network.
-    if files_lib.is_local(parts[0]):
+    if files_lib.is_local(pieces[0]):
         for number, name in joined:
             file = _find_file(name)
             if file is not None:
                 return number, [file]
     try:
-        return 1, _expand(parts[0])
+        return 1, _expand(pieces[0])
     except errors.DataError:
         for number, name in joined[:-1]:
             files = _match(name)
@@ -173,12 +173,12 @@ def _match(pattern: str) -> list[str]:
 
 def _find_file(name: str) -> str | None:
     """Returns the name of a file that exists, with or without spaces."""
-    for one in dict.fromkeys([name, name.strip()]):
-        one = files_lib.expand_user(one)
+    for path in dict.fromkeys([name, name.strip()]):
+        path = files_lib.expand_user(path)
         try:
-            if files_lib.exists(one) and not files_lib.is_folder(one):
-                _expect_no_pipe(one)
-                return one
+            if files_lib.exists(path) and not files_lib.is_folder(path):
+                _expect_no_pipe(path)
+                return path
         except tf.errors.OpError:
             continue  # Opening it, as a pattern or a file, says why.
     return None

@@ -89,16 +89,16 @@ def check_packed(
     Returns:
         The checks; those of lengths rely on the first.
     """
-    single = [tf.equal(one.row_lengths(), 1) for one in packed]
+    single = [tf.equal(feature.row_lengths(), 1) for feature in packed]
     lengths = [
         tf.where(
             alone,
             tf.strings.length(
-                one.to_tensor(default_value="", shape=[None, 1])[:, 0]
+                feature.to_tensor(default_value="", shape=[None, 1])[:, 0]
             ),
             size,
         )
-        for one, alone, size in zip(packed, single, sizes, strict=True)
+        for feature, alone, size in zip(packed, single, sizes, strict=True)
     ]
     numbers = [
         length // size for length, size in zip(lengths, sizes, strict=True)
@@ -149,9 +149,9 @@ def _check_float_size(
         failed=tf.reduce_any(wrong),
         bad=lambda: checks.rows_with(wrong, frames.row_splits),
         describe=lambda row: tf.constant(
-            f"expected {size} floats of the feature '{name}' in every frame, "
-            "found another number. Set feature_sizes to those of the data, or "
-            "write the record again."
+            f"expected {size} floats of the feature '{name}' in every frame. "
+            "Received: another number. Set feature_sizes to those of the data, "
+            "or write the record again."
         ),
     )
 
@@ -165,7 +165,7 @@ def _check_finite(name: str, frames: tf.RaggedTensor) -> checks.Check:
             frames.row_splits,
         ),
         describe=lambda row: tf.constant(
-            f"expected finite values in the feature '{name}', found NaN or "
+            f"expected finite values in the feature '{name}'. Received: NaN or "
             "infinity. Leave the record out or write it again."
         ),
     )
@@ -177,8 +177,8 @@ def _check_frames(name: str, frames: tf.RaggedTensor) -> checks.Check:
         failed=tf.reduce_any(bad),
         bad=lambda: bad,
         describe=lambda row: tf.constant(
-            f"expected at least one frame of the feature '{name}', found none. "
-            "Set feature_names to those of the data, use the video-level "
+            f"expected at least one frame of the feature '{name}'. Received: "
+            "none. Set feature_names to those of the data, use the video-level "
             "reader (frame_features=False) if its features are averages over "
             "the video, or leave the record out."
         ),
@@ -204,17 +204,17 @@ def _check_size(name: str, size: int, frames: tf.RaggedTensor) -> checks.Check:
         upto = tf.gather(frames.row_splits, row) + tf.cast(
             tf.reduce_sum(first), frames.row_splits.dtype
         )
-        place = tf.gather(frames.values.row_splits, upto)
-        found = tf.cond(
+        string = tf.gather(frames.values.row_splits, upto)
+        received = tf.cond(
             tf.equal(number, 1),
-            lambda: tf.strings.as_string(lengths[place]) + " bytes",
+            lambda: tf.strings.as_string(lengths[string]) + " bytes",
             lambda: tf.strings.as_string(number) + " strings",
         )
         return tf.strings.join(
             [
                 f"expected one string of {size} bytes (8-bit codes) of the "
-                f"feature '{name}' in every frame, found ",
-                found,
+                f"feature '{name}' in every frame. Received: ",
+                received,
                 " in frame ",
                 tf.strings.reduce_join(tf.strings.as_string(first)),
                 ". Set feature_sizes to those of the data, or write the record "
@@ -244,8 +244,8 @@ def _check_same(
         bad=lambda: bad,
         describe=lambda row: tf.strings.join(
             [
-                f"expected as many frames of '{name}' as of '{first_name}', "
-                "found ",
+                f"expected as many frames of '{name}' as of '{first_name}'. "
+                "Received: ",
                 tf.strings.as_string(lengths[row]),
                 " and ",
                 tf.strings.as_string(first_lengths[row]),

@@ -199,23 +199,23 @@ class FrameLevelReader:
             tf.errors.InvalidArgumentError: If a record does not fit; see
                 `readable_errors`.
         """
-        place = files, indices
+        origin = files, indices
         if self.float_frames:
-            outputs = self._parse_floats(serialized, place, seed)
+            outputs = self._parse_floats(serialized, origin, seed)
         else:
             regular = regular_frames.find_frames(
                 serialized, self.feature_names, self.feature_sizes
             )
-            good, finish = self._parse_regular(regular, place, seed)
+            good, finish = self._parse_regular(regular, origin, seed)
             outputs = tf.cond(
                 good,
                 finish,
                 checks.rarely(
-                    lambda: self._parse_irregular(serialized, place, seed)
+                    lambda: self._parse_irregular(serialized, origin, seed)
                 ),
             )
         frames, number, video_frames, video_ids, *context = outputs
-        video = ragged.from_parts(context, self._returned_keys())
+        video = ragged.from_tensors(context, self._returned_keys())
         windows = self._windows(video, video_ids, video_frames)
         return {
             "frames": tf.ensure_shape(
@@ -275,20 +275,20 @@ class FrameLevelReader:
         return self.num_classes if self._reads_video_labels else None
 
     def _context_checks(self, video, video_ids, num_frames):
-        found = [ids.check_ids(video_ids)]
+        required = [ids.check_ids(video_ids)]
         if self.column_ids:
-            found.append(ids.check_column_ids(video_ids))
+            required.append(ids.check_column_ids(video_ids))
         if self._reads_video_labels:
-            found.append(
+            required.append(
                 labels.check_labels(video[labels.LABELS_KEY], self.num_classes)
             )
         if self.parts is VideoParts.SEGMENTS:
-            found += windows_lib.check_segments(
+            required += windows_lib.check_segments(
                 video,
                 tf.minimum(num_frames, self.max_frames),
                 self.num_classes,
             )
-        return found
+        return required
 
     def _windows(self, video, video_ids, num_frames) -> windows_lib.Windows:
         if self.parts is VideoParts.ALL_SEGMENTS:
@@ -302,16 +302,16 @@ class FrameLevelReader:
 
     def _outputs(self, frames, number, num_frames, video_ids, video):
         """Lists tensors alone, which a `tf.cond` can return."""
-        context = ragged.to_parts(video, self._returned_keys())
+        context = ragged.to_tensors(video, self._returned_keys())
         return [frames, number, num_frames, video_ids, *context]
 
-    def _parse_regular(self, regular, place, seed):
+    def _parse_regular(self, regular, origin, seed):
         """Takes frames from where `find_frames` found them.
 
         Returns:
             Whether they all are there, and a function that returns the outputs.
         """
-        video, video_ids, exact = self._parse_contexts(regular, place)
+        video, video_ids, exact = self._parse_contexts(regular, origin)
         num_frames = tf.cast(regular.num_frames, tf.int32)
         if self._picks_frames:
             windows = self._windows(video, video_ids, num_frames)
@@ -339,10 +339,10 @@ class FrameLevelReader:
         def finish():
             if not self._picks_frames:
                 return self._finish(
-                    codes, num_frames, video, video_ids, place, seed
+                    codes, num_frames, video, video_ids, origin, seed
                 )
-            found = self._context_checks(video, video_ids, num_frames)
-            with tf.control_dependencies([checks.require(found, *place)]):
+            required = self._context_checks(video, video_ids, num_frames)
+            with tf.control_dependencies([checks.require(required, *origin)]):
                 checked_ids = tf.identity(video_ids)
             return self._outputs(
                 codes[0], number, num_frames, checked_ids, video
@@ -350,7 +350,7 @@ class FrameLevelReader:
 
         return good & exact, finish
 
-    def _parse_contexts(self, regular, place):
+    def _parse_contexts(self, regular, origin):
         """Parses what is not frames of what `find_frames` found.
 
         Returns:
@@ -358,9 +358,9 @@ class FrameLevelReader:
             every context; if not, what is wrong is for others to say.
         """
         contexts = regular.context
-        names = checks.example_names(contexts, *place, _EXPECTED)
+        names = checks.example_names(contexts, *origin, _EXPECTED)
         keys = list(self._context_features())
-        is_request = place[0] is None
+        is_request = origin[0] is None
 
         def parse(contexts, spec):
             return tf.io.parse_sequence_example(
@@ -374,7 +374,7 @@ class FrameLevelReader:
             return [
                 ids.select_ids(video),
                 ~tf.reduce_any(refused),
-                *ragged.to_parts(video, keys),
+                *ragged.to_tensors(video, keys),
             ]
 
         spec = self._context_features()
@@ -391,16 +391,16 @@ class FrameLevelReader:
                     contexts, video, video_ids, self._label_bound
                 )
             )
-        video_ids, exact, *parts = tf.cond(
+        video_ids, exact, *tensors = tf.cond(
             usual,
             lambda: [
                 video_ids,
                 tf.constant(True),
-                *ragged.to_parts(video, keys),
+                *ragged.to_tensors(video, keys),
             ],
             checks.rarely(parse_normal),
         )
-        return ragged.from_parts(parts, keys), video_ids, exact
+        return ragged.from_tensors(tensors, keys), video_ids, exact
 
     @property
     def wanted(self) -> normal_records.Wanted:
@@ -424,8 +424,10 @@ class FrameLevelReader:
         """Puts features side by side, and zeros after a part's end."""
         frames = _side_by_side(
             [
-                one[:, :, -size:]
-                for one, size in zip(features, self.feature_sizes, strict=True)
+                codes[:, :, -size:]
+                for codes, size in zip(
+                    features, self.feature_sizes, strict=True
+                )
             ]
         )
 
@@ -439,115 +441,117 @@ class FrameLevelReader:
         full = tf.reduce_all(number >= self.num_output_frames)
         return tf.cond(full, lambda: frames, checks.rarely(pad))
 
-    def _parse_irregular(self, serialized, place, seed):
+    def _parse_irregular(self, serialized, origin, seed):
         """Parses packed records, or frame by frame; says what is wrong."""
-        serialized, video = self._parse_exactly(serialized, place)
+        serialized, video = self._parse_exactly(serialized, origin)
         packed = [video.pop(name) for name in self.feature_names]
         return tf.cond(
             tf.size(packed[0].values) > 0,
-            lambda: self._parse_packed(packed, video, place, seed),
+            lambda: self._parse_packed(packed, video, origin, seed),
             checks.rarely(
-                lambda: self._parse_any(serialized, video, place, seed)
+                lambda: self._parse_any(serialized, video, origin, seed)
             ),
         )
 
-    def _parse_exactly(self, serialized, place):
+    def _parse_exactly(self, serialized, origin):
         """Parses the context, and packed features, as protobuf reads them.
 
         Returns:
             The records, of one kind and encoded as usual unless they are those
             of a request; and features by key.
         """
-        video = self._parse_context(serialized, place)
-        if place[0] is None:
+        video = self._parse_context(serialized, origin)
+        if origin[0] is None:
             return serialized, video
 
         def parse_normal():
-            normal = self._normalize(serialized, place, _EXPECTED)
-            again = self._parse_context(normal, place)
-            return [normal, *ragged.to_parts(again, video)]
+            normal = self._normalize(serialized, origin, _EXPECTED)
+            again = self._parse_context(normal, origin)
+            return [normal, *ragged.to_tensors(again, video)]
 
         usual = usual_encoding.usual_packed(
             serialized, video, self.feature_names, self._label_bound
         )
-        serialized, *parts = tf.cond(
+        serialized, *tensors = tf.cond(
             tf.reduce_all(usual),
-            lambda: [serialized, *ragged.to_parts(video, video)],
+            lambda: [serialized, *ragged.to_tensors(video, video)],
             checks.rarely(parse_normal),
         )
-        return serialized, ragged.from_parts(parts, video)
+        return serialized, ragged.from_tensors(tensors, video)
 
-    def _normalize(self, serialized, place, expected):
+    def _normalize(self, serialized, origin, expected):
         """Encodes records as usual; says which protobuf refuses."""
         normal, refused = self.wanted.normalize_in_graph(serialized)
         refused = normal_records.check_refused(refused, expected)
-        with tf.control_dependencies([checks.require([refused], *place)]):
+        with tf.control_dependencies([checks.require([refused], *origin)]):
             return tf.identity(normal)
 
-    def _parse_context(self, serialized, place):
+    def _parse_context(self, serialized, origin):
         """Parses the context, and features packed into one string each."""
         spec = self._context_features() | {
             name: tf.io.RaggedFeature(tf.string) for name in self.feature_names
         }
-        if place[0] is not None:
+        if origin[0] is not None:
             spec |= labels.labels_spec()  # counted, as in _counted_features
         return tf.io.parse_sequence_example(
             serialized,
             context_features=spec,
-            example_names=checks.example_names(serialized, *place, _EXPECTED),
+            example_names=checks.example_names(serialized, *origin, _EXPECTED),
         )[0]
 
-    def _parse_packed(self, packed, video, place, seed):
+    def _parse_packed(self, packed, video, origin, seed):
         """Cuts the one string of each feature into frames."""
-        found = frame_checks.check_packed(
+        required = frame_checks.check_packed(
             self.feature_names, self.feature_sizes, packed
         )
-        with tf.control_dependencies([checks.require(found, *place)]):
-            strings = [tf.identity(one.values) for one in packed]
+        with tf.control_dependencies([checks.require(required, *origin)]):
+            strings = [tf.identity(feature.values) for feature in packed]
         lengths = tf.strings.length(strings[0])
         num_frames = lengths // self.feature_sizes[0]
         if self._picks_frames:
             video_ids = ids.select_ids(video)
-            found = self._context_checks(video, video_ids, num_frames)
-            with tf.control_dependencies([checks.require(found, *place)]):
+            required = self._context_checks(video, video_ids, num_frames)
+            with tf.control_dependencies([checks.require(required, *origin)]):
                 video_ids = tf.identity(video_ids)
             windows = self._windows(video, video_ids, num_frames)
             steps, number = self._choose(windows, seed)
             codes = [
-                regular_frames.pick_parts(
-                    one,
-                    tf.cast(tf.strings.length(one), tf.int64),
+                regular_frames.pick_slices(
+                    values,
+                    tf.cast(tf.strings.length(values), tf.int64),
                     tf.zeros_like(windows.rows, tf.int64),
                     size,
                     steps,
                 )
-                for one, size in zip(strings, self.feature_sizes, strict=True)
+                for values, size in zip(
+                    strings, self.feature_sizes, strict=True
+                )
             ]
             frames = self._join(codes, number)
             return self._outputs(frames, number, num_frames, video_ids, video)
         longest = tf.reduce_max(tf.concat([num_frames, [1]], axis=0))
         codes = [
             tf.reshape(
-                tf.io.decode_raw(one, tf.uint8, fixed_length=longest * size),
+                tf.io.decode_raw(values, tf.uint8, fixed_length=longest * size),
                 [-1, longest, size],
             )
-            for one, size in zip(strings, self.feature_sizes, strict=True)
+            for values, size in zip(strings, self.feature_sizes, strict=True)
         ]
         video_ids = ids.select_ids(video)
-        return self._finish(codes, num_frames, video, video_ids, place, seed)
+        return self._finish(codes, num_frames, video, video_ids, origin, seed)
 
-    def _parse_floats(self, serialized, place, seed):
+    def _parse_floats(self, serialized, origin, seed):
         """Turns float lists into 8-bit codes."""
-        if place[0] is not None:
-            serialized = self._normalize(serialized, place, _EXPECTED_FLOATS)
+        if origin[0] is not None:
+            serialized = self._normalize(serialized, origin, _EXPECTED_FLOATS)
         video, lists = self._parse_lists(
-            serialized, place, tf.float32, _EXPECTED_FLOATS
+            serialized, origin, tf.float32, _EXPECTED_FLOATS
         )
-        found = frame_checks.check_float_frames(
+        required = frame_checks.check_float_frames(
             self.feature_names, self.feature_sizes, lists
         )
         first = lists[self.feature_names[0]]
-        with tf.control_dependencies([checks.require(found, *place)]):
+        with tf.control_dependencies([checks.require(required, *origin)]):
             splits = tf.identity(first.row_splits)
             # These too: a reshape would fail before the checks speak.
             floats = [
@@ -564,9 +568,9 @@ class FrameLevelReader:
         ]
         num_frames = tf.cast(splits[1:] - splits[:-1], tf.int32)
         video_ids = ids.select_ids(video)
-        return self._finish(codes, num_frames, video, video_ids, place, seed)
+        return self._finish(codes, num_frames, video, video_ids, origin, seed)
 
-    def _parse_lists(self, serialized, place, dtype, expected):
+    def _parse_lists(self, serialized, origin, dtype, expected):
         """Parses the context, and lists of `dtype` frame by frame."""
         spec = {name: tf.io.RaggedFeature(dtype) for name in self.feature_names}
 
@@ -574,27 +578,32 @@ class FrameLevelReader:
             serialized,
             context_features=self._context_features(),
             sequence_features=spec,
-            example_names=checks.example_names(serialized, *place, expected),
+            example_names=checks.example_names(serialized, *origin, expected),
         )[:2]
 
-    def _finish(self, codes, num_frames, video, video_ids, place, seed):
+    def _finish(self, codes, num_frames, video, video_ids, origin, seed):
         """Chooses frames of decoded ones, `[batch, time, stride]` each."""
-        found = self._context_checks(video, video_ids, num_frames)
+        required = self._context_checks(video, video_ids, num_frames)
         keys = self._returned_keys()
-        with tf.control_dependencies([checks.require(found, *place)]):
+        with tf.control_dependencies([checks.require(required, *origin)]):
             num_frames = tf.identity(num_frames)
             video_ids = tf.identity(video_ids)
             # Of floats, which no `tf.cond` returns, nothing else would wait:
             # labels out of range fail where they are written out.
-            parts = [tf.identity(one) for one in ragged.to_parts(video, keys)]
-        video = {**video, **ragged.from_parts(parts, keys)}
+            tensors = [
+                tf.identity(tensor) for tensor in ragged.to_tensors(video, keys)
+            ]
+        video = {**video, **ragged.from_tensors(tensors, keys)}
         windows = self._windows(video, video_ids, num_frames)
         features = list(zip(codes, self.feature_sizes, strict=True))
         time = tf.shape(codes[0])[1]
         whole = self.parts is VideoParts.WHOLE
         if whole and self.frame_sampling is FrameSampling.ALL:
             frames = _side_by_side(
-                [one[:, : self.max_frames, -size:] for one, size in features]
+                [
+                    feature[:, : self.max_frames, -size:]
+                    for feature, size in features
+                ]
             )
             # Zeros follow a video's end already.
             missing = tf.maximum(self.max_frames - time, 0)
@@ -602,13 +611,15 @@ class FrameLevelReader:
             number = windows.lengths
         else:
             steps, number = self._choose(windows, seed)
-            places = (
+            frame_rows = (
                 steps + (windows.rows * time + windows.starts)[:, tf.newaxis]
             )
             frames = self._join(
                 [
-                    tf.gather(tf.reshape(one, [-1, one.shape[2]]), places)
-                    for one in codes
+                    tf.gather(
+                        tf.reshape(feature, [-1, feature.shape[2]]), frame_rows
+                    )
+                    for feature in codes
                 ],
                 number,
             )
@@ -622,20 +633,20 @@ class FrameLevelReader:
             windows.lengths, self.num_output_frames, self.frame_sampling, seed
         )
 
-    def _parse_any(self, serialized, video, place, seed):
+    def _parse_any(self, serialized, video, origin, seed):
         """Parses every frame, and says what is wrong."""
-        _, lists = self._parse_lists(serialized, place, tf.string, _EXPECTED)
+        _, lists = self._parse_lists(serialized, origin, tf.string, _EXPECTED)
         video_ids = ids.select_ids(video)
         first = lists[self.feature_names[0]]
         splits = tf.cast(first.row_splits, tf.int32)
         num_frames = splits[1:] - splits[:-1]
-        found = [
+        required = [
             *frame_checks.check_frames(
                 self.feature_names, self.feature_sizes, lists
             ),
             *self._context_checks(video, video_ids, num_frames),
         ]
-        with tf.control_dependencies([checks.require(found, *place)]):
+        with tf.control_dependencies([checks.require(required, *origin)]):
             splits = tf.identity(splits)
             strings = [
                 tf.identity(lists[name].flat_values)
@@ -644,13 +655,13 @@ class FrameLevelReader:
         windows = self._windows(video, video_ids, num_frames)
         steps, number = self._choose(windows, seed)
         starts = tf.gather(splits[:-1], windows.rows) + windows.starts
-        places = tf.reshape(steps + starts[:, tf.newaxis], [-1])
+        frame_rows = tf.reshape(steps + starts[:, tf.newaxis], [-1])
         mask = tf.sequence_mask(number, self.num_output_frames)
         mask = tf.reshape(mask, [-1])
         features = []
-        for one, size in zip(strings, self.feature_sizes, strict=True):
+        for values, size in zip(strings, self.feature_sizes, strict=True):
             # An empty string decodes to zeros, which pad.
-            chosen = tf.where(mask, tf.gather(one, places), "")
+            chosen = tf.where(mask, tf.gather(values, frame_rows), "")
             codes = tf.io.decode_raw(chosen, tf.uint8, fixed_length=size)
             features.append(
                 tf.reshape(codes, [-1, self.num_output_frames, size])
@@ -682,7 +693,7 @@ class FrameLevelReader:
         rows, number = sampling.sample_frame_indices(
             available, self.num_output_frames, self.frame_sampling, seed
         )
-        # A place to gather from, where no video of the batch has a frame.
+        # A frame to gather from, where no video of the batch has a frame.
         frames = tf.pad(frames, [[0, 0], [0, tf.maximum(1 - time, 0)], [0, 0]])
         chosen = tf.gather(frames, rows, batch_dims=1)
         mask = tf.sequence_mask(number, self.num_output_frames)

@@ -46,24 +46,10 @@ def first_record_lengths(file: str, limit: int) -> list[int]:
 
 def read_record(file: str, index: int) -> bytes | None:
     """Returns the data of one record, None if the file can't be read so far."""
-    return next(read_records(file, index, 1), None)
-
-
-def read_records(file: str, index: int, number: int) -> Iterator[bytes]:
-    """Reads some records of a file, as far as it can be read.
-
-    Args:
-        file: Name of a TFRecord file.
-        index: Number of the first record.
-        number: How many to read.
-
-    Yields:
-        Their data.
-    """
     try:
-        yield from itertools.islice(iterate(file), index, index + number)
+        return next(itertools.islice(iterate(file), index, None), None)
     except tf.errors.OpError:
-        pass
+        return None
 
 
 def iterate(file: str, offset: int = 0) -> Iterator[bytes]:
@@ -101,8 +87,8 @@ def iterate_stretch(stretch: headers.Stretch) -> Iterator[bytes]:
     Yields:
         Their data.
     """
-    place = tf.constant([stretch.start, stretch.number], tf.int64)
-    batches = tf.data.Dataset.from_tensors((stretch.path, place)).flat_map(
+    span = tf.constant([stretch.start, stretch.number], tf.int64)
+    batches = tf.data.Dataset.from_tensors((stretch.path, span)).flat_map(
         _records_at
     )
     for _, batch in batches.batch(_BATCH).as_numpy_iterator():
@@ -111,8 +97,8 @@ def iterate_stretch(stretch: headers.Stretch) -> Iterator[bytes]:
 
 # A graph as it is: AutoGraph would take a second to see that.
 @tf.autograph.experimental.do_not_convert
-def _records_at(path: tf.Tensor, place: tf.Tensor) -> tf.data.Dataset:
-    return records_until_error(path, place[0], place[1])
+def _records_at(path: tf.Tensor, span: tf.Tensor) -> tf.data.Dataset:
+    return records_until_error(path, span[0], span[1])
 
 
 def records_until_error(
@@ -163,8 +149,8 @@ def _records_from(file: tf.Tensor, offset: tf.Tensor) -> tf.data.Dataset:
 
 
 @dataclasses.dataclass(frozen=True)
-class Damage:
-    """A place of a file that can't be read.
+class LeftOut:
+    """What reading leaves out: a record, or the rest of a file.
 
     Attributes:
         index: Number of the record.
@@ -180,7 +166,7 @@ class Damage:
 
 def find_runs(
     file: str, index: int, offset: int, size: int | None = None
-) -> tuple[list[tuple[int, headers.Stretch]], list[Damage]]:
+) -> tuple[list[tuple[int, headers.Stretch]], list[LeftOut]]:
     """Lists the runs of good records after a damaged one.
 
     A record whose length can be trusted can be stepped over; where it can't,
@@ -193,10 +179,10 @@ def find_runs(
         size: The bytes that the file had before, None for those it has.
 
     Returns:
-        The runs, each with the number of its first record, and the damages,
-        both in the order of the file.
+        The runs, each with the number of its first record, and what is left
+        out, both in the order of the file.
     """
-    runs, damages = [], []
+    runs, left_out = [], []
     try:
         now = tf.io.gfile.stat(file).length
         size = now if size is None else size
@@ -219,10 +205,12 @@ def find_runs(
                     reason = describe_damage(file)
                 else:
                     reason = "The header of a record is corrupt."
-                damages.append(Damage(index, left, reason))
+                left_out.append(LeftOut(index, left, reason))
                 break
             # The caller, or the loop before, could not read this one.
-            damages.append(Damage(index, None, "The data's checksum differs."))
+            left_out.append(
+                LeftOut(index, None, "The data's checksum differs.")
+            )
             index += 1
             offset += length + FRAMING_BYTES
             number, end = _count_readable(file, offset, size)
@@ -234,15 +222,15 @@ def find_runs(
         if size != now:
             left = max(size, now) - offset
             reason = f"{_describe_change(size, now)}."
-            damages.append(Damage(index, left, reason))
+            left_out.append(LeftOut(index, left, reason))
     except tf.errors.NotFoundError:
         left = max(size or 0, offset) - offset
-        damages.append(Damage(index, left, f"{_MISSING}."))
+        left_out.append(LeftOut(index, left, f"{_MISSING}."))
     except tf.errors.OpError as error:
         left = max(size or 0, offset) - offset
         reason = f"The file can't be opened: {error.message}."
-        damages.append(Damage(index, left, reason))
-    return runs, damages
+        left_out.append(LeftOut(index, left, reason))
+    return runs, left_out
 
 
 def has_changed(file: str, size: int) -> bool:
@@ -297,24 +285,24 @@ def describe_damage(file: str, before: int | None = None) -> str:
         kind = _foreign_kind(head)
         if kind:
             return f"The file is {kind}, not a TFRecord file."
-    place = f"after {count} good record(s), at byte {offset} of {size}"
+    where = f"after {count} good record(s), at byte {offset} of {size}"
     left = size - offset
     if left < HEADER_BYTES:
         return (
-            f"The file is truncated {place}: a record starts with "
+            f"The file is truncated {where}: a record starts with "
             f"{HEADER_BYTES} bytes and {left} are left."
         )
     length = read_length(head)
     if length is None:
         if offset == 0:
             return "The file does not start as a TFRecord file does."
-        return f"The header of a record is corrupt {place}."
+        return f"The header of a record is corrupt {where}."
     if length + FRAMING_BYTES > left:
         return (
-            f"The file is truncated {place}: the next record takes "
+            f"The file is truncated {where}: the next record takes "
             f"{length + FRAMING_BYTES} bytes and {left} are left."
         )
-    return f"The data of a record is corrupt {place}: its checksum differs."
+    return f"The data of a record is corrupt {where}: its checksum differs."
 
 
 def describe_data(data: bytes) -> str:
@@ -334,15 +322,15 @@ def describe_fields(
     video: dict[str, tuple[str, int]], frames: dict[str, tuple[int, str]]
 ) -> str:
     """Puts the result of `parse_fields` into a sentence."""
-    parts = [f"'{key}' ({kind} x {n})" for key, (kind, n) in video.items()]
-    text = f"The record holds {', '.join(parts) or 'no feature'}"
+    listed = [f"'{key}' ({kind} x {n})" for key, (kind, n) in video.items()]
+    text = f"The record holds {', '.join(listed) or 'no feature'}"
     if frames:
-        parts = [
+        listed = [
             f"'{key}' ({number} frames of {size}"
             f"{'' if size.endswith('floats') else ' bytes'})"
             for key, (number, size) in frames.items()
         ]
-        text += f", and frame by frame {', '.join(parts)}"
+        text += f", and frame by frame {', '.join(listed)}"
     return f"{text}."
 
 

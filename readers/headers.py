@@ -108,8 +108,8 @@ def _fetch(file: str, offset: int, size: int, chunk: int) -> Stretch:
     """Copies records into memory, up to where a walk ends."""
     data = bytearray()
 
-    def read(number: int, place: int) -> bytes:
-        return data[place : place + number]
+    def read(number: int, offset: int) -> bytes:
+        return data[offset : offset + number]
 
     with tf.io.gfile.GFile(file, "rb") as stream:
         stream.seek(offset)

@@ -63,7 +63,7 @@ def check_column_ids(ids: tf.Tensor) -> checks.Check:
         return tf.strings.join(
             [
                 "expected an id of printable characters without commas and "
-                "quotes, which a CSV can hold, found '",
+                "quotes, which a CSV can hold. Received: '",
                 shown,
                 "'. Write the record with another id, or leave it out.",
             ]

@@ -115,41 +115,52 @@ def check_format(
             "`files` is expected to be a list of at least one file name. "
             f"Received: {files=}"
         )
-    found, index = _inspect_first(files, skipped is not None)
-    place = f"{found.file}: record {index}"
-    holds = framing.describe_fields(found.context_keys, found.feature_keys)
-    packed = reader.frame_features and _is_packed(found, reader.feature_names)
-    if not packed and found.frame_features != reader.frame_features:
-        raise errors.DataError(f"{place}: {_level_message(found)} {holds}")
-    keys = found.feature_keys if found.frame_features else found.context_keys
+    record_format, index = _inspect_first(files, skipped is not None)
+    record_name = f"{record_format.file}: record {index}"
+    holds = framing.describe_fields(
+        record_format.context_keys, record_format.feature_keys
+    )
+    packed = reader.frame_features and _is_packed(
+        record_format, reader.feature_names
+    )
+    if not packed and record_format.frame_features != reader.frame_features:
+        raise errors.DataError(
+            f"{record_name}: {_level_message(record_format)} {holds}"
+        )
+    keys = (
+        record_format.feature_keys
+        if record_format.frame_features
+        else record_format.context_keys
+    )
     for name, size in zip(
         reader.feature_names, reader.feature_sizes, strict=True
     ):
         if name not in keys:
             raise errors.DataError(
-                f"{place}: expected a feature named '{name}'. Received: none. "
-                f"Set feature_names to those of the data. {holds}"
+                f"{record_name}: expected a feature named '{name}'. Received: "
+                f"none. Set feature_names to those of the data. {holds}"
             )
         if packed:
             continue  # the size of what is packed is checked when it is read
         expected, number = _expected(reader, size)
-        received = _found(found, name)
+        received = _feature_format(record_format, name)
         if received != number:
             raise errors.DataError(
-                f"{place}: expected the feature '{name}' to be {expected}. "
-                f"Received: {_name_values(received)}. Set feature_names and "
-                "feature_sizes to those of the data"
-                f"{_float_advice(reader, found, name)}. {holds}"
+                f"{record_name}: expected the feature '{name}' to be "
+                f"{expected}. Received: {_name_values(received)}. Set "
+                "feature_names and feature_sizes to those of the data"
+                f"{_float_advice(reader, record_format, name)}. {holds}"
             )
-    if found.id_key is None:
+    if record_format.id_key is None:
         raise errors.DataError(
-            f"{place}: expected an id, one bytes value under the key 'id' or "
-            f"'video_id'. Received: none. Write the records with one. {holds}"
+            f"{record_name}: expected an id, one bytes value under the key "
+            "'id' or 'video_id'. Received: none. Write the records with one. "
+            f"{holds}"
         )
-    if require_labels and not found.has_labels:
+    if require_labels and not record_format.has_labels:
         raise errors.DataError(
-            f"{place}: expected labels, int64 values under the key 'labels'. "
-            "Received: none. Use files of a split that has labels: "
+            f"{record_name}: expected labels, int64 values under the key "
+            "'labels'. Received: none. Use files of a split that has labels: "
             f"YouTube-8M's test files have none. {holds}"
         )
     if (
@@ -157,16 +168,18 @@ def check_format(
         and reader.parts is frame_level.VideoParts.SEGMENTS
     ):
         missing = [
-            key for key in windows.SEGMENT_KEYS if key not in found.context_keys
+            key
+            for key in windows.SEGMENT_KEYS
+            if key not in record_format.context_keys
         ]
         if missing:
             raise errors.DataError(
-                f"{place}: expected rated segments, the keys "
+                f"{record_name}: expected rated segments, the keys "
                 f"{', '.join(windows.SEGMENT_KEYS)}. Received: no "
                 f"{', '.join(missing)}. Use YouTube-8M's files of 2019, or "
                 f"leave segment_labels out. {holds}"
             )
-    return found
+    return record_format
 
 
 def _inspect_first(
@@ -181,9 +194,9 @@ def _inspect_first(
         except errors.DataError:
             continue  # the reading counts it
     for file in files:
-        found = _inspect_later(file)
-        if found:
-            return found
+        first = _inspect_later(file)
+        if first:
+            return first
     return inspect_file(files[-1]), 0
 
 
@@ -198,18 +211,18 @@ def _inspect_later(file: str) -> tuple[RecordFormat, int] | None:
     return None
 
 
-def _is_packed(found: RecordFormat, names: Sequence[str]) -> bool:
-    return not found.frame_features and all(
-        found.context_keys.get(name) == ("bytes", 1) for name in names
+def _is_packed(record_format: RecordFormat, names: Sequence[str]) -> bool:
+    return not record_format.frame_features and all(
+        record_format.context_keys.get(name) == ("bytes", 1) for name in names
     )
 
 
 def _float_advice(
-    reader: dataset.Reader, found: RecordFormat, name: str
+    reader: dataset.Reader, record_format: RecordFormat, name: str
 ) -> str:
-    if not found.frame_features:
+    if not record_format.frame_features:
         return ""
-    has_floats = found.feature_keys[name][1].endswith("floats")
+    has_floats = record_format.feature_keys[name][1].endswith("floats")
     if has_floats and not reader.float_frames:
         return ", and float_frames=True for frames of floats"
     if reader.float_frames and not has_floats:
@@ -217,8 +230,8 @@ def _float_advice(
     return ""
 
 
-def _level_message(found: RecordFormat) -> str:
-    if found.frame_features:
+def _level_message(record_format: RecordFormat) -> str:
+    if record_format.frame_features:
         return (
             "expected video-level features. Received: features that come frame "
             "by frame. Use the frame-level reader (frame_features=True)."
@@ -239,14 +252,16 @@ def _expected(
     return f"{size} float values", ("float", size)
 
 
-def _found(found: RecordFormat, name: str) -> str | tuple[str, int]:
-    if found.frame_features:
-        return found.feature_keys[name][1]
-    return found.context_keys[name]
+def _feature_format(
+    record_format: RecordFormat, name: str
+) -> str | tuple[str, int]:
+    if record_format.frame_features:
+        return record_format.feature_keys[name][1]
+    return record_format.context_keys[name]
 
 
-def _name_values(found: str | tuple[str, int]) -> str:
-    if isinstance(found, tuple):
-        kind, number = found
+def _name_values(received: str | tuple[str, int]) -> str:
+    if isinstance(received, tuple):
+        kind, number = received
         return "none" if kind == "empty" else f"{number} {kind} values"
-    return found if found.endswith("floats") else f"{found} bytes"
+    return received if received.endswith("floats") else f"{received} bytes"

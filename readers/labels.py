@@ -27,11 +27,11 @@ def check_labels(labels: tf.RaggedTensor, num_classes: int) -> checks.Check:
         return (values < 0) | (values >= num_classes)
 
     def describe(row):
-        found = checks.row_of(labels.values, labels.row_splits, row)
-        first = tf.boolean_mask(found, outside(found))[:1]
+        row_labels = checks.row_of(labels.values, labels.row_splits, row)
+        first = tf.boolean_mask(row_labels, outside(row_labels))[:1]
         return tf.strings.join(
             [
-                f"expected labels from 0 to {num_classes - 1}, found ",
+                f"expected labels from 0 to {num_classes - 1}. Received: ",
                 tf.strings.reduce_join(tf.strings.as_string(first)),
                 f". Set the number of classes (now {num_classes}) to that of "
                 "the data, or correct the labels.",
@@ -58,11 +58,11 @@ def multi_hot(labels: tf.RaggedTensor, num_classes: int) -> tf.Tensor:
     """
     rows = tf.cast(labels.value_rowids(), tf.int64)
     shape = tf.stack([tf.cast(labels.nrows(), tf.int64), num_classes])
-    places = tf.SparseTensor(
+    sparse = tf.SparseTensor(
         tf.stack([rows, labels.values], axis=1),
         tf.ones_like(labels.values, tf.float32),
         shape,
     )
     # Without validation repeated labels are simply set twice.
-    hot = tf.sparse.to_dense(places, validate_indices=False)
+    hot = tf.sparse.to_dense(sparse, validate_indices=False)
     return tf.ensure_shape(hot, [None, num_classes])

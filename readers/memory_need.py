@@ -62,18 +62,18 @@ def needed_bytes(
 
 def machine_bytes() -> int | None:
     """Returns the memory that this process may have, None if nobody says."""
-    found = []
+    limits = []
     for path in _LIMITS:
         try:
             with open(path, encoding="ascii") as file:
-                found.append(int(file.read()))
+                limits.append(int(file.read()))
         except (OSError, ValueError):  # another system, or "max"
             continue
     try:
-        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, OSError, ValueError):  # not POSIX
         pass
-    return min(found, default=None)
+    return min(limits, default=None)
 
 
 def describe_lack(

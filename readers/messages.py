@@ -68,12 +68,12 @@ def keep(
         lists |= {*names}
     else:
         keys |= {*names}
-    for wanted, found in (
+    for wanted, held in (
         (keys, message.context.feature),
         (lists, message.feature_lists.feature_list),
     ):
-        for key in [key for key in found if key not in wanted]:
-            del found[key]
+        for key in [key for key in held if key not in wanted]:
+            del held[key]
     message.DiscardUnknownFields()
 
 

@@ -37,22 +37,22 @@ class Wanted:
             The same records, with frames if only some of them are packed; and
             which of them protobuf refuses, which are empty then.
         """
-        found = [messages.read(record) for record in records]
+        parsed = [messages.read(record) for record in records]
         packed = []
-        for message in found:
+        for message in parsed:
             if message is not None:
                 messages.keep(message, self.keys, self.names)
                 if not messages.has_frames(message, self.names):
                     packed.append(message)
-        if self.sizes and len(packed) < len(found) - found.count(None):
+        if self.sizes and len(packed) < len(parsed) - parsed.count(None):
             for message in packed:
                 messages.unpack(message, self.names, self.sizes)
         return (
             [
                 b"" if message is None else message.SerializeToString()
-                for message in found
+                for message in parsed
             ],
-            [message is None for message in found],
+            [message is None for message in parsed],
         )
 
     def normalize_in_graph(

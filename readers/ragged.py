@@ -1,11 +1,11 @@
-"""Ragged tensors as lists of their parts, which a `tf.cond` can return."""
+"""Ragged tensors as lists of their components, which a `tf.cond` can return."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
 
-def to_parts(
+def to_tensors(
     tensors: Mapping[str, tf.RaggedTensor], keys: Iterable[str]
 ) -> list[tf.Tensor]:
     """Lists the values and row splits of ragged tensors.
@@ -21,13 +21,13 @@ def to_parts(
     ]
 
 
-def from_parts(
-    parts: Sequence[tf.Tensor], keys: Iterable[str]
+def from_tensors(
+    components: Sequence[tf.Tensor], keys: Iterable[str]
 ) -> dict[str, tf.RaggedTensor]:
-    """Returns the ragged tensors of which `to_parts` listed the parts."""
+    """Returns the ragged tensors whose components `to_tensors` listed."""
     return {
         key: tf.RaggedTensor.from_row_splits(
-            parts[2 * number], parts[2 * number + 1], validate=False
+            components[2 * number], components[2 * number + 1], validate=False
         )
         for number, key in enumerate(keys)
     }

@@ -107,7 +107,7 @@ def examine(data: bytes, spec: RecordSpec) -> Examined:
     ]
     if other:
         key, kind = other[0]
-        text = f"expected bytes under '{key}', found a {kind}"
+        text = f"expected bytes under '{key}'. Received: a {kind}"
         faults.append(("no_id", text))
     elif video_id is None:
         faults.append(("no_id", "expected one id under id or video_id"))
@@ -119,12 +119,12 @@ def examine(data: bytes, spec: RecordSpec) -> Examined:
         faults += _examine_video(message, spec)
         num_frames = None
     else:
-        counts, found = _examine_frames(message, spec)
-        faults += found
+        counts, frame_faults = _examine_frames(message, spec)
+        faults += frame_faults
         num_frames = max(counts, default=0)
-        if not found and num_frames == 0:
+        if not frame_faults and num_frames == 0:
             faults.append(("no_frames", "expected at least one frame"))
-        elif not found and min(counts) != num_frames:
+        elif not frame_faults and min(counts) != num_frames:
             text = ", ".join(
                 f"{count} of '{name}'"
                 for name, count in zip(spec.feature_names, counts, strict=True)
@@ -144,7 +144,7 @@ def _examine_labels(
 ) -> list[tuple[str, str]]:
     kind = feature.WhichOneof("kind")
     if kind not in ("int64_list", None):
-        return [("bad_label", f"expected int64 labels, found a {kind}")]
+        return [("bad_label", f"expected int64 labels. Received: a {kind}")]
     return _outside(labels, spec.num_classes, "labels")
 
 
@@ -154,7 +154,7 @@ def _outside(
     bad = [label for label in labels if not 0 <= label < num_classes]
     if not bad:
         return []
-    text = f"expected {what} from 0 to {num_classes - 1}, found {bad[0]}"
+    text = f"expected {what} from 0 to {num_classes - 1}. Received: {bad[0]}"
     return [("bad_label", text)]
 
 
@@ -169,7 +169,9 @@ def _examine_video(
             continue
         values = features[name].float_list.value
         if len(values) != size:
-            text = f"expected {size} floats of '{name}', found {len(values)}"
+            text = (
+                f"expected {size} floats of '{name}'. Received: {len(values)}"
+            )
             faults.append(("wrong_size", text))
         elif not np.isfinite(np.array(values, np.float32)).all():
             faults.append(("not_finite", f"NaN or infinity in '{name}'"))
@@ -203,10 +205,10 @@ def _examine_packed(
         return 0, [("missing_feature", f"no '{name}'")]
     values = message.context.feature[name].bytes_list.value
     if len(values) != 1 or len(values[0]) % size:
-        found = f"{len(values[0])} bytes" if len(values) == 1 else "another"
+        received = f"{len(values[0])} bytes" if len(values) == 1 else "another"
         text = (
-            f"expected one value of a multiple of {size} bytes of '{name}', "
-            f"found {found}"
+            f"expected one value of a multiple of {size} bytes of '{name}'. "
+            f"Received: {received}"
         )
         return 0, [("wrong_size", text)]
     return len(values[0]) // size, []
@@ -223,8 +225,8 @@ def _examine_list(
             values = np.array(frame.float_list.value, np.float32)
             if len(values) != size:
                 text = (
-                    f"expected {size} floats of '{name}' in frame {number}, "
-                    f"found {len(values)}"
+                    f"expected {size} floats of '{name}' in frame {number}. "
+                    f"Received: {len(values)}"
                 )
                 return len(frames), [("wrong_size", text)]
             if not np.isfinite(values).all():
@@ -233,10 +235,12 @@ def _examine_list(
             continue
         values = frame.bytes_list.value
         if len(values) != 1 or len(values[0]) != size:
-            found = f"{len(values[0])} bytes" if len(values) == 1 else "another"
+            received = (
+                f"{len(values[0])} bytes" if len(values) == 1 else "another"
+            )
             text = (
                 f"expected one value of {size} bytes of '{name}' in frame "
-                f"{number}, found {found}"
+                f"{number}. Received: {received}"
             )
             return len(frames), [("wrong_size", text)]
     return len(frames), []
@@ -256,7 +260,9 @@ def _examine_segments(
     }
     for key, kind in kinds.items():
         if kind != windows.SEGMENT_KINDS[key]:
-            text = f"expected {windows.SEGMENT_KINDS[key]} {key}, found {kind}"
+            text = (
+                f"expected {windows.SEGMENT_KINDS[key]} {key}. Received: {kind}"
+            )
             return [("bad_segments", text)]
     segments = {
         key: getattr(features[key], kinds[key]).value if key in kinds else ()
@@ -274,12 +280,12 @@ def _examine_segments(
         if start < 0 or late or end - start != length:
             text = (
                 f"expected segments of {length} s that start inside of the "
-                f"video, found {start} to {end} s"
+                f"video. Received: {start} to {end} s"
             )
             faults.append(("bad_segments", text))
             break
     other = [score for score in scores if score not in (0, 1)]
     if other:
-        text = f"expected segment scores of 0 or 1, found {other[0]}"
+        text = f"expected segment scores of 0 or 1. Received: {other[0]}"
         faults.append(("bad_segments", text))
     return faults

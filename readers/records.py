@@ -199,29 +199,29 @@ def _read_chunks(
     Returns:
         A dataset of `(files, indices, serialized)`, each `[chunk]`.
     """
-    # Instead of records: nothing where a stretch ends, and the places of the
+    # Instead of records: nothing where a stretch ends, and the bounds of the
     # next one where that starts.
     nothing = tf.zeros([0], tf.string)
     end_of_stretch = tf.data.Dataset.from_tensors(
         (tf.zeros([0], tf.int64), nothing)
     )
 
-    def read_stretch(path, places):
-        _, _, number, start, _, _ = tf.unstack(places)
+    def read_stretch(path, bounds):
+        _, _, number, start, _, _ = tf.unstack(bounds)
         # Dropping the attempts here would cost a function call per record.
         records = framing.records_until_error(path, start, number)
         return records.batch(chunk).concatenate(end_of_stretch)
 
-    def read_other(path, places):
-        start = tf.data.Dataset.from_tensors((places, nothing))
-        return start.concatenate(read_stretch(path, places))
+    def read_other(path, bounds):
+        start = tf.data.Dataset.from_tensors((bounds, nothing))
+        return start.concatenate(read_stretch(path, bounds))
 
-    def add_place(state, batch):
-        places, serialized = batch
+    def add_origins(state, batch):
+        bounds, serialized = batch
         count, offset, end = state
         number = tf.size(serialized, out_type=tf.int64)
         complete = tf.cond(
-            (number > 0) | (tf.size(places) > 0),
+            (number > 0) | (tf.size(bounds) > 0),
             lambda: tf.constant(True),
             lambda: finish(count, offset, end),
         )
@@ -231,11 +231,11 @@ def _read_chunks(
             files = tf.fill([number], file)
         state = count + number, offset + read, end
         if may_have_others:
-            is_start = tf.equal(number, 0) & (tf.size(places) > 0)
-            first_six = tf.concat([places, tf.zeros([6], tf.int64)], axis=0)[:6]
+            is_start = tf.equal(number, 0) & (tf.size(bounds) > 0)
+            first_six = tf.concat([bounds, tf.zeros([6], tf.int64)], axis=0)[:6]
             state = tuple(
-                tf.where(is_start, first_six[place], value)
-                for place, value in zip((1, 4, 5), state, strict=True)
+                tf.where(is_start, first_six[field], value)
+                for field, value in zip((1, 4, 5), state, strict=True)
             )
         return state, (files, count + tf.range(number), serialized)
 
@@ -243,9 +243,9 @@ def _read_chunks(
         good = stretches.end(file, size, reading, (count, offset), end)
         return _raise_incomplete(file, size, count, offset, good)
 
-    path, places = stretches.first(file, size)
-    reading, first, _, _, offset, end = tf.unstack(places)
-    chunks = read_stretch(path, places)
+    path, bounds = stretches.first(file, size)
+    reading, first, _, _, offset, end = tf.unstack(bounds)
+    chunks = read_stretch(path, bounds)
 
     # A function more takes as long to start as a hundred records to read.
     if may_have_others:
@@ -253,7 +253,7 @@ def _read_chunks(
         chunks = chunks.concatenate(others)
     else:
         end = size
-    return chunks.scan((first, offset, end), add_place)
+    return chunks.scan((first, offset, end), add_origins)
 
 
 def _raise_incomplete(

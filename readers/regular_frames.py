@@ -112,15 +112,15 @@ def find_frames(
         good_entry &= tf.equal(value + value_length, entry_end)
         good_entry &= entry_end <= lengths
         regular &= good_entry | ~inside
-        for place, (name, size) in enumerate(zip(names, sizes, strict=True)):
-            found = inside & good_entry & tf.equal(key, name)
+        for index, (name, size) in enumerate(zip(names, sizes, strict=True)):
+            is_feature = inside & good_entry & tf.equal(key, name)
             # A key that comes twice is not regular.
-            regular &= ~(found & (counts[place] > 0))
+            regular &= ~(is_feature & (counts[index] > 0))
             (stride,) = frame_strides([size])
             number = value_length // stride
-            regular &= ~found | tf.equal(number * stride, value_length)
-            starts[place] = tf.where(found, value, starts[place])
-            counts[place] = tf.where(found, number, counts[place])
+            regular &= ~is_feature | tf.equal(number * stride, value_length)
+            starts[index] = tf.where(is_feature, value, starts[index])
+            counts[index] = tf.where(is_feature, number, counts[index])
         position = tf.where(inside & good_entry, entry_end, position)
     regular &= tf.equal(position, lengths)
     number = counts[0]
@@ -143,12 +143,12 @@ def find_frames(
 
 
 def decode_frames(
-    found: RegularFrames, sizes: Sequence[int]
+    regular: RegularFrames, sizes: Sequence[int]
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Decodes all frames.
 
     Args:
-        found: Where they are.
+        regular: Where they are.
         sizes: Bytes of a frame of each feature.
 
     Returns:
@@ -156,14 +156,14 @@ def decode_frames(
         a frame are the last ones of its stride, zeros after a video's end; and
         a scalar bool, whether every frame is where it should be.
     """
-    number = found.num_frames
+    number = regular.num_frames
     longest = tf.reduce_max(tf.concat([number, [1]], axis=0))
     features, good = [], tf.constant(True)
-    for size, start in zip(sizes, found.starts, strict=True):
+    for size, start in zip(sizes, regular.starts, strict=True):
         header = frame_header(size)
         stride = len(header) + size
         frames = tf.io.decode_raw(
-            _cut(found.serialized, found.lengths, start, number * stride),
+            _cut(regular.serialized, regular.lengths, start, number * stride),
             tf.uint8,
             fixed_length=tf.cast(longest, tf.int32) * stride,
         )
@@ -178,61 +178,65 @@ def decode_frames(
 
 
 def pick_frames(
-    found: RegularFrames, sizes: Sequence[int], places: tf.Tensor
+    regular: RegularFrames, sizes: Sequence[int], steps: tf.Tensor
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Decodes some frames, and touches no other.
 
     Args:
-        found: Where the frames are.
+        regular: Where the frames are.
         sizes: Bytes of a frame of each feature.
-        places: int32 `[batch, picks]`, the numbers of frames of each video.
+        steps: int32 `[batch, picks]`, the numbers of frames of each video.
 
     Returns:
         uint8 `[batch, picks, stride]` for each feature, as of `decode_frames`;
         and a scalar bool, whether every one of them is where it should be.
     """
     features, good = [], tf.constant(True)
-    for size, start in zip(sizes, found.starts, strict=True):
+    for size, start in zip(sizes, regular.starts, strict=True):
         header = frame_header(size)
-        frames = pick_parts(
-            found.serialized, found.lengths, start, len(header) + size, places
+        frames = pick_slices(
+            regular.serialized,
+            regular.lengths,
+            start,
+            len(header) + size,
+            steps,
         )
         good &= tf.reduce_all(_has_header(frames, header))
         features.append(frames)
     return features, good
 
 
-def pick_parts(
+def pick_slices(
     strings: tf.Tensor,
     lengths: tf.Tensor,
     start: tf.Tensor,
     stride: int,
-    places: tf.Tensor,
+    steps: tf.Tensor,
 ) -> tf.Tensor:
-    """Decodes some parts of strings, all of one size.
+    """Decodes some slices of strings, all of one size.
 
     Args:
         strings: String `[batch]`.
         lengths: int64 `[batch]`, their bytes.
-        start: int64 `[batch]`, where the first part starts.
-        stride: Bytes of a part.
-        places: int32 `[batch, picks]`, the numbers of parts of each string.
+        start: int64 `[batch]`, where the first slice starts.
+        stride: Bytes of a slice.
+        steps: int32 `[batch, picks]`, the numbers of slices of each string.
 
     Returns:
         uint8 `[batch, picks, stride]`.
     """
-    starts = start[:, tf.newaxis] + tf.cast(places, tf.int64) * stride
+    starts = start[:, tf.newaxis] + tf.cast(steps, tf.int64) * stride
     starts, number = _clip(lengths[:, tf.newaxis], starts, stride)
-    # One substr for all would copy every string for each of its parts.
-    parts = [
+    # One substr for all would copy every string for each of its slices.
+    picked = [
         tf.io.decode_raw(
-            tf.strings.substr(strings, *part), tf.uint8, fixed_length=stride
+            tf.strings.substr(strings, *bounds), tf.uint8, fixed_length=stride
         )
-        for part in zip(
+        for bounds in zip(
             tf.unstack(starts, axis=1), tf.unstack(number, axis=1), strict=True
         )
     ]
-    return tf.stack(parts, axis=1)
+    return tf.stack(picked, axis=1)
 
 
 def _has_header(frames: tf.Tensor, header: bytes) -> tf.Tensor:
@@ -292,7 +296,7 @@ def _enter(
     digits = tf.cast(head[:, 1 : 1 + _VARINT_BYTES], tf.int64)
     goes_on = tf.cast(digits >= 128, tf.int64)
     is_part = tf.math.cumprod(goes_on, axis=1, exclusive=True)
-    shifts = [2 ** (7 * place) for place in range(_VARINT_BYTES)]
+    shifts = [2 ** (7 * byte) for byte in range(_VARINT_BYTES)]
     length = tf.reduce_sum(
         is_part * (digits % 128) * tf.constant(shifts, tf.int64), axis=1
     )
@@ -305,8 +309,8 @@ def _enter(
 
 
 def _varint(number: int) -> bytes:
-    parts = []
+    digits = []
     while number >= 128:
-        parts.append(number % 128 + 128)
+        digits.append(number % 128 + 128)
         number //= 128
-    return bytes([*parts, number])
+    return bytes([*digits, number])

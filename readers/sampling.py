@@ -44,7 +44,7 @@ def sample_frame_indices(
         num_samples: How many frames to choose from each video.
         sampling: How to choose. `ALL` takes the first `num_samples`.
         seed: int64 `[batch, 2]`, one for each video, for `RANDOM` and
-            `SEQUENCE`. With shape `[2]` the videos' places in the batch make
+            `SEQUENCE`. With shape `[2]` the videos' rows of the batch make
             the difference between them.
 
     Returns:
@@ -127,8 +127,8 @@ def _uniform(bounds: tf.Tensor, num_draws: int, seed: tf.Tensor) -> tf.Tensor:
     """
     seed = _unsigned(seed)
     if seed.shape.rank == 1:
-        places = tf.cast(tf.range(tf.shape(bounds)[0]), tf.uint64)
-        state = _combine(_combine(seed[0], seed[1]), places[:, tf.newaxis])
+        rows = tf.cast(tf.range(tf.shape(bounds)[0]), tf.uint64)
+        state = _combine(_combine(seed[0], seed[1]), rows[:, tf.newaxis])
     else:
         state = _combine(seed[:, :1], seed[:, 1:])
     draws = tf.cast(tf.range(1, num_draws + 1), tf.uint64)[tf.newaxis, :]

@@ -103,7 +103,7 @@ class SkippedData:
     def files(self) -> list[SkippedFile]:
         """Lists the files of which something was left out, sorted by name."""
         with self._lock:
-            found = []
+            listed = []
             for file in sorted({*self._records, *self._rests}):
                 records = self._records.get(file, {})
                 rest = self._rests.get(file)
@@ -112,7 +112,7 @@ class SkippedData:
                     reason = rest[2]
                 else:
                     reason = records[first]
-                found.append(
+                listed.append(
                     SkippedFile(
                         file=file,
                         num_records=len(records),
@@ -120,14 +120,14 @@ class SkippedData:
                         reason=reason,
                     )
                 )
-            return found
+            return listed
 
     def to_text(self) -> str:
         """Writes a table, a line for each file."""
         rows = [("file", "records skipped", "bytes of its end", "first reason")]
-        for one in self.files():
-            counts = f"{one.num_records:,}", f"{one.num_bytes:,}"
-            rows.append((one.file, *counts, one.reason))
+        for file in self.files():
+            counts = f"{file.num_records:,}", f"{file.num_bytes:,}"
+            rows.append((file.file, *counts, file.reason))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             f"{file:{widths[0]}}  {records:>{widths[1]}}  "

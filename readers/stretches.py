@@ -70,7 +70,7 @@ class Stretches:
             size: Scalar int64, the bytes that the file should have.
 
         Returns:
-            `(path, places)`: the file to read the records of a stretch from,
+            `(path, bounds)`: the file to read the records of a stretch from,
             and int64 `[6]`: the number of the reading, of the first record and
             of records, the byte of `path` and that of `file` at which they
             start, and the byte of `file` at which they should end.
@@ -92,14 +92,14 @@ class Stretches:
         """
         steps = tf.data.Dataset.range(tf.int64.max)
         steps = steps.map(lambda _: self._give_out(reading, file, size))
-        return steps.take_while(lambda _, places: places[0] != _NEW)
+        return steps.take_while(lambda _, bounds: bounds[0] != _NEW)
 
     def end(
         self,
         file: tf.Tensor,
         size: tf.Tensor,
         reading: tf.Tensor,
-        place: tuple[tf.Tensor, tf.Tensor],
+        reached: tuple[tf.Tensor, tf.Tensor],
         end: tf.Tensor,
     ) -> tf.Tensor:
         """Looks in a graph whether a stretch was read to its end.
@@ -108,14 +108,14 @@ class Stretches:
             file: Scalar string.
             size: Scalar int64.
             reading: Scalar int64, the number of the reading.
-            place: Scalar int64: the number of the record that would be next,
+            reached: Scalar int64: the number of the record that would be next,
                 and where it starts.
             end: Scalar int64, where the stretch should end.
 
         Returns:
             A scalar bool: false where the graph has to stop.
         """
-        arguments = [file, size, reading, *place, end]
+        arguments = [file, size, reading, *reached, end]
         good = tf.numpy_function(self._end, arguments, tf.bool)
         return tf.ensure_shape(good, [])
 
@@ -133,10 +133,10 @@ class Stretches:
     def _give_out(
         self, reading: tf.Tensor, file: tf.Tensor, size: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        path, places = tf.numpy_function(
+        path, bounds = tf.numpy_function(
             self._next, [reading, file, size], (tf.string, tf.int64)
         )
-        return tf.ensure_shape(path, []), tf.ensure_shape(places, [6])
+        return tf.ensure_shape(path, []), tf.ensure_shape(bounds, [6])
 
     def _next(
         self, number: np.ndarray, file: bytes, size: np.ndarray
@@ -151,23 +151,23 @@ class Stretches:
         if reading.stretch is not None:
             headers.release(reading.stretch)
             reading.stretch = None
-        found = self._advance(reading, name, size)
-        if found is None:
+        following = self._advance(reading, name, size)
+        if following is None:
             with self._lock:
                 del self._readings[number]
             return b"", np.full([6], _NEW, np.int64)
-        index, offset, reading.stretch, end = found
+        index, offset, reading.stretch, end = following
         stretch = reading.stretch
-        places = [number, index, stretch.number, stretch.start, offset, end]
-        return stretch.path.encode(), np.array(places, np.int64)
+        bounds = [number, index, stretch.number, stretch.start, offset, end]
+        return stretch.path.encode(), np.array(bounds, np.int64)
 
     def _advance(
         self, reading: _Reading, file: str, size: int
     ) -> tuple[int, int, headers.Stretch, int] | None:
-        """Returns the next stretch, its place, and where it should end."""
+        """Returns the next stretch, its start, and where it should end."""
         if reading.damage is not None:
-            runs, damages = framing.find_runs(file, *reading.damage, size)
-            self._count(file, damages)
+            runs, left_out = framing.find_runs(file, *reading.damage, size)
+            self._count(file, left_out)
             reading.damage, reading.is_over = None, True
             reading.runs = runs[::-1]
         if reading.runs:
@@ -187,13 +187,13 @@ class Stretches:
         reading.is_over = True
         return index, offset, stretch, size + 1
 
-    def _count(self, file: str, damages: list[framing.Damage]) -> None:
-        for damage in damages:
-            if damage.num_bytes is None:
-                self._skipped.add_record(file, damage.index, damage.reason)
+    def _count(self, file: str, left_out: list[framing.LeftOut]) -> None:
+        for entry in left_out:
+            if entry.num_bytes is None:
+                self._skipped.add_record(file, entry.index, entry.reason)
             else:
                 self._skipped.add_rest(
-                    file, damage.index, damage.num_bytes, damage.reason
+                    file, entry.index, entry.num_bytes, entry.reason
                 )
 
 

@@ -107,19 +107,21 @@ def find_prepared(pattern: str) -> PreparedDataset:
             "file_format='tfrecord'"
         )
     try:
-        found = _features(info, features["featuresDict"]["features"])
+        features_of_set = _features(info, features["featuresDict"]["features"])
         splits = {
             entry["name"]: shard_names(info, entry)
             for entry in info.get("splits", ())
         }
-        feature_spec.validate(*found[1:])
+        feature_spec.validate(*features_of_set[1:])
     except _NOT_ALIKE as error:
         raise errors.DataError(
             f"{folder}: expected features as those of youtube8m: `labels`, and "
             "vectors of floats or lists of vectors of bytes. Received: "
             f"{type(error).__name__} {error!s:.200}"
         ) from None
-    return PreparedDataset(PREFIX + text, folder, splits, split, *found)
+    return PreparedDataset(
+        PREFIX + text, folder, splits, split, *features_of_set
+    )
 
 
 def list_files(pattern: str) -> list[str]:
@@ -134,19 +136,21 @@ def list_files(pattern: str) -> list[str]:
     Raises:
         DataError: If there is no such data set or split, or a file is missing.
     """
-    found = find_prepared(pattern)
-    if found.wanted_split is None:
+    prepared = find_prepared(pattern)
+    if prepared.wanted_split is None:
         raise errors.DataError(
             f"{pattern}: expected a split, such as {pattern}/"
-            f"{next(iter(found.splits), 'train')}. Received: none; there are "
-            f"{', '.join(found.splits)}"
+            f"{next(iter(prepared.splits), 'train')}. Received: none; there "
+            f"are {', '.join(prepared.splits)}"
         )
-    split = found.split_pattern().rpartition("/")[2]
-    files = [os.path.join(found.folder, name) for name in found.splits[split]]
+    split = prepared.split_pattern().rpartition("/")[2]
+    files = [
+        os.path.join(prepared.folder, name) for name in prepared.splits[split]
+    ]
     for file in files:
         if not files_lib.exists(file):
             raise errors.DataError(
-                f"{file}: expected the file, which {found.folder} lists. "
+                f"{file}: expected the file, which {prepared.folder} lists. "
                 "Received: none; prepare the data set again"
             )
     return files
@@ -173,18 +177,22 @@ def shard_names(info: dict[str, Any], split: dict[str, Any]) -> dict[str, int]:
         "FILEFORMAT": info.get("fileFormat", "tfrecord"),
         "NUM_SHARDS": f"{len(lengths):05d}",
     }
-    found = {}
+    lengths_by_name = {}
     for shard, length in enumerate(lengths):
         fields["SHARD_INDEX"] = f"{shard:05d}"
         fields["SHARD_X_OF_Y"] = f"{shard:05d}-of-{len(lengths):05d}"
         # `str.format` would also do what a stranger's template asks it to.
         name = _FIELD.sub(lambda match: fields[match[1]], template)
-        if "/" in name or "\0" in name or name in (*found, "", ".", ".."):
+        if (
+            "/" in name
+            or "\0" in name
+            or name in (*lengths_by_name, "", ".", "..")
+        ):
             raise ValueError(
                 f"expected names of different files. Received: {name!r:.80}"
             )
-        found[name] = int(length)
-    return found
+        lengths_by_name[name] = int(length)
+    return lengths_by_name
 
 
 def _data_dir() -> str:

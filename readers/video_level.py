@@ -129,14 +129,14 @@ class VideoLevelReader:
             return batch
 
     def _context_checks(self, parsed, video_ids):
-        found = [ids.check_ids(video_ids)]
+        required = [ids.check_ids(video_ids)]
         if self.column_ids:
-            found.append(ids.check_column_ids(video_ids))
+            required.append(ids.check_column_ids(video_ids))
         if self.with_labels:
-            found.append(
+            required.append(
                 labels.check_labels(parsed[labels.LABELS_KEY], self.num_classes)
             )
-        return found
+        return required
 
     @property
     def wanted(self) -> normal_records.Wanted:
@@ -169,19 +169,19 @@ class VideoLevelReader:
             return [
                 ids.select_ids(again),
                 refused,
-                *ragged.to_parts(again, keys),
+                *ragged.to_tensors(again, keys),
             ]
 
-        video_ids, refused, *parts = tf.cond(
+        video_ids, refused, *tensors = tf.cond(
             tf.reduce_all(usual),
             lambda: [
                 video_ids,
                 tf.zeros_like(usual),
-                *ragged.to_parts(parsed, keys),
+                *ragged.to_tensors(parsed, keys),
             ],
             checks.rarely(parse_normal),
         )
-        return ragged.from_parts(parts, keys), video_ids, refused
+        return ragged.from_tensors(tensors, keys), video_ids, refused
 
     def _spec(self):
         spec = {
@@ -209,8 +209,8 @@ def _check_size(name: str, size: int, feature: tf.RaggedTensor) -> checks.Check:
         bad=lambda: bad,
         describe=lambda row: tf.strings.join(
             [
-                f"expected the feature '{name}' to be {size} float values, "
-                "found ",
+                f"expected the feature '{name}' to be {size} float values. "
+                "Received: ",
                 tf.strings.as_string(lengths[row]),
                 ". Set feature_names and feature_sizes to those of the data, "
                 "or use the frame-level reader (frame_features=True) if its "
@@ -236,7 +236,7 @@ def _check_finite(name: str, feature: tf.RaggedTensor) -> checks.Check:
             ~tf.math.is_finite(values), feature.row_splits
         ),
         describe=lambda row: tf.constant(
-            f"expected finite values in the feature '{name}', found NaN or "
+            f"expected finite values in the feature '{name}'. Received: NaN or "
             "infinity. Leave the record out or write it again."
         ),
     )

@@ -34,7 +34,7 @@ class Windows:
     """Parts of the videos of a batch.
 
     Attributes:
-        rows: int32 `[windows]`, the video of each, by its place in the batch.
+        rows: int32 `[windows]`, the video of each, by its row of the batch.
         starts: int32 `[windows]`, its first frame.
         lengths: int32 `[windows]`, its number of frames.
         ids: String `[windows]`, different for the parts of a video.
@@ -144,7 +144,7 @@ def check_segments(
     tests = (
         (
             (labels < 0) | (labels >= num_classes),
-            f"expected segment labels from 0 to {num_classes - 1}, found "
+            f"expected segment labels from 0 to {num_classes - 1}. Received: "
             "another. Set the number of classes to that of the data.",
         ),
         (
@@ -152,12 +152,12 @@ def check_segments(
             | (starts >= limit)
             | tf.not_equal(ends - starts, SEGMENT_FRAMES),
             f"expected segments of {SEGMENT_FRAMES} s that start inside of "
-            "the video, found another. Write the record again, or leave it "
+            "the video. Received: another. Write the record again, or leave it "
             "out.",
         ),
         (
             ~_are_zero_or_one(scores),
-            "expected segment scores of 0 or 1, found another. Write the "
+            "expected segment scores of 0 or 1. Received: another. Write the "
             "record again, or leave it out.",
         ),
     )
@@ -178,8 +178,8 @@ def check_segments(
             bad=lambda: differs,
             describe=lambda row: tf.constant(
                 f"expected as many values of {', '.join(SEGMENT_KEYS[1:])} as "
-                f"of {_LABELS}, found other numbers. Write the record again, "
-                "or leave it out."
+                f"of {_LABELS}. Received: other numbers. Write the record "
+                "again, or leave it out."
             ),
         ),
         *(check(flags, text) for flags, text in tests),
@@ -206,9 +206,9 @@ def rated_segments(
         the videos with the start in seconds, `id:start`, as in the starter
         code's predictions.
     """
-    places, _ = _unique_places(video)
-    rows = tf.cast(places // _LARGEST_START, tf.int32)
-    starts = tf.cast(places % _LARGEST_START, tf.int32)
+    segments, _ = _unique_segments(video)
+    rows = tf.cast(segments // _LARGEST_START, tf.int32)
+    starts = tf.cast(segments % _LARGEST_START, tf.int32)
     return _segments(rows, starts, num_frames, ids)
 
 
@@ -235,9 +235,9 @@ def segment_labels(
         `labels` and `label_weights`, float32 `[segments, num_classes]`: the
         scores, and 1 where there is one.
     """
-    places, index = _unique_places(video)
+    segments, index = _unique_segments(video)
     where = tf.stack([tf.cast(index, tf.int64), video[_LABELS].values], axis=1)
-    shape = tf.stack([tf.size(places, tf.int64), num_classes])
+    shape = tf.stack([tf.size(segments, tf.int64), num_classes])
 
     def rows(values):
         # Without validation a label that is rated twice is simply set twice.
@@ -250,7 +250,7 @@ def segment_labels(
     return rows(scores), rows(tf.ones_like(scores))
 
 
-def _unique_places(
+def _unique_segments(
     video: dict[str, tf.RaggedTensor],
 ) -> tuple[tf.Tensor, tf.Tensor]:
     rows = tf.cast(video[_STARTS].value_rowids(), tf.int64)

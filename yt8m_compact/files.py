@@ -385,8 +385,8 @@ def _remove_abandoned(path: str) -> None:
     except OSError:  # Whoever wants to write there is told why not.
         return
     for name in names:
-        found = _PARTIAL_NAME.fullmatch(name)
-        if not meant or not found or found["name"] != meant["name"]:
+        match = _PARTIAL_NAME.fullmatch(name)
+        if not meant or not match or match["name"] != meant["name"]:
             continue
         partial = os.path.join(folder, name)
         with contextlib.suppress(OSError):

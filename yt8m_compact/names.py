@@ -14,8 +14,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     Returns:
         The nearest one, None where none is near.
     """
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    return matches[0] if matches else None
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -28,5 +28,5 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     Returns:
         "; did you mean NAME?", or nothing where no name is near.
     """
-    found = nearest(name, known)
-    return f"; did you mean {found}?" if found else ""
+    meant = nearest(name, known)
+    return f"; did you mean {meant}?" if meant else ""

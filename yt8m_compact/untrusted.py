@@ -186,19 +186,19 @@ def parse_csv(
             quotation mark that is not closed, or there is a zero byte.
     """
     rows = csv.reader(io.StringIO(text, newline=""))
-    found = []
+    parsed = []
     try:
         for row in rows:
             if any("\0" in cell for cell in row):
                 raise csv.Error("a zero byte")
             if any(row):
-                found.append((rows.line_num, row))
+                parsed.append((rows.line_num, row))
     except csv.Error as error:
         raise ValueError(
             f"{where}: line {rows.line_num}: expected {expected}. Received: "
             f"{error}"
         ) from None
-    return found
+    return parsed
 
 
 def _refuse_constant(text: str) -> None:

@@ -240,7 +240,7 @@ def test_bad_record(tmp_path):
     record_makers.write_tfrecord(file, records)
     with pytest.raises(
         readers.DataError,
-        match=f"^{re.escape(file)}: record 5: expected labels .*found 9",
+        match=f"^{re.escape(file)}: record 5: expected labels .*Received: 9",
     ):
         evaluation.evaluate_run(run.path, pattern)
 

@@ -53,6 +53,20 @@ def wrong_errors(source: str) -> list[str]:
     return found
 
 
+def foreign_words(source: str) -> list[str]:
+    """Lists texts that tell in other words what was received.
+
+    Messages that a graph raises are no `raise` of Python.
+    """
+    return [
+        f"line {node.lineno}: {node.value}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.search(r"(^|, )found ", node.value)
+    ]
+
+
 @pytest.mark.parametrize("path", FILES)
 def test_sections_of_docstrings_are_indented_by_four_spaces(path):
     nodes = ast.walk(ast.parse((ROOT / path).read_text()))
@@ -64,7 +78,9 @@ def test_sections_of_docstrings_are_indented_by_four_spaces(path):
 
 @pytest.mark.parametrize("path", PACKAGE)
 def test_errors_say_what_was_expected_and_received(path):
-    assert not wrong_errors((ROOT / path).read_text())
+    source = (ROOT / path).read_text()
+    assert not wrong_errors(source)
+    assert not foreign_words(source)
 
 
 def test_wrong_sections_are_found():
@@ -77,3 +93,5 @@ def test_wrong_errors_are_found():
     assert wrong_errors(source) == ["line 1: expected , found "]
     assert not wrong_errors('raise ValueError(f"expected {a}. Received: {b}")')
     assert not wrong_errors('raise ValueError(f"{where}: {error}")')
+    assert foreign_words(source) == ["line 1: , found "]
+    assert not foreign_words('raise ValueError("not found in a")')

@@ -315,7 +315,7 @@ def _spoil(files):
             record_makers.make_video_example(1, labels=[3, 12]),
         ],
     )
-    return f"^{files[1]}: record 1: expected labels from 0 to 9, found 12. "
+    return f"^{files[1]}: record 1: expected labels from 0 to 9. Received: 12. "
 
 
 def _replace(files):

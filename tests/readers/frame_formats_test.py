@@ -162,12 +162,12 @@ def test_frames_whose_sizes_make_up_for_each_other():
     frames = [b"abcdef", b"ghijk", b"lmnopqr", b"stuvwx"]
     record = record_makers.make_frame_example(0, 4, frames={"rgb": frames})
     assert _is_regular([record]) == (False, True)
-    assert "found 5 bytes in frame 1" in _error([record], _reader())
+    assert "Received: 5 bytes in frame 1" in _error([record], _reader())
     reader = _reader(frame_sampling="even", num_sampled_frames=2)
-    assert "found 5 bytes in frame 1" in _error([record], reader)
+    assert "Received: 5 bytes in frame 1" in _error([record], reader)
     # Nobody does here: floor((i + 1/2) 4 / 1) = 2 is looked at, which is off.
     reader = _reader(frame_sampling="even", num_sampled_frames=1)
-    assert "found 5 bytes in frame 1" in _error([record], reader)
+    assert "Received: 5 bytes in frame 1" in _error([record], reader)
 
 
 def test_a_long_video_among_short_ones_is_left_to_the_parser():
@@ -568,7 +568,7 @@ def test_labels_of_videos_do_not_matter_to_rated_segments():
     )
     batch = _parse([record], _reader(parts="segments"))
     np.testing.assert_array_equal(np.argwhere(batch["labels"]), [[0, 4]])
-    assert "expected labels from 0 to 9, found 3000" in _error(
+    assert "expected labels from 0 to 9. Received: 3000" in _error(
         [record], _reader()
     )
 
@@ -591,7 +591,7 @@ def test_ids_that_a_csv_cannot_hold(kind, how):
     message = _error(records, _reader(column_ids=True, **arguments))
     assert message == (
         "the request: record 1: expected an id of printable characters without "
-        "commas and quotes, which a CSV can hold, found 'v,\"001'. Write the "
-        "record with another id, or leave it out."
+        "commas and quotes, which a CSV can hold. Received: 'v,\"001'. Write "
+        "the record with another id, or leave it out."
     )
     assert _parse(records, _reader(**arguments))["id"][1] == b'v,"001'

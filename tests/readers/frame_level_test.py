@@ -307,7 +307,7 @@ def test_file_and_number_of_the_record_are_named(tmp_path):
     records = [_GOOD] * 7 + [bad]
     file = record_makers.write_tfrecord(tmp_path / "a", records)
     assert _error_in_file(file, records) == (
-        f"{file}: record 7: expected labels from 0 to 9, found 10. Set the "
+        f"{file}: record 7: expected labels from 0 to 9. Received: 10. Set the "
         "number of classes (now 10) to that of the data, or correct the "
         "labels. The record holds 'id' (bytes x 1), 'labels' (int64 x 1), and "
         "frame by frame 'audio' (4 frames of 3 bytes), 'rgb' (4 frames of 6 "
@@ -327,7 +327,7 @@ def test_wrong_size_of_one_frame(size, frame):
     )
     assert text == (
         "the request: record 1: expected one string of 6 bytes (8-bit codes) "
-        f"of the feature 'rgb' in every frame, found {size} bytes in frame "
+        f"of the feature 'rgb' in every frame. Received: {size} bytes in frame "
         f"{frame}. Set feature_sizes to those of the data, or write the record "
         "again."
     )
@@ -342,7 +342,8 @@ def test_wrong_size_of_all_frames():
     )
     assert "record 1: expected one string of 3 bytes (8-bit codes) of" in text
     assert (
-        "the feature 'audio' in every frame, found 4 bytes in frame 0" in text
+        "the feature 'audio' in every frame. Received: 4 bytes in frame 0"
+        in text
     )
 
 
@@ -353,7 +354,7 @@ def test_frame_in_several_parts(parts):
     values.value[:] = parts
     text = _error(_GOOD, example.SerializeToString())
     assert "record 1: expected one string of 6 bytes (8-bit codes) of" in text
-    assert "found 2 strings in frame 2" in text
+    assert "Received: 2 strings in frame 2" in text
 
 
 def test_frame_without_a_value():
@@ -361,7 +362,7 @@ def test_frame_without_a_value():
     frame = example.feature_lists.feature_list["rgb"].feature[3]
     frame.bytes_list.value[:] = []
     text = _error(_GOOD, example.SerializeToString())
-    assert "found 0 strings in frame 3" in text
+    assert "Received: 0 strings in frame 3" in text
 
 
 def test_features_with_different_numbers_of_frames():
@@ -373,14 +374,14 @@ def test_features_with_different_numbers_of_frames():
     )
     assert text == (
         "the request: record 1: expected as many frames of 'audio' as of "
-        "'rgb', found 3 and 5. Leave the record out or write it again."
+        "'rgb'. Received: 3 and 5. Leave the record out or write it again."
     )
 
 
 def test_no_frames():
     text = _error(_GOOD, record_makers.make_frame_example(1, 0))
     assert (
-        "record 1: expected at least one frame of the feature 'rgb', found "
+        "record 1: expected at least one frame of the feature 'rgb'. Received: "
         "none."
     ) in text
 
@@ -391,7 +392,7 @@ def test_missing_feature(tmp_path):
     text = _error_in_file(file, [_GOOD, bad])
     assert text.startswith(
         f"{file}: record 1: expected at least one frame of the feature "
-        "'audio', found none. Set feature_names to those of the data"
+        "'audio'. Received: none. Set feature_names to those of the data"
     )
     assert text.endswith("and frame by frame 'rgb' (5 frames of 6 bytes).")
 
@@ -406,7 +407,7 @@ def test_missing_id():
 
 def test_negative_label():
     text = _error(_GOOD, record_makers.make_frame_example(1, labels=[1, -2]))
-    assert "record 1: expected labels from 0 to 9, found -2." in text
+    assert "record 1: expected labels from 0 to 9. Received: -2." in text
 
 
 def test_float_frames():

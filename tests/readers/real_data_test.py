@@ -238,7 +238,8 @@ def test_too_few_classes_for_real_files(shared_data):
     file = f"{shared_data}/yt8m_2018_video/validate0000.tfrecord"
     with pytest.raises(
         readers.DataError,
-        match=rf"^{file}: record \d+: expected labels from 0 to 99, found \d+",
+        match=rf"^{file}: record \d+: expected labels from 0 to 99\. "
+        r"Received: \d+",
     ):
         _collect(
             readers.VideoLevelReader(num_classes=100), [file], batch_size=10

@@ -175,7 +175,8 @@ def test_saved_model_parses_and_explains(tmp_path):
             np.testing.assert_array_equal(found[key], value)
     with pytest.raises(
         tf.errors.InvalidArgumentError,
-        match="the request: record 1: expected labels from 0 to 9, found 77",
+        match="the request: record 1: expected labels from 0 to 9. "
+        "Received: 77",
     ):
         loaded.parse(
             tf.constant(
@@ -196,9 +197,9 @@ def test_first_bad_record_is_named(place):
     records[place] = record_makers.make_video_example(1, labels=[10])
     text = _error(*records, record_makers.make_video_example(1, labels=[99]))
     assert text == (
-        f"the request: record {place}: expected labels from 0 to 9, found 10. "
-        "Set the number of classes (now 10) to that of the data, or correct "
-        "the labels."
+        f"the request: record {place}: expected labels from 0 to 9. Received: "
+        "10. Set the number of classes (now 10) to that of the data, or "
+        "correct the labels."
     )
 
 
@@ -207,7 +208,7 @@ def test_file_and_number_of_the_record_are_named(tmp_path):
     records = [_GOOD] * 7 + [bad]
     file = record_makers.write_tfrecord(tmp_path / "a", records)
     assert _error_in_file(file, records) == (
-        f"{file}: record 7: expected labels from 0 to 9, found -1. Set the "
+        f"{file}: record 7: expected labels from 0 to 9. Received: -1. Set the "
         "number of classes (now 10) to that of the data, or correct the "
         "labels. The record holds 'id' (bytes x 1), 'labels' (int64 x 2), "
         "'mean_audio' (float x 3), 'mean_rgb' (float x 6)."
@@ -223,8 +224,9 @@ def test_wrong_feature_size(size):
         ),
     )
     assert (
-        "record 1: expected the feature 'mean_rgb' to be 6 float values, found "
-        f"{size}. Set feature_names and feature_sizes to those of the data"
+        "record 1: expected the feature 'mean_rgb' to be 6 float values. "
+        f"Received: {size}. Set feature_names and feature_sizes to those of "
+        "the data"
     ) in text
 
 
@@ -246,8 +248,8 @@ def test_missing_feature():
         record_makers.make_video_example(1, feature_sizes={"mean_rgb": 6}),
     )
     assert (
-        "record 1: expected the feature 'mean_audio' to be 3 float values, "
-        "found 0."
+        "record 1: expected the feature 'mean_audio' to be 3 float values. "
+        "Received: 0."
     ) in text
 
 
@@ -261,8 +263,8 @@ def test_values_that_are_not_finite(value):
     )
     assert text == (
         "the request: record 1: expected finite values in the feature "
-        "'mean_audio', found NaN or infinity. Leave the record out or write it "
-        "again."
+        "'mean_audio'. Received: NaN or infinity. Leave the record out or "
+        "write it again."
     )
 
 
@@ -329,13 +331,13 @@ def test_record_cut_off_between_its_features():
 def test_empty_record(tmp_path):
     file = record_makers.write_tfrecord(tmp_path / "a", [b""])
     text = _error_in_file(file, [b""])
-    assert "'mean_rgb' to be 6 float values, found 0." in text
+    assert "'mean_rgb' to be 6 float values. Received: 0." in text
     assert text.endswith(" The record is empty (0 bytes).")
 
 
 def test_frame_level_record():
     text = _error(record_makers.make_frame_example())
-    assert "'mean_rgb' to be 6 float values, found 0" in text
+    assert "'mean_rgb' to be 6 float values. Received: 0" in text
     assert "use the frame-level reader (frame_features=True)" in text
 
 
@@ -398,7 +400,7 @@ def test_labels_that_nobody_needs_are_not_looked_at():
     np.testing.assert_array_equal(
         batch["features"], [_expected_features(index) for index in range(3)]
     )
-    assert "expected labels from 0 to 9, found 3000" in _error(records[0])
+    assert "expected labels from 0 to 9. Received: 3000" in _error(records[0])
 
 
 @pytest.mark.parametrize(
@@ -425,8 +427,8 @@ def test_ids_that_a_csv_cannot_hold(video_id, shown):
     )
     assert message == (
         "the request: record 1: expected an id of printable characters without "
-        f"commas and quotes, which a CSV can hold, found '{shown}'. Write the "
-        "record with another id, or leave it out."
+        f"commas and quotes, which a CSV can hold. Received: '{shown}'. Write "
+        "the record with another id, or leave it out."
     )
 
 

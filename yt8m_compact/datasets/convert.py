@@ -224,19 +224,19 @@ def read_labels(
                 f"{path}: line {line}: expected every id once. Received: "
                 f"{video_id!r:.80}, which is in line {lines[video_id]} too"
             )
-        found = set()
+        classes = set()
         for cell in row[1:]:
             for text in filter(None, map(str.strip, cell.split(";"))):
-                found |= _classes(
+                classes |= _classes(
                     text, vocabulary or {}, f"{path}: line {line}"
                 )
-        outside = [label for label in found if not 0 <= label < num_classes]
-        if outside or not found:
+        outside = [label for label in classes if not 0 <= label < num_classes]
+        if outside or not classes:
             raise ValueError(
                 f"{path}: line {line}: expected one or more labels from 0 to "
                 f"{num_classes - 1}. Received: {','.join(row[1:])!r:.80}"
             )
-        labels[video_id] = tuple(sorted(found))
+        labels[video_id] = tuple(sorted(classes))
         lines[video_id] = line
     return labels
 
@@ -347,10 +347,10 @@ def convert_files(
 
 def _read_csv(path: str) -> list[tuple[int, list[str]]]:
     text = untrusted.read_text(path, "a CSV file", _MAX_CSV_BYTES)
-    found = untrusted.parse_csv(text, path, "CSV")
-    if not found:
+    rows = untrusted.parse_csv(text, path, "CSV")
+    if not rows:
         raise ValueError(f"{path}: expected a CSV file. Received: no line")
-    return found
+    return rows
 
 
 def _index(text: str) -> int | None:
@@ -362,7 +362,7 @@ def _classes(
     text: str, vocabulary: Mapping[str, int | None], where: str
 ) -> set[int]:
     words = [text] if text.lower() in vocabulary else text.split()
-    found = set()
+    classes = set()
     for word in words:
         label = vocabulary.get(word.lower(), _index(word))
         if label is None:
@@ -377,8 +377,8 @@ def _classes(
                 " "
                 f"{kind}"
             )
-        found.add(label)
-    return found
+        classes.add(label)
+    return classes
 
 
 def _total(files: Sequence[str]) -> int | None:

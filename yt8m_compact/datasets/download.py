@@ -136,9 +136,9 @@ class DownloadConfig:
 
     def is_in_shard(self, name: str) -> bool:
         """Whether a file is in the part that is wanted."""
-        part, parts = self.shard
+        part, num_parts = self.shard
         digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
-        return int(digest, 16) % parts == part - 1
+        return int(digest, 16) % num_parts == part - 1
 
     def _fail(self, name: str, expected: str) -> None:
         raise ValueError(
@@ -183,10 +183,10 @@ def download_files(output_dir: str, config: DownloadConfig) -> list[str]:
     files = _list_files(config)
     wanted = {n: c for n, c in files.items() if config.is_in_shard(n)}
     if not wanted:
-        part, parts = config.shard
+        part, num_parts = config.shard
         raise ValueError(
             f"expected at least one of {len(files)} files in the part. "
-            f"Received: shard={part},{parts}; choose a larger part"
+            f"Received: shard={part},{num_parts}; choose a larger part"
         )
     _check_case(folder, wanted)
     state = _State(folder / STATE_NAME)
@@ -614,16 +614,16 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _describe_large(max_bytes: int, found: str) -> str:
+def _describe_large(max_bytes: int, received: str) -> str:
     return (
-        f"expected at most {max_bytes:,} bytes. Received: {found}; "
+        f"expected at most {max_bytes:,} bytes. Received: {received}; "
         "a larger max_file_gb allows larger shards"
     )
 
 
 def _continues(response: http.client.HTTPResponse, have: int) -> bool:
-    found = response.headers.get("Content-Range", "")
-    return response.status == 206 and found.startswith(f"bytes {have}-")
+    content_range = response.headers.get("Content-Range", "")
+    return response.status == 206 and content_range.startswith(f"bytes {have}-")
 
 
 def _size(path: pathlib.Path) -> int:

@@ -80,16 +80,16 @@ def read_manifest(path: str) -> dict[str, Expected]:
     else:
         entries = _from_csv(untrusted.parse_csv(text, path, _FORMS))
     try:
-        found = _unite(entries)
+        manifest = _unite(entries)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: expected {_FORMS}. Received: {error!s:.200}"
         ) from None
-    if not found:
+    if not manifest:
         raise ValueError(
             f"{path}: expected the name of at least one file. Received: none"
         )
-    return found
+    return manifest
 
 
 def find_manifests(files: Sequence[str]) -> list[str]:
@@ -156,24 +156,28 @@ def match_files(
     left = {absolute(file): file for file in files}
     matched, missing = {}, {}
     for name, entry in entries.items():
-        place = absolute(os.path.join(os.path.dirname(absolute(path)), name))
-        file = left.pop(place, None)
+        full_path = absolute(
+            os.path.join(os.path.dirname(absolute(path)), name)
+        )
+        file = left.pop(full_path, None)
         if file is None:
-            missing[name] = place
+            missing[name] = full_path
         else:
             matched[file] = entry
     if not moved or not missing:
         return matched, missing
     ends = collections.defaultdict(list)
-    for place, file in left.items():
-        ends[os.path.basename(place)].append((place, file))
+    for full_path, file in left.items():
+        ends[os.path.basename(full_path)].append((full_path, file))
     # The longer of two names is the one that fits better.
-    for name in sorted(missing, key=lambda name: (-len(_parts(name)), name)):
-        parts = _parts(name)
+    for name in sorted(
+        missing, key=lambda name: (-len(_components(name)), name)
+    ):
+        components = _components(name)
         candidates = [
-            (place, file)
-            for place, file in ends.get(parts[-1], ())
-            if _parts(place)[-len(parts) :] == parts
+            (full_path, file)
+            for full_path, file in ends.get(components[-1], ())
+            if _components(full_path)[-len(components) :] == components
         ]
         if len(candidates) > 1:
             raise ValueError(
@@ -183,7 +187,7 @@ def match_files(
                 f"{candidates[1][1]}"
             )
         if candidates:
-            ends[parts[-1]].remove(candidates[0])
+            ends[components[-1]].remove(candidates[0])
             matched[candidates[0][1]] = entries[name]
             del missing[name]
     return matched, missing
@@ -197,23 +201,25 @@ def absolute(path: str) -> str:
     return f"{scheme.rpartition('/')[2]}://{os.path.normpath(rest)}"
 
 
-def _parts(path: str) -> list[str]:
+def _components(path: str) -> list[str]:
     """Returns the parts of a path, without the way up to their folder."""
-    parts = [part for part in path.split("/") if part]
-    return [part for part in parts if part != ".."] or [path]
+    components = [component for component in path.split("/") if component]
+    return [component for component in components if component != ".."] or [
+        path
+    ]
 
 
 def _unite(entries: Iterable[tuple[str, Expected]]) -> dict[str, Expected]:
     """Refuses names that are those of one file."""
-    found = {}
+    by_name = {}
     for name, entry in entries:
         name = name.strip()
         if files_lib.is_local(name):
             name = os.path.normpath(name)
-        if name in found:
+        if name in by_name:
             raise ValueError(f"{name[:80]!r} twice")
-        found[name] = entry
-    return found
+        by_name[name] = entry
+    return by_name
 
 
 def _from_json(values: dict) -> Iterable[tuple[str, Expected]]:

@@ -1,4 +1,4 @@
-"""What the records of a data set hold, found out from one of them."""
+"""What the records of a data set hold, as one of them shows."""
 
 from collections.abc import Sequence
 
@@ -48,18 +48,18 @@ def detect_spec(
         )
     if feature_sizes:
         feature_spec.validate(feature_names, feature_sizes, num_classes)
-    layout, found = _find_features(message, feature_names)
-    names = tuple(feature_names) or tuple(found)
+    layout, detected = _find_features(message, feature_names)
+    names = tuple(feature_names) or tuple(detected)
     sizes = tuple(feature_sizes)
     if not sizes:
         for name in names:
-            if not found.get(name):
+            if not detected.get(name):
                 raise ValueError(
                     f"{where}: expected features whose names and sizes can be "
                     "recognised; set feature_names and feature_sizes. "
                     f"Received: {_describe(message)}"
                 )
-        sizes = tuple(found[name] for name in names)
+        sizes = tuple(detected[name] for name in names)
     if not names:
         raise ValueError(
             f"{where}: expected features; set feature_names and "

@@ -153,11 +153,11 @@ def unpack(
         if name in message.context.feature:
             values = message.context.feature[name].bytes_list.value
         if len(values) != 1 or len(values[0]) % size:
-            found = [len(value) for value in values]
+            lengths = [len(value) for value in values]
             raise readers.DataError(
                 f"{where}: expected '{name}' to be one value of a multiple of "
                 f"{size} bytes; set feature_names and feature_sizes to "
-                f"those of the data. Received: values of {found} bytes, "
+                f"those of the data. Received: values of {lengths} bytes, "
                 f"keys={keys}"
             )
     messages.unpack(message, feature_names, feature_sizes)
@@ -289,8 +289,8 @@ def _check_finished(
     output, count, left_out = task[1], 0, set()
     outputs = scan.read_good(output)
     for wanted, others in _repack(task):
-        found = next(outputs, None)
-        if found is None or found[1] != wanted:
+        record = next(outputs, None)
+        if record is None or record[1] != wanted:
             count = None
             break
         left_out |= others

@@ -160,11 +160,11 @@ def _find_header(
     """Returns where the next record starts, `size` where none does."""
     while start + _HEADER + _FOOTER <= size:
         data = read(start, _SEARCH_BYTES + _HEADER - 1)
-        places, lengths = crc32c.find_headers(data)
-        for place, length in zip(
-            places.tolist(), lengths.tolist(), strict=True
+        offsets, lengths = crc32c.find_headers(data)
+        for offset, length in zip(
+            offsets.tolist(), lengths.tolist(), strict=True
         ):
-            if start + place + _HEADER + length + _FOOTER <= size:
-                return start + place
+            if start + offset + _HEADER + length + _FOOTER <= size:
+                return start + offset
         start += _SEARCH_BYTES
     return size

@@ -89,7 +89,7 @@ def detect_files(
         ValueError: If no record has features that can be recognised, or most
             packed records do not fit the sizes of YouTube-8M.
     """
-    found = collections.Counter()
+    counts = collections.Counter()
     error, samples = None, []
     num_files = 0
     for file in _spread(files):
@@ -108,21 +108,21 @@ def detect_files(
             except ValueError as problem:
                 error = error or problem
                 continue
-            found[spec] += 1
+            counts[spec] += 1
         if num_files == _NUM_FILES:
             break
     if not samples:
         return None
-    if not found:
+    if not counts:
         raise error
     spec = max(
-        found,
-        key=lambda spec: (found[spec], not record_spec.usual_sizes(spec)),
+        counts,
+        key=lambda spec: (counts[spec], not record_spec.usual_sizes(spec)),
     )
     given = bool(feature_sizes)
     if spec.layout is record_rules.Layout.PACKED and not given:
         _expect_fit(samples, spec)
-    return DetectedSpec(spec, given, found[spec], len(samples))
+    return DetectedSpec(spec, given, counts[spec], len(samples))
 
 
 def _spread(files: Sequence[str]) -> list[str]:

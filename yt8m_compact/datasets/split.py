@@ -116,11 +116,11 @@ def _check_free(
 def _read_id(file: bytes, index: int, serialized: bytes) -> bytes:
     # A tf.train.Example reads as a SequenceExample: its features are the
     # context.
-    place = f"{file.decode()}: record {index}"
+    record_name = f"{file.decode()}: record {index}"
     message = messages.parse(serialized)
     if message is None:
         raise readers.DataError(
-            f"{place}: expected a tf.train.Example or "
+            f"{record_name}: expected a tf.train.Example or "
             f"tf.train.SequenceExample. Received: {len(serialized)} bytes that "
             "are neither; leave the record out with `yt8m-data verify`"
         )
@@ -129,7 +129,7 @@ def _read_id(file: bytes, index: int, serialized: bytes) -> bytes:
         if features[key].bytes_list.value:
             return features[key].bytes_list.value[0]
     raise readers.DataError(
-        f"{place}: expected an id under "
+        f"{record_name}: expected an id under "
         f"{' or '.join(_ID_KEYS)}, to split by. Received: keys="
         f"{sorted(features)}; leave the record out"
     )

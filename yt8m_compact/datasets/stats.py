@@ -169,20 +169,20 @@ def _count_file(
     )
     videos_per_class = np.zeros(spec.num_classes, np.int64)
     for number, data in scan.read_good(file):
-        found = record_rules.examine(data, spec)
-        if found.faults:
-            kind, text = found.faults[0]
+        examined = record_rules.examine(data, spec)
+        if examined.faults:
+            kind, text = examined.faults[0]
             raise readers.DataError(
                 f"{file}: record {number}: {kind}: {text}; set feature_names,"
                 " feature_sizes and num_classes to those of the data, or "
                 "see `yt8m-data verify`"
             )
         num_videos += 1
-        labels = set(found.labels or ())
+        labels = set(examined.labels or ())
         labels_per_video[len(labels)] += 1
         videos_per_class[list(labels)] += 1
-        if found.num_frames is not None:
-            frames_per_video[found.num_frames] += 1
+        if examined.num_frames is not None:
+            frames_per_video[examined.num_frames] += 1
         update(1)
     return num_videos, labels_per_video, frames_per_video, videos_per_class
 

@@ -284,12 +284,12 @@ def serialize_video(video: SyntheticVideo, config: SyntheticConfig) -> bytes:
         ),
     }
     ends = np.cumsum(config.feature_sizes)[:-1]
-    parts = np.split(video.frames, ends, axis=1)
+    features = np.split(video.frames, ends, axis=1)
     lists = {
         name: tf.train.FeatureList(
             feature=[_bytes_feature(frame.tobytes()) for frame in part]
         )
-        for name, part in zip(config.feature_names, parts, strict=True)
+        for name, part in zip(config.feature_names, features, strict=True)
     }
     return tf.train.SequenceExample(
         context=tf.train.Features(feature=context),
@@ -505,8 +505,8 @@ def _quantize(frames: np.ndarray) -> np.ndarray:
 def _make_id(number: int) -> bytes:
     base = len(_ID_LETTERS)
     return bytes(
-        _ID_LETTERS[number // base**place % base]
-        for place in reversed(range(_ID_LENGTH))
+        _ID_LETTERS[number // base**digit % base]
+        for digit in reversed(range(_ID_LENGTH))
     )
 
 

@@ -21,7 +21,7 @@ from yt8m_compact.datasets import spec_detection
 from yt8m_compact.readers import framing
 from yt8m_compact.readers import record_rules
 
-_EXAMPLES = 5  # places told of each kind of fault in a file
+_EXAMPLES = 5  # told of each kind of fault in a file
 _ROWS = 50  # files with faults that the table shows
 # Faults that no new file without the bad records can mend.
 _NOT_IN_RECORDS = ("count_differs", "size_differs", "missing_file")
@@ -60,7 +60,7 @@ class FileReport:
         faults: The first of each kind.
         bad_offsets: Where the records start that have a fault.
         ids: uint64 `[num_ids]`, hashes of the ids.
-        id_places: int64 `[num_ids, 2]`, numbers and offsets of their records.
+        id_records: int64 `[num_ids, 2]`, numbers and offsets of their records.
     """
 
     file: str
@@ -75,7 +75,7 @@ class FileReport:
     faults: list[Fault] = dataclasses.field(default_factory=list)
     bad_offsets: set[int] = dataclasses.field(default_factory=set)
     ids: np.ndarray | None = None
-    id_places: np.ndarray | None = None
+    id_records: np.ndarray | None = None
 
     def add(
         self,
@@ -179,7 +179,7 @@ class Report:
                 lines.append(f"... and {len(bad) - _ROWS:,} more such files")
             lines.append("")
             for file in bad[:_ROWS]:
-                lines += [_place(file.file, fault) for fault in file.faults]
+                lines += [_describe(file.file, fault) for fault in file.faults]
                 for kind, count in file.counts.items():
                     if count > _EXAMPLES:
                         more = count - _EXAMPLES
@@ -295,7 +295,7 @@ def verify_files(
             Fault(
                 "count_differs",
                 f"expected the {official[official_split]:,} videos of "
-                f"{official_split}, found {report.num_videos:,} in "
+                f"{official_split}. Received: {report.num_videos:,} in "
                 f"{len(files):,} files",
             )
         )
@@ -316,7 +316,7 @@ def check_file(
     """
     file, spec = task
     report = FileReport(file)
-    hashes, places = [], []
+    hashes, id_records = [], []
     try:
         report.num_bytes = tf.io.gfile.stat(file).length
         if not report.num_bytes:
@@ -335,24 +335,24 @@ def check_file(
             update(1)
             if spec is None:
                 continue
-            found = record_rules.examine(step.data, spec)
-            report.num_without_labels += not found.labels
-            for kind, text in found.faults:
+            examined = record_rules.examine(step.data, spec)
+            report.num_without_labels += not examined.labels
+            for kind, text in examined.faults:
                 report.add(kind, text, number, step.offset)
-            if found.faults:
+            if examined.faults:
                 report.bad_offsets.add(step.offset)
-            elif found.id is not None:
+            elif examined.id is not None:
                 # Only of good records: a repair must not leave out the one
                 # good record of two with the same id.
-                hashes.append(_hash(found.id))
-                places.append((number, step.offset))
+                hashes.append(_hash(examined.id))
+                id_records.append((number, step.offset))
     except tf.errors.OpError as error:
         report.add("unreadable", error.message)
     if report.num_bytes and not report.num_videos and report.lost_bytes:
         report.add("no_tfrecord", framing.describe_damage(file))
     report.num_good = report.num_videos - len(report.bad_offsets)
     report.ids = np.array(hashes, np.uint64)
-    report.id_places = np.array(places, np.int64).reshape(-1, 2)
+    report.id_records = np.array(id_records, np.int64).reshape(-1, 2)
     return report
 
 
@@ -361,9 +361,9 @@ def _estimate(files: Sequence[str]) -> int:
     files = [file for file in files if tf.io.gfile.stat(file).length]
     for number in range(len(files)):
         # By the first file that starts as a TFRecord file.
-        found = readers.estimate_num_records(files[number:] + files[:number])
-        if found:
-            return found
+        estimate = readers.estimate_num_records(files[number:] + files[:number])
+        if estimate:
+            return estimate
     return len(files)
 
 
@@ -376,20 +376,21 @@ def _find_duplicates(files: Sequence[FileReport]) -> None:
     """Adds faults for ids that an earlier record has."""
     ids = np.concatenate([file.ids for file in files])
     owners = np.repeat(np.arange(len(files)), [len(file.ids) for file in files])
-    places = np.concatenate([file.id_places for file in files])
+    records = np.concatenate([file.id_records for file in files])
     order = np.argsort(ids, kind="stable")
     same = ids[order][1:] == ids[order][:-1]
     starts = np.concatenate([[True], ~same]) if len(ids) else np.zeros(0, bool)
     # The sort is stable: the first of equal ids is the earliest in the files.
     firsts = order[np.flatnonzero(starts)][np.cumsum(starts) - 1]
     duplicates = np.flatnonzero(~starts)
-    for place in duplicates[np.argsort(order[duplicates])]:
-        index, first = order[place], firsts[place]
+    for duplicate in duplicates[np.argsort(order[duplicates])]:
+        index, first = order[duplicate], firsts[duplicate]
         report = files[owners[index]]
-        number, offset = places[index].tolist()
+        number, offset = records[index].tolist()
         report.add(
             "duplicate_id",
-            f"the id of {files[owners[first]].file}, record {places[first][0]}",
+            f"the id of {files[owners[first]].file}, record "
+            f"{records[first][0]}",
             number,
             offset,
         )
@@ -425,17 +426,17 @@ def _read_manifests(
         for pattern in readers.split_patterns(patterns)
     ]
     manifests = _Manifests({}, set())
-    found = manifest.find_manifests(files)
-    for path in [*found, *paths]:
-        named = path not in found or path in paths
+    beside = manifest.find_manifests(files)
+    for path in [*beside, *paths]:
+        named = path not in beside or path in paths
         matched, missing = manifest.match_files(
             path, manifest.read_manifest(path), files, moved=named
         )
         for file, entry in matched.items():
             manifests.expected[file] = (entry, path)
-        for name, place in missing.items():
-            if named or any(_fits(place, mask) for mask in masks):
-                manifests.missing.add((name, place, path))
+        for name, full_path in missing.items():
+            if named or any(_fits(full_path, mask) for mask in masks):
+                manifests.missing.add((name, full_path, path))
     return manifests
 
 
@@ -446,13 +447,13 @@ def _compare(report: Report, manifests: _Manifests) -> None:
         if entry.num_videos not in (None, file.num_videos):
             file.add(
                 "count_differs",
-                f"expected {entry.num_videos:,} records, found "
+                f"expected {entry.num_videos:,} records. Received: "
                 f"{file.num_videos:,} (by {path})",
             )
         if entry.num_bytes not in (None, file.num_bytes):
             file.add(
                 "size_differs",
-                f"expected {entry.num_bytes:,} bytes, found "
+                f"expected {entry.num_bytes:,} bytes. Received: "
                 f"{file.num_bytes:,} (by {path})",
             )
 
@@ -468,8 +469,8 @@ def _fits(file: str, mask: str) -> bool:
     )
 
 
-def _place(file: str, fault: Fault) -> str:
-    place = file
+def _describe(file: str, fault: Fault) -> str:
+    record = file
     if fault.record is not None:
-        place += f": record {fault.record} (byte {fault.offset:,})"
-    return f"{place}: {fault.kind}: {fault.text}"
+        record += f": record {fault.record} (byte {fault.offset:,})"
+    return f"{record}: {fault.kind}: {fault.text}"

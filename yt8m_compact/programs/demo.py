@@ -82,9 +82,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     )
     results = []
     kinds = {"dense": "dense", "compact": _COMPACT}
-    for place, (name, projection) in enumerate(kinds.items(), start=2):
+    for run, (name, projection) in enumerate(kinds.items(), start=2):
         train_dir = os.path.join(runs_dir, name)
-        print(f"\n{place}/3 {name} DBoF in {train_dir}", flush=True)
+        print(f"\n{run}/3 {name} DBoF in {train_dir}", flush=True)
         config = _config(
             synthetic, data_dir, projection, flag_values.num_epochs
         )

@@ -28,7 +28,7 @@ class RunCheckpoint:
 
     Args:
         model: the model that was built.
-        places: other variables, by name: where the run is.
+        progress: other variables, by name: where the run is.
         optimizer: the optimiser that was built; None to read a model alone.
 
     Attributes:
@@ -42,26 +42,26 @@ class RunCheckpoint:
     def __init__(
         self,
         model: keras.Model,
-        places: Mapping[str, tf.Variable],
+        progress: Mapping[str, tf.Variable],
         optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
         self._weights = _by_path(model.weights)
-        parts = {"weights": self._weights}
+        groups = {"weights": self._weights}
         if optimizer is not None:
-            parts["states"] = _states(model)
-            parts["optimizer"] = {
+            groups["states"] = _states(model)
+            groups["optimizer"] = {
                 # Without the optimiser's name, which is counted in a process.
                 path.partition("/")[2]: variable
                 for path, variable in _by_path(optimizer.variables).items()
             }
         saved = {
             id(variable)
-            for part in (*parts.values(), places)
-            for variable in part.values()
+            for group in (*groups.values(), progress)
+            for variable in group.values()
         }
         if optimizer is not None:
             _check_saved(model, optimizer, saved)
-        self.checkpoint = tf.train.Checkpoint(**parts, **places)
+        self.checkpoint = tf.train.Checkpoint(**groups, **progress)
 
     def restore(self, path: str) -> None:
         """Reads a checkpoint, or says what is wrong with it.
@@ -96,28 +96,28 @@ class RunCheckpoint:
         did not follow.
         """
         names = tf.train.load_checkpoint(path).get_variable_to_shape_map()
-        found = {
+        saved = {
             _unescape(name.removeprefix(_WEIGHTS).removesuffix(_VALUE))
             for name in names
             if name.startswith(_WEIGHTS) and name.endswith(_VALUE)
         }
-        if found != set(self._weights):
+        if saved != set(self._weights):
             raise ValueError(
-                f"missing: {_some(set(self._weights) - found)}; unknown: "
-                f"{_some(found - set(self._weights))}"
+                f"missing: {_some(set(self._weights) - saved)}; unknown: "
+                f"{_some(saved - set(self._weights))}"
             )
 
 
 def _by_path(variables: Iterable[keras.Variable]) -> dict[str, tf.Variable]:
-    found = {}
+    by_path = {}
     for variable in variables:
-        if variable.path in found:
+        if variable.path in by_path:
             raise ValueError(
                 "expected variables of different names, to tell them apart in "
                 f"checkpoints. Received: {variable.path} twice"
             )
-        found[variable.path] = variable.value
-    return found
+        by_path[variable.path] = variable.value
+    return by_path
 
 
 def _states(model: keras.Model) -> dict[str, tf.Variable]:
@@ -139,13 +139,13 @@ def _states(model: keras.Model) -> dict[str, tf.Variable]:
 
 def _followed(root: tf.train.Checkpoint | keras.Model) -> list[tf.Variable]:
     """Lists the variables that TensorFlow and Keras find from an object."""
-    found = []
-    for one in tf.train.TrackableView(root).descendants():
-        if isinstance(one, keras.Variable):
-            found.append(one.value)
-        elif isinstance(one, tf.Variable):
-            found.append(one)
-    return found
+    variables = []
+    for tracked in tf.train.TrackableView(root).descendants():
+        if isinstance(tracked, keras.Variable):
+            variables.append(tracked.value)
+        elif isinstance(tracked, tf.Variable):
+            variables.append(tracked)
+    return variables
 
 
 def _check_saved(

@@ -242,25 +242,25 @@ def use_data_flag(
             f"prepared, such as tfds:youtube8m/video_level; use "
             f"--{pattern_flag} for files. Received: data={text!r}"
         )
-    found = readers.find_prepared(text)
-    flag_values[pattern_flag].value = found.split_pattern(*splits)
-    return found
+    prepared = readers.find_prepared(text)
+    flag_values[pattern_flag].value = prepared.split_pattern(*splits)
+    return prepared
 
 
 def use_features(
-    flag_values: flags.FlagValues, found: readers.PreparedDataset
+    flag_values: flags.FlagValues, prepared: readers.PreparedDataset
 ) -> None:
     """Sets the flags of the data that were not given to what a data set has.
 
     Args:
         flag_values: where `define_model_flags` defined them.
-        found: the data set.
+        prepared: the data set.
     """
     for name, value in {
-        "feature_names": list(found.feature_names),
-        "feature_sizes": [str(size) for size in found.feature_sizes],
-        "frame_features": found.frame_features,
-        "num_classes": found.num_classes,
+        "feature_names": list(prepared.feature_names),
+        "feature_sizes": [str(size) for size in prepared.feature_sizes],
+        "frame_features": prepared.frame_features,
+        "num_classes": prepared.num_classes,
     }.items():
         if not flag_values[name].present:
             flag_values[name].value = value
@@ -313,11 +313,11 @@ def config_from_flags(
 
 def _model_fields() -> dict[str, dict[str, dataclasses.Field]]:
     """Lists the models' fields: name of the field, of the model, the field."""
-    found: dict[str, dict[str, dataclasses.Field]] = {}
+    fields: dict[str, dict[str, dataclasses.Field]] = {}
     for model, cls in models.MODELS.items():
         for field in dataclasses.fields(cls):
-            found.setdefault(field.name, {})[model] = field
-    return found
+            fields.setdefault(field.name, {})[model] = field
+    return fields
 
 
 def _defaults(users: dict[str, dataclasses.Field]) -> str:

@@ -381,18 +381,18 @@ class Config:
 
     @classmethod
     def _from_dict(cls, values: dict[str, Any], where: str) -> Config:
-        parts = ["data", "model", "training"]
-        known = ["format_version", "written_by", *parts]
+        sections = ["data", "model", "training"]
+        known = ["format_version", "written_by", *sections]
         for key in sorted(set(values) - set(known)):
             raise ValueError(
                 f"{where}: expected the keys {', '.join(known)}. Received: "
                 f"{key:.80}{names.suggestion(key, known)}"
             )
-        missing = [key for key in parts if key not in values]
+        missing = [key for key in sections if key not in values]
         if missing:
             raise ValueError(
-                f"{where}: expected the keys {', '.join(parts)}. Received: no "
-                f"{', '.join(missing)}"
+                f"{where}: expected the keys {', '.join(sections)}. Received: "
+                f"no {', '.join(missing)}"
             )
         model = values["model"]
         name = model.get("name") if isinstance(model, dict) else None

@@ -258,14 +258,14 @@ class _Lease:
     def _is_own(self, text: str | None) -> bool:
         return text is not None and self._holder.token in text
 
-    def _expect_dead(self, found: str | None) -> None:
-        if found is None:
+    def _expect_dead(self, holder: str | None) -> None:
+        if holder is None:
             return
         _LOGGER.info(
             "%s: looking for %g s whether its trainer lives, %s",
             self._folder,
             _EXPIRE_SECONDS,
-            _describe(found),
+            _describe(holder),
         )
         end = time.monotonic() + _EXPIRE_SECONDS
         while time.monotonic() < end:
@@ -273,21 +273,21 @@ class _Lease:
             now = self._read()
             if now is None:
                 return
-            if now != found:
+            if now != holder:
                 raise _held_error(self._folder, now)
 
     def _expect_own(self) -> None:
-        found = self._read()
-        if not self._is_own(found):
-            raise _held_error(self._folder, found or "")
+        holder = self._read()
+        if not self._is_own(holder):
+            raise _held_error(self._folder, holder or "")
 
     def _renew(self) -> None:
         while not self._stopped.wait(_RENEW_SECONDS):
             # A network that fails for a while is no reason to end.
             with contextlib.suppress(*_ERRORS):
-                found = self._read()
-                if found is not None and not self._is_own(found):
-                    self._taken_by = found
+                holder = self._read()
+                if holder is not None and not self._is_own(holder):
+                    self._taken_by = holder
                     return
                 self._holder = dataclasses.replace(
                     self._holder, renewed=self._holder.renewed + 1
@@ -301,9 +301,9 @@ class _Lease:
     def follow(self, moved: str) -> "_Lease":
         with contextlib.suppress(*_ERRORS):
             tf.io.gfile.remove(os.path.join(moved, LOCK_FILE))
-        found = self._read()
-        if found is not None and not self._is_own(found):
-            raise _held_error(self._folder, found)
+        holder = self._read()
+        if holder is not None and not self._is_own(holder):
+            raise _held_error(self._folder, holder)
         self._write()
         return self
 

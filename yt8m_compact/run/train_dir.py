@@ -230,21 +230,21 @@ class TrainDir:
         Raises:
             ValueError: if there is none; it lists those there are.
         """
-        found = self.checkpoints()
-        if not found:
+        checkpoints = self.checkpoints()
+        if not checkpoints:
             raise ValueError(
                 f"{self.checkpoints_path}: expected a checkpoint. Received: "
                 "none. The run has not saved one yet; start it or wait for it"
                 " with yt8m-train"
             )
         if step is None:
-            return found[max(found)]
-        if step not in found:
+            return checkpoints[max(checkpoints)]
+        if step not in checkpoints:
             raise ValueError(
                 f"{self.checkpoints_path}: expected one of the steps "
-                f"{', '.join(map(str, found))}. Received: step={step}"
+                f"{', '.join(map(str, checkpoints))}. Received: step={step}"
             )
-        return found[step]
+        return checkpoints[step]
 
     def restore_model(
         self, step: int | None = None
@@ -305,10 +305,10 @@ class TrainDir:
         takes these off the list then: the newest one on it is never deleted,
         and the files of the others may be missing while they are on it.
         """
-        found = self.checkpoints()
-        if path not in found.values():
+        checkpoints = self.checkpoints()
+        if path not in checkpoints.values():
             return False
-        if path == found[max(found)]:
+        if path == checkpoints[max(checkpoints)]:
             return True
         names = tf.io.gfile.listdir(self.checkpoints_path)
         return all(
@@ -335,8 +335,8 @@ class TrainDir:
         """
         changed = config_lib.differences(saved_config(path), config)
         texts = [
-            f"{name}: {saved!r} -> {found!r}"
-            for name, (saved, found) in changed.items()
+            f"{name}: {saved!r} -> {given!r}"
+            for name, (saved, given) in changed.items()
             if not name.startswith("training.")
         ]
         if texts:

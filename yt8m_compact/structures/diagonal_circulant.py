@@ -158,10 +158,12 @@ class DiagonalCirculant(structure.Structure):
         _, size = self._blocks(*kernel.shape)
         columns, diagonals = _identities(current)
         if self.shared_diagonal:
-            parts = [kernel]
+            pieces = [kernel]
         else:
-            parts = np.split(kernel, range(size, units, size), axis=1)
-        fits = [fitting.diagonal_times_circulants(part, size) for part in parts]
+            pieces = np.split(kernel, range(size, units, size), axis=1)
+        fits = [
+            fitting.diagonal_times_circulants(part, size) for part in pieces
+        ]
         diagonals[0] = [diagonal for diagonal, _ in fits]
         columns[0] = np.concatenate([values for _, values in fits])
         return columns, diagonals

@@ -276,11 +276,11 @@ def dense_by_rows(
     Returns:
         `[input_dim, units]`.
     """
-    parts = [
+    row_blocks = [
         multiply(tf.one_hot(part, input_dim, dtype=dtype))
         for part in np.array_split(np.arange(input_dim), -(-input_dim // _ROWS))
     ]
-    return tf.concat(parts, axis=0)
+    return tf.concat(row_blocks, axis=0)
 
 
 def _cast(weights: Weights, dtype: tf.DType) -> dict[str, tf.Tensor]:

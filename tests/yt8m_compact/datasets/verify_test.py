@@ -192,7 +192,7 @@ def test_truncation_between_records_needs_a_count(tmp_path):
     counts.write_text("a.tfrecord,5\n")
     report = _verify(path, manifests=[str(counts)])
     assert _counts(report) == [{"count_differs": 1}]
-    assert "expected 5 records, found 4" in report.to_text()
+    assert "expected 5 records. Received: 4" in report.to_text()
     # The manifest next to the data is read without being asked for.
     manifest.write_manifest(
         str(tmp_path / manifest.MANIFEST_NAME),
@@ -247,7 +247,7 @@ def test_manifests_speak_of_their_own_folders(tmp_path):
 def test_totals_of_official_splits(tmp_path):
     _write(tmp_path / "a.tfrecord", range(3))
     report = _verify(tmp_path / "a.tfrecord", official_split="2018/validate")
-    assert "expected the 1,112,356 videos of 2018/validate, found 3" in (
+    assert "expected the 1,112,356 videos of 2018/validate. Received: 3" in (
         report.to_text()
     )
     assert not report.good

@@ -252,8 +252,8 @@ def test_a_bad_record_is_named(tmp_path):
     )
     with pytest.raises(
         readers.DataError,
-        match=f"{path}: record 1: expected 1024 floats of 'mean_rgb', found 5;"
-        " no 'mean_audio'",
+        match=f"{path}: record 1: expected 1024 floats of 'mean_rgb'. "
+        "Received: 5; no 'mean_audio'",
     ):
         _prepare("video_level", tmp_path / "data", tmp_path)
 

@@ -170,7 +170,7 @@ def test_id_that_a_csv_cannot_hold(tmp_path, video_id, monkeypatch):
         readers.DataError,
         match=(
             r"train0\.tfrecord: record 0: expected an id of printable .*"
-            "which a CSV can hold, found '"
+            "which a CSV can hold. Received: '"
         ),
     ):
         predictors.write_csv(predictor, pattern, str(tmp_path / "out.csv"))

@@ -290,7 +290,7 @@ def test_bad_record_in_the_middle(tmp_path, videos):
     config = tiny_runs.video_config(videos, classifier_bias="zeros")
     with pytest.raises(
         readers.DataError,
-        match=(f"^{re.escape(file)}: record 17: expected labels .*found 5"),
+        match=(f"^{re.escape(file)}: record 17: expected labels .*Received: 5"),
     ):
         training.train(config, str(tmp_path / "run"))
     # What was saved before can be used.

@@ -150,15 +150,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         folder = dl_manager.manual_dir
         if (folder / self.builder_config.name).is_dir():
             folder = folder / self.builder_config.name
-        found = {}
+        splits = {}
         for split, start in self.builder_config.splits.items():
             files = [
                 *folder.glob(f"{start}*.tfrecord"),
                 *(folder / start).glob("*.tfrecord"),
             ]
             if files:
-                found[split] = sorted(str(file) for file in files)
-        if not found:
+                splits[split] = sorted(str(file) for file in files)
+        if not splits:
             starts = ", ".join(self.builder_config.splits.values())
             raise FileNotFoundError(
                 f"{folder}: expected *.tfrecord whose names start with one of "
@@ -167,7 +167,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             )
         return {
             split: self._generate_examples(files)
-            for split, files in found.items()
+            for split, files in splits.items()
         }
 
     def _generate_examples(
@@ -178,22 +178,25 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         with readers.readable_errors():
             records = readers.read_records(files).as_numpy_iterator()
             for file, number, data in records:
-                found = record_rules.examine(data, spec)
-                if found.faults:
-                    text = "; ".join(text for _, text in found.faults)
+                examined = record_rules.examine(data, spec)
+                if examined.faults:
+                    text = "; ".join(text for _, text in examined.faults)
                     raise readers.DataError(
                         f"{file.decode()}: record {number}: {text}; see "
                         "`yt8m-data verify`"
                     )
-                yield found.id, _make_example(data, found, config)
+                yield examined.id, _make_example(data, examined, config)
 
 
 def _make_example(
-    data: bytes, found: record_rules.Examined, config: Youtube8mConfig
+    data: bytes, examined: record_rules.Examined, config: Youtube8mConfig
 ) -> dict[str, Any]:
     message = messages.parse(data)
     context = message.context.feature
-    example: dict[str, Any] = {"id": found.id, "labels": found.labels or ()}
+    example: dict[str, Any] = {
+        "id": examined.id,
+        "labels": examined.labels or (),
+    }
     for name, size in config.feature_sizes.items():
         if config.layout is record_rules.Layout.VIDEO:
             example[name] = np.array(context[name].float_list.value, np.float32)

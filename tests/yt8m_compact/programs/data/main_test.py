@@ -246,8 +246,8 @@ def test_repair_says_where_records_are_missing(tmp_path, capsys):
     text = capsys.readouterr().out
     assert (
         f"{path}: nothing to repair: its 2 records are good; expected 3 "
-        f"records, found 2 (by {tmp_path}/counts.csv). What is missing is not "
-        "in the file: download it or make it again\n"
+        f"records. Received: 2 (by {tmp_path}/counts.csv). What is missing is "
+        "not in the file: download it or make it again\n"
         f"nothing to repair: no file was written to {tmp_path}/new\n"
     ) in text
     assert (
