@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from yt8m_compact import lazy
+from yt8m_compact import ops
 from yt8m_compact import structures
 
 with lazy.imports():
@@ -132,7 +133,9 @@ def gate_context(
         x.shape[-1], structure, use_bias=False, name=name
     )(x)
     gates = keras.layers.BatchNormalization(
-        momentum=batch_norm_momentum, name=f"{name}_bn"
+        momentum=batch_norm_momentum,
+        synchronized=ops.num_replicas() > 1,
+        name=f"{name}_bn",
     )(gates)
     gates = keras.layers.Activation(
         "sigmoid", dtype=dtype, name=f"{name}_activation"

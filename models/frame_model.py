@@ -8,6 +8,7 @@ import dataclasses
 from typing import ClassVar, NamedTuple
 
 from yt8m_compact import lazy
+from yt8m_compact import ops
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
@@ -106,7 +107,9 @@ class BatchNormConfig(FrameModelConfig):
     def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
         """Makes the batch normalisation of vectors."""
         return keras.layers.BatchNormalization(
-            momentum=self.batch_norm_momentum, name=name
+            momentum=self.batch_norm_momentum,
+            synchronized=ops.num_replicas() > 1,
+            name=name,
         )
 
     def _frame_norm(

@@ -36,6 +36,7 @@ def make_dataset(
     shard_index: int = 0,
     skipped: skipped_lib.SkippedData | None = None,
     count_records: bool = False,
+    keep_empty_batches: bool = False,
 ) -> tf.data.Dataset:
     """Makes a dataset of batches, one pass over files or several.
 
@@ -71,6 +72,8 @@ def make_dataset(
             records of the pass that were read up to the end of the batch,
             those that were left out of it or of batches before too. With it as
             `skip_examples` the pass goes on after the batch.
+        keep_empty_batches: Whether a batch that has lost all its records stays
+            in its place, without a video; if not, it is left out.
 
     Returns:
         A dataset of batches, dicts as `reader.parse` returns them.
@@ -107,6 +110,7 @@ def make_dataset(
                 shard_index=shard_index,
                 skipped=skipped,
                 count_records=count_records,
+                keep_empty_batches=keep_empty_batches,
             )
             for number in range(num_epochs)
         ]
@@ -151,7 +155,8 @@ def make_dataset(
     dataset = dataset.map(
         parse, num_parallel_calls=os.cpu_count() or 1, deterministic=True
     )
-    if skipped is not None or _may_be_empty(reader):
+    may_be_empty = skipped is not None or _may_be_empty(reader)
+    if may_be_empty and not keep_empty_batches:
         dataset = dataset.filter(lambda batch: tf.size(batch["id"]) > 0)
     dataset = dataset.prefetch(_PREFETCHED_BATCHES)
     options = tf.data.Options()

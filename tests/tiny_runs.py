@@ -5,7 +5,7 @@ be changed: `copy_run` gives a copy that may.
 """
 
 import atexit
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import dataclasses
 import functools
 import os
@@ -323,13 +323,17 @@ def _value(array: np.ndarray) -> Any:
 
 
 def start(
-    *arguments: str, folder: str | os.PathLike, **kwargs: Any
+    *arguments: str,
+    folder: str | os.PathLike,
+    variables: Mapping[str, str] | None = None,
+    **kwargs: Any,
 ) -> subprocess.Popen:
     """Starts Python with the package in its path.
 
     Args:
         *arguments: of Python, such as `-m`, `yt8m_compact.programs.train`.
         folder: the folder to start it in.
+        variables: of the environment, beside those of this process.
         **kwargs: for `subprocess.Popen`.
 
     Returns:
@@ -341,6 +345,7 @@ def start(
         **os.environ,
         "PYTHONPATH": os.fspath(root),
         "TF_CPP_MIN_LOG_LEVEL": "2",
+        **(variables or {}),
     }
     return subprocess.Popen(
         [sys.executable, *arguments],

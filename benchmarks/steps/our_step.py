@@ -12,8 +12,9 @@ from yt8m_compact import structures as structures_lib
 from yt8m_compact.inference import predictors
 from yt8m_compact.inference import serving
 from yt8m_compact.run import config as config_lib
-from yt8m_compact.training import callbacks
 from yt8m_compact.training import loop
+from yt8m_compact.training import position as position_lib
+from yt8m_compact.training import step as step_lib
 
 _STRUCTURES = {
     network_lib.DENSE: structures_lib.Dense(),
@@ -33,6 +34,10 @@ class OurStep:
         structures: by place, the structure; DENSE elsewhere.
         batch: from `network.make_batch`.
         jit_compile: whether XLA compiles the step; None is yt8m-train's choice.
+
+    Attributes:
+        model: the model.
+        losses: the mean losses up to each step of the last run.
     """
 
     def __init__(
@@ -46,14 +51,14 @@ class OurStep:
         self._network = network
         self._batch = batch
         self._config = _make_config(network, structures, jit_compile)
-        self._position = callbacks.Position()
-        self.model = loop.make_model(self._config, self._position)
+        self.model = loop.make_model(self._config)
+        self._step = step_lib.TrainingStep(self.model, position_lib.Position())
         inputs = {name: batch[name] for name in ("frames", "num_frames")}
         records = tf.constant(network.batch_size, tf.int64)
         self._dataset = tf.data.Dataset.from_tensors(
             ((inputs, batch["labels"]), records)
         ).repeat()
-        self._times = _StepTimes()
+        self.losses: list[float] = []
         self._predict = None
 
     @property
@@ -75,22 +80,14 @@ class OurStep:
         Returns:
             Seconds that each took.
         """
-        loop.fit_epoch(
-            self.model,
-            self._dataset.take(steps + 1),
-            0,
-            [
-                callbacks.PositionKeeper(self._position, None),
-                callbacks.DivergenceGuard(self._position, lambda: None),
-                self._times,
-            ],
-        )
-        return np.diff(self._times.ends).tolist()
-
-    @property
-    def losses(self) -> list[float]:
-        """The mean losses up to each step of the last run."""
-        return self._times.losses
+        self.losses = []
+        ends = []
+        iterator = iter(self._dataset)
+        for _ in range(steps + 1):
+            self._step.run(iterator, 1)
+            self.losses.append(self._step.logs()["loss"])
+            ends.append(time.perf_counter())
+        return np.diff(ends).tolist()
 
     def predict(self, times: int) -> float:
         """Predicts one video through the function of yt8m-predict.
@@ -112,18 +109,6 @@ class OurStep:
         for _ in range(times):
             self._predict(**inputs)["predictions"].numpy()
         return (time.perf_counter() - start) / times
-
-
-class _StepTimes(keras.callbacks.Callback):
-    """Remembers when each step ended, and its loss."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.ends = []
-        self.losses = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.losses.append(float(logs["loss"]))
-        self.ends.append(time.perf_counter())
 
 
 def _make_config(

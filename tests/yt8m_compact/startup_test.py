@@ -71,7 +71,6 @@ ERRORS = [
         2,
         "expected video_level_classifier_model=MoeModel with moe_num_mixtures",
     ),
-    (f"{_TRAIN} --num_gpu=2", 2, "error: --num_gpu is not supported: "),
     (f"{_TRAIN} --rank=2", 2, "error: --rank is not supported: "),
     ("yt8m-train --train_dir=script --train_data_pattern=a", 2, "which is a f"),
     ("yt8m-eval --parameters_only --num_classes=0", 2, "expected --num_class"),

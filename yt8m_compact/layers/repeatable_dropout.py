@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+_SEEDS = 2**31  # of one replica
+
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
 class RepeatableDropout(keras.layers.Layer):
@@ -14,7 +16,8 @@ class RepeatableDropout(keras.layers.Layer):
     As `keras.layers.Dropout`, whose random state checkpoints leave out: a run
     that is continued would not give the weights of one that never stopped.
     Here what is dropped follows from the seed and from how often the layer was
-    trained before, which checkpoints keep. Neither is a weight.
+    trained before, which checkpoints keep. Neither is a weight. Replicas of a
+    `tf.distribute` strategy drop different values.
 
     Args:
         rate: the share that is dropped, at least 0 and below 1.
@@ -47,15 +50,22 @@ class RepeatableDropout(keras.layers.Layer):
         self.rate = rate
         # Python's generator, from which Keras draws the seeds it is not given.
         self.seed = random.randrange(2**31) if seed is None else seed
-        self._num_steps = tf.Variable(0, trainable=False, dtype=tf.int64)
+        self._num_steps = tf.Variable(
+            0,
+            trainable=False,
+            dtype=tf.int64,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
         self.built = True
 
     def call(self, inputs, training=False):
         if not training or not self.rate:
             return inputs
-        step = self._num_steps.assign_add(1)
+        step = self._num_steps + 1
+        self._num_steps.assign(step)
+        seed = tf.cast(self.seed, tf.int64) + _replica() * _SEEDS
         draws = tf.random.stateless_uniform(
-            tf.shape(inputs), tf.stack([tf.cast(self.seed, tf.int64), step])
+            tf.shape(inputs), tf.stack([seed, step])
         )
         scale = tf.cast(1 / (1 - self.rate), inputs.dtype)
         return tf.where(draws >= self.rate, inputs * scale, 0)
@@ -65,3 +75,10 @@ class RepeatableDropout(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+def _replica() -> tf.Tensor:
+    """Returns the number of the replica, int64 `[]`."""
+    context = tf.distribute.get_replica_context()
+    replica = 0 if context is None else context.replica_id_in_sync_group
+    return tf.cast(replica, tf.int64)

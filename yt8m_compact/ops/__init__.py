@@ -45,6 +45,8 @@ with lazy.imports():
     from yt8m_compact.ops.ranking import batch_gap
     from yt8m_compact.ops.ranking import batch_hit_at_1
     from yt8m_compact.ops.ranking import rated_predictions
+    from yt8m_compact.ops.replicas import num_replicas
+    from yt8m_compact.ops.replicas import sum_over_replicas
     from yt8m_compact.ops.toeplitz import toeplitz_kernel
     from yt8m_compact.ops.toeplitz import toeplitz_matmul
     from yt8m_compact.ops.toeplitz_like import toeplitz_like_matmul
@@ -87,6 +89,7 @@ __all__ = [
     "normalize_frames_by",
     "normalize_products",
     "num_blocks",
+    "num_replicas",
     "plan_block_circulant",
     "plan_circulant",
     "plan_toeplitz",
@@ -94,6 +97,7 @@ __all__ = [
     "rated_predictions",
     "softmax_loss",
     "sum_by_bucket",
+    "sum_over_replicas",
     "toeplitz_kernel",
     "toeplitz_like_matmul",
     "toeplitz_like_multiply_adds",

@@ -11,6 +11,8 @@ from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
+from yt8m_compact.ops import replicas
+
 Activation = Callable[[tf.Tensor], tf.Tensor]
 # From the gradient of outputs to those of values, gamma and beta.
 PullBack = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
@@ -83,7 +85,8 @@ def normalize_frames(
     costs the variance is in proportion to `mean / sqrt(variance)`, not to its
     square, as in a difference of mean squares. Passes over the frames are
     compiled by XLA, which reads them once where TensorFlow's operations would
-    write every step of the way.
+    write every step of the way. Replicas of a `tf.distribute` strategy share
+    their moments, as if theirs were one batch.
 
     Args:
         values: `x`, float `[batch, max_frames, size]`.
@@ -244,8 +247,11 @@ def _normalize(
         of_gamma *= deviation
         # Through the moments: what beta and gamma get, spread over frames.
         count = _count(values, mask, gamma.dtype)
-        slope = -deviation * of_gamma / count
-        constant = -of_beta / count - slope * mean
+        all_of_gamma, all_of_beta = replicas.sum_over_replicas(
+            of_gamma, of_beta
+        )
+        slope = -deviation * all_of_gamma / count
+        constant = -all_of_beta / count - slope * mean
         if by_max:
             of_values = _spread_gradients_compiled(
                 values, mask, extreme, of_z, scale, slope, constant
@@ -326,11 +332,12 @@ def _kept(values: tf.Tensor, mask: tf.Tensor | None, other) -> tf.Tensor:
 
 
 def _count(values, mask, dtype) -> tf.Tensor:
-    """Counts the frames of all videos, at least 1."""
+    """Counts the frames of all videos of all replicas, at least 1."""
     if mask is None:
         count = tf.reduce_prod(tf.shape(values)[:2])
     else:
         count = tf.math.count_nonzero(mask, dtype=tf.int32)
+    (count,) = replicas.sum_over_replicas(count)
     return tf.cast(tf.maximum(count, 1), dtype)
 
 
@@ -352,10 +359,13 @@ def _moments(values, mask, dtype, with_extremes: bool):
     )
     total = _count(values, mask, dtype)
     count = _count_by_video(values, mask, dtype)
-    mean = tf.reduce_sum(means * count, axis=0) / total
+    (sums,) = replicas.sum_over_replicas(tf.reduce_sum(means * count, axis=0))
+    mean = sums / total
     between = tf.math.squared_difference(means, mean) * count
-    variance = tf.reduce_sum(squares + between, axis=0) / total
-    return mean, variance, extremes
+    (sums,) = replicas.sum_over_replicas(
+        tf.reduce_sum(squares + between, axis=0)
+    )
+    return mean, sums / total, extremes
 
 
 def _video_moments(values, mask, dtype, with_extremes: bool):

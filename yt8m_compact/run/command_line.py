@@ -16,10 +16,6 @@ from yt8m_compact.run import config as config_lib
 
 # Flags of the starter code that mean nothing here, and what to do instead.
 _REPLACED: dict[str, tuple[Callable[..., Any], str]] = {
-    "num_gpu": (
-        flags.DEFINE_integer,
-        "choose devices with the variable CUDA_VISIBLE_DEVICES",
-    ),
     "export_model_steps": (
         flags.DEFINE_integer,
         "use --checkpoint_steps for checkpoints, and yt8m-export for a "
@@ -55,7 +51,6 @@ _REPLACED: dict[str, tuple[Callable[..., Any], str]] = {
     "label_loss": (flags.DEFINE_string, "the loss is that of --train_dir"),
 }
 _REPLACED_IN_TRAINING = (
-    "num_gpu",
     "export_model_steps",
     "log_device_placement",
 )

@@ -174,6 +174,30 @@ class TrainingConfig:
         "does with a GPU or TPU, and on a CPU it compiles the layers that gain "
         "by it.",
     )
+    strategy: str = settings.setting(
+        "auto",
+        "What trains together: one device; all GPUs of this machine, mirrored; "
+        "or the machines that TF_CONFIG or Slurm name, several workers. By "
+        "default what there is. --batch_size counts the videos of all.",
+        choices=("auto", "one_device", "mirrored", "multi_worker"),
+    )
+    num_gpu: int | None = settings.setting(
+        None,
+        "The most GPUs of this machine to use; if not given, all.",
+        minimum=1,
+    )
+    data_shards: int | None = settings.setting(
+        None,
+        "Shards of the files that fill each batch together, a multiple of the "
+        "number of workers; if not given, as many. With the same number, 1, 2 "
+        "or 4 workers train on the same batches.",
+        minimum=1,
+    )
+    connect_timeout: int = settings.setting(
+        300,
+        "Seconds that several workers wait for each other at the start.",
+        minimum=1,
+    )
     log_steps: int = settings.setting(
         10, "Number of steps between two points in TensorBoard.", minimum=1
     )

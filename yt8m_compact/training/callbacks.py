@@ -15,76 +15,9 @@ from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.training import position as position_lib
 
 _LOGGER = logging.getLogger(__name__)
-
-
-class Position(tf.Module):
-    """Where a run is; saved in its checkpoints.
-
-    Attributes:
-        step: int64 variable, steps done.
-        epoch: int64 variable, epochs done.
-        examples: int64 variable, records of the current epoch read, those that
-            were left out too.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.step = tf.Variable(0, dtype=tf.int64, name="step")
-        self.epoch = tf.Variable(0, dtype=tf.int64, name="epoch")
-        self.examples = tf.Variable(0, dtype=tf.int64, name="examples")
-
-    def set(self, step: int, epoch: int, examples: int) -> None:
-        """Sets all three."""
-        self.step.assign(step)
-        self.epoch.assign(epoch)
-        self.examples.assign(examples)
-
-    def as_tuple(self) -> tuple[int, int, int]:
-        """Returns step, epoch and examples."""
-        return int(self.step), int(self.epoch), int(self.examples)
-
-
-def divergence_error(
-    received: str, position: Position, last_saved: int | None
-) -> ValueError:
-    """Makes the error that ends a run that diverged.
-
-    Args:
-        received: what is not finite.
-        position: where the run is.
-        last_saved: step of the last checkpoint, or None.
-
-    Returns:
-        The error.
-    """
-    return ValueError(
-        f"expected finite losses and weights. Received: {received} at step "
-        f"{int(position.step)}. Lower base_learning_rate and start again "
-        f"(the last checkpoint, of step {last_saved}, was kept)"
-    )
-
-
-class PositionKeeper(keras.callbacks.Callback):
-    """Counts steps, and stops after `max_steps`.
-
-    It must come first, since the others read the position.
-
-    Args:
-        position: what to count in.
-        max_steps: when to stop, or None.
-    """
-
-    def __init__(self, position: Position, max_steps: int | None) -> None:
-        super().__init__()
-        self._position = position
-        self._max_steps = max_steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        step = self._position.step.assign_add(1)
-        if self._max_steps is not None and int(step) >= self._max_steps:
-            self.model.stop_training = True
 
 
 class DivergenceGuard(keras.callbacks.Callback):
@@ -96,7 +29,9 @@ class DivergenceGuard(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, position: Position, last_saved: Callable[[], int | None]
+        self,
+        position: position_lib.Position,
+        last_saved: Callable[[], int | None],
     ) -> None:
         super().__init__()
         self._position = position
@@ -105,7 +40,7 @@ class DivergenceGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            raise divergence_error(
+            raise position_lib.divergence_error(
                 f"loss={loss}", self._position, self._last_saved()
             )
 
@@ -120,7 +55,10 @@ class ProgressBar(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, position: Position, num_epochs: int, files: Sequence[str]
+        self,
+        position: position_lib.Position,
+        num_epochs: int,
+        files: Sequence[str],
     ) -> None:
         super().__init__()
         self._position = position
@@ -171,6 +109,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
         path: the folder of the events.
         config: the run's configuration.
         position: where the run is.
+        reset_metrics: starts the means anew.
         skipped: what is left out of the data, or None.
     """
 
@@ -178,10 +117,12 @@ class TensorBoardLogger(keras.callbacks.Callback):
         self,
         path: str,
         config: config_lib.Config,
-        position: Position,
+        position: position_lib.Position,
+        reset_metrics: Callable[[], None],
         skipped: readers.SkippedData | None = None,
     ) -> None:
         super().__init__()
+        self._reset_metrics = reset_metrics
         self._skipped = skipped
         self._config = config
         self._position = position
@@ -231,7 +172,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
             with self._writing(step):
                 self._log(step, now, logs or {})
         self._since = step, now
-        self.model.reset_metrics()
+        self._reset_metrics()
 
     def _log(self, step: int, now: float, logs: dict[str, float]) -> None:
         for name, value in logs.items():
@@ -271,30 +212,8 @@ class TensorBoardLogger(keras.callbacks.Callback):
                 self._writer.close()
 
 
-class Checkpointer(keras.callbacks.Callback):
-    """Saves a checkpoint every so many steps.
-
-    Args:
-        save: saves one.
-        position: where the run is.
-        every: steps between two.
-    """
-
-    def __init__(
-        self, save: Callable[[], Any], position: Position, every: int
-    ) -> None:
-        super().__init__()
-        self._save = save
-        self._position = position
-        self._every = every
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self._position.step) % self._every == 0:
-            self._save()
-
-
-class GracefulStop(keras.callbacks.Callback):
-    """Ends training after the current step when asked to by a signal.
+class GracefulStop:
+    """Takes note of a signal that asks for the end of training.
 
     Ctrl-C and SIGTERM stop the run between two steps, so that it can be
     saved; a second Ctrl-C stops it at once. Use as a context manager.
@@ -304,7 +223,6 @@ class GracefulStop(keras.callbacks.Callback):
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.signal_number: int | None = None
         self._previous: dict[int, Any] = {}
 
@@ -327,7 +245,3 @@ class GracefulStop(keras.callbacks.Callback):
         if self.signal_number is not None:
             raise KeyboardInterrupt
         self.signal_number = number
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.signal_number is not None:
-            self.model.stop_training = True

@@ -11,8 +11,57 @@ from yt8m_compact.run import config as config_lib
 _SHOWN = 3
 
 
+def num_shards(training: config_lib.TrainingConfig, num_workers: int) -> int:
+    """Returns how many shards of the files fill each batch together.
+
+    Args:
+        training: how the model is trained.
+        num_workers: how many processes train it.
+
+    Raises:
+        ValueError: if the workers can't share them, or they the batch.
+    """
+    number = training.data_shards or num_workers
+    if number % num_workers:
+        raise ValueError(
+            f"expected data_shards that {num_workers} workers can share. "
+            f"Received: data_shards={number}"
+        )
+    if training.batch_size % number:
+        raise ValueError(
+            f"expected a batch_size, which counts the videos of all workers, "
+            f"that {number} shards of the data can fill. Received: "
+            f"batch_size={training.batch_size}"
+        )
+    return number
+
+
+def check_shards(
+    training: config_lib.TrainingConfig, num_workers: int, files: Sequence[str]
+) -> None:
+    """Checks that there is a file for each shard.
+
+    Args:
+        training: how the model is trained.
+        num_workers: how many processes train it.
+        files: the names of the files.
+
+    Raises:
+        ValueError: if there are fewer files, or `num_shards` says so.
+    """
+    number = num_shards(training, num_workers)
+    if len(files) < number:
+        raise ValueError(
+            f"expected a file for each of {number} shards of the data, one "
+            f"or several of each worker. Received: {len(files)} files; write "
+            "smaller ones (yt8m-data repack), or use fewer workers"
+        )
+
+
 def describe_order(
-    training: config_lib.TrainingConfig, files: Sequence[str]
+    training: config_lib.TrainingConfig,
+    files: Sequence[str],
+    num_shards: int = 1,
 ) -> str:
     """Describes all that the order of the records follows from.
 
@@ -23,19 +72,21 @@ def describe_order(
     Args:
         training: how the model is trained.
         files: the names of the files.
+        num_shards: how many shards of them fill each batch.
 
     Returns:
         JSON that is equal for equal orders, for `order_changes`.
     """
     sizes = readers.file_sizes(files)
-    return json.dumps(
-        {
-            "seed": training.seed,
-            "shuffle_buffer": training.shuffle_buffer,
-            "num_readers": training.num_readers,
-            "files": list(zip(_names_from_shared(files), sizes, strict=True)),
-        }
-    )
+    order = {
+        "seed": training.seed,
+        "shuffle_buffer": training.shuffle_buffer,
+        "num_readers": training.num_readers,
+        "files": list(zip(_names_from_shared(files), sizes, strict=True)),
+    }
+    if num_shards > 1:  # Left out by checkpoints from before there were any.
+        order["num_shards"] = num_shards
+    return json.dumps(order)
 
 
 def _names_from_shared(files: Sequence[str]) -> list[str]:
@@ -71,6 +122,9 @@ def order_changes(before: str, now: str) -> list[str]:
         for name in ("seed", "shuffle_buffer", "num_readers")
         if old.get(name) != new[name]
     ]
+    shards = old.get("num_shards", 1), new.get("num_shards", 1)
+    if shards[0] != shards[1]:
+        found.append(f"num_shards: {shards[0]} -> {shards[1]}")
     sizes = dict(new["files"])
     changed = [f"{name} is gone" for name in names if name not in sizes]
     for name, size in sizes.items():

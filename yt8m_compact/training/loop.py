@@ -1,11 +1,13 @@
 """The training loop: from a configuration to checkpoints."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
+import contextlib
 import dataclasses
 import logging
+import math
 import os
+import time
 from typing import Any
-import warnings
 
 import keras
 import numpy as np
@@ -19,11 +21,18 @@ from yt8m_compact.run import checkpoint as run_checkpoint
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import lock as run_lock
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.training import batches
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import class_priors
 from yt8m_compact.training import data_order
 from yt8m_compact.training import optimizers
-from yt8m_compact.training import ranking_metric
+from yt8m_compact.training import position as position_lib
+from yt8m_compact.training import step as step_lib
+from yt8m_compact.training import strategies
+
+# A call of the step should take so long: long enough that what comes between
+# two calls costs nothing, and short enough that a progress bar moves.
+_SECONDS_OF_CALL = 0.1
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -78,8 +87,22 @@ def train(
             `train_dir`.
     """
     config.model.check_options()
+    # Before anything else that needs TensorFlow.
+    workers = strategies.make_workers(config.training)
+    with strategies.readable_errors(workers):
+        return _train(config, train_dir, workers, start_new_model)
+
+
+def _train(
+    config: config_lib.Config,
+    train_dir: str,
+    workers: strategies.Workers,
+    start_new_model: bool,
+) -> TrainingResult:
+    """Trains, as one of the workers."""
     reader = config.reader(training=True)
     files = readers.expand_patterns(config.training.train_data_pattern)
+    data_order.check_shards(config.training, workers.number, files)
     skipped = None
     if config.training.on_data_error == "skip":
         skipped = readers.SkippedData()
@@ -98,6 +121,11 @@ def train(
     if lack is not None:
         _LOGGER.warning("%s", lack)
     run = train_dir_lib.TrainDir(train_dir)
+    keras.utils.set_random_seed(config.training.seed)
+    if not workers.is_chief:
+        trainer = _Trainer(config, run, None, workers, reader, files, skipped)
+        trainer.follow_chief()
+        return trainer.run_epochs()
     # Nothing is read or moved that another trainer may be changing.
     with run_lock.RunLock(run.path) as lock:
         if start_new_model and (run.exists() or run.checkpoints()):
@@ -106,37 +134,32 @@ def train(
             lock.follow(moved)
             _LOGGER.info("moved %s to %s", run.path, moved)
         run.remove_leftovers()
-        return _train_in(run, lock, config, reader, files, skipped)
+        _check_resumable(config, run)
+        priors = _count_priors(config, run, reader, files, skipped)
+        trainer = _Trainer(
+            config, run, lock, workers, reader, files, skipped, priors
+        )
+        trainer.start()
+        return trainer.run_epochs()
 
 
-def _train_in(
-    run: train_dir_lib.TrainDir,
-    lock: run_lock.RunLock,
+def _count_priors(
     config: config_lib.Config,
+    run: train_dir_lib.TrainDir,
     reader: readers.Reader,
     files: list[str],
     skipped: readers.SkippedData | None,
-) -> TrainingResult:
-    """Trains in a folder that no one else trains in."""
-    _check_resumable(config, run)
-    keras.utils.set_random_seed(config.training.seed)
-    priors = None
+) -> np.ndarray | None:
+    """Counts how frequent the classes are, where a new run starts there."""
     if config.training.classifier_bias == "log_odds" and not run.checkpoints():
-        priors = class_priors.count_class_priors(
+        return class_priors.count_class_priors(
             reader,
             files,
             config.training.bias_examples,
             config.training.seed,
             skipped,
         )
-    trainer = _Trainer(config, run, lock, reader, files, skipped, priors)
-    if run.checkpoints():
-        trainer.restore()
-        run.save_config(config)
-    else:
-        run.save_config(config)
-        trainer.save()
-    return trainer.run_epochs()
+    return None
 
 
 def _check_movable(run: train_dir_lib.TrainDir, files: list[str]) -> None:
@@ -190,26 +213,39 @@ def _check_resumable(
 
 
 class _Trainer:
-    """The model, the optimiser and the place of a run."""
+    """The model, the optimiser and the position of a run, in one worker."""
 
     def __init__(
         self,
         config: config_lib.Config,
         run: train_dir_lib.TrainDir,
-        lock: run_lock.RunLock,
+        lock: run_lock.RunLock | None,
+        workers: strategies.Workers,
         reader: readers.Reader,
         files: list[str],
         skipped: readers.SkippedData | None,
-        priors: np.ndarray | None,
+        priors: np.ndarray | None = None,
     ) -> None:
         self._skipped = skipped
         self._lock = lock
         self._config = config
         self._run = run
+        self._workers = workers
         self._reader = reader
         self._files = files
-        self.position = callbacks.Position()
-        self.model = make_model(config, self.position, priors)
+        self._num_shards = data_order.num_shards(
+            config.training, workers.number
+        )
+        self.position = position_lib.Position()
+        with workers.strategy.scope():
+            self.model = make_model(config, priors)
+        self._step = step_lib.TrainingStep(
+            self.model,
+            self.position,
+            workers.strategy,
+            config.training.batch_size if self._num_shards > 1 else None,
+        )
+        self._seconds: float | None = None
         self._saved_position: tuple[int, int, int] | None = None
         with tf.device("CPU:0"):  # where strings can be
             self._saved_config = tf.Variable(config.to_json())
@@ -229,9 +265,35 @@ class _Trainer:
             self._checkpoint.checkpoint, config.training.keep_checkpoints
         )
 
-    def restore(self) -> None:
-        """Continues from the newest checkpoint."""
-        path = self._run.find_checkpoint()
+    def start(self) -> None:
+        """Starts a run or continues it, as the worker that writes it."""
+        if self._run.checkpoints():
+            self.restore(self._run.find_checkpoint())
+            self._run.save_config(self._config)
+        else:
+            self._run.save_config(self._config)
+            self.save()
+        self._workers.tell(int(self.position.step))
+
+    def follow_chief(self) -> None:
+        """Starts where the worker that writes the run has started."""
+        step = self._workers.hear()
+        self._workers.wait_for_checkpoint(self._run, step)
+        saved = self._run.load_config()
+        changed = config_lib.differences(saved, self._config)
+        if changed:
+            texts = ", ".join(
+                f"{name}: {chief!r} -> {own!r}"
+                for name, (chief, own) in changed.items()
+            )
+            raise ValueError(
+                "expected the same settings in all workers. Received: "
+                f"{texts} in worker {self._workers.index}"
+            )
+        self.restore(self._run.find_checkpoint(step))
+
+    def restore(self, path: str) -> None:
+        """Continues from a checkpoint."""
         order = self._order()
         self._checkpoint.restore(path)
         _LOGGER.info(
@@ -264,7 +326,9 @@ class _Trainer:
         It is in the checkpoints: with another order, an epoch that was
         stopped can't go on where it was.
         """
-        return data_order.describe_order(self._config.training, self._files)
+        return data_order.describe_order(
+            self._config.training, self._files, self._num_shards
+        )
 
     def save(self) -> None:
         """Saves a checkpoint; those before stay if that fails."""
@@ -272,6 +336,9 @@ class _Trainer:
         if self.position.as_tuple() == self._saved_position:
             return
         self._check_finite()
+        if self._lock is None:  # The chief writes for all.
+            self._saved_position = self.position.as_tuple()
+            return
         self._lock.check()
         try:
             # The end of an epoch may come with the step of a checkpoint: it
@@ -301,7 +368,7 @@ class _Trainer:
             if not weight.value.dtype.is_floating:
                 continue  # Permutations, which have no NaN to look for.
             if not tf.reduce_all(tf.math.is_finite(weight.value)):
-                raise callbacks.divergence_error(
+                raise position_lib.divergence_error(
                     f"weights={weight.path}",
                     self.position,
                     self._last_saved(),
@@ -312,31 +379,18 @@ class _Trainer:
 
     def run_epochs(self) -> TrainingResult:
         """Trains from the current position to the end."""
-        training = self._config.training
         position = self.position
-        logger = callbacks.TensorBoardLogger(
-            self._run.events_path("train"),
-            self._config,
-            position,
-            self._skipped,
-        )
         stop = callbacks.GracefulStop()
-        steps = [
-            callbacks.PositionKeeper(position, training.max_steps),
-            callbacks.DivergenceGuard(position, self._last_saved),
-            callbacks.ProgressBar(position, training.num_epochs, self._files),
-            logger,
-            callbacks.Checkpointer(
-                self.save, position, training.checkpoint_steps
-            ),
-            stop,
-        ]
-        try:
-            with stop, readers.readable_errors():
-                while self._unfinished(stop):
-                    self._run_epoch(steps)
-        finally:
-            logger.close()
+        self.model.stop_training = False
+        with contextlib.ExitStack() as closing:
+            callback_list = self._make_callbacks(closing)
+            closing.enter_context(stop)
+            closing.enter_context(readers.readable_errors())
+            callback_list.on_train_begin()
+            while self._unfinished() and not self.model.stop_training:
+                self._run_epoch(callback_list, stop)
+            callback_list.on_train_end(self._step.logs())
+        self._workers.wait_for_all()  # The chief has saved what it says.
         return TrainingResult(
             step=int(position.step),
             epoch=int(position.epoch),
@@ -345,42 +399,124 @@ class _Trainer:
             skipped=self._skipped,
         )
 
-    def _unfinished(self, stop: callbacks.GracefulStop) -> bool:
+    def _make_callbacks(
+        self, closing: contextlib.ExitStack
+    ) -> keras.callbacks.CallbackList:
+        """Makes what happens beside the steps."""
         training = self._config.training
-        steps_left = (
-            training.max_steps is None
-            or int(self.position.step) < training.max_steps
-        )
-        return (
-            steps_left
-            and int(self.position.epoch) < training.num_epochs
-            and stop.signal_number is None
+        own = [callbacks.DivergenceGuard(self.position, self._last_saved)]
+        if self._workers.is_chief:
+            logger = callbacks.TensorBoardLogger(
+                self._run.events_path("train"),
+                self._config,
+                self.position,
+                self._step.reset_metrics,
+                self._skipped,
+            )
+            closing.callback(logger.close)
+            own += [
+                callbacks.ProgressBar(
+                    self.position, training.num_epochs, self._files
+                ),
+                logger,
+            ]
+        return keras.callbacks.CallbackList(
+            own,
+            add_history=True,
+            model=self.model,
+            epochs=training.num_epochs,
+            steps=None,
+            verbose=0,
         )
 
-    def _run_epoch(self, steps: list[keras.callbacks.Callback]) -> None:
+    def _unfinished(self) -> bool:
+        training = self._config.training
+        return (
+            self._steps_left() > 0
+            and int(self.position.epoch) < training.num_epochs
+        )
+
+    def _steps_left(self) -> float:
+        most = self._config.training.max_steps
+        return math.inf if most is None else most - int(self.position.step)
+
+    def _run_epoch(
+        self,
+        callback_list: keras.callbacks.CallbackList,
+        stop: callbacks.GracefulStop,
+    ) -> None:
         training = self._config.training
         step, epoch, examples = self.position.as_tuple()
         # Of the files as they are read now; they may have changed since the
         # last epoch.
         self._saved_order.assign(self._order())
-        dataset = readers.make_dataset(
+        dataset = batches.make_dataset(
             self._reader,
             self._files,
-            batch_size=training.batch_size,
-            shuffle_buffer=training.shuffle_buffer,
-            seed=training.seed,
+            training,
+            self._workers,
             epoch=epoch,
             skip_examples=examples,
-            num_readers=training.num_readers,
             skipped=self._skipped,
-            count_records=True,
-        ).map(_to_keras_and_place)
-        fit_epoch(self.model, dataset, epoch, steps)
+        )
+        self._step.reset_metrics()
+        callback_list.on_epoch_begin(epoch)
+        self._train_on(iter(dataset), callback_list, stop)
+        callback_list.on_epoch_end(epoch, self._step.logs())
         if not self.model.stop_training:
             if not examples and int(self.position.step) == step:
                 self._raise_no_batch()
             self.position.set(int(self.position.step), epoch + 1, 0)
         self.save()
+
+    def _train_on(
+        self,
+        iterator: Iterator[Any],
+        callback_list: keras.callbacks.CallbackList,
+        stop: callbacks.GracefulStop,
+    ) -> None:
+        """Trains to the end of the data, or until someone ends it."""
+        training = self._config.training
+        batch = 0
+        while not self.model.stop_training:
+            limit = self._steps_of_call()
+            callback_list.on_train_batch_begin(batch)
+            start = time.perf_counter()
+            done = self._step.run(
+                iterator, limit, stop.signal_number is not None
+            )
+            if not done:
+                return
+            self._seconds = (time.perf_counter() - start) / done
+            batch += done
+            callback_list.on_train_batch_end(batch - 1, self._step.logs())
+            if int(self.position.step) % training.checkpoint_steps == 0:
+                self.save()
+            if self._is_over(stop):
+                self.model.stop_training = True
+
+    def _is_over(self, stop: callbacks.GracefulStop) -> bool:
+        """Says whether training ends in the middle of the data."""
+        if self._workers.number > 1:  # All end after the same step.
+            stopping = self._step.stopping
+        else:
+            stopping = stop.signal_number is not None
+        return stopping or self._steps_left() <= 0
+
+    def _steps_of_call(self) -> int:
+        """Returns how many steps to do before anyone looks."""
+        if self._seconds is None or self._workers.number > 1:
+            return 1
+        training = self._config.training
+        step = int(self.position.step)
+        return int(
+            min(
+                max(1, _SECONDS_OF_CALL // self._seconds),
+                training.log_steps - step % training.log_steps,
+                training.checkpoint_steps - step % training.checkpoint_steps,
+                self._steps_left(),
+            )
+        )
 
     def _raise_no_batch(self) -> None:
         left_out = self._skipped.to_text() if self._skipped else "none"
@@ -391,19 +527,16 @@ class _Trainer:
 
 
 def make_model(
-    config: config_lib.Config,
-    position: callbacks.Position,
-    priors: np.ndarray | None = None,
+    config: config_lib.Config, priors: np.ndarray | None = None
 ) -> keras.Model:
-    """Makes a model that `fit_epoch` trains.
+    """Makes a model for `TrainingStep`, under the strategy in scope.
 
     Args:
         config: the configuration of the run.
-        position: where a step writes how many records were read.
         priors: `[num_classes]`, where the classifier starts, or None.
 
     Returns:
-        The model, with the loss, the optimiser and the metrics of the run.
+        The model, with the loss and the optimiser of the run, built.
     """
     training = config.training
     model = config.model.build(
@@ -414,79 +547,10 @@ def make_model(
     model.compile(
         optimizer=optimizers.make_optimizer(training),
         loss=models.LabelLoss(ops.LOSSES[training.label_loss]),
-        weighted_metrics=[
-            ranking_metric.RankingMetric(ops.batch_gap, "gap"),
-            ranking_metric.RankingMetric(ops.batch_hit_at_1, "hit_at_1"),
-        ],
         jit_compile=_jit_compile(training.jit_compile, model),
     )
     model.optimizer.build(model.trainable_variables)
-    _build_metrics(model, config.data)
-    model.train_step = _counting_step(model, position)
     return model
-
-
-def fit_epoch(
-    model: keras.Model,
-    dataset: tf.data.Dataset,
-    epoch: int,
-    steps: list[keras.callbacks.Callback],
-) -> None:
-    """Trains on what is left of an epoch.
-
-    Args:
-        model: from `make_model`.
-        dataset: batches, and how many records were read up to each:
-            `((inputs, labels, ...), records_read)`.
-        epoch: which epoch it is, from 0.
-        steps: what happens beside the steps.
-    """
-    with warnings.catch_warnings():
-        # The number of records is not known before they were read.
-        warnings.filterwarnings("ignore", "Your input ran out of data")
-        model.fit(
-            dataset,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            callbacks=steps,
-            shuffle=False,
-            verbose=0,
-        )
-
-
-def _counting_step(
-    model: keras.Model, position: callbacks.Position
-) -> Callable[[tuple], dict[str, tf.Tensor]]:
-    """Makes a training step that says how far in the data it was.
-
-    Steps can't be counted for that: a batch may have lost records, and one
-    that has lost all of them is not trained on.
-    """
-    train_step = model.train_step
-
-    def train_and_count(data: tuple) -> dict[str, tf.Tensor]:
-        batch, records_read = data
-        logs = train_step(batch)
-        position.examples.assign(records_read)
-        return logs
-
-    return train_and_count
-
-
-def _build_metrics(model: keras.Model, data: config_lib.DataConfig) -> None:
-    """Makes the variables of metrics, for which Keras would read a batch.
-
-    It would fill the buffer of shuffling once more, and fail where nothing but
-    damaged records is left of an epoch.
-    """
-    labels = tf.zeros([1, data.num_classes])
-    weights = tf.ones_like(labels) if data.segment_labels else None
-    # In training, a model may compare with what it has just computed.
-    model.compute_loss(
-        y=labels, y_pred=labels, sample_weight=weights, training=False
-    )
-    model.compute_metrics(None, labels, labels, weights)
-    model.reset_metrics()
 
 
 def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
@@ -501,20 +565,9 @@ def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     """
     if chosen is not None:
         return chosen
+    if ops.num_replicas() > 1:
+        return False
     if not all(layer.supports_jit for layer in model.layers):
         return False
     devices = map(tf.config.list_logical_devices, ("GPU", "TPU"))
     return any(devices)
-
-
-def _to_keras_and_place(
-    batch: Mapping[str, Any],
-) -> tuple[tuple[Any, ...], tf.Tensor]:
-    """Makes what Keras trains on (inputs, labels, weights), and the place."""
-    inputs = {
-        name: batch[name]
-        for name in ("features", "frames", "num_frames")
-        if name in batch
-    }
-    weights = [batch["label_weights"]] if "label_weights" in batch else []
-    return (inputs, batch["labels"], *weights), batch["records_read"]

@@ -239,11 +239,6 @@ def test_flags_that_are_turned_off():
             "'diagonal_circulant(pad_input=True)'",
         ),
         (
-            ["--num_gpu=2"],
-            "--num_gpu is not supported: choose devices with the variable "
-            "CUDA_VISIBLE_DEVICES",
-        ),
-        (
             ["--export_model_steps=0"],
             "--export_model_steps is not supported: use --checkpoint_steps",
         ),
@@ -305,7 +300,8 @@ def test_help_of_a_flag_of_models():
     assert text.endswith("(default: dbof; used by PooledEmbeddingModel)")
     text = flag_values["l2_normalize"].help
     assert text.endswith(f"(default: true; used by {', '.join(models.MODELS)})")
-    assert flag_values["num_gpu"].help.startswith("Not supported: choose")
+    text = flag_values["export_model_steps"].help
+    assert text.startswith("Not supported: use --checkpoint_steps")
 
 
 def test_every_flag_of_data_and_model_is_refused_beside_a_run():

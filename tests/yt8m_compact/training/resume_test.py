@@ -7,7 +7,6 @@ import pathlib
 import re
 import shutil
 
-import keras
 import pytest
 
 import record_makers
@@ -17,6 +16,7 @@ from yt8m_compact import readers
 from yt8m_compact import training
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.training import step as step_lib
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_optimizer_with_state_and_decay(tmp_path):
     tiny_runs.assert_same_weights(parts, whole)
 
 
-def refuse_to_fit(*args, **kwargs):
+def refuse_to_train(*args, **kwargs):
     raise AssertionError("a run that is done was trained")
 
 
@@ -108,7 +108,7 @@ def test_finished_run(tmp_path, monkeypatch, checkpoint_steps):
         p: (p.read_bytes(), p.stat().st_mtime_ns)
         for p in pathlib.Path(path, "checkpoints").iterdir()
     }
-    monkeypatch.setattr(keras.Model, "fit", refuse_to_fit)
+    monkeypatch.setattr(step_lib.TrainingStep, "run", refuse_to_train)
     assert training.train(config, path) == first
     assert files == {
         p: (p.read_bytes(), p.stat().st_mtime_ns)
@@ -299,7 +299,7 @@ def test_same_order_goes_on(stopped, log):
 def test_changed_order_after_a_crash(stopped, monkeypatch):
     config = tiny_runs.change_training(stopped.config, seed=1)
     with monkeypatch.context() as context:
-        context.setattr(keras.Model, "fit", refuse_to_fit)
+        context.setattr(step_lib.TrainingStep, "run", refuse_to_train)
         with pytest.raises(AssertionError):
             training.train(config, stopped.path)
     # config.json says seed 1 by now, the checkpoint's place is seed 0's.

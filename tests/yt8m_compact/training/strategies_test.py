@@ -1,0 +1,364 @@
+"""Tests of strategies: which there is, and what they train.
+
+Several devices are logical ones of this machine's processors; several machines
+are processes that find each other over loopback.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tiny_runs
+from yt8m_compact import training
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.training import strategies
+
+_TIMEOUT = 240
+
+# Trains on so many logical devices.
+_ON_DEVICES = """
+import json, sys
+import tensorflow as tf
+number, path, text = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * number,
+)
+from yt8m_compact import training
+from yt8m_compact.run import config
+training.train(config.Config.from_json(text, path), path)
+"""
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in ("TF_CONFIG", "SLURM_STEP_NUM_TASKS"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def settings(**kwargs):
+    return config_lib.TrainingConfig(**kwargs)
+
+
+def cluster(index, *addresses, kind="worker", **others):
+    return json.dumps(
+        {
+            "cluster": {"worker": addresses, **others},
+            "task": {"type": kind, "index": index},
+        }
+    )
+
+
+@pytest.mark.parametrize("strategy", ["auto", "one_device"])
+def test_one_device_by_default(environment, strategy):
+    del environment
+    workers = strategies.make_workers(settings(strategy=strategy))
+    assert workers.strategy.num_replicas_in_sync == 1
+    assert (workers.number, workers.index, workers.addresses) == (1, 0, ())
+    assert workers.is_chief
+    assert workers.local_replicas == 1
+
+
+def test_a_cluster_of_one_is_one_device(environment):
+    environment.setenv("TF_CONFIG", cluster(0, "localhost:1"))
+    workers = strategies.make_workers(settings())
+    assert workers.strategy is tf.distribute.get_strategy()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"cluster": {"worker": ["a:1"]}}',
+        cluster(2, "a:1", "b:1"),
+        cluster(-1, "a:1", "b:1"),
+        cluster("0", "a:1", "b:1"),
+        cluster(0, "a:1", "a:1"),
+        cluster(0, "a", "b:1"),
+        cluster(0, 1, 2),
+        cluster(0, "a:1", "b:1", kind="chief"),
+        cluster(0, "a:1", "b:1", ps=["c:1"]),
+        cluster(0, "a:1", "b:1", chief=["c:1", "d:1"]),
+    ],
+)
+def test_tf_config_that_names_no_cluster(environment, text):
+    environment.setenv("TF_CONFIG", text)
+    with pytest.raises(
+        ValueError,
+        match=(
+            "^expected TF_CONFIG to name each worker once and which of them "
+            r"this is, such as \{.*\. Received: TF_CONFIG=" + re.escape(text)
+        ),
+    ):
+        strategies.make_workers(settings())
+
+
+def test_several_workers_without_a_cluster(environment):
+    del environment
+    with pytest.raises(
+        ValueError,
+        match="^expected TF_CONFIG with strategy=multi_worker, or a job step",
+    ):
+        strategies.make_workers(settings(strategy="multi_worker"))
+
+
+def test_lost_workers_are_named():
+    workers = strategies.Workers(
+        tf.distribute.get_strategy(), 2, 1, ("a:1", "b:1")
+    )
+    with (
+        pytest.raises(
+            ConnectionError,
+            match=(
+                r"^worker 1 of 2: expected all to go on \(a:1, b:1\)\. "
+                r"Received: peer is gone\. Start all again with the same "
+                "command: they continue from the last checkpoint$"
+            ),
+        ),
+        strategies.readable_errors(workers),
+    ):
+        raise tf.errors.UnavailableError(None, None, "peer is gone")
+
+
+def test_errors_of_one_worker_stay_as_they_are():
+    workers = strategies.Workers(tf.distribute.get_strategy())
+    with (
+        pytest.raises(tf.errors.UnavailableError),
+        strategies.readable_errors(workers),
+    ):
+        raise tf.errors.UnavailableError(None, None, "disk is gone")
+
+
+def test_a_folder_that_is_not_shared(tmp_path, monkeypatch):
+    monkeypatch.setattr(strategies, "_VISIBLE_SECONDS", 0.0)
+    workers = strategies.Workers(
+        tf.distribute.get_strategy(), 2, 1, ("a:1", "b:1")
+    )
+    run = tiny_runs.train_dir_lib.TrainDir(str(tmp_path))
+    with pytest.raises(
+        ValueError,
+        match=(
+            f"^{tmp_path}: expected a folder that all workers share. Received: "
+            r"no checkpoint of step 5, which worker 0 \(a:1\) has written, for "
+            "worker 1$"
+        ),
+    ):
+        workers.wait_for_checkpoint(run, 5)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"data_shards": 4, "batch_size": 6},
+            "expected a batch_size, which counts the videos of all workers, "
+            "that 4 shards of the data can fill. Received: batch_size=6",
+        ),
+        (
+            {"data_shards": 4},
+            "expected a file for each of 4 shards of the data, one or several "
+            "of each worker. Received: 3 files; write smaller ones",
+        ),
+    ],
+)
+def test_shards_that_do_not_fit(tmp_path, values, message):
+    videos = tiny_runs.write_videos(tmp_path / "data")
+    config = tiny_runs.video_config(videos, **values)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        training.train(config, str(tmp_path / "run"))
+
+
+def make_config(folder, kind, **kwargs):
+    """Makes a run of 24 steps, of 43 videos in 4 files."""
+    # Adam makes as much of a gradient that is nothing but rounding, such as
+    # that of a bias before batch norm, as of others.
+    values = {
+        "num_epochs": 4,
+        "optimizer": "MomentumOptimizer",
+        "data_shards": 4,
+        **kwargs,
+    }
+    if kind == "videos":
+        pattern = tiny_runs.write_videos(folder / "data", 43, num_files=4)
+        return tiny_runs.video_config(pattern, **values)
+    pattern = tiny_runs.write_frames(folder / "data", 43, num_files=4)
+    return tiny_runs.frame_config(pattern, **values)
+
+
+def assert_close_weights(path, expected):
+    found, wanted = tiny_runs.weights_of(path), tiny_runs.weights_of(expected)
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        np.testing.assert_allclose(
+            found[name], value, rtol=0, atol=1e-5, err_msg=name
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["videos", "frames"])
+def test_devices_train_as_one(tmp_path, kind):
+    """Batches of 8, and of 3 at an epoch's end, on 2 and on 5 devices."""
+    config = make_config(tmp_path, kind, data_shards=None)
+    whole = str(tmp_path / "whole")
+    training.train(config, whole)
+    config = tiny_runs.change_training(config, strategy="mirrored")
+    for number in (2, 5):
+        path = str(tmp_path / str(number))
+        process = tiny_runs.execute(
+            "-c",
+            _ON_DEVICES,
+            str(number),
+            path,
+            config.to_json(),
+            folder=tmp_path,
+        )
+        assert process.returncode == 0, process.stderr
+        assert_close_weights(path, whole)
+
+
+def free_ports(number):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("localhost", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextlib.contextmanager
+def started_workers(config, path, number, folder):
+    """Starts yt8m-train in so many processes."""
+    addresses = [f"localhost:{port}" for port in free_ports(number)]
+    processes = [
+        tiny_runs.start(
+            "-m",
+            "yt8m_compact.programs.train",
+            f"--train_dir={path}",
+            *tiny_runs.training_flags(config),
+            folder=folder,
+            variables={"TF_CONFIG": cluster(index, *addresses)},
+        )
+        for index in range(number)
+    ]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def train_together(config, path, number, folder):
+    with started_workers(config, path, number, folder) as processes:
+        for process in processes:
+            _, errors = process.communicate(timeout=_TIMEOUT)
+            assert process.returncode == 0, errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["videos", "frames"])
+def test_workers_train_as_one(tmp_path, kind):
+    config = make_config(tmp_path, kind)
+    whole = str(tmp_path / "whole")
+    training.train(config, whole)
+    for number in (2, 4):
+        path = str(tmp_path / str(number))
+        train_together(config, path, number, tmp_path)
+        assert_close_weights(path, whole)
+        assert sorted(os.listdir(path)) == sorted(os.listdir(whole))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_worker_that_is_killed(tmp_path, killed):
+    """The other ends with an error, and the same command goes on."""
+    config = make_config(tmp_path, "videos", num_epochs=30, checkpoint_steps=7)
+    whole = str(tmp_path / "whole")
+    training.train(config, whole)
+    path = str(tmp_path / "run")
+    run = tiny_runs.train_dir_lib.TrainDir(path)
+    with started_workers(config, path, 2, tmp_path) as processes:
+        deadline = time.monotonic() + _TIMEOUT
+        while max(run.checkpoints(), default=0) < 7:
+            assert time.monotonic() < deadline
+            assert processes[killed].poll() is None
+            time.sleep(0.1)
+        processes[killed].send_signal(signal.SIGKILL)
+        killed_at = time.monotonic()
+        other = processes[1 - killed]
+        try:
+            _, errors = other.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            pytest.fail("the other worker went on waiting for a minute")
+        assert time.monotonic() - killed_at < 60
+        assert other.returncode == 1
+        (line,) = (
+            line for line in errors.splitlines() if "expected all to" in line
+        )
+        assert (
+            f"worker {1 - killed} of 2: expected all to go on (localhost:"
+            in line
+        )
+    assert 7 <= max(run.checkpoints()) < 180
+    train_together(config, path, 2, tmp_path)
+    assert max(run.checkpoints()) == 180
+    assert_close_weights(path, whole)
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_worker_stops_all(tmp_path):
+    config = make_config(tmp_path, "videos", num_epochs=10000)
+    path = str(tmp_path / "run")
+    run = tiny_runs.train_dir_lib.TrainDir(path)
+    with started_workers(config, path, 2, tmp_path) as processes:
+        deadline = time.monotonic() + _TIMEOUT
+        while max(run.checkpoints(), default=0) < 6:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        processes[1].send_signal(signal.SIGTERM)
+        for process in processes:
+            _, errors = process.communicate(timeout=60)
+            assert "Error" not in errors
+        assert processes[1].returncode == 128 + signal.SIGTERM
+    step = max(run.checkpoints())
+    _, model, restored = run.restore_model()
+    assert restored == step
+    assert model.count_params()
+
+
+@pytest.mark.slow
+def test_workers_with_other_settings(tmp_path):
+    config = make_config(tmp_path, "videos")
+    addresses = [f"localhost:{port}" for port in free_ports(2)]
+    path = str(tmp_path / "run")
+    processes = []
+    for index, rate in enumerate([0.01, 0.02]):
+        changed = tiny_runs.change_training(config, base_learning_rate=rate)
+        processes.append(
+            tiny_runs.start(
+                "-m",
+                "yt8m_compact.programs.train",
+                f"--train_dir={path}",
+                *tiny_runs.training_flags(changed),
+                folder=tmp_path,
+                variables={"TF_CONFIG": cluster(index, *addresses)},
+            )
+        )
+    errors = [process.communicate(timeout=_TIMEOUT)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1]
+    assert (
+        "expected the same settings in all workers. Received: "
+        "training.base_learning_rate: 0.01 -> 0.02 in worker 1"
+    ) in errors[1]
+    assert "expected all to go on" in errors[0]

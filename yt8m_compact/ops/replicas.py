@@ -1,0 +1,27 @@
+"""Sums over the replicas that train one batch together."""
+
+import tensorflow as tf
+
+
+def num_replicas() -> int:
+    """Returns how many replicas the strategy in scope keeps in step."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def sum_over_replicas(*values: tf.Tensor) -> list[tf.Tensor]:
+    """Adds up what each replica has of a value.
+
+    Differentiable: the gradient is the sum of the replicas' gradients. Replicas
+    must call it as often and in the same order.
+
+    Args:
+        *values: tensors of the same shape in every replica.
+
+    Returns:
+        The sums; the values themselves where there is one replica only, or no
+        strategy.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return list(values)
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, list(values))

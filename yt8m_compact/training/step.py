@@ -1,0 +1,219 @@
+"""The training step: loss, gradients, update and metrics, on any strategy."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact import ops
+from yt8m_compact.training import position as position_lib
+
+# Means over batches: what TensorBoard and the progress bar show.
+METRICS = ("loss", "gap", "hit_at_1")
+
+
+class TrainingStep:
+    """Trains a model on batches, several in a call.
+
+    What `keras.Model.train_step` does, with three differences. It runs under
+    every strategy of `tf.distribute`, where Keras's `fit` fails between
+    machines, and gives the weights that one replica would get from the whole
+    batch: gradients and moments are of all of it, however unevenly its videos
+    are shared out. One call takes several steps, without Python between them.
+    And where the run is in the data is counted in the same graph, so that a
+    checkpoint never holds a step without its place.
+
+    Args:
+        model: compiled, its optimiser built, under the strategy's scope.
+        position: where the run is.
+        strategy: what the model was made under.
+        batch_size: videos of a batch; None where batches hold how many records
+            of the pass were read.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        position: position_lib.Position,
+        strategy: tf.distribute.Strategy | None = None,
+        batch_size: int | None = None,
+    ) -> None:
+        self._model = model
+        self._position = position
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self._batch_size = batch_size
+        # Of each metric the sum over videos or batches, and the number.
+        self._sums = tf.Variable(
+            tf.zeros([2, len(METRICS)], tf.float64), trainable=False
+        )
+        self._stopping = tf.Variable(False, trainable=False)
+        if self._strategy.num_replicas_in_sync > 1:
+            _take_sums_as_given(model.optimizer)
+        self._step = self._train_on
+        if model.jit_compile:
+            self._step = tf.function(self._train_on, jit_compile=True)
+
+    def run(
+        self, iterator: Iterator[Any], limit: int, stop: bool = False
+    ) -> int:
+        """Trains on the next batches.
+
+        Args:
+            iterator: of a data set of the strategy, of `((inputs, labels),
+                records_read)` or `((inputs, labels, label_weights),
+                records_read)`, for each replica.
+            limit: the most steps.
+            stop: whether this worker was asked to stop.
+
+        Returns:
+            How many steps were done; fewer than `limit` at the end of the data.
+        """
+        return int(
+            self._run(
+                iterator,
+                tf.constant(limit, tf.int64),
+                tf.constant(stop),
+            )
+        )
+
+    @property
+    def stopping(self) -> bool:
+        """Whether any worker was asked to stop before the last call."""
+        return bool(self._stopping)
+
+    def logs(self) -> dict[str, float]:
+        """Returns the metrics: means since `reset_metrics`."""
+        sums, counts = self._sums.numpy()
+        return {
+            name: float(total / count) if count else 0.0
+            for name, total, count in zip(METRICS, sums, counts, strict=True)
+        }
+
+    def reset_metrics(self) -> None:
+        """Starts the means anew."""
+        self._sums.assign(tf.zeros_like(self._sums))
+
+    @tf.function
+    def _run(
+        self, iterator: Any, limit: tf.Tensor, stop: tf.Tensor
+    ) -> tf.Tensor:
+        def train(done, more):
+            del more
+            optional = iterator.get_next_as_optional()
+            has_batch = optional.has_value()
+            tf.cond(
+                has_batch,
+                lambda: self._train_everywhere(optional.get_value()),
+                lambda: tf.constant(False),
+            )
+            return done + tf.cast(has_batch, tf.int64), has_batch
+
+        done, _ = tf.while_loop(
+            lambda done, more: more & (done < limit),
+            train,
+            [tf.constant(0, tf.int64), tf.constant(True)],
+            parallel_iterations=1,
+        )
+        self._stopping.assign(self._any_worker(stop))
+        return done
+
+    def _any_worker(self, flag: tf.Tensor) -> tf.Tensor:
+        """Says whether a flag is set in any worker."""
+        if self._strategy.num_replicas_in_sync == 1:
+            return flag
+        flags = self._strategy.run(lambda: tf.cast(flag, tf.float32))
+        return self._strategy.reduce("SUM", flags, axis=None) > 0
+
+    def _train_everywhere(self, batches: Any) -> tf.Tensor:
+        """Trains the replicas on their shares of a batch."""
+        sums, records_read = self._strategy.run(self._step, (batches,))
+        self._sums.assign_add(self._strategy.reduce("SUM", sums, axis=None))
+        examples = self._position.examples
+        if self._batch_size is None:
+            # Shares of one batch all say how far it was.
+            local = self._strategy.experimental_local_results(records_read)
+            examples.assign(local[0])
+        else:
+            examples.assign_add(self._batch_size)
+        self._position.step.assign_add(1)
+        return tf.constant(True)
+
+    def _train_on(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Trains on a replica's share of a batch.
+
+        Returns:
+            What to add to the sums of metrics, float64 `[2, 3]`, and how far
+            the batch was in the data.
+        """
+        (inputs, labels, *weights), records_read = data
+        weights = weights[0] if weights else None
+        model, optimizer = self._model, self._model.optimizer
+        with tf.GradientTape() as tape:
+            predictions = model(inputs, training=True)
+            loss = model.compute_loss(
+                x=inputs,
+                y=labels,
+                y_pred=predictions,
+                sample_weight=weights,
+                training=True,
+            )
+            loss, share, number = self._weigh(loss, tf.shape(labels)[0])
+            scaled = optimizer.scale_loss(loss)
+        variables = model.trainable_weights
+        # Added up before they are clipped: it is the batch's gradient that is.
+        gradients = _sum_gradients(tape.gradient(scaled, variables))
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        rated = ops.rated_predictions(predictions, weights)
+        values = [
+            loss * tf.cast(number, loss.dtype),
+            share * ops.batch_gap(labels, rated),
+            share * ops.batch_hit_at_1(labels, rated),
+        ]
+        values = tf.stack([tf.cast(value, tf.float64) for value in values])
+        counts = tf.stack([tf.cast(number, tf.float64), 1.0, 1.0])
+        counts /= self._strategy.num_replicas_in_sync
+        # Means over no videos are no numbers.
+        values = tf.where(share > 0, values, 0)
+        return tf.stack([values, counts]), records_read
+
+    def _weigh(
+        self, loss: tf.Tensor, number: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Weighs a replica's loss by its share of the videos.
+
+        A replica that has no more videos has a share of 0; there the mean over
+        its videos is no number, and what is computed from none of them is not
+        needed.
+
+        Args:
+            loss: from `compute_loss`, which has divided the mean over the
+                replica's videos by the number of replicas.
+            number: of the replica's videos.
+
+        Returns:
+            What adds up to the loss of all videos; the replica's share of them;
+            and how many there are in all replicas.
+        """
+        replicas = self._strategy.num_replicas_in_sync
+        if replicas == 1:
+            return loss, tf.constant(1.0), number
+        (total,) = ops.sum_over_replicas(number)
+        share = tf.cast(number, tf.float32) / tf.cast(
+            tf.maximum(total, 1), tf.float32
+        )
+        weighed = loss * tf.cast(share * replicas, loss.dtype)
+        return tf.where(number > 0, weighed, 0), share, total
+
+
+def _sum_gradients(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
+    """Adds up the replicas' gradients, where there are any."""
+    given = [gradient for gradient in gradients if gradient is not None]
+    sums = iter(ops.sum_over_replicas(*given))
+    return [None if gradient is None else next(sums) for gradient in gradients]
+
+
+def _take_sums_as_given(optimizer: keras.optimizers.Optimizer) -> None:
+    """Keeps Keras from adding up gradients, which it does after clipping."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner._all_reduce_sum_gradients = lambda pairs: pairs

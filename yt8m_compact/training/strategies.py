@@ -1,0 +1,259 @@
+"""Which devices and machines train a model together."""
+
+from collections.abc import Iterator
+import contextlib
+import dataclasses
+import json
+import os
+import time
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.eager import context
+
+from yt8m_compact import tensorflow_errors
+from yt8m_compact.readers import errors
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
+
+# A file of one machine is seen by others after a while.
+_VISIBLE_SECONDS = 60.0
+_TF_CONFIG = "TF_CONFIG"
+# What collectives raise where a worker is gone.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.InternalError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.CancelledError,
+    tf.errors.FailedPreconditionError,
+)
+_EXAMPLE = (
+    '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
+    '"task": {"type": "worker", "index": 0}}'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Workers:
+    """The processes that train one model, and which of them this is.
+
+    Attributes:
+        strategy: of `tf.distribute`.
+        number: of the processes.
+        index: of this one; 0 is the chief, which alone writes.
+        addresses: of all, `host:port`; none where there is one process.
+    """
+
+    strategy: tf.distribute.Strategy
+    number: int = 1
+    index: int = 0
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run."""
+        return self.index == 0
+
+    @property
+    def local_replicas(self) -> int:
+        """How many replicas of the model this process trains."""
+        return self.strategy.num_replicas_in_sync // self.number
+
+    def tell(self, step: int) -> None:
+        """Tells the others at which step the chief starts."""
+        self._add_up(step)
+
+    def hear(self) -> int:
+        """Waits for the step at which the chief starts."""
+        return self._add_up(0)
+
+    def wait_for_all(self) -> None:
+        """Waits until all workers are here."""
+        self._add_up(0)
+
+    def _add_up(self, number: int) -> int:
+        """Adds up what the first replica of each worker has."""
+        if self.number == 1:
+            return number
+
+        @tf.function
+        def add_up(number: tf.Tensor) -> tf.Tensor:
+            numbers = self.strategy.run(lambda: number)
+            return self.strategy.reduce("SUM", numbers, axis=None)
+
+        total = add_up(tf.constant(number / self.local_replicas, tf.float64))
+        return round(float(total))
+
+    def wait_for_checkpoint(
+        self, run: train_dir_lib.TrainDir, step: int
+    ) -> None:
+        """Waits until this machine sees a checkpoint of the chief's.
+
+        Args:
+            run: the folder of the run.
+            step: that of the checkpoint.
+
+        Raises:
+            ValueError: if it does not appear.
+        """
+        end = time.monotonic() + _VISIBLE_SECONDS
+        while step not in run.checkpoints():
+            if time.monotonic() > end:
+                raise ValueError(
+                    f"{run.path}: expected a folder that all workers share. "
+                    f"Received: no checkpoint of step {step}, which worker 0 "
+                    f"({self.addresses[0]}) has written, for worker "
+                    f"{self.index}"
+                )
+            time.sleep(0.2)
+
+
+def make_workers(training: config_lib.TrainingConfig) -> Workers:
+    """Makes the strategy of a run.
+
+    Several machines find each other before anything else is done with
+    TensorFlow: that is how its collectives are configured.
+
+    Args:
+        training: `strategy` and `num_gpu`.
+
+    Returns:
+        The workers.
+
+    Raises:
+        ValueError: if `TF_CONFIG` or Slurm's variables name no cluster.
+        TimeoutError: if the other workers don't answer.
+    """
+    kind = training.strategy
+    if kind == "auto":
+        kind = _choose(training)
+    if kind == "multi_worker":
+        return _make_multi_worker(training)
+    if kind == "one_device":
+        return Workers(tf.distribute.get_strategy())
+    return Workers(tf.distribute.MirroredStrategy(_devices(training)))
+
+
+def _choose(training: config_lib.TrainingConfig) -> str:
+    cluster = _parse_tf_config()
+    if cluster is not None and len(cluster[0]) > 1:
+        return "multi_worker"
+    return "mirrored" if len(_gpus(training)) > 1 else "one_device"
+
+
+def _gpus(training: config_lib.TrainingConfig) -> list[str]:
+    names = [gpu.name for gpu in tf.config.list_logical_devices("GPU")]
+    return names[: training.num_gpu]
+
+
+def _devices(training: config_lib.TrainingConfig) -> list[str]:
+    """Lists the GPUs to train on; the processors where there are none."""
+    processors = tf.config.list_logical_devices("CPU")
+    return _gpus(training) or [processor.name for processor in processors]
+
+
+def _parse_tf_config() -> tuple[list[str], int] | None:
+    """Reads the addresses of workers from `TF_CONFIG`, and which this is."""
+    text = os.environ.get(_TF_CONFIG, "")
+    if not text.strip():
+        return None
+    try:
+        content = json.loads(text)
+        cluster, task = content["cluster"], content["task"]
+        kinds = set(cluster)
+        chief = list(cluster.get("chief", []))
+        addresses = [*chief, *cluster.get("worker", [])]
+        index = task["index"]
+        if task["type"] == "worker":
+            index += len(chief)
+        right = (
+            kinds <= {"chief", "worker"}
+            and task["type"] in kinds
+            and len(chief) <= 1
+            and len(set(addresses)) == len(addresses)
+            and all(isinstance(a, str) and ":" in a for a in addresses)
+            and 0 <= index < len(addresses)
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        right = False
+    if not right:
+        raise ValueError(
+            f"expected {_TF_CONFIG} to name each worker once and which of them "
+            f"this is, such as {_EXAMPLE}. Received: {_TF_CONFIG}={text}"
+        )
+    return addresses, index
+
+
+def _make_multi_worker(training: config_lib.TrainingConfig) -> Workers:
+    resolver: Any = None
+    cluster = _parse_tf_config()
+    if cluster is not None:
+        addresses, index = cluster
+        resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    elif "SLURM_STEP_NUM_TASKS" in os.environ:
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
+        spec = resolver.cluster_spec().as_dict()
+        _, index = resolver.get_task_info()
+        addresses = spec["worker"]
+    else:
+        raise ValueError(
+            f"expected {_TF_CONFIG} with strategy=multi_worker, or a job step "
+            f"of Slurm (srun). Received: neither; set {_TF_CONFIG} such as "
+            f"{_EXAMPLE}"
+        )
+    _limit_waiting(resolver.cluster_spec(), training.connect_timeout)
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    except tf.errors.OpError as error:
+        raise TimeoutError(
+            f"worker {index} of {len(addresses)}: expected all workers to "
+            f"answer within {training.connect_timeout} s "
+            f"({', '.join(addresses)}). Received: "
+            f"{tensorflow_errors.first_line(error.message)}. Start all of them "
+            "with the same command, and check that they reach each other's "
+            "addresses"
+        ) from error
+    return Workers(strategy, len(addresses), index, tuple(addresses))
+
+
+def _limit_waiting(spec: tf.train.ClusterSpec, seconds: int) -> None:
+    """Configures how long workers wait for each other; else it is an hour.
+
+    The rest is as `MultiWorkerMirroredStrategy` would have it.
+    """
+    jobs = [job for job in ("chief", "worker") if job in spec.jobs]
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader=f"/job:{jobs[0]}/replica:0/task:0",
+        cluster_register_timeout_in_ms=seconds * 1000,
+        coordinated_jobs=[
+            context.coordination_config_pb2.CoordinatedJob(
+                name=job, num_tasks=spec.num_tasks(job)
+            )
+            for job in jobs
+        ],
+    )
+
+
+@contextlib.contextmanager
+def readable_errors(workers: Workers) -> Iterator[None]:
+    """Says in one line that workers have lost each other.
+
+    Args:
+        workers: who trains.
+
+    Raises:
+        ConnectionError: where TensorFlow's collectives have failed.
+    """
+    try:
+        yield
+    except _LOST as error:
+        if workers.number == 1 or errors.find_message(error.message):
+            raise
+        raise ConnectionError(
+            f"worker {workers.index} of {workers.number}: expected all to go "
+            f"on ({', '.join(workers.addresses)}). Received: "
+            f"{tensorflow_errors.first_line(error.message)}. Start all again "
+            "with the same command: they continue from the last checkpoint"
+        ) from error
