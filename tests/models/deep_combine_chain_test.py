@@ -155,21 +155,6 @@ def test_penalty_is_over_all_kernels():
     )
 
 
-def test_every_classifier_starts_at_the_log_odds():
-    priors = np.array([0.3, 0.1, 0.01, 0.2, 0.3, 0.5, 0.05])
-    model = make_config().build(
-        feature_sizes=(6, 3), num_classes=7, class_priors=priors
-    )
-    # Two experts and a dummy: an expert starts at 3/2 of the share.
-    expected = np.repeat(np.log(1.5 * priors / (1 - 1.5 * priors)), 2)
-    for number in range(3):
-        np.testing.assert_allclose(
-            model.get_layer(f"chain_{number}_experts").bias,
-            expected,
-            rtol=1e-5,
-        )
-
-
 def test_hidden_units_that_are_all_zero_keep_gradients_finite():
     config = make_config(support_loss_percent=0.0)
     model = numpy_models.build(config)

@@ -94,6 +94,17 @@ def test_nothing_is_left_and_the_same_call_goes_on(tmp_path):
         (
             [
                 1,
+                "pool",
+                f"--input_data_pattern={tmp_path}/frames",
+                f"--output_dir={disk}/out",
+                *frame_flags,
+            ],
+            ["out"],
+            ["out", "out/frames", "out/yt8m_manifest.json"],
+        ),
+        (
+            [
+                1,
                 "convert",
                 f"--input_data_pattern={tmp_path}/*.pb",
                 f"--output_dir={disk}/out",
