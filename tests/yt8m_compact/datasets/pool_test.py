@@ -11,8 +11,12 @@ import tensorflow as tf
 
 import record_makers
 import small_records
+import tiny_runs
 from yt8m_compact import datasets
 from yt8m_compact import readers
+from yt8m_compact import training
+from yt8m_compact.inference import predictors
+from yt8m_compact.run import train_dir as train_dir_lib
 
 _SIZES = {"rgb": 6, "audio": 3}
 _NAMES = ("mean_rgb", "mean_audio", "std_rgb", "std_audio")
@@ -410,3 +414,114 @@ def test_real_frames(tmp_path, shared_data):
                 rtol=0,
                 atol=2.5e-7,
             )
+
+
+def test_released_means_are_what_pooling_gives(shared_data):
+    """Finds frames whose means the released ones are, and pools them."""
+    source = shared_data / "yt8m_2018_video" / "validate0000.tfrecord"
+    spec = datasets.RecordSpec(
+        datasets.Layout.PACKED, ("rgb", "audio"), (1024, 128), 3862
+    )
+    for data in tf.data.TFRecordDataset(str(source)).take(10):
+        released = _parse(data.numpy())
+        codes = {
+            name: (
+                np.array(released[f"mean_{name}"].float_list.value)
+                - (4 / 512 - 2)
+            )
+            * (255 / 4)
+            for name in spec.feature_names
+        }
+        # With so many frames, all sums are whole numbers.
+        num_frames = next(
+            n
+            for n in range(1, 301)
+            if all(
+                np.abs(n * mean - np.round(n * mean)).max() < 0.01
+                for mean in codes.values()
+            )
+        )
+        assert num_frames >= 120  # Videos of YouTube-8M have two minutes.
+        packed = {}
+        for name, mean in codes.items():
+            low, more = np.divmod(
+                np.round(num_frames * mean).astype(int), num_frames
+            )
+            later = np.arange(num_frames)[:, np.newaxis] < more
+            packed[name] = (low + later).astype(np.uint8).tobytes()
+        pooled = _parse(
+            datasets.pool_record(
+                record_makers.make_packed_example(packed=packed), spec
+            )
+        )
+        for name in spec.feature_names:
+            np.testing.assert_allclose(
+                pooled[f"mean_{name}"].float_list.value,
+                released[f"mean_{name}"].float_list.value,
+                rtol=0,
+                atol=1.3e-7,
+            )
+
+
+def test_models_train_on_what_was_pooled(tmp_path):
+    frames = tiny_runs.write_frames(tmp_path / "frames", 12)
+    config = dataclasses.replace(
+        _CONFIG, statistics=("mean", "std", "length"), num_classes=5
+    )
+    pooled = datasets.pool_files(frames, str(tmp_path / "pooled"), config)
+    pattern = str(tmp_path / "pooled" / "*.tfrecord")
+    run = tiny_runs.video_config(pattern, max_steps=2, batch_size=6)
+    run = dataclasses.replace(
+        run,
+        data=dataclasses.replace(
+            run.data,
+            feature_names=pooled.feature_names,
+            feature_sizes=pooled.feature_sizes,
+        ),
+    )
+    path = str(tmp_path / "run")
+    assert training.train(run, path).step == 2
+    before, after = (
+        tiny_runs.weights_of(path, step)["classifier/kernel"] for step in (0, 2)
+    )
+    # Every value of every feature is looked at.
+    assert before.shape == (2 * (6 + 3) + 1, 5)
+    assert np.all(np.any(before != after, axis=1))
+    _, model, _ = train_dir_lib.TrainDir(path).restore_model()
+    (name, *_) = sorted(tf.io.gfile.glob(pattern))
+    (record, *_) = _read(name)
+    parsed = _parse(record)
+    features = np.concatenate(
+        [parsed[name].float_list.value for name in pooled.feature_names]
+    )
+    np.testing.assert_allclose(
+        predictors.predictor_from_train_dir(path).predict(
+            features=features[np.newaxis].astype(np.float32)
+        )["predictions"],
+        1
+        / (
+            1
+            + np.exp(
+                -features / np.linalg.norm(features) @ after.astype(np.float64)
+                - model.get_layer("classifier").bias.numpy()
+            )
+        )[np.newaxis],
+        rtol=1e-4,
+    )
+    # What is not there is named, with what is.
+    with pytest.raises(
+        readers.DataError,
+        match="record 0: expected a feature named 'std_flow'. Received: none. "
+        "Set feature_names to those of the data.*std_rgb",
+    ):
+        training.train(
+            dataclasses.replace(
+                run,
+                data=dataclasses.replace(
+                    run.data,
+                    feature_names=("mean_rgb", "std_flow"),
+                    feature_sizes=(6, 6),
+                ),
+            ),
+            str(tmp_path / "other"),
+        )
