@@ -24,6 +24,7 @@ from yt8m_compact.training import class_priors
 from yt8m_compact.training import data_order
 from yt8m_compact.training import optimizers
 from yt8m_compact.training import ranking_metric
+from yt8m_compact.training import warm_start as warm_start_lib
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class TrainingResult:
         signal_number: the signal that stopped the run, or None.
         skipped: what was left out of the data; None where damaged data stops
             the run.
+        warm_start: what became of the weights of `init_from`; None without, and
+            where the run was continued.
     """
 
     step: int
@@ -46,6 +49,7 @@ class TrainingResult:
     checkpoint: str
     signal_number: int | None = None
     skipped: readers.SkippedData | None = None
+    warm_start: warm_start_lib.WarmStartReport | None = None
 
 
 def train(
@@ -119,6 +123,11 @@ def _train_in(
 ) -> TrainingResult:
     """Trains in a folder that no one else trains in."""
     _check_resumable(config, run)
+    start = None
+    if config.training.init_from and not run.checkpoints():
+        # Before anything that takes long, and before the seed is set: what
+        # keeps its initialisation is as it would be without.
+        start = warm_start_lib.RunStart(config.training.init_from)
     keras.utils.set_random_seed(config.training.seed)
     priors = None
     if config.training.classifier_bias == "log_odds" and not run.checkpoints():
@@ -129,7 +138,7 @@ def _train_in(
             config.training.seed,
             skipped,
         )
-    trainer = _Trainer(config, run, lock, reader, files, skipped, priors)
+    trainer = _Trainer(config, run, lock, reader, files, skipped, priors, start)
     if run.checkpoints():
         trainer.restore()
         run.save_config(config)
@@ -176,14 +185,16 @@ def _check_resumable(
         text
         for name, text in texts.items()
         # A checkpoint holds what one optimiser needs, and no other.
-        if not name.startswith("training.") or name == "training.optimizer"
+        if not name.startswith("training.")
+        # Nor does a run start again.
+        or name in ("training.optimizer", "training.init_from")
     ]
     if fatal and run.checkpoints():
         raise ValueError(
-            f"{run.config_path}: expected the data, the model and the "
-            f"optimiser of the run that is there. Received: {'; '.join(fatal)}"
-            ". Use the same settings to continue it, another train_dir, or "
-            "start_new_model=True"
+            f"{run.config_path}: expected the data, the model, the optimiser "
+            "and the start of the run that is there. Received: "
+            f"{'; '.join(fatal)}. Use the same settings to continue it, another "
+            "train_dir, or start_new_model=True"
         )
     for text in texts.values():
         _LOGGER.info("changed since the last start: %s", text)
@@ -201,15 +212,17 @@ class _Trainer:
         files: list[str],
         skipped: readers.SkippedData | None,
         priors: np.ndarray | None,
+        start: warm_start_lib.RunStart | None = None,
     ) -> None:
         self._skipped = skipped
+        self._start = start
         self._lock = lock
         self._config = config
         self._run = run
         self._reader = reader
         self._files = files
         self.position = callbacks.Position()
-        self.model = make_model(config, self.position, priors)
+        self.model = make_model(config, self.position, priors, start)
         self._saved_position: tuple[int, int, int] | None = None
         with tf.device("CPU:0"):  # where strings can be
             self._saved_config = tf.Variable(config.to_json())
@@ -343,6 +356,7 @@ class _Trainer:
             checkpoint=self._run.find_checkpoint(),
             signal_number=stop.signal_number,
             skipped=self._skipped,
+            warm_start=self._start and self._start.report,
         )
 
     def _unfinished(self, stop: callbacks.GracefulStop) -> bool:
@@ -394,6 +408,7 @@ def make_model(
     config: config_lib.Config,
     position: callbacks.Position,
     priors: np.ndarray | None = None,
+    start: Callable[[keras.Model], None] | None = None,
 ) -> keras.Model:
     """Makes a model that `fit_epoch` trains.
 
@@ -401,6 +416,7 @@ def make_model(
         config: the configuration of the run.
         position: where a step writes how many records were read.
         priors: `[num_classes]`, where the classifier starts, or None.
+        start: sets weights, before an optimiser starts from them; or None.
 
     Returns:
         The model, with the loss, the optimiser and the metrics of the run.
@@ -411,6 +427,8 @@ def make_model(
         num_classes=config.data.num_classes,
         class_priors=priors,
     )
+    if start is not None:
+        start(model)
     model.compile(
         optimizer=optimizers.make_optimizer(training),
         loss=models.LabelLoss(ops.LOSSES[training.label_loss]),
