@@ -193,8 +193,8 @@ def _check_resumable(
         raise ValueError(
             f"{run.config_path}: expected the data, the model, the optimiser "
             "and the start of the run that is there. Received: "
-            f"{'; '.join(fatal)}. Use the same settings to continue it, another "
-            "train_dir, or start_new_model=True"
+            f"{'; '.join(fatal)}. Use the same settings to continue it, "
+            "another train_dir, or start_new_model=True"
         )
     for text in texts.values():
         _LOGGER.info("changed since the last start: %s", text)
