@@ -185,3 +185,24 @@ def test_keras_file_round_trip(tmp_path):
     assert loaded.get_layer("predictions").branch_share == 0.1
     batch = numpy_models.make_features()
     np.testing.assert_array_equal(loaded(batch), model(batch))
+
+
+@pytest.mark.parametrize(
+    ("policy", "tolerance"), [("mixed_float16", 3e-3), ("mixed_bfloat16", 2e-2)]
+)
+def test_16_bits(policy, tolerance):
+    config = make_config(chain_projection="circulant")
+    batch = numpy_models.make_features()
+    batch["features"][0] = 0.0  # Of no direction.
+    expected = numpy_models.build(config)(batch)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = numpy_models.build(config)
+    finally:
+        keras.config.set_dtype_policy(before)
+    for training in (False, True):
+        result = model(batch, training=training)
+        assert result.dtype == "float32"
+        np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance)
+    assert model.get_layer("chain_0_gates").compute_dtype == policy[6:]
