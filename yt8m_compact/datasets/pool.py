@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 import dataclasses
 import functools
-import logging
 
 from yt8m_compact import lazy
 from yt8m_compact import readers
 from yt8m_compact import settings
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import ids as ids_lib
-from yt8m_compact.readers import labels as labels_lib
-from yt8m_compact.readers import windows
 
 with lazy.imports():
     import numpy as np
@@ -23,11 +20,11 @@ with lazy.imports():
     from yt8m_compact.datasets import rewriting
     from yt8m_compact.datasets import spec_detection
     from yt8m_compact.ops import quantization
+    from yt8m_compact.readers import labels as labels_lib
     from yt8m_compact.readers import messages
     from yt8m_compact.readers import record_rules
     from yt8m_compact.readers import skipped as skipped_lib
-
-_LOGGER = logging.getLogger(__name__)
+    from yt8m_compact.readers import windows
 
 STATISTICS = ("mean", "std", "length")
 _LENGTH = "length"
