@@ -18,6 +18,7 @@ _DENSE_KERNELS = weakref.WeakKeyDictionary()
 BATCH_NORM_EPSILON = 1e-3  # of Keras and of the starter code
 ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     "relu6": lambda x: np.clip(x, 0, 6),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
 }
@@ -130,14 +131,17 @@ def batch_norm(
 
 
 def classify(
-    model: keras.Model, x: np.ndarray, num_mixtures: int | None
+    model: keras.Model,
+    x: np.ndarray,
+    num_mixtures: int | None,
+    prefix: str = "",
 ) -> np.ndarray:
     sigmoid = ACTIVATIONS["sigmoid"]
     if num_mixtures is None:
         return sigmoid(project(model, "classifier", x))
-    gates = project(model, "gates", x)
+    gates = project(model, f"{prefix}gates", x)
     gates = np.exp(gates.reshape(-1, NUM_CLASSES, num_mixtures + 1))
-    experts = project(model, "experts", x)
+    experts = project(model, f"{prefix}experts", x)
     experts = sigmoid(experts.reshape(-1, NUM_CLASSES, num_mixtures))
     # The last gate's expert always says no.
     shares = gates / gates.sum(-1, keepdims=True)
@@ -156,6 +160,28 @@ def predict_video_level(
     x = batch["features"].astype(np.float64)
     x = normalize(x) if config.l2_normalize else x
     return classify(model, x, getattr(config, "moe_num_mixtures", None))
+
+
+def predict_chain(
+    config: models.DeepCombineChainConfig,
+    model: keras.Model,
+    batch: dict[str, np.ndarray],
+) -> list[np.ndarray]:
+    """Computes what each classifier of DeepCombineChainModel predicts."""
+    x = batch["features"].astype(np.float64)
+    x = normalize(x) if config.l2_normalize else x
+    activate = ACTIVATIONS[config.deep_chain_relu_type]
+    found = []
+    for number in range(config.deep_chain_layers + 1):
+        prefix = f"chain_{number}_"
+        found.append(classify(model, x, config.moe_num_mixtures, prefix))
+        if number < config.deep_chain_layers:
+            hidden = activate(project(model, f"{prefix}hidden", found[-1]))
+            length = np.linalg.norm(hidden, axis=1, keepdims=True)
+            # ReLUs may all be 0: then there is no direction.
+            hidden = hidden / np.where(length > 0, length, 1)
+            x = np.concatenate([x, hidden], axis=1)
+    return found
 
 
 def predict_dbof(

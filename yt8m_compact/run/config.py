@@ -83,6 +83,13 @@ class TrainingConfig:
         "Files to train on: glob patterns, comma-separated.",
         is_pattern=True,
     )
+    init_from: str = settings.setting(
+        "",
+        "Folder of a trained run, whose weights a new run starts from, place "
+        "by place: copied, the nearest of another structure, or as initialised "
+        "where they do not fit.",
+        is_path=True,
+    )
     batch_size: int = settings.setting(
         1024, "Number of videos of a training step.", minimum=1
     )

@@ -1,6 +1,6 @@
 """The training loop: from a configuration to checkpoints."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import dataclasses
 import logging
@@ -29,6 +29,7 @@ from yt8m_compact.training import optimizers
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import step as step_lib
 from yt8m_compact.training import strategies
+from yt8m_compact.training import warm_start as warm_start_lib
 
 # A call of the step should take so long: long enough that what comes between
 # two calls costs nothing, and short enough that a progress bar moves.
@@ -48,6 +49,8 @@ class TrainingResult:
         signal_number: the signal that stopped the run, or None.
         skipped: what was left out of the data; None where damaged data stops
             the run.
+        warm_start: what became of the weights of `init_from`; None without, and
+            where the run was continued.
     """
 
     step: int
@@ -55,6 +58,7 @@ class TrainingResult:
     checkpoint: str
     signal_number: int | None = None
     skipped: readers.SkippedData | None = None
+    warm_start: warm_start_lib.WarmStartReport | None = None
 
 
 def train(
@@ -121,8 +125,8 @@ def _train(
     if lack is not None:
         _LOGGER.warning("%s", lack)
     run = train_dir_lib.TrainDir(train_dir)
-    keras.utils.set_random_seed(config.training.seed)
     if not workers.is_chief:
+        keras.utils.set_random_seed(config.training.seed)
         trainer = _Trainer(config, run, None, workers, reader, files, skipped)
         trainer.follow_chief()
         return trainer.run_epochs()
@@ -135,9 +139,15 @@ def _train(
             _LOGGER.info("moved %s to %s", run.path, moved)
         run.remove_leftovers()
         _check_resumable(config, run)
+        start = None
+        if config.training.init_from and not run.checkpoints():
+            # Before anything that takes long, and before the seed is set: what
+            # keeps its initialisation is as it would be without.
+            start = warm_start_lib.RunStart(config.training.init_from)
+        keras.utils.set_random_seed(config.training.seed)
         priors = _count_priors(config, run, reader, files, skipped)
         trainer = _Trainer(
-            config, run, lock, workers, reader, files, skipped, priors
+            config, run, lock, workers, reader, files, skipped, priors, start
         )
         trainer.start()
         return trainer.run_epochs()
@@ -199,14 +209,16 @@ def _check_resumable(
         text
         for name, text in texts.items()
         # A checkpoint holds what one optimiser needs, and no other.
-        if not name.startswith("training.") or name == "training.optimizer"
+        if not name.startswith("training.")
+        # Nor does a run start again.
+        or name in ("training.optimizer", "training.init_from")
     ]
     if fatal and run.checkpoints():
         raise ValueError(
-            f"{run.config_path}: expected the data, the model and the "
-            f"optimiser of the run that is there. Received: {'; '.join(fatal)}"
-            ". Use the same settings to continue it, another train_dir, or "
-            "start_new_model=True"
+            f"{run.config_path}: expected the data, the model, the optimiser "
+            "and the start of the run that is there. Received: "
+            f"{'; '.join(fatal)}. Use the same settings to continue it, "
+            "another train_dir, or start_new_model=True"
         )
     for text in texts.values():
         _LOGGER.info("changed since the last start: %s", text)
@@ -225,8 +237,10 @@ class _Trainer:
         files: list[str],
         skipped: readers.SkippedData | None,
         priors: np.ndarray | None = None,
+        start: warm_start_lib.RunStart | None = None,
     ) -> None:
         self._skipped = skipped
+        self._start = start
         self._lock = lock
         self._config = config
         self._run = run
@@ -238,7 +252,7 @@ class _Trainer:
         )
         self.position = position_lib.Position()
         with workers.strategy.scope():
-            self.model = make_model(config, priors)
+            self.model = make_model(config, priors, start)
         self._step = step_lib.TrainingStep(
             self.model,
             self.position,
@@ -397,6 +411,7 @@ class _Trainer:
             checkpoint=self._run.find_checkpoint(),
             signal_number=stop.signal_number,
             skipped=self._skipped,
+            warm_start=self._start and self._start.report,
         )
 
     def _make_callbacks(
@@ -527,13 +542,16 @@ class _Trainer:
 
 
 def make_model(
-    config: config_lib.Config, priors: np.ndarray | None = None
+    config: config_lib.Config,
+    priors: np.ndarray | None = None,
+    start: Callable[[keras.Model], None] | None = None,
 ) -> keras.Model:
     """Makes a model for `TrainingStep`, under the strategy in scope.
 
     Args:
         config: the configuration of the run.
         priors: `[num_classes]`, where the classifier starts, or None.
+        start: sets weights, before an optimiser starts from them; or None.
 
     Returns:
         The model, with the loss and the optimiser of the run, built.
@@ -544,6 +562,8 @@ def make_model(
         num_classes=config.data.num_classes,
         class_priors=priors,
     )
+    if start is not None:
+        start(model)
     model.compile(
         optimizer=optimizers.make_optimizer(training),
         loss=models.LabelLoss(ops.LOSSES[training.label_loss]),

@@ -17,6 +17,7 @@ from yt8m_compact.run import config as config_lib
 # The models that can end with a mixture of experts.
 WITH_MIXTURES = (
     "MoeModel",
+    "DeepCombineChainModel",
     "LstmModel",
     "GruModel",
     "DbofModel",

@@ -186,10 +186,10 @@ def test_changed_flags_of_the_model_are_refused(part, change, text):
     with pytest.raises(
         ValueError,
         match=re.escape(
-            f"{run.path}/config.json: expected the data, the model and the "
-            f"optimiser of the run that is there. Received: {text}. Use the "
-            "same settings to continue it, another train_dir, or "
-            "start_new_model=True"
+            f"{run.path}/config.json: expected the data, the model, the "
+            "optimiser and the start of the run that is there. Received: "
+            f"{text}. Use the same settings to continue it, another "
+            "train_dir, or start_new_model=True"
         ),
     ):
         training.train(config, run.path)
