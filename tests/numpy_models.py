@@ -1,5 +1,6 @@
 """The models' forward passes in NumPy, written from their equations."""
 
+import functools
 import random
 import weakref
 
@@ -25,7 +26,24 @@ ACTIVATIONS = {
 
 
 def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
-    """Builds a small model; nothing in it is 0, 1 or constant."""
+    """Builds a small model; nothing in it is 0, 1 or constant.
+
+    Of one configuration there is one model, which each call gives its first
+    values again: building it takes longer than most of what is done with it.
+    """
+    policy = keras.config.dtype_policy().name
+    model, values = _build_once(config, seed, policy)
+    for variable, value in values:
+        variable.assign(value)
+    return model
+
+
+@functools.lru_cache(maxsize=100)
+def _build_once(
+    config: models.ModelConfig, seed: int, policy: str
+) -> tuple[keras.Model, list[tuple[keras.Variable, np.ndarray]]]:
+    """Builds a model under the policy that is set, `policy`."""
+    assert keras.config.dtype_policy().name == policy
     # All that Keras draws seeds from. Its `set_random_seed` also has TensorFlow
     # forget its kernels, and making them anew doubles the time of most tests.
     random.seed(seed)
@@ -53,7 +71,7 @@ def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
             weight.assign(value)
         if isinstance(layer, layers.Projection):
             _scale(layer)
-    return model
+    return model, [(variable, variable.numpy()) for variable in model.variables]
 
 
 def _scale(layer: layers.Projection) -> None:

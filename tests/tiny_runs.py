@@ -17,6 +17,7 @@ import tempfile
 from typing import Any
 
 from absl import flags
+import keras
 import numpy as np
 from tensorboard.backend.event_processing import event_accumulator
 import tensorflow as tf
@@ -248,6 +249,22 @@ def assert_same_weights(path: str, expected: str) -> None:
     assert found.keys() == wanted.keys()
     for name, value in wanted.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+def assert_every_weight_moved(
+    run: train_dir_lib.TrainDir, model: keras.Model
+) -> None:
+    """Compares a run's trained model with its first checkpoint.
+
+    Args:
+        run: the run.
+        model: with the weights of the newest checkpoint, as it has afterwards.
+    """
+    after = [weight.numpy() for weight in model.trainable_weights]
+    train_dir_lib.restore_weights(model, run.find_checkpoint(0))
+    for weight, value in zip(model.trainable_weights, after, strict=True):
+        assert np.any(weight.numpy() != value), weight.path
+    train_dir_lib.restore_weights(model, run.find_checkpoint())
 
 
 def features_of(run: Run, pattern: str) -> dict[str, np.ndarray]:
