@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "readers": {"base", "ops"},
     "progress": {"readers"},
     "datasets": {"base", "ops", "readers", "progress"},
-    "models": {"base", "structures", "layers"},
+    "models": {"base", "ops", "structures", "layers"},
     "run": {"base", "program", "ops", "readers", "models"},
     "training": _RUN_AND_BELOW,
     "inference": _RUN_AND_BELOW,
