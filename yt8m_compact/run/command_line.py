@@ -13,6 +13,7 @@ from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import weight_choice
 
 # Flags of the starter code that mean nothing here, and what to do instead.
 _REPLACED: dict[str, tuple[Callable[..., Any], str]] = {
@@ -193,6 +194,40 @@ def model_from_flags(
     with usage_error.from_value_errors():
         config_lib.check_level(data, model)
     return data, model
+
+
+def define_weights_flag(flag_values: flags.FlagValues) -> None:
+    """Defines `--weights`.
+
+    Args:
+        flag_values: where to define it.
+    """
+    flags.DEFINE_string(
+        "weights",
+        str(weight_choice.RAW),
+        "Which weights of --train_dir: raw, those of the checkpoint; ema, "
+        "their moving average (of runs with --ema_momentum); average:5, the "
+        "mean of the last 5 checkpoints.",
+        flag_values=flag_values,
+    )
+
+
+def weights_from_flag(
+    flag_values: flags.FlagValues,
+) -> weight_choice.WeightChoice:
+    """Reads `--weights`.
+
+    Args:
+        flag_values: where `define_weights_flag` defined it.
+
+    Returns:
+        The choice.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    with usage_error.from_value_errors():
+        return weight_choice.parse(flag_values.weights)
 
 
 def define_data_flag(flag_values: flags.FlagValues, use: str) -> None:

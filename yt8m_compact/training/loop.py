@@ -22,6 +22,7 @@ from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import class_priors
 from yt8m_compact.training import data_order
+from yt8m_compact.training import mixup
 from yt8m_compact.training import optimizers
 from yt8m_compact.training import ranking_metric
 
@@ -176,7 +177,10 @@ def _check_resumable(
         text
         for name, text in texts.items()
         # A checkpoint holds what one optimiser needs, and no other.
-        if not name.startswith("training.") or name == "training.optimizer"
+        if not name.startswith("training.")
+        or optimizers.changes_state(
+            name.removeprefix("training."), *changed[name]
+        )
     ]
     if fatal and run.checkpoints():
         raise ValueError(
@@ -406,14 +410,10 @@ def make_model(
         The model, with the loss, the optimiser and the metrics of the run.
     """
     training = config.training
-    model = config.model.build(
-        feature_sizes=config.data.feature_sizes,
-        num_classes=config.data.num_classes,
-        class_priors=priors,
-    )
+    model = config.build_model(priors)
     model.compile(
-        optimizer=optimizers.make_optimizer(training),
-        loss=models.LabelLoss(ops.LOSSES[training.label_loss]),
+        optimizer=optimizers.make_optimizer(training, model),
+        loss=models.LabelLoss(training.make_label_loss()),
         weighted_metrics=[
             ranking_metric.RankingMetric(ops.batch_gap, "gap"),
             ranking_metric.RankingMetric(ops.batch_hit_at_1, "hit_at_1"),
@@ -422,7 +422,7 @@ def make_model(
     )
     model.optimizer.build(model.trainable_variables)
     _build_metrics(model, config.data)
-    model.train_step = _counting_step(model, position)
+    model.train_step = _counting_step(model, position, training)
     return model
 
 
@@ -455,7 +455,9 @@ def fit_epoch(
 
 
 def _counting_step(
-    model: keras.Model, position: callbacks.Position
+    model: keras.Model,
+    position: callbacks.Position,
+    training: config_lib.TrainingConfig,
 ) -> Callable[[tuple], dict[str, tf.Tensor]]:
     """Makes a training step that says how far in the data it was.
 
@@ -466,6 +468,16 @@ def _counting_step(
 
     def train_and_count(data: tuple) -> dict[str, tf.Tensor]:
         batch, records_read = data
+        if training.mixup_alpha:
+            inputs, labels, *weights = batch
+            batch = mixup.mix(
+                inputs,
+                labels,
+                weights[0] if weights else None,
+                alpha=training.mixup_alpha,
+                seed=training.seed,
+                step=position.step,
+            )
         logs = train_step(batch)
         position.examples.assign(records_read)
         return logs
