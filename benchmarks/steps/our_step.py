@@ -33,6 +33,7 @@ class OurStep:
         structures: by place, the structure; DENSE elsewhere.
         batch: from `network.make_batch`.
         jit_compile: whether XLA compiles the step; None is yt8m-train's choice.
+        dtype_policy: what the layers compute in.
     """
 
     def __init__(
@@ -41,11 +42,15 @@ class OurStep:
         structures: dict[str, str],
         batch: dict[str, tf.Tensor],
         jit_compile: bool | None = None,
+        *,
+        dtype_policy: str = "float32",
     ) -> None:
         keras.utils.set_random_seed(0)
         self._network = network
         self._batch = batch
-        self._config = _make_config(network, structures, jit_compile)
+        self._config = _make_config(
+            network, structures, jit_compile, dtype_policy
+        )
         self._position = callbacks.Position()
         self.model = loop.make_model(self._config, self._position)
         inputs = {name: batch[name] for name in ("frames", "num_frames")}
@@ -130,6 +135,7 @@ def _make_config(
     network: network_lib.Network,
     structures: dict[str, str],
     jit_compile: bool | None,
+    dtype_policy: str,
 ) -> config_lib.Config:
     """Makes the configuration, with the paper's learning rate."""
     projections = {
@@ -159,5 +165,6 @@ def _make_config(
             base_learning_rate=2e-4,
             learning_rate_decay=0.8,
             jit_compile=jit_compile,
+            dtype_policy=dtype_policy,
         ),
     )
