@@ -9,6 +9,7 @@ from typing import Any
 from absl import flags
 
 from yt8m_compact import models
+from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
@@ -131,6 +132,7 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         flag_values=flag_values,
     )
     settings_flags.define(config_lib.DataConfig, flag_values)
+    _group(flag_values, config_lib.DataConfig, "data")
     for name, users in _model_fields().items():
         user, field = next(iter(users.items()))
         help_text = (
@@ -141,6 +143,7 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
             settings_flags.define_field(
                 models.MODELS[user], field, None, help_text, flag_values
             )
+            program.set_group(flag_values, name, "model")
     for name, (define, text) in _REPLACED_BY_STRUCTURES.items():
         define(
             name,
@@ -157,7 +160,16 @@ def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         flag_values: where to define them.
     """
     settings_flags.define(config_lib.TrainingConfig, flag_values)
+    _group(flag_values, config_lib.TrainingConfig, "training")
+    for group, names in config_lib.TRAINING_GROUPS.items():
+        for name in names:
+            program.set_group(flag_values, name, group)
     define_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
+
+
+def _group(flag_values: flags.FlagValues, cls: type, group: str) -> None:
+    for field in dataclasses.fields(cls):
+        program.set_group(flag_values, field.name, group)
 
 
 def model_from_flags(

@@ -303,6 +303,36 @@ class TrainingConfig:
         )
 
 
+# Settings of training that help texts list together, by what they are about.
+TRAINING_GROUPS = {
+    "loss": (
+        "label_loss",
+        "label_smoothing",
+        "positive_weight",
+        "focal_gamma",
+        "mixup_alpha",
+    ),
+    "optimiser": (
+        "optimizer",
+        "clip_gradient_norm",
+        "clip_gradients",
+        "weight_decay",
+        "ema_momentum",
+        "gradient_accumulation_steps",
+        "dtype_policy",
+    ),
+    "learning rate": (
+        "base_learning_rate",
+        "learning_rate_schedule",
+        "learning_rate_decay",
+        "learning_rate_decay_examples",
+        "schedule_steps",
+        "final_learning_rate_fraction",
+        "warmup_steps",
+    ),
+}
+
+
 def check_level(data: DataConfig, model: models.ModelConfig) -> None:
     """Checks that a model reads the level of features that the data has.
 

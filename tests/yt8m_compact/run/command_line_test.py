@@ -414,3 +414,21 @@ def test_data_that_is_refused(prepared, arguments, message):
         command_line.use_data_flag(
             parse_data(*arguments), "train_data_pattern", "validation"
         )
+
+
+def test_groups_of_help():
+    flag_values = parse()
+    groups = {
+        name: flag_values[name].group
+        for name in ("max_frames", "gating", "num_epochs", "label_loss")
+    }
+    assert groups == {
+        "max_frames": "data",
+        "gating": "model",
+        "num_epochs": "training",
+        "label_loss": "loss",
+    }
+    fields = {f.name for f in dataclasses.fields(config_lib.TrainingConfig)}
+    named = [n for names in config_lib.TRAINING_GROUPS.values() for n in names]
+    assert set(named) <= fields
+    assert len(named) == len(set(named))
