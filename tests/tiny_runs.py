@@ -197,7 +197,7 @@ class Run:
 @functools.cache
 def video_run() -> Run:
     """Trains MoeModel with circulants on videos, once; not to be changed."""
-    folder = _make_folder()
+    folder = make_folder()
     pattern = write_videos(folder / "data")
     config = video_config(
         pattern,
@@ -210,7 +210,7 @@ def video_run() -> Run:
 @functools.cache
 def frame_run() -> Run:
     """Trains a small DbofModel, once; not to be changed."""
-    folder = _make_folder()
+    folder = make_folder()
     pattern = write_frames(folder / "data")
     config = frame_config(pattern, base_learning_rate=0.03)
     return _train(folder, pattern, config)
@@ -224,7 +224,8 @@ def _train(
     return run
 
 
-def _make_folder() -> pathlib.Path:
+def make_folder() -> pathlib.Path:
+    """Makes a folder that goes when the process ends."""
     folder = tempfile.mkdtemp(prefix="yt8m_compact_test_")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return pathlib.Path(folder)

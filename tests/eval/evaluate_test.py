@@ -71,6 +71,7 @@ def test_evaluate(tmp_path, capsys):
         "weights",
         "metrics",
         "step",
+        "weight_choice",
         "top_k",
         "train_dir",
         "eval_data_pattern",
@@ -94,6 +95,24 @@ def test_evaluate(tmp_path, capsys):
     ((step, gap),) = events["gap"]
     assert step == 10
     assert gap == pytest.approx(values["metrics"]["gap"], rel=1e-6)
+
+
+def test_mean_of_checkpoints(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    path = tmp_path / "report.json"
+    run_evaluate(
+        f"--train_dir={run.path}",
+        f"--eval_data_pattern={run.pattern}",
+        f"--output_json={path}",
+        "--weights=average:2",
+    )
+    text = capsys.readouterr().out
+    assert f"MoeModel of {run.path}, step 10, weights average:2\n" in text
+    assert json.loads(path.read_text())["weight_choice"] == "average:2"
+    # TensorBoard shows a curve of its own.
+    events = tiny_runs.read_events(f"{run.path}/eval/average_2")
+    assert [step for step, _ in events["gap"]] == [10]
+    assert "gap" not in tiny_runs.read_events(f"{run.path}/eval")
 
 
 def test_results_come_before_what_cannot_be_written(tmp_path, capsys, caplog):
@@ -184,6 +203,11 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
         (
             [*GIVEN, "--segment_labels"],
             "expected no --segment_labels: the model is read from",
+        ),
+        (
+            [*GIVEN, "--weights=best"],
+            "expected weights to be raw, ema, or average:N with N checkpoints, "
+            "2 or more. Received: weights='best'",
         ),
         (
             [*GIVEN, "--label_loss=HingeLoss"],

@@ -13,6 +13,7 @@ from yt8m_compact import readers
 from yt8m_compact.inference import serving
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import weight_choice
 
 CSV_HEADER = "VideoId,LabelConfidencePairs"
 
@@ -60,7 +61,11 @@ class Predictor:
 
 
 def predictor_from_train_dir(
-    train_dir: str, step: int | None = None, *, segments: bool = False
+    train_dir: str,
+    step: int | None = None,
+    *,
+    segments: bool = False,
+    choice: weight_choice.WeightChoice = weight_choice.RAW,
 ) -> Predictor:
     """Makes a predictor from a run's checkpoint.
 
@@ -71,6 +76,7 @@ def predictor_from_train_dir(
             4, 5 to 9 and so on, rated or not, the last one shorter, as with the
             starter code's `--segment_labels`, instead of whole videos. Their
             ids are `id:start`.
+        choice: which weights.
 
     Returns:
         The predictor.
@@ -80,7 +86,7 @@ def predictor_from_train_dir(
             features are asked for.
     """
     run = train_dir_lib.TrainDir(train_dir)
-    config, model, _ = run.restore_model(step)
+    config, model, _ = run.restore_model(step, choice)
     return predictor_from_module(
         serving.ServingModule(config, model, top_k=1),
         segments=segments,

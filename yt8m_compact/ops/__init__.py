@@ -33,7 +33,10 @@ with lazy.imports():
     from yt8m_compact.ops.hashed import sum_by_bucket
     from yt8m_compact.ops.losses import LOSSES
     from yt8m_compact.ops.losses import cross_entropy_loss
+    from yt8m_compact.ops.losses import focal_loss
     from yt8m_compact.ops.losses import hinge_loss
+    from yt8m_compact.ops.losses import make_label_loss
+    from yt8m_compact.ops.losses import smooth_labels
     from yt8m_compact.ops.losses import softmax_loss
     from yt8m_compact.ops.normalization import l2_normalize
     from yt8m_compact.ops.plans import diagonal_circulant_multiply_adds
@@ -46,6 +49,7 @@ with lazy.imports():
     from yt8m_compact.ops.ranking import batch_hit_at_1
     from yt8m_compact.ops.ranking import rated_predictions
     from yt8m_compact.ops.replicas import num_replicas
+    from yt8m_compact.ops.replicas import replica_index
     from yt8m_compact.ops.replicas import sum_over_replicas
     from yt8m_compact.ops.toeplitz import toeplitz_kernel
     from yt8m_compact.ops.toeplitz import toeplitz_matmul
@@ -77,6 +81,7 @@ __all__ = [
     "fastfood_kernel",
     "fastfood_matmul",
     "fastfood_shape",
+    "focal_loss",
     "hadamard_matrix",
     "hadamard_multiply_adds",
     "hadamard_transform",
@@ -85,6 +90,7 @@ __all__ = [
     "hinge_loss",
     "inverse_cosine_transform",
     "l2_normalize",
+    "make_label_loss",
     "normalize_frames",
     "normalize_frames_by",
     "normalize_products",
@@ -95,6 +101,8 @@ __all__ = [
     "plan_toeplitz",
     "quantize",
     "rated_predictions",
+    "replica_index",
+    "smooth_labels",
     "softmax_loss",
     "sum_by_bucket",
     "sum_over_replicas",

@@ -25,6 +25,7 @@ from yt8m_compact.training import batches
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import class_priors
 from yt8m_compact.training import data_order
+from yt8m_compact.training import mixup
 from yt8m_compact.training import optimizers
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import step as step_lib
@@ -34,6 +35,7 @@ from yt8m_compact.training import warm_start as warm_start_lib
 # A call of the step should take so long: long enough that what comes between
 # two calls costs nothing, and short enough that a progress bar moves.
 _SECONDS_OF_CALL = 0.1
+_SEEDS = 2**32  # of one replica
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -211,7 +213,10 @@ def _check_resumable(
         # A checkpoint holds what one optimiser needs, and no other.
         if not name.startswith("training.")
         # Nor does a run start again.
-        or name in ("training.optimizer", "training.init_from")
+        or name == "training.init_from"
+        or optimizers.changes_state(
+            name.removeprefix("training."), *changed[name]
+        )
     ]
     if fatal and run.checkpoints():
         raise ValueError(
@@ -258,6 +263,7 @@ class _Trainer:
             self.position,
             workers.strategy,
             config.training.batch_size if self._num_shards > 1 else None,
+            make_augmentation(config.training),
         )
         self._seconds: float | None = None
         self._saved_position: tuple[int, int, int] | None = None
@@ -557,20 +563,43 @@ def make_model(
         The model, with the loss and the optimiser of the run, built.
     """
     training = config.training
-    model = config.model.build(
-        feature_sizes=config.data.feature_sizes,
-        num_classes=config.data.num_classes,
-        class_priors=priors,
-    )
+    model = config.build_model(priors)
     if start is not None:
         start(model)
     model.compile(
-        optimizer=optimizers.make_optimizer(training),
-        loss=models.LabelLoss(ops.LOSSES[training.label_loss]),
+        optimizer=optimizers.make_optimizer(training, model),
+        loss=models.LabelLoss(training.make_label_loss()),
         jit_compile=_jit_compile(training.jit_compile, model),
     )
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def make_augmentation(
+    training: config_lib.TrainingConfig,
+) -> step_lib.Augmentation | None:
+    """Makes what changes the batches of a run before each step, if anything.
+
+    Args:
+        training: `mixup_alpha` and `seed`.
+
+    Returns:
+        A function for `TrainingStep`, or None.
+    """
+    if not training.mixup_alpha:
+        return None
+
+    def augment(inputs, labels, weights, step):
+        return mixup.mix(
+            inputs,
+            labels,
+            weights,
+            alpha=training.mixup_alpha,
+            seed=training.seed + _SEEDS * ops.replica_index(),
+            step=step,
+        )
+
+    return augment
 
 
 def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:

@@ -1,6 +1,6 @@
 """The training step: loss, gradients, update and metrics, on any strategy."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -8,6 +8,9 @@ import tensorflow as tf
 
 from yt8m_compact import ops
 from yt8m_compact.training import position as position_lib
+
+# Changes inputs, labels and weights, from the number of steps before.
+Augmentation = Callable[[dict, tf.Tensor, tf.Tensor | None, tf.Tensor], tuple]
 
 # Means over batches: what TensorBoard and the progress bar show.
 METRICS = ("loss", "gap", "hit_at_1")
@@ -30,6 +33,7 @@ class TrainingStep:
         strategy: what the model was made under.
         batch_size: videos of a batch; None where batches hold how many records
             of the pass were read.
+        augment: changes a replica's videos before they are trained on; or None.
     """
 
     def __init__(
@@ -38,11 +42,13 @@ class TrainingStep:
         position: position_lib.Position,
         strategy: tf.distribute.Strategy | None = None,
         batch_size: int | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
         self._model = model
         self._position = position
         self._strategy = strategy or tf.distribute.get_strategy()
         self._batch_size = batch_size
+        self._augment = augment
         # Of each metric the sum over videos or batches, and the number.
         self._sums = tf.Variable(
             tf.zeros([2, len(METRICS)], tf.float64), trainable=False
@@ -148,6 +154,10 @@ class TrainingStep:
         """
         (inputs, labels, *weights), records_read = data
         weights = weights[0] if weights else None
+        if self._augment is not None:
+            inputs, labels, weights = self._augment(
+                inputs, labels, weights, self._position.step
+            )
         model, optimizer = self._model, self._model.optimizer
         with tf.GradientTape() as tape:
             predictions = model(inputs, training=True)

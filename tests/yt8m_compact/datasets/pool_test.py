@@ -165,10 +165,9 @@ def test_labels_stay_as_they_are(labels):
         ),
         (
             record_makers.make_frame_example(1, labels=[10]),
-            "here: bad_label: expected labels from 0 to 9. Received: 10; set featu"
-            "r"
-            "e_names, feature_sizes and num_classes to those of the data, or "
-            "leave such records out with on_data_error=skip",
+            "here: bad_label: expected labels from 0 to 9. Received: 10; set "
+            "feature_names, feature_sizes and num_classes to those of the "
+            "data, or leave such records out with on_data_error=skip",
         ),
         (
             record_makers.make_frame_example(1, feature_sizes={"rgb": 6}),
