@@ -31,10 +31,13 @@ class Predictor:
         predict: gets the model's inputs by name, as `serving.input_specs` lists
             them, and returns a dict with `predictions`, float32
             `[rows, num_classes]`.
+        refresh: has `predict` take the weights of a model in memory as they
+            are then; None where they do not change.
     """
 
     reader: readers.Reader
     predict: Callable[..., Mapping[str, tf.Tensor]]
+    refresh: Callable[[], None] | None = None
 
     @property
     def unit(self) -> str:
@@ -96,6 +99,9 @@ def predictor_from_module(
 ) -> Predictor:
     """Makes a predictor from a model in memory.
 
+    Its weights count as they are at the first prediction and, for `write_csv`,
+    when that begins: `refresh` takes them at another time.
+
     Args:
         module: the model, and the configuration of its run.
         segments: as in `predictor_from_train_dir`.
@@ -107,8 +113,10 @@ def predictor_from_module(
     Raises:
         ValueError: if segments of video-level features are asked for.
     """
-    return _make_predictor(
-        where, module.config, module.predict_tensors, segments
+    predict = module.make_predict()
+    return dataclasses.replace(
+        _make_predictor(where, module.config, predict, segments),
+        refresh=predict.refresh,
     )
 
 
@@ -204,6 +212,8 @@ def write_csv(
         num_readers=num_readers,
         skipped=skipped,
     )
+    if predictor.refresh is not None:
+        predictor.refresh()
     num_rows = 0
     with (
         files_lib.writing(output_file) as csv,

@@ -22,6 +22,7 @@ with lazy.imports():
     from yt8m_compact.ops.frame_normalization import normalize_frames
     from yt8m_compact.ops.frame_normalization import normalize_frames_by
     from yt8m_compact.ops.frame_normalization import normalize_products
+    from yt8m_compact.ops.frame_normalization import normalize_products_by
     from yt8m_compact.ops.hadamard import fastfood_kernel
     from yt8m_compact.ops.hadamard import fastfood_matmul
     from yt8m_compact.ops.hadamard import fastfood_shape
@@ -37,6 +38,7 @@ with lazy.imports():
     from yt8m_compact.ops.losses import softmax_loss
     from yt8m_compact.ops.normalization import l2_normalize
     from yt8m_compact.ops.plans import diagonal_circulant_multiply_adds
+    from yt8m_compact.ops.plans import few_values
     from yt8m_compact.ops.plans import plan_block_circulant
     from yt8m_compact.ops.plans import plan_circulant
     from yt8m_compact.ops.plans import plan_toeplitz
@@ -75,6 +77,7 @@ __all__ = [
     "fastfood_kernel",
     "fastfood_matmul",
     "fastfood_shape",
+    "few_values",
     "hadamard_matrix",
     "hadamard_multiply_adds",
     "hadamard_transform",
@@ -86,6 +89,7 @@ __all__ = [
     "normalize_frames",
     "normalize_frames_by",
     "normalize_products",
+    "normalize_products_by",
     "num_blocks",
     "plan_block_circulant",
     "plan_circulant",
