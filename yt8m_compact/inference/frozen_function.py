@@ -46,7 +46,8 @@ class FrozenFunction:
             self._output = graph.outputs[0]
             weights = _find_weights(graph, self._inputs)
             self._values = _values_to_keep(weights, may_grow)
-            self._graph = _Graph(graph, unordered=weights)
+            given = [value.op for value in self._inputs]
+            self._graph = _Graph(graph, unordered=[*weights, *given])
             self._compute = tf.function(
                 lambda: self._graph.place(self._values, {}), autograph=False
             ).get_concrete_function()

@@ -281,11 +281,9 @@ def _format_lines(
     top_k = min(top_k, predictions.shape[1])
     classes = ops.top_k_classes(predictions, top_k)
     scores = np.take_along_axis(predictions, classes, axis=1)
-    for row_id, row_classes, row_scores in zip(
-        ids, classes, scores, strict=True
-    ):
-        pairs = " ".join(
-            f"{index:d} {score:g}"
-            for index, score in zip(row_classes, row_scores, strict=True)
-        )
-        yield f"{row_id.decode()},{pairs}\n"
+    # One format for a line: a third of the time of one for each pair.
+    pairs = np.empty((len(ids), 2 * top_k), object)
+    pairs[:, 0::2], pairs[:, 1::2] = classes, scores
+    line = "%s," + " ".join(["%d %g"] * top_k) + "\n"
+    for row_id, row in zip(ids, pairs.tolist(), strict=True):
+        yield line % (row_id.decode(), *row)
