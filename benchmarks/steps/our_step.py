@@ -45,7 +45,7 @@ class OurStep:
         keras.utils.set_random_seed(0)
         self._network = network
         self._batch = batch
-        self._config = _make_config(network, structures, jit_compile)
+        self._config = make_config(network, structures, jit_compile)
         self._position = callbacks.Position()
         self.model = loop.make_model(self._config, self._position)
         inputs = {name: batch[name] for name in ("frames", "num_frames")}
@@ -126,7 +126,7 @@ class _StepTimes(keras.callbacks.Callback):
         self.ends.append(time.perf_counter())
 
 
-def _make_config(
+def make_config(
     network: network_lib.Network,
     structures: dict[str, str],
     jit_compile: bool | None,

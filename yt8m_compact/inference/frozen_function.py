@@ -10,8 +10,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 import tensorflow as tf
 
 # Up to so many times the bytes of the weights it is made of, a value is kept
-# where bytes count: half a spectrum takes a little more than its vector.
-_MAX_GROWTH = 1.1
+# where bytes count: half a spectrum takes a little more than its vector, twice
+# as much where the vector is embedded in one of a fast length.
+_MAX_GROWTH = 2.5
+# What says that an operation has a gradient of its own.
+_GRADIENT = "_gradient_op_type"
 
 
 class FrozenFunction:
@@ -28,8 +31,8 @@ class FrozenFunction:
         function: from tensors to a tensor; of nothing but them and weights,
             without side effects.
         signature: what it is given.
-        may_grow: whether a value is kept, too, that takes more memory than the
-            weights it is made of, such as a matrix that is written out.
+        may_grow: whether a value is kept, too, that takes far more memory than
+            the weights it is made of, such as a matrix that is written out.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class FrozenFunction:
             self._inputs = graph.inputs[: len(signature)]
             self._output = graph.outputs[0]
             weights = _find_weights(graph, self._inputs)
-            self._values = _values_to_keep(weights, may_grow)
+            self._values = _values_to_keep(self._output, weights, may_grow)
             given = [value.op for value in self._inputs]
             self._graph = _Graph(graph, unordered=[*weights, *given])
             self._compute = tf.function(
@@ -81,6 +84,9 @@ class FrozenFunction:
 class _Graph:
     """A graph of a function, parts of which are placed in others.
 
+    Without the gradients that operations have of their own: they refer to
+    tensors of the graph.
+
     Args:
         graph: the graph.
         unordered: operations that no other one waits for but for a result.
@@ -90,14 +96,27 @@ class _Graph:
         self, graph: tf.Graph, unordered: Collection[tf.Operation]
     ) -> None:
         self._captured = {inner.name: outer for outer, inner in graph.captures}
+        self._operations = {op.name: op for op in graph.get_operations()}
         self._definition = graph.as_graph_def()
         not_waited_for = {f"^{operation.name}" for operation in unordered}
         for node in self._definition.node:
-            names = [name for name in node.input if name not in not_waited_for]
+            operation = self._operations[node.name]
+            names = [_source(value).name for value in operation.inputs]
+            names += [
+                name
+                for name in node.input
+                if name.startswith("^") and name not in not_waited_for
+            ]
             node.ClearField("input")
             node.input.extend(names)
+        functions = self._definition.library.function
+        for nodes in (
+            self._definition.node,
+            *(function.node_def for function in functions),
+        ):
+            for node in nodes:
+                node.attr.pop(_GRADIENT, None)
         self._nodes = {node.name: node for node in self._definition.node}
-        self._operations = {op.name: op for op in graph.get_operations()}
 
     def place(
         self, outputs: Sequence[tf.Tensor], given: Mapping[str, tf.Tensor]
@@ -111,21 +130,17 @@ class _Graph:
         given = {**self._captured, **given}
         here = tf.compat.v1.get_default_graph()
         needed, used = set(), {}
-        waiting = [output.name for output in outputs]
+        names = [_source(output).name for output in outputs]
+        waiting = list(names)
         while waiting:
-            name = waiting.pop()
+            name = waiting.pop().removeprefix("^")
             if name in given:
                 used[name] = here.capture(given[name])
                 continue
-            operation = self._operations[name.partition(":")[0]]
-            if operation.name not in needed:
-                needed.add(operation.name)
-                waiting += [value.name for value in operation.inputs]
-                waiting += [
-                    name[1:]
-                    for name in self._nodes[operation.name].input
-                    if name.startswith("^")
-                ]
+            node = self._nodes[name.partition(":")[0]]
+            if node.name not in needed:
+                needed.add(node.name)
+                waiting += node.input
         part = type(self._definition)(
             library=self._definition.library,
             versions=self._definition.versions,
@@ -136,16 +151,21 @@ class _Graph:
         placed = tf.graph_util.import_graph_def(
             part,
             input_map=used,
-            return_elements=[
-                output.name for output in outputs if output.name not in used
-            ],
+            return_elements=[name for name in names if name not in used],
             name="",
         )
         left = iter(placed or [])
-        return [
-            used[output.name] if output.name in used else next(left)
-            for output in outputs
-        ]
+        return [used[name] if name in used else next(left) for name in names]
+
+
+def _source(value: tf.Tensor) -> tf.Tensor:
+    """Looks through what a gradient of one's own leaves in a graph.
+
+    It takes the arguments beside the results, and gives each as it is.
+    """
+    while value.op.type == "IdentityN":
+        value = value.op.inputs[value.value_index]
+    return value
 
 
 def _find_weights(
@@ -154,18 +174,18 @@ def _find_weights(
     """Finds the operations that no input reaches.
 
     Returns:
-        For each, the weights that it takes, by the names of the operations
-        that read them: none for constants.
+        For each, the weights that it takes, by the names of their handles:
+        none for constants.
     """
     given = {value.op for value in inputs}
     found: dict[tf.Operation, dict[str, tf.Tensor]] = {}
     for operation in graph.get_operations():
-        before = [value.op for value in operation.inputs]
+        before = [_source(value).op for value in operation.inputs]
         before += operation.control_inputs
         if operation in given or not all(other in found for other in before):
             continue
         if operation.type == "ReadVariableOp":
-            found[operation] = {operation.name: operation.outputs[0]}
+            found[operation] = {operation.inputs[0].name: operation.outputs[0]}
         elif not operation.op_def.is_stateful:  # as random numbers are
             found[operation] = {
                 name: weight
@@ -176,21 +196,27 @@ def _find_weights(
 
 
 def _values_to_keep(
-    weights: Mapping[tf.Operation, Mapping[str, tf.Tensor]], may_grow: bool
+    output: tf.Tensor,
+    weights: Mapping[tf.Operation, Mapping[str, tf.Tensor]],
+    may_grow: bool,
 ) -> list[tf.Tensor]:
     """Lists what operations on inputs take that is computed of weights."""
-    values = []
-    for operation, taken in weights.items():
-        if not taken or _reads(operation):
+    values: dict[str, tf.Tensor] = {}
+    seen: set[tf.Operation] = set()
+    waiting = [output]
+    while waiting:
+        value = _source(waiting.pop())
+        taken = weights.get(value.op)
+        if taken is not None and (not taken or _reads(value.op)):
             continue
-        for value in operation.outputs:
-            if value.dtype in (tf.resource, tf.variant):
-                continue
-            if all(consumer in weights for consumer in value.consumers()):
-                continue
-            if may_grow or not _grows(value, taken.values()):
-                values.append(value)
-    return values
+        if taken is not None:
+            special = value.dtype in (tf.resource, tf.variant)
+            if not special and (may_grow or not _grows(value, taken.values())):
+                values[value.name] = value
+        elif value.op not in seen:
+            seen.add(value.op)
+            waiting += value.op.inputs
+    return list(values.values())
 
 
 def _reads(operation: tf.Operation) -> bool:
