@@ -23,6 +23,7 @@ with lazy.imports():
     from yt8m_compact.eval import metrics as metrics_lib
     from yt8m_compact.eval import report
     from yt8m_compact.eval import weights
+    from yt8m_compact.inference import frozen_model
     from yt8m_compact.run import chosen_weights
     from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -107,6 +108,7 @@ class Evaluator:
         self._frame_seed = frame_seed
         self._config: config_lib.Config | None = None
         self._model: keras.Model | None = None
+        self._frozen: frozen_model.FrozenModel | None = None
         self._predict: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
 
     def evaluate(self, step: int | None = None) -> report.Report:
@@ -157,9 +159,12 @@ class Evaluator:
     def _restore(self, config: config_lib.Config, paths: list[str]) -> int:
         if self._config != config:  # The first, or that of a new run.
             model = train_dir_lib.build_model(config)
-            self._predict = _make_predict(model, config)
+            self._frozen = frozen_model.FrozenModel(model)
+            self._predict = _make_predict(self._frozen, config)
             self._config, self._model = config, model
-        return chosen_weights.restore(self._model, config, paths, self._choice)
+        step = chosen_weights.restore(self._model, config, paths, self._choice)
+        self._frozen.refresh()
+        return step
 
     def _evaluate_restored(self, step: int) -> report.Report:
         config, model, files = self._config, self._model, self._files
@@ -218,7 +223,7 @@ class Evaluator:
         )
 
 
-def _make_predict(model: keras.Model, config: config_lib.Config):
+def _make_predict(model: frozen_model.FrozenModel, config: config_lib.Config):
     """Compiles the step from a batch to predictions and losses."""
     loss = config.training.make_label_loss()
 
@@ -226,8 +231,7 @@ def _make_predict(model: keras.Model, config: config_lib.Config):
     def predict(
         batch: Mapping[str, tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs = {name: batch[name] for name in model.input}
-        predictions = model(inputs, training=False)
+        predictions = model.predict_many(batch)
         weights = batch.get("label_weights")
         losses = loss(batch["labels"], predictions, weights)
         return ops.rated_predictions(predictions, weights), losses

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "run": {"base", "program", "ops", "readers", "models"},
     "training": _RUN_AND_BELOW,
     "inference": _RUN_AND_BELOW,
-    "eval_lib": _RUN_AND_BELOW,
+    "eval_lib": _RUN_AND_BELOW | {"inference"},
     "programs": {"base", "program", "readers", "datasets"},
 }
 

@@ -53,7 +53,7 @@ class OurStep:
         keras.utils.set_random_seed(0)
         self._network = network
         self._batch = batch
-        self._config = _make_config(
+        self._config = make_config(
             network, structures, jit_compile, dtype_policy
         )
         self.model = loop.make_model(self._config)
@@ -116,11 +116,11 @@ class OurStep:
         return (time.perf_counter() - start) / times
 
 
-def _make_config(
+def make_config(
     network: network_lib.Network,
     structures: dict[str, str],
     jit_compile: bool | None,
-    dtype_policy: str,
+    dtype_policy: str = "float32",
 ) -> config_lib.Config:
     """Makes the configuration, with the paper's learning rate."""
     projections = {

@@ -32,10 +32,13 @@ class Predictor:
         predict: gets the model's inputs by name, as `serving.input_specs` lists
             them, and returns a dict with `predictions`, float32
             `[rows, num_classes]`.
+        refresh: has `predict` take the weights of a model in memory as they
+            are then; None where they do not change.
     """
 
     reader: readers.Reader
     predict: Callable[..., Mapping[str, tf.Tensor]]
+    refresh: Callable[[], None] | None = None
 
     @property
     def unit(self) -> str:
@@ -102,6 +105,9 @@ def predictor_from_module(
 ) -> Predictor:
     """Makes a predictor from a model in memory.
 
+    Its weights count as they are at the first prediction and, for `write_csv`,
+    when that begins: `refresh` takes them at another time.
+
     Args:
         module: the model, and the configuration of its run.
         segments: as in `predictor_from_train_dir`.
@@ -113,8 +119,10 @@ def predictor_from_module(
     Raises:
         ValueError: if segments of video-level features are asked for.
     """
-    return _make_predictor(
-        where, module.config, module.predict_tensors, segments
+    predict = module.make_predict()
+    return dataclasses.replace(
+        _make_predictor(where, module.config, predict, segments),
+        refresh=predict.refresh,
     )
 
 
@@ -210,6 +218,8 @@ def write_csv(
         num_readers=num_readers,
         skipped=skipped,
     )
+    if predictor.refresh is not None:
+        predictor.refresh()
     num_rows = 0
     with (
         files_lib.writing(output_file) as csv,
@@ -277,11 +287,9 @@ def _format_lines(
     top_k = min(top_k, predictions.shape[1])
     classes = ops.top_k_classes(predictions, top_k)
     scores = np.take_along_axis(predictions, classes, axis=1)
-    for row_id, row_classes, row_scores in zip(
-        ids, classes, scores, strict=True
-    ):
-        pairs = " ".join(
-            f"{index:d} {score:g}"
-            for index, score in zip(row_classes, row_scores, strict=True)
-        )
-        yield f"{row_id.decode()},{pairs}\n"
+    # One format for a line: a third of the time of one for each pair.
+    pairs = np.empty((len(ids), 2 * top_k), object)
+    pairs[:, 0::2], pairs[:, 1::2] = classes, scores
+    line = "%s," + " ".join(["%d %g"] * top_k) + "\n"
+    for row_id, row in zip(ids, pairs.tolist(), strict=True):
+        yield line % (row_id.decode(), *row)

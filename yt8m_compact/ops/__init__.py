@@ -22,6 +22,7 @@ with lazy.imports():
     from yt8m_compact.ops.frame_normalization import normalize_frames
     from yt8m_compact.ops.frame_normalization import normalize_frames_by
     from yt8m_compact.ops.frame_normalization import normalize_products
+    from yt8m_compact.ops.frame_normalization import normalize_products_by
     from yt8m_compact.ops.hadamard import fastfood_kernel
     from yt8m_compact.ops.hadamard import fastfood_matmul
     from yt8m_compact.ops.hadamard import fastfood_shape
@@ -40,6 +41,7 @@ with lazy.imports():
     from yt8m_compact.ops.losses import softmax_loss
     from yt8m_compact.ops.normalization import l2_normalize
     from yt8m_compact.ops.plans import diagonal_circulant_multiply_adds
+    from yt8m_compact.ops.plans import few_values
     from yt8m_compact.ops.plans import plan_block_circulant
     from yt8m_compact.ops.plans import plan_circulant
     from yt8m_compact.ops.plans import plan_toeplitz
@@ -81,6 +83,7 @@ __all__ = [
     "fastfood_kernel",
     "fastfood_matmul",
     "fastfood_shape",
+    "few_values",
     "focal_loss",
     "hadamard_matrix",
     "hadamard_multiply_adds",
@@ -94,6 +97,7 @@ __all__ = [
     "normalize_frames",
     "normalize_frames_by",
     "normalize_products",
+    "normalize_products_by",
     "num_blocks",
     "num_replicas",
     "plan_block_circulant",

@@ -153,6 +153,35 @@ def test_csv(tmp_path, level):
             assert again == text, (number, batch_size)
 
 
+def test_csv_of_a_model_in_memory_is_by_the_weights_of_then(tmp_path):
+    run = tiny_runs.video_run()
+    config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    predictor = predictors.predictor_from_module(
+        serving.ServingModule(config, model, top_k=1)
+    )
+    # Of one video, by operations of their own, and of all.
+    one = tiny_runs.write_videos(tmp_path / "one", 1, num_files=1)
+    for factor in (1.0, -3.0):
+        for weight in model.trainable_weights:
+            weight.assign(weight * factor)
+        for pattern in (run.pattern, one):
+            path = tmp_path / "out.csv"
+            write(predictor, pattern, path, num_readers=1)
+            batch = tiny_runs.features_of(run, pattern)
+            expected = model({"features": batch["features"]}, training=False)
+            found = _lines(path)
+            assert list(found) == [name.decode() for name in batch["id"]]
+            for scores, wanted in zip(found.values(), expected, strict=True):
+                np.testing.assert_allclose(
+                    [scores[index] for index in range(5)], wanted, rtol=1e-5
+                )
+        single = {"features": tf.constant(batch["features"])}
+        predictor.refresh()
+        np.testing.assert_allclose(
+            predictor.predict(**single)["predictions"], expected, rtol=1e-5
+        )
+
+
 def test_readers_change_the_order_only(tmp_path):
     run = tiny_runs.video_run()
     predictor = predictors.predictor_from_train_dir(run.path, 5)
