@@ -160,6 +160,7 @@ class Evaluator:
         if self._config != config:  # The first, or that of a new run.
             model = train_dir_lib.build_model(config)
             self._frozen = frozen_model.FrozenModel(model)
+            self._frozen.prepare(None)
             self._predict = _make_predict(self._frozen, config)
             self._config, self._model = config, model
         step = chosen_weights.restore(self._model, config, paths, self._choice)

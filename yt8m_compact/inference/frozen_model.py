@@ -30,6 +30,17 @@ class FrozenModel:
         # By the size of the batch: 1, or None for any.
         self._functions: dict[int | None, frozen_function.FrozenFunction] = {}
 
+    def prepare(self, *batch_sizes: int | None) -> None:
+        """Computes what weights alone give, before a first call.
+
+        A `tf.function` that is traced when it makes variables is traced again.
+
+        Args:
+            *batch_sizes: 1 for one video, None for any number.
+        """
+        for batch_size in batch_sizes:
+            self._function_of(batch_size)
+
     def __call__(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Predicts videos; of one alone, all blocks of a product at once.
 
@@ -76,24 +87,30 @@ class FrozenModel:
             for variable in function.kept
         ]
 
+    def _function_of(
+        self, batch_size: int | None
+    ) -> frozen_function.FrozenFunction:
+        """Returns the function of a size of the batch; made once."""
+        if batch_size not in self._functions:
+            names = list(self._model.input)
+            self._functions[batch_size] = frozen_function.FrozenFunction(
+                lambda *tensors: self._model(
+                    dict(zip(names, tensors, strict=True)), training=False
+                ),
+                [
+                    tf.TensorSpec([batch_size, *value.shape[1:]], value.dtype)
+                    for value in self._model.input.values()
+                ],
+                may_grow=self._may_grow,
+            )
+        return self._functions[batch_size]
+
     def _predict(
         self, inputs: Mapping[str, tf.Tensor], batch_size: int | None
     ) -> tf.Tensor:
-        specs = {
-            name: tf.TensorSpec([batch_size, *value.shape[1:]], value.dtype)
-            for name, value in self._model.input.items()
-        }
-        if batch_size not in self._functions:
-            self._functions[batch_size] = frozen_function.FrozenFunction(
-                lambda *tensors: self._model(
-                    dict(zip(specs, tensors, strict=True)), training=False
-                ),
-                list(specs.values()),
-                may_grow=self._may_grow,
-            )
-        tensors = [inputs[name] for name in specs]
+        tensors = [inputs[name] for name in self._model.input]
         if batch_size == 1:
             # Not by ensure_shape: Grappler takes it for true of the branch
             # that is not taken, too.
             tensors = [tensor[0][tf.newaxis] for tensor in tensors]
-        return self._functions[batch_size](*tensors)
+        return self._function_of(batch_size)(*tensors)

@@ -73,6 +73,7 @@ class ServingModule:
         self._model = model
         # What weights alone give is written to disk in place of the weights.
         self._frozen = frozen_model.FrozenModel(model, may_grow=False)
+        self._frozen.prepare(1, None)
         self._reader = config.prediction_reader()
         self._top_k = top_k
         self.predict_serialized = tf.function(
@@ -157,6 +158,7 @@ class Predict:
     ) -> None:
         self._names = tuple(specs)
         self._frozen = frozen_model.FrozenModel(model)
+        self._frozen.prepare(1, None)
 
         def predict(*tensors: tf.Tensor) -> tf.Tensor:
             return self._frozen(inputs_of(*tensors))
