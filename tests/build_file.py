@@ -54,6 +54,7 @@ LABELS = {
     "scipy": "@pypi//scipy",
     "setuptools": "@pypi//setuptools",
     "sklearn": "@pypi//scikit_learn",
+    "yaml": "@pypi//pyyaml",
     "tabulate": "@pypi//tabulate",
     "tensorboard": "@pypi//tensorboard",
     "tensorflow": "@pypi//tensorflow",

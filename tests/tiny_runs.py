@@ -377,11 +377,11 @@ def start(
 
 
 def execute(
-    *arguments: str, folder: str | os.PathLike
+    *arguments: str, folder: str | os.PathLike, timeout: float = 300
 ) -> subprocess.CompletedProcess:
     """Runs Python as `start` does, to its end."""
     process = start(*arguments, folder=folder)
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=timeout)
     return subprocess.CompletedProcess(
         process.args, process.returncode, output, errors
     )
