@@ -265,6 +265,12 @@ class _Trainer:
             config.training.batch_size if self._num_shards > 1 else None,
             make_augmentation(config.training),
         )
+        _LOGGER.info(
+            "XLA compiles %s (jit_compile)",
+            "the whole step"
+            if self.model.jit_compile
+            else "the layers that gain by it",
+        )
         self._seconds: float | None = None
         self._saved_position: tuple[int, int, int] | None = None
         with tf.device("CPU:0"):  # where strings can be
@@ -610,12 +616,18 @@ def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     The whole step takes twice the memory, a minute to compile, multiplies dense
     matrices slower, and draws dropout's random numbers anew for each use of
     what was dropped (benchmarks/training_step.py). It can't compile what Keras
-    leaves to cuDNN.
+    leaves to cuDNN, nor sums over devices.
     """
+    if ops.num_replicas() > 1:
+        if chosen:
+            raise ValueError(
+                "expected jit_compile with one device: XLA can't compile sums "
+                "over several as part of a step. Received: jit_compile=True, "
+                f"{ops.num_replicas()} devices; leave jit_compile out"
+            )
+        return False
     if chosen is not None:
         return chosen
-    if ops.num_replicas() > 1:
-        return False
     if not all(layer.supports_jit for layer in model.layers):
         return False
     devices = map(tf.config.list_logical_devices, ("GPU", "TPU"))

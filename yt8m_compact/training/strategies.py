@@ -1,15 +1,15 @@
 """Which devices and machines train a model together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 import contextlib
 import dataclasses
 import json
 import os
+import socket
 import time
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.eager import context
 
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.readers import errors
@@ -18,6 +18,7 @@ from yt8m_compact.run import train_dir as train_dir_lib
 
 # A file of one machine is seen by others after a while.
 _VISIBLE_SECONDS = 60.0
+_POLL_SECONDS = 0.3
 _TF_CONFIG = "TF_CONFIG"
 # What collectives raise where a worker is gone.
 _LOST = (
@@ -172,7 +173,10 @@ def _parse_tf_config() -> tuple[list[str], int] | None:
             and task["type"] in kinds
             and len(chief) <= 1
             and len(set(addresses)) == len(addresses)
-            and all(isinstance(a, str) and ":" in a for a in addresses)
+            and all(
+                a.rpartition(":")[0] and a.rpartition(":")[2].isdecimal()
+                for a in addresses
+            )
             and 0 <= index < len(addresses)
         )
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -202,38 +206,62 @@ def _make_multi_worker(training: config_lib.TrainingConfig) -> Workers:
             f"of Slurm (srun). Received: neither; set {_TF_CONFIG} such as "
             f"{_EXAMPLE}"
         )
-    _limit_waiting(resolver.cluster_spec(), training.connect_timeout)
-    try:
-        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
-    except tf.errors.OpError as error:
-        raise TimeoutError(
-            f"worker {index} of {len(addresses)}: expected all workers to "
-            f"answer within {training.connect_timeout} s "
-            f"({', '.join(addresses)}). Received: "
-            f"{tensorflow_errors.first_line(error.message)}. Start all of them "
-            "with the same command, and check that they reach each other's "
-            "addresses"
-        ) from error
+    _wait_for_each_other(addresses, index, training.connect_timeout)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     return Workers(strategy, len(addresses), index, tuple(addresses))
 
 
-def _limit_waiting(spec: tf.train.ClusterSpec, seconds: int) -> None:
-    """Configures how long workers wait for each other; else it is an hour.
+def _wait_for_each_other(
+    addresses: Sequence[str], index: int, seconds: float
+) -> None:
+    """Waits until each other worker's port can be connected to.
 
-    The rest is as `MultiWorkerMirroredStrategy` would have it.
+    TensorFlow itself waits for an hour, says of nobody that he is missing, and
+    can't be interrupted.
+
+    Args:
+        addresses: of all workers, `host:port`.
+        index: of this one.
+        seconds: for so long at most.
+
+    Raises:
+        TimeoutError: if some don't answer by then.
+        OSError: if this worker's own port can't be listened to.
     """
-    jobs = [job for job in ("chief", "worker") if job in spec.jobs]
-    context.context().configure_coordination_service(
-        service_type="standalone",
-        service_leader=f"/job:{jobs[0]}/replica:0/task:0",
-        cluster_register_timeout_in_ms=seconds * 1000,
-        coordinated_jobs=[
-            context.coordination_config_pb2.CoordinatedJob(
-                name=job, num_tasks=spec.num_tasks(job)
-            )
-            for job in jobs
-        ],
-    )
+    port = int(addresses[index].rpartition(":")[2])
+    try:
+        listener = socket.create_server(("", port))
+    except OSError as error:
+        raise OSError(
+            f"worker {index} of {len(addresses)}: expected a port that is free "
+            f"on this machine. Received: {addresses[index]}: {error.strerror}"
+        ) from error
+    missing = [a for i, a in enumerate(addresses) if i != index]
+    end = time.monotonic() + seconds
+    with listener:  # for the others; who is through has TensorFlow's server
+        while missing:
+            missing = [a for a in missing if not _answers(a)]
+            if missing and time.monotonic() > end:
+                raise TimeoutError(
+                    f"worker {index} of {len(addresses)}: expected the others "
+                    f"to answer within {seconds} s. Received: no answer from "
+                    f"{', '.join(missing)}. Start all with the same command, "
+                    "and check that they reach each other's addresses"
+                )
+            if missing:
+                time.sleep(_POLL_SECONDS)
+        # Those that have not met this one yet find its port open until
+        # TensorFlow takes it, and after.
+        time.sleep(2 * _POLL_SECONDS)
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), 5).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

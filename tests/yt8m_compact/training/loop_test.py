@@ -477,6 +477,22 @@ def test_compilation(chosen):
     assert training.loop._jit_compile(chosen, model) is expected
 
 
+def test_a_step_on_several_devices_is_not_compiled(monkeypatch):
+    monkeypatch.setattr(training.loop.ops, "num_replicas", lambda: 2)
+    model = models.LogisticConfig().build(feature_sizes=[4], num_classes=3)
+    assert training.loop._jit_compile(None, model) is False
+    assert training.loop._jit_compile(False, model) is False
+    with pytest.raises(
+        ValueError,
+        match=(
+            "^expected jit_compile with one device: XLA can't compile sums "
+            "over several as part of a step. Received: jit_compile=True, 2 "
+            "devices; leave jit_compile out$"
+        ),
+    ):
+        training.loop._jit_compile(True, model)
+
+
 def test_what_xla_cannot_compile_is_not_compiled():
     # Keras says so of layers that run in cuDNN.
     model = models.LogisticConfig(classifier_projection="circulant").build(

@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import numpy as np
@@ -362,3 +363,52 @@ def test_workers_with_other_settings(tmp_path):
         "training.base_learning_rate: 0.01 -> 0.02 in worker 1"
     ) in errors[1]
     assert "expected all to go on" in errors[0]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_worker_that_nobody_answers(environment, tmp_path, index):
+    """The chief as well as another one says who was to answer."""
+    addresses = [f"localhost:{port}" for port in free_ports(2)]
+    environment.setenv("TF_CONFIG", cluster(index, *addresses))
+    config = make_config(tmp_path, "videos", connect_timeout=1)
+    with pytest.raises(
+        TimeoutError,
+        match=(
+            f"^worker {index} of 2: expected the others to answer within 1 s. "
+            f"Received: no answer from {addresses[1 - index]}. Start all with "
+            "the same command, and check that they reach each other's addresses"
+        ),
+    ):
+        training.train(config, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_port_that_is_taken(environment):
+    with socket.create_server(("", 0)) as taken:
+        address = f"localhost:{taken.getsockname()[1]}"
+        environment.setenv("TF_CONFIG", cluster(0, address, "localhost:1"))
+        with pytest.raises(
+            OSError,
+            match=(
+                "^worker 0 of 2: expected a port that is free on this machine. "
+                f"Received: {address}: "
+            ),
+        ):
+            strategies.make_workers(settings())
+
+
+def test_workers_wait_until_all_are_there():
+    addresses = [f"localhost:{port}" for port in free_ports(3)]
+    ends = []
+
+    def wait(index):
+        time.sleep(0.3 * index)
+        strategies._wait_for_each_other(addresses, index, 20)
+        ends.append(index)
+
+    threads = [threading.Thread(target=wait, args=[i]) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ends) == [0, 1, 2]
