@@ -60,13 +60,13 @@ class Predictor:
 
 
 def predictor_from_train_dir(
-    train_dir: str, step: int | None = None, *, segments: bool = False
+    train_dir: str, step: train_dir_lib.Step = None, *, segments: bool = False
 ) -> Predictor:
     """Makes a predictor from a run's checkpoint.
 
     Args:
         train_dir: the folder of the run.
-        step: step of the checkpoint; None is the newest one.
+        step: step of the checkpoint, or "best"; None is the newest one.
         segments: whether to predict all segments of videos, their seconds 0 to
             4, 5 to 9 and so on, rated or not, the last one shorter, as with the
             starter code's `--segment_labels`, instead of whole videos. Their

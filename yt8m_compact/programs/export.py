@@ -17,6 +17,7 @@ from absl import flags
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact.run import command_line
 
 with lazy.imports():
     import tensorflow as tf
@@ -40,11 +41,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Folder to write the SavedModel to; --train_dir/export if not given.",
         flag_values=flag_values,
     )
-    flags.DEFINE_integer(
-        "checkpoint_step",
-        None,
-        "Step of the checkpoint to export; the newest one if not given.",
-        flag_values=flag_values,
+    command_line.define_checkpoint_flag(
+        flag_values, "Step of the checkpoint to export"
     )
     flags.DEFINE_integer(
         "top_k",

@@ -402,3 +402,27 @@ def test_data_that_is_refused(prepared, arguments, message):
         command_line.use_data_flag(
             parse_data(*arguments), "train_data_pattern", "validation"
         )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [([], None), (["best"], "best"), (["0"], 0), (["120"], 120)],
+)
+def test_checkpoint_step(arguments, expected):
+    flag_values = tiny_runs.parse_flags(
+        lambda values: command_line.define_checkpoint_flag(values, "Step"),
+        *(f"--checkpoint_step={text}" for text in arguments),
+    )
+    assert flag_values.checkpoint_step == expected
+
+
+@pytest.mark.parametrize("text", ["newest", "-1", "1.5", ""])
+def test_no_checkpoint_step(text):
+    with pytest.raises(
+        flags.IllegalFlagValueError,
+        match=f"expected a step or best. Received: '{text}'",
+    ):
+        tiny_runs.parse_flags(
+            lambda values: command_line.define_checkpoint_flag(values, "Step"),
+            f"--checkpoint_step={text}",
+        )

@@ -482,3 +482,19 @@ def test_a_missing_field_takes_its_default(part, field, default):
     text = changed(lambda values: values[part].pop(field))
     read = config_lib.Config.from_json(text, "file")
     assert getattr(getattr(read, part), field) == default
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("eval_steps", 10), ("early_stopping", "gap")]
+)
+def test_nothing_to_evaluate_on(name, value):
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"expected eval_data_pattern with {name}. Received: "
+            f"{name}={value!r}, eval_data_pattern=''"
+        ),
+    ):
+        config_lib.TrainingConfig(**{name: value}).check_options()
+    given = {"eval_data_pattern": "a*", name: value}
+    config_lib.TrainingConfig(**given).check_options()
