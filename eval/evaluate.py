@@ -52,11 +52,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     command_line.define_data_flag(
         flag_values, "evaluates on its validation split, or else on test"
     )
-    flags.DEFINE_integer(
-        "checkpoint_step",
-        None,
-        "Step of the checkpoint to evaluate; the newest one if not given.",
-        flag_values=flag_values,
+    command_line.define_checkpoint_flag(
+        flag_values, "Step of the checkpoint to evaluate"
     )
     command_line.define_weights_flag(flag_values)
     flags.DEFINE_integer(

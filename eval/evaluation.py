@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 import logging
 import os
-from typing import Any
+from typing import Any, Protocol
 
 from yt8m_compact import lazy
 from yt8m_compact import models
@@ -36,7 +36,7 @@ def evaluate_run(
     train_dir: str,
     eval_data_pattern: str,
     *,
-    step: int | None = None,
+    step: train_dir_lib.Step = None,
     **kwargs: Any,
 ) -> report.Report:
     """Evaluates a checkpoint of a run, exactly, over all the data.
@@ -44,7 +44,7 @@ def evaluate_run(
     Args:
         train_dir: the folder of the run; all that is known of the model.
         eval_data_pattern: files to evaluate on: glob patterns, comma-separated.
-        step: step of the checkpoint; None is the newest one.
+        step: step of the checkpoint, or "best"; None is the newest one.
         **kwargs: other arguments of `Evaluator`.
 
     Returns:
@@ -58,6 +58,18 @@ def evaluate_run(
         OSError: if the disk is too small for the predictions.
     """
     return Evaluator(train_dir, eval_data_pattern, **kwargs).evaluate(step)
+
+
+class Viewer(Protocol):
+    """Looks at an evaluation as it goes on."""
+
+    def on_batch(
+        self, batch: Mapping[str, tf.Tensor], predictions: tf.Tensor
+    ) -> None:
+        """Gets each batch and its predictions, `[videos, num_classes]`."""
+
+    def on_end(self, metrics: metrics_lib.EvaluationMetrics) -> None:
+        """Gets the metrics of all."""
 
 
 class Evaluator:
@@ -111,11 +123,14 @@ class Evaluator:
         self._frozen: frozen_model.FrozenModel | None = None
         self._predict: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
 
-    def evaluate(self, step: int | None = None) -> report.Report:
+    def evaluate(
+        self, step: train_dir_lib.Step = None, viewer: Viewer | None = None
+    ) -> report.Report:
         """Evaluates a checkpoint.
 
         Args:
-            step: step of the checkpoint; None is the newest one.
+            step: step of the checkpoint, or "best"; None is the newest one.
+            viewer: who looks at what the report does not hold.
 
         Returns:
             The report.
@@ -126,7 +141,7 @@ class Evaluator:
             OSError: see `evaluate_run`.
         """
         step = self._run.read_checkpoints(self._restore, step, self._choice)
-        return self._evaluate_restored(step)
+        return self._evaluate_restored(step, viewer)
 
     def evaluate_found(self, path: str) -> report.Report | None:
         """Evaluates a checkpoint that training may delete at any time.
@@ -167,7 +182,9 @@ class Evaluator:
         self._frozen.refresh()
         return step
 
-    def _evaluate_restored(self, step: int) -> report.Report:
+    def _evaluate_restored(
+        self, step: int, viewer: Viewer | None = None
+    ) -> report.Report:
         config, model, files = self._config, self._model, self._files
         seed = self._frame_seed
         reader = config.reader(training=False, random_frames=seed is not None)
@@ -204,9 +221,13 @@ class Evaluator:
                 has_labels = True
                 predictions, loss = self._predict(batch)
                 metrics.update(predictions, batch["labels"], loss)
+                if viewer is not None:
+                    viewer.on_batch(batch, predictions)
                 bar.update(len(predictions))
             progress.finish(bar)
             values = metrics.result()
+            if viewer is not None:
+                viewer.on_end(metrics)
         return report.Report(
             model=models.model_name(config.model),
             weights=weights.count_weights(model),
@@ -240,7 +261,12 @@ def _make_predict(model: frozen_model.FrozenModel, config: config_lib.Config):
     return predict
 
 
-def log_report(result: report.Report, run: train_dir_lib.TrainDir) -> None:
+def log_report(
+    result: report.Report,
+    run: train_dir_lib.TrainDir,
+    name: str = "eval",
+    write_more: Callable[[], None] | None = None,
+) -> None:
     """Writes the metrics of a report for TensorBoard.
 
     Where that fails, as in a folder that is read-only, it is logged: what was
@@ -249,20 +275,24 @@ def log_report(result: report.Report, run: train_dir_lib.TrainDir) -> None:
     Args:
         result: the report of a checkpoint.
         run: the run it belongs to.
+        name: of the folder of the events.
+        write_more: writes what else there is to the summary writer in use.
     """
-    path = run.events_path("eval")
+    path = run.events_path(name)
     if result.weight_choice != str(weight_choice.RAW):
         # A curve of its own, without the colon of an average.
         path = os.path.join(path, result.weight_choice.replace(":", "_"))
     try:
         writer = tf.summary.create_file_writer(path)
         with writer.as_default(result.step):
-            for name in ("gap", "hit_at_1", "perr", "map", "loss"):
-                tf.summary.scalar(name, result.metrics[name])
+            for metric in ("gap", "hit_at_1", "perr", "map", "loss"):
+                tf.summary.scalar(metric, result.metrics[metric])
             tf.summary.scalar("weights", result.weights.total)
             tf.summary.scalar("skipped_files", result.skipped_files)
             tf.summary.scalar("skipped_records", result.skipped_records)
             tf.summary.scalar("skipped_bytes", result.skipped_bytes)
+            if write_more is not None:
+                write_more()
         writer.close()
     except (tf.errors.OpError, OSError) as error:
         _LOGGER.warning(

@@ -225,6 +225,42 @@ class EvaluationMetrics:
             "num_classes_with_positives": len(evaluated),
         }
 
+    def precision_recall_counts(self, num_thresholds: int) -> np.ndarray:
+        """Counts what is found above thresholds from 0 to 1.
+
+        As in GAP, a prediction is one of a video's `top_k` first ones, and the
+        labels are those of all videos.
+
+        Args:
+            num_thresholds: How many thresholds, at equal distances.
+
+        Returns:
+            float64 `[4, num_thresholds]`: true positives, false positives,
+            true negatives and false negatives among all pairs of a video and
+            a class; at or above a threshold is positive.
+
+        Raises:
+            ValueError: If the metrics are closed.
+        """
+        self._check_open()
+        last = num_thresholds - 1
+        pooled, hits = (
+            np.histogram(
+                np.concatenate(scores), num_thresholds, (0, 1 + 1 / last)
+            )[0]
+            for scores in (self._pool, self._pool_positives)
+        )
+        above, true = (
+            np.cumsum(counts[::-1])[::-1].astype(np.float64)
+            for counts in (pooled, hits)
+        )
+        positives = sum(map(len, self._positive_scores))
+        pairs = self.num_examples * self._num_classes
+        false = above - true
+        return np.stack(
+            [true, false, pairs - positives - false, positives - true]
+        )
+
     def class_average_precisions(self) -> np.ndarray:
         """Computes the average precision of every class.
 

@@ -70,7 +70,7 @@ class Report:
 
     def to_text(self) -> str:
         """Writes the report as tables of text."""
-        sections = [f"{self.model}{self._origin()}", self._weights_table()]
+        sections = [f"{self.model}{self._origin()}", self.weights_table()]
         if self.metrics is not None:
             sections.append(self._metrics_table())
         return "\n\n".join(sections)
@@ -83,7 +83,8 @@ class Report:
             at_step += f", weights {self.weight_choice}"
         return f" of {self.train_dir}{at_step}"
 
-    def _weights_table(self) -> str:
+    def weights_table(self) -> str:
+        """Writes the weights, layer by layer, as a table of text."""
         rows = [
             [
                 layer.name,

@@ -6,6 +6,7 @@ with lazy.imports():
     from yt8m_compact.datasets.convert import ConvertConfig
     from yt8m_compact.datasets.convert import ConvertReport
     from yt8m_compact.datasets.convert import convert_files
+    from yt8m_compact.datasets.convert import read_class_names
     from yt8m_compact.datasets.convert import read_labels
     from yt8m_compact.datasets.convert import read_vocabulary
     from yt8m_compact.datasets.download import MIRRORS
@@ -104,6 +105,7 @@ __all__ = [
     "read_checksums",
     "read_labels",
     "read_manifest",
+    "read_class_names",
     "read_vocabulary",
     "repack_files",
     "repair_files",

@@ -146,7 +146,7 @@ class ConvertReport:
 
 
 def read_vocabulary(path: str) -> dict[str, int | None]:
-    """Reads the names of classes.
+    """Reads the classes by their names.
 
     Args:
         path: CSV with a header: a column `Index`, `index` or `label_id`, and
@@ -159,6 +159,36 @@ def read_vocabulary(path: str) -> dict[str, int | None]:
     Raises:
         ValueError: If the file is anything else.
     """
+    classes: dict[str, int | None] = {}
+    for index, names in _read_classes(path):
+        for name in {name.lower() for name in names} - {""}:
+            known = classes.get(name, index)
+            classes[name] = index if known == index else None
+    return classes
+
+
+def read_class_names(path: str) -> dict[int, str]:
+    """Reads a name for each class, to show.
+
+    Args:
+        path: As of `read_vocabulary`.
+
+    Returns:
+        The first name of each class that has one, in the order `Name`,
+        `label_name`, `display_name`, `mid`.
+
+    Raises:
+        ValueError: If the file is anything else.
+    """
+    class_names: dict[int, str] = {}
+    for index, names in _read_classes(path):
+        for name in filter(None, names):
+            class_names.setdefault(index, name)
+    return class_names
+
+
+def _read_classes(path: str) -> Iterator[tuple[int, list[str]]]:
+    """Yields each line's class and its names."""
     rows = _read_csv(path)
     columns = [column.strip().lower() for column in rows[0][1]]
     indices = [columns.index(c) for c in _INDEX_COLUMNS if c in columns]
@@ -169,7 +199,6 @@ def read_vocabulary(path: str) -> dict[str, int | None]:
             f"{' or '.join(_NAME_COLUMNS)}. Received: "
             f"{','.join(rows[0][1]):.80}"
         )
-    classes: dict[str, int | None] = {}
     for line, row in rows[1:]:
         if len(row) < len(columns):
             raise ValueError(
@@ -182,10 +211,7 @@ def read_vocabulary(path: str) -> dict[str, int | None]:
                 f"{path}: line {line}: expected the number of a class. "
                 f"Received: {row[indices[0]]!r:.80}"
             )
-        for name in {row[column].strip().lower() for column in names} - {""}:
-            known = classes.get(name, index)
-            classes[name] = index if known == index else None
-    return classes
+        yield index, [row[column].strip() for column in names]
 
 
 def read_labels(

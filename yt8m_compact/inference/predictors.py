@@ -65,7 +65,7 @@ class Predictor:
 
 def predictor_from_train_dir(
     train_dir: str,
-    step: int | None = None,
+    step: train_dir_lib.Step = None,
     *,
     segments: bool = False,
     choice: weight_choice.WeightChoice = weight_choice.RAW,
@@ -74,7 +74,7 @@ def predictor_from_train_dir(
 
     Args:
         train_dir: the folder of the run.
-        step: step of the checkpoint; None is the newest one.
+        step: step of the checkpoint, or "best"; None is the newest one.
         segments: whether to predict all segments of videos, their seconds 0 to
             4, 5 to 9 and so on, rated or not, the last one shorter, as with the
             starter code's `--segment_labels`, instead of whole videos. Their

@@ -42,11 +42,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Folder to write the SavedModel to; --train_dir/export if not given.",
         flag_values=flag_values,
     )
-    flags.DEFINE_integer(
-        "checkpoint_step",
-        None,
-        "Step of the checkpoint to export; the newest one if not given.",
-        flag_values=flag_values,
+    command_line.define_checkpoint_flag(
+        flag_values, "Step of the checkpoint to export"
     )
     command_line.define_weights_flag(flag_values)
     flags.DEFINE_integer(

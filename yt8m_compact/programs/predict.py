@@ -56,11 +56,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "that you trust.",
         flag_values=flag_values,
     )
-    flags.DEFINE_integer(
-        "checkpoint_step",
-        None,
-        "Step of the checkpoint of --train_dir; the newest one if not given.",
-        flag_values=flag_values,
+    command_line.define_checkpoint_flag(
+        flag_values, "Step of the checkpoint of --train_dir"
     )
     command_line.define_weights_flag(flag_values)
     path_flags.define_pattern(

@@ -10,6 +10,8 @@ The same command continues a run that was stopped. Watch it with
 `tensorboard --logdir runs`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from absl import flags
@@ -18,11 +20,16 @@ from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
 from yt8m_compact import readers
+from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
+from yt8m_compact.run import config as config_lib
 
 with lazy.imports():
+    from yt8m_compact import datasets
     from yt8m_compact import training
+    from yt8m_compact.eval import validation
+    from yt8m_compact.training import user_callbacks
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -46,6 +53,29 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "trains on its train split; its features, sizes and classes are those "
         "of the data set where their flags are not given",
     )
+    path_flags.define_path(
+        "vocabulary_file",
+        None,
+        "CSV file of the classes' names, YouTube-8M's vocabulary.csv or "
+        "AudioSet's class_labels_indices.csv, for the predictions that "
+        "TensorBoard shows.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_list(
+        "callbacks",
+        [],
+        "Functions that make callbacks of your own, module:function, "
+        "comma-separated: given the run's configuration, each returns a "
+        "keras.callbacks.Callback or a list of them.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_list(
+        "profile",
+        [],
+        "START,END: the first and the last step of a profile for TensorBoard, "
+        "from 1.",
+        flag_values=flag_values,
+    )
     command_line.define_model_flags(flag_values)
     command_line.define_training_flags(flag_values)
 
@@ -64,11 +94,15 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     config = command_line.config_from_flags(flag_values)
     with usage_error.from_value_errors():
         config.model.check_options()
+        config.training.check_options()
     readers.expect_local_files(config.training.train_data_pattern)
+    if config.training.eval_data_pattern:
+        readers.expect_local_files(config.training.eval_data_pattern)
     result = training.train(
         config,
         flag_values.train_dir,
         start_new_model=flag_values.start_new_model,
+        watching=_make_watching(flag_values, config),
     )
     if result.warm_start:
         print(f"started from {config.training.init_from}:")
@@ -81,6 +115,13 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
             f"saved {result.checkpoint}; the same command continues"
         )
         return 128 + result.signal_number
+    if result.best is not None:
+        metric = config.training.keep_best
+        stopped = "stopped early; " if result.stopped_early else ""
+        print(
+            f"{stopped}best {metric} {result.best.metrics[metric]:.4f} at step "
+            f"{result.best.step}: --checkpoint_step=best"
+        )
     print(
         f"done: step {result.step}, epoch {result.epoch}, "
         f"{result.checkpoint}\n"
@@ -89,6 +130,41 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         f"watch: tensorboard --logdir {flag_values.train_dir}"
     )
     return 0
+
+
+def _make_watching(
+    flag_values: flags.FlagValues, config: config_lib.Config
+) -> training.Watching:
+    """Makes what is done beside the steps."""
+    class_names = None
+    profile = _read_profile(flag_values)
+    with usage_error.from_value_errors():
+        makers = user_callbacks.find_makers(flag_values.callbacks)
+        if flag_values.vocabulary_file:
+            class_names = datasets.read_class_names(flag_values.vocabulary_file)
+    evaluate = None
+    if config.training.eval_data_pattern:
+        evaluate = validation.Validation(
+            flag_values.train_dir, config.training, class_names
+        )
+    return training.Watching(
+        evaluate=evaluate,
+        describe=validation.describe_weights,
+        make_callbacks=makers,
+        profile=profile,
+    )
+
+
+def _read_profile(flag_values: flags.FlagValues) -> tuple[int, int] | None:
+    if not flag_values.profile:
+        return None
+    steps = settings_flags.whole_numbers(flag_values, "profile")
+    if len(steps) != 2 or steps[0] > steps[1]:
+        raise usage_error.UsageError(
+            "expected --profile to be START,END, the first and the last step "
+            f"of the profile. Received: profile={','.join(map(str, steps))}"
+        )
+    return steps
 
 
 def run() -> None:

@@ -237,6 +237,35 @@ def weights_from_flag(
         return weight_choice.parse(flag_values.weights)
 
 
+class _StepParser(flags.ArgumentParser):
+    """Reads the step of a checkpoint, or "best"."""
+
+    def parse(self, argument: str | int) -> str | int:
+        if argument == "best":
+            return argument
+        if str(argument).isdecimal():
+            return int(argument)
+        raise ValueError(f"expected a step or best. Received: {argument!r:.80}")
+
+
+def define_checkpoint_flag(flag_values: flags.FlagValues, text: str) -> None:
+    """Defines `--checkpoint_step`.
+
+    Args:
+        flag_values: where to define it.
+        text: what the checkpoint is for, the start of the help.
+    """
+    flags.DEFINE(
+        _StepParser(),
+        "checkpoint_step",
+        None,
+        f"{text}, or best for that which was best when training evaluated it "
+        "(--keep_best); the newest one if not given.",
+        flag_values=flag_values,
+        serializer=flags.ArgumentSerializer(),
+    )
+
+
 def define_data_flag(flag_values: flags.FlagValues, use: str) -> None:
     """Defines `--data`.
 

@@ -25,6 +25,15 @@ with lazy.imports():
     import numpy as np
     import tensorflow as tf
 
+# What an evaluation finds, and whether more is better.
+BETTER = {
+    "gap": True,
+    "hit_at_1": True,
+    "perr": True,
+    "map": True,
+    "loss": False,
+}
+
 # The form of `config.json`. A field that is added needs no new one: where it is
 # missing it takes its default. Forms that can't be read any more, with the
 # version of yt8m_compact that could, are in `_UNREADABLE`.
@@ -308,11 +317,56 @@ class TrainingConfig:
     keep_checkpoints: int = settings.setting(
         3, "Number of checkpoints kept, the newest ones.", minimum=1
     )
+    eval_data_pattern: str = settings.setting(
+        "",
+        "Files to evaluate on while training, exactly as yt8m-eval does: glob "
+        "patterns, comma-separated.",
+        is_pattern=True,
+    )
+    eval_steps: int | None = settings.setting(
+        None,
+        "Number of steps between two evaluations on --eval_data_pattern; if "
+        "not given, each epoch ends with one.",
+        minimum=1,
+    )
+    early_stopping: str = settings.setting(
+        "none",
+        "Training stops when this metric of --eval_data_pattern has not become "
+        "better for --patience evaluations.",
+        choices=("none", *BETTER),
+    )
+    patience: int = settings.setting(
+        3, "Number of evaluations that --early_stopping waits for.", minimum=1
+    )
+    keep_best: str = settings.setting(
+        "gap",
+        "The checkpoint that is best by this metric of --eval_data_pattern is "
+        "kept beside the newest ones, for --checkpoint_step=best of the other "
+        "programs.",
+        choices=("none", *BETTER),
+    )
 
     def __post_init__(self) -> None:
         """Checks every field, and that levers fit each other."""
         settings.check(self)
         training_levers.check(self)
+
+    def check_options(self) -> None:
+        """Checks that nothing is asked for of data that is not given.
+
+        Raises:
+            ValueError: if there is no data to evaluate on, and a setting of
+                its evaluation is not the default.
+        """
+        if self.eval_data_pattern:
+            return
+        for name, default in (("eval_steps", None), ("early_stopping", "none")):
+            value = getattr(self, name)
+            if value != default:
+                raise ValueError(
+                    f"expected eval_data_pattern with {name}. Received: "
+                    f"{name}={value!r}, eval_data_pattern=''"
+                )
 
     @property
     def total_steps(self) -> int | None:
@@ -360,6 +414,19 @@ TRAINING_GROUPS = {
         "schedule_steps",
         "final_learning_rate_fraction",
         "warmup_steps",
+    ),
+    "evaluation while training": (
+        "eval_data_pattern",
+        "eval_steps",
+        "early_stopping",
+        "patience",
+        "keep_best",
+    ),
+    "several devices": (
+        "strategy",
+        "num_gpu",
+        "data_shards",
+        "connect_timeout",
     ),
 }
 

@@ -8,7 +8,7 @@ import errno
 import os
 import re
 import time
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from yt8m_compact import files
 from yt8m_compact import keras_backend
@@ -26,6 +26,10 @@ with lazy.imports():
     from yt8m_compact.run import chosen_weights
 
 CONFIG_FILE = "config.json"
+# In the place of a step: the checkpoint that was best when it was evaluated.
+BEST = "best"
+# How the names of the events of a run as a whole end.
+HPARAMS_SUFFIX = ".hparams"
 _CHECKPOINT_PREFIX = "model.ckpt"
 _PATTERN_CHARACTERS = "*?["
 # What a folder that is a mount point, or whose parent can't be written, says,
@@ -49,6 +53,8 @@ _CONFIG_KEY = "config/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 _T = TypeVar("_T")
+# A step, the newest one, or the best one.
+Step = int | Literal["best"] | None
 
 
 class TrainDir:
@@ -77,9 +83,24 @@ class TrainDir:
         """The folder of the checkpoints."""
         return os.path.join(self.path, "checkpoints")
 
-    def events_path(self, name: str) -> str:
-        """The folder of TensorBoard's events of `train` or `eval`."""
-        return os.path.join(self.path, name)
+    @property
+    def best_path(self) -> str:
+        """The folder of the best checkpoint."""
+        return os.path.join(self.path, "best")
+
+    @property
+    def evaluations_path(self) -> str:
+        """The file of what the evaluations while training found."""
+        return os.path.join(self.path, "evaluations.json")
+
+    def events_path(self, name: str = "") -> str:
+        """The folder of TensorBoard's events.
+
+        Args:
+            name: `train`, `validation`, or `eval` of yt8m-eval; by default
+                the run as a whole, which has the hyperparameters.
+        """
+        return os.path.join(self.path, name) if name else self.path
 
     def exists(self) -> bool:
         """Whether a run was started here."""
@@ -103,9 +124,15 @@ class TrainDir:
 
     def own_paths(self) -> list[str]:
         """Lists what the programs make in the folder."""
-        names = (CONFIG_FILE, "checkpoints", "train", "eval", "export")
-        paths = (os.path.join(self.path, name) for name in names)
-        return [path for path in paths if tf.io.gfile.exists(path)]
+        folders = ("checkpoints", "best", "train", "validation", "eval")
+        names = {CONFIG_FILE, "evaluations.json", *folders, "export"}
+        if not tf.io.gfile.isdir(self.path):
+            return []
+        return [
+            os.path.join(self.path, name.rstrip("/"))
+            for name in sorted(tf.io.gfile.listdir(self.path))
+            if name.rstrip("/") in names or name.endswith(HPARAMS_SUFFIX)
+        ]
 
     def can_be_renamed(self) -> bool:
         """Whether the folder may get another name, as far as one can tell.
@@ -158,28 +185,29 @@ class TrainDir:
         Only for who has the lock of the folder: another trainer may be just
         writing.
         """
-        folder = self.checkpoints_path
-        if not tf.io.gfile.isdir(folder):
-            return
-        for name in tf.io.gfile.listdir(folder):
-            if not _LEFTOVER.fullmatch(name):
+        for folder in (self.checkpoints_path, self.best_path):
+            if not tf.io.gfile.isdir(folder):
                 continue
-            path = os.path.join(folder, name)
-            if tf.io.gfile.isdir(path):
-                tf.io.gfile.rmtree(path)
-            else:
-                tf.io.gfile.remove(path)
+            for name in tf.io.gfile.listdir(folder):
+                if not _LEFTOVER.fullmatch(name):
+                    continue
+                path = os.path.join(folder, name)
+                if tf.io.gfile.isdir(path):
+                    tf.io.gfile.rmtree(path)
+                else:
+                    tf.io.gfile.remove(path)
 
     def checkpoint_manager(
         self, checkpoint: tf.train.Checkpoint, keep: int
     ) -> tf.train.CheckpointManager:
         """Makes the manager that writes checkpoints and removes old ones."""
-        return tf.train.CheckpointManager(
-            checkpoint,
-            self.checkpoints_path,
-            max_to_keep=keep,
-            checkpoint_name=_CHECKPOINT_PREFIX,
-        )
+        return _manage(checkpoint, self.checkpoints_path, keep)
+
+    def best_manager(
+        self, checkpoint: tf.train.Checkpoint
+    ) -> tf.train.CheckpointManager:
+        """Makes the manager that writes the best checkpoint."""
+        return _manage(checkpoint, self.best_path, 1)
 
     def checkpoints(self) -> dict[int, str]:
         """Lists the checkpoints: path by step, oldest first.
@@ -193,39 +221,26 @@ class TrainDir:
         Raises:
             ValueError: if TensorFlow's list of them is there but broken.
         """
-        list_path = os.path.join(self.checkpoints_path, "checkpoint")
-        if not tf.io.gfile.exists(list_path):
-            return {}
-        names = tf.io.gfile.listdir(self.checkpoints_path)
-        steps = {
-            checkpoint_step(path): path
-            for path in self._listed_checkpoints(list_path)
-            if any(
-                name.startswith(f"{os.path.basename(path)}.") for name in names
-            )
-        }
-        return dict(sorted(steps.items()))
+        return _list_checkpoints(self.checkpoints_path)
 
-    def _listed_checkpoints(self, list_path: str) -> list[str]:
-        try:
-            state = tf.train.get_checkpoint_state(self.checkpoints_path)
-        except ValueError:
-            state = None
-        if state is None and not tf.io.gfile.exists(list_path):
-            return []  # The run was just moved away.
-        if state is None:
-            raise ValueError(
-                f"{list_path}: expected the list of checkpoints that "
-                "yt8m-train wrote. Received: a file that can't be read; "
-                "restore it, or start again with another train_dir"
-            )
-        return list(state.all_model_checkpoint_paths)
+    def best_checkpoint(self) -> str | None:
+        """Finds the checkpoint that was best when training evaluated it.
 
-    def find_checkpoint(self, step: int | None = None) -> str:
+        Returns:
+            Its path; None where training evaluated none.
+
+        Raises:
+            ValueError: if TensorFlow's list of it is there but broken.
+        """
+        best = _list_checkpoints(self.best_path)
+        return best[max(best)] if best else None
+
+    def find_checkpoint(self, step: Step = None) -> str:
         """Finds a checkpoint.
 
         Args:
-            step: the step it was saved at; None is the newest one.
+            step: the step it was saved at; None is the newest one, and "best"
+                the one that was best when training evaluated it.
 
         Returns:
             Its path.
@@ -233,7 +248,21 @@ class TrainDir:
         Raises:
             ValueError: if there is none; it lists those there are.
         """
+        best = None
+        if step is not None:
+            best = self.best_checkpoint()
+        if step == BEST:
+            if best is None:
+                raise ValueError(
+                    f"{self.best_path}: expected the best checkpoint, which "
+                    "yt8m-train --eval_data_pattern=... keeps there. Received: "
+                    "none; choose a step, or leave it out for the newest"
+                )
+            return best
         checkpoints = self.checkpoints()
+        if best is not None:
+            checkpoints = {checkpoint_step(best): best, **checkpoints}
+            checkpoints = dict(sorted(checkpoints.items()))
         if not checkpoints:
             raise ValueError(
                 f"{self.checkpoints_path}: expected a checkpoint. Received: "
@@ -288,13 +317,13 @@ class TrainDir:
 
     def restore_model(
         self,
-        step: int | None = None,
+        step: Step = None,
         choice: weight_choice.WeightChoice = weight_choice.RAW,
     ) -> tuple[config_lib.Config, keras.Model, int]:
         """Builds the run's model with the weights of a checkpoint.
 
         Args:
-            step: the step the checkpoint was saved at; None is the newest one.
+            step: see `find_checkpoint`.
             choice: which weights; the mean of several checkpoints ends with
                 that of the step.
 
@@ -318,7 +347,7 @@ class TrainDir:
     def read_checkpoints(
         self,
         read: Callable[[config_lib.Config, list[str]], _T],
-        step: int | None = None,
+        step: Step = None,
         choice: weight_choice.WeightChoice = weight_choice.RAW,
     ) -> _T:
         """Reads checkpoints; the next ones where training has deleted some.
@@ -326,7 +355,7 @@ class TrainDir:
         Args:
             read: gets the run's configuration and the paths of the checkpoints
                 that the choice needs, one if it is not an average of several.
-            step: the step the last one was saved at; None is the newest.
+            step: see `find_checkpoint`; of the last one.
             choice: which weights are read.
 
         Returns:
@@ -343,8 +372,9 @@ class TrainDir:
                     self.check_fits(config, path)
                 return read(config, paths)
             except ValueError:
-                # Training may have deleted one, since it has a newer one.
-                if step is not None or all(map(self.has, paths)):
+                # Training may have deleted one, since it has a newer one, or a
+                # better one.
+                if isinstance(step, int) or all(map(self.has, paths)):
                     raise
 
     def has(self, path: str) -> bool:
@@ -354,6 +384,8 @@ class TrainDir:
         takes these off the list then: the newest one on it is never deleted,
         and the files of the others may be missing while they are on it.
         """
+        if path == self.best_checkpoint():
+            return True
         checkpoints = self.checkpoints()
         if path not in checkpoints.values():
             return False
@@ -394,6 +426,47 @@ class TrainDir:
                 f"{path} was saved with. Received: {'; '.join(texts)}. Restore"
                 f" the {CONFIG_FILE} that yt8m-train wrote"
             )
+
+
+def _manage(
+    checkpoint: tf.train.Checkpoint, folder: str, keep: int
+) -> tf.train.CheckpointManager:
+    return tf.train.CheckpointManager(
+        checkpoint,
+        folder,
+        max_to_keep=keep,
+        checkpoint_name=_CHECKPOINT_PREFIX,
+    )
+
+
+def _list_checkpoints(folder: str) -> dict[int, str]:
+    """Lists the checkpoints of a folder: path by step, oldest first."""
+    list_path = os.path.join(folder, "checkpoint")
+    if not tf.io.gfile.exists(list_path):
+        return {}
+    names = tf.io.gfile.listdir(folder)
+    steps = {
+        checkpoint_step(path): path
+        for path in _listed_paths(folder, list_path)
+        if any(name.startswith(f"{os.path.basename(path)}.") for name in names)
+    }
+    return dict(sorted(steps.items()))
+
+
+def _listed_paths(folder: str, list_path: str) -> list[str]:
+    try:
+        state = tf.train.get_checkpoint_state(folder)
+    except ValueError:
+        state = None
+    if state is None and not tf.io.gfile.exists(list_path):
+        return []  # The run was just moved away.
+    if state is None:
+        raise ValueError(
+            f"{list_path}: expected the list of checkpoints that "
+            "yt8m-train wrote. Received: a file that can't be read; "
+            "restore it, or start again with another train_dir"
+        )
+    return list(state.all_model_checkpoint_paths)
 
 
 def build_model(config: config_lib.Config) -> keras.Model:

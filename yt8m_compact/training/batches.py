@@ -43,6 +43,48 @@ def make_dataset(
     Returns:
         A data set of the strategy; of each replica's share of a batch.
     """
+    dataset = read(
+        reader,
+        files,
+        training,
+        workers,
+        epoch=epoch,
+        skip_examples=skip_examples,
+        skipped=skipped,
+    ).map(to_keras)
+    if workers.strategy.num_replicas_in_sync == 1:
+        return dataset
+    dataset = share_out(dataset, workers.local_replicas)
+    return workers.strategy.distribute_datasets_from_function(
+        lambda context: dataset
+    )
+
+
+def read(
+    reader: readers.Reader,
+    files: Sequence[str],
+    training: config_lib.TrainingConfig,
+    workers: strategies.Workers,
+    *,
+    epoch: int,
+    skip_examples: int,
+    skipped: readers.SkippedData | None,
+) -> tf.data.Dataset:
+    """Makes the data set that `make_dataset` makes, of all that was read.
+
+    Args:
+        reader: see `make_dataset`, as the others.
+        files: their names.
+        training: batch size, order, shards.
+        workers: who trains.
+        epoch: which it is, from 0.
+        skip_examples: records of the epoch that were read before.
+        skipped: where to count what is damaged.
+
+    Returns:
+        A data set of dicts, with the videos' `id`: this worker's part of each
+        batch.
+    """
     num_shards = data_order.num_shards(training, workers.number)
     own = range(workers.index, num_shards, workers.number)
 
@@ -63,14 +105,7 @@ def make_dataset(
             keep_empty_batches=num_shards > 1,
         )
 
-    dataset = join_shards([make_shard(shard) for shard in own])
-    dataset = dataset.map(_to_keras)
-    if workers.strategy.num_replicas_in_sync == 1:
-        return dataset
-    dataset = share_out(dataset, workers.local_replicas)
-    return workers.strategy.distribute_datasets_from_function(
-        lambda context: dataset
-    )
+    return join_shards([make_shard(shard) for shard in own])
 
 
 def join_shards(shards: Sequence[tf.data.Dataset]) -> tf.data.Dataset:
@@ -155,7 +190,7 @@ def share_out(dataset: tf.data.Dataset, number: int) -> tf.data.Dataset:
     return dataset.flat_map(cut).prefetch(number)
 
 
-def _to_keras(batch: Mapping[str, Any]) -> Element:
+def to_keras(batch: Mapping[str, Any]) -> Element:
     """Makes what Keras trains on, and the place."""
     inputs = {
         name: batch[name]

@@ -16,6 +16,7 @@ from yt8m_compact import readers
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import position as position_lib
+from yt8m_compact.training import step as step_lib
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -26,22 +27,26 @@ class DivergenceGuard(keras.callbacks.Callback):
     Args:
         position: where the run is.
         last_saved: tells the step of the last checkpoint.
+        find_cause: looks for what was first not finite.
     """
 
     def __init__(
         self,
         position: position_lib.Position,
         last_saved: Callable[[], int | None],
+        find_cause: Callable[[], str] = str,
     ) -> None:
         super().__init__()
         self._position = position
         self._last_saved = last_saved
+        self._find_cause = find_cause
 
     def on_train_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
+            step = int(self._position.step)
             raise position_lib.divergence_error(
-                f"loss={loss}", self._position, self._last_saved()
+                f"loss={loss}", step, self._last_saved(), self._find_cause()
             )
 
 
@@ -65,6 +70,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._num_epochs = num_epochs
         self._files = files
         self._num_examples: int | None = None
+        self._done = 0
         self._name = ""
         self._bar = None
         self._text = ""
@@ -84,11 +90,20 @@ class ProgressBar(keras.callbacks.Callback):
             f"{key} {value:.4g}" for key, value in sorted(logs.items())
         )
         self._bar.set_postfix_str(self._text, refresh=False)
-        self._bar.update(int(self._position.examples) - self._bar.n)
+        self._done = int(self._position.examples)
+        self._bar.update(self._done - self._bar.n)
+
+    def on_test_begin(self, logs=None):
+        if self._bar is not None:
+            self._bar.clear()  # The evaluation has one of its own.
+
+    def on_test_end(self, logs=None):
+        if self._bar is not None:
+            self._bar.refresh()
 
     def on_epoch_end(self, epoch, logs=None):
         if not self.model.stop_training:
-            self._num_examples = int(self._position.examples)
+            self._num_examples = self._done
             progress.finish(self._bar)
         self._bar.close()
         if self._bar.disable and self._text:
@@ -100,17 +115,21 @@ class TensorBoardLogger(keras.callbacks.Callback):
     """Writes what a run does for TensorBoard.
 
     Scalars `loss`, `gap`, `hit_at_1` (means over the training batches since
-    the last point), `learning_rate`, `examples_per_second` and, where damaged
-    data is left out, `skipped_files` (of which something is),
-    `skipped_records` and `skipped_bytes`; the configuration as text, and
-    histograms of all weights on request.
+    the last point), `learning_rate`, `examples_per_second`, `input_wait`, the
+    share of the time in which the steps waited for their batches,
+    `gradient_norm/LAYER` of the last batch before it is clipped,
+    `weight_norm/LAYER` and, where damaged data is left out, `skipped_files` (of
+    which something is), `skipped_records` and `skipped_bytes`; the
+    configuration and the weights as text, and histograms of all weights on
+    request.
 
     Args:
         path: the folder of the events.
         config: the run's configuration.
         position: where the run is.
-        reset_metrics: starts the means anew.
+        step: what trains.
         skipped: what is left out of the data, or None.
+        weights_table: the weights of the model, as text.
     """
 
     def __init__(
@@ -118,26 +137,27 @@ class TensorBoardLogger(keras.callbacks.Callback):
         path: str,
         config: config_lib.Config,
         position: position_lib.Position,
-        reset_metrics: Callable[[], None],
+        step: step_lib.TrainingStep,
         skipped: readers.SkippedData | None = None,
+        weights_table: str = "",
     ) -> None:
         super().__init__()
-        self._reset_metrics = reset_metrics
+        self._step = step
         self._skipped = skipped
         self._config = config
         self._position = position
         self._path = path
         self._writer: tf.summary.SummaryWriter | None = None
-        self._since = None
+        self._since: tuple[int, float, float] | None = None
+        self._test_start = 0.0
         with self._writing():
             self._writer = tf.summary.create_file_writer(path)
         if self._writer is None:
             return
         with self._writing(int(position.step)):
-            text = "\n".join(
-                f"    {line}" for line in config.to_json().splitlines()
-            )
-            tf.summary.text("config", text)
+            tf.summary.text("config", _code(config.to_json()))
+            if weights_table:
+                tf.summary.text("weights", _code(weights_table))
 
     @contextlib.contextmanager
     def _writing(self, step: int | None = None) -> Iterator[None]:
@@ -165,14 +185,23 @@ class TensorBoardLogger(keras.callbacks.Callback):
         step = int(self._position.step)
         now = time.perf_counter()
         if self._since is None:
-            self._since = step, now
+            self._since = step, now, self._step.waited_seconds
         if step % self._config.training.log_steps:
             return
         if self._writer is not None:
             with self._writing(step):
                 self._log(step, now, logs or {})
-        self._since = step, now
-        self._reset_metrics()
+        self._since = step, now, self._step.waited_seconds
+        self._step.reset_metrics()
+
+    def on_test_begin(self, logs=None):
+        self._test_start = time.perf_counter()
+
+    def on_test_end(self, logs=None):
+        if self._since is not None:  # An evaluation is no step either.
+            step, start, waited = self._since
+            start += time.perf_counter() - self._test_start
+            self._since = step, start, waited
 
     def _log(self, step: int, now: float, logs: dict[str, float]) -> None:
         for name, value in logs.items():
@@ -181,13 +210,19 @@ class TensorBoardLogger(keras.callbacks.Callback):
         tf.summary.scalar("learning_rate", rate)
         if self._skipped is not None:
             self._log_skipped()
-        first, start = self._since
+        for layer, norm in self._step.gradient_norms().items():
+            tf.summary.scalar(f"gradient_norm/{layer}", norm)
+        for layer, norm in self._step.weight_norms().items():
+            tf.summary.scalar(f"weight_norm/{layer}", norm)
+        first, start, waited = self._since
         if step > first:
             speed = (step - first) / (now - start)
             tf.summary.scalar(
                 "examples_per_second",
                 speed * self._config.training.batch_size,
             )
+            waited = self._step.waited_seconds - waited
+            tf.summary.scalar("input_wait", waited / (now - start))
 
     def on_epoch_end(self, epoch, logs=None):
         if self._writer is None:
@@ -210,6 +245,11 @@ class TensorBoardLogger(keras.callbacks.Callback):
         if self._writer is not None:
             with self._writing():
                 self._writer.close()
+
+
+def _code(text: str) -> str:
+    """Makes a block of code of Markdown."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 class GracefulStop:

@@ -77,16 +77,28 @@ def describe_order(
     Returns:
         JSON that is equal for equal orders, for `order_changes`.
     """
-    sizes = readers.file_sizes(files)
     order = {
         "seed": training.seed,
         "shuffle_buffer": training.shuffle_buffer,
         "num_readers": training.num_readers,
-        "files": list(zip(_names_from_shared(files), sizes, strict=True)),
+        "files": describe_files(files),
     }
     if num_shards > 1:  # Left out by checkpoints from before there were any.
         order["num_shards"] = num_shards
     return json.dumps(order)
+
+
+def describe_files(files: Sequence[str]) -> list[tuple[str, int]]:
+    """Describes files in a way that does not change with their folder.
+
+    Args:
+        files: their names.
+
+    Returns:
+        Name, from the folder on that they share, and size of each.
+    """
+    sizes = readers.file_sizes(files)
+    return list(zip(_names_from_shared(files), sizes, strict=True))
 
 
 def _names_from_shared(files: Sequence[str]) -> list[str]:

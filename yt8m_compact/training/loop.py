@@ -1,11 +1,12 @@
 """The training loop: from a configuration to checkpoints."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import dataclasses
 import logging
 import math
 import os
+import tempfile
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import files as files_lib
 from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import readers
@@ -25,17 +27,25 @@ from yt8m_compact.training import batches
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import class_priors
 from yt8m_compact.training import data_order
+from yt8m_compact.training import divergence
+from yt8m_compact.training import evaluations
+from yt8m_compact.training import hyperparameters
 from yt8m_compact.training import mixup
 from yt8m_compact.training import optimizers
 from yt8m_compact.training import position as position_lib
+from yt8m_compact.training import profiler as profiler_lib
 from yt8m_compact.training import step as step_lib
 from yt8m_compact.training import strategies
+from yt8m_compact.training import user_callbacks
+from yt8m_compact.training import validation as validation_lib
 from yt8m_compact.training import warm_start as warm_start_lib
 
 # A call of the step should take so long: long enough that what comes between
 # two calls costs nothing, and short enough that a progress bar moves.
 _SECONDS_OF_CALL = 0.1
 _SEEDS = 2**32  # of one replica
+# In a call where a step is looked for; so many, since Ctrl-C is taken between.
+_STEPS_TAKEN_AGAIN = 10
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -53,6 +63,8 @@ class TrainingResult:
             the run.
         warm_start: what became of the weights of `init_from`; None without, and
             where the run was continued.
+        best: the evaluation of the best checkpoint, where one is kept.
+        stopped_early: whether `early_stopping` ended the run.
     """
 
     step: int
@@ -61,6 +73,26 @@ class TrainingResult:
     signal_number: int | None = None
     skipped: readers.SkippedData | None = None
     warm_start: warm_start_lib.WarmStartReport | None = None
+    best: evaluations.Evaluation | None = None
+    stopped_early: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Watching:
+    """What is done beside the steps, by others than `training`.
+
+    Attributes:
+        evaluate: evaluates the checkpoint of a step on `eval_data_pattern`.
+        describe: writes the weights of a model as a table, for TensorBoard.
+        make_callbacks: functions that make callbacks, as `fit` takes them, of
+            the configuration; in each worker.
+        profile: the first and the last step to profile.
+    """
+
+    evaluate: validation_lib.Evaluate | None = None
+    describe: Callable[[keras.Model], str] | None = None
+    make_callbacks: Sequence[user_callbacks.CallbackMaker] = ()
+    profile: tuple[int, int] | None = None
 
 
 def train(
@@ -68,6 +100,7 @@ def train(
     train_dir: str,
     *,
     start_new_model: bool = False,
+    watching: Watching | None = None,
 ) -> TrainingResult:
     """Trains a model, or continues a run that was stopped.
 
@@ -80,23 +113,32 @@ def train(
             `train_dir`, if there is one; training settings may differ.
         train_dir: the folder of the run.
         start_new_model: whether a run that is there is moved aside first.
+        watching: what is done beside the steps.
 
     Returns:
         How it ended.
 
     Raises:
         ValueError: if the model has a setting that is not used, the
-            configuration does not fit the run in `train_dir`, or the loss stops
-            being a number.
+            configuration does not fit the run in `train_dir`, there is data to
+            evaluate on and nobody to evaluate, or the loss stops being a
+            number.
         DataError: if the data is missing or broken.
         OSError: if a checkpoint can't be written, or another process trains in
             `train_dir`.
     """
+    watching = watching or Watching()
     config.model.check_options()
+    config.training.check_options()
+    if config.training.eval_data_pattern and watching.evaluate is None:
+        raise ValueError(
+            "expected watching.evaluate with eval_data_pattern, such as "
+            "yt8m_compact.eval.validation.Validation. Received: None"
+        )
     # Before anything else that needs TensorFlow.
     workers = strategies.make_workers(config.training)
     with strategies.readable_errors(workers):
-        return _train(config, train_dir, workers, start_new_model)
+        return _train(config, train_dir, workers, start_new_model, watching)
 
 
 def _train(
@@ -104,10 +146,15 @@ def _train(
     train_dir: str,
     workers: strategies.Workers,
     start_new_model: bool,
+    watching: Watching,
 ) -> TrainingResult:
     """Trains, as one of the workers."""
     reader = config.reader(training=True)
     files = readers.expand_patterns(config.training.train_data_pattern)
+    eval_files = None
+    if config.training.eval_data_pattern:
+        eval_files = readers.expand_patterns(config.training.eval_data_pattern)
+        _warn_of_overlap(files, eval_files)
     data_order.check_shards(config.training, workers.number, files)
     skipped = None
     if config.training.on_data_error == "skip":
@@ -129,7 +176,17 @@ def _train(
     run = train_dir_lib.TrainDir(train_dir)
     if not workers.is_chief:
         keras.utils.set_random_seed(config.training.seed)
-        trainer = _Trainer(config, run, None, workers, reader, files, skipped)
+        trainer = _Trainer(
+            config,
+            run,
+            None,
+            workers,
+            reader,
+            files,
+            skipped,
+            watching,
+            eval_files,
+        )
         trainer.follow_chief()
         return trainer.run_epochs()
     # Nothing is read or moved that another trainer may be changing.
@@ -149,10 +206,39 @@ def _train(
         keras.utils.set_random_seed(config.training.seed)
         priors = _count_priors(config, run, reader, files, skipped)
         trainer = _Trainer(
-            config, run, lock, workers, reader, files, skipped, priors, start
+            config,
+            run,
+            lock,
+            workers,
+            reader,
+            files,
+            skipped,
+            watching,
+            eval_files,
+            priors,
+            start,
         )
         trainer.start()
         return trainer.run_epochs()
+
+
+def _warn_of_overlap(files: Sequence[str], eval_files: Sequence[str]) -> None:
+    """Warns of files that are trained on and evaluated on."""
+    trained = set(map(_real_path, files))
+    both = [file for file in eval_files if _real_path(file) in trained]
+    if both:
+        _LOGGER.warning(
+            "expected eval_data_pattern to name files that are not trained on: "
+            "the metrics of known videos say little. Received: %d of %d files "
+            "that are, such as %s",
+            len(both),
+            len(eval_files),
+            both[0],
+        )
+
+
+def _real_path(file: str) -> str:
+    return os.path.realpath(file) if files_lib.is_local(file) else file
 
 
 def _count_priors(
@@ -241,11 +327,14 @@ class _Trainer:
         reader: readers.Reader,
         files: list[str],
         skipped: readers.SkippedData | None,
+        watching: Watching,
+        eval_files: Sequence[str] | None,
         priors: np.ndarray | None = None,
         start: warm_start_lib.RunStart | None = None,
     ) -> None:
         self._skipped = skipped
         self._start = start
+        self._watching = watching
         self._lock = lock
         self._config = config
         self._run = run
@@ -264,6 +353,8 @@ class _Trainer:
             workers.strategy,
             config.training.batch_size if self._num_shards > 1 else None,
             make_augmentation(config.training),
+            # Those who write them.
+            config.training.log_steps if workers.is_chief else None,
         )
         _LOGGER.info(
             "XLA compiles %s (jit_compile)",
@@ -271,6 +362,18 @@ class _Trainer:
             if self.model.jit_compile
             else "the layers that gain by it",
         )
+        self._validation: validation_lib.Validation | None = None
+        if eval_files is not None:
+            self._validation = validation_lib.Validation(
+                config.training, run, eval_files, workers, watching.evaluate
+            )
+        # What the last evaluation of the epoch found, for callbacks.
+        self._validation_logs: dict[str, float] = {}
+        self._profiler: profiler_lib.Profiler | None = None
+        self._step_by_step = False
+        self._asked_to_stop = False
+        self._call_start = 0
+        self._stop = callbacks.GracefulStop()
         self._seconds: float | None = None
         self._saved_position: tuple[int, int, int] | None = None
         with tf.device("CPU:0"):  # where strings can be
@@ -290,6 +393,7 @@ class _Trainer:
         self._manager = run.checkpoint_manager(
             self._checkpoint.checkpoint, config.training.keep_checkpoints
         )
+        self._best_manager = run.best_manager(self._checkpoint.checkpoint)
 
     def start(self) -> None:
         """Starts a run or continues it, as the worker that writes it."""
@@ -358,19 +462,24 @@ class _Trainer:
 
     def save(self) -> None:
         """Saves a checkpoint; those before stay if that fails."""
-        step = int(self.position.step)
         if self.position.as_tuple() == self._saved_position:
             return
         self._check_finite()
         if self._lock is None:  # The chief writes for all.
             self._saved_position = self.position.as_tuple()
             return
+        # The end of an epoch may come with the step of a checkpoint: it is
+        # written again, or continuing would go through the epoch's data once
+        # more to find nothing left.
+        self._write(self._manager)
+        self._saved_position = self.position.as_tuple()
+
+    def _write(self, manager: tf.train.CheckpointManager) -> None:
+        """Writes a checkpoint of this step."""
+        step = int(self.position.step)
         self._lock.check()
         try:
-            # The end of an epoch may come with the step of a checkpoint: it
-            # is written again, or continuing would go through the epoch's
-            # data once more to find nothing left.
-            self._manager.save(checkpoint_number=step)
+            manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
             # This step may have had one, which is not whole any more.
             steps = set(self._run.checkpoints()) - {step}
@@ -381,40 +490,109 @@ class _Trainer:
                 else f"The checkpoint of step {last} is whole"
             )
             raise OSError(
-                f"{self._run.checkpoints_path}: expected to write the "
+                f"{manager.directory}: expected to write the "
                 f"checkpoint of step {step}. Received: "
                 f"{tensorflow_errors.first_line(str(error))}. {whole}; make "
                 "room and run the same command to continue"
             ) from error
-        self._saved_position = self.position.as_tuple()
 
     def _check_finite(self) -> None:
         # The loss was that of the weights before the step.
+        path = self._find_infinite_weight()
+        if path is not None:
+            step = int(self.position.step)
+            raise position_lib.divergence_error(
+                f"weights={path}", step, self._last_saved(), self._find_cause()
+            )
+
+    def _find_infinite_weight(self) -> str | None:
         for weight in self.model.weights:
             if not weight.value.dtype.is_floating:
                 continue  # Permutations, which have no NaN to look for.
             if not tf.reduce_all(tf.math.is_finite(weight.value)):
-                raise position_lib.divergence_error(
-                    f"weights={weight.path}",
-                    self.position,
-                    self._last_saved(),
+                return weight.path
+        return None
+
+    def _find_cause(self) -> str:
+        """Takes the last steps again, to what was first not finite.
+
+        From the last checkpoint, in the same order; so the steps themselves
+        need not look for anything. Not where several replicas share a batch.
+
+        Returns:
+            The step, the layer and the videos, to go on the error's first
+            half; nothing where it was not found.
+        """
+        if self._workers.strategy.num_replicas_in_sync > 1:
+            return ""
+        target = int(self.position.step)
+        path = self._run.find_checkpoint()
+        self._checkpoint.restore(path)
+        if self._saved_order.numpy().decode() != self._order():
+            self.position.examples.assign(0)  # As when the run continued.
+        first, epoch, examples = self.position.as_tuple()
+        _LOGGER.warning(
+            "the loss or a weight is not finite any more; to see since when, "
+            "steps %d to %d are taken again. Ctrl-C leaves that out",
+            first + 1,
+            target,
+        )
+        call_start = max(first, self._call_start)
+        data = (self._reader, self._files, self._config.training, self._workers)
+        place = {"epoch": epoch, "skip_examples": examples}
+        skipped = None if self._skipped is None else readers.SkippedData()
+        dataset = batches.make_dataset(*data, **place, skipped=skipped)
+        records = batches.read(*data, **place, skipped=skipped)
+        iterator = iter(dataset)
+        with tempfile.TemporaryDirectory() as folder:
+            before = os.path.join(folder, "before")
+            while (step := int(self.position.step)) < call_start:
+                if self._stop.signal_number is not None:
+                    return ""
+                limit = min(_STEPS_TAKEN_AGAIN, call_start - step)
+                if not self._step.run(iterator, limit):
+                    return ""
+            for batch in records.skip(call_start - first).take(
+                target - call_start
+            ):
+                if self._stop.signal_number is not None:
+                    return ""
+                self._checkpoint.checkpoint.write(before)
+                self._step.reset_metrics()
+                self._step.run(iterator, 1)
+                if (
+                    math.isfinite(self._step.logs()["loss"])
+                    and self._find_infinite_weight() is None
+                ):
+                    continue
+                step = int(self.position.step)
+                self._checkpoint.checkpoint.read(before).expect_partial()
+                cause = divergence.find_cause(
+                    self.model, batch, self._config.training.label_loss
                 )
+                return f"; not finite first at step {step}: {cause}"
+        return ""
 
     def _last_saved(self) -> int | None:
         return max(self._run.checkpoints(), default=None)
 
     def run_epochs(self) -> TrainingResult:
         """Trains from the current position to the end."""
-        position = self.position
-        stop = callbacks.GracefulStop()
+        position, stop = self.position, self._stop
         self.model.stop_training = False
         with contextlib.ExitStack() as closing:
             callback_list = self._make_callbacks(closing)
             closing.enter_context(stop)
             closing.enter_context(readers.readable_errors())
             callback_list.on_train_begin()
-            while self._unfinished() and not self.model.stop_training:
-                self._run_epoch(callback_list, stop)
+            if self._validation is not None:
+                self._validation.start(int(position.step))
+                # The run may have been stopped before it evaluated.
+                self._validate_if_due(callback_list)
+            while self._unfinished() and not self._workers.any(
+                self.model.stop_training
+            ):
+                self._run_epoch(callback_list)
             callback_list.on_train_end(self._step.logs())
         self._workers.wait_for_all()  # The chief has saved what it says.
         return TrainingResult(
@@ -424,29 +602,50 @@ class _Trainer:
             signal_number=stop.signal_number,
             skipped=self._skipped,
             warm_start=self._start and self._start.report,
+            best=self._validation and self._validation.best,
+            stopped_early=self._stops_early(),
         )
 
     def _make_callbacks(
         self, closing: contextlib.ExitStack
     ) -> keras.callbacks.CallbackList:
         """Makes what happens beside the steps."""
-        training = self._config.training
-        own = [callbacks.DivergenceGuard(self.position, self._last_saved)]
+        training, describe = self._config.training, self._watching.describe
+        own = [
+            callbacks.DivergenceGuard(
+                self.position, self._last_saved, self._find_cause
+            )
+        ]
         if self._workers.is_chief:
             logger = callbacks.TensorBoardLogger(
                 self._run.events_path("train"),
                 self._config,
                 self.position,
-                self._step.reset_metrics,
+                self._step,
                 self._skipped,
+                describe(self.model) if describe is not None else "",
             )
             closing.callback(logger.close)
+            hyperparameters.write(self._config, self._run)
             own += [
                 callbacks.ProgressBar(
                     self.position, training.num_epochs, self._files
                 ),
                 logger,
             ]
+            if self._watching.profile is not None:
+                self._profiler = profiler_lib.Profiler(
+                    self._watching.profile,
+                    self.position,
+                    self._run.events_path("train"),
+                )
+                closing.callback(self._profiler.close)
+                own.append(self._profiler)
+        users = user_callbacks.make_callbacks(
+            self._watching.make_callbacks, self._config
+        )
+        self._step_by_step = any(map(user_callbacks.looks_at_steps, users))
+        own += users
         return keras.callbacks.CallbackList(
             own,
             add_history=True,
@@ -456,10 +655,35 @@ class _Trainer:
             verbose=0,
         )
 
+    def _validate_if_due(
+        self, callback_list: keras.callbacks.CallbackList
+    ) -> None:
+        """Evaluates the checkpoint of this step, and keeps the best one."""
+        if self._validation is None or not self._validation.is_due(
+            self.position, not self._unfinished()
+        ):
+            return
+        step = int(self.position.step)
+        self.save()
+        callback_list.on_test_begin()
+        metrics = self._validation.evaluate(step)
+        if self._lock is not None and self._validation.is_best(step):
+            self._write(self._best_manager)
+        # Last: what is not in the file is evaluated again.
+        self._validation.save()
+        callback_list.on_test_end(metrics)
+        self._validation_logs = {
+            f"val_{name}": value for name, value in metrics.items()
+        }
+
+    def _stops_early(self) -> bool:
+        return self._validation is not None and self._validation.stops
+
     def _unfinished(self) -> bool:
         training = self._config.training
         return (
             self._steps_left() > 0
+            and not self._stops_early()
             and int(self.position.epoch) < training.num_epochs
         )
 
@@ -470,7 +694,6 @@ class _Trainer:
     def _run_epoch(
         self,
         callback_list: keras.callbacks.CallbackList,
-        stop: callbacks.GracefulStop,
     ) -> None:
         training = self._config.training
         step, epoch, examples = self.position.as_tuple()
@@ -487,20 +710,24 @@ class _Trainer:
             skipped=self._skipped,
         )
         self._step.reset_metrics()
+        self._validation_logs = {}
         callback_list.on_epoch_begin(epoch)
-        self._train_on(iter(dataset), callback_list, stop)
-        callback_list.on_epoch_end(epoch, self._step.logs())
+        self._train_on(iter(dataset), callback_list)
         if not self.model.stop_training:
             if not examples and int(self.position.step) == step:
                 self._raise_no_batch()
             self.position.set(int(self.position.step), epoch + 1, 0)
         self.save()
+        if not self._is_asked_to_stop():
+            self._validate_if_due(callback_list)
+        callback_list.on_epoch_end(
+            epoch, {**self._step.logs(), **self._validation_logs}
+        )
 
     def _train_on(
         self,
         iterator: Iterator[Any],
         callback_list: keras.callbacks.CallbackList,
-        stop: callbacks.GracefulStop,
     ) -> None:
         """Trains to the end of the data, or until someone ends it."""
         training = self._config.training
@@ -508,39 +735,56 @@ class _Trainer:
         while not self.model.stop_training:
             limit = self._steps_of_call()
             callback_list.on_train_batch_begin(batch)
+            self._call_start = int(self.position.step)
             start = time.perf_counter()
-            done = self._step.run(
-                iterator, limit, stop.signal_number is not None
-            )
+            done = self._step.run(iterator, limit, self._wants_to_stop())
             if not done:
                 return
             self._seconds = (time.perf_counter() - start) / done
             batch += done
             callback_list.on_train_batch_end(batch - 1, self._step.logs())
-            if int(self.position.step) % training.checkpoint_steps == 0:
+            if self._workers.number > 1 and self.model.stop_training:
+                # All end after the same step, the next one.
+                self._asked_to_stop = True
+                self.model.stop_training = False
+            step = int(self.position.step)
+            if step % training.checkpoint_steps == 0:
                 self.save()
-            if self._is_over(stop):
+            if self._is_asked_to_stop():
+                self.model.stop_training = True
+                return
+            if training.eval_steps and step % training.eval_steps == 0:
+                self._validate_if_due(callback_list)
+            if self._stops_early() or self._steps_left() <= 0:
                 self.model.stop_training = True
 
-    def _is_over(self, stop: callbacks.GracefulStop) -> bool:
-        """Says whether training ends in the middle of the data."""
-        if self._workers.number > 1:  # All end after the same step.
-            stopping = self._step.stopping
-        else:
-            stopping = stop.signal_number is not None
-        return stopping or self._steps_left() <= 0
+    def _wants_to_stop(self) -> bool:
+        """Whether someone asked this worker to stop."""
+        return self._stop.signal_number is not None or self._asked_to_stop
+
+    def _is_asked_to_stop(self) -> bool:
+        """Whether someone asked any worker to stop, before the last step."""
+        if self._workers.number > 1:
+            return self._step.stopping
+        return self._wants_to_stop()
 
     def _steps_of_call(self) -> int:
         """Returns how many steps to do before anyone looks."""
         if self._seconds is None or self._workers.number > 1:
             return 1
+        if self._step_by_step:
+            return 1
         training = self._config.training
         step = int(self.position.step)
+        every = [training.log_steps, training.checkpoint_steps]
+        if self._validation is not None and training.eval_steps:
+            every.append(training.eval_steps)
+        profiler = self._profiler and self._profiler.steps_to_edge(step)
         return int(
             min(
                 max(1, _SECONDS_OF_CALL // self._seconds),
-                training.log_steps - step % training.log_steps,
-                training.checkpoint_steps - step % training.checkpoint_steps,
+                *(number - step % number for number in every),
+                profiler or math.inf,
                 self._steps_left(),
             )
         )

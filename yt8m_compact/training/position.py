@@ -31,20 +31,22 @@ class Position(tf.Module):
 
 
 def divergence_error(
-    received: str, position: Position, last_saved: int | None
+    received: str, step: int, last_saved: int | None, cause: str = ""
 ) -> ValueError:
     """Makes the error that ends a run that diverged.
 
     Args:
         received: what is not finite.
-        position: where the run is.
+        step: where the run is.
         last_saved: step of the last checkpoint, or None.
+        cause: which step was the first, and what was not finite in it; nothing
+            where that was not looked for.
 
     Returns:
         The error.
     """
     return ValueError(
         f"expected finite losses and weights. Received: {received} at step "
-        f"{int(position.step)}. Lower base_learning_rate and start again "
+        f"{step}{cause}. Lower base_learning_rate and start again "
         f"(the last checkpoint, of step {last_saved}, was kept)"
     )

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from yt8m_compact import ops
+from yt8m_compact.training import norms as norms_lib
 from yt8m_compact.training import position as position_lib
 
 # Changes inputs, labels and weights, from the number of steps before.
@@ -34,6 +35,8 @@ class TrainingStep:
         batch_size: videos of a batch; None where batches hold how many records
             of the pass were read.
         augment: changes a replica's videos before they are trained on; or None.
+        norm_steps: after how many steps each the gradients' norms are kept;
+            None for never.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class TrainingStep:
         strategy: tf.distribute.Strategy | None = None,
         batch_size: int | None = None,
         augment: Augmentation | None = None,
+        norm_steps: int | None = None,
     ) -> None:
         self._model = model
         self._position = position
@@ -54,6 +58,12 @@ class TrainingStep:
             tf.zeros([2, len(METRICS)], tf.float64), trainable=False
         )
         self._stopping = tf.Variable(False, trainable=False)
+        self._norm_steps = norm_steps
+        self._norms = norms_lib.LayerNorms(model)
+        self._gradient_norms = tf.Variable(
+            tf.zeros([len(self._norms.layers)]), trainable=False
+        )
+        self._waited = tf.Variable(0.0, trainable=False, dtype=tf.float64)
         if self._strategy.num_replicas_in_sync > 1:
             _take_sums_as_given(model.optimizer)
         self._step = self._train_on
@@ -100,27 +110,57 @@ class TrainingStep:
         """Starts the means anew."""
         self._sums.assign(tf.zeros_like(self._sums))
 
+    @property
+    def waited_seconds(self) -> float:
+        """How long all steps have waited for their batches."""
+        return float(self._waited)
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Returns the norm of each layer's gradient, before it is clipped.
+
+        It is that of the last step whose number `norm_steps` divides.
+        """
+        return self._by_layer(self._gradient_norms)
+
+    def weight_norms(self) -> dict[str, float]:
+        """Returns the norm of the weights that each layer trains."""
+        return self._by_layer(self._norms.of_weights())
+
+    def _by_layer(self, values: tf.Tensor) -> dict[str, float]:
+        return dict(
+            zip(self._norms.layers, values.numpy().tolist(), strict=True)
+        )
+
     @tf.function
     def _run(
         self, iterator: Any, limit: tf.Tensor, stop: tf.Tensor
     ) -> tf.Tensor:
-        def train(done, more):
+        def train(done, more, waited):
             del more
-            optional = iterator.get_next_as_optional()
-            has_batch = optional.has_value()
+            start = tf.timestamp()
+            with tf.control_dependencies([start]):
+                optional = iterator.get_next_as_optional()
+                has_batch = optional.has_value()
+            with tf.control_dependencies([has_batch]):
+                waited += tf.timestamp() - start
             tf.cond(
                 has_batch,
                 lambda: self._train_everywhere(optional.get_value()),
                 lambda: tf.constant(False),
             )
-            return done + tf.cast(has_batch, tf.int64), has_batch
+            return done + tf.cast(has_batch, tf.int64), has_batch, waited
 
-        done, _ = tf.while_loop(
-            lambda done, more: more & (done < limit),
+        done, _, waited = tf.while_loop(
+            lambda done, more, waited: more & (done < limit),
             train,
-            [tf.constant(0, tf.int64), tf.constant(True)],
+            [
+                tf.constant(0, tf.int64),
+                tf.constant(True),
+                tf.constant(0.0, tf.float64),
+            ],
             parallel_iterations=1,
         )
+        self._waited.assign_add(waited)
         self._stopping.assign(self._any_worker(stop))
         return done
 
@@ -133,8 +173,22 @@ class TrainingStep:
 
     def _train_everywhere(self, batches: Any) -> tf.Tensor:
         """Trains the replicas on their shares of a batch."""
-        sums, records_read = self._strategy.run(self._step, (batches,))
+        keep_norms = tf.constant(False)
+        if self._norm_steps is not None:
+            step = self._position.step + 1
+            keep_norms = tf.equal(step % self._norm_steps, 0)
+        sums, records_read, norms = self._strategy.run(
+            self._step, (batches, keep_norms)
+        )
         self._sums.assign_add(self._strategy.reduce("SUM", sums, axis=None))
+        if self._norm_steps is not None:
+            # Those of the whole batch, the same in all replicas.
+            norms = self._strategy.experimental_local_results(norms)[0]
+            tf.cond(
+                keep_norms,
+                lambda: self._gradient_norms.assign(norms),
+                lambda: self._gradient_norms.value(),
+            )
         examples = self._position.examples
         if self._batch_size is None:
             # Shares of one batch all say how far it was.
@@ -145,12 +199,15 @@ class TrainingStep:
         self._position.step.assign_add(1)
         return tf.constant(True)
 
-    def _train_on(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def _train_on(
+        self, data: Any, keep_norms: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Trains on a replica's share of a batch.
 
         Returns:
-            What to add to the sums of metrics, float64 `[2, 3]`, and how far
-            the batch was in the data.
+            What to add to the sums of metrics, float64 `[2, 3]`; how far the
+            batch was in the data; and the norms of the gradients if
+            `keep_norms`, else zeros.
         """
         (inputs, labels, *weights), records_read = data
         weights = weights[0] if weights else None
@@ -173,6 +230,11 @@ class TrainingStep:
         variables = model.trainable_weights
         # Added up before they are clipped: it is the batch's gradient that is.
         gradients = _sum_gradients(tape.gradient(scaled, variables))
+        norms = tf.cond(
+            keep_norms,
+            lambda: self._norms.of(gradients) / optimizer.scale_loss(1.0),
+            lambda: tf.zeros([len(self._norms.layers)]),
+        )
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         rated = ops.rated_predictions(predictions, weights)
         values = [
@@ -185,7 +247,7 @@ class TrainingStep:
         counts /= self._strategy.num_replicas_in_sync
         # Means over no videos are no numbers.
         values = tf.where(share > 0, values, 0)
-        return tf.stack([values, counts]), records_read
+        return tf.stack([values, counts]), records_read, norms
 
     def _weigh(
         self, loss: tf.Tensor, number: tf.Tensor

@@ -63,28 +63,43 @@ class Workers:
 
     def tell(self, step: int) -> None:
         """Tells the others at which step the chief starts."""
-        self._add_up(step)
+        self._add_up([step])
 
     def hear(self) -> int:
         """Waits for the step at which the chief starts."""
-        return self._add_up(0)
+        return round(self._add_up([0])[0])
+
+    def share(self, numbers: Sequence[float]) -> list[float]:
+        """Gives all workers the chief's numbers.
+
+        Args:
+            numbers: of the chief; as many in the others, which don't count.
+
+        Returns:
+            The chief's.
+        """
+        return self._add_up(numbers if self.is_chief else [0] * len(numbers))
+
+    def any(self, flag: bool) -> bool:
+        """Says whether any worker has a flag set."""
+        return self._add_up([flag])[0] > 0
 
     def wait_for_all(self) -> None:
         """Waits until all workers are here."""
-        self._add_up(0)
+        self._add_up([0])
 
-    def _add_up(self, number: int) -> int:
+    def _add_up(self, numbers: Sequence[float]) -> list[float]:
         """Adds up what the first replica of each worker has."""
         if self.number == 1:
-            return number
+            return list(numbers)
 
         @tf.function
-        def add_up(number: tf.Tensor) -> tf.Tensor:
-            numbers = self.strategy.run(lambda: number)
-            return self.strategy.reduce("SUM", numbers, axis=None)
+        def add_up(numbers: tf.Tensor) -> tf.Tensor:
+            shares = self.strategy.run(lambda: numbers)
+            return self.strategy.reduce("SUM", shares, axis=None)
 
-        total = add_up(tf.constant(number / self.local_replicas, tf.float64))
-        return round(float(total))
+        shares = tf.constant(numbers, tf.float64) / self.local_replicas
+        return add_up(shares).numpy().tolist()
 
     def wait_for_checkpoint(
         self, run: train_dir_lib.TrainDir, step: int

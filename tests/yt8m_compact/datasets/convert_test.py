@@ -334,6 +334,16 @@ def test_real_vocabularies(shared_data):
     assert found["warhammer 40"] is None
 
 
+def test_names_of_classes(tmp_path):
+    path = tmp_path / "vocabulary.csv"
+    path.write_text("mid,Name,index\n/m/1,Cat, 3\n/m/2,,0\n,,1\n/m/4,Cat,2\n")
+    assert datasets.read_class_names(str(path)) == {
+        3: "Cat",
+        0: "/m/2",
+        2: "Cat",
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

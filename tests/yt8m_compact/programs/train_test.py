@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 import time
 
 from absl import flags
@@ -12,6 +13,7 @@ import pytest
 import prepared_data
 import tiny_runs
 from yt8m_compact import training
+from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluate
 from yt8m_compact.programs import train
 from yt8m_compact.run import train_dir as train_dir_lib
@@ -107,6 +109,99 @@ def test_data_of_tensorflow_datasets(tmp_path, monkeypatch, capsys):
     assert evaluate.main(flag_values, []) == 0
     # The validation split, not the train split.
     assert re.search(r"^videos +5$", capsys.readouterr().out, re.MULTILINE)
+
+
+CALLBACKS = """
+import keras
+
+class Printer(keras.callbacks.Callback):
+    def on_test_end(self, logs=None):
+        print("validation", sorted(logs), flush=True)
+
+def make(config):
+    print("batch", config.training.batch_size)
+    return Printer()
+"""
+
+
+def test_watched(tmp_path, capsys, monkeypatch):
+    """Evaluated, stopped early, profiled, with callbacks and class names."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "printing.py").write_text(CALLBACKS)
+    (tmp_path / "names.csv").write_text("index,name\n0,Zebra\n1,Yak\n")
+    pattern = tiny_runs.write_videos(tmp_path / "data", 16)
+    others = tiny_runs.write_videos(tmp_path / "data", 8, name="validate")
+    config = tiny_runs.video_config(
+        pattern,
+        eval_data_pattern=others,
+        eval_steps=1,
+        early_stopping="gap",
+        patience=2,
+        # The weights stay as they are: no evaluation is better.
+        base_learning_rate=1e-30,
+    )
+    path = f"{tmp_path}/run"
+    arguments = [
+        f"--train_dir={path}",
+        "--callbacks=printing:make",
+        "--vocabulary_file=names.csv",
+        "--profile=1,2",
+        *tiny_runs.training_flags(config),
+    ]
+    assert run_train(*arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = ["gap", "hit_at_1", "loss", "map", "perr"]
+    assert lines[:4] == ["batch 8", *[f"validation {names}"] * 3]
+    assert re.fullmatch(
+        r"stopped early; best gap 0\.\d{4} at step 1: --checkpoint_step=best",
+        lines[4],
+    )
+    assert lines[5].startswith("done: step 3, epoch 1, ")
+    (_, table) = tiny_runs.read_events(f"{path}/validation")["samples"][0]
+    assert "Zebra" in table
+    assert "Yak" in table
+    assert os.path.isdir(f"{path}/train/plugins/profile")
+    flag_values = tiny_runs.parse_flags(
+        evaluate.define_flags,
+        f"--train_dir={path}",
+        f"--eval_data_pattern={others}",
+        "--checkpoint_step=best",
+    )
+    assert evaluate.main(flag_values, []) == 0
+    assert f"of {path}, step 1\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--profile=5"],
+            "expected --profile to be START,END, the first and the last step "
+            "of the profile. Received: profile=5",
+        ),
+        (["--profile=5,3"], "Received: profile=5,3"),
+        (["--profile=0,3"], "whole numbers above 0. Received: profile='0,3'"),
+        (
+            ["--callbacks=nothing"],
+            "expected callbacks to be module:function of Python. Received: "
+            "'nothing'",
+        ),
+        (
+            ["--early_stopping=gap"],
+            "expected eval_data_pattern with early_stopping. Received: "
+            "early_stopping='gap', eval_data_pattern=''",
+        ),
+    ],
+)
+def test_wrong_flags(tmp_path, arguments, message):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 3)
+    with pytest.raises(usage_error.UsageError, match=re.escape(message)):
+        run_train(
+            f"--train_dir={tmp_path}/run",
+            f"--train_data_pattern={pattern}",
+            *arguments,
+        )
 
 
 def test_no_data():

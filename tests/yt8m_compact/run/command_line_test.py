@@ -429,3 +429,27 @@ def test_groups_of_help():
     named = [n for names in config_lib.TRAINING_GROUPS.values() for n in names]
     assert set(named) <= fields
     assert len(named) == len(set(named))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [([], None), (["best"], "best"), (["0"], 0), (["120"], 120)],
+)
+def test_checkpoint_step(arguments, expected):
+    flag_values = tiny_runs.parse_flags(
+        lambda values: command_line.define_checkpoint_flag(values, "Step"),
+        *(f"--checkpoint_step={text}" for text in arguments),
+    )
+    assert flag_values.checkpoint_step == expected
+
+
+@pytest.mark.parametrize("text", ["newest", "-1", "1.5", ""])
+def test_no_checkpoint_step(text):
+    with pytest.raises(
+        flags.IllegalFlagValueError,
+        match=f"expected a step or best. Received: '{text}'",
+    ):
+        tiny_runs.parse_flags(
+            lambda values: command_line.define_checkpoint_flag(values, "Step"),
+            f"--checkpoint_step={text}",
+        )

@@ -632,3 +632,19 @@ def test_models_compute_in_the_dtype_of_the_training(policy, compute):
     assert model.get_layer("experts").compute_dtype == compute
     assert model.output.dtype == "float32"
     assert {weight.dtype for weight in model.weights} == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("eval_steps", 10), ("early_stopping", "gap")]
+)
+def test_nothing_to_evaluate_on(name, value):
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"expected eval_data_pattern with {name}. Received: "
+            f"{name}={value!r}, eval_data_pattern=''"
+        ),
+    ):
+        config_lib.TrainingConfig(**{name: value}).check_options()
+    given = {"eval_data_pattern": "a*", name: value}
+    config_lib.TrainingConfig(**given).check_options()

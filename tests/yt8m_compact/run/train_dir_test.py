@@ -35,6 +35,9 @@ def test_names():
     assert run.config_path == "runs/dbof/config.json"
     assert run.checkpoints_path == "runs/dbof/checkpoints"
     assert run.events_path("eval") == "runs/dbof/eval"
+    assert run.events_path() == "runs/dbof"
+    assert run.best_path == "runs/dbof/best"
+    assert run.evaluations_path == "runs/dbof/evaluations.json"
     assert not run.exists()
     assert run.checkpoints() == {}
 
@@ -329,6 +332,10 @@ def make_folder(path: pathlib.Path) -> None:
         "config.json",
         "checkpoints/checkpoint",
         "train/events",
+        "validation/events",
+        "best/checkpoint",
+        "evaluations.json",
+        "events.out.tfevents.1.hparams",
         "export/saved_model.pb",
         "notes.txt",
         "data/train.tfrecord",
@@ -347,6 +354,10 @@ def check_moved_inside(path: pathlib.Path, stamp: str, moved: str) -> None:
         "config.json",
         "checkpoints/checkpoint",
         "train/events",
+        "validation/events",
+        "best/checkpoint",
+        "evaluations.json",
+        "events.out.tfevents.1.hparams",
         "export/saved_model.pb",
     }
 
@@ -492,3 +503,78 @@ def test_list_of_checkpoints_that_is_moved_away_meanwhile(run, monkeypatch):
 
     monkeypatch.setattr(train_dir_lib.tf.train, "get_checkpoint_state", move)
     assert train_dir_lib.TrainDir(run.path).checkpoints() == {}
+
+
+def keep_best(run: tiny_runs.Run, step: int) -> None:
+    """Makes the checkpoint of a step the best one, as training does."""
+    folder = pathlib.Path(run.path, "checkpoints")
+    best = pathlib.Path(run.path, "best")
+    best.mkdir(exist_ok=True)
+    for file in best.iterdir():
+        file.unlink()
+    for file in folder.glob(f"model.ckpt-{step}.*"):
+        (best / file.name).write_bytes(file.read_bytes())
+    (best / "checkpoint").write_text(
+        f'model_checkpoint_path: "model.ckpt-{step}"\n'
+        f'all_model_checkpoint_paths: "model.ckpt-{step}"\n'
+    )
+
+
+def test_best_checkpoint(run):
+    run_dir = train_dir_lib.TrainDir(run.path)
+    assert run_dir.best_checkpoint() is None
+    keep_best(run, 5)
+    path = f"{run.path}/best/model.ckpt-5"
+    assert run_dir.best_checkpoint() == path
+    assert run_dir.find_checkpoint("best") == path
+    # The newest is another one, and a step's own folder comes first.
+    assert run_dir.find_checkpoint().endswith("checkpoints/model.ckpt-10")
+    assert run_dir.find_checkpoint(5).endswith("checkpoints/model.ckpt-5")
+    assert run_dir.restore_model("best")[2] == 5
+    # Where training has deleted it, the best one may still be of that step.
+    for kind in ("index", "data"):
+        checkpoint_file(run, 5, kind).unlink()
+    assert run_dir.find_checkpoint(5) == path
+    with pytest.raises(
+        ValueError, match=r"one of the steps 0, 5, 10\. Received: step=7"
+    ):
+        run_dir.find_checkpoint(7)
+
+
+def test_no_best_checkpoint(run):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"/best: expected the best checkpoint, which yt8m-train "
+            r"--eval_data_pattern=\.\.\. keeps there\. Received: none; choose "
+            r"a step, or leave it out for the newest$"
+        ),
+    ):
+        train_dir_lib.TrainDir(run.path).find_checkpoint("best")
+
+
+def test_best_checkpoint_that_is_replaced_while_it_is_read(run):
+    keep_best(run, 5)
+    run_dir = train_dir_lib.TrainDir(run.path)
+    paths = []
+
+    def read(config, path):
+        paths.append(path)
+        if len(paths) == 1:
+            keep_best(run, 10)
+        return train_dir_lib.restore_weights(
+            train_dir_lib.build_model(config), path
+        )
+
+    assert run_dir.read_checkpoint(read, "best") == 10
+    assert [os.path.basename(path) for path in paths] == [
+        "model.ckpt-5",
+        "model.ckpt-10",
+    ]
+
+
+def test_best_checkpoint_that_is_broken(run):
+    keep_best(run, 5)
+    pathlib.Path(run.path, "best", "model.ckpt-5.index").write_bytes(b"")
+    with pytest.raises(ValueError, match="expected a checkpoint that can be"):
+        train_dir_lib.TrainDir(run.path).restore_model("best")

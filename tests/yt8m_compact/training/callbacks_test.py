@@ -132,6 +132,11 @@ def test_nothing_more_without_request():
         "hit_at_1",
         "learning_rate",
         "examples_per_second",
+        "input_wait",
+        "gradient_norm/experts",
+        "gradient_norm/gates",
+        "weight_norm/experts",
+        "weight_norm/gates",
     }
 
 
@@ -196,3 +201,50 @@ def test_divergence(loss):
         ),
     ):
         guard.on_train_batch_end(1, {"loss": loss})
+
+
+def test_norms_of_layers(tmp_path):
+    """Of the logistic model, by its formula."""
+    pattern = tiny_runs.write_videos(tmp_path / "data")
+    path = str(tmp_path / "run")
+    config = tiny_runs.video_config(
+        pattern,
+        models.LogisticConfig(l2_penalty=0.0, l2_normalize=False),
+        num_epochs=1,
+        log_steps=2,
+        checkpoint_steps=1,
+        keep_checkpoints=9,
+    )
+    training.train(config, path)
+    found = tiny_runs.read_events(f"{path}/train")
+    training_config = config.training
+    dataset = readers.make_dataset(
+        config.reader(training=True),
+        readers.expand_patterns(pattern),
+        batch_size=training_config.batch_size,
+        shuffle_buffer=training_config.shuffle_buffer,
+        num_readers=training_config.num_readers,
+    )
+    gradients, weights = [], []
+    for step, batch in enumerate(dataset.as_numpy_iterator()):
+        if step not in (1, 3):  # The second step and the fourth.
+            continue
+        before = tiny_runs.weights_of(path, step)
+        x, y = batch["features"].astype(np.float64), batch["labels"]
+        z = x @ before["classifier/kernel"] + before["classifier/bias"]
+        p = 1 / (1 + np.exp(-z))
+        of_loss = (1 - y) / (1 - p + 1e-5) - y / (p + 1e-5)
+        of_logits = of_loss * p * (1 - p) / len(y)
+        parts = [x.T @ of_logits, of_logits.sum(axis=0)]
+        gradients.append(np.sqrt(sum(np.sum(part**2) for part in parts)))
+        after = tiny_runs.weights_of(path, step + 1).values()
+        weights.append(np.sqrt(sum(np.sum(part**2) for part in after)))
+    for name, values in (("gradient", gradients), ("weight", weights)):
+        points = found[f"{name}_norm/classifier"]
+        assert [step for step, _ in points] == [2, 4]
+        np.testing.assert_allclose(
+            [value for _, value in points], values, rtol=1e-4
+        )
+    shares = [value for _, value in found["input_wait"]]
+    assert len(shares) == 2
+    assert all(0 <= share <= 1 for share in shares)

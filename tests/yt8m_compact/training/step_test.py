@@ -1,5 +1,7 @@
 """Tests of the training step on one device."""
 
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -213,3 +215,30 @@ def test_loss_scaling():
         assert step.logs()["loss"] < 10
     for weight, other in zip(*found, strict=True):
         np.testing.assert_allclose(weight, other, rtol=1e-5, atol=1e-6)
+
+
+def test_waiting_for_batches_is_timed():
+    batches = draw_batches(4)
+
+    def slow(batch, place):
+        def wait(value):
+            time.sleep(0.05)
+            return value
+
+        place = tf.numpy_function(wait, [place], tf.int64)
+        place.set_shape([])
+        return batch, place
+
+    step = make_step(draw_model())
+    assert step.waited_seconds == 0
+    iterator = iter(make_batches(batches).map(slow))
+    start = time.perf_counter()
+    assert step.run(iterator, 4) == 4
+    # Four batches, and the end.
+    assert 0.2 <= step.waited_seconds <= time.perf_counter() - start
+    waited = step.waited_seconds
+    # What is there already is not waited for: far less than a batch a step.
+    ready = make_batches(batches).cache()
+    list(ready)
+    step.run(iter(ready), 4)
+    assert step.waited_seconds - waited < 0.05

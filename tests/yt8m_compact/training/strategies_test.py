@@ -277,7 +277,39 @@ def test_workers_train_as_one(tmp_path, kind):
         path = str(tmp_path / str(number))
         train_together(config, path, number, tmp_path)
         assert_close_weights(path, whole)
-        assert sorted(os.listdir(path)) == sorted(os.listdir(whole))
+        names = [
+            sorted(name.split(".")[0] for name in os.listdir(folder))
+            for folder in (path, whole)
+        ]
+        assert names[0] == names[1]
+
+
+@pytest.mark.slow
+def test_workers_evaluate_and_stop_early_as_one(tmp_path):
+    config = make_config(tmp_path, "videos")
+    others = tiny_runs.write_videos(
+        tmp_path / "data", 9, name="validate", start=50
+    )
+    config = tiny_runs.change_training(
+        config,
+        eval_data_pattern=others,
+        eval_steps=2,
+        early_stopping="gap",
+        patience=1,
+    )
+    found = []
+    for number in (1, 2):
+        path = tmp_path / str(number)
+        train_together(config, str(path), number, tmp_path)
+        content = json.loads((path / "evaluations.json").read_text())
+        gaps = [one["metrics"]["gap"] for one in content["evaluations"]]
+        run = tiny_runs.train_dir_lib.TrainDir(str(path))
+        found.append((gaps, max(run.checkpoints()), run.best_checkpoint()[-2:]))
+    (gaps, *one), (other_gaps, *other) = found
+    assert one == other
+    # It stopped where there was one that was not better.
+    assert one[0] == 2 * len(gaps) < 24
+    np.testing.assert_allclose(gaps, other_gaps, rtol=1e-4)
 
 
 @pytest.mark.slow

@@ -1,0 +1,164 @@
+"""Tests of callbacks of a user's own."""
+
+import re
+import sys
+
+import keras
+import pytest
+
+import tiny_runs
+from yt8m_compact import training
+from yt8m_compact.training import user_callbacks
+
+MODULE = """
+import keras
+
+def make(config):
+    return keras.callbacks.Callback()
+
+number = 3
+"""
+
+
+class Steps(keras.callbacks.Callback):
+    """Keeps the hooks that are called, and stops after some."""
+
+    def __init__(self, last=None):
+        super().__init__()
+        self.calls = []
+        self.last = last
+
+    def on_train_begin(self, logs=None):
+        self.calls.append("begin")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.calls.append((batch, sorted(logs)))
+        self.model.stop_training = batch == self.last
+
+    def on_train_end(self, logs=None):
+        self.calls.append("end")
+
+
+class Epochs(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, with a module in it."""
+    (tmp_path / "my_callbacks.py").write_text(MODULE)
+    (tmp_path / "broken.py").write_text("import no_such_module\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield tmp_path
+    sys.modules.pop("my_callbacks", None)
+
+
+def test_found_in_the_current_folder(folder):
+    (maker,) = user_callbacks.find_makers(["my_callbacks:make"])
+    made = user_callbacks.make_callbacks([maker, lambda config: []], None)
+    assert [type(one) for one in made] == [keras.callbacks.Callback]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("my_callbacks", "Received: 'my_callbacks'"),
+        ("my_callbacks:", "Received: 'my_callbacks:'"),
+        ("my_callback:make", "Received: my_callback:make, of which there is"),
+        (
+            "my_callbacks:number",
+            "one of make in my_callbacks. Received: my_callbacks:number",
+        ),
+        ("my_callbacks:other", "Received: my_callbacks:other"),
+    ],
+)
+def test_no_such_function(folder, name, message):
+    expected = "^expected callbacks to be module:function of Python.*"
+    with pytest.raises(ValueError, match=expected + re.escape(message)):
+        user_callbacks.find_makers([name])
+
+
+def test_what_a_module_lacks_is_its_own_error(folder):
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        user_callbacks.find_makers(["broken:make"])
+
+
+def test_no_callback():
+    def make(config):
+        return [3]
+
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"^expected make to return a keras\.callbacks\.Callback or a list "
+            r"of them\. Received: \[3\]$"
+        ),
+    ):
+        user_callbacks.make_callbacks([make], None)
+
+
+def test_who_looks_at_steps():
+    assert user_callbacks.looks_at_steps(Steps())
+    assert not user_callbacks.looks_at_steps(Epochs())
+    assert not user_callbacks.looks_at_steps(keras.callbacks.Callback())
+
+
+def test_each_step_is_seen_and_training_stopped(tmp_path):
+    pattern = tiny_runs.write_videos(tmp_path / "data")
+    # Several steps would be taken in a call otherwise.
+    config = tiny_runs.video_config(pattern, log_steps=100)
+    steps = Steps(last=3)
+    given = []
+
+    def make(config):
+        given.append(config)
+        return [steps, Epochs()]
+
+    result = training.train(
+        config,
+        str(tmp_path / "run"),
+        watching=training.Watching(make_callbacks=[make]),
+    )
+    assert given == [config]
+    names = ["gap", "hit_at_1", "loss"]
+    assert steps.calls == ["begin", *((i, names) for i in range(4)), "end"]
+    assert (result.step, result.epoch) == (4, 0)
+
+
+def test_weights_and_biases_offline(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    keras_callbacks = pytest.importorskip("wandb.integration.keras")
+    monkeypatch.chdir(tmp_path)
+    pattern = tiny_runs.write_videos(tmp_path / "data")
+
+    def make(config):
+        wandb.init(mode="offline", dir=tmp_path, config=config.to_dict())
+        return keras_callbacks.WandbMetricsLogger()
+
+    training.train(
+        tiny_runs.video_config(pattern, num_epochs=1),
+        str(tmp_path / "run"),
+        watching=training.Watching(make_callbacks=[make]),
+    )
+    assert wandb.run.summary["epoch/gap"] > 0
+    wandb.finish()
+
+
+def test_mlflow_offline(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    mlflow_keras = pytest.importorskip("mlflow.keras")
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"file://{tmp_path}/mlruns")
+    pattern = tiny_runs.write_videos(tmp_path / "data")
+    with mlflow.start_run() as active:
+        training.train(
+            tiny_runs.video_config(pattern, num_epochs=1),
+            str(tmp_path / "run"),
+            watching=training.Watching(
+                make_callbacks=[lambda config: mlflow_keras.MlflowCallback()]
+            ),
+        )
+    metrics = mlflow.get_run(active.info.run_id).data.metrics
+    assert metrics["gap"] > 0

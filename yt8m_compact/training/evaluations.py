@@ -1,0 +1,136 @@
+"""What the evaluations of a run found: the best one, and whether to stop."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import hashlib
+import json
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from yt8m_compact import files as files_lib
+from yt8m_compact import untrusted
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.training import data_order
+
+_EXPECTED = "the evaluations that yt8m-train wrote"
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What one evaluation found.
+
+    Attributes:
+        step: of the checkpoint.
+        data: which data it was, from `describe_data`.
+        metrics: each by its name.
+    """
+
+    step: int
+    data: str
+    metrics: Mapping[str, float]
+
+
+class Evaluations:
+    """The evaluations of a run on some data, and the file they are kept in.
+
+    All that early stopping and the best checkpoint need is computed from them,
+    so that a run that continues goes on as if it had never stopped, and may go
+    on by another metric or with other patience.
+
+    Args:
+        path: the file, `evaluations.json`.
+        data: the data, from `describe_data`. What was found on other data is
+            kept in the file, and compared with nothing.
+
+    Raises:
+        ValueError: if the file holds anything else.
+    """
+
+    def __init__(self, path: str, data: str) -> None:
+        self._path = path
+        self._data = data
+        self._all: list[Evaluation] = []
+        if tf.io.gfile.exists(path):
+            self._all = _parse(untrusted.read_json(path, _EXPECTED), path)
+
+    def forget_after(self, step: int) -> None:
+        """Forgets those of later steps, which will be done again."""
+        self._all = [one for one in self._all if one.step <= step]
+
+    def has(self, step: int) -> bool:
+        """Whether a step was evaluated."""
+        return any(one.step == step for one in self._own())
+
+    def add(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Adds an evaluation, of a step after all others."""
+        self._all.append(Evaluation(step, self._data, dict(metrics)))
+
+    def save(self) -> None:
+        """Writes the file."""
+        content = {
+            "evaluations": [dataclasses.asdict(one) for one in self._all]
+        }
+        with files_lib.writing(self._path) as file:
+            file.write(json.dumps(content, indent=2) + "\n")
+
+    @property
+    def last(self) -> Evaluation:
+        """The last one that was added."""
+        return self._all[-1]
+
+    def best(self, metric: str) -> Evaluation | None:
+        """Returns the best by a metric, of equal ones the first."""
+        sign = -1 if config_lib.BETTER[metric] else 1
+        return min(
+            self._own(),
+            key=lambda one: sign * one.metrics[metric],
+            default=None,
+        )
+
+    def since_best(self, metric: str) -> int:
+        """Returns how many came after the best one."""
+        own = self._own()
+        best = self.best(metric)
+        return len(own) - 1 - own.index(best) if own else 0
+
+    def _own(self) -> list[Evaluation]:
+        return [one for one in self._all if one.data == self._data]
+
+
+def describe_data(files: Sequence[str]) -> str:
+    """Makes a short name of data, which is equal for the same files elsewhere.
+
+    Args:
+        files: their names.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    text = json.dumps(data_order.describe_files(files))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _parse(content: Any, path: str) -> list[Evaluation]:
+    try:
+        evaluations = [
+            Evaluation(one["step"], one["data"], one["metrics"])
+            for one in content["evaluations"]
+        ]
+        right = all(
+            type(one.step) is int
+            and isinstance(one.data, str)
+            and all(
+                math.isfinite(one.metrics[name]) for name in config_lib.BETTER
+            )
+            for one in evaluations
+        )
+    except (AttributeError, KeyError, TypeError):
+        right = False
+    if not right:
+        raise ValueError(
+            f"{path}: expected {_EXPECTED}. Received: {str(content):.80}; "
+            "restore the file, or delete it to start the comparison anew"
+        )
+    return evaluations

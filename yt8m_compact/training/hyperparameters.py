@@ -1,0 +1,69 @@
+"""The settings of a run, for TensorBoard's table of runs (HParams)."""
+
+import logging
+import os
+from typing import Any
+
+from tensorboard.plugins.hparams import api
+import tensorflow as tf
+
+from yt8m_compact import tensorflow_errors
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def write(config: config_lib.Config, run: train_dir_lib.TrainDir) -> None:
+    """Writes the settings to the events of a run as a whole.
+
+    There, and not beside the curves, so that the table has the last value of
+    `train` and of `validation` of each metric. Where they can't be written,
+    training goes on without them.
+
+    Args:
+        config: the run's configuration.
+        run: its folder.
+    """
+    path = run.events_path()
+    # A run that continues stays the same one.
+    settings = api.hparams_pb(flatten(config), trial_id=os.path.abspath(path))
+    try:
+        writer = tf.summary.create_file_writer(
+            path, filename_suffix=train_dir_lib.HPARAMS_SUFFIX
+        )
+        with writer.as_default(step=0):
+            tf.summary.experimental.write_raw_pb(settings.SerializeToString())
+        writer.close()
+    except (tf.errors.OpError, OSError) as error:
+        _LOGGER.warning(
+            "%s: TensorBoard's events can't be written, training goes on "
+            "without them: %s",
+            path,
+            tensorflow_errors.first_line(str(error)),
+        )
+
+
+def flatten(config: config_lib.Config) -> dict[str, bool | float | str]:
+    """Lists all settings by `part.name`, as the table can show them.
+
+    Args:
+        config: the run's configuration.
+
+    Returns:
+        Numbers, booleans and texts; what is not set is an empty text.
+    """
+    values = config.to_dict()
+    return {
+        f"{part}.{name}": _to_cell(value)
+        for part in ("data", "model", "training")
+        for name, value in values[part].items()
+    }
+
+
+def _to_cell(value: Any) -> bool | float | str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return value
