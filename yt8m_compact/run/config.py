@@ -99,6 +99,27 @@ class TrainingConfig:
         "Loss between predictions and labels.",
         choices=tuple(ops.LOSSES),
     )
+    teacher: str = settings.setting(
+        "",
+        "What to learn from beside the labels, comma-separated, the mean of "
+        "all: folders of runs or of SavedModels (which are programs: give only "
+        "ones that you trust), and files of scores, which yt8m-predict "
+        "--format=teacher writes.",
+        is_pattern=True,
+    )
+    teacher_weight: float = settings.setting(
+        0.5,
+        "Share of --teacher in the loss, which labels have the rest of; 1 "
+        "takes videos without labels.",
+        above=0.0,
+        maximum=1.0,
+    )
+    teacher_temperature: float = settings.setting(
+        1.0,
+        "What log-odds of --teacher are divided by: above 1, its probabilities "
+        "come nearer to 1/2.",
+        above=0.0,
+    )
     optimizer: str = settings.setting(
         "AdamOptimizer",
         "Optimiser.",
@@ -214,8 +235,26 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
-        """Checks every field."""
+        """Checks every field, and that those of the teacher are used."""
         settings.check(self)
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if (
+                field.name.startswith("teacher_")
+                and not self.teacher
+                and value != field.default
+            ):
+                raise ValueError(
+                    f"TrainingConfig: expected a teacher with {field.name}, "
+                    "which is not used otherwise. Received: "
+                    f"{field.name}={value}, teacher=''"
+                )
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The paths and patterns that `teacher` names."""
+        parts = (part.strip() for part in self.teacher.split(","))
+        return tuple(part for part in parts if part)
 
 
 def check_level(data: DataConfig, model: models.ModelConfig) -> None:

@@ -9,6 +9,7 @@ from yt8m_compact import readers
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import data_order
 from yt8m_compact.training import strategies
+from yt8m_compact.training import teachers as teachers_lib
 
 # An element: what Keras trains on (inputs, labels, weights), and how many
 # records of the pass were read up to its end.
@@ -24,6 +25,7 @@ def make_dataset(
     epoch: int,
     skip_examples: int,
     skipped: readers.SkippedData | None,
+    teachers: teachers_lib.Teachers | None = None,
 ) -> Any:
     """Makes the data set of what is left of an epoch, for `TrainingStep`.
 
@@ -39,6 +41,7 @@ def make_dataset(
         epoch: which it is, from 0.
         skip_examples: records of the epoch that were read before.
         skipped: where to count what is damaged; None to stop at it.
+        teachers: whose scores are looked up here, by the ids of the videos.
 
     Returns:
         A data set of the strategy; of each replica's share of a batch.
@@ -64,6 +67,9 @@ def make_dataset(
         )
 
     dataset = join_shards([make_shard(shard) for shard in own])
+    if teachers is not None:
+        # Beside the step that is done meanwhile.
+        dataset = dataset.map(teachers.add_scores).prefetch(1)
     dataset = dataset.map(_to_keras)
     if workers.strategy.num_replicas_in_sync == 1:
         return dataset
@@ -159,7 +165,7 @@ def _to_keras(batch: Mapping[str, Any]) -> Element:
     """Makes what Keras trains on, and the place."""
     inputs = {
         name: batch[name]
-        for name in ("features", "frames", "num_frames")
+        for name in (*teachers_lib.MODEL_INPUTS, *teachers_lib.SCORES)
         if name in batch
     }
     weights = [batch["label_weights"]] if "label_weights" in batch else []

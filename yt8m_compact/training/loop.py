@@ -29,6 +29,7 @@ from yt8m_compact.training import optimizers
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import step as step_lib
 from yt8m_compact.training import strategies
+from yt8m_compact.training import teachers as teachers_lib
 
 # A call of the step should take so long: long enough that what comes between
 # two calls costs nothing, and short enough that a progress bar moves.
@@ -109,7 +110,9 @@ def _train(
     readers.check_format(
         files,
         reader,
-        require_labels=not config.data.segment_labels,
+        require_labels=not (
+            config.data.segment_labels or _learns_from_teachers_alone(config)
+        ),
         skipped=skipped,
     )
     lack = readers.describe_lack(
@@ -121,9 +124,13 @@ def _train(
     if lack is not None:
         _LOGGER.warning("%s", lack)
     run = train_dir_lib.TrainDir(train_dir)
+    teachers = teachers_lib.load_teachers(config, run.path, workers.strategy)
+    # After the teachers, whose making draws numbers, too.
     keras.utils.set_random_seed(config.training.seed)
     if not workers.is_chief:
-        trainer = _Trainer(config, run, None, workers, reader, files, skipped)
+        trainer = _Trainer(
+            config, run, None, workers, reader, files, skipped, teachers
+        )
         trainer.follow_chief()
         return trainer.run_epochs()
     # Nothing is read or moved that another trainer may be changing.
@@ -135,9 +142,9 @@ def _train(
             _LOGGER.info("moved %s to %s", run.path, moved)
         run.remove_leftovers()
         _check_resumable(config, run)
-        priors = _count_priors(config, run, reader, files, skipped)
+        priors = _count_priors(config, run, reader, files, skipped, teachers)
         trainer = _Trainer(
-            config, run, lock, workers, reader, files, skipped, priors
+            config, run, lock, workers, reader, files, skipped, teachers, priors
         )
         trainer.start()
         return trainer.run_epochs()
@@ -149,6 +156,7 @@ def _count_priors(
     reader: readers.Reader,
     files: list[str],
     skipped: readers.SkippedData | None,
+    teachers: teachers_lib.Teachers | None,
 ) -> np.ndarray | None:
     """Counts how frequent the classes are, where a new run starts there."""
     if config.training.classifier_bias == "log_odds" and not run.checkpoints():
@@ -158,8 +166,13 @@ def _count_priors(
             config.training.bias_examples,
             config.training.seed,
             skipped,
+            teachers,
         )
     return None
+
+
+def _learns_from_teachers_alone(config: config_lib.Config) -> bool:
+    return bool(config.training.teacher) and config.training.teacher_weight == 1
 
 
 def _check_movable(run: train_dir_lib.TrainDir, files: list[str]) -> None:
@@ -224,9 +237,11 @@ class _Trainer:
         reader: readers.Reader,
         files: list[str],
         skipped: readers.SkippedData | None,
+        teachers: teachers_lib.Teachers | None,
         priors: np.ndarray | None = None,
     ) -> None:
         self._skipped = skipped
+        self._teachers = teachers
         self._lock = lock
         self._config = config
         self._run = run
@@ -244,6 +259,7 @@ class _Trainer:
             self.position,
             workers.strategy,
             config.training.batch_size if self._num_shards > 1 else None,
+            teachers,
         )
         self._seconds: float | None = None
         self._saved_position: tuple[int, int, int] | None = None
@@ -458,6 +474,7 @@ class _Trainer:
             epoch=epoch,
             skip_examples=examples,
             skipped=self._skipped,
+            teachers=self._teachers,
         )
         self._step.reset_metrics()
         callback_list.on_epoch_begin(epoch)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from yt8m_compact import ops
 from yt8m_compact.training import position as position_lib
+from yt8m_compact.training import teachers as teachers_lib
 
 # Means over batches: what TensorBoard and the progress bar show.
 METRICS = ("loss", "gap", "hit_at_1")
@@ -30,6 +31,8 @@ class TrainingStep:
         strategy: what the model was made under.
         batch_size: videos of a batch; None where batches hold how many records
             of the pass were read.
+        teachers: what labels are mixed with; None for labels alone. The metrics
+            are those of the labels.
     """
 
     def __init__(
@@ -38,8 +41,10 @@ class TrainingStep:
         position: position_lib.Position,
         strategy: tf.distribute.Strategy | None = None,
         batch_size: int | None = None,
+        teachers: teachers_lib.Teachers | None = None,
     ) -> None:
         self._model = model
+        self._teachers = teachers
         self._position = position
         self._strategy = strategy or tf.distribute.get_strategy()
         self._batch_size = batch_size
@@ -127,7 +132,7 @@ class TrainingStep:
 
     def _train_everywhere(self, batches: Any) -> tf.Tensor:
         """Trains the replicas on their shares of a batch."""
-        sums, records_read = self._strategy.run(self._step, (batches,))
+        sums, records_read = self._strategy.run(self._teach, (batches,))
         self._sums.assign_add(self._strategy.reduce("SUM", sums, axis=None))
         examples = self._position.examples
         if self._batch_size is None:
@@ -139,8 +144,25 @@ class TrainingStep:
         self._position.step.assign_add(1)
         return tf.constant(True)
 
-    def _train_on(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def _teach(self, data: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Trains on a replica's share of a batch, as `_train_on` does.
+
+        Teachers are not part of what XLA compiles: some can't be.
+        """
+        if self._teachers is None:
+            return self._step(data)
+        (inputs, labels, *weights), records_read = data
+        inputs, targets = self._teachers.targets(inputs, labels)
+        return self._step(((inputs, labels, *weights), records_read), targets)
+
+    def _train_on(
+        self, data: Any, targets: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Trains on a replica's share of a batch.
+
+        Args:
+            data: as the iterator of `run` has it.
+            targets: what is learned in the place of the labels, if not them.
 
         Returns:
             What to add to the sums of metrics, float64 `[2, 3]`, and how far
@@ -153,7 +175,7 @@ class TrainingStep:
             predictions = model(inputs, training=True)
             loss = model.compute_loss(
                 x=inputs,
-                y=labels,
+                y=labels if targets is None else targets,
                 y_pred=predictions,
                 sample_weight=weights,
                 training=True,
