@@ -370,7 +370,7 @@ def restore_weights(model: keras.Model, path: str) -> int:
     """
     step = tf.Variable(0, dtype=tf.int64)
     run_checkpoint.RunCheckpoint(model, {"step": step}).restore(path)
-    return int(step)
+    return int(step.numpy())  # `int` takes no mirrored variable.
 
 
 def _unused_name(path: str) -> str:
