@@ -24,9 +24,8 @@ from yt8m_compact.readers import records
 from yt8m_compact.readers import score_table
 
 FORMAT = "yt8m_compact teacher scores 1"
-_EXPECTED = (
-    "expected a file of a teacher's scores, which yt8m-predict "
-    "--format=teacher writes"
+_FILE = (
+    "a file of a teacher's scores, which yt8m-predict --format=teacher writes"
 )
 _SCORE = np.dtype("<f2")
 _BATCH = 64
@@ -232,7 +231,7 @@ def _read_file(file: str) -> Iterator:
             continue
         if end is not None:
             raise errors.DataError(
-                f"{where}: {_EXPECTED}, without anything after its end. "
+                f"{where}: expected {_FILE}, without anything after its end. "
                 "Received: more records; write it again"
             )
         if "num_videos" in feature:
@@ -242,11 +241,11 @@ def _read_file(file: str) -> Iterator:
         number += len(block[0])
         yield block
     if header is None:
-        raise errors.DataError(f"{file}: {_EXPECTED}. Received: no record")
+        raise errors.DataError(f"{file}: expected {_FILE}. Received: no record")
     if end != [number]:
         told = "no last record, which says how many videos there are"
         raise errors.DataError(
-            f"{file}: {_EXPECTED}, to its end. Received: {number:,} videos and "
+            f"{file}: expected {_FILE}, to its end. Received: {number:,} videos and "
             f"{told if end is None else f'{end} announced'}; the file was cut: "
             "copy or write it again"
         )
@@ -273,7 +272,7 @@ def _parse_header(
     kind = _texts(feature, "format")
     if kind != [FORMAT.encode()]:
         raise errors.DataError(
-            f"{where}: {_EXPECTED}. Received: "
+            f"{where}: expected {_FILE}. Received: "
             + (
                 f"format={kind[0]!r:.80}, of another version"
                 if kind
@@ -290,7 +289,7 @@ def _parse_header(
         return ScoreHeader(name.decode(), num_classes, top_k)
     except ValueError:
         raise errors.DataError(
-            f"{where}: {_EXPECTED}. Received: model={names}, "
+            f"{where}: expected {_FILE}. Received: model={names}, "
             f"num_classes={num_classes}, top_k={top_k}"
         ) from None
 
