@@ -245,8 +245,8 @@ def _read_file(file: str) -> Iterator:
     if end != [number]:
         told = "no last record, which says how many videos there are"
         raise errors.DataError(
-            f"{file}: expected {_FILE}, to its end. Received: {number:,} videos and "
-            f"{told if end is None else f'{end} announced'}; the file was cut: "
+            f"{file}: expected {_FILE}, to its end. Received: {number:,} "
+            f"videos and {told if end is None else f'{end} announced'}; the file was cut: "
             "copy or write it again"
         )
 

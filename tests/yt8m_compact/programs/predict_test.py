@@ -231,9 +231,7 @@ def test_output_file_that_is_a_folder_or_empty(tmp_path):
         ValueError, match="expected --output_file to be a file. .* is a folder"
     ):
         run_predict(*arguments, f"--output_file={tmp_path}")
-    with pytest.raises(
-        ValueError, match="expected --output_file. File to write"
-    ):
+    with pytest.raises(ValueError, match="expected --output_file. File to"):
         run_predict(*arguments, "--output_file=")
 
 
