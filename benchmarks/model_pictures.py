@@ -270,6 +270,26 @@ def _describe_moe() -> list[Column]:
     ]
 
 
+def _describe_chain() -> list[Column]:
+    config = models.DeepCombineChainConfig()
+    number, cells = config.moe_num_mixtures, config.deep_chain_relu_cells
+    columns: list[Column] = [_FEATURES]
+    size = sum(_SIZES)
+    for _ in range(config.deep_chain_layers):
+        size += cells
+        columns += [
+            _mixture(number),
+            [
+                Box(
+                    f"hidden {cells}\n{config.deep_chain_relu_type}, norm",
+                    "chain",
+                )
+            ],
+            [Box(f"appended:\n{size} values")],
+        ]
+    return [*columns, _mixture(number), _PREDICTIONS]
+
+
 def _describe_deep_circulant() -> list[Column]:
     config = models.DeepCirculantConfig()
     slope = config.leaky_relu_slope
@@ -293,6 +313,7 @@ DESCRIPTIONS: dict[str, list[Column]] = {
     "LogisticModel": [_FEATURES, *_LOGISTIC],
     "MoeModel": _describe_moe(),
     "DeepCirculantModel": _describe_deep_circulant(),
+    "DeepCombineChainModel": _describe_chain(),
     "FrameLevelLogisticModel": [
         _FRAMES,
         [Box("mean of\nframes")],

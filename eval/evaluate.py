@@ -58,6 +58,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Step of the checkpoint to evaluate; the newest one if not given.",
         flag_values=flag_values,
     )
+    command_line.define_weights_flag(flag_values)
     flags.DEFINE_integer(
         "batch_size",
         evaluation.BATCH_SIZE,
@@ -141,6 +142,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     command_line.refuse_model_flags(
         flag_values, "the model is read from --train_dir"
     )
+    weights_choice = command_line.weights_from_flag(flag_values)
     run = train_dir_lib.TrainDir(flag_values.train_dir)
     command_line.use_data_flag(
         flag_values, "eval_data_pattern", "validation", "test"
@@ -158,6 +160,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         num_readers=flag_values.num_readers,
         on_data_error=flag_values.on_data_error,
         frame_seed=flag_values.frame_seed,
+        weights=weights_choice,
     )
     for result in _results(evaluator, flag_values, run):
         # What was computed is shown first, whatever can't be written.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 import logging
+import os
 from typing import Any
 
 from yt8m_compact import lazy
@@ -13,6 +14,7 @@ from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import weight_choice
 
 with lazy.imports():
     import keras
@@ -21,6 +23,8 @@ with lazy.imports():
     from yt8m_compact.eval import metrics as metrics_lib
     from yt8m_compact.eval import report
     from yt8m_compact.eval import weights
+    from yt8m_compact.inference import frozen_model
+    from yt8m_compact.run import chosen_weights
     from yt8m_compact.run import train_dir as train_dir_lib
 
 BATCH_SIZE = 256
@@ -73,9 +77,12 @@ class Evaluator:
             which are logged, counted for TensorBoard, and listed in the report.
         frame_seed: None samples frames evenly; a number samples them as in
             training, a function of the number and the video's id.
+        weights: which weights: `raw`, `ema`, or `average:5` say, the mean of
+            the last 5 checkpoints.
 
     Raises:
         DataError: if no file matches.
+        ValueError: if there are no such weights.
     """
 
     def __init__(
@@ -88,7 +95,9 @@ class Evaluator:
         num_readers: int = 8,
         on_data_error: str = "stop",
         frame_seed: int | None = None,
+        weights: str | weight_choice.WeightChoice = weight_choice.RAW,
     ) -> None:
+        self._choice = weight_choice.parse(weights)
         self._pattern = eval_data_pattern
         self._files = readers.expand_patterns(eval_data_pattern)
         self._run = train_dir_lib.TrainDir(train_dir)
@@ -99,6 +108,7 @@ class Evaluator:
         self._frame_seed = frame_seed
         self._config: config_lib.Config | None = None
         self._model: keras.Model | None = None
+        self._frozen: frozen_model.FrozenModel | None = None
         self._predict: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
 
     def evaluate(self, step: int | None = None) -> report.Report:
@@ -115,7 +125,7 @@ class Evaluator:
             DataError: see `evaluate_run`.
             OSError: see `evaluate_run`.
         """
-        step = self._run.read_checkpoint(self._restore, step)
+        step = self._run.read_checkpoints(self._restore, step, self._choice)
         return self._evaluate_restored(step)
 
     def evaluate_found(self, path: str) -> report.Report | None:
@@ -132,22 +142,30 @@ class Evaluator:
             DataError: see `evaluate_run`.
             OSError: see `evaluate_run`.
         """
+        paths = [path]
         try:
             config = self._run.load_config()
-            self._run.check_fits(config, path)
-            step = self._restore(config, path)
+            step = train_dir_lib.checkpoint_step(path)
+            paths = self._run.find_checkpoints(step, self._choice)
+            for one in paths:
+                self._run.check_fits(config, one)
+            step = self._restore(config, paths)
         except ValueError:
-            if self._run.has(path):
+            if all(map(self._run.has, paths)):
                 raise
             return None
         return self._evaluate_restored(step)
 
-    def _restore(self, config: config_lib.Config, path: str) -> int:
+    def _restore(self, config: config_lib.Config, paths: list[str]) -> int:
         if self._config != config:  # The first, or that of a new run.
             model = train_dir_lib.build_model(config)
-            self._predict = _make_predict(model, config)
+            self._frozen = frozen_model.FrozenModel(model)
+            self._frozen.prepare(None)
+            self._predict = _make_predict(self._frozen, config)
             self._config, self._model = config, model
-        return train_dir_lib.restore_weights(self._model, path)
+        step = chosen_weights.restore(self._model, config, paths, self._choice)
+        self._frozen.refresh()
+        return step
 
     def _evaluate_restored(self, step: int) -> report.Report:
         config, model, files = self._config, self._model, self._files
@@ -194,6 +212,7 @@ class Evaluator:
             weights=weights.count_weights(model),
             metrics=values,
             step=step,
+            weight_choice=str(self._choice),
             top_k=self._top_k,
             train_dir=self._run.path,
             eval_data_pattern=self._pattern,
@@ -205,16 +224,15 @@ class Evaluator:
         )
 
 
-def _make_predict(model: keras.Model, config: config_lib.Config):
+def _make_predict(model: frozen_model.FrozenModel, config: config_lib.Config):
     """Compiles the step from a batch to predictions and losses."""
-    loss = ops.LOSSES[config.training.label_loss]
+    loss = config.training.make_label_loss()
 
     @tf.function(reduce_retracing=True, autograph=False)
     def predict(
         batch: Mapping[str, tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs = {name: batch[name] for name in model.input}
-        predictions = model(inputs, training=False)
+        predictions = model.predict_many(batch)
         weights = batch.get("label_weights")
         losses = loss(batch["labels"], predictions, weights)
         return ops.rated_predictions(predictions, weights), losses
@@ -233,6 +251,9 @@ def log_report(result: report.Report, run: train_dir_lib.TrainDir) -> None:
         run: the run it belongs to.
     """
     path = run.events_path("eval")
+    if result.weight_choice != str(weight_choice.RAW):
+        # A curve of its own, without the colon of an average.
+        path = os.path.join(path, result.weight_choice.replace(":", "_"))
     try:
         writer = tf.summary.create_file_writer(path)
         with writer.as_default(result.step):

@@ -32,6 +32,8 @@ class Report:
         weights: the weights of the model.
         metrics: value of each metric, None where only weights were counted.
         step: step of the checkpoint, None without one.
+        weight_choice: which weights of the run: "raw", "ema" or "average:5"
+            say.
         top_k: how many predictions of each video GAP counts.
         train_dir: the folder of the run, None without one.
         eval_data_pattern: the data, None without any.
@@ -49,6 +51,7 @@ class Report:
     weights: weights_lib.ModelWeights
     metrics: dict[str, float] | None = None
     step: int | None = None
+    weight_choice: str = "raw"
     top_k: int = 20
     train_dir: str | None = None
     eval_data_pattern: str | None = None
@@ -76,6 +79,8 @@ class Report:
         if self.train_dir is None:
             return ""
         at_step = "" if self.step is None else f", step {self.step}"
+        if self.weight_choice != "raw":
+            at_step += f", weights {self.weight_choice}"
         return f" of {self.train_dir}{at_step}"
 
     def _weights_table(self) -> str:

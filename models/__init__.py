@@ -16,6 +16,7 @@ keras_backend.expect_tensorflow()
 from yt8m_compact.models.attention import AttentionConfig
 from yt8m_compact.models.dbof import DbofConfig
 from yt8m_compact.models.deep_circulant import DeepCirculantConfig
+from yt8m_compact.models.deep_combine_chain import DeepCombineChainConfig
 from yt8m_compact.models.frame_level_logistic import FrameLevelLogisticConfig
 from yt8m_compact.models.gated_dbof import GatedDbofConfig
 from yt8m_compact.models.gru import GruConfig
@@ -47,6 +48,7 @@ __all__ = [
     "AttentionConfig",
     "DbofConfig",
     "DeepCirculantConfig",
+    "DeepCombineChainConfig",
     "DistilledModel",
     "FrameLevelLogisticConfig",
     "GatedDbofConfig",

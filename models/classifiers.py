@@ -59,6 +59,7 @@ def classify_moe(
     regularizer: keras.regularizers.Regularizer | None,
     class_priors: np.ndarray | None = None,
     name: str = PREDICTIONS,
+    prefix: str = "",
 ) -> keras.KerasTensor:
     """Adds a mixture of logistic experts and a dummy expert for each class.
 
@@ -72,6 +73,7 @@ def classify_moe(
         regularizer: regulariser of the weights of both.
         class_priors: where the probabilities start: see `bias_initializer`.
         name: name of the layer that gives the probabilities.
+        prefix: start of the names of all layers, of one of several mixtures.
 
     Returns:
         Probabilities, float32 `[batch, num_classes]`.
@@ -84,7 +86,7 @@ def classify_moe(
         structure,
         use_bias=False,
         kernel_regularizer=regularizer,
-        name="gates",
+        name=f"{prefix}gates",
     )(x)
     experts = layers.Projection(
         num_classes * num_mixtures,
@@ -93,10 +95,10 @@ def classify_moe(
             class_priors, num_classes, num_mixtures
         ),
         kernel_regularizer=regularizer,
-        name="experts",
+        name=f"{prefix}experts",
     )(x)
     return layers.MixtureOfExperts(
-        num_classes, num_mixtures, dtype="float32", name=name
+        num_classes, num_mixtures, dtype="float32", name=f"{prefix}{name}"
     )([gates, experts])
 
 

@@ -9,13 +9,16 @@ from yt8m_compact.models import label_loss
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
 class DistilledModel(keras.Model):
-    """A functional model that ends with a `layers.LogitMixture`.
+    """A functional model that ends with a layer that keeps its parts' say.
 
-    In training, the loss between the labels and the predictions of each of its
-    classifiers comes on top of that of the mixture.
+    That is a `layers.LogitMixture` or a `layers.EndOfChain`. In training, the
+    loss between the labels and the predictions of each of its classifiers
+    comes on top of that of the model's own; where the layer has a
+    `branch_share` s, they count s times, and the model's own `1 - s` times.
 
-    Reference:
+    References:
         Lin et al., https://arxiv.org/abs/1811.05014, equation 8.
+        Wang et al., https://arxiv.org/abs/1706.05150, "Chaining".
     """
 
     def compute_loss(
@@ -34,7 +37,15 @@ class DistilledModel(keras.Model):
         loss = self.loss
         if not isinstance(loss, keras.losses.Loss):
             loss = label_loss.LabelLoss(keras.losses.get(loss))
-        mixture = self.get_layer(classifiers.PREDICTIONS)
-        for predictions in tf.unstack(mixture.branch_predictions, axis=1):
-            total += loss(y, predictions, sample_weight)
-        return total
+        end = self.get_layer(classifiers.PREDICTIONS)
+        parts = tf.add_n(
+            [
+                loss(y, predictions, sample_weight)
+                for predictions in tf.unstack(end.branch_predictions, axis=1)
+            ]
+        )
+        if end.branch_share is None:
+            return total + parts
+        # Keras has added all of the model's own.
+        own = loss(y, y_pred, sample_weight)
+        return total + end.branch_share * (parts - own)

@@ -5,6 +5,7 @@ import importlib
 from yt8m_compact.models import attention
 from yt8m_compact.models import dbof
 from yt8m_compact.models import deep_circulant
+from yt8m_compact.models import deep_combine_chain
 from yt8m_compact.models import frame_level_logistic
 from yt8m_compact.models import gated_dbof
 from yt8m_compact.models import gru
@@ -24,6 +25,7 @@ MODELS: dict[str, type[model_config.ModelConfig]] = {
     "LogisticModel": logistic.LogisticConfig,
     "MoeModel": moe.MoeConfig,
     "DeepCirculantModel": deep_circulant.DeepCirculantConfig,
+    "DeepCombineChainModel": deep_combine_chain.DeepCombineChainConfig,
     "FrameLevelLogisticModel": (frame_level_logistic.FrameLevelLogisticConfig),
     "LstmModel": lstm.LstmConfig,
     "GruModel": gru.GruConfig,

@@ -7,6 +7,7 @@ CRC (4). Nothing here is on the way of data that is read without an error.
 import codecs
 from collections.abc import Iterator
 import dataclasses
+import functools
 import itertools
 import struct
 
@@ -87,18 +88,27 @@ def iterate_stretch(stretch: headers.Stretch) -> Iterator[bytes]:
     Yields:
         Their data.
     """
-    span = tf.constant([stretch.start, stretch.number], tf.int64)
-    batches = tf.data.Dataset.from_tensors((stretch.path, span)).flat_map(
-        _records_at
+    dataset = records_until_error(
+        tf.constant(stretch.path),
+        tf.constant(stretch.start, tf.int64),
+        tf.constant(stretch.number, tf.int64),
     )
-    for _, batch in batches.batch(_BATCH).as_numpy_iterator():
+    dataset = dataset.batch(_BATCH).with_options(_as_it_is())
+    for _, batch in dataset.as_numpy_iterator():
         yield from batch
 
 
-# A graph as it is: AutoGraph would take a second to see that.
-@tf.autograph.experimental.do_not_convert
-def _records_at(path: tf.Tensor, span: tf.Tensor) -> tf.data.Dataset:
-    return records_until_error(path, span[0], span[1])
+@functools.cache
+def _as_it_is() -> tf.data.Options:
+    """Returns the options of a dataset that TensorFlow does not rewrite.
+
+    TensorFlow 2.21 fails to rewrite a reader that starts at a byte, unless a
+    function around it is traced, which takes as long as three thousand records.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    return options
 
 
 def records_until_error(

@@ -93,7 +93,22 @@ def examine(data: bytes, spec: RecordSpec) -> Examined:
         `missing_feature`, `wrong_size`, `no_frames`, `frame_counts_differ`,
         `not_finite`, `bad_segments`.
     """
-    message = messages.parse(data)
+    return examine_message(messages.parse(data), data, spec)
+
+
+def examine_message(
+    message: tf.train.SequenceExample | None, data: bytes, spec: RecordSpec
+) -> Examined:
+    """Says what a record holds that was parsed; see `examine`.
+
+    Args:
+        message: What `messages.parse` made of it.
+        data: The serialized record.
+        spec: What it should hold.
+
+    Returns:
+        What was found.
+    """
     if message is None:
         text = f"{len(data)} bytes that are no tf.train.(Sequence)Example"
         return Examined(faults=(("unparsable", text),))

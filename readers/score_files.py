@@ -243,11 +243,14 @@ def _read_file(file: str) -> Iterator:
     if header is None:
         raise errors.DataError(f"{file}: expected {_FILE}. Received: no record")
     if end != [number]:
-        told = "no last record, which says how many videos there are"
+        told = (
+            "no last record, which says how many videos there are"
+            if end is None
+            else f"{end} announced"
+        )
         raise errors.DataError(
             f"{file}: expected {_FILE}, to its end. Received: {number:,} "
-            f"videos and {told if end is None else f'{end} announced'}; the file was cut: "
-            "copy or write it again"
+            f"videos and {told}; the file was cut: copy or write it again"
         )
 
 

@@ -1,5 +1,6 @@
 """What was left out of damaged data: counted by file, said, never silent."""
 
+from collections.abc import Iterable
 import dataclasses
 import logging
 import threading
@@ -124,13 +125,18 @@ class SkippedData:
 
     def to_text(self) -> str:
         """Writes a table, a line for each file."""
-        rows = [("file", "records skipped", "bytes of its end", "first reason")]
-        for file in self.files():
-            counts = f"{file.num_records:,}", f"{file.num_bytes:,}"
-            rows.append((file.file, *counts, file.reason))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            f"{file:{widths[0]}}  {records:>{widths[1]}}  "
-            f"{size:>{widths[2]}}  {reason}"
-            for file, records, size, reason in rows
-        )
+        return to_text(self.files())
+
+
+def to_text(files: Iterable[SkippedFile]) -> str:
+    """Writes a table, a line for each file."""
+    rows = [("file", "records skipped", "bytes of its end", "first reason")]
+    for one in files:
+        counts = f"{one.num_records:,}", f"{one.num_bytes:,}"
+        rows.append((one.file, *counts, one.reason))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        f"{file:{widths[0]}}  {records:>{widths[1]}}  "
+        f"{size:>{widths[2]}}  {reason}"
+        for file, records, size, reason in rows
+    )

@@ -34,11 +34,11 @@ MAY_IMPORT = {
     "readers": {"base", "ops"},
     "progress": {"readers"},
     "datasets": {"base", "ops", "readers", "progress"},
-    "models": {"base", "structures", "layers"},
+    "models": {"base", "ops", "structures", "layers"},
     "run": {"base", "program", "ops", "readers", "models"},
     "training": _RUN_AND_BELOW | {"inference"},  # teachers predict
     "inference": _RUN_AND_BELOW,
-    "eval_lib": _RUN_AND_BELOW,
+    "eval_lib": _RUN_AND_BELOW | {"inference"},
     "programs": {"base", "program", "readers", "datasets"},
 }
 
@@ -54,6 +54,7 @@ LABELS = {
     "scipy": "@pypi//scipy",
     "setuptools": "@pypi//setuptools",
     "sklearn": "@pypi//scikit_learn",
+    "yaml": "@pypi//pyyaml",
     "tabulate": "@pypi//tabulate",
     "tensorboard": "@pypi//tensorboard",
     "tensorflow": "@pypi//tensorflow",

@@ -1,5 +1,6 @@
 """The models' forward passes in NumPy, written from their equations."""
 
+import functools
 import random
 import weakref
 
@@ -18,13 +19,31 @@ _DENSE_KERNELS = weakref.WeakKeyDictionary()
 BATCH_NORM_EPSILON = 1e-3  # of Keras and of the starter code
 ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     "relu6": lambda x: np.clip(x, 0, 6),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
 }
 
 
 def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
-    """Builds a small model; nothing in it is 0, 1 or constant."""
+    """Builds a small model; nothing in it is 0, 1 or constant.
+
+    Of one configuration there is one model, which each call gives its first
+    values again: building it takes longer than most of what is done with it.
+    """
+    policy = keras.config.dtype_policy().name
+    model, values = _build_once(config, seed, policy)
+    for variable, value in values:
+        variable.assign(value)
+    return model
+
+
+@functools.lru_cache(maxsize=100)
+def _build_once(
+    config: models.ModelConfig, seed: int, policy: str
+) -> tuple[keras.Model, list[tuple[keras.Variable, np.ndarray]]]:
+    """Builds a model under the policy that is set, `policy`."""
+    assert keras.config.dtype_policy().name == policy
     # All that Keras draws seeds from. Its `set_random_seed` also has TensorFlow
     # forget its kernels, and making them anew doubles the time of most tests.
     random.seed(seed)
@@ -52,7 +71,7 @@ def build(config: models.ModelConfig, seed: int = 0) -> keras.Model:
             weight.assign(value)
         if isinstance(layer, layers.Projection):
             _scale(layer)
-    return model
+    return model, [(variable, variable.numpy()) for variable in model.variables]
 
 
 def _scale(layer: layers.Projection) -> None:
@@ -130,14 +149,17 @@ def batch_norm(
 
 
 def classify(
-    model: keras.Model, x: np.ndarray, num_mixtures: int | None
+    model: keras.Model,
+    x: np.ndarray,
+    num_mixtures: int | None,
+    prefix: str = "",
 ) -> np.ndarray:
     sigmoid = ACTIVATIONS["sigmoid"]
     if num_mixtures is None:
         return sigmoid(project(model, "classifier", x))
-    gates = project(model, "gates", x)
+    gates = project(model, f"{prefix}gates", x)
     gates = np.exp(gates.reshape(-1, NUM_CLASSES, num_mixtures + 1))
-    experts = project(model, "experts", x)
+    experts = project(model, f"{prefix}experts", x)
     experts = sigmoid(experts.reshape(-1, NUM_CLASSES, num_mixtures))
     # The last gate's expert always says no.
     shares = gates / gates.sum(-1, keepdims=True)
@@ -156,6 +178,28 @@ def predict_video_level(
     x = batch["features"].astype(np.float64)
     x = normalize(x) if config.l2_normalize else x
     return classify(model, x, getattr(config, "moe_num_mixtures", None))
+
+
+def predict_chain(
+    config: models.DeepCombineChainConfig,
+    model: keras.Model,
+    batch: dict[str, np.ndarray],
+) -> list[np.ndarray]:
+    """Computes what each classifier of DeepCombineChainModel predicts."""
+    x = batch["features"].astype(np.float64)
+    x = normalize(x) if config.l2_normalize else x
+    activate = ACTIVATIONS[config.deep_chain_relu_type]
+    found = []
+    for number in range(config.deep_chain_layers + 1):
+        prefix = f"chain_{number}_"
+        found.append(classify(model, x, config.moe_num_mixtures, prefix))
+        if number < config.deep_chain_layers:
+            hidden = activate(project(model, f"{prefix}hidden", found[-1]))
+            length = np.linalg.norm(hidden, axis=1, keepdims=True)
+            # ReLUs may all be 0: then there is no direction.
+            hidden = hidden / np.where(length > 0, length, 1)
+            x = np.concatenate([x, hidden], axis=1)
+    return found
 
 
 def predict_dbof(

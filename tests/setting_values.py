@@ -7,11 +7,25 @@ from yt8m_compact import structures
 
 T = TypeVar("T")
 
+# What a setting of training needs beside it, to be away from its default alone.
+NEEDED = {
+    "label_loss": {"label_loss": "FocalLoss"},
+    "learning_rate_schedule": {"schedule_steps": 9},
+    "schedule_steps": {"learning_rate_schedule": "cosine"},
+    "final_learning_rate_fraction": {
+        "learning_rate_schedule": "cosine",
+        "schedule_steps": 9,
+    },
+    "focal_gamma": {"label_loss": "FocalLoss"},
+}
+# Settings that others leave unused.
+_EXCLUDED = ("learning_rate_decay", "learning_rate_decay_examples")
+
 
 def other_value(field: dataclasses.Field) -> Any:
     """Returns a value of a field that is allowed and not the default."""
     value = field.default
-    if field.metadata["parse"]:  # A structure: a sum of two, with an argument.
+    if isinstance(value, structures.Structure):  # A sum, with an argument.
         return value + structures.LowRank(3)
     if field.metadata["choices"] and isinstance(value, tuple):
         return tuple(c for c in field.metadata["choices"] if c not in value)
@@ -24,12 +38,20 @@ def other_value(field: dataclasses.Field) -> Any:
     if isinstance(value, tuple):
         return (7, 8) if isinstance(value[0], int) else ("a", "b")
     if isinstance(value, float):
-        return value / 2
+        return value / 2 or 0.25
     if value is None:
+        if "float" in str(field.type):
+            return 0.75
         return True if "bool" in str(field.type) else 7
     return value + 1
 
 
 def make_with_other_values(cls: type[T]) -> T:
-    """Makes an instance of a settings class with no default left."""
-    return cls(**{f.name: other_value(f) for f in dataclasses.fields(cls)})
+    """Makes an instance of a settings class with no default left.
+
+    But for settings of training that exclude each other.
+    """
+    values = {f.name: other_value(f) for f in dataclasses.fields(cls)}
+    for needed in NEEDED.values():
+        values.update({k: v for k, v in needed.items() if k in values})
+    return cls(**{k: v for k, v in values.items() if k not in _EXCLUDED})

@@ -52,6 +52,10 @@ SMALL = {
     "LogisticModel": {},
     "MoeModel": {},
     "DeepCirculantModel": {"num_layers": 2},
+    "DeepCombineChainModel": {
+        "deep_chain_layers": 2,
+        "deep_chain_relu_cells": 12,
+    },
     "DbofModel": {
         "iterations": 4,
         "dbof_cluster_size": 14,

@@ -17,6 +17,7 @@ import tempfile
 from typing import Any
 
 from absl import flags
+import keras
 import numpy as np
 from tensorboard.backend.event_processing import event_accumulator
 import tensorflow as tf
@@ -196,7 +197,7 @@ class Run:
 @functools.cache
 def video_run() -> Run:
     """Trains MoeModel with circulants on videos, once; not to be changed."""
-    folder = _make_folder()
+    folder = make_folder()
     pattern = write_videos(folder / "data")
     config = video_config(
         pattern,
@@ -209,7 +210,7 @@ def video_run() -> Run:
 @functools.cache
 def frame_run() -> Run:
     """Trains a small DbofModel, once; not to be changed."""
-    folder = _make_folder()
+    folder = make_folder()
     pattern = write_frames(folder / "data")
     config = frame_config(pattern, base_learning_rate=0.03)
     return _train(folder, pattern, config)
@@ -223,7 +224,8 @@ def _train(
     return run
 
 
-def _make_folder() -> pathlib.Path:
+def make_folder() -> pathlib.Path:
+    """Makes a folder that goes when the process ends."""
     folder = tempfile.mkdtemp(prefix="yt8m_compact_test_")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return pathlib.Path(folder)
@@ -248,6 +250,22 @@ def assert_same_weights(path: str, expected: str) -> None:
     assert found.keys() == wanted.keys()
     for name, value in wanted.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+def assert_every_weight_moved(
+    run: train_dir_lib.TrainDir, model: keras.Model
+) -> None:
+    """Compares a run's trained model with its first checkpoint.
+
+    Args:
+        run: the run.
+        model: with the weights of the newest checkpoint, as it has afterwards.
+    """
+    after = [weight.numpy() for weight in model.trainable_weights]
+    train_dir_lib.restore_weights(model, run.find_checkpoint(0))
+    for weight, value in zip(model.trainable_weights, after, strict=True):
+        assert np.any(weight.numpy() != value), weight.path
+    train_dir_lib.restore_weights(model, run.find_checkpoint())
 
 
 def features_of(run: Run, pattern: str) -> dict[str, np.ndarray]:
@@ -359,11 +377,11 @@ def start(
 
 
 def execute(
-    *arguments: str, folder: str | os.PathLike
+    *arguments: str, folder: str | os.PathLike, timeout: float = 300
 ) -> subprocess.CompletedProcess:
     """Runs Python as `start` does, to its end."""
     process = start(*arguments, folder=folder)
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=timeout)
     return subprocess.CompletedProcess(
         process.args, process.returncode, output, errors
     )

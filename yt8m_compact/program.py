@@ -74,12 +74,39 @@ def run(
         flags.DEFINE_alias("h", "help")
     define_flags(flag_values)
     # `--help` shows the flags of the main module, which is a script of pip's.
-    for name in set(flag_values) - known:
-        flag_values.register_key_flag_for_module(sys.argv[0], flag_values[name])
+    new = [flag_values[name] for name in flag_values if name not in known]
+    for flag in new:
+        flag_values.register_key_flag_for_module(sys.argv[0], flag)
+    # Not as an attribute, which would be the value of a flag.
+    vars(flag_values)["main_module_help"] = lambda: _grouped_help(new)
     sys.modules["__main__"].__doc__ = doc
     app.run(
         lambda argv: _call(lambda: main(flag_values, argv[1:]), flag_values),
         flags_parser=_parse,
+    )
+
+
+def set_group(flag_values: flags.FlagValues, name: str, group: str) -> None:
+    """Says under which heading `--help` lists a flag.
+
+    Args:
+        flag_values: where the flag is defined.
+        name: its name.
+        group: the heading; flags without one come first.
+    """
+    flag_values[name].group = group
+
+
+def _grouped_help(shown: Sequence[flags.Flag]) -> str:
+    """Writes the help of flags, by heading, in the order of the first ones."""
+    groups: dict[str, flags.FlagValues] = {sys.argv[0]: flags.FlagValues()}
+    for flag in shown:
+        group = getattr(flag, "group", sys.argv[0])
+        values = groups.setdefault(group, flags.FlagValues())
+        values[flag.name] = flag
+        values.register_key_flag_for_module(group, flag)
+    return "\n".join(
+        values.module_help(group) for group, values in groups.items()
     )
 
 

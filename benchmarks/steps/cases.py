@@ -24,11 +24,13 @@ class Case:
         code: whose: OURS, PAPER or STARTER.
         structures: by place, what is not dense.
         gating: whether the predictions gate each other.
+        dtype_policy: what the layers of ours compute in.
     """
 
     code: str
     structures: dict[str, str] = dataclasses.field(default_factory=dict)
     gating: bool = True
+    dtype_policy: str = "float32"
 
     def products(
         self, network: network_lib.Network
@@ -56,7 +58,11 @@ class Case:
         """
         if self.code == OURS:
             return our_step.OurStep(
-                network, self.structures, batch, jit_compile
+                network,
+                self.structures,
+                batch,
+                jit_compile,
+                dtype_policy=self.dtype_policy,
             )
         build = released_step.build_starter
         if self.code == PAPER:
@@ -72,6 +78,10 @@ CASES = {
     "embedding_fc": Case(OURS, _EMBEDDING_FC),
     "everywhere": Case(OURS, _EVERYWHERE),
     "everywhere_shared": Case(OURS, _SHARED),
+    "dense_bfloat16": Case(OURS, dtype_policy="mixed_bfloat16"),
+    "everywhere_bfloat16": Case(
+        OURS, _EVERYWHERE, dtype_policy="mixed_bfloat16"
+    ),
     "starter": Case(STARTER, gating=False),
     "paper_dense": Case(PAPER),
     "paper_everywhere": Case(PAPER, _EVERYWHERE),

@@ -34,6 +34,7 @@ class OurStep:
         structures: by place, the structure; DENSE elsewhere.
         batch: from `network.make_batch`.
         jit_compile: whether XLA compiles the step; None is yt8m-train's choice.
+        dtype_policy: what the layers compute in.
 
     Attributes:
         model: the model.
@@ -46,11 +47,15 @@ class OurStep:
         structures: dict[str, str],
         batch: dict[str, tf.Tensor],
         jit_compile: bool | None = None,
+        *,
+        dtype_policy: str = "float32",
     ) -> None:
         keras.utils.set_random_seed(0)
         self._network = network
         self._batch = batch
-        self._config = _make_config(network, structures, jit_compile)
+        self._config = make_config(
+            network, structures, jit_compile, dtype_policy
+        )
         self.model = loop.make_model(self._config)
         self._step = step_lib.TrainingStep(self.model, position_lib.Position())
         inputs = {name: batch[name] for name in ("frames", "num_frames")}
@@ -111,10 +116,11 @@ class OurStep:
         return (time.perf_counter() - start) / times
 
 
-def _make_config(
+def make_config(
     network: network_lib.Network,
     structures: dict[str, str],
     jit_compile: bool | None,
+    dtype_policy: str = "float32",
 ) -> config_lib.Config:
     """Makes the configuration, with the paper's learning rate."""
     projections = {
@@ -144,5 +150,6 @@ def _make_config(
             base_learning_rate=2e-4,
             learning_rate_decay=0.8,
             jit_compile=jit_compile,
+            dtype_policy=dtype_policy,
         ),
     )

@@ -39,6 +39,8 @@ WEIGHTS = {
     # 24 values, normalised too, to 32 clusters and 12 units.
     "starter": 24 * 32 + 32 * 12 + 12 * 50 + 4 * (24 + 32 + 12) + 20,
 }
+WEIGHTS["dense_bfloat16"] = WEIGHTS["dense"]
+WEIGHTS["everywhere_bfloat16"] = WEIGHTS["everywhere"]
 WEIGHTS["paper_dense"] = WEIGHTS["dense"]
 WEIGHTS["paper_everywhere"] = WEIGHTS["everywhere"]
 WEIGHTS["paper_everywhere_ungated"] = WEIGHTS["everywhere"] - 20 - 4 * 10

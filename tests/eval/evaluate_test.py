@@ -2,11 +2,13 @@
 
 import importlib
 import inspect
+import itertools
 import json
 import os
 import re
 import threading
 import time
+import types
 
 from absl import flags
 import pytest
@@ -17,6 +19,8 @@ from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import training
 from yt8m_compact.eval import evaluate
+from yt8m_compact.eval import evaluation
+from yt8m_compact.eval import follow_checkpoints
 from yt8m_compact.eval import weights
 from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -67,6 +71,7 @@ def test_evaluate(tmp_path, capsys):
         "weights",
         "metrics",
         "step",
+        "weight_choice",
         "top_k",
         "train_dir",
         "eval_data_pattern",
@@ -90,6 +95,24 @@ def test_evaluate(tmp_path, capsys):
     ((step, gap),) = events["gap"]
     assert step == 10
     assert gap == pytest.approx(values["metrics"]["gap"], rel=1e-6)
+
+
+def test_mean_of_checkpoints(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    path = tmp_path / "report.json"
+    run_evaluate(
+        f"--train_dir={run.path}",
+        f"--eval_data_pattern={run.pattern}",
+        f"--output_json={path}",
+        "--weights=average:2",
+    )
+    text = capsys.readouterr().out
+    assert f"MoeModel of {run.path}, step 10, weights average:2\n" in text
+    assert json.loads(path.read_text())["weight_choice"] == "average:2"
+    # TensorBoard shows a curve of its own.
+    events = tiny_runs.read_events(f"{run.path}/eval/average_2")
+    assert [step for step, _ in events["gap"]] == [10]
+    assert "gap" not in tiny_runs.read_events(f"{run.path}/eval")
 
 
 def test_results_come_before_what_cannot_be_written(tmp_path, capsys, caplog):
@@ -180,6 +203,11 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
         (
             [*GIVEN, "--segment_labels"],
             "expected no --segment_labels: the model is read from",
+        ),
+        (
+            [*GIVEN, "--weights=best"],
+            "expected weights to be raw, ema, or average:N with N checkpoints, "
+            "2 or more. Received: weights='best'",
         ),
         (
             [*GIVEN, "--label_loss=HingeLoss"],
@@ -287,7 +315,7 @@ def test_one_checkpoint_or_each_new_one():
 
 
 @pytest.mark.slow
-def test_each_new_checkpoint_until_none_comes(tmp_path, capsys):
+def test_each_new_checkpoint_until_none_comes(tmp_path, capsys, monkeypatch):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     pattern = tiny_runs.write_videos(tmp_path / "data", 8)
     config = tiny_runs.change_training(
@@ -296,12 +324,29 @@ def test_each_new_checkpoint_until_none_comes(tmp_path, capsys):
 
     def train_on():
         # Once the newest checkpoint was evaluated.
-        for _ in range(300):
+        for _ in range(2000):
             if os.path.exists(os.path.join(run.path, "eval")):
                 training.train(config, run.path)
                 return
             time.sleep(0.1)
 
+    evaluated = []
+    evaluate_found = evaluation.Evaluator.evaluate_found
+
+    def remember(self, path):
+        evaluated.append(path)
+        return evaluate_found(self, path)
+
+    hours = itertools.count()
+
+    def pass_hours():
+        # Nobody waits for a third checkpoint.
+        passed = next(hours) if len(evaluated) > 1 else 0
+        return time.monotonic() + 3600 * passed
+
+    monkeypatch.setattr(evaluation.Evaluator, "evaluate_found", remember)
+    clock = types.SimpleNamespace(monotonic=pass_hours, sleep=time.sleep)
+    monkeypatch.setattr(follow_checkpoints, "time", clock)
     trainer = threading.Thread(target=train_on, daemon=True)
     trainer.start()
     status = run_evaluate(
@@ -309,7 +354,7 @@ def test_each_new_checkpoint_until_none_comes(tmp_path, capsys):
         f"--eval_data_pattern={pattern}",
         "--norun_once",
         "--eval_interval_secs=1",
-        "--timeout_secs=15",
+        "--timeout_secs=300",
     )
     trainer.join()
     assert status == 0

@@ -159,13 +159,14 @@ def test_checkpoint_of_a_step():
 def test_loss_is_that_of_the_run(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "data", 8)
     config = tiny_runs.video_config(
-        pattern, label_loss="HingeLoss", num_epochs=1
+        pattern, label_loss="HingeLoss", positive_weight=3.0, num_epochs=1
     )
     run = tiny_runs.Run(str(tmp_path / "run"), pattern, config)
     training.train(config, run.path)
     p = tiny_runs.predictions_of(run, pattern)
     y = tiny_runs.features_of(run, pattern)["labels"]
-    expected = np.maximum(0, 1 - (2 * y - 1) * p).sum(axis=1).mean()
+    terms = (1 + 2 * y) * np.maximum(0, 1 - (2 * y - 1) * p)
+    expected = terms.sum(axis=1).mean()
     result = evaluation.evaluate_run(run.path, pattern)
     assert result.metrics["loss"] == pytest.approx(expected, rel=1e-5)
 

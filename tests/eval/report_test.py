@@ -130,6 +130,7 @@ def test_dict():
         "weights",
         "metrics",
         "step",
+        "weight_choice",
         "top_k",
         "train_dir",
         "eval_data_pattern",

@@ -182,13 +182,14 @@ def test_every_model_starts_its_classifiers_at_the_priors(name, gated):
         "classifier": ("classifier",),
         "experts": ("experts",),
         "branches": ("branch_0_classifier", "branch_1_classifier"),
+        "chain": tuple(f"chain_{number}_experts" for number in range(4)),
     }
     kind = next(kind for kind, names in expected.items() if names[0] in found)
     assert set(found) == set(expected[kind])
     for bias in found.values():
         copies = len(bias) // 7
         share = PRIORS * (2 if gated else 1)
-        if kind == "experts":
+        if kind in ("experts", "chain"):
             share = share * (copies + 1) / copies
         odds = np.log(share / (1 - share))
         np.testing.assert_allclose(bias, np.repeat(odds, copies), rtol=1e-5)

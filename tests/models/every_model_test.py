@@ -1,8 +1,8 @@
-"""Every model: train a step, save, load and export, dense and compact.
+"""Every model on real data: train a step, save, load and export.
 
 That every kind fits each place of each model is tested in the files of the
-models, without training. YT8M_EVERY_KIND=true trains each model in every kind
-on all data here, which takes an hour.
+models, without training; compact ones are trained in every_run_test.
+YT8M_EVERY_KIND=true trains each model in every kind here, which takes an hour.
 """
 
 import dataclasses
@@ -32,40 +32,10 @@ ON_AUDIOSET = {
     "PooledEmbeddingModel": {"embeddings": ("netfv", "moments", "netvlad")},
 }
 EVERY_KIND = os.environ.get("YT8M_EVERY_KIND") == "true"
-# Two whole NeXtVLADs, all of whose projections are traced.
-SLOW = {"MixNeXtVladModel"}
 FRAME_LEVEL = [
     name for name, config in models.MODELS.items() if config.frame_features
 ]
 VIDEO_LEVEL = [name for name in models.MODELS if name not in FRAME_LEVEL]
-
-
-def compact_runs() -> list:
-    """Pairs models with compact kinds for their places, other ones each."""
-    kinds = [kind for kind in small_models.KINDS if kind != "dense"]
-    found = []
-    for start, name in enumerate(models.MODELS):
-        chosen = tuple(
-            kinds[(start + place) % len(kinds)]
-            for place in range(len(small_models.places(name)))
-        )
-        marks = [pytest.mark.slow] if name in SLOW else []
-        found.append(
-            pytest.param(
-                name, chosen, id="-".join([name, *chosen]), marks=marks
-            )
-        )
-    if EVERY_KIND:
-        found += [
-            pytest.param(
-                name,
-                (kind,) * len(small_models.places(name)),
-                id=f"{name}-{kind}",
-            )
-            for name in models.MODELS
-            for kind in kinds
-        ]
-    return found
 
 
 def check_run(config: config_lib.Config, folder: pathlib.Path) -> None:
@@ -75,7 +45,7 @@ def check_run(config: config_lib.Config, folder: pathlib.Path) -> None:
     run = train_dir_lib.TrainDir(path)
     config, model, step = run.restore_model()
     assert step == 1
-    check_every_weight_moved(path, [w.path for w in model.trainable_weights])
+    tiny_runs.assert_every_weight_moved(run, model)
     files = sorted(tf.io.gfile.glob(config.training.train_data_pattern))
     dataset = tf.data.TFRecordDataset(files).take(NUM_VIDEOS)
     records = tf.constant([record.numpy() for record in dataset])
@@ -92,29 +62,11 @@ def check_run(config: config_lib.Config, folder: pathlib.Path) -> None:
     )
 
 
-def check_every_weight_moved(path: str, names: list[str]) -> None:
-    """Compares the checkpoints of before and after the step."""
-    before, after = (tiny_runs.weights_of(path, step) for step in (0, 1))
-    for name in names:
-        assert np.any(before[name] != after[name]), name
-
-
 SETTINGS = {
     "max_steps": 1,
     "batch_size": NUM_VIDEOS,
     "classifier_bias": "zeros",
 }
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "kinds"), compact_runs())
-def test_compact_on_generated_records(name, kinds, tmp_path):
-    model = small_models.make_model(name, kinds)
-    write, make = tiny_runs.write_videos, tiny_runs.video_config
-    if model.frame_features:
-        write, make = tiny_runs.write_frames, tiny_runs.frame_config
-    pattern = write(tmp_path / "data", NUM_VIDEOS)
-    check_run(make(pattern, model, **SETTINGS), tmp_path)
 
 
 def write_first(source: pathlib.Path, path: pathlib.Path) -> str:

@@ -18,6 +18,7 @@ from yt8m_compact import models
 from yt8m_compact import training
 from yt8m_compact.inference import serving
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.training import loop
 
 NUM_VIDEOS = 12
 
@@ -44,9 +45,8 @@ for folder in map(pathlib.Path, sys.argv[1:]):
 """
 
 
-def make_config(name: str, kind: str, folder: pathlib.Path):
-    """Makes a run of two steps, of one kind of projection in all places."""
-    kinds = (kind,) * len(small_models.places(name))
+def make_config(name: str, kinds: tuple[str, ...], folder: pathlib.Path):
+    """Makes a run of two steps, with the given kinds at its places."""
     model = small_models.make_model(name, kinds)
     write, make = tiny_runs.write_videos, tiny_runs.video_config
     if model.frame_features:
@@ -63,14 +63,14 @@ def make_config(name: str, kind: str, folder: pathlib.Path):
 
 def train_model(config, path: str, monkeypatch) -> keras.Model:
     """Trains, and returns the very model that was trained."""
-    fit, seen = keras.Model.fit, []
+    make, seen = loop.make_model, []
 
-    def remember(self, *args, **kwargs):
-        seen.append(self)
-        return fit(self, *args, **kwargs)
+    def remember(*args, **kwargs):
+        seen.append(make(*args, **kwargs))
+        return seen[-1]
 
     with monkeypatch.context() as context:
-        context.setattr(keras.Model, "fit", remember)
+        context.setattr(loop, "make_model", remember)
         assert training.train(config, path).step == 2
     return seen[-1]
 
@@ -97,7 +97,8 @@ def inputs_of(config, records: tf.Tensor, names) -> dict[str, np.ndarray]:
     ],
 )
 def test_same_outputs_after_restoring(name, kind, tmp_path, monkeypatch):
-    config = make_config(name, kind, tmp_path)
+    kinds = (kind,) * len(small_models.places(name))
+    config = make_config(name, kinds, tmp_path)
     path = str(tmp_path / "run")
     trained = train_model(config, path, monkeypatch)
     inputs = inputs_of(config, read_records(config), trained.input)
@@ -113,16 +114,32 @@ def test_same_outputs_after_restoring(name, kind, tmp_path, monkeypatch):
     np.testing.assert_array_equal(loaded(inputs, training=False), expected)
 
 
+def every_run() -> list[tuple[str, tuple[str, ...]]]:
+    """Pairs models with kinds for their places, other ones each.
+
+    YT8M_EVERY_KIND=true adds every model in every kind.
+    """
+    kinds = [kind for kind in small_models.KINDS if kind != "dense"]
+    dense = ("dense",) * len(small_models.places("LstmModel"))
+    runs = [("LstmModel", dense)]  # Keras's own cells.
+    for start, name in enumerate(models.MODELS):
+        number = len(small_models.places(name))
+        chosen = [kinds[(start + i) % len(kinds)] for i in range(number)]
+        runs.append((name, tuple(chosen)))
+    assert {kind for _, chosen in runs for kind in chosen} >= {*kinds}
+    if os.environ.get("YT8M_EVERY_KIND") == "true":
+        for name in models.MODELS:
+            number = len(small_models.places(name))
+            runs += [(name, (kind,) * number) for kind in kinds]
+    return list(dict.fromkeys(runs))
+
+
 @pytest.mark.slow
 def test_every_model_in_a_fresh_process(tmp_path, monkeypatch):
-    kinds = [kind for kind in small_models.KINDS if kind != "dense"]
-    runs = [(name, "low_rank_plus_circulant") for name in models.MODELS]
-    runs += [("MoeModel", kind) for kind in kinds]
-    runs += [("LstmModel", "dense")]  # Keras's own cells.
     expected = {}
-    for name, kind in dict.fromkeys(runs):
-        folder = tmp_path / f"{name}-{kind}"
-        config = make_config(name, kind, folder)
+    for name, kinds in every_run():
+        folder = tmp_path / "-".join([name, *kinds])
+        config = make_config(name, kinds, folder)
         trained = train_model(config, str(folder / "run"), monkeypatch)
         records = read_records(config)
         inputs = inputs_of(config, records, trained.input)
@@ -132,6 +149,7 @@ def test_every_model_in_a_fresh_process(tmp_path, monkeypatch):
         np.save(folder / "records.npy", records.numpy())
         run = train_dir_lib.TrainDir(str(folder / "run"))
         config, restored, _ = run.restore_model()
+        tiny_runs.assert_every_weight_moved(run, restored)
         restored.save(folder / "model.keras")
         serving.save(
             serving.ServingModule(config, restored, top_k=3),

@@ -65,13 +65,17 @@ def test_labels_of_no_weight_change_nothing_in_fit(config):
     if config.frame_features:
         batch = numpy_models.make_frames()
 
+    model = numpy_models.build(config)
+    model.compile(
+        optimizer=keras.optimizers.SGD(0.1),
+        loss=models.LabelLoss(ops.LOSSES["CrossEntropyLoss"]),
+        jit_compile=False,
+    )
+    start = [w.numpy() for w in model.weights]
+
     def step(labels, weights):
-        model = numpy_models.build(config)
-        model.compile(
-            optimizer=keras.optimizers.SGD(0.1),
-            loss=models.LabelLoss(ops.LOSSES["CrossEntropyLoss"]),
-            jit_compile=False,
-        )
+        model.set_weights(start)
+        model.reset_metrics()
         loss = model.train_on_batch(batch, labels, sample_weight=weights)
         return float(loss), [w.numpy() for w in model.trainable_weights]
 

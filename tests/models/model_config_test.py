@@ -31,6 +31,7 @@ SMALL = {
     "LogisticModel": {},
     "MoeModel": {},
     "DeepCirculantModel": {"num_layers": 2},
+    "DeepCombineChainModel": small_models.SMALL["DeepCombineChainModel"],
     "DbofModel": {"dbof_cluster_size": 14, "dbof_hidden_size": 5},
     **{
         name: {**values, **COMPLETE.get(name, {})}
@@ -209,6 +210,15 @@ SHARED_BY_FRAME_SETS = {
 CHANGES = {
     "LogisticModel": COMMON,
     "MoeModel": {**COMMON, **MIXTURES},
+    "DeepCombineChainModel": {
+        **COMMON,
+        **MIXTURES,
+        "deep_chain_layers": (3, RESHAPED | {"layers"}),
+        "deep_chain_relu_cells": (9, RESHAPED),
+        "deep_chain_relu_type": ("elu", {"outputs"}),
+        "support_loss_percent": (0.5, {"share"}),
+        "chain_projection": ("circulant", RESHAPED),
+    },
     "DeepCirculantModel": DEEP_CIRCULANT,
     "FrameLevelLogisticModel": COMMON,
     "LstmModel": {
@@ -323,6 +333,8 @@ def describe(config):
         description["initial_weights"] = [
             float(np.std(weight)) for weight in fresh.weights
         ]
+    if hasattr(config, "support_loss_percent"):
+        description["share"] = model.get_layer("predictions").branch_share
     if hasattr(config, "drop_rate"):
         description["dropout"] = [
             layer.rate
@@ -551,6 +563,14 @@ def test_no_penalty_is_no_loss(name):
         ("LogisticModel", {"regularization_penalty": -1.0}, "at least 0.0"),
         ("MoeModel", {"moe_num_mixtures": 0}, "at least 1"),
         ("MoeModel", {"moe_num_mixtures": 2.0}, "a whole number"),
+        ("DeepCombineChainModel", {"deep_chain_layers": 0}, "at least 1"),
+        ("DeepCombineChainModel", {"deep_chain_relu_cells": 0}, "at least 1"),
+        ("DeepCombineChainModel", {"deep_chain_relu_type": "relu6"},
+         "one of relu, elu"),
+        ("DeepCombineChainModel", {"support_loss_percent": 1.5},
+         "at most 1.0"),
+        ("DeepCombineChainModel", {"support_loss_percent": -0.5},
+         "at least 0.0"),
         ("DbofModel", {"iterations": -1}, "at least 0"),
         ("DbofModel", {"iterations": True}, "a whole number"),
         ("DbofModel", {"sample_random_frames": None}, "true or false"),

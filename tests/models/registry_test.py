@@ -10,6 +10,7 @@ def test_names():
         "LogisticModel": models.LogisticConfig,
         "MoeModel": models.MoeConfig,
         "DeepCirculantModel": models.DeepCirculantConfig,
+        "DeepCombineChainModel": models.DeepCombineChainConfig,
         "FrameLevelLogisticModel": models.FrameLevelLogisticConfig,
         "LstmModel": models.LstmConfig,
         "GruModel": models.GruConfig,
@@ -39,7 +40,12 @@ def test_levels_of_features():
         for name, config in models.MODELS.items()
         if not config.frame_features
     }
-    assert video_level == {"LogisticModel", "MoeModel", "DeepCirculantModel"}
+    assert video_level == {
+        "LogisticModel",
+        "MoeModel",
+        "DeepCirculantModel",
+        "DeepCombineChainModel",
+    }
 
 
 def test_unknown_model_is_refused():

@@ -32,10 +32,15 @@ from yt8m_compact import readers
 from yt8m_compact.datasets import scan
 from yt8m_compact.readers import framing
 out = []
-for file in json.load(sys.stdin):
-    skipped = readers.SkippedData()
-    read = readers.read_records([file], skipped=skipped)
-    good = [len(one) for *_, one in read.as_numpy_iterator()]
+files = json.load(sys.stdin)
+good = {file: [] for file in files}
+skipped = readers.SkippedData()
+for file, _, one in readers.read_records(
+    files, skipped=skipped
+).as_numpy_iterator():
+    good[file.decode()].append(len(one))
+left_out = {one.file: one for one in skipped.files()}
+for file in files:
     try:
         with readers.readable_errors():
             list(readers.read_records([file]).as_numpy_iterator())
@@ -53,8 +58,9 @@ for file in json.load(sys.stdin):
     )
     scanned = [len(one.data) for one in steps if isinstance(one, scan.Record)]
     readers.estimate_num_records([file])
-    out.append([good, skipped.num_records, skipped.num_bytes, stop, scanned,
-                covered, framing.describe_damage(file)])
+    out.append([good[file], left_out[file].num_records,
+                left_out[file].num_bytes, stop, scanned, covered,
+                framing.describe_damage(file)])
 json.dump(out, sys.stdout)
 """
 

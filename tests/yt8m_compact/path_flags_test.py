@@ -30,6 +30,7 @@ PATHS = {
     },
     data.VERBS["stats"]: {"input_data_pattern", "output_json", "output_plot"},
     data.VERBS["repack"]: {"input_data_pattern", "output_dir"},
+    data.VERBS["pool"]: {"input_data_pattern", "output_dir"},
     data.VERBS["convert"]: {
         "input_data_pattern",
         "output_dir",

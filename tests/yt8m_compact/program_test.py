@@ -414,3 +414,34 @@ def test_help_for_narrow_terminals(monkeypatch, columns):
     assert errors == ""
     longest = max(map(len, output.splitlines()))
     assert (longest <= 60) == (columns == "60")
+
+
+def test_help_by_groups(monkeypatch):
+    def define(flag_values):
+        for name in ("ant", "bee", "cat", "dog"):
+            flags.DEFINE_integer(name, 1, f"A {name}.", flag_values=flag_values)
+        program.set_group(flag_values, "dog", "of people")
+        program.set_group(flag_values, "ant", "insects")
+        program.set_group(flag_values, "bee", "insects")
+
+    monkeypatch.setattr(sys.modules[__name__], "_define_long_help", define)
+    _, output, _ = run_main(raise_(ValueError("no help")), "--help")
+    lines = output.splitlines()
+    # Flags of no group first, then groups in the order of their first flags.
+    found = [
+        line.split(":")[0]
+        for line in lines[lines.index("flags:") :]
+        if line.endswith(":") or line.startswith("  --")
+    ]
+    assert found == [
+        "flags",
+        "yt8m-test",
+        "  --cat",
+        "  --[no]h",
+        "insects",
+        "  --ant",
+        "  --bee",
+        "of people",
+        "  --dog",
+    ]
+    assert lines.count("    (default: '1')") == 4

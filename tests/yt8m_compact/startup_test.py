@@ -118,6 +118,7 @@ ERRORS = [
             " --input_data_pattern",
             "yt8m-data convert --output_dir=out --input_data_pattern",
             "yt8m-data repack --output_dir=out --input_data_pattern",
+            "yt8m-data pool --output_dir=out --input_data_pattern",
             "yt8m-data split --output_dir=out --input_data_pattern",
             "yt8m-data stats --input_data_pattern",
             "yt8m-data verify --input_data_pattern",

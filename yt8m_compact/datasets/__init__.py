@@ -24,6 +24,11 @@ with lazy.imports():
     from yt8m_compact.datasets.manifest import name_in_manifest
     from yt8m_compact.datasets.manifest import read_manifest
     from yt8m_compact.datasets.manifest import write_manifest
+    from yt8m_compact.datasets.pool import PoolConfig
+    from yt8m_compact.datasets.pool import Pooled
+    from yt8m_compact.datasets.pool import describe_left_out
+    from yt8m_compact.datasets.pool import pool_files
+    from yt8m_compact.datasets.pool import pool_record
     from yt8m_compact.datasets.repack import Repacked
     from yt8m_compact.datasets.repack import pack
     from yt8m_compact.datasets.repack import repack_files
@@ -72,6 +77,8 @@ __all__ = [
     "FileReport",
     "Layout",
     "Record",
+    "PoolConfig",
+    "Pooled",
     "RecordSpec",
     "Repacked",
     "Repaired",
@@ -82,6 +89,7 @@ __all__ = [
     "convert_files",
     "count_files",
     "crc32c",
+    "describe_left_out",
     "download_files",
     "expect_plot",
     "expect_repair_folder",
@@ -91,6 +99,8 @@ __all__ = [
     "name_in_manifest",
     "pack",
     "plot_stats",
+    "pool_files",
+    "pool_record",
     "read_checksums",
     "read_labels",
     "read_manifest",

@@ -12,7 +12,13 @@ from yt8m_compact.readers import windows
 
 # Sizes of features, by their names in YouTube-8M and AudioSet.
 _FRAME_SIZES = {"rgb": 1024, "audio": 128, "audio_embedding": 128}
-_VIDEO_SIZES = {"mean_rgb": 1024, "mean_audio": 128}
+_VIDEO_SIZES = {
+    "mean_rgb": 1024,
+    "mean_audio": 128,
+    # What `yt8m-data pool` writes beside them.
+    "std_rgb": 1024,
+    "std_audio": 128,
+}
 _NO_FEATURES = (*windows.SEGMENT_KEYS, "start_time_seconds", "end_time_seconds")
 
 

@@ -8,24 +8,19 @@ to parse, since there is one value instead of hundreds.
 
 from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
+import functools
 import itertools
-import os
 
 import tensorflow as tf
 
-from yt8m_compact import files as files_lib
-from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact.datasets import manifest
-from yt8m_compact.datasets import parallel
-from yt8m_compact.datasets import record_writer
+from yt8m_compact.datasets import rewriting
 from yt8m_compact.datasets import scan
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import messages
 
 _Features = tuple[tuple[str, ...], tuple[int, ...]]
-# Input, output, features, and whether they are unpacked.
-_Task = tuple[str, str, _Features, bool]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,61 +197,21 @@ def repack_files(
     if feature_sizes or unpacking:
         feature_spec.validate(feature_names, feature_sizes)
     features = tuple(feature_names), tuple(feature_sizes)
-    output_dir = files_lib.expand_user(output_dir)
-    files = readers.expand_patterns(patterns)
-    record_writer.expect_other_folder(files, output_dir)
-    tf.io.gfile.makedirs(output_dir)
-    path = os.path.join(output_dir, manifest.MANIFEST_NAME)
-    done = {}
-    if tf.io.gfile.exists(path):
-        done = manifest.read_manifest(path)
-    tasks = []
-    left_out = set()
-    for file in files:
-        name = os.path.basename(file)
-        output = os.path.join(output_dir, name)
-        task = file, output, features, unpacking
-        if overwrite or not tf.io.gfile.exists(output):
-            tasks.append(task)
-            continue
-        status = tf.io.gfile.stat(output)
-        if tf.io.gfile.stat(file).mtime_nsec > status.mtime_nsec:
-            tasks.append(task)  # written anew since
-            continue
-        size = status.length
-        if name in done and done[name].num_bytes != size:
-            raise ValueError(
-                f"{output}: expected the file that an earlier call wrote. "
-                f"Received: {size:,} bytes; delete it, or set overwrite"
-            )
-        # Finished by a call that was stopped before it said so, or not ours:
-        # all of its records speak. The first one tells other features.
-        entry, others = _check_finished(task, first_only=name in done)
-        left_out |= others
-        done.setdefault(name, entry)
-    sizes = [tf.io.gfile.stat(task[0]).length for task in tasks]
-    num_processes = parallel.choose_num_processes(
-        num_processes, len(tasks), sum(sizes)
+    rewritten = rewriting.rewrite_files(
+        readers.expand_patterns(patterns),
+        output_dir,
+        functools.partial(_repack, features=features, unpacking=unpacking),
+        name="unpack" if unpacking else "pack",
+        overwrite=overwrite,
+        num_processes=num_processes,
     )
-    if tasks:
-        inputs = [task[0] for task in tasks]
-        name = "unpack" if unpacking else "pack"
-        with progress.video_bar(name, inputs) as bar:
-            for task, (entry, others) in parallel.map_tasks(
-                _repack_file, tasks, num_processes=num_processes, bar=bar
-            ):
-                left_out |= others
-                done[os.path.basename(task[1])] = entry
-                manifest.write_manifest(path, done)
-            progress.finish(bar)
-    manifest.write_manifest(path, done)
-    names = map(os.path.basename, files)
-    return Repacked({name: done[name] for name in names}, (*sorted(left_out),))
+    return Repacked(rewritten.files, (*sorted(rewritten.notes),))
 
 
-def _repack(task: _Task) -> Iterator[tuple[bytes, set[str]]]:
+def _repack(
+    file: str, features: _Features, unpacking: bool
+) -> Iterator[tuple[bytes, set[str]]]:
     """Yields new records, and what is left out of each."""
-    file, _, features, unpacking = task
     for number, data in scan.read_good(file):
         where = f"{file}: record {number}"
         if unpacking:
@@ -266,44 +221,6 @@ def _repack(task: _Task) -> Iterator[tuple[bytes, set[str]]]:
         packed = _pack(message, features, where)
         names = features[0] or message.feature_lists.feature_list
         yield packed, set(message.feature_lists.feature_list) - set(names)
-
-
-def _repack_file(
-    task: _Task, update: parallel.Update
-) -> tuple[manifest.Expected, set[str]]:
-    output, count, left_out = task[1], 0, set()
-    with record_writer.writing(output) as writer:
-        for data, others in _repack(task):
-            writer.write(data)
-            left_out |= others
-            count += 1
-            update(1)
-    entry = manifest.Expected(count, tf.io.gfile.stat(output).length)
-    return entry, left_out
-
-
-def _check_finished(
-    task: _Task, first_only: bool
-) -> tuple[manifest.Expected, set[str]]:
-    """Checks that a file is what its input gives; it got its name when done."""
-    output, count, left_out = task[1], 0, set()
-    outputs = scan.read_good(output)
-    for wanted, others in _repack(task):
-        record = next(outputs, None)
-        if record is None or record[1] != wanted:
-            count = None
-            break
-        left_out |= others
-        count += 1
-        if first_only:
-            break
-    if count is None or (not first_only and next(outputs, None) is not None):
-        raise ValueError(
-            f"{output}: expected what {task[0]} gives with these settings, or "
-            "no such file. Received: other records; delete it, or set "
-            "overwrite"
-        )
-    return manifest.Expected(count, tf.io.gfile.stat(output).length), left_out
 
 
 def _advise(lists: Mapping[str, tf.train.FeatureList], name: str) -> str:

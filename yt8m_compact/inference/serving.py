@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from yt8m_compact import files
 from yt8m_compact import ops
+from yt8m_compact.inference import frozen_model
 from yt8m_compact.run import config as config_lib
 
 SERIALIZED_SIGNATURE = "serving_default"
@@ -40,7 +41,7 @@ def input_specs(data: config_lib.DataConfig) -> dict[str, tf.TensorSpec]:
     return {spec.name: spec for spec in specs}
 
 
-class ServingModule(tf.Module):
+class ServingModule:
     """Predicts from serialized records or from tensors.
 
     Of records, the labels are not looked at. A SavedModel of this carries the
@@ -54,6 +55,9 @@ class ServingModule(tf.Module):
     *   `predictions` float32 `[batch, num_classes]`: all probabilities.
     *   `id` string `[batch]`, from records only.
 
+    The weights are frozen: they count as they were at the first prediction, or
+    at the last `refresh`.
+
     Args:
         config: configuration of the run.
         model: its model, with the weights to serve.
@@ -63,11 +67,13 @@ class ServingModule(tf.Module):
     def __init__(
         self, config: config_lib.Config, model: keras.Model, top_k: int
     ) -> None:
-        super().__init__(name="yt8m_compact_model")
         if top_k < 1:
             raise ValueError(f"expected at least 1. Received: top_k={top_k}")
         self.config = config
         self._model = model
+        # What weights alone give is written to disk in place of the weights.
+        self._frozen = frozen_model.FrozenModel(model, may_grow=False)
+        self._frozen.prepare(1, None)
         self._reader = config.prediction_reader()
         self._top_k = top_k
         self.predict_serialized = tf.function(
@@ -77,32 +83,25 @@ class ServingModule(tf.Module):
             autograph=False,
         )
         self.predict_tensors = tf.function(
-            self._predict_frames
-            if config.data.frame_features
-            else self._predict_features,
+            self._predict_tensors,
             input_signature=list(input_specs(config.data).values()),
             autograph=False,
         )
+
+    def refresh(self) -> None:
+        """Takes the weights of the model as they are now."""
+        self._frozen.refresh()
 
     def _predict_serialized(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         batch = self._reader.parse(examples)
         inputs = {name: batch[name] for name in self._model.input}
         return {"id": batch["id"], **self._predict(inputs)}
 
-    def _predict_frames(
-        self, frames: tf.Tensor, num_frames: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        time = tf.maximum(tf.shape(frames)[1], 1)
-        frames, num_frames = self._reader.sample(frames, num_frames)
-        # All or even frames: what comes after is padding, of segments most.
-        inputs = {"frames": frames[:, :time], "num_frames": num_frames}
-        return self._predict(inputs)
-
-    def _predict_features(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._predict({"features": features})
+    def _predict_tensors(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._predict(self._inputs_of(*tensors))
 
     def _predict(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        predictions = self._model(inputs, training=False)
+        predictions = self._frozen(inputs)
         scores, class_indexes = ops.top_k(predictions, self._top_k)
         return {
             "class_indexes": class_indexes,
@@ -110,14 +109,105 @@ class ServingModule(tf.Module):
             "predictions": predictions,
         }
 
+    def _inputs_of(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Makes the model's inputs of what `input_specs` lists."""
+        if not self.config.data.frame_features:
+            (features,) = tensors
+            return {"features": features}
+        frames, num_frames = tensors
+        time = tf.maximum(tf.shape(frames)[1], 1)
+        frames, num_frames = self._reader.sample(frames, num_frames)
+        # All or even frames: what comes after is padding, of segments most.
+        return {"frames": frames[:, :time], "num_frames": num_frames}
+
+    def make_predict(self) -> "Predict":
+        """Makes the function that predicts in this process."""
+        return Predict(
+            self._model, self._inputs_of, input_specs(self.config.data)
+        )
+
+    def variables_read(self) -> list[tf.Variable]:
+        """Lists what the functions read: fewer than the model's variables."""
+        read = {
+            id(captured)
+            for function in (self.predict_serialized, self.predict_tensors)
+            for captured in function.get_concrete_function().captured_inputs
+        }
+        variables = [variable.value for variable in self._model.variables]
+        variables += self._frozen.kept
+        return [v for v in variables if id(v.handle) in read]
+
+
+class Predict:
+    """Predicts in this process, from tensors.
+
+    Weights are frozen as in `ServingModule`; what comes of them alone is kept
+    even if it takes more memory than they do.
+
+    Args:
+        model: the model.
+        inputs_of: makes its inputs of the tensors.
+        specs: the tensors, by name, in order.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        inputs_of: Callable[..., dict[str, tf.Tensor]],
+        specs: Mapping[str, tf.TensorSpec],
+    ) -> None:
+        self._names = tuple(specs)
+        self._frozen = frozen_model.FrozenModel(model)
+        self._frozen.prepare(1, None)
+
+        def predict(*tensors: tf.Tensor) -> tf.Tensor:
+            return self._frozen(inputs_of(*tensors))
+
+        def predict_many(*tensors: tf.Tensor) -> tf.Tensor:
+            return self._frozen.predict_many(inputs_of(*tensors))
+
+        self._one, self._many = (
+            tf.function(
+                function,
+                input_signature=[
+                    tf.TensorSpec([size, *spec.shape[1:]], spec.dtype)
+                    for spec in specs.values()
+                ],
+                autograph=False,
+            )
+            for function, size in [(predict, 1), (predict_many, None)]
+        )
+
+    def __call__(self, **tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Predicts.
+
+        Args:
+            **tensors: as `input_specs` lists them.
+
+        Returns:
+            A dict with `predictions`, `[batch, num_classes]`.
+        """
+        values = [tf.convert_to_tensor(tensors[name]) for name in self._names]
+        predict = self._one if values[0].shape[0] == 1 else self._many
+        return {"predictions": predict(*values)}
+
+    def refresh(self) -> None:
+        """Takes the weights of the model as they are now."""
+        self._frozen.refresh()
+
 
 def save(module: ServingModule, export_dir: str) -> None:
     """Writes a SavedModel, whole or not at all.
 
     Args:
-        module: what to save.
+        module: what to save, by the weights that its model has now.
         export_dir: the folder to write; what was there is replaced.
     """
+    module.refresh()
+    saved = tf.Module(name="yt8m_compact_model")
+    saved.predict_serialized = module.predict_serialized
+    saved.predict_tensors = module.predict_tensors
+    saved.weights = module.variables_read()
     with (
         files.writing_folder(export_dir) as folder,
         tempfile.TemporaryDirectory() as assets,
@@ -125,18 +215,15 @@ def save(module: ServingModule, export_dir: str) -> None:
         path = os.path.join(assets, CONFIG_FILE)
         config_lib.save(module.config, path)
         # What is tracked is copied into the SavedModel, and found by servers.
-        module.config_asset = tf.saved_model.Asset(path)
-        try:
-            tf.saved_model.save(
-                module,
-                folder,
-                signatures={
-                    SERIALIZED_SIGNATURE: module.predict_serialized,
-                    TENSORS_SIGNATURE: module.predict_tensors,
-                },
-            )
-        finally:
-            del module.config_asset
+        saved.config_asset = tf.saved_model.Asset(path)
+        tf.saved_model.save(
+            saved,
+            folder,
+            signatures={
+                SERIALIZED_SIGNATURE: saved.predict_serialized,
+                TENSORS_SIGNATURE: saved.predict_tensors,
+            },
+        )
         _empty(files.expand_user(export_dir))
 
 

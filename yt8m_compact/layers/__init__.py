@@ -8,6 +8,7 @@ keras_backend.expect_tensorflow()
 from yt8m_compact.layers.compactify import compactify
 from yt8m_compact.layers.decision_attention import DecisionAttention
 from yt8m_compact.layers.dequantize import Dequantize
+from yt8m_compact.layers.end_of_chain import EndOfChain
 from yt8m_compact.layers.frame_attention import FrameAttention
 from yt8m_compact.layers.frame_bags import BagAverage
 from yt8m_compact.layers.frame_bags import FrameBags
@@ -33,11 +34,13 @@ from yt8m_compact.layers.projection import Projection
 from yt8m_compact.layers.recurrent_cell import RecurrentCell
 from yt8m_compact.layers.repeatable_dropout import RepeatableDropout
 from yt8m_compact.layers.soft_assignment_pooling import SoftAssignmentPooling
+from yt8m_compact.layers.unit_direction import UnitDirection
 
 __all__ = [
     "BagAverage",
     "DecisionAttention",
     "Dequantize",
+    "EndOfChain",
     "FanOutNormal",
     "FrameAttention",
     "FrameBags",
@@ -62,5 +65,6 @@ __all__ = [
     "RecurrentCell",
     "RepeatableDropout",
     "SoftAssignmentPooling",
+    "UnitDirection",
     "compactify",
 ]

@@ -24,12 +24,12 @@ class _Block:
 
     Attributes:
         structure: of the projection.
-        number: the place of the block.
+        number: the place of the block; None is all columns.
         width: its columns.
     """
 
     structure: structures.Structure
-    number: int
+    number: int | None
     width: int
 
     @property
@@ -40,7 +40,8 @@ class _Block:
     def __call__(
         self, weights: Mapping[str, tf.Tensor], x: tf.Tensor
     ) -> tf.Tensor:
-        weights = self.structure.block_weights(weights, self.number)
+        if self.number is not None:
+            weights = self.structure.block_weights(weights, self.number)
         return self.structure.multiply(weights, x, self.width)
 
 
@@ -161,23 +162,25 @@ class FrameNormalization(keras.layers.BatchNormalization):
         specs = self.structure.weights(x.shape[-1], self.units)
         names = [spec.name for spec in specs]
         weights = dict(zip(names, tensors, strict=True))
-        widths = self.structure.block_widths(x.shape[-1], self.units)
-        products = [
-            _Block(self.structure, number, width)
-            for number, width in enumerate(widths)
-        ]
+        if not learns and ops.few_values(
+            x.shape[:-1].num_elements(), self.units
+        ):
+            # All at once, in fewer operations: there is little to hold.
+            widths = (self.units,)
+            products = [_Block(self.structure, None, self.units)]
+        else:
+            widths = self.structure.block_widths(x.shape[-1], self.units)
+            products = [
+                _Block(self.structure, number, width)
+                for number, width in enumerate(widths)
+            ]
         parameters = [
             tf.split(values, widths) for values in self._parameters(x.dtype)
         ]
         if not learns:
-            return [
-                ops.normalize_frames_by(
-                    product(weights, x), mask, *of_block, **arguments
-                )
-                for product, *of_block in zip(
-                    products, *parameters, strict=True
-                )
-            ]
+            return ops.normalize_products_by(
+                x, weights, products, mask, *parameters, **arguments
+            )
         gammas, betas, *_ = parameters
         return ops.normalize_products(
             x,

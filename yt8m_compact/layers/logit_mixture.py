@@ -27,6 +27,7 @@ class LogitMixture(keras.layers.Layer):
 
     Attributes:
         branch_predictions: `[batch, N, num_classes]`, those of the call before.
+        branch_share: None: their loss comes on top of the mixture's.
 
     Input shape:
         A list of the gates, `[batch, N]`, and the classifiers' logits, N of
@@ -42,6 +43,8 @@ class LogitMixture(keras.layers.Layer):
         Lin et al., https://arxiv.org/abs/1811.05014, section 3.3.
         Lan et al., https://arxiv.org/abs/1806.04606.
     """
+
+    branch_share = None
 
     def __init__(
         self, temperature: float, penalty: float, **kwargs: Any

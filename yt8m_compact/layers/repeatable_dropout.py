@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from yt8m_compact import ops
+
 _SEEDS = 2**31  # of one replica
 
 
@@ -63,7 +65,7 @@ class RepeatableDropout(keras.layers.Layer):
             return inputs
         step = self._num_steps + 1
         self._num_steps.assign(step)
-        seed = tf.cast(self.seed, tf.int64) + _replica() * _SEEDS
+        seed = tf.cast(self.seed, tf.int64) + ops.replica_index() * _SEEDS
         draws = tf.random.stateless_uniform(
             tf.shape(inputs), tf.stack([seed, step])
         )
@@ -75,10 +77,3 @@ class RepeatableDropout(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
-
-
-def _replica() -> tf.Tensor:
-    """Returns the number of the replica, int64 `[]`."""
-    context = tf.distribute.get_replica_context()
-    replica = 0 if context is None else context.replica_id_in_sync_group
-    return tf.cast(replica, tf.int64)

@@ -24,6 +24,7 @@ with lazy.imports():
     from yt8m_compact.ops.frame_normalization import normalize_frames
     from yt8m_compact.ops.frame_normalization import normalize_frames_by
     from yt8m_compact.ops.frame_normalization import normalize_products
+    from yt8m_compact.ops.frame_normalization import normalize_products_by
     from yt8m_compact.ops.hadamard import fastfood_kernel
     from yt8m_compact.ops.hadamard import fastfood_matmul
     from yt8m_compact.ops.hadamard import fastfood_shape
@@ -35,10 +36,14 @@ with lazy.imports():
     from yt8m_compact.ops.hashed import sum_by_bucket
     from yt8m_compact.ops.losses import LOSSES
     from yt8m_compact.ops.losses import cross_entropy_loss
+    from yt8m_compact.ops.losses import focal_loss
     from yt8m_compact.ops.losses import hinge_loss
+    from yt8m_compact.ops.losses import make_label_loss
+    from yt8m_compact.ops.losses import smooth_labels
     from yt8m_compact.ops.losses import softmax_loss
     from yt8m_compact.ops.normalization import l2_normalize
     from yt8m_compact.ops.plans import diagonal_circulant_multiply_adds
+    from yt8m_compact.ops.plans import few_values
     from yt8m_compact.ops.plans import plan_block_circulant
     from yt8m_compact.ops.plans import plan_circulant
     from yt8m_compact.ops.plans import plan_toeplitz
@@ -48,6 +53,7 @@ with lazy.imports():
     from yt8m_compact.ops.ranking import batch_hit_at_1
     from yt8m_compact.ops.ranking import rated_predictions
     from yt8m_compact.ops.replicas import num_replicas
+    from yt8m_compact.ops.replicas import replica_index
     from yt8m_compact.ops.replicas import sum_over_replicas
     from yt8m_compact.ops.toeplitz import toeplitz_kernel
     from yt8m_compact.ops.toeplitz import toeplitz_matmul
@@ -79,6 +85,8 @@ __all__ = [
     "fastfood_kernel",
     "fastfood_matmul",
     "fastfood_shape",
+    "few_values",
+    "focal_loss",
     "hadamard_matrix",
     "hadamard_multiply_adds",
     "hadamard_transform",
@@ -87,10 +95,12 @@ __all__ = [
     "hinge_loss",
     "inverse_cosine_transform",
     "l2_normalize",
+    "make_label_loss",
     "mix_labels",
     "normalize_frames",
     "normalize_frames_by",
     "normalize_products",
+    "normalize_products_by",
     "num_blocks",
     "num_replicas",
     "plan_block_circulant",
@@ -98,6 +108,8 @@ __all__ = [
     "plan_toeplitz",
     "quantize",
     "rated_predictions",
+    "replica_index",
+    "smooth_labels",
     "soften",
     "softmax_loss",
     "sum_by_bucket",

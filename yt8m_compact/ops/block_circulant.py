@@ -12,7 +12,8 @@ from yt8m_compact.ops import transforms
 # Up to so many blocks, a product per block in place of one that broadcasts the
 # spectrum of the input along the blocks, which TensorFlow does at a third of
 # the speed (2,400 spectra of 513 values times 8 blocks on two cores: 12 ms
-# against 4). A graph of thousands of blocks would take long to build.
+# against 4). A graph of thousands of blocks would take long to build. Of few
+# rows all blocks are multiplied at once: see `plans.few_values`.
 _MAX_UNROLLED_BLOCKS = 64
 _BLOCKS_AT_ONCE = 4
 
@@ -209,7 +210,8 @@ def multiply_scaled(
         `[rows, blocks * n]`, of the dtype of `x`.
     """
     blocks, length = kernel.shape
-    if blocks > _MAX_UNROLLED_BLOCKS:
+    few = plans.few_values(x.shape[0], blocks * length)
+    if few or blocks > _MAX_UNROLLED_BLOCKS:
         y = multiply_pairs(x[:, tf.newaxis] * diagonal, kernel)
         return tf.reshape(y, [-1, blocks * length])
 

@@ -304,15 +304,93 @@ def normalize_frames_by(
     """
     scale = gamma * tf.math.rsqrt(variance + epsilon)
     shift = beta - mean * scale
-    if pooling == "max":
-        extremes = _extremes(tf.cast(values, gamma.dtype), mask)
-        extreme, some = _choose_extreme(extremes, mask, scale, mean)
-        outputs = _activate_pooled(extreme, some, scale, shift, activation)
-    else:
+    if pooling != "max":
         outputs = _activate_frames(
             values, mask, scale, shift, activation, pooling
         )
+        return tf.cast(outputs, values.dtype)
+    values, some = _fill_padding(values, mask)
+    # As large as the product by `a` of the extreme, to the last bit.
+    largest = tf.reduce_max(tf.cast(values, scale.dtype) * scale, axis=1)
+    outputs = _activate_pooled(largest + shift, some, None, None, activation)
     return tf.cast(outputs, values.dtype)
+
+
+def normalize_products_by(
+    x: tf.Tensor,
+    weights: Mapping[str, tf.Tensor],
+    products: Sequence[Product],
+    mask: tf.Tensor | None,
+    gammas: Sequence[tf.Tensor],
+    betas: Sequence[tf.Tensor],
+    means: Sequence[tf.Tensor],
+    variances: Sequence[tf.Tensor],
+    *,
+    epsilon: float,
+    activation: Activation,
+    pooling: str | None,
+) -> list[tf.Tensor]:
+    """Does `normalize_products` with given moments, as inference does.
+
+    Where the maximum is taken, padding is filled with a frame of the video
+    before the product, which is narrower than what comes of it.
+
+    Args:
+        x: see there.
+        weights: see there.
+        products: see there.
+        mask: see there.
+        gammas: see there.
+        betas: see there.
+        means: for each block, `[width]`, of the dtype of gamma.
+        variances: for each block, likewise.
+        epsilon: see there.
+        activation: see there.
+        pooling: see there.
+
+    Returns:
+        The outputs of each block; see `Normalized`.
+    """
+    some = None
+    if pooling == "max":
+        x, some = _fill_padding(x, mask)
+        mask = None
+    outputs = [
+        normalize_frames_by(
+            product(weights, x),
+            mask,
+            *parameters,
+            epsilon=epsilon,
+            activation=activation,
+            pooling=pooling,
+        )
+        for product, *parameters in zip(
+            products, gammas, betas, means, variances, strict=True
+        )
+    ]
+    if some is None:
+        return outputs
+    return [tf.where(some, block, tf.zeros_like(block)) for block in outputs]
+
+
+def _fill_padding(
+    values: tf.Tensor, mask: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Puts a video's first frame where there is none: its maximum stays.
+
+    Returns:
+        Frames, one at least; and bool `[batch, 1]`, which videos have any, or
+        None where all do.
+    """
+    if mask is None:
+        return values, None
+    missing = tf.maximum(1 - tf.shape(values)[1], 0)
+    values = tf.pad(values, [[0, 0], [0, missing], [0, 0]])
+    mask = tf.pad(mask, [[0, 0], [0, missing]])
+    place = tf.argmax(tf.cast(mask, tf.int32), axis=1)
+    first = tf.gather(values, place, axis=1, batch_dims=1)[:, tf.newaxis]
+    some = tf.reduce_any(mask, axis=1, keepdims=True)
+    return tf.where(mask[:, :, tf.newaxis], values, first), some
 
 
 def _final(gradient: tf.Tensor) -> tf.Tensor:

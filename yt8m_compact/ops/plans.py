@@ -24,6 +24,10 @@ _DENSE_ADVANTAGE = 8.0
 # Estimates are rough: an algorithm other than the plain one, transforms of the
 # size of the blocks, has to promise this share of its time.
 _WORTH_IT = 0.7
+# Up to so many values of a result, all blocks are computed in one operation,
+# whose start counts then, not its passes through memory: a video of 30 frames
+# and 8,192 clusters has half of that.
+_FEW_VALUES = 2**19
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +116,17 @@ def _toeplitz_plans(input_dim: int, units: int) -> Iterator[Plan]:
         else:
             yield Plan(input_dim, units, input_dim, longest, length)
         block //= 2
+
+
+def few_values(rows: int | None, units: int) -> bool:
+    """Says whether a result is small enough for all blocks at once.
+
+    Args:
+        rows: the number of rows; None where it is not known before they come,
+            which counts as many.
+        units: columns of the matrix.
+    """
+    return rows is not None and rows * units <= _FEW_VALUES
 
 
 @functools.cache

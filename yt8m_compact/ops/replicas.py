@@ -8,6 +8,13 @@ def num_replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
+def replica_index() -> tf.Tensor:
+    """Returns which replica this is, int64 `[]`; 0 without a strategy."""
+    context = tf.distribute.get_replica_context()
+    index = 0 if context is None else context.replica_id_in_sync_group
+    return tf.cast(index, tf.int64)
+
+
 def sum_over_replicas(*values: tf.Tensor) -> list[tf.Tensor]:
     """Adds up what each replica has of a value.
 

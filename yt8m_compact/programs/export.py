@@ -17,6 +17,8 @@ from absl import flags
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact.run import command_line
+from yt8m_compact.run import weight_choice
 
 with lazy.imports():
     import tensorflow as tf
@@ -46,6 +48,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Step of the checkpoint to export; the newest one if not given.",
         flag_values=flag_values,
     )
+    command_line.define_weights_flag(flag_values)
     flags.DEFINE_integer(
         "top_k",
         20,
@@ -66,15 +69,17 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_no_arguments(arguments)
     for name in ("train_dir", "export_dir"):
         program.expect_no_file(flag_values, name)
+    choice = command_line.weights_from_flag(flag_values)
     run = train_dir_lib.TrainDir(flag_values.train_dir)
     export_dir = flag_values.export_dir or os.path.join(run.path, "export")
     train_dir_lib.check_readable_name("export_dir", export_dir)
     run.load_config()  # Told before what is imported for seconds.
     _check_replaceable(export_dir, flag_values.overwrite)
-    config, model, step = run.restore_model(flag_values.checkpoint_step)
+    config, model, step = run.restore_model(flag_values.checkpoint_step, choice)
     module = serving.ServingModule(config, model, flag_values.top_k)
     serving.save(module, export_dir)
-    print(f"exported step {step} of {run.path} to {export_dir}")
+    which = "" if choice == weight_choice.RAW else f", weights {choice},"
+    print(f"exported step {step}{which} of {run.path} to {export_dir}")
     return 0
 
 

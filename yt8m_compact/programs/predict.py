@@ -26,6 +26,7 @@ from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import weight_choice
 
 with lazy.imports():
     from yt8m_compact.inference import predictors
@@ -62,6 +63,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Step of the checkpoint of --train_dir; the newest one if not given.",
         flag_values=flag_values,
     )
+    command_line.define_weights_flag(flag_values)
     path_flags.define_pattern(
         "input_data_pattern",
         "",
@@ -193,6 +195,12 @@ def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
             "expected no --checkpoint_step: a SavedModel holds one. Received: "
             f"checkpoint_step={step}"
         )
+    choice = command_line.weights_from_flag(flag_values)
+    if saved_model and choice != weight_choice.RAW:
+        raise usage_error.UsageError(
+            "expected no --weights: a SavedModel holds those that were "
+            f"exported. Received: weights={choice}"
+        )
     segments = flag_values.segment_labels
     # Told before what is imported for seconds.
     if train_dir:
@@ -200,7 +208,7 @@ def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
     readers.expect_local_files(flag_values.input_data_pattern)
     if train_dir:
         return predictors.predictor_from_train_dir(
-            train_dir, step, segments=segments
+            train_dir, step, segments=segments, choice=choice
         )
     return predictors.predictor_from_saved_model(saved_model, segments=segments)
 

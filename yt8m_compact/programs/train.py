@@ -74,6 +74,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         flag_values.train_dir,
         start_new_model=flag_values.start_new_model,
     )
+    if result.warm_start:
+        print(f"started from {config.training.init_from}:")
+        print(result.warm_start.to_text(), flush=True)
     if result.skipped:
         print(f"left out of the data:\n{result.skipped.to_text()}", flush=True)
     if result.signal_number is not None:

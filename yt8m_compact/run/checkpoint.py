@@ -1,10 +1,11 @@
 """What a checkpoint of a run holds, each under a name of its own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 import logging
 import re
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import tensorflow_errors
@@ -13,6 +14,9 @@ from yt8m_compact import tensorflow_errors
 READ_ERRORS = (tf.errors.OpError, IndexError)
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _WEIGHTS = "weights/"
+_OPTIMIZER = "optimizer/"
+# Before the names of an optimiser that another one wraps, to scale the loss.
+_INNER = "inner/"
 _SHOWN = 5
 
 
@@ -49,11 +53,7 @@ class RunCheckpoint:
         groups = {"weights": self._weights}
         if optimizer is not None:
             groups["states"] = _states(model)
-            groups["optimizer"] = {
-                # Without the optimiser's name, which is counted in a process.
-                path.partition("/")[2]: variable
-                for path, variable in _by_path(optimizer.variables).items()
-            }
+            groups["optimizer"] = _of_optimizer(optimizer)
         saved = {
             id(variable)
             for group in (*groups.values(), progress)
@@ -120,6 +120,64 @@ def _by_path(variables: Iterable[keras.Variable]) -> dict[str, tf.Variable]:
     return by_path
 
 
+def _of_optimizer(
+    optimizer: keras.optimizers.Optimizer,
+) -> dict[str, tf.Variable]:
+    """Names the variables of an optimiser, and of one within it."""
+    inner = getattr(optimizer, "inner_optimizer", None)
+    of_inner = [] if inner is None else inner.variables
+    ids = set(map(id, of_inner))
+    own = [v for v in optimizer.variables if id(v) not in ids]
+    # Without the optimiser's name, which is counted in a process.
+    names = {
+        path.partition("/")[2]: variable
+        for path, variable in _by_path(own).items()
+    }
+    if inner is not None:
+        for name, variable in _of_optimizer(inner).items():
+            names[f"{_INNER}{name}"] = variable
+    return names
+
+
+def read_slots(
+    path: str, variables: Sequence[keras.Variable], slot: str
+) -> list[np.ndarray]:
+    """Reads what an optimiser keeps for each variable.
+
+    Args:
+        path: a checkpoint that was saved with the optimiser.
+        variables: variables of the model.
+        slot: what Keras calls it, such as `momentum`.
+
+    Returns:
+        An array for each variable.
+
+    Raises:
+        ValueError: if the file is broken, or has no such values.
+    """
+    found = []
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for variable in variables:
+            # As Keras names it.
+            name = f"{variable.path.replace('/', '_')}_{slot}"
+            keys = [
+                f"{_OPTIMIZER}{_escape(prefix + name)}{_VALUE}"
+                for prefix in ("", _INNER)
+            ]
+            key = next(filter(reader.has_tensor, keys), None)
+            if key is None:
+                raise ValueError(
+                    f"{path}: expected the {slot} of {variable.path}, which "
+                    "the run's optimiser keeps. Received: a checkpoint without "
+                    "it; restore the config.json that the run was started with"
+                )
+            found.append(reader.get_tensor(key))
+    except READ_ERRORS as error:
+        raise unreadable(path, error) from error
+    return found
+
+
 def _states(model: keras.Model) -> dict[str, tf.Variable]:
     """Lists what changes in training and is no weight: where dropout is."""
     left_out = {*map(id, model.weights), *map(id, model.metrics_variables)}
@@ -169,6 +227,11 @@ def _some(names: Iterable[str]) -> str:
     names = sorted(names)
     shown = ", ".join(names[:_SHOWN]) or "none"
     return f"{shown}, ... ({len(names)})" if len(names) > _SHOWN else shown
+
+
+def _escape(name: str) -> str:
+    """Does what TensorFlow does to the keys of a dict."""
+    return name.replace(".", "..").replace("/", ".S")
 
 
 def _unescape(name: str) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 from absl import flags
 
 from yt8m_compact import models
+from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import weight_choice
 
 # Flags of the starter code that mean nothing here, and what to do instead.
 _REPLACED: dict[str, tuple[Callable[..., Any], str]] = {
@@ -125,6 +127,7 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         flag_values=flag_values,
     )
     settings_flags.define(config_lib.DataConfig, flag_values)
+    _group(flag_values, config_lib.DataConfig, "data")
     for name, users in _model_fields().items():
         user, field = next(iter(users.items()))
         help_text = (
@@ -135,6 +138,7 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
             settings_flags.define_field(
                 models.MODELS[user], field, None, help_text, flag_values
             )
+            program.set_group(flag_values, name, "model")
     for name, (define, text) in _REPLACED_BY_STRUCTURES.items():
         define(
             name,
@@ -151,7 +155,16 @@ def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         flag_values: where to define them.
     """
     settings_flags.define(config_lib.TrainingConfig, flag_values)
+    _group(flag_values, config_lib.TrainingConfig, "training")
+    for group, names in config_lib.TRAINING_GROUPS.items():
+        for name in names:
+            program.set_group(flag_values, name, group)
     define_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
+
+
+def _group(flag_values: flags.FlagValues, cls: type, group: str) -> None:
+    for field in dataclasses.fields(cls):
+        program.set_group(flag_values, field.name, group)
 
 
 def model_from_flags(
@@ -188,6 +201,40 @@ def model_from_flags(
     with usage_error.from_value_errors():
         config_lib.check_level(data, model)
     return data, model
+
+
+def define_weights_flag(flag_values: flags.FlagValues) -> None:
+    """Defines `--weights`.
+
+    Args:
+        flag_values: where to define it.
+    """
+    flags.DEFINE_string(
+        "weights",
+        str(weight_choice.RAW),
+        "Which weights of --train_dir: raw, those of the checkpoint; ema, "
+        "their moving average (of runs with --ema_momentum); average:5, the "
+        "mean of the last 5 checkpoints.",
+        flag_values=flag_values,
+    )
+
+
+def weights_from_flag(
+    flag_values: flags.FlagValues,
+) -> weight_choice.WeightChoice:
+    """Reads `--weights`.
+
+    Args:
+        flag_values: where `define_weights_flag` defined it.
+
+    Returns:
+        The choice.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    with usage_error.from_value_errors():
+        return weight_choice.parse(flag_values.weights)
 
 
 def define_data_flag(flag_values: flags.FlagValues, use: str) -> None:

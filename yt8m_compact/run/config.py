@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import dataclasses
 import json
 from typing import Any
 
 import yt8m_compact
 from yt8m_compact import files
+from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import names
 from yt8m_compact import ops
@@ -15,6 +17,13 @@ from yt8m_compact import readers
 from yt8m_compact import settings
 from yt8m_compact import untrusted
 from yt8m_compact.readers import feature_spec
+from yt8m_compact.run import optimizer_names
+from yt8m_compact.run import training_levers
+
+with lazy.imports():
+    import keras
+    import numpy as np
+    import tensorflow as tf
 
 # The form of `config.json`. A field that is added needs no new one: where it is
 # missing it takes its default. Forms that can't be read any more, with the
@@ -83,6 +92,13 @@ class TrainingConfig:
         "Files to train on: glob patterns, comma-separated.",
         is_pattern=True,
     )
+    init_from: str = settings.setting(
+        "",
+        "Folder of a trained run, whose weights a new run starts from, place "
+        "by place: copied, the nearest of another structure, or as initialised "
+        "where they do not fit.",
+        is_path=True,
+    )
     batch_size: int = settings.setting(
         1024, "Number of videos of a training step.", minimum=1
     )
@@ -98,6 +114,31 @@ class TrainingConfig:
         "CrossEntropyLoss",
         "Loss between predictions and labels.",
         choices=tuple(ops.LOSSES),
+    )
+    label_smoothing: float = settings.setting(
+        0.0,
+        "Share of a video's labels that the loss spreads evenly over all "
+        "classes.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    positive_weight: float = settings.setting(
+        1.0,
+        "Factor of the loss of the classes that a video has; not of "
+        "SoftmaxLoss.",
+        above=0.0,
+    )
+    focal_gamma: float = settings.setting(
+        2.0,
+        "Power of the probability of the wrong answer that weighs each class "
+        "in FocalLoss; 0 is cross entropy.",
+        minimum=0.0,
+    )
+    mixup_alpha: float = settings.setting(
+        0.0,
+        "Mixup: each video is mixed with another one, with a share drawn from "
+        "Beta(alpha, alpha); 0 mixes none (video-level).",
+        minimum=0.0,
     )
     teacher: str = settings.setting(
         "",
@@ -121,18 +162,21 @@ class TrainingConfig:
         above=0.0,
     )
     optimizer: str = settings.setting(
-        "AdamOptimizer",
-        "Optimiser.",
-        choices=(
-            "AdamOptimizer",
-            "AdagradOptimizer",
-            "RMSPropOptimizer",
-            "MomentumOptimizer",
-            "GradientDescentOptimizer",
-        ),
+        "Adam",
+        f"Optimiser: {', '.join(optimizer_names.OPTIMIZERS)}; the starter "
+        "code's names, AdamOptimizer say, do too.",
+        choices=optimizer_names.OPTIMIZERS,
+        parse=optimizer_names.parse,
     )
     base_learning_rate: float = settings.setting(
         0.01, "Learning rate at the start.", above=0.0
+    )
+    learning_rate_schedule: str = settings.setting(
+        "exponential",
+        "How the learning rate changes: by --learning_rate_decay in stairs, as "
+        "half a cosine down to --final_learning_rate_fraction at "
+        "--schedule_steps, or not.",
+        choices=("exponential", "cosine", "constant"),
     )
     learning_rate_decay: float = settings.setting(
         0.95,
@@ -146,10 +190,62 @@ class TrainingConfig:
         "Number of videos after which the learning rate decays.",
         above=0.0,
     )
+    schedule_steps: int | None = settings.setting(
+        None,
+        "Number of steps of the whole cosine schedule, warm-up and all; "
+        "--max_steps if not given.",
+        minimum=1,
+    )
+    final_learning_rate_fraction: float = settings.setting(
+        0.0,
+        "What is left of the learning rate at the end of the cosine schedule.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    warmup_steps: int = settings.setting(
+        0,
+        "Number of steps at the start in which the learning rate grows from "
+        "near 0 to that of the schedule.",
+        minimum=0,
+    )
     clip_gradient_norm: float = settings.setting(
         1.0,
-        "Largest norm of the gradient of each variable; 0 does not clip.",
+        "Largest norm of the gradient of each variable, or of all together: "
+        "see --clip_gradients; 0 does not clip.",
         minimum=0.0,
+    )
+    clip_gradients: str = settings.setting(
+        "each",
+        "Whether --clip_gradient_norm bounds the norm of each variable's "
+        "gradient, as the released codes do, or the norm of all gradients.",
+        choices=("each", "global"),
+    )
+    weight_decay: float | None = settings.setting(
+        None,
+        "Share of each kernel, times the learning rate, that a step takes "
+        "away; not of biases, norms, diagonals and cluster centres. If not "
+        "given, 0.004 for AdamW and Muon, and none for others.",
+        minimum=0.0,
+    )
+    ema_momentum: float | None = settings.setting(
+        None,
+        "Keeps an exponential moving average of the weights, of which each "
+        "step keeps this share: 0.999 say. See --weights of the other "
+        "programs.",
+        minimum=0.0,
+        maximum=0.999999,
+    )
+    gradient_accumulation_steps: int = settings.setting(
+        1,
+        "Number of steps whose gradients are averaged for an update of the "
+        "weights.",
+        minimum=1,
+    )
+    dtype_policy: str = settings.setting(
+        "float32",
+        "What layers compute in; weights, losses, transforms and predictions "
+        "are float32 in any case.",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
     )
     classifier_bias: str = settings.setting(
         "log_odds",
@@ -235,26 +331,67 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
-        """Checks every field, and that those of the teacher are used."""
+        """Checks every field, and that levers fit each other."""
         settings.check(self)
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if (
-                field.name.startswith("teacher_")
-                and not self.teacher
-                and value != field.default
-            ):
-                raise ValueError(
-                    f"TrainingConfig: expected a teacher with {field.name}, "
-                    "which is not used otherwise. Received: "
-                    f"{field.name}={value}, teacher=''"
-                )
+        training_levers.check(self)
+
+    @property
+    def total_steps(self) -> int | None:
+        """Number of steps of a schedule that ends; None is unknown."""
+        return self.schedule_steps or self.max_steps
+
+    def make_label_loss(self) -> Callable[..., tf.Tensor]:
+        """Makes the loss between labels and predictions.
+
+        Returns:
+            A function like those of `ops.LOSSES`, of labels, predictions and
+            weights of labels or None.
+        """
+        return ops.make_label_loss(
+            self.label_loss,
+            label_smoothing=self.label_smoothing,
+            positive_weight=self.positive_weight,
+            focal_gamma=self.focal_gamma,
+        )
 
     @property
     def teachers(self) -> tuple[str, ...]:
         """The paths and patterns that `teacher` names."""
         parts = (part.strip() for part in self.teacher.split(","))
         return tuple(part for part in parts if part)
+
+
+# Settings of training that help texts list together, by what they are about.
+TRAINING_GROUPS = {
+    "loss": (
+        "label_loss",
+        "label_smoothing",
+        "positive_weight",
+        "focal_gamma",
+        "mixup_alpha",
+        "teacher",
+        "teacher_weight",
+        "teacher_temperature",
+    ),
+    "optimiser": (
+        "optimizer",
+        "clip_gradient_norm",
+        "clip_gradients",
+        "weight_decay",
+        "ema_momentum",
+        "gradient_accumulation_steps",
+        "dtype_policy",
+    ),
+    "learning rate": (
+        "base_learning_rate",
+        "learning_rate_schedule",
+        "learning_rate_decay",
+        "learning_rate_decay_examples",
+        "schedule_steps",
+        "final_learning_rate_fraction",
+        "warmup_steps",
+    ),
+}
 
 
 def check_level(data: DataConfig, model: models.ModelConfig) -> None:
@@ -285,8 +422,36 @@ class Config:
     training: TrainingConfig
 
     def __post_init__(self) -> None:
-        """Checks that the model fits the data."""
+        """Checks that model and training fit the data."""
         check_level(self.data, self.model)
+        if self.training.mixup_alpha and self.data.frame_features:
+            raise ValueError(
+                "expected mixup_alpha=0 with frame_features: frames of videos "
+                "of different lengths have no mixture. Received: mixup_alpha="
+                f"{self.training.mixup_alpha}, frame_features=True"
+            )
+
+    def build_model(
+        self, class_priors: np.ndarray | None = None
+    ) -> keras.Model:
+        """Builds the model, which computes in the dtypes of the training.
+
+        Args:
+            class_priors: `[num_classes]`, where the classifier starts, or None.
+
+        Returns:
+            The model, with new weights.
+        """
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.training.dtype_policy)
+        try:
+            return self.model.build(
+                feature_sizes=self.data.feature_sizes,
+                num_classes=self.data.num_classes,
+                class_priors=class_priors,
+            )
+        finally:
+            keras.config.set_dtype_policy(before)
 
     def reader(
         self,

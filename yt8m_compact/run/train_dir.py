@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import dataclasses
 import errno
 import os
 import re
@@ -13,6 +14,7 @@ from yt8m_compact import files
 from yt8m_compact import keras_backend
 from yt8m_compact import lazy
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import weight_choice
 
 keras_backend.expect_tensorflow()
 
@@ -21,6 +23,7 @@ with lazy.imports():
     import tensorflow as tf
 
     from yt8m_compact.run import checkpoint as run_checkpoint
+    from yt8m_compact.run import chosen_weights
 
 CONFIG_FILE = "config.json"
 _CHECKPOINT_PREFIX = "model.ckpt"
@@ -246,13 +249,54 @@ class TrainDir:
             )
         return checkpoints[step]
 
+    def find_checkpoints(
+        self,
+        step: int | None = None,
+        choice: weight_choice.WeightChoice = weight_choice.RAW,
+    ) -> list[str]:
+        """Finds the checkpoints that some weights are read from.
+
+        Args:
+            step: the step the last of them was saved at; None is the newest.
+            choice: which weights.
+
+        Returns:
+            Their paths, the newest one last.
+
+        Raises:
+            ValueError: if there are fewer than the choice needs.
+        """
+        last = self.find_checkpoint(step)
+        # It is among them, whatever training has deleted since.
+        paths = [
+            path
+            for number, path in self.checkpoints().items()
+            if number < checkpoint_step(last)
+        ]
+        paths.append(last)
+        if len(paths) < choice.num_checkpoints:
+            up_to = "" if step is None else f" up to step {step}"
+            steps = ", ".join(str(checkpoint_step(path)) for path in paths)
+            raise ValueError(
+                f"{self.checkpoints_path}: expected at least "
+                f"{choice.num_checkpoints} checkpoints{up_to} for "
+                f"weights={choice}. Received: those of the steps {steps}; "
+                f"train with --keep_checkpoints={choice.num_checkpoints} or "
+                "more"
+            )
+        return paths[-choice.num_checkpoints :]
+
     def restore_model(
-        self, step: int | None = None
+        self,
+        step: int | None = None,
+        choice: weight_choice.WeightChoice = weight_choice.RAW,
     ) -> tuple[config_lib.Config, keras.Model, int]:
         """Builds the run's model with the weights of a checkpoint.
 
         Args:
             step: the step the checkpoint was saved at; None is the newest one.
+            choice: which weights; the mean of several checkpoints ends with
+                that of the step.
 
         Returns:
             The run's configuration, the model, and the checkpoint's step.
@@ -263,23 +307,27 @@ class TrainDir:
         """
 
         def build(
-            config: config_lib.Config, path: str
+            config: config_lib.Config, paths: list[str]
         ) -> tuple[config_lib.Config, keras.Model, int]:
             model = build_model(config)
-            return config, model, restore_weights(model, path)
+            step = chosen_weights.restore(model, config, paths, choice)
+            return config, model, step
 
-        return self.read_checkpoint(build, step)
+        return self.read_checkpoints(build, step, choice)
 
-    def read_checkpoint(
+    def read_checkpoints(
         self,
-        read: Callable[[config_lib.Config, str], _T],
+        read: Callable[[config_lib.Config, list[str]], _T],
         step: int | None = None,
+        choice: weight_choice.WeightChoice = weight_choice.RAW,
     ) -> _T:
-        """Reads a checkpoint; the next one where training has deleted it.
+        """Reads checkpoints; the next ones where training has deleted some.
 
         Args:
-            read: gets the run's configuration and the path of the checkpoint.
-            step: the step it was saved at; None is the newest one.
+            read: gets the run's configuration and the paths of the checkpoints
+                that the choice needs, one if it is not an average of several.
+            step: the step the last one was saved at; None is the newest.
+            choice: which weights are read.
 
         Returns:
             What `read` returns.
@@ -289,13 +337,14 @@ class TrainDir:
         """
         while True:
             config = self.load_config()
-            path = self.find_checkpoint(step)
+            paths = self.find_checkpoints(step, choice)
             try:
-                self.check_fits(config, path)
-                return read(config, path)
+                for path in paths:
+                    self.check_fits(config, path)
+                return read(config, paths)
             except ValueError:
-                # Training may have deleted it, since it has a newer one.
-                if step is not None or self.has(path):
+                # Training may have deleted one, since it has a newer one.
+                if step is not None or all(map(self.has, paths)):
                     raise
 
     def has(self, path: str) -> bool:
@@ -349,28 +398,8 @@ class TrainDir:
 
 def build_model(config: config_lib.Config) -> keras.Model:
     """Builds the model of a run, without settings that are not used."""
-    return config.model.without_unused().build(
-        feature_sizes=config.data.feature_sizes,
-        num_classes=config.data.num_classes,
-    )
-
-
-def restore_weights(model: keras.Model, path: str) -> int:
-    """Reads the weights of a checkpoint.
-
-    Args:
-        model: the model to fill.
-        path: the checkpoint.
-
-    Returns:
-        The step the checkpoint was saved at.
-
-    Raises:
-        ValueError: if it is broken or of another model.
-    """
-    step = tf.Variable(0, dtype=tf.int64)
-    run_checkpoint.RunCheckpoint(model, {"step": step}).restore(path)
-    return int(step.numpy())  # `int` takes no mirrored variable.
+    model = config.model.without_unused()
+    return dataclasses.replace(config, model=model).build_model()
 
 
 def _unused_name(path: str) -> str:

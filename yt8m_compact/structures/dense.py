@@ -35,7 +35,11 @@ class Dense(structure.Structure):
                 "expected as many units as inputs with zero_diagonal=True. "
                 f"Received: units={units}, input_dim={input_dim}"
             )
-        return (weight_spec.WeightSpec("kernel", (input_dim, units)),)
+        return (
+            weight_spec.WeightSpec(
+                "kernel", (input_dim, units), is_matrix=True
+            ),
+        )
 
     def _multiply(
         self, weights: structure.Weights, x: tf.Tensor, units: int

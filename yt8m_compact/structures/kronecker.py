@@ -67,9 +67,10 @@ class Kronecker(structure.Structure):
         """Lists the weights of a matrix."""
         rows, columns, *right = self._sizes(input_dim, units)
         # An entry of the matrix is a product of one of each.
+        share = {"exponent": 0.5, "is_matrix": True}
         return (
-            weight_spec.WeightSpec("left", (rows, columns), exponent=0.5),
-            weight_spec.WeightSpec("right", tuple(right), exponent=0.5),
+            weight_spec.WeightSpec("left", (rows, columns), **share),
+            weight_spec.WeightSpec("right", tuple(right), **share),
         )
 
     def _multiply(

@@ -42,7 +42,7 @@ class LowRank(structure.Structure):
         """Lists the weights of a matrix."""
         rank = self._inner_size(input_dim, units)
         # An entry of the product has the variance r s^4.
-        share = {"gain": rank**-0.25, "exponent": 0.5}
+        share = {"gain": rank**-0.25, "exponent": 0.5, "is_matrix": True}
         return (
             weight_spec.WeightSpec("left", (input_dim, rank), **share),
             weight_spec.WeightSpec("right", (rank, units), **share),

@@ -39,6 +39,9 @@ class WeightSpec:
         start: what it starts from.
         gain: factor of the standard deviation.
         exponent: power of the standard deviation: `1 / m` for one of m factors.
+        is_matrix: whether it is a matrix itself, of an axis of inputs and one
+            of outputs; not what matrices are made of, such as vectors side by
+            side.
         trained: whether it is trained; one that is not is stored all the same.
         dtype: its dtype; None is that of whoever holds it, a float.
     """
@@ -48,6 +51,7 @@ class WeightSpec:
     start: Start = Start.KERNEL
     gain: float = 1.0
     exponent: float = 1.0
+    is_matrix: bool = False
     trained: bool = True
     dtype: str | None = None
 

@@ -1,6 +1,6 @@
 """The training loop: from a configuration to checkpoints."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import dataclasses
 import logging
@@ -25,15 +25,18 @@ from yt8m_compact.training import batches
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import class_priors
 from yt8m_compact.training import data_order
+from yt8m_compact.training import mixup
 from yt8m_compact.training import optimizers
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import step as step_lib
 from yt8m_compact.training import strategies
 from yt8m_compact.training import teachers as teachers_lib
+from yt8m_compact.training import warm_start as warm_start_lib
 
 # A call of the step should take so long: long enough that what comes between
 # two calls costs nothing, and short enough that a progress bar moves.
 _SECONDS_OF_CALL = 0.1
+_SEEDS = 2**32  # of one replica
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -49,6 +52,8 @@ class TrainingResult:
         signal_number: the signal that stopped the run, or None.
         skipped: what was left out of the data; None where damaged data stops
             the run.
+        warm_start: what became of the weights of `init_from`; None without, and
+            where the run was continued.
     """
 
     step: int
@@ -56,6 +61,7 @@ class TrainingResult:
     checkpoint: str
     signal_number: int | None = None
     skipped: readers.SkippedData | None = None
+    warm_start: warm_start_lib.WarmStartReport | None = None
 
 
 def train(
@@ -125,9 +131,8 @@ def _train(
         _LOGGER.warning("%s", lack)
     run = train_dir_lib.TrainDir(train_dir)
     teachers = teachers_lib.load_teachers(config, run.path, workers.strategy)
-    # After the teachers, whose making draws numbers, too.
-    keras.utils.set_random_seed(config.training.seed)
     if not workers.is_chief:
+        keras.utils.set_random_seed(config.training.seed)
         trainer = _Trainer(
             config, run, None, workers, reader, files, skipped, teachers
         )
@@ -142,9 +147,25 @@ def _train(
             _LOGGER.info("moved %s to %s", run.path, moved)
         run.remove_leftovers()
         _check_resumable(config, run)
+        start = None
+        if config.training.init_from and not run.checkpoints():
+            # Before anything that takes long, and before the seed is set, as
+            # teachers are: what keeps its initialisation is as it would be
+            # without.
+            start = warm_start_lib.RunStart(config.training.init_from)
+        keras.utils.set_random_seed(config.training.seed)
         priors = _count_priors(config, run, reader, files, skipped, teachers)
         trainer = _Trainer(
-            config, run, lock, workers, reader, files, skipped, teachers, priors
+            config,
+            run,
+            lock,
+            workers,
+            reader,
+            files,
+            skipped,
+            teachers,
+            priors,
+            start,
         )
         trainer.start()
         return trainer.run_epochs()
@@ -212,14 +233,19 @@ def _check_resumable(
         text
         for name, text in texts.items()
         # A checkpoint holds what one optimiser needs, and no other.
-        if not name.startswith("training.") or name == "training.optimizer"
+        if not name.startswith("training.")
+        # Nor does a run start again.
+        or name == "training.init_from"
+        or optimizers.changes_state(
+            name.removeprefix("training."), *changed[name]
+        )
     ]
     if fatal and run.checkpoints():
         raise ValueError(
-            f"{run.config_path}: expected the data, the model and the "
-            f"optimiser of the run that is there. Received: {'; '.join(fatal)}"
-            ". Use the same settings to continue it, another train_dir, or "
-            "start_new_model=True"
+            f"{run.config_path}: expected the data, the model, the optimiser "
+            "and the start of the run that is there. Received: "
+            f"{'; '.join(fatal)}. Use the same settings to continue it, "
+            "another train_dir, or start_new_model=True"
         )
     for text in texts.values():
         _LOGGER.info("changed since the last start: %s", text)
@@ -239,9 +265,11 @@ class _Trainer:
         skipped: readers.SkippedData | None,
         teachers: teachers_lib.Teachers | None,
         priors: np.ndarray | None = None,
+        start: warm_start_lib.RunStart | None = None,
     ) -> None:
         self._skipped = skipped
         self._teachers = teachers
+        self._start = start
         self._lock = lock
         self._config = config
         self._run = run
@@ -253,12 +281,13 @@ class _Trainer:
         )
         self.position = position_lib.Position()
         with workers.strategy.scope():
-            self.model = make_model(config, priors)
+            self.model = make_model(config, priors, start)
         self._step = step_lib.TrainingStep(
             self.model,
             self.position,
             workers.strategy,
             config.training.batch_size if self._num_shards > 1 else None,
+            make_augmentation(config.training),
             teachers,
         )
         self._seconds: float | None = None
@@ -413,6 +442,7 @@ class _Trainer:
             checkpoint=self._run.find_checkpoint(),
             signal_number=stop.signal_number,
             skipped=self._skipped,
+            warm_start=self._start and self._start.report,
         )
 
     def _make_callbacks(
@@ -544,30 +574,58 @@ class _Trainer:
 
 
 def make_model(
-    config: config_lib.Config, priors: np.ndarray | None = None
+    config: config_lib.Config,
+    priors: np.ndarray | None = None,
+    start: Callable[[keras.Model], None] | None = None,
 ) -> keras.Model:
     """Makes a model for `TrainingStep`, under the strategy in scope.
 
     Args:
         config: the configuration of the run.
         priors: `[num_classes]`, where the classifier starts, or None.
+        start: sets weights, before an optimiser starts from them; or None.
 
     Returns:
         The model, with the loss and the optimiser of the run, built.
     """
     training = config.training
-    model = config.model.build(
-        feature_sizes=config.data.feature_sizes,
-        num_classes=config.data.num_classes,
-        class_priors=priors,
-    )
+    model = config.build_model(priors)
+    if start is not None:
+        start(model)
     model.compile(
-        optimizer=optimizers.make_optimizer(training),
-        loss=models.LabelLoss(ops.LOSSES[training.label_loss]),
+        optimizer=optimizers.make_optimizer(training, model),
+        loss=models.LabelLoss(training.make_label_loss()),
         jit_compile=_jit_compile(training.jit_compile, model),
     )
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def make_augmentation(
+    training: config_lib.TrainingConfig,
+) -> step_lib.Augmentation | None:
+    """Makes what changes the batches of a run before each step, if anything.
+
+    Args:
+        training: `mixup_alpha` and `seed`.
+
+    Returns:
+        A function for `TrainingStep`, or None.
+    """
+    if not training.mixup_alpha:
+        return None
+
+    def augment(inputs, labels, weights, step):
+        return mixup.mix(
+            inputs,
+            labels,
+            weights,
+            alpha=training.mixup_alpha,
+            seed=training.seed + _SEEDS * ops.replica_index(),
+            step=step,
+        )
+
+    return augment
 
 
 def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:

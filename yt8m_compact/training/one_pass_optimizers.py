@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
-from yt8m_compact.training import gradient_clipping
+from yt8m_compact.training import optimizer_base
 
 # Kernels compute in the variable's dtype. In half precision that loses other
 # bits than Keras does, and in float64 Keras itself rounds some factors to
@@ -25,7 +25,7 @@ _DEVICES = ("CPU", "GPU")
 _ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 
 
-class _OnePass(keras.optimizers.Optimizer, abc.ABC):
+class _OnePass(optimizer_base.OptimizerBase, abc.ABC):
     """What the optimisers share."""
 
     def update_step(self, gradient, variable, learning_rate):
@@ -54,13 +54,6 @@ class _OnePass(keras.optimizers.Optimizer, abc.ABC):
 
     def _slot(self, slots, variable) -> tf.Tensor:
         return _handle(slots[self._get_variable_index(variable)])
-
-    def _clip_gradients(self, grads):
-        if self.clipnorm and self.clipnorm > 0:
-            return gradient_clipping.clip_each(grads, self.clipnorm)
-        if self.global_clipnorm and self.global_clipnorm > 0:
-            return gradient_clipping.clip_together(grads, self.global_clipnorm)
-        return super()._clip_gradients(grads)
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")

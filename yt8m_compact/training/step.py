@@ -1,6 +1,6 @@
 """The training step: loss, gradients, update and metrics, on any strategy."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -9,6 +9,9 @@ import tensorflow as tf
 from yt8m_compact import ops
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import teachers as teachers_lib
+
+# Changes inputs, labels and weights, from the number of steps before.
+Augmentation = Callable[[dict, tf.Tensor, tf.Tensor | None, tf.Tensor], tuple]
 
 # Means over batches: what TensorBoard and the progress bar show.
 METRICS = ("loss", "gap", "hit_at_1")
@@ -31,6 +34,7 @@ class TrainingStep:
         strategy: what the model was made under.
         batch_size: videos of a batch; None where batches hold how many records
             of the pass were read.
+        augment: changes a replica's videos before they are trained on; or None.
         teachers: what labels are mixed with; None for labels alone. The metrics
             are those of the labels.
     """
@@ -41,6 +45,7 @@ class TrainingStep:
         position: position_lib.Position,
         strategy: tf.distribute.Strategy | None = None,
         batch_size: int | None = None,
+        augment: Augmentation | None = None,
         teachers: teachers_lib.Teachers | None = None,
     ) -> None:
         self._model = model
@@ -48,6 +53,7 @@ class TrainingStep:
         self._position = position
         self._strategy = strategy or tf.distribute.get_strategy()
         self._batch_size = batch_size
+        self._augment = augment
         # Of each metric the sum over videos or batches, and the number.
         self._sums = tf.Variable(
             tf.zeros([2, len(METRICS)], tf.float64), trainable=False
@@ -170,12 +176,25 @@ class TrainingStep:
         """
         (inputs, labels, *weights), records_read = data
         weights = weights[0] if weights else None
+        if targets is not None:
+            # What is learned is changed as the labels are.
+            labels = tf.concat(
+                [tf.cast(labels, targets.dtype), targets], axis=1
+            )
+        if self._augment is not None:
+            inputs, labels, weights = self._augment(
+                inputs, labels, weights, self._position.step
+            )
+        if targets is None:
+            targets = labels
+        else:
+            labels, targets = tf.split(labels, 2, axis=1)
         model, optimizer = self._model, self._model.optimizer
         with tf.GradientTape() as tape:
             predictions = model(inputs, training=True)
             loss = model.compute_loss(
                 x=inputs,
-                y=labels if targets is None else targets,
+                y=targets,
                 y_pred=predictions,
                 sample_weight=weights,
                 training=True,

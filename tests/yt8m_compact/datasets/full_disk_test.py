@@ -60,6 +60,8 @@ def test_nothing_is_left_and_the_same_call_goes_on(tmp_path):
     frames = [record_makers.make_frame_example(i, 50) for i in range(20)]
     record_makers.write_tfrecord(tmp_path / "frames", frames)
     record_makers.write_tfrecord(tmp_path / "bad", [*frames, b"bad"])
+    many = [record_makers.make_frame_example(i, 2) for i in range(80)]
+    record_makers.write_tfrecord(tmp_path / "many", many)
     for name in ("cat", "dog"):
         message = tf.train.SequenceExample()
         for _ in range(9):
@@ -90,6 +92,17 @@ def test_nothing_is_left_and_the_same_call_goes_on(tmp_path):
             ],
             ["out"],
             ["out", "out/frames", "out/yt8m_manifest.json"],
+        ),
+        (
+            [
+                1,
+                "pool",
+                f"--input_data_pattern={tmp_path}/many",
+                f"--output_dir={disk}/out",
+                *frame_flags,
+            ],
+            ["out"],
+            ["out", "out/many", "out/yt8m_manifest.json"],
         ),
         (
             [

@@ -36,7 +36,9 @@ def _contents(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("verb", ["split", "repack", "convert", "synthesize"])
+@pytest.mark.parametrize(
+    "verb", ["split", "repack", "pool", "convert", "synthesize"]
+)
 def test_the_same_call_goes_on_and_nothing_is_left(tmp_path, verb):
     frames = [record_makers.make_frame_example(i, 3) for i in range(9)]
     record_makers.write_tfrecord(tmp_path / "frames", frames)
@@ -51,6 +53,7 @@ def test_the_same_call_goes_on_and_nothing_is_left(tmp_path, verb):
             "--validate_percent=50",
         ],
         "repack": [f"--input_data_pattern={tmp_path}/frames"],
+        "pool": [f"--input_data_pattern={tmp_path}/frames"],
         "convert": [
             f"--input_data_pattern={tmp_path}/*.pb",
             "--source_features=floats",

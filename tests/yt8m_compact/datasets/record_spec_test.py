@@ -27,6 +27,37 @@ def test_what_is_found_in_a_record(spec, sizes):
     assert found == expected
 
 
+def test_means_come_before_standard_deviations_and_rgb_before_audio():
+    sizes = {"std_audio": 3, "length": 1, "std_rgb": 6}
+    sizes |= {"mean_audio": 3, "mean_rgb": 6}
+    found = record_spec.detect_spec(
+        record_makers.make_video_example(1, feature_sizes=sizes),
+        "here",
+        num_classes=10,
+    )
+    assert dict(zip(found.feature_names, found.feature_sizes, strict=True)) == {
+        "mean_rgb": 6,
+        "mean_audio": 3,
+        "std_rgb": 6,
+        "std_audio": 3,
+        "length": 1,
+    }
+    assert [*found.feature_names] == [
+        "mean_rgb",
+        "mean_audio",
+        "std_rgb",
+        "std_audio",
+        "length",
+    ]
+    # Where YouTube-8M has other sizes, that is said.
+    assert record_spec.usual_sizes(found) == {
+        "mean_rgb": 1024,
+        "mean_audio": 128,
+        "std_rgb": 1024,
+        "std_audio": 128,
+    }
+
+
 def test_sizes_of_youtube8m_where_a_record_has_no_frame():
     found = record_spec.detect_spec(
         record_makers.make_frame_example(1, 0), "here", num_classes=10

@@ -16,6 +16,7 @@ import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import training
+from yt8m_compact.eval import evaluation
 from yt8m_compact.inference import predictors
 from yt8m_compact.inference import serving
 from yt8m_compact.run import train_dir as train_dir_lib
@@ -69,6 +70,51 @@ def test_format():
     assert line == "a-_9,1 0.75 3 0.75 0 0.25\n"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_runs_of_16_bits(tmp_path, policy):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 16)
+    config = tiny_runs.video_config(
+        pattern,
+        models.DeepCirculantConfig(num_layers=1),
+        num_epochs=1,
+        dtype_policy=policy,
+        base_learning_rate=0.1,
+    )
+    run = tiny_runs.Run(str(tmp_path / "run"), pattern, config)
+    training.train(config, run.path)
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    compute = policy.removeprefix("mixed_")
+    assert model.get_layer("classifier").compute_dtype == compute
+    texts = [
+        write(predictor, pattern, tmp_path / "out.csv", num_readers=1)
+        for predictor in (
+            predictors.predictor_from_train_dir(run.path),
+            predictors.predictor_from_saved_model(
+                export(run, str(tmp_path / "export"))
+            ),
+        )
+    ]
+    assert texts[0] == texts[1]
+    # The evaluation's loss is that of these predictions.
+    p = tiny_runs.predictions_of(run, pattern)
+    y = tiny_runs.features_of(run, pattern)["labels"]
+    losses = y * np.log(p + 1e-5) + (1 - y) * np.log(1 - p + 1e-5)
+    result = evaluation.evaluate_run(run.path, pattern)
+    assert result.metrics["loss"] == pytest.approx(
+        -losses.sum(axis=1).mean(), rel=1e-3
+    )
+    # And not those of 32 bits, but near.
+    wide = dataclasses.replace(
+        config,
+        training=dataclasses.replace(config.training, dtype_policy="float32"),
+    ).build_model()
+    wide.set_weights(model.get_weights())
+    inputs = {"features": tiny_runs.features_of(run, pattern)["features"]}
+    difference = np.abs(wide(inputs, training=False).numpy() - p).max()
+    assert 0 < difference < (0.02 if compute == "bfloat16" else 0.002)
+
+
 @pytest.mark.parametrize("level", RUNS)
 def test_csv(tmp_path, level):
     run = RUNS[level]()
@@ -105,6 +151,35 @@ def test_csv(tmp_path, level):
                 num_readers=1,
             )
             assert again == text, (number, batch_size)
+
+
+def test_csv_of_a_model_in_memory_is_by_the_weights_of_then(tmp_path):
+    run = tiny_runs.video_run()
+    config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    predictor = predictors.predictor_from_module(
+        serving.ServingModule(config, model, top_k=1)
+    )
+    # Of one video, by operations of their own, and of all.
+    one = tiny_runs.write_videos(tmp_path / "one", 1, num_files=1)
+    for factor in (1.0, -3.0):
+        for weight in model.trainable_weights:
+            weight.assign(weight * factor)
+        for pattern in (run.pattern, one):
+            path = tmp_path / "out.csv"
+            write(predictor, pattern, path, num_readers=1)
+            batch = tiny_runs.features_of(run, pattern)
+            expected = model({"features": batch["features"]}, training=False)
+            found = _lines(path)
+            assert list(found) == [name.decode() for name in batch["id"]]
+            for scores, wanted in zip(found.values(), expected, strict=True):
+                np.testing.assert_allclose(
+                    [scores[index] for index in range(5)], wanted, rtol=1e-5
+                )
+        single = {"features": tf.constant(batch["features"])}
+        predictor.refresh()
+        np.testing.assert_allclose(
+            predictor.predict(**single)["predictions"], expected, rtol=1e-5
+        )
 
 
 def test_readers_change_the_order_only(tmp_path):

@@ -361,6 +361,57 @@ def test_signatures(exported, level):
     assert inputs == {spec.name: spec for spec in specs}
 
 
+def scale_weights(model, factor):
+    for weight in model.trainable_weights:
+        weight.assign(weight * factor)
+
+
+def test_weights_are_those_of_the_last_refresh():
+    run = tiny_runs.video_run()  # of circulants, whose spectra are kept
+    config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    module = serving.ServingModule(config, model, top_k=3)
+    records = tf.constant(make_records("video"))
+    before = module.predict_serialized(records)["predictions"]
+    np.testing.assert_allclose(
+        before, expected_predictions(run, make_records("video")), rtol=1e-5
+    )
+    scale_weights(model, -3.0)
+    module.refresh()
+    batch = config.reader(training=False).parse(records)
+    expected = model({"features": batch["features"]}, training=False)
+    assert np.abs(expected - before).max() > 1e-2
+    after = module.predict_serialized(records)["predictions"]
+    np.testing.assert_allclose(after, expected, rtol=1e-5)
+
+
+def test_export_has_the_weights_of_then_and_no_others(tmp_path):
+    run = tiny_runs.video_run()
+    config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    module = serving.ServingModule(config, model, top_k=3)
+    features = np.ones((2, 9), np.float32)
+    module.predict_tensors(tf.constant(features))
+    scale_weights(model, -3.0)
+    path = str(tmp_path / "export")
+    serving.save(module, path)
+    expected = model({"features": features}, training=False)
+    _, predict = serving.load(path)
+    found = predict(features=tf.constant(features))["predictions"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    # Vectors of circulants or half their spectra, in blocks of 9 columns: no
+    # matrix of 9 x 10 or 9 x 15, and not both.
+    sizes = [
+        int(np.prod(shape))
+        for name, shape in tf.train.list_variables(
+            f"{path}/variables/variables"
+        )
+        if name.startswith("weights/")
+    ]
+    assert sizes and max(sizes) <= 2 * 9
+    assert sum(sizes) <= sum(
+        weight.size for weight in map(np.array, model.get_weights())
+    )
+
+
 def test_save_replaces_what_is_there(tmp_path):
     path = tmp_path / "export"
     (path / "variables").mkdir(parents=True)

@@ -636,6 +636,27 @@ def test_deferred_projection_in_mixed_precision(policy):
         assert_same({name: found[name]}, {name: expected[name]}, policy)
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_deferred_projection_of_few_and_of_many_videos(pooling, monkeypatch):
+    # All columns at once where the batch is known to be small, or 6, 6 and 2.
+    monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", SIZE)
+    deferred = Projected("diagonal_circulant", True, pooling).build()
+    plain = Projected("diagonal_circulant", False, pooling).build()
+    inputs = [tf.constant(make_values(), tf.float32), tf.constant(make_mask())]
+    expected = plain(inputs[0], False, inputs[1])
+    for size, count in [(len(inputs[0]), 1), (None, 3)]:
+        function = tf.function(
+            lambda x, mask: deferred(x, False, mask), autograph=False
+        ).get_concrete_function(
+            *(tf.TensorSpec([size, *x.shape[1:]], x.dtype) for x in inputs)
+        )
+        np.testing.assert_allclose(
+            function(*inputs), expected, rtol=1e-5, atol=1e-5
+        )
+        types = [op.type for op in function.graph.get_operations()]
+        assert types.count("MatMul") == count
+
+
 def test_input_without_a_gradient():
     structure = "low_rank(rank=2) + diagonal_circulant"
     expected, found = (

@@ -7,7 +7,7 @@ import tensorflow as tf
 import layer_conformance
 
 CASES = layer_conformance.CASES
-GRADIENT_SIZES = [(1, 3), (7, 3), (5, 12)]
+GRADIENT_SIZES = [(1, 3), (7, 3), (3, 8)]
 LARGE_SIZES = [(300, 400), (512, 100)]
 
 

@@ -95,6 +95,49 @@ def test_pairs_equal_the_dense_products(length):
     np.testing.assert_allclose(np.sum(of_kernel * step), change, rtol=1e-9)
 
 
+# All blocks at once, one after another, and more than are unrolled.
+@pytest.mark.parametrize(
+    ("blocks", "rows"), [(1, 4), (3, 4), (1, None), (3, None), (70, None)]
+)
+def test_scaled_blocks_equal_the_dense_product(blocks, rows):
+    length = 5
+    diagonal, kernel = rng.standard_normal([2, blocks, length])
+    x = rng.standard_normal([4, length])
+    upstream = rng.standard_normal([4, blocks * length])
+    spec = tf.TensorSpec([rows, length], tf.float64)
+    multiply = tf.function(block_circulant.multiply_scaled, autograph=False)
+    multiply = multiply.get_concrete_function(
+        spec, tf.constant(diagonal), tf.constant(kernel)
+    )
+    y, of_x, of_diagonal, of_kernel = gradients(
+        multiply, upstream, x, diagonal, kernel
+    )
+    types = [op.type for op in multiply.graph.get_operations()]
+    assert types.count("IRFFT") == (3 if (blocks, rows) == (3, None) else 1)
+
+    def dense_matrix(diagonal, kernel):
+        return np.concatenate(
+            [
+                d[:, np.newaxis] * scipy.linalg.circulant(c)
+                for d, c in zip(diagonal, kernel, strict=True)
+            ],
+            axis=1,
+        )
+
+    matrix = dense_matrix(diagonal, kernel)
+    np.testing.assert_allclose(y, x @ matrix, atol=1e-12)
+    np.testing.assert_allclose(of_x, upstream @ matrix.T, atol=1e-11)
+    # The product is linear in each.
+    for step in rng.standard_normal([2, blocks, length]):
+        for gradient, change in [
+            (of_diagonal, dense_matrix(step, kernel)),
+            (of_kernel, dense_matrix(diagonal, step)),
+        ]:
+            np.testing.assert_allclose(
+                np.sum(gradient * step), np.sum(x @ change * upstream)
+            )
+
+
 def test_second_derivatives():
     x = tf.constant(rng.standard_normal([3, 1, 6]))
     kernel = tf.constant(rng.standard_normal([1, 2, 6]))

@@ -82,6 +82,45 @@ def test_by_given_moments_equals_numpy(pooling):
     )
 
 
+@pytest.mark.parametrize("padding", [0.0, np.nan])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_products_by_given_moments_equal_numpy(pooling, padding):
+    x, mask = make_batch()
+    kernel = np.random.default_rng(3).standard_normal((3, 3))
+    moments = (np.array([-2.0, 0.5, 0.0]), np.array([2.0, 0.25, 1.0]))
+    expected = normalize_slowly(x @ kernel, mask, moments, pooling)
+    if pooling == "max":  # otherwise what is no number is seen
+        x[~mask] = padding
+    products = [
+        Columns(0, 2, uses_transforms=False),
+        Columns(2, 3, uses_transforms=False),
+    ]
+    blocks = ops.normalize_products_by(
+        tf.constant(x),
+        {"kernel": tf.constant(kernel)},
+        products,
+        tf.constant(mask),
+        *(
+            tf.split(tf.constant(values), [2, 1])
+            for values in (GAMMA, BETA, *moments)
+        ),
+        **arguments(pooling),
+    )
+    assert [block.shape[-1] for block in blocks] == [2, 1]
+    np.testing.assert_allclose(tf.concat(blocks, axis=-1), expected, rtol=1e-11)
+
+
+def test_no_time_at_all_by_given_moments():
+    # Of videos without any frame in the batch.
+    found = ops.normalize_frames_by(
+        tf.zeros([2, 0, 3], tf.float64),
+        tf.zeros([2, 0], tf.bool),
+        *map(tf.constant, (GAMMA, BETA, BETA, BETA**2)),
+        **arguments("max"),
+    )
+    np.testing.assert_array_equal(found, np.zeros((2, 3)))
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_gradients_are_finite_differences(pooling):
     values, mask = make_batch()

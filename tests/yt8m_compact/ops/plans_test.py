@@ -71,3 +71,11 @@ def test_blocks_in_blocks():
     assert (plan.dense, plan.input_blocks, plan.output_blocks) == (False, 4, 32)
     # 36 transforms of 256 and 4 * 32 products of 129 values.
     assert plan.multiply_adds == 36 * 2560 + 128 * 4 * 129
+
+
+def test_few_values():
+    # 30 frames and 8,192 clusters; a batch of 64 such videos; and one of which
+    # nobody knows how many there are.
+    assert ops.few_values(30, 8192)
+    assert not ops.few_values(64 * 30, 8192)
+    assert not ops.few_values(None, 1)

@@ -3,12 +3,15 @@
 import re
 
 from absl import flags
+import numpy as np
 import pytest
 import tensorflow as tf
 
 import record_makers
 import tiny_runs
+from yt8m_compact import usage_error
 from yt8m_compact.programs import export
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 def run_export(*arguments: str) -> int:
@@ -53,6 +56,47 @@ def test_checkpoint_step(tmp_path, capsys):
     )
     assert "exported step 5 of" in capsys.readouterr().out
     assert tf.saved_model.contains_saved_model(path)
+
+
+def test_mean_of_checkpoints(tmp_path, capsys):
+    run = tiny_runs.video_run()
+    path = str(tmp_path / "export")
+    run_export(
+        f"--train_dir={run.path}",
+        f"--export_dir={path}",
+        "--weights=average:2",
+    )
+    assert capsys.readouterr().out.endswith(
+        f"exported step 10, weights average:2, of {run.path} to {path}\n"
+    )
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    weights = [tiny_runs.weights_of(run.path, step) for step in (5, 10)]
+    for weight in model.weights:
+        weight.assign((weights[0][weight.path] + weights[1][weight.path]) / 2)
+    records = [
+        record_makers.make_video_example(index, num_classes=5)
+        for index in range(4)
+    ]
+    inputs = run.config.prediction_reader().parse(tf.constant(records))
+    np.testing.assert_allclose(
+        predict(path)["predictions"],
+        model({"features": inputs["features"]}, training=False),
+        rtol=1e-5,
+    )
+
+
+def test_weights_that_are_not_there(tmp_path):
+    run = tiny_runs.video_run()
+    path = str(tmp_path / "export")
+    given = [f"--train_dir={run.path}", f"--export_dir={path}"]
+    with pytest.raises(ValueError, match="expected a run with ema_momentum"):
+        run_export(*given, "--weights=ema")
+    with pytest.raises(
+        usage_error.UsageError,
+        match="expected weights to be raw, ema, or average:N",
+    ):
+        run_export(*given, "--weights=mean")
+    assert not (tmp_path / "export").exists()
 
 
 @pytest.mark.parametrize("overwrite", [True, False])

@@ -35,6 +35,7 @@ def test_from_run_and_saved_model(tmp_path, capsys):
         [f"--train_dir={run.path}", "--checkpoint_step=5"],
         [f"--saved_model={exported}", "--batch_size=3"],
         [f"--train_dir={run.path}"],
+        [f"--train_dir={run.path}", "--weights=average:2"],
     ):
         path = tmp_path / f"{len(texts)}.csv"
         status = run_predict(
@@ -48,6 +49,7 @@ def test_from_run_and_saved_model(tmp_path, capsys):
         assert f"wrote 40 videos to {path}\n" in capsys.readouterr().out
         texts.append(path.read_text())
     assert texts[0] == texts[1] != texts[2]
+    assert texts[3] not in texts[:3]
     line = texts[0].splitlines()[1]
     assert re.fullmatch(r"v00000,\d [\d.e-]+ \d [\d.e-]+", line), line
 
@@ -124,6 +126,16 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
             [*GIVEN, "--saved_model=b", "--checkpoint_step=0"],
             "expected no --checkpoint_step: a SavedModel holds one. Received: "
             "checkpoint_step=0",
+        ),
+        (
+            [*GIVEN, "--saved_model=b", "--weights=ema"],
+            "expected no --weights: a SavedModel holds those that were "
+            "exported. Received: weights=ema",
+        ),
+        (
+            [*GIVEN, "--train_dir=a", "--weights=last"],
+            "expected weights to be raw, ema, or average:N with N checkpoints, "
+            "2 or more. Received: weights='last'",
         ),
         (
             ["--output_file=out.csv", "--train_dir=a"],

@@ -43,6 +43,22 @@ def test_train(tmp_path, capsys):
     assert len(list(tmp_path.glob("run.before-*"))) == 1
 
 
+def test_what_a_run_starts_from_is_printed(tmp_path, capsys):
+    run = tiny_runs.video_run()
+    config = tiny_runs.change_training(
+        run.config, init_from=run.path, max_steps=1
+    )
+    arguments = tiny_runs.training_flags(config)
+    assert run_train(f"--train_dir={tmp_path}/run", *arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"started from {run.path}:"
+    assert lines[1].split() == "place weights were now norm kept".split()
+    assert lines[2].split() == (
+        "gates copied [9, 15] circulant [9, 15] circulant 1.0000".split()
+    )
+    assert lines[5].startswith("done: step 1")
+
+
 def test_what_is_left_out_of_the_data_is_printed(tmp_path, capsys):
     pattern = tiny_runs.write_videos(tmp_path / "data", 16)
     path = tmp_path / "data" / "train1.tfrecord"

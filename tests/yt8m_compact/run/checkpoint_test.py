@@ -109,6 +109,73 @@ def test_names_in_the_file(tmp_path):
     }
 
 
+def test_names_of_an_optimizer_that_scales_the_loss(tmp_path):
+    model = make_dense()
+    optimizer = keras.optimizers.LossScaleOptimizer(
+        keras.optimizers.Adam(use_ema=True)
+    )
+    optimizer.build(model.trainable_variables)
+    number(optimizer.variables)
+    path = save(model, tmp_path / "ckpt", optimizer=optimizer)
+    names = {n for n in names_in(path) if n.startswith("optimizer/")}
+    assert names == {
+        *(
+            f"optimizer/{name}"
+            for name in (
+                "iteration",
+                "learning_rate",
+                "step_counter",
+                "dynamic_scale",
+                "inner.Siteration",
+                "inner.Slearning_rate",
+            )
+        ),
+        *(
+            f"optimizer/inner.Sdense_{name}_{slot}"
+            for name in ("kernel", "bias")
+            for slot in ("average", "momentum", "velocity")
+        ),
+    }
+    inner = optimizer.inner_optimizer
+    found = run_checkpoint.read_slots(
+        path, model.trainable_variables, "average"
+    )
+    for value, average in zip(
+        found, inner._model_variables_moving_average, strict=True
+    ):
+        np.testing.assert_array_equal(value, average.numpy())
+
+
+def test_slots_of_names_with_dots(tmp_path):
+    model = make_model(keras.layers.Dense(2, name="a.b"))
+    optimizer = make_optimizer(model)
+    number(optimizer.variables)
+    path = save(model, tmp_path / "ckpt", optimizer=optimizer)
+    found = run_checkpoint.read_slots(
+        path, model.trainable_variables, "velocity"
+    )
+    for value, velocity in zip(found, optimizer._velocities, strict=True):
+        np.testing.assert_array_equal(value, velocity.numpy())
+
+
+def test_slots_that_are_not_there(tmp_path):
+    model = make_dense()
+    path = save(model, tmp_path / "ckpt", optimizer=make_optimizer(model))
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            f"{path}: expected the average of dense/kernel, which the run's "
+            "optimiser keeps. Received: a checkpoint without it; restore the "
+            "config.json that the run was started with"
+        ),
+    ):
+        run_checkpoint.read_slots(path, model.trainable_variables, "average")
+    with pytest.raises(ValueError, match="expected a checkpoint that can be "):
+        run_checkpoint.read_slots(
+            f"{path}x", model.trainable_variables, "average"
+        )
+
+
 def test_layers_in_lists_tuples_and_dicts(tmp_path):
     model = make_model(InLists(name="lists"))
     number(model.weights)

@@ -17,6 +17,7 @@ from yt8m_compact.run import config as config_lib
 # The models that can end with a mixture of experts.
 WITH_MIXTURES = (
     "MoeModel",
+    "DeepCombineChainModel",
     "LstmModel",
     "GruModel",
     "DbofModel",
@@ -77,9 +78,12 @@ def test_every_flag_of_a_model_is_read(model):
 def test_every_flag_of_training_is_read():
     cls = config_lib.TrainingConfig
     for field in dataclasses.fields(cls):
-        value = setting_values.other_value(field)
-        config = read(f"--{field.name}={as_text(value)}")
-        assert config.training == cls(**{field.name: value}), field.name
+        values = {
+            field.name: setting_values.other_value(field),
+            **setting_values.NEEDED.get(field.name, {}),
+        }
+        config = read(*(f"--{k}={as_text(v)}" for k, v in values.items()))
+        assert config.training == cls(**values), field.name
         assert config.model == models.LogisticConfig()
 
 
@@ -103,6 +107,14 @@ def test_every_flag_of_data_is_read():
     assert covered == set(config.to_dict()["data"])
 
 
+def other_training(cls) -> config_lib.TrainingConfig:
+    """Settings away from their defaults, that fit a class of models."""
+    training = setting_values.make_with_other_values(config_lib.TrainingConfig)
+    if not cls.frame_features:
+        return training
+    return dataclasses.replace(training, mixup_alpha=0.0)
+
+
 @pytest.mark.parametrize("model", models.MODELS)
 def test_config_to_flags_and_back(model):
     cls = models.get_model_config(model)
@@ -112,9 +124,7 @@ def test_config_to_flags_and_back(model):
             frame_features=cls.frame_features,
         ),
         model=setting_values.make_with_other_values(cls),
-        training=setting_values.make_with_other_values(
-            config_lib.TrainingConfig
-        ),
+        training=other_training(cls),
     )
     assert read(*tiny_runs.training_flags(config)) == config
 
@@ -262,7 +272,6 @@ def test_flags_of_the_starter_code_that_ask_for_nothing():
     ("argument", "message"),
     [
         ("--model=GhostModel", "LogisticModel|MoeModel|DeepCirculantModel"),
-        ("--optimizer=Adam", "AdamOptimizer|AdagradOptimizer"),
         ("--num_epochs=some", "flag --num_epochs=some"),
     ],
 )
@@ -402,3 +411,21 @@ def test_data_that_is_refused(prepared, arguments, message):
         command_line.use_data_flag(
             parse_data(*arguments), "train_data_pattern", "validation"
         )
+
+
+def test_groups_of_help():
+    flag_values = parse()
+    groups = {
+        name: flag_values[name].group
+        for name in ("max_frames", "gating", "num_epochs", "label_loss")
+    }
+    assert groups == {
+        "max_frames": "data",
+        "gating": "model",
+        "num_epochs": "training",
+        "label_loss": "loss",
+    }
+    fields = {f.name for f in dataclasses.fields(config_lib.TrainingConfig)}
+    named = [n for names in config_lib.TRAINING_GROUPS.values() for n in names]
+    assert set(named) <= fields
+    assert len(named) == len(set(named))

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 
+import keras
 import pytest
 
 import setting_values
@@ -33,12 +34,13 @@ def test_json_and_back(model):
 def test_json_and_back_of_values_that_are_not_the_defaults(model):
     cls = models.get_model_config(model)
     data = setting_values.make_with_other_values(config_lib.DataConfig)
+    training = setting_values.make_with_other_values(config_lib.TrainingConfig)
+    if cls.frame_features:
+        training = dataclasses.replace(training, mixup_alpha=0.0)
     config = config_lib.Config(
         data=dataclasses.replace(data, frame_features=cls.frame_features),
         model=setting_values.make_with_other_values(cls),
-        training=setting_values.make_with_other_values(
-            config_lib.TrainingConfig
-        ),
+        training=training,
     )
     text = config.to_json()
     assert config_lib.Config.from_json(text, "here") == config
@@ -76,7 +78,7 @@ def test_settings_of_a_teacher_that_is_not_there(name, value):
         ValueError,
         match=(
             f"^TrainingConfig: expected a teacher with {name}, which is not "
-            f"used otherwise. Received: {name}={value}, teacher=''$"
+            f"used otherwise. Received: teacher=, {name}={value}$"
         ),
     ):
         make_config(**{name: value})
@@ -512,3 +514,151 @@ def test_a_missing_field_takes_its_default(part, field, default):
     text = changed(lambda values: values[part].pop(field))
     read = config_lib.Config.from_json(text, "file")
     assert getattr(getattr(read, part), field) == default
+
+
+REFUSED = {
+    "decay of another schedule": (
+        {"learning_rate_decay": 0.5, "learning_rate_schedule": "constant"},
+        "learning_rate_schedule=exponential with learning_rate_decay, which is "
+        "not used otherwise. Received: learning_rate_schedule=constant, "
+        "learning_rate_decay=0.5",
+    ),
+    "examples of another schedule": (
+        {
+            "learning_rate_decay_examples": 5.0,
+            "learning_rate_schedule": "constant",
+        },
+        "learning_rate_schedule=exponential with learning_rate_decay_examples",
+    ),
+    "steps without cosine": (
+        {"schedule_steps": 5},
+        "learning_rate_schedule=cosine with schedule_steps",
+    ),
+    "end without cosine": (
+        {"final_learning_rate_fraction": 0.5},
+        "learning_rate_schedule=cosine with final_learning_rate_fraction",
+    ),
+    "cosine without end": (
+        {"learning_rate_schedule": "cosine"},
+        "schedule_steps or max_steps with learning_rate_schedule=cosine, which "
+        "ends at a step: num_epochs times the number of videos, divided by "
+        "batch_size. Received: learning_rate_schedule=cosine, "
+        "schedule_steps=None, max_steps=None",
+    ),
+    "warm-up to the end": (
+        {
+            "learning_rate_schedule": "cosine",
+            "max_steps": 5,
+            "warmup_steps": 5,
+        },
+        "fewer warmup_steps than steps of the cosine schedule. Received: "
+        "warmup_steps=5, schedule_steps=None, max_steps=5",
+    ),
+    "gamma of another loss": (
+        {"focal_gamma": 1.0},
+        "label_loss=FocalLoss with focal_gamma, which is not used otherwise. "
+        "Received: label_loss=CrossEntropyLoss, focal_gamma=1.0",
+    ),
+    "weight of softmax": (
+        {"positive_weight": 2.0, "label_loss": "SoftmaxLoss"},
+        "another label_loss with positive_weight: softmax has no loss of the "
+        "classes that a video does not have. Received: label_loss=SoftmaxLoss, "
+        "positive_weight=2.0",
+    ),
+    "clipping without a norm": (
+        {"clip_gradients": "global", "clip_gradient_norm": 0.0},
+        "clip_gradient_norm above 0 with clip_gradients=global. Received: "
+        "clip_gradients=global, clip_gradient_norm=0.0",
+    ),
+    "a schedule of the schedule-free": (
+        {"optimizer": "ScheduleFreeAdamW"},
+        "learning_rate_schedule=constant with optimizer=ScheduleFreeAdamW, "
+        "which averages instead. Received: learning_rate_schedule=exponential, "
+        "optimizer=ScheduleFreeAdamW",
+    ),
+    "an average of averages": (
+        {
+            "optimizer": "ScheduleFreeAdamW",
+            "learning_rate_schedule": "constant",
+            "ema_momentum": 0.5,
+        },
+        "no ema_momentum with optimizer=ScheduleFreeAdamW, whose weights are "
+        "an average already. Received: ema_momentum=0.5, "
+        "optimizer=ScheduleFreeAdamW",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_levers_that_do_not_fit_each_other(name):
+    values, message = REFUSED[name]
+    with pytest.raises(
+        ValueError, match=re.escape(f"TrainingConfig: expected {message}")
+    ):
+        config_lib.TrainingConfig(**values)
+
+
+def test_mixup_of_frames_is_refused():
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "expected mixup_alpha=0 with frame_features: frames of videos of "
+            "different lengths have no mixture. Received: mixup_alpha=0.2, "
+            "frame_features=True"
+        ),
+    ):
+        make_config("DbofModel", mixup_alpha=0.2)
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("Adam", "Adam"),
+        ("Lion", "Lion"),
+        ("AdamOptimizer", "Adam"),
+        ("AdagradOptimizer", "Adagrad"),
+        ("RMSPropOptimizer", "RMSprop"),
+        ("MomentumOptimizer", "Momentum"),
+        ("GradientDescentOptimizer", "SGD"),
+    ],
+)
+def test_optimizers_have_one_name_in_json(given, written):
+    config = make_config(optimizer=given)
+    values = json.loads(config.to_json())
+    assert values["training"]["optimizer"] == written
+    values["training"]["optimizer"] = given
+    read = config_lib.Config.from_json(json.dumps(values), "file")
+    assert read == config
+
+
+@pytest.mark.parametrize("name", ["adam", "Nadam", None])
+def test_unknown_optimizer(name):
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "TrainingConfig, optimizer: expected one of Adam, AdamW, Lion, "
+            "Muon, ScheduleFreeAdamW, SGD, Momentum, Adagrad, RMSprop, or a "
+            "name of the starter code's: AdamOptimizer, AdagradOptimizer, "
+            "RMSPropOptimizer, MomentumOptimizer, GradientDescentOptimizer. "
+            f"Received: {name!r}"
+        ),
+    ):
+        config_lib.TrainingConfig(optimizer=name)
+
+
+@pytest.mark.parametrize(
+    ("policy", "compute"),
+    [
+        ("float32", "float32"),
+        ("mixed_bfloat16", "bfloat16"),
+        ("mixed_float16", "float16"),
+    ],
+)
+def test_models_compute_in_the_dtype_of_the_training(policy, compute):
+    before = keras.config.dtype_policy()
+    config = make_config("MoeModel", dtype_policy=policy)
+    model = config.build_model()
+    assert keras.config.dtype_policy() == before
+    assert model.get_layer("experts").compute_dtype == compute
+    assert model.output.dtype == "float32"
+    assert {weight.dtype for weight in model.weights} == {"float32"}

@@ -7,7 +7,9 @@ import pathlib
 import re
 import shutil
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 import record_makers
 import tiny_runs
@@ -173,7 +175,7 @@ def test_changed_training_flags_are_taken_and_logged(tmp_path, log):
         (
             "training",
             {"optimizer": "RMSPropOptimizer"},
-            "training.optimizer: 'AdamOptimizer' -> 'RMSPropOptimizer'",
+            "training.optimizer: 'Adam' -> 'RMSprop'",
         ),
     ],
 )
@@ -186,10 +188,10 @@ def test_changed_flags_of_the_model_are_refused(part, change, text):
     with pytest.raises(
         ValueError,
         match=re.escape(
-            f"{run.path}/config.json: expected the data, the model and the "
-            f"optimiser of the run that is there. Received: {text}. Use the "
-            "same settings to continue it, another train_dir, or "
-            "start_new_model=True"
+            f"{run.path}/config.json: expected the data, the model, the "
+            "optimiser and the start of the run that is there. Received: "
+            f"{text}. Use the same settings to continue it, another "
+            "train_dir, or start_new_model=True"
         ),
     ):
         training.train(config, run.path)
@@ -489,3 +491,113 @@ def test_batches_of_other_sizes_than_were_read(tmp_path, split):
     # After the two batches that are left out.
     assert stop_and_continue(config, parts, 3).step == done.step
     tiny_runs.assert_same_weights(parts, whole)
+
+
+# Each lever that has a state of its own, or draws at random.
+LEVERS = {
+    "averages and sums": {
+        "optimizer": "Lion",
+        "base_learning_rate": 0.003,
+        "learning_rate_schedule": "cosine",
+        "schedule_steps": 10,
+        "warmup_steps": 2,
+        "clip_gradients": "global",
+        "weight_decay": 0.1,
+        "ema_momentum": 0.75,
+        "gradient_accumulation_steps": 3,
+        "mixup_alpha": 0.4,
+        "label_smoothing": 0.1,
+        "positive_weight": 2.0,
+    },
+    "no schedule, in 16 bits": {
+        "optimizer": "ScheduleFreeAdamW",
+        "learning_rate_schedule": "constant",
+        "warmup_steps": 2,
+        "dtype_policy": "mixed_bfloat16",
+        "label_loss": "FocalLoss",
+    },
+    "scaled losses": {
+        "optimizer": "AdamW",
+        "dtype_policy": "mixed_float16",
+        "gradient_accumulation_steps": 2,
+        "ema_momentum": 0.75,
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LEVERS)
+def test_levers(tmp_path, name):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 32)
+    config = tiny_runs.video_config(pattern, num_epochs=1, **LEVERS[name])
+    whole, parts = str(tmp_path / "whole"), str(tmp_path / "parts")
+    training.train(config, whole)
+    stop_and_continue(config, parts, 2)
+    assert_same_state(parts, whole)
+
+
+@pytest.mark.slow
+def test_muon(tmp_path):
+    pattern = tiny_runs.write_frames(tmp_path / "data", 24)
+    config = tiny_runs.frame_config(pattern, num_epochs=1, optimizer="Muon")
+    whole, parts = str(tmp_path / "whole"), str(tmp_path / "parts")
+    training.train(config, whole)
+    stop_and_continue(config, parts, 2)
+    assert_same_state(parts, whole)
+
+
+def assert_same_state(path: str, expected: str) -> None:
+    """Compares all that the last checkpoints hold, to the last bit."""
+    readers_of = [
+        tf.train.load_checkpoint(
+            train_dir_lib.TrainDir(folder).find_checkpoint()
+        )
+        for folder in (path, expected)
+    ]
+    names = set(readers_of[1].get_variable_to_shape_map())
+    # What is counted of saving, and the settings, of which one is max_steps.
+    names -= {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    names = {n for n in names if not n.startswith(("save_counter", "config"))}
+    assert any(name.startswith("optimizer/") for name in names)
+    for name in names:
+        found, wanted = (reader.get_tensor(name) for reader in readers_of)
+        np.testing.assert_array_equal(found, wanted, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"ema_momentum": 0.9}, "training.ema_momentum: None -> 0.9"),
+        (
+            {"gradient_accumulation_steps": 2},
+            "training.gradient_accumulation_steps: 1 -> 2",
+        ),
+        (
+            {"dtype_policy": "mixed_float16"},
+            "training.dtype_policy: 'float32' -> 'mixed_float16'",
+        ),
+    ],
+)
+def test_changed_state_of_the_optimizer_is_refused(change, text):
+    run = tiny_runs.video_run()
+    config = tiny_runs.change_training(run.config, **change)
+    with pytest.raises(ValueError, match=re.escape(f"Received: {text}. Use")):
+        training.train(config, run.path)
+
+
+def test_other_momentum_of_the_average_and_other_schedule(tmp_path, log):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 16)
+    config = tiny_runs.video_config(
+        pattern, num_epochs=1, ema_momentum=0.5, max_steps=1
+    )
+    path = str(tmp_path / "run")
+    training.train(config, path)
+    config = tiny_runs.change_training(
+        config,
+        ema_momentum=0.75,
+        max_steps=None,
+        learning_rate_schedule="constant",
+    )
+    assert training.train(config, path).step == 2
+    changed = "changed since the last start: training."
+    assert f"{changed}ema_momentum: 0.5 -> 0.75" in log.messages

@@ -6,6 +6,7 @@ from yt8m_compact import program
 from yt8m_compact.programs import verbs
 from yt8m_compact.programs.data import convert
 from yt8m_compact.programs.data import download
+from yt8m_compact.programs.data import pool
 from yt8m_compact.programs.data import repack
 from yt8m_compact.programs.data import split
 from yt8m_compact.programs.data import stats
@@ -17,6 +18,7 @@ VERBS: Mapping[str, verbs.Verb] = {
     "verify": verify,
     "stats": stats,
     "repack": repack,
+    "pool": pool,
     "convert": convert,
     "split": split,
     "synthesize": synthesize,

@@ -19,6 +19,7 @@ _VERBS = (
     "verify",
     "stats",
     "repack",
+    "pool",
     "convert",
     "split",
     "synthesize",
@@ -258,7 +259,9 @@ def test_repair_says_where_records_are_missing(tmp_path, capsys):
     assert list(values["not_repaired"]) == [str(path)]
 
 
-@pytest.mark.parametrize("verb", ["verify", "stats", "convert", "synthesize"])
+@pytest.mark.parametrize(
+    "verb", ["verify", "stats", "pool", "convert", "synthesize"]
+)
 @pytest.mark.parametrize("number", [0, -3])
 def test_no_class(tmp_path, verb, number):
     path = _write(tmp_path / "a.tfrecord", range(1))
@@ -266,6 +269,10 @@ def test_no_class(tmp_path, verb, number):
         "verify": [f"--input_data_pattern={path}"],
         "stats": [f"--input_data_pattern={path}"],
         "convert": [
+            f"--input_data_pattern={path}",
+            f"--output_dir={tmp_path}/out",
+        ],
+        "pool": [
             f"--input_data_pattern={path}",
             f"--output_dir={tmp_path}/out",
         ],
@@ -494,6 +501,33 @@ def test_files_of_one_name_in_two_folders(tmp_path, capsys):
     }
     assert _main(*arguments, f"--manifest={counts}") == 0
     assert capsys.readouterr().out.count("2 files, 7 records") == 2
+
+
+def test_pool_says_what_to_train_with(tmp_path, capsys):
+    records = [
+        record_makers.make_frame_example(0, 0),
+        record_makers.make_frame_example(1, 6, segments=[(0, 3, 1.0)]),
+    ]
+    path = record_makers.write_tfrecord(tmp_path / "a.tfrecord", records)
+    arguments = (
+        "pool",
+        f"--input_data_pattern={path}",
+        f"--output_dir={tmp_path}/out",
+        *_FEATURES,
+        "--num_classes=10",
+        "--statistics=mean,std,length",
+    )
+    with pytest.raises(ValueError, match="a.tfrecord: record 0: no_frames"):
+        _main(*arguments)
+    assert _main(*arguments, "--on_data_error=skip") == 0
+    text = capsys.readouterr().out
+    assert text.startswith("1 files, 1 records, ")
+    assert (
+        "\ntrain with: --feature_names=mean_rgb,mean_audio,std_rgb,std_audio,"
+        "length --feature_sizes=6,3,6,3,1\n"
+    ) in text
+    assert "\nleft out: segment_end_times, segment_labels, " in text
+    assert re.search(r"left out of the data:\nfile .*\n\S+a.tfrecord +1 ", text)
 
 
 def test_repack_names_what_it_leaves_out(tmp_path, capsys):

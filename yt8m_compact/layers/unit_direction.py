@@ -1,0 +1,31 @@
+"""Scaling of hidden units to unit length."""
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact import ops
+
+
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class UnitDirection(keras.layers.Layer):
+    """Scales vectors to unit length; one that is all but zero becomes zero.
+
+    `x / |x|` along the last axis. Keras's `UnitNormalization` has the gradient
+    0 / 0 at a vector of zeros, which inputs never need; what comes out of a
+    ReLU does. Runs in float32 (float64 for float64 layers): the squares of a
+    short vector are 0 in float16.
+
+    Input shape:
+        `[..., size]`, any float dtype.
+
+    Output shape:
+        The same, in the layer's compute dtype.
+    """
+
+    def call(self, inputs):
+        wide = tf.float64 if inputs.dtype == tf.float64 else tf.float32
+        directions = ops.l2_normalize(tf.cast(inputs, wide), axis=-1)
+        return tf.cast(directions, self.compute_dtype)
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)

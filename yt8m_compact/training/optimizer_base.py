@@ -1,0 +1,112 @@
+"""What all optimisers here do otherwise than Keras's."""
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact.training import gradient_clipping
+
+
+class OptimizerBase(keras.optimizers.Optimizer):
+    """Clips in fewer passes, and averages the weights of updates alone.
+
+    Gradients are accumulated on several devices, too, where Keras chooses in
+    each device's function between adding up and updating, which TensorFlow
+    does not allow.
+
+    Keras moves the average of the weights at each step, and so, where gradients
+    are accumulated, several times towards weights that did not change. It
+    starts it at zeros, which a checkpoint may hold before the first step.
+    """
+
+    def build(self, variables):
+        """Makes the optimiser's variables."""
+        if self.built:
+            return
+        super().build(variables)
+        if self.use_ema:
+            for average, variable in zip(
+                self._model_variables_moving_average, variables, strict=True
+            ):
+                average.assign(variable)
+
+    def _clip_gradients(self, grads):
+        if self.clipnorm and self.clipnorm > 0:
+            return gradient_clipping.clip_each(grads, self.clipnorm)
+        if self.global_clipnorm and self.global_clipnorm > 0:
+            return gradient_clipping.clip_together(grads, self.global_clipnorm)
+        return super()._clip_gradients(grads)
+
+    def finalize_variable_values(self, var_list):
+        """Leaves the weights as they are when an epoch ends.
+
+        Keras's `fit` would train on from their average. That is read from
+        checkpoints where it is asked for.
+        """
+
+    def _update_model_variables_moving_average(self, trainable_variables):
+        steps = self.gradient_accumulation_steps
+        if not (self.use_ema and steps):
+            super()._update_model_variables_moving_average(trainable_variables)
+            return
+        # Counted by batches, this one not yet.
+        updated = keras.ops.equal((self._iterations + 1) % steps, 0)
+        kept = keras.ops.where(updated, self.ema_momentum, 1.0)
+        kept = keras.ops.where(self._iterations < steps, 0.0, kept)
+        for variable, average in zip(
+            trainable_variables,
+            self._model_variables_moving_average,
+            strict=True,
+        ):
+            momentum = keras.ops.cast(kept, variable.dtype)
+            average.assign(momentum * average + (1 - momentum) * variable)
+
+    def _backend_apply_gradients(self, grads, trainable_variables):
+        steps = self.gradient_accumulation_steps
+        if (
+            not steps
+            or tf.__internal__.distribute.strategy_supports_no_merge_call()
+        ):
+            super()._backend_apply_gradients(grads, trainable_variables)
+            return
+
+        def choose(distribution, grads, variables):
+            def everywhere(function):
+                distribution.extended.call_for_each_replica(
+                    function, args=(grads, variables)
+                )
+
+            tf.cond(
+                tf.equal((self._iterations.value + 1) % steps, 0),
+                lambda: everywhere(self._update_by_sums),
+                lambda: everywhere(self._add_to_sums),
+            )
+
+        tf.distribute.get_replica_context().merge_call(
+            choose, args=(grads, trainable_variables)
+        )
+        if self.use_ema:
+            self._update_model_variables_moving_average(
+                self._trainable_variables
+            )
+
+    def _sums_of(self, variables):
+        return [
+            self._accumulated_gradients[self._get_variable_index(variable)]
+            for variable in variables
+        ]
+
+    def _add_to_sums(self, grads, variables):
+        self._backend_increment_gradient_accumulators(
+            grads, self._sums_of(variables)
+        )
+
+    def _update_by_sums(self, grads, variables):
+        sums = self._sums_of(variables)
+        means = [
+            (gradient + total) / self.gradient_accumulation_steps
+            for gradient, total in zip(grads, sums, strict=True)
+        ]
+        means = self._clip_gradients(means)
+        self._apply_weight_decay(variables)
+        self._backend_update_step(means, variables, self.learning_rate)
+        self._backend_reset_gradient_accumulators()
