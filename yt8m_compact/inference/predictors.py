@@ -111,8 +111,8 @@ def predictor_from_module(
 ) -> Predictor:
     """Makes a predictor from a model in memory.
 
-    Its weights count as they are at the first prediction and, for `write_csv` and
-    `write_scores`, when they begin: `refresh` takes them at another time.
+    Its weights count as they are at the first prediction and, for `write_csv`
+    and `write_scores`, when they begin: `refresh` takes them at another time.
 
     Args:
         module: the model, and the configuration of its run.
@@ -168,7 +168,7 @@ def _make_predictor(
     return Predictor(
         dataclasses.replace(reader, column_ids=True),
         predict,
-        models.model_name(config.model),
+        model_name=models.model_name(config.model),
     )
 
 
