@@ -181,6 +181,26 @@ def test_continues_as_if_it_had_not_stopped(tmp_path, video_scores, kind):
     tiny_runs.assert_same_weights(parts, whole)
 
 
+@pytest.mark.slow
+def test_under_xla(tmp_path, video_scores):
+    """The student's step is compiled, and the teachers are beside it."""
+    run = tiny_runs.video_run()
+    for name, compiled in {"xla": True, "plain": False}.items():
+        config = tiny_runs.video_config(
+            run.pattern,
+            teacher=f"{video_scores},{run.path}",
+            optimizer="GradientDescentOptimizer",
+            max_steps=2,
+            jit_compile=compiled,
+        )
+        training.train(config, str(tmp_path / name))
+    found, expected = (
+        tiny_runs.weights_of(str(tmp_path / name)) for name in ("xla", "plain")
+    )
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=1e-5)
+
+
 def test_start_of_the_student_is_that_without_a_teacher(tmp_path):
     run = tiny_runs.video_run()
     for name, settings in {"a": {"teacher": run.path}, "b": {}}.items():
