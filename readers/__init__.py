@@ -22,6 +22,10 @@ with lazy.imports():
     from yt8m_compact.readers.records import read_records
     from yt8m_compact.readers.sampling import FrameSampling
     from yt8m_compact.readers.sampling import sample_frame_indices
+    from yt8m_compact.readers.score_files import ScoreHeader
+    from yt8m_compact.readers.score_files import read_scores
+    from yt8m_compact.readers.score_files import writing_scores
+    from yt8m_compact.readers.score_table import ScoreTable
     from yt8m_compact.readers.skipped import SkippedData
     from yt8m_compact.readers.skipped import SkippedFile
     from yt8m_compact.readers.tfds_files import PreparedDataset
@@ -35,6 +39,8 @@ __all__ = [
     "PreparedDataset",
     "Reader",
     "RecordFormat",
+    "ScoreHeader",
+    "ScoreTable",
     "SkippedData",
     "SkippedFile",
     "VideoLevelReader",
@@ -49,8 +55,10 @@ __all__ = [
     "inspect_file",
     "make_dataset",
     "read_records",
+    "read_scores",
     "readable_errors",
     "sample_frame_indices",
     "shard_files",
     "split_patterns",
+    "writing_scores",
 ]

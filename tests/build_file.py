@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "datasets": {"base", "ops", "readers", "progress"},
     "models": {"base", "ops", "structures", "layers"},
     "run": {"base", "program", "ops", "readers", "models"},
-    "training": _RUN_AND_BELOW,
+    "training": _RUN_AND_BELOW | {"inference"},  # teachers predict
     "inference": _RUN_AND_BELOW,
     "eval_lib": _RUN_AND_BELOW | {"inference"},
     "programs": {"base", "program", "readers", "datasets"},

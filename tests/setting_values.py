@@ -9,6 +9,8 @@ T = TypeVar("T")
 
 # What a setting of training needs beside it, to be away from its default alone.
 NEEDED = {
+    "teacher_weight": {"teacher": "other"},
+    "teacher_temperature": {"teacher": "other"},
     "label_loss": {"label_loss": "FocalLoss"},
     "learning_rate_schedule": {"schedule_steps": 9},
     "schedule_steps": {"learning_rate_schedule": "cosine"},

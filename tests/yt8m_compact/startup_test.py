@@ -112,6 +112,7 @@ ERRORS = [
         )
         for command in (
             "yt8m-train --train_dir=run --train_data_pattern",
+            "yt8m-train --train_dir=run --train_data_pattern=script --teacher",
             "yt8m-eval --train_dir=made --eval_data_pattern",
             "yt8m-predict --train_dir=made --output_file=a"
             " --input_data_pattern",

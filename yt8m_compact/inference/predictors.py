@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files as files_lib
+from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import progress
 from yt8m_compact import readers
@@ -16,6 +17,9 @@ from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.run import weight_choice
 
 CSV_HEADER = "VideoId,LabelConfidencePairs"
+CSV_TOP_K = 20
+# 40 bytes a video of YouTube-8M: 0.25 GB for the 6.1 million of 2018.
+TEACHER_TOP_K = 10
 
 # The model always gets this many rows, whatever the batch size and whatever was
 # skipped: the last bits of a matrix product depend on the number of rows.
@@ -34,11 +38,13 @@ class Predictor:
             `[rows, num_classes]`.
         refresh: has `predict` take the weights of a model in memory as they
             are then; None where they do not change.
+        model_name: the name of the model.
     """
 
     reader: readers.Reader
     predict: Callable[..., Mapping[str, tf.Tensor]]
     refresh: Callable[[], None] | None = None
+    model_name: str = "unknown"
 
     @property
     def unit(self) -> str:
@@ -105,8 +111,8 @@ def predictor_from_module(
 ) -> Predictor:
     """Makes a predictor from a model in memory.
 
-    Its weights count as they are at the first prediction and, for `write_csv`,
-    when that begins: `refresh` takes them at another time.
+    Its weights count as they are at the first prediction and, for `write_csv`
+    and `write_scores`, when they begin: `refresh` takes them at another time.
 
     Args:
         module: the model, and the configuration of its run.
@@ -159,7 +165,11 @@ def _make_predictor(
         reader = config.prediction_reader(segments=segments)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return Predictor(dataclasses.replace(reader, column_ids=True), predict)
+    return Predictor(
+        dataclasses.replace(reader, column_ids=True),
+        predict,
+        model_name=models.model_name(config.model),
+    )
 
 
 def write_csv(
@@ -167,7 +177,7 @@ def write_csv(
     input_data_pattern: str,
     output_file: str,
     *,
-    top_k: int = 20,
+    top_k: int = CSV_TOP_K,
     batch_size: int = 256,
     num_readers: int = 8,
     num_shards: int = 1,
@@ -206,46 +216,137 @@ def write_csv(
             model's, or all of it was left out.
         ValueError: if there is no such shard, or a prediction is not finite.
     """
-    files = readers.shard_files(
-        readers.expand_patterns(input_data_pattern), num_shards, shard_index
+    rows = _Rows(
+        predictor,
+        input_data_pattern,
+        batch_size,
+        num_readers,
+        num_shards,
+        shard_index,
+        skipped,
     )
-    # Data of another kind is an error, not thousands of skipped records.
-    readers.check_format(files, predictor.reader, skipped=skipped)
-    dataset = readers.make_dataset(
-        predictor.reader,
-        files,
-        batch_size=batch_size,
-        num_readers=num_readers,
-        skipped=skipped,
-    )
-    if predictor.refresh is not None:
-        predictor.refresh()
-    num_rows = 0
-    with (
-        files_lib.writing(output_file) as csv,
-        progress.video_bar("predict", files) as bar,
-    ):
+    with files_lib.writing(output_file) as csv:
         csv.write(CSV_HEADER + "\n")
-        try:
-            for ids, predictions in _predict_blocks(predictor, dataset):
-                csv.write("".join(_format_lines(ids, predictions, top_k)))
-                num_rows += len(ids)
-                bar.update(predictor.count_videos(ids))
-        except readers.DataError as error:
-            if skipped is not None:
-                raise
-            raise readers.DataError(
-                f"{error} The {num_rows:,} {predictor.unit} predicted before "
-                "are not kept; to go on, leave out such records with "
-                "on_data_error=skip, or mend the file and start again."
-            ) from None
-        progress.finish(bar)
-        if skipped and not num_rows:
-            raise readers.DataError(
-                f"{files[0]}: expected at least one record that can be "
-                f"predicted. Received:\n{skipped.to_text()}"
-            )
-    return num_rows
+        for ids, predictions in rows:
+            csv.write("".join(_format_lines(ids, predictions, top_k)))
+    return rows.number
+
+
+def write_scores(
+    predictor: Predictor,
+    input_data_pattern: str,
+    output_file: str,
+    *,
+    top_k: int = TEACHER_TOP_K,
+    batch_size: int = 256,
+    num_readers: int = 8,
+    num_shards: int = 1,
+    shard_index: int = 0,
+    skipped: readers.SkippedData | None = None,
+) -> int:
+    """Predicts every record and writes scores to learn from.
+
+    The form is that of `readers.score_files`. The file appears when it is
+    complete and was read again.
+
+    Args:
+        predictor: as of `write_csv`.
+        input_data_pattern: likewise.
+        output_file: the file.
+        top_k: number of classes of a video; at most all.
+        batch_size: as of `write_csv`.
+        num_readers: likewise.
+        num_shards: likewise.
+        shard_index: likewise.
+        skipped: likewise.
+
+    Returns:
+        The number of videos, or of segments.
+
+    Raises:
+        DataError: as of `write_csv`.
+        ValueError: likewise, and if a prediction is not in [0, 1].
+        OSError: if the file can't be written, or read again.
+    """
+    rows = _Rows(
+        predictor,
+        input_data_pattern,
+        batch_size,
+        num_readers,
+        num_shards,
+        shard_index,
+        skipped,
+    )
+    num_classes = predictor.reader.num_classes
+    top_k = min(top_k, num_classes)
+    header = readers.ScoreHeader(predictor.model_name, num_classes, top_k)
+    with readers.writing_scores(output_file, header) as writer:
+        for ids, predictions in rows:
+            classes = ops.top_k_classes(predictions, top_k)
+            scores = np.take_along_axis(predictions, classes, axis=1)
+            writer.write(ids, classes, scores)
+    return rows.number
+
+
+class _Rows:
+    """Ids and predictions of all rows of files, read and predicted in blocks.
+
+    Attributes:
+        number: how many rows there were so far.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        input_data_pattern: str,
+        batch_size: int,
+        num_readers: int,
+        num_shards: int,
+        shard_index: int,
+        skipped: readers.SkippedData | None,
+    ) -> None:
+        self.number = 0
+        self._predictor = predictor
+        self._skipped = skipped
+        self._files = readers.shard_files(
+            readers.expand_patterns(input_data_pattern), num_shards, shard_index
+        )
+        # Data of another kind is an error, not thousands of skipped records.
+        readers.check_format(self._files, predictor.reader, skipped=skipped)
+        self._dataset = readers.make_dataset(
+            predictor.reader,
+            self._files,
+            batch_size=batch_size,
+            num_readers=num_readers,
+            skipped=skipped,
+        )
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        predictor, skipped = self._predictor, self._skipped
+        if predictor.refresh is not None:
+            predictor.refresh()
+        with progress.video_bar("predict", self._files) as bar:
+            try:
+                for ids, predictions in _predict_blocks(
+                    predictor, self._dataset
+                ):
+                    yield ids, predictions
+                    self.number += len(ids)
+                    bar.update(predictor.count_videos(ids))
+            except readers.DataError as error:
+                if skipped is not None:
+                    raise
+                raise readers.DataError(
+                    f"{error} The {self.number:,} {predictor.unit} predicted "
+                    "before are not kept; to go on, leave out such records "
+                    "with on_data_error=skip, or mend the file and start again."
+                ) from None
+            progress.finish(bar)
+            if skipped and not self.number:
+                raise readers.DataError(
+                    f"{self._files[0]}: expected at least one record that can "
+                    f"be predicted. Received:\n{skipped.to_text()}"
+                )
 
 
 def _predict_blocks(

@@ -19,6 +19,8 @@ with lazy.imports():
     from yt8m_compact.ops.cosine import cosine_multiply_adds
     from yt8m_compact.ops.cosine import cosine_transform
     from yt8m_compact.ops.cosine import inverse_cosine_transform
+    from yt8m_compact.ops.distillation import mix_labels
+    from yt8m_compact.ops.distillation import soften
     from yt8m_compact.ops.frame_normalization import normalize_frames
     from yt8m_compact.ops.frame_normalization import normalize_frames_by
     from yt8m_compact.ops.frame_normalization import normalize_products
@@ -94,6 +96,7 @@ __all__ = [
     "inverse_cosine_transform",
     "l2_normalize",
     "make_label_loss",
+    "mix_labels",
     "normalize_frames",
     "normalize_frames_by",
     "normalize_products",
@@ -107,6 +110,7 @@ __all__ = [
     "rated_predictions",
     "replica_index",
     "smooth_labels",
+    "soften",
     "softmax_loss",
     "sum_by_bucket",
     "sum_over_replicas",

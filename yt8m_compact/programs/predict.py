@@ -1,4 +1,4 @@
-r"""Predicts the classes of videos, as the starter code's CSV.
+r"""Predicts the classes of videos: a CSV, or scores for another model to learn.
 
 Example:
     yt8m-predict --train_dir=runs/dbof \
@@ -7,6 +7,7 @@ Example:
 With --saved_model=exported/dbof in the place of --train_dir, it predicts from
 a SavedModel of yt8m-export, which is a program: load only what you would run.
 --segment_labels predicts every 5 s of the videos. Labels are not looked at.
+--format=teacher writes the scores that --teacher of yt8m-train reads.
 """
 
 from __future__ import annotations
@@ -69,14 +70,23 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     path_flags.define_path(
         "output_file",
         None,
-        "CSV file to write.",
+        "File to write.",
         required=True,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum(
+        "format",
+        "csv",
+        ["csv", "teacher"],
+        "The starter code's CSV; or scores of 16 bits, which yt8m-train learns "
+        "from with --teacher, 4 bytes for each of --top_k classes.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
         "top_k",
-        20,
-        "Number of classes of each video.",
+        None,
+        "Number of classes of each video (default: 20, and 10 with "
+        "--format=teacher).",
         lower_bound=1,
         flag_values=flag_values,
     )
@@ -134,11 +144,14 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     predictor = _make_predictor(flag_values)
     skip = flag_values.on_data_error == "skip"
     skipped = readers.SkippedData() if skip else None
-    number = predictors.write_csv(
+    write, top_k = predictors.write_csv, predictors.CSV_TOP_K
+    if flag_values.format == "teacher":
+        write, top_k = predictors.write_scores, predictors.TEACHER_TOP_K
+    number = write(
         predictor,
         flag_values.input_data_pattern,
         flag_values.output_file,
-        top_k=flag_values.top_k,
+        top_k=flag_values.top_k or top_k,
         batch_size=flag_values.batch_size,
         num_readers=flag_values.num_readers,
         num_shards=flag_values.num_shards,

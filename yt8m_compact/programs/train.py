@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from yt8m_compact import files
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
@@ -98,6 +99,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     readers.expect_local_files(config.training.train_data_pattern)
     if config.training.eval_data_pattern:
         readers.expect_local_files(config.training.eval_data_pattern)
+    for teacher in config.training.teachers:
+        if not files.is_folder(teacher):
+            readers.expect_local_files(teacher)
     result = training.train(
         config,
         flag_values.train_dir,

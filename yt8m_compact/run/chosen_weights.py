@@ -86,4 +86,4 @@ def _restore_one(
         slots = run_checkpoint.read_slots(path, trained, "momentum")
         for variable, slot in zip(trained, slots, strict=True):
             variable.assign((variable.numpy() - (1 - beta) * slot) / beta)
-    return int(step)
+    return int(step.numpy())  # `int` takes no mirrored variable.

@@ -149,6 +149,27 @@ class TrainingConfig:
         "Beta(alpha, alpha); 0 mixes none (video-level).",
         minimum=0.0,
     )
+    teacher: str = settings.setting(
+        "",
+        "What to learn from beside the labels, comma-separated, the mean of "
+        "all: folders of runs or of SavedModels (which are programs: give only "
+        "ones that you trust), and files of scores, which yt8m-predict "
+        "--format=teacher writes.",
+        is_pattern=True,
+    )
+    teacher_weight: float = settings.setting(
+        0.5,
+        "Share of --teacher in the loss, which labels have the rest of; 1 "
+        "takes videos without labels.",
+        above=0.0,
+        maximum=1.0,
+    )
+    teacher_temperature: float = settings.setting(
+        1.0,
+        "What log-odds of --teacher are divided by: above 1, its probabilities "
+        "come nearer to 1/2.",
+        above=0.0,
+    )
     optimizer: str = settings.setting(
         "Adam",
         f"Optimiser: {', '.join(optimizer_names.OPTIMIZERS)}; the starter "
@@ -387,6 +408,12 @@ class TrainingConfig:
             focal_gamma=self.focal_gamma,
         )
 
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The paths and patterns that `teacher` names."""
+        parts = (part.strip() for part in self.teacher.split(","))
+        return tuple(part for part in parts if part)
+
 
 # Settings of training that help texts list together, by what they are about.
 TRAINING_GROUPS = {
@@ -396,6 +423,9 @@ TRAINING_GROUPS = {
         "positive_weight",
         "focal_gamma",
         "mixup_alpha",
+        "teacher",
+        "teacher_weight",
+        "teacher_temperature",
     ),
     "optimiser": (
         "optimizer",

@@ -39,6 +39,14 @@ def check(training: config_lib.TrainingConfig) -> None:
                 user,
                 name,
             )
+    for name in ("teacher_weight", "teacher_temperature"):
+        _expect(
+            training,
+            training.teacher != "" or getattr(training, name) == defaults[name],
+            f"a teacher with {name}, which is not used otherwise",
+            "teacher",
+            name,
+        )
     _check_schedule(training)
     _expect(
         training,

@@ -9,6 +9,7 @@ from yt8m_compact import readers
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import data_order
 from yt8m_compact.training import strategies
+from yt8m_compact.training import teachers as teachers_lib
 
 # An element: what Keras trains on (inputs, labels, weights), and how many
 # records of the pass were read up to its end.
@@ -24,6 +25,7 @@ def make_dataset(
     epoch: int,
     skip_examples: int,
     skipped: readers.SkippedData | None,
+    teachers: teachers_lib.Teachers | None = None,
 ) -> Any:
     """Makes the data set of what is left of an epoch, for `TrainingStep`.
 
@@ -39,6 +41,7 @@ def make_dataset(
         epoch: which it is, from 0.
         skip_examples: records of the epoch that were read before.
         skipped: where to count what is damaged; None to stop at it.
+        teachers: whose scores are looked up here, by the ids of the videos.
 
     Returns:
         A data set of the strategy; of each replica's share of a batch.
@@ -51,6 +54,7 @@ def make_dataset(
         epoch=epoch,
         skip_examples=skip_examples,
         skipped=skipped,
+        teachers=teachers,
     ).map(to_keras)
     if workers.strategy.num_replicas_in_sync == 1:
         return dataset
@@ -69,6 +73,7 @@ def read(
     epoch: int,
     skip_examples: int,
     skipped: readers.SkippedData | None,
+    teachers: teachers_lib.Teachers | None = None,
 ) -> tf.data.Dataset:
     """Makes the data set that `make_dataset` makes, of all that was read.
 
@@ -80,6 +85,7 @@ def read(
         epoch: which it is, from 0.
         skip_examples: records of the epoch that were read before.
         skipped: where to count what is damaged.
+        teachers: whose scores are looked up.
 
     Returns:
         A data set of dicts, with the videos' `id`: this worker's part of each
@@ -105,7 +111,11 @@ def read(
             keep_empty_batches=num_shards > 1,
         )
 
-    return join_shards([make_shard(shard) for shard in own])
+    dataset = join_shards([make_shard(shard) for shard in own])
+    if teachers is None:
+        return dataset
+    # Beside the step that is done meanwhile.
+    return dataset.map(teachers.add_scores).prefetch(1)
 
 
 def join_shards(shards: Sequence[tf.data.Dataset]) -> tf.data.Dataset:
@@ -194,7 +204,7 @@ def to_keras(batch: Mapping[str, Any]) -> Element:
     """Makes what Keras trains on, and the place."""
     inputs = {
         name: batch[name]
-        for name in ("features", "frames", "num_frames")
+        for name in (*teachers_lib.MODEL_INPUTS, *teachers_lib.SCORES)
         if name in batch
     }
     weights = [batch["label_weights"]] if "label_weights" in batch else []

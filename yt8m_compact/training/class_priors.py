@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 
 from yt8m_compact import readers
+from yt8m_compact.training import teachers as teachers_lib
 
 _BATCH_SIZE = 256
 
@@ -16,6 +17,7 @@ def count_class_priors(
     num_examples: int,
     seed: int,
     skipped: readers.SkippedData | None = None,
+    teachers: teachers_lib.Teachers | None = None,
 ) -> np.ndarray:
     """Counts labels over part of the training data.
 
@@ -25,6 +27,8 @@ def count_class_priors(
         num_examples: how many videos to count, from files in random order.
         seed: seed of that order.
         skipped: where to count damaged records, or None to stop at one.
+        teachers: what the labels are mixed with; where nothing is left of
+            labels, what teachers say is counted in their place.
 
     Returns:
         float64 `[num_classes]`: `(n_c + 1/2) / (n + 1)`, with `n_c` of the `n`
@@ -34,7 +38,9 @@ def count_class_priors(
     Raises:
         DataError: if a record is broken, or no video has a label.
     """
-    if reader.frame_features:
+    if teachers is not None and teachers.weight < 1:
+        teachers = None
+    if reader.frame_features and not (teachers and teachers.need_inputs):
         # Labels only: a single frame is the least that can be decoded.
         reader = dataclasses.replace(
             reader,
@@ -49,12 +55,19 @@ def count_class_priors(
         seed=seed,
         skipped=skipped,
     )
+    if teachers is not None:
+        dataset = dataset.map(teachers.add_scores)
     counts = np.zeros(reader.num_classes)
     rated = np.zeros(reader.num_classes)
     seen = 0
     with readers.readable_errors():
         for batch in dataset.take(-(-num_examples // _BATCH_SIZE)):
-            labels = batch["labels"].numpy()[: num_examples - seen]
+            labels = batch["labels"]
+            if teachers is not None:
+                _, labels = teachers.targets(batch, labels)
+            if "label_weights" in batch:
+                labels *= batch["label_weights"]
+            labels = labels.numpy()[: num_examples - seen]
             counts += labels.sum(axis=0)
             seen += len(labels)
             if "label_weights" in batch:
@@ -66,6 +79,6 @@ def count_class_priors(
         raise readers.DataError(
             f"{files[0]}: expected labels to train on. Received: none in the "
             f"first {seen} videos; the test split has no labels, use the "
-            "train split"
+            "train split, or a teacher with teacher_weight=1"
         )
     return (counts + 0.5) / (rated + 1)

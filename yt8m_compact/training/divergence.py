@@ -1,20 +1,21 @@
 """Where a step first has values that are not finite."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from yt8m_compact import ops
 from yt8m_compact.training import batches
 
 _SHOWN = 5
 
 
 def find_cause(
-    model: keras.Model, batch: Mapping[str, tf.Tensor], label_loss: str
+    model: keras.Model,
+    batch: Mapping[str, tf.Tensor],
+    label_loss: Callable[..., tf.Tensor],
 ) -> str:
     """Goes through a step to the first value that is not finite.
 
@@ -24,7 +25,7 @@ def find_cause(
     Args:
         model: of Keras's functional kind, compiled, as it was before the step.
         batch: what `batches.read` gives.
-        label_loss: the name of the loss.
+        label_loss: `[batch]` losses of labels, predictions and weights.
 
     Returns:
         What is not finite, in which layer, for which videos.
@@ -55,7 +56,7 @@ def find_cause(
         bad = _bad_rows(output, len(ids))
         if bad is not None:
             return f"the output of the layer {name}{_of_videos(bad, ids)}"
-    losses = ops.LOSSES[label_loss](labels, predictions, weights)
+    losses = label_loss(labels, predictions, weights)
     bad = _bad_rows(losses, len(ids))
     if bad is not None:
         return f"the loss{_of_videos(bad, ids)}"

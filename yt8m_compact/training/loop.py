@@ -36,6 +36,7 @@ from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import profiler as profiler_lib
 from yt8m_compact.training import step as step_lib
 from yt8m_compact.training import strategies
+from yt8m_compact.training import teachers as teachers_lib
 from yt8m_compact.training import user_callbacks
 from yt8m_compact.training import validation as validation_lib
 from yt8m_compact.training import warm_start as warm_start_lib
@@ -162,7 +163,9 @@ def _train(
     readers.check_format(
         files,
         reader,
-        require_labels=not config.data.segment_labels,
+        require_labels=not (
+            config.data.segment_labels or _learns_from_teachers_alone(config)
+        ),
         skipped=skipped,
     )
     lack = readers.describe_lack(
@@ -174,6 +177,7 @@ def _train(
     if lack is not None:
         _LOGGER.warning("%s", lack)
     run = train_dir_lib.TrainDir(train_dir)
+    teachers = teachers_lib.load_teachers(config, run.path, workers.strategy)
     if not workers.is_chief:
         keras.utils.set_random_seed(config.training.seed)
         trainer = _Trainer(
@@ -186,6 +190,7 @@ def _train(
             skipped,
             watching,
             eval_files,
+            teachers,
         )
         trainer.follow_chief()
         return trainer.run_epochs()
@@ -200,11 +205,12 @@ def _train(
         _check_resumable(config, run)
         start = None
         if config.training.init_from and not run.checkpoints():
-            # Before anything that takes long, and before the seed is set: what
-            # keeps its initialisation is as it would be without.
+            # Before anything that takes long, and before the seed is set, as
+            # teachers are: what keeps its initialisation is as it would be
+            # without.
             start = warm_start_lib.RunStart(config.training.init_from)
         keras.utils.set_random_seed(config.training.seed)
-        priors = _count_priors(config, run, reader, files, skipped)
+        priors = _count_priors(config, run, reader, files, skipped, teachers)
         trainer = _Trainer(
             config,
             run,
@@ -215,6 +221,7 @@ def _train(
             skipped,
             watching,
             eval_files,
+            teachers,
             priors,
             start,
         )
@@ -247,6 +254,7 @@ def _count_priors(
     reader: readers.Reader,
     files: list[str],
     skipped: readers.SkippedData | None,
+    teachers: teachers_lib.Teachers | None,
 ) -> np.ndarray | None:
     """Counts how frequent the classes are, where a new run starts there."""
     if config.training.classifier_bias == "log_odds" and not run.checkpoints():
@@ -256,8 +264,13 @@ def _count_priors(
             config.training.bias_examples,
             config.training.seed,
             skipped,
+            teachers,
         )
     return None
+
+
+def _learns_from_teachers_alone(config: config_lib.Config) -> bool:
+    return bool(config.training.teacher) and config.training.teacher_weight == 1
 
 
 def _check_movable(run: train_dir_lib.TrainDir, files: list[str]) -> None:
@@ -329,10 +342,12 @@ class _Trainer:
         skipped: readers.SkippedData | None,
         watching: Watching,
         eval_files: Sequence[str] | None,
+        teachers: teachers_lib.Teachers | None,
         priors: np.ndarray | None = None,
         start: warm_start_lib.RunStart | None = None,
     ) -> None:
         self._skipped = skipped
+        self._teachers = teachers
         self._start = start
         self._watching = watching
         self._lock = lock
@@ -355,6 +370,7 @@ class _Trainer:
             make_augmentation(config.training),
             # Those who write them.
             config.training.log_steps if workers.is_chief else None,
+            teachers,
         )
         _LOGGER.info(
             "XLA compiles %s (jit_compile)",
@@ -539,10 +555,14 @@ class _Trainer:
         )
         call_start = max(first, self._call_start)
         data = (self._reader, self._files, self._config.training, self._workers)
-        place = {"epoch": epoch, "skip_examples": examples}
-        skipped = None if self._skipped is None else readers.SkippedData()
-        dataset = batches.make_dataset(*data, **place, skipped=skipped)
-        records = batches.read(*data, **place, skipped=skipped)
+        rest = {
+            "epoch": epoch,
+            "skip_examples": examples,
+            "skipped": None if self._skipped is None else readers.SkippedData(),
+            "teachers": self._teachers,
+        }
+        dataset = batches.make_dataset(*data, **rest)
+        records = batches.read(*data, **rest)
         iterator = iter(dataset)
         with tempfile.TemporaryDirectory() as folder:
             before = os.path.join(folder, "before")
@@ -568,7 +588,9 @@ class _Trainer:
                 step = int(self.position.step)
                 self._checkpoint.checkpoint.read(before).expect_partial()
                 cause = divergence.find_cause(
-                    self.model, batch, self._config.training.label_loss
+                    self.model,
+                    batch,
+                    self._config.training.make_label_loss(),
                 )
                 return f"; not finite first at step {step}: {cause}"
         return ""
@@ -708,6 +730,7 @@ class _Trainer:
             epoch=epoch,
             skip_examples=examples,
             skipped=self._skipped,
+            teachers=self._teachers,
         )
         self._step.reset_metrics()
         self._validation_logs = {}

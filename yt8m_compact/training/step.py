@@ -9,6 +9,7 @@ import tensorflow as tf
 from yt8m_compact import ops
 from yt8m_compact.training import norms as norms_lib
 from yt8m_compact.training import position as position_lib
+from yt8m_compact.training import teachers as teachers_lib
 
 # Changes inputs, labels and weights, from the number of steps before.
 Augmentation = Callable[[dict, tf.Tensor, tf.Tensor | None, tf.Tensor], tuple]
@@ -37,6 +38,8 @@ class TrainingStep:
         augment: changes a replica's videos before they are trained on; or None.
         norm_steps: after how many steps each the gradients' norms are kept;
             None for never.
+        teachers: what labels are mixed with; None for labels alone. The metrics
+            are those of the labels.
     """
 
     def __init__(
@@ -47,8 +50,10 @@ class TrainingStep:
         batch_size: int | None = None,
         augment: Augmentation | None = None,
         norm_steps: int | None = None,
+        teachers: teachers_lib.Teachers | None = None,
     ) -> None:
         self._model = model
+        self._teachers = teachers
         self._position = position
         self._strategy = strategy or tf.distribute.get_strategy()
         self._batch_size = batch_size
@@ -178,7 +183,7 @@ class TrainingStep:
             step = self._position.step + 1
             keep_norms = tf.equal(step % self._norm_steps, 0)
         sums, records_read, norms = self._strategy.run(
-            self._step, (batches, keep_norms)
+            self._teach, (batches, keep_norms)
         )
         self._sums.assign_add(self._strategy.reduce("SUM", sums, axis=None))
         if self._norm_steps is not None:
@@ -199,10 +204,32 @@ class TrainingStep:
         self._position.step.assign_add(1)
         return tf.constant(True)
 
-    def _train_on(
+    def _teach(
         self, data: Any, keep_norms: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Trains on a replica's share of a batch, as `_train_on` does.
+
+        Teachers are not part of what XLA compiles: some can't be.
+        """
+        if self._teachers is None:
+            return self._step(data, keep_norms)
+        (inputs, labels, *weights), records_read = data
+        inputs, targets = self._teachers.targets(inputs, labels)
+        data = (inputs, labels, *weights), records_read
+        return self._step(data, keep_norms, targets)
+
+    def _train_on(
+        self,
+        data: Any,
+        keep_norms: tf.Tensor,
+        targets: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Trains on a replica's share of a batch.
+
+        Args:
+            data: as the iterator of `run` has it.
+            keep_norms: whether the gradients' norms are wanted.
+            targets: what is learned in the place of the labels, if not them.
 
         Returns:
             What to add to the sums of metrics, float64 `[2, 3]`; how far the
@@ -211,16 +238,25 @@ class TrainingStep:
         """
         (inputs, labels, *weights), records_read = data
         weights = weights[0] if weights else None
+        if targets is not None:
+            # What is learned is changed as the labels are.
+            labels = tf.concat(
+                [tf.cast(labels, targets.dtype), targets], axis=1
+            )
         if self._augment is not None:
             inputs, labels, weights = self._augment(
                 inputs, labels, weights, self._position.step
             )
+        if targets is None:
+            targets = labels
+        else:
+            labels, targets = tf.split(labels, 2, axis=1)
         model, optimizer = self._model, self._model.optimizer
         with tf.GradientTape() as tape:
             predictions = model(inputs, training=True)
             loss = model.compute_loss(
                 x=inputs,
-                y=labels,
+                y=targets,
                 y_pred=predictions,
                 sample_weight=weights,
                 training=True,

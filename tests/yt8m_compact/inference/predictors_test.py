@@ -587,7 +587,8 @@ def test_a_model_that_fails_is_no_bad_record(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_of_no_number_is_refused(tmp_path):
+@pytest.mark.parametrize("name", ["write_csv", "write_scores"])
+def test_a_model_of_no_number_is_refused(tmp_path, name):
     def predict(features):
         predictions = np.full([len(features), 5], 0.5, np.float32)
         predictions[3, 2] = np.nan
@@ -601,7 +602,7 @@ def test_a_model_of_no_number_is_refused(tmp_path):
             "NaN or infinity for v000"
         ),
     ):
-        predictors.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
+        getattr(predictors, name)(predictor, pattern, str(tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
 
 

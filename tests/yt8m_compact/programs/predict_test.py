@@ -3,9 +3,12 @@
 import re
 
 from absl import flags
+import numpy as np
 import pytest
 
 import tiny_runs
+from yt8m_compact import readers
+from yt8m_compact.inference import predictors
 from yt8m_compact.programs import export
 from yt8m_compact.programs import predict
 
@@ -49,6 +52,58 @@ def test_from_run_and_saved_model(tmp_path, capsys):
     assert texts[3] not in texts[:3]
     line = texts[0].splitlines()[1]
     assert re.fullmatch(r"v00000,\d [\d.e-]+ \d [\d.e-]+", line), line
+
+
+def test_scores_for_another_model(tmp_path, capsys):
+    run = tiny_runs.video_run()
+    arguments = [f"--train_dir={run.path}", "--num_readers=1"]
+    outputs = []
+    for name, more in [("csv", []), ("teacher", ["--batch_size=7"])]:
+        outputs.append(tmp_path / name)
+        status = run_predict(
+            *arguments,
+            f"--input_data_pattern={run.pattern}",
+            f"--output_file={outputs[-1]}",
+            f"--format={name}",
+            "--top_k=3",
+            *more,
+        )
+        assert status == 0
+        assert f"wrote 40 videos to {outputs[-1]}\n" in capsys.readouterr().out
+    header, table = readers.read_scores([str(outputs[1])])
+    assert header == readers.ScoreHeader("MoeModel", 5, 3)
+    lines = outputs[0].read_text().splitlines()[1:]
+    assert len(lines) == len(table) == 40
+    for line in lines:
+        name, pairs = line.split(",")
+        classes, scores, found = table.look_up([name.encode()])
+        assert found.all()
+        assert classes[0].tolist() == [int(i) for i in pairs.split()[::2]]
+        np.testing.assert_allclose(
+            scores[0],
+            [float(score) for score in pairs.split()[1::2]],
+            rtol=2**-11 + 1e-5,
+        )
+
+
+@pytest.mark.parametrize(("name", "expected"), [("csv", 20), ("teacher", 10)])
+def test_number_of_classes_by_default(tmp_path, monkeypatch, name, expected):
+    written = {}
+
+    def write(predictor, pattern, path, **kwargs):
+        written.update(kwargs)
+        return 0
+
+    function = {"csv": "write_csv", "teacher": "write_scores"}[name]
+    monkeypatch.setattr(predictors, function, write)
+    run = tiny_runs.video_run()
+    run_predict(
+        f"--train_dir={run.path}",
+        f"--input_data_pattern={run.pattern}",
+        f"--output_file={tmp_path}/out",
+        f"--format={name}",
+    )
+    assert written["top_k"] == expected
 
 
 GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
@@ -188,7 +243,7 @@ def test_output_file_that_is_a_folder_or_empty(tmp_path):
         ValueError, match="expected --output_file to be a file. .* is a folder"
     ):
         run_predict(*arguments, f"--output_file={tmp_path}")
-    with pytest.raises(ValueError, match="expected --output_file. CSV file"):
+    with pytest.raises(ValueError, match="expected --output_file. File to"):
         run_predict(*arguments, "--output_file=")
 
 

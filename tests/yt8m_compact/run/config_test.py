@@ -70,6 +70,36 @@ def test_json_of_a_config():
     assert values["training"]["seed"] == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("teacher_weight", 0.75), ("teacher_temperature", 2.0)]
+)
+def test_settings_of_a_teacher_that_is_not_there(name, value):
+    with pytest.raises(
+        ValueError,
+        match=(
+            f"^TrainingConfig: expected a teacher with {name}, which is not "
+            f"used otherwise. Received: teacher=, {name}={value}$"
+        ),
+    ):
+        make_config(**{name: value})
+    config = make_config(teacher=" a, b*,", **{name: value})
+    assert config.training.teachers == ("a", "b*")
+    assert make_config().training.teachers == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"teacher_weight": 0.0}, "teacher_weight to be above 0.0"),
+        ({"teacher_weight": 1.5}, "teacher_weight to be at most 1.0"),
+        ({"teacher_temperature": 0.0}, "teacher_temperature to be above 0.0"),
+    ],
+)
+def test_bounds_of_the_settings_of_a_teacher(values, message):
+    with pytest.raises(ValueError, match=f"expected {message}. Received: "):
+        make_config(teacher="a", **values)
+
+
 def test_save_and_load(tmp_path):
     path = str(tmp_path / "config.json")
     config = make_config("DbofModel", num_epochs=7)

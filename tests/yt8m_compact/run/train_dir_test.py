@@ -558,7 +558,8 @@ def test_best_checkpoint_that_is_replaced_while_it_is_read(run):
     run_dir = train_dir_lib.TrainDir(run.path)
     paths = []
 
-    def read(config, path):
+    def read(config, found):
+        (path,) = found
         paths.append(path)
         if len(paths) == 1:
             keep_best(run, 10)
@@ -566,7 +567,7 @@ def test_best_checkpoint_that_is_replaced_while_it_is_read(run):
             train_dir_lib.build_model(config), path
         )
 
-    assert run_dir.read_checkpoint(read, "best") == 10
+    assert run_dir.read_checkpoints(read, "best") == 10
     assert [os.path.basename(path) for path in paths] == [
         "model.ckpt-5",
         "model.ckpt-10",

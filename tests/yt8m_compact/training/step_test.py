@@ -242,3 +242,36 @@ def test_waiting_for_batches_is_timed():
     list(ready)
     step.run(iter(ready), 4)
     assert step.waited_seconds - waited < 0.05
+
+
+class DoublingTeachers:
+    """Teaches twice the labels' negation."""
+
+    def targets(self, inputs, labels):
+        return inputs, 2 * (1 - labels)
+
+
+def test_what_teachers_say_is_augmented_as_labels_are():
+    """Videos in reverse order, labels and what is learned likewise."""
+    batches = draw_batches(4)
+
+    def reverse(inputs, labels, weights, step):
+        inputs = {name: value[::-1] for name, value in inputs.items()}
+        return inputs, labels[::-1], weights
+
+    # Adam makes as much of gradients that are nothing but rounding.
+    model, expected = (draw_model(keras.optimizers.SGD(0.1)) for _ in range(2))
+    step = step_lib.TrainingStep(
+        model,
+        position_lib.Position(),
+        augment=reverse,
+        teachers=DoublingTeachers(),
+    )
+    step.run(iter(make_batches(batches)), 10)
+    other = make_step(expected)
+    other.run(iter(make_batches([(x, 2 * (1 - y)) for x, y in batches])), 10)
+    for weight, wanted in zip(model.weights, expected.weights, strict=True):
+        np.testing.assert_allclose(weight, wanted, rtol=1e-4, atol=1e-5)
+    # The metrics are those of the labels.
+    assert step.logs()["loss"] == pytest.approx(other.logs()["loss"], rel=1e-4)
+    assert step.logs()["gap"] != pytest.approx(other.logs()["gap"], rel=1e-3)

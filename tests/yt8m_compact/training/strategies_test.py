@@ -20,6 +20,8 @@ import tensorflow as tf
 
 import tiny_runs
 from yt8m_compact import training
+from yt8m_compact.inference import predictors
+from yt8m_compact.inference import serving
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import strategies
 
@@ -310,6 +312,39 @@ def test_workers_evaluate_and_stop_early_as_one(tmp_path):
     # It stopped where there was one that was not better.
     assert one[0] == 2 * len(gaps) < 24
     np.testing.assert_allclose(gaps, other_gaps, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_workers_and_devices_learn_from_teachers(tmp_path):
+    """From a model and its scores; the shares of a batch have their own."""
+    config = make_config(tmp_path, "videos")
+    teacher, scores = str(tmp_path / "teacher"), str(tmp_path / "scores")
+    training.train(
+        tiny_runs.change_training(config, base_learning_rate=0.5), teacher
+    )
+    predictors.write_scores(
+        predictors.predictor_from_train_dir(teacher),
+        config.training.train_data_pattern,
+        scores,
+    )
+    saved = str(tmp_path / "saved")
+    own, model, _ = tiny_runs.train_dir_lib.TrainDir(teacher).restore_model()
+    serving.save(serving.ServingModule(own, model, top_k=1), saved)
+    config = tiny_runs.change_training(
+        config, teacher=f"{teacher},{scores},{saved}", teacher_weight=1.0
+    )
+    whole = str(tmp_path / "whole")
+    training.train(config, whole)
+    path = str(tmp_path / "workers")
+    train_together(config, path, 2, tmp_path)
+    assert_close_weights(path, whole)
+    path = str(tmp_path / "devices")
+    mirrored = tiny_runs.change_training(config, strategy="mirrored")
+    process = tiny_runs.execute(
+        "-c", _ON_DEVICES, "2", path, mirrored.to_json(), folder=tmp_path
+    )
+    assert process.returncode == 0, process.stderr
+    assert_close_weights(path, whole)
 
 
 @pytest.mark.slow
