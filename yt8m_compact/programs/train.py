@@ -8,6 +8,10 @@ Example:
 
 The same command continues a run that was stopped. Watch it with
 `tensorboard --logdir runs`.
+
+Many runs, compared by score and by size, where study.toml says which flags
+have which values in turn:
+    yt8m-train --train_dir=runs/study --study=study.toml
 """
 
 from collections.abc import Sequence
@@ -19,7 +23,9 @@ from yt8m_compact import path_flags
 from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import usage_error
+from yt8m_compact.programs import study
 from yt8m_compact.run import command_line
+from yt8m_compact.run import config as config_lib
 
 with lazy.imports():
     from yt8m_compact import training
@@ -41,6 +47,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "continued.",
         flag_values=flag_values,
     )
+    path_flags.define_path(
+        "study",
+        "",
+        "File, in TOML, of values that flags have in turn, in a grid or a "
+        "search: each combination is trained in a folder of its own in "
+        "--train_dir and evaluated. See docs/training.md.",
+        flag_values=flag_values,
+    )
     command_line.define_data_flag(
         flag_values,
         "trains on its train split; its features, sizes and classes are those "
@@ -54,17 +68,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Trains; returns the exit status."""
     program.expect_no_arguments(arguments)
     program.expect_no_file(flag_values, "train_dir")
-    found = command_line.use_data_flag(
-        flag_values, "train_data_pattern", "train"
-    )
-    if found:
-        command_line.use_features(flag_values, found)
-    program.expect_given(flag_values, "train_data_pattern")
-    # Before `training`, whose import takes seconds.
-    config = command_line.config_from_flags(flag_values)
-    with usage_error.from_value_errors():
-        config.model.check_options()
-    readers.expect_local_files(config.training.train_data_pattern)
+    if flag_values.study:
+        return study.main(flag_values, define_flags, _config)
+    config = _config(flag_values)
     result = training.train(
         config,
         flag_values.train_dir,
@@ -89,6 +95,21 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         f"watch: tensorboard --logdir {flag_values.train_dir}"
     )
     return 0
+
+
+def _config(flag_values: flags.FlagValues) -> config_lib.Config:
+    """Makes the configuration of a run; before what is imported for seconds."""
+    found = command_line.use_data_flag(
+        flag_values, "train_data_pattern", "train"
+    )
+    if found:
+        command_line.use_features(flag_values, found)
+    program.expect_given(flag_values, "train_data_pattern")
+    config = command_line.config_from_flags(flag_values)
+    with usage_error.from_value_errors():
+        config.model.check_options()
+    readers.expect_local_files(config.training.train_data_pattern)
+    return config
 
 
 def run() -> None:
