@@ -39,7 +39,8 @@ MAY_IMPORT = {
     "training": _RUN_AND_BELOW,
     "inference": _RUN_AND_BELOW,
     "eval_lib": _RUN_AND_BELOW | {"inference"},
-    "studies": _RUN_AND_BELOW | {"program", "training", "inference", "eval_lib"},
+    "studies": _RUN_AND_BELOW
+    | {"program", "training", "inference", "eval_lib"},
     "programs": {"base", "program", "readers", "datasets", "run", "studies"},
 }
 

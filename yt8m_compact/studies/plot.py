@@ -46,9 +46,10 @@ def plot_study(
     figure = figure_lib.Figure(figsize=(8, 5), layout="constrained")
     axis = figure.subplots()
     best = frontier(combined, study.metric)
+    largest = max(one.num_bytes for one in combined)
     axis.step(
-        [one.num_bytes for one in best],
-        [one.mean(study.metric) for one in best],
+        [*(one.num_bytes for one in best), largest],
+        [one.mean(study.metric) for one in [*best, best[-1]]],
         where="post",
         color="0.7",
         zorder=0,
@@ -66,8 +67,9 @@ def plot_study(
     names = [name for name in study.varied if name != colored]
     _label(axis, best, names, study.metric)
     axis.set_xscale("log")
+    axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(ticker.EngFormatter(unit="B"))
-    axis.xaxis.set_minor_formatter(ticker.NullFormatter())
+    axis.xaxis.set_minor_locator(ticker.NullLocator())
     axis.set_xlabel("size of the weights")
     axis.set_ylabel(table.metric_name(study.metric))
     axis.grid(alpha=0.3)

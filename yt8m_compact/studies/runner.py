@@ -1,6 +1,7 @@
 """Runs a study: trains and evaluates one run after the other."""
 
 from collections.abc import Iterator, Mapping, Sequence
+import contextlib
 import dataclasses
 import gc
 import json
@@ -82,10 +83,25 @@ def run_study(
         OSError: if something can't be written, or another process trains in the
             folder.
     """
-    with run_lock.RunLock(path) as lock:
+    with run_lock.RunLock(path) as lock, _quiet_tracing():
         runner = _Runner(study, plan, make_config, path, lock)
         runner.prepare()
         return runner.run()
+
+
+@contextlib.contextmanager
+def _quiet_tracing() -> Iterator[None]:
+    """Leaves out TensorFlow's advice to trace less: each run is traced once."""
+    logger = tf.get_logger()
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
 
 
 class _Runner:

@@ -116,9 +116,12 @@ def to_text(study: study_file.Study, runs: Sequence[study_run.StudyRun]) -> str:
     if failed:
         lines = (f"  {run.name}: {run.error:.{_MAX_ERROR}}" for run in failed)
         parts.append("\n".join(["failed:", *lines]))
-    left = sum(not run.is_done for run in runs)
+    total = len(runs)
+    if study.search is not None:  # What it has not suggested is no run yet.
+        total = study.search.num_trials * (len(study.seeds) or 1)
+    left = total - sum(run.is_done for run in runs)
     if left:
-        parts.append(f"left to do: {left} of {len(runs)} runs")
+        parts.append(f"left to do: {left} of {total} runs")
     return "\n\n".join(parts)
 
 
