@@ -39,7 +39,9 @@ MAY_IMPORT = {
     "training": _RUN_AND_BELOW | {"inference"},  # teachers predict
     "inference": _RUN_AND_BELOW,
     "eval_lib": _RUN_AND_BELOW | {"inference"},
-    "programs": {"base", "program", "readers", "datasets"},
+    "studies": _RUN_AND_BELOW
+    | {"program", "training", "inference", "eval_lib"},
+    "programs": {"base", "program", "readers", "datasets", "run", "studies"},
 }
 
 # Top-level modules of installed packages and their Bazel labels.
@@ -49,6 +51,7 @@ LABELS = {
     "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",
     "numpy": "@pypi//numpy",
+    "optuna": "@pypi//optuna",
     "packaging": "@pypi//packaging",
     "pytest": "@pypi//pytest",
     "scipy": "@pypi//scipy",

@@ -61,6 +61,20 @@ def byte_bar(name: str) -> tqdm.tqdm:
     )
 
 
+def count_bar(name: str, total: int, unit: str) -> tqdm.tqdm:
+    """Makes a bar that counts things of a known number, as `byte_bar`.
+
+    Args:
+        name: what is done.
+        total: how many there are.
+        unit: what they are, with a space before it.
+
+    Returns:
+        The bar, to be used as a context manager or closed.
+    """
+    return tqdm.tqdm(desc=name, total=total, unit=unit, disable=_disabled())
+
+
 def _disabled() -> bool | None:
     """Whether there is nowhere to show a bar; None where tqdm finds out."""
     return True if sys.stderr is None else None

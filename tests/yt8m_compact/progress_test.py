@@ -51,6 +51,17 @@ def test_bytes_are_shown_in_units_of_1024(monkeypatch, capsys):
     assert "download: 3.00MB" in shown
 
 
+def test_things_of_a_known_number(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.count_bar("study", 12, " runs") as bar:
+        bar.update(5)
+        bar.refresh()
+    shown = capsys.readouterr().err
+    assert "study:" in shown
+    assert "5/12" in shown
+    assert " runs/s" in shown or "s/ runs" in shown
+
+
 def test_bar_is_silent_where_nothing_can_be_shown(files, monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)  # closed at the start
     with progress.video_bar("predict", files) as bar:

@@ -73,6 +73,22 @@ ERRORS = [
     ),
     (f"{_TRAIN} --rank=2", 2, "error: --rank is not supported: "),
     ("yt8m-train --train_dir=script --train_data_pattern=a", 2, "which is a f"),
+    (
+        "yt8m-train --train_dir=run --study=missing",
+        2,
+        "missing: expected a study, in TOML. Received: no such file",
+    ),
+    (
+        "yt8m-train --train_dir=run --study=study.toml",
+        2,
+        "study.toml: expected flags of yt8m-train, but for train_dir, study,",
+    ),
+    (
+        "yt8m-train --train_dir=run --study=value.toml",
+        2,
+        "expected --batch_size to be at least 1. Received: batch_size=0 (in "
+        "the run of batch_size=0, train_data_pattern=script)",
+    ),
     ("yt8m-eval --parameters_only --num_classes=0", 2, "expected --num_class"),
     ("yt8m-eval --top_k=0", 2, "flag --top_k=0: "),
     (
@@ -142,6 +158,10 @@ def results(tmp_path_factory) -> dict[str, console_scripts.Answer]:
     commands = [command.split() for command, _, _ in ANSWERS + ERRORS]
     folder = tmp_path_factory.mktemp("commands")
     (folder / "script").touch()
+    start = 'score_data_pattern = "script"\n[grid]\n'
+    (folder / "study.toml").write_text(f"{start}batch_sise = [1]")
+    values = 'batch_size = [1, 0]\ntrain_data_pattern = ["script"]'
+    (folder / "value.toml").write_text(start + values)
     config = config_lib.Config(
         data=config_lib.DataConfig(),
         model=models.LogisticConfig(),

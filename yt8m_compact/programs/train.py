@@ -8,6 +8,10 @@ Example:
 
 The same command continues a run that was stopped. Watch it with
 `tensorboard --logdir runs`.
+
+Many runs, compared by score and by size, where study.toml says which flags
+have which values in turn:
+    yt8m-train --train_dir=runs/study --study=study.toml
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
+from yt8m_compact.programs import study
 from yt8m_compact.run import command_line
 from yt8m_compact.run import config as config_lib
 
@@ -47,6 +52,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         False,
         "Whether a run that is in --train_dir is moved aside first, not "
         "continued.",
+        flag_values=flag_values,
+    )
+    path_flags.define_path(
+        "study",
+        "",
+        "File, in TOML, of values that flags have in turn, in a grid or a "
+        "search: each combination is trained in a folder of its own in "
+        "--train_dir and evaluated. See docs/training.md.",
         flag_values=flag_values,
     )
     command_line.define_data_flag(
@@ -85,23 +98,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Trains; returns the exit status."""
     program.expect_no_arguments(arguments)
     program.expect_no_file(flag_values, "train_dir")
-    found = command_line.use_data_flag(
-        flag_values, "train_data_pattern", "train"
-    )
-    if found:
-        command_line.use_features(flag_values, found)
-    program.expect_given(flag_values, "train_data_pattern")
-    # Before `training`, whose import takes seconds.
-    config = command_line.config_from_flags(flag_values)
-    with usage_error.from_value_errors():
-        config.model.check_options()
-        config.training.check_options()
-    readers.expect_local_files(config.training.train_data_pattern)
-    if config.training.eval_data_pattern:
-        readers.expect_local_files(config.training.eval_data_pattern)
-    for teacher in config.training.teachers:
-        if not files.is_folder(teacher):
-            readers.expect_local_files(teacher)
+    if flag_values.study:
+        return study.main(flag_values, define_flags, _config)
+    config = _config(flag_values)
     result = training.train(
         config,
         flag_values.train_dir,
@@ -169,6 +168,27 @@ def _read_profile(flag_values: flags.FlagValues) -> tuple[int, int] | None:
             f"of the profile. Received: profile={','.join(map(str, steps))}"
         )
     return steps
+
+
+def _config(flag_values: flags.FlagValues) -> config_lib.Config:
+    """Makes the configuration of a run; before what is imported for seconds."""
+    found = command_line.use_data_flag(
+        flag_values, "train_data_pattern", "train"
+    )
+    if found:
+        command_line.use_features(flag_values, found)
+    program.expect_given(flag_values, "train_data_pattern")
+    config = command_line.config_from_flags(flag_values)
+    with usage_error.from_value_errors():
+        config.model.check_options()
+        config.training.check_options()
+    readers.expect_local_files(config.training.train_data_pattern)
+    if config.training.eval_data_pattern:
+        readers.expect_local_files(config.training.eval_data_pattern)
+    for teacher in config.training.teachers:
+        if not files.is_folder(teacher):
+            readers.expect_local_files(teacher)
+    return config
 
 
 def run() -> None:

@@ -151,9 +151,26 @@ def make_workers(training: config_lib.TrainingConfig) -> Workers:
     return Workers(tf.distribute.MirroredStrategy(_devices(training)))
 
 
-def _choose(training: config_lib.TrainingConfig) -> str:
+def trains_with_others(training: config_lib.TrainingConfig) -> bool:
+    """Whether other processes train the model together with this one.
+
+    Args:
+        training: `strategy`.
+
+    Returns:
+        Whether they do.
+
+    Raises:
+        ValueError: if `TF_CONFIG` names no cluster.
+    """
+    if training.strategy != "auto":
+        return training.strategy == "multi_worker"
     cluster = _parse_tf_config()
-    if cluster is not None and len(cluster[0]) > 1:
+    return cluster is not None and len(cluster[0]) > 1
+
+
+def _choose(training: config_lib.TrainingConfig) -> str:
+    if trains_with_others(training):
         return "multi_worker"
     return "mirrored" if len(_gpus(training)) > 1 else "one_device"
 

@@ -14,8 +14,10 @@ import tensorflow as tf
 import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import training
+from yt8m_compact.run import chosen_weights
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import weight_choice
 
 
 @pytest.fixture
@@ -563,9 +565,8 @@ def test_best_checkpoint_that_is_replaced_while_it_is_read(run):
         paths.append(path)
         if len(paths) == 1:
             keep_best(run, 10)
-        return train_dir_lib.restore_weights(
-            train_dir_lib.build_model(config), path
-        )
+        model = train_dir_lib.build_model(config)
+        return chosen_weights.restore(model, config, found, weight_choice.RAW)
 
     assert run_dir.read_checkpoints(read, "best") == 10
     assert [os.path.basename(path) for path in paths] == [

@@ -108,6 +108,16 @@ def test_tf_config_that_names_no_cluster(environment, text):
         strategies.make_workers(settings())
 
 
+def test_who_trains_with_others(environment):
+    assert not strategies.trains_with_others(settings())
+    assert strategies.trains_with_others(settings(strategy="multi_worker"))
+    environment.setenv("TF_CONFIG", cluster(0, "a:1", "b:1"))
+    assert strategies.trains_with_others(settings())
+    assert not strategies.trains_with_others(settings(strategy="mirrored"))
+    environment.setenv("TF_CONFIG", cluster(0, "a:1"))
+    assert not strategies.trains_with_others(settings())
+
+
 def test_several_workers_without_a_cluster(environment):
     del environment
     with pytest.raises(
