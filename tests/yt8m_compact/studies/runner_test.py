@@ -432,7 +432,9 @@ def test_left_out_data_is_told(bench, work, monkeypatch, caplog):
     monkeypatch.setattr(
         training,
         "train",
-        lambda *args: dataclasses.replace(original(*args), skipped=skipped),
+        lambda *args, **kwargs: dataclasses.replace(
+            original(*args, **kwargs), skipped=skipped
+        ),
     )
     bench.run(seeds=(1,))
     assert "left out of the data:" in caplog.text
