@@ -33,7 +33,7 @@ from yt8m_compact import ops
 from yt8m_compact import readers
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import batches
-from yt8m_compact.training import loop
+from yt8m_compact.training import model as model_lib
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import step as step_lib
 from yt8m_compact.training import strategies
@@ -79,7 +79,7 @@ class _Ours:
         self._config = config
         self._files = files
         keras.utils.set_random_seed(0)
-        self.model = loop.make_model(config)
+        self.model = model_lib.make_model(config)
         self._step = step_lib.TrainingStep(self.model, position_lib.Position())
 
     def run(self, epoch: int) -> float:

@@ -26,6 +26,7 @@ import record_makers
 import yt8m_compact
 from yt8m_compact import models
 from yt8m_compact import training
+from yt8m_compact.run import chosen_weights
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -262,10 +263,11 @@ def assert_every_weight_moved(
         model: with the weights of the newest checkpoint, as it has afterwards.
     """
     after = [weight.numpy() for weight in model.trainable_weights]
-    train_dir_lib.restore_weights(model, run.find_checkpoint(0))
+    config = run.load_config()
+    chosen_weights.restore(model, config, [run.find_checkpoint(0)])
     for weight, value in zip(model.trainable_weights, after, strict=True):
         assert np.any(weight.numpy() != value), weight.path
-    train_dir_lib.restore_weights(model, run.find_checkpoint())
+    chosen_weights.restore(model, config, [run.find_checkpoint()])
 
 
 def features_of(run: Run, pattern: str) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from yt8m_compact import structures as structures_lib
 from yt8m_compact.inference import predictors
 from yt8m_compact.inference import serving
 from yt8m_compact.run import config as config_lib
-from yt8m_compact.training import loop
+from yt8m_compact.training import model as model_lib
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import step as step_lib
 
@@ -56,7 +56,7 @@ class OurStep:
         self._config = make_config(
             network, structures, jit_compile, dtype_policy
         )
-        self.model = loop.make_model(self._config)
+        self.model = model_lib.make_model(self._config)
         self._step = step_lib.TrainingStep(self.model, position_lib.Position())
         inputs = {name: batch[name] for name in ("frames", "num_frames")}
         records = tf.constant(network.batch_size, tf.int64)

@@ -18,7 +18,7 @@ from yt8m_compact import models
 from yt8m_compact import training
 from yt8m_compact.inference import serving
 from yt8m_compact.run import train_dir as train_dir_lib
-from yt8m_compact.training import loop
+from yt8m_compact.training import model as model_lib
 
 NUM_VIDEOS = 12
 
@@ -63,14 +63,14 @@ def make_config(name: str, kinds: tuple[str, ...], folder: pathlib.Path):
 
 def train_model(config, path: str, monkeypatch) -> keras.Model:
     """Trains, and returns the very model that was trained."""
-    make, seen = loop.make_model, []
+    make, seen = model_lib.make_model, []
 
     def remember(*args, **kwargs):
         seen.append(make(*args, **kwargs))
         return seen[-1]
 
     with monkeypatch.context() as context:
-        context.setattr(loop, "make_model", remember)
+        context.setattr(model_lib, "make_model", remember)
         assert training.train(config, path).step == 2
     return seen[-1]
 

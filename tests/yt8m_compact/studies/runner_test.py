@@ -23,7 +23,6 @@ from yt8m_compact.studies import search
 from yt8m_compact.studies import study_file
 from yt8m_compact.studies import study_run
 from yt8m_compact.training import callbacks
-from yt8m_compact.training import loop
 
 
 @pytest.fixture(name="data", scope="module")
@@ -92,14 +91,16 @@ class FakeWork:
     def __init__(self) -> None:
         self.trained, self.scored, self.ends = [], [], {}
 
-    def train(self, config, path: str, watching=None) -> loop.TrainingResult:
+    def train(
+        self, config, path: str, watching=None
+    ) -> training.TrainingResult:
         name = os.path.basename(path)
         self.trained.append(name)
         end = self.ends.get(name)
         if isinstance(end, BaseException):
             raise end
         self.rate = config.training.base_learning_rate
-        return loop.TrainingResult(5, 1, "checkpoint-5", signal_number=end)
+        return training.TrainingResult(5, 1, "checkpoint-5", signal_number=end)
 
     def evaluate(self, path: str, pattern: str, **kwargs) -> report.Report:
         self.scored.append((os.path.basename(path), pattern, kwargs))
@@ -240,7 +241,7 @@ def test_a_run_that_fails_is_kept_and_its_folder_decides(bench, work):
 def test_scores_that_are_no_numbers_are_a_failure(bench, work, monkeypatch):
     def train(config, path, watching=None):
         work.rate = float("nan")
-        return loop.TrainingResult(5, 1, "checkpoint-5")
+        return training.TrainingResult(5, 1, "checkpoint-5")
 
     monkeypatch.setattr(training, "train", train)
     (run,) = bench.run(seeds=(1,)).runs

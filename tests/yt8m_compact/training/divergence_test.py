@@ -37,9 +37,9 @@ def videos(tmp_path_factory):
 
 def step_of_the_bad_video(config):
     """Returns the step, from 1, whose batch has the video."""
-    dataset = training.loop.readers.make_dataset(
+    dataset = training.trainer.readers.make_dataset(
         config.reader(training=True),
-        training.loop.readers.expand_patterns(
+        training.trainer.readers.expand_patterns(
             config.training.train_data_pattern
         ),
         batch_size=config.training.batch_size,
@@ -94,13 +94,13 @@ def test_what_can_not_be_found_is_left_out(tmp_path, monkeypatch):
 
 def test_a_signal_leaves_it_out(tmp_path, videos, monkeypatch, caplog):
     caplog.set_level(logging.WARNING, "yt8m_compact")
-    find = training.loop._Trainer._find_cause
+    find = training.trainer.Trainer._find_cause
 
     def stop_and_find(trainer):
         trainer._stop.signal_number = 2
         return find(trainer)
 
-    monkeypatch.setattr(training.loop._Trainer, "_find_cause", stop_and_find)
+    monkeypatch.setattr(training.trainer.Trainer, "_find_cause", stop_and_find)
     with pytest.raises(ValueError, match=r"at step \d\. Lower base_learning"):
         config = tiny_runs.video_config(
             videos, models.MoeConfig(l2_normalize=False)

@@ -477,14 +477,14 @@ def test_compilation(chosen):
     # On a CPU, layers have compiled what gains by it.
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
     expected = on_gpu if chosen is None else chosen
-    assert training.loop._jit_compile(chosen, model) is expected
+    assert training.model._jit_compile(chosen, model) is expected
 
 
 def test_a_step_on_several_devices_is_not_compiled(monkeypatch):
-    monkeypatch.setattr(training.loop.ops, "num_replicas", lambda: 2)
+    monkeypatch.setattr(training.model.ops, "num_replicas", lambda: 2)
     model = models.LogisticConfig().build(feature_sizes=[4], num_classes=3)
-    assert training.loop._jit_compile(None, model) is False
-    assert training.loop._jit_compile(False, model) is False
+    assert training.model._jit_compile(None, model) is False
+    assert training.model._jit_compile(False, model) is False
     with pytest.raises(
         ValueError,
         match=(
@@ -493,7 +493,7 @@ def test_a_step_on_several_devices_is_not_compiled(monkeypatch):
             "devices; leave jit_compile out$"
         ),
     ):
-        training.loop._jit_compile(True, model)
+        training.model._jit_compile(True, model)
 
 
 def test_what_xla_cannot_compile_is_not_compiled():
@@ -502,7 +502,7 @@ def test_what_xla_cannot_compile_is_not_compiled():
         feature_sizes=[4], num_classes=3
     )
     model.get_layer("l2_normalize").supports_jit = False
-    assert training.loop._jit_compile(None, model) is False
+    assert training.model._jit_compile(None, model) is False
 
 
 def test_a_setting_that_is_not_used_is_refused_first(tmp_path):

@@ -30,7 +30,7 @@ def log(caplog) -> pytest.LogCaptureFixture:
 
 def stop_and_continue(
     config: config_lib.Config, path: str, steps: int
-) -> training.loop.TrainingResult:
+) -> training.TrainingResult:
     stopped = training.train(
         tiny_runs.change_training(config, max_steps=steps), path
     )
