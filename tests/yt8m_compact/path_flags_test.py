@@ -15,7 +15,15 @@ from yt8m_compact.programs.data import main as data
 
 # Every flag of a program that names files, and what is no such flag.
 PATHS = {
-    train: {"train_dir", "train_data_pattern"},
+    train: {
+        "train_dir",
+        "train_data_pattern",
+        "eval_data_pattern",
+        "vocabulary_file",
+        "study",
+        "init_from",
+        "teacher",
+    },
     evaluate: {"train_dir", "eval_data_pattern", "output_json"},
     predict: {"train_dir", "saved_model", "input_data_pattern", "output_file"},
     export: {"train_dir", "export_dir"},

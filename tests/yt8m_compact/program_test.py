@@ -138,8 +138,8 @@ def test_success(results):
             "unknown verb",
             2,
             "yt8m-data: error: expected one verb, of download, verify, stats, "
-            "repack, convert, split, synthesize, and flags. Received: verfy; "
-            "did you mean verify?",
+            "repack, pool, convert, split, synthesize, and flags. Received: "
+            "verfy; did you mean verify?",
         ),
         (
             "unknown flag of a verb",
