@@ -49,6 +49,17 @@ def environment(monkeypatch):
     return monkeypatch
 
 
+def choose(**numbers):
+    """Says on how many each kind of data is trained in an ordinary run.
+
+    YT8M_EVERY_NUMBER=true trains each on all.
+    """
+    every = tuple(sorted(numbers.values()))
+    if os.environ.get("YT8M_EVERY_NUMBER") == "true":
+        return [(kind, every) for kind in numbers]
+    return [(kind, (number,)) for kind, number in numbers.items()]
+
+
 def settings(**kwargs):
     return config_lib.TrainingConfig(**kwargs)
 
@@ -220,14 +231,14 @@ def assert_close_weights(path, expected):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["videos", "frames"])
-def test_devices_train_as_one(tmp_path, kind):
+@pytest.mark.parametrize(("kind", "numbers"), choose(videos=5, frames=2))
+def test_devices_train_as_one(tmp_path, kind, numbers):
     """Batches of 8, and of 3 at an epoch's end, on 2 and on 5 devices."""
     config = make_config(tmp_path, kind, data_shards=None)
     whole = str(tmp_path / "whole")
     training.train(config, whole)
     config = tiny_runs.change_training(config, strategy="mirrored")
-    for number in (2, 5):
+    for number in numbers:
         path = str(tmp_path / str(number))
         process = tiny_runs.execute(
             "-c",
@@ -280,12 +291,12 @@ def train_together(config, path, number, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["videos", "frames"])
-def test_workers_train_as_one(tmp_path, kind):
+@pytest.mark.parametrize(("kind", "numbers"), choose(videos=4, frames=2))
+def test_workers_train_as_one(tmp_path, kind, numbers):
     config = make_config(tmp_path, kind)
     whole = str(tmp_path / "whole")
     training.train(config, whole)
-    for number in (2, 4):
+    for number in numbers:
         path = str(tmp_path / str(number))
         train_together(config, path, number, tmp_path)
         assert_close_weights(path, whole)
@@ -361,7 +372,7 @@ def test_workers_and_devices_learn_from_teachers(tmp_path):
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_worker_that_is_killed(tmp_path, killed):
     """The other ends with an error, and the same command goes on."""
-    config = make_config(tmp_path, "videos", num_epochs=30, checkpoint_steps=7)
+    config = make_config(tmp_path, "videos", num_epochs=15, checkpoint_steps=7)
     whole = str(tmp_path / "whole")
     training.train(config, whole)
     path = str(tmp_path / "run")
@@ -388,9 +399,9 @@ def test_a_worker_that_is_killed(tmp_path, killed):
             f"worker {1 - killed} of 2: expected all to go on (localhost:"
             in line
         )
-    assert 7 <= max(run.checkpoints()) < 180
+    assert 7 <= max(run.checkpoints()) < 90
     train_together(config, path, 2, tmp_path)
-    assert max(run.checkpoints()) == 180
+    assert max(run.checkpoints()) == 90
     assert_close_weights(path, whole)
 
 
