@@ -11,7 +11,7 @@ import pytest
 import tiny_runs
 
 # Forked often enough for the moments that matter; YT8M_KILLS=100 for more.
-_KILLS = int(os.environ.get("YT8M_KILLS", "3"))
+_KILLS = int(os.environ.get("YT8M_KILLS", "2"))
 
 _SCRIPT = """
 import os, random, signal, sys, time
