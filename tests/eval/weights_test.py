@@ -21,6 +21,7 @@ HIDDEN = 6
 SMALL = {
     "LogisticModel": models.LogisticConfig(),
     "MoeModel": models.MoeConfig(),
+    "DeepCombineChainModel": models.DeepCombineChainConfig(),
     "DeepCirculantModel": models.DeepCirculantConfig(
         hidden_projection="dense", classifier_projection="dense"
     ),
