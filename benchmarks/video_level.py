@@ -84,17 +84,18 @@ class _Ours:
 
     def run(self, epoch: int) -> float:
         """Trains one pass; returns its mean loss."""
-        dataset = batches.make_dataset(
+        workers = strategies.Workers(tf.distribute.get_strategy())
+        dataset = batches.read(
             self._config.reader(training=True),
             self._files,
             self._config.training,
-            strategies.Workers(tf.distribute.get_strategy()),
+            workers,
             epoch=epoch,
             skip_examples=0,
             skipped=None,
         )
         self._step.reset_metrics()
-        iterator = iter(dataset)
+        iterator = iter(batches.distribute(dataset, workers))
         while self._step.run(iterator, _STEPS_OF_CALL) == _STEPS_OF_CALL:
             self._step.logs()
         return self._step.logs()["loss"]

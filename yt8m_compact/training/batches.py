@@ -16,7 +16,7 @@ from yt8m_compact.training import teachers as teachers_lib
 Element = tuple[tuple[Any, ...], tf.Tensor]
 
 
-def make_dataset(
+def read(
     reader: readers.Reader,
     files: Sequence[str],
     training: config_lib.TrainingConfig,
@@ -26,8 +26,8 @@ def make_dataset(
     skip_examples: int,
     skipped: readers.SkippedData | None,
     teachers: teachers_lib.Teachers | None = None,
-) -> Any:
-    """Makes the data set of what is left of an epoch, for `TrainingStep`.
+) -> tf.data.Dataset:
+    """Reads what is left of an epoch.
 
     The files are dealt out to shards, each with its own order and its part of
     every batch, and the shards to workers. So the batches depend on the number
@@ -44,52 +44,8 @@ def make_dataset(
         teachers: whose scores are looked up here, by the ids of the videos.
 
     Returns:
-        A data set of the strategy; of each replica's share of a batch.
-    """
-    dataset = read(
-        reader,
-        files,
-        training,
-        workers,
-        epoch=epoch,
-        skip_examples=skip_examples,
-        skipped=skipped,
-        teachers=teachers,
-    ).map(to_keras)
-    if workers.strategy.num_replicas_in_sync == 1:
-        return dataset
-    dataset = share_out(dataset, workers.local_replicas)
-    return workers.strategy.distribute_datasets_from_function(
-        lambda context: dataset
-    )
-
-
-def read(
-    reader: readers.Reader,
-    files: Sequence[str],
-    training: config_lib.TrainingConfig,
-    workers: strategies.Workers,
-    *,
-    epoch: int,
-    skip_examples: int,
-    skipped: readers.SkippedData | None,
-    teachers: teachers_lib.Teachers | None = None,
-) -> tf.data.Dataset:
-    """Makes the data set that `make_dataset` makes, of all that was read.
-
-    Args:
-        reader: see `make_dataset`, as the others.
-        files: their names.
-        training: batch size, order, shards.
-        workers: who trains.
-        epoch: which it is, from 0.
-        skip_examples: records of the epoch that were read before.
-        skipped: where to count what is damaged.
-        teachers: whose scores are looked up.
-
-    Returns:
-        A data set of dicts, with the videos' `id`: this worker's part of each
-        batch.
+        A data set of dicts, as `readers.make_dataset` gives them: this worker's
+        part of each batch.
     """
     num_shards = data_order.num_shards(training, workers.number)
     own = range(workers.index, num_shards, workers.number)
@@ -116,6 +72,25 @@ def read(
         return dataset
     # Beside the step that is done meanwhile.
     return dataset.map(teachers.add_scores).prefetch(1)
+
+
+def distribute(dataset: tf.data.Dataset, workers: strategies.Workers) -> Any:
+    """Makes what `TrainingStep` takes.
+
+    Args:
+        dataset: from `read`.
+        workers: who trains.
+
+    Returns:
+        A data set of the strategy; of each replica's share of a batch.
+    """
+    dataset = dataset.map(to_keras)
+    if workers.strategy.num_replicas_in_sync == 1:
+        return dataset
+    dataset = share_out(dataset, workers.local_replicas)
+    return workers.strategy.distribute_datasets_from_function(
+        lambda context: dataset
+    )
 
 
 def join_shards(shards: Sequence[tf.data.Dataset]) -> tf.data.Dataset:

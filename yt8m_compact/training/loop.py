@@ -1,6 +1,7 @@
 """The training loop: from a configuration to checkpoints."""
 
 from collections.abc import Sequence
+import functools
 import logging
 import os
 
@@ -105,20 +106,21 @@ def _train(
         _LOGGER.warning("%s", lack)
     run = train_dir_lib.TrainDir(train_dir)
     teachers = teachers_lib.load_teachers(config, run.path, workers.strategy)
+    make_trainer = functools.partial(
+        trainer_lib.Trainer,
+        config,
+        run,
+        workers,
+        reader,
+        files,
+        skipped,
+        watching,
+        eval_files,
+        teachers,
+    )
     if not workers.is_chief:
         keras.utils.set_random_seed(config.training.seed)
-        trainer = trainer_lib.Trainer(
-            config,
-            run,
-            None,
-            workers,
-            reader,
-            files,
-            skipped,
-            watching,
-            eval_files,
-            teachers,
-        )
+        trainer = make_trainer()
         trainer.follow_chief()
         return trainer.run_epochs()
     # Nothing is read or moved that another trainer may be changing.
@@ -138,20 +140,7 @@ def _train(
             start = warm_start_lib.RunStart(config.training.init_from)
         keras.utils.set_random_seed(config.training.seed)
         priors = _count_priors(config, run, reader, files, skipped, teachers)
-        trainer = trainer_lib.Trainer(
-            config,
-            run,
-            lock,
-            workers,
-            reader,
-            files,
-            skipped,
-            watching,
-            eval_files,
-            teachers,
-            priors,
-            start,
-        )
+        trainer = make_trainer(lock, priors, start)
         trainer.start()
         return trainer.run_epochs()
 

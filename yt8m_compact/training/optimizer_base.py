@@ -16,7 +16,18 @@ class OptimizerBase(keras.optimizers.Optimizer):
     Keras moves the average of the weights at each step, and so, where gradients
     are accumulated, several times towards weights that did not change. It
     starts it at zeros, which a checkpoint may hold before the first step.
+
+    Attributes:
+        gradients_are_sums: whether the gradients are those of all replicas
+            together. Keras adds them up itself, after it has clipped each.
     """
+
+    gradients_are_sums = False
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        if self.gradients_are_sums:
+            return grads_and_vars
+        return super()._all_reduce_sum_gradients(grads_and_vars)
 
     def build(self, variables):
         """Makes the optimiser's variables."""

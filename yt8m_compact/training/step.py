@@ -30,7 +30,8 @@ class TrainingStep:
     checkpoint never holds a step without its place.
 
     Args:
-        model: compiled, its optimiser built, under the strategy's scope.
+        model: compiled, its optimiser built, under the strategy's scope; with
+            several replicas an `OptimizerBase`.
         position: where the run is.
         strategy: what the model was made under.
         batch_size: videos of a batch; None where batches hold how many records
@@ -70,7 +71,9 @@ class TrainingStep:
         )
         self._waited = tf.Variable(0.0, trainable=False, dtype=tf.float64)
         if self._strategy.num_replicas_in_sync > 1:
-            _take_sums_as_given(model.optimizer)
+            optimizer = model.optimizer
+            inner = getattr(optimizer, "inner_optimizer", optimizer)
+            inner.gradients_are_sums = True
         self._step = self._train_on
         if model.jit_compile:
             self._step = tf.function(self._train_on, jit_compile=True)
@@ -319,9 +322,3 @@ def _sum_gradients(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
     given = [gradient for gradient in gradients if gradient is not None]
     sums = iter(ops.sum_over_replicas(*given))
     return [None if gradient is None else next(sums) for gradient in gradients]
-
-
-def _take_sums_as_given(optimizer: keras.optimizers.Optimizer) -> None:
-    """Keeps Keras from adding up gradients, which it does after clipping."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    inner._all_reduce_sum_gradients = lambda pairs: pairs

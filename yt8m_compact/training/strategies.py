@@ -61,14 +61,6 @@ class Workers:
         """How many replicas of the model this process trains."""
         return self.strategy.num_replicas_in_sync // self.number
 
-    def tell(self, step: int) -> None:
-        """Tells the others at which step the chief starts."""
-        self._add_up([step])
-
-    def hear(self) -> int:
-        """Waits for the step at which the chief starts."""
-        return round(self._add_up([0])[0])
-
     def share(self, numbers: Sequence[float]) -> list[float]:
         """Gives all workers the chief's numbers.
 
@@ -228,10 +220,9 @@ def _make_multi_worker(training: config_lib.TrainingConfig) -> Workers:
         addresses, index = cluster
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     elif "SLURM_STEP_NUM_TASKS" in os.environ:
-        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
-        spec = resolver.cluster_spec().as_dict()
-        _, index = resolver.get_task_info()
-        addresses = spec["worker"]
+        resolver = _resolve_slurm()
+        addresses = resolver.cluster_spec().as_dict()["worker"]
+        index = resolver.task_id
     else:
         raise ValueError(
             f"expected {_TF_CONFIG} with strategy=multi_worker, or a job step "
@@ -241,6 +232,25 @@ def _make_multi_worker(training: config_lib.TrainingConfig) -> Workers:
     _wait_for_each_other(addresses, index, training.connect_timeout)
     strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     return Workers(strategy, len(addresses), index, tuple(addresses))
+
+
+def _resolve_slurm() -> tf.distribute.cluster_resolver.ClusterResolver:
+    """Asks Slurm's variables who trains; the GPUs are those that are seen.
+
+    TensorFlow's resolver deals GPUs out itself, which Slurm has done, and fails
+    on machines without any: it is told of one a task, and only says who the
+    tasks are.
+    """
+    slurm = tf.distribute.cluster_resolver.SlurmClusterResolver(
+        gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
+        gpus_per_task=1,
+        auto_set_gpu=False,
+    )
+    spec = slurm.cluster_spec()
+    task_type, task_id = slurm.get_task_info()
+    return tf.distribute.cluster_resolver.SimpleClusterResolver(
+        spec, task_type=task_type, task_id=task_id, rpc_layer="grpc"
+    )
 
 
 def _wait_for_each_other(

@@ -97,7 +97,6 @@ class Trainer:
         self,
         config: config_lib.Config,
         run: train_dir_lib.TrainDir,
-        lock: run_lock.RunLock | None,
         workers: strategies.Workers,
         reader: readers.Reader,
         files: list[str],
@@ -105,6 +104,7 @@ class Trainer:
         watching: Watching,
         eval_files: Sequence[str] | None,
         teachers: teachers_lib.Teachers | None,
+        lock: run_lock.RunLock | None = None,
         priors: np.ndarray | None = None,
         start: warm_start_lib.RunStart | None = None,
     ) -> None:
@@ -181,11 +181,11 @@ class Trainer:
         else:
             self._run.save_config(self._config)
             self.save()
-        self._workers.tell(int(self.position.step))
+        self._workers.share([int(self.position.step)])
 
     def follow_chief(self) -> None:
         """Starts where the worker that writes the run has started."""
-        step = self._workers.hear()
+        step = round(self._workers.share([0])[0])
         self._workers.wait_for_checkpoint(self._run, step)
         saved = self._run.load_config()
         changed = config_lib.differences(saved, self._config)
@@ -323,9 +323,8 @@ class Trainer:
             "skipped": None if self._skipped is None else readers.SkippedData(),
             "teachers": self._teachers,
         }
-        dataset = batches.make_dataset(*data, **rest)
         records = batches.read(*data, **rest)
-        iterator = iter(dataset)
+        iterator = iter(batches.distribute(records, self._workers))
         with tempfile.TemporaryDirectory() as folder:
             before = os.path.join(folder, "before")
             while (step := int(self.position.step)) < call_start:
@@ -484,7 +483,7 @@ class Trainer:
         # Of the files as they are read now; they may have changed since the
         # last epoch.
         self._saved_order.assign(self._order())
-        dataset = batches.make_dataset(
+        dataset = batches.read(
             self._reader,
             self._files,
             training,
@@ -497,7 +496,8 @@ class Trainer:
         self._step.reset_metrics()
         self._validation_logs = {}
         callback_list.on_epoch_begin(epoch)
-        self._train_on(iter(dataset), callback_list)
+        iterator = iter(batches.distribute(dataset, self._workers))
+        self._train_on(iterator, callback_list)
         if not self.model.stop_training:
             if not examples and int(self.position.step) == step:
                 self._raise_no_batch()

@@ -12,13 +12,15 @@ from yt8m_compact.training import strategies
 
 def make_dataset(config, **kwargs):
     settings = {"epoch": 0, "skip_examples": 0, "skipped": None}
-    return batches.make_dataset(
+    workers = strategies.Workers(tf.distribute.get_strategy())
+    dataset = batches.read(
         config.reader(training=True),
         readers.expand_patterns(config.training.train_data_pattern),
         config.training,
-        strategies.Workers(tf.distribute.get_strategy()),
+        workers,
         **{**settings, **kwargs},
     )
+    return batches.distribute(dataset, workers)
 
 
 def rows_of(dataset):

@@ -132,6 +132,32 @@ def test_who_trains_with_others(environment):
     assert not strategies.trains_with_others(settings())
 
 
+def test_tasks_of_slurm_are_workers(environment):
+    """Three machines, two of them with two tasks; none has a GPU."""
+    for name, value in {
+        "SLURM_PROCID": "3",
+        "SLURM_STEP_NUM_TASKS": "5",
+        "SLURM_STEP_NODELIST": "node[07-08],other",
+        "SLURM_STEP_TASKS_PER_NODE": "2(x2),1",
+    }.items():
+        environment.setenv(name, value)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    resolver = strategies._resolve_slurm()
+    assert resolver.cluster_spec().as_dict() == {
+        "worker": [
+            "node07:8888",
+            "node07:8889",
+            "node08:8888",
+            "node08:8889",
+            "other:8888",
+        ]
+    }
+    assert (resolver.task_type, resolver.task_id) == ("worker", 3)
+    gpus = len(tf.config.list_logical_devices("GPU"))
+    assert resolver.num_accelerators().get("GPU", 0) == gpus
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == visible
+
+
 def test_several_workers_without_a_cluster(environment):
     del environment
     with pytest.raises(
