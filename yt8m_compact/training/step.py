@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import ops
@@ -63,6 +64,8 @@ class TrainingStep:
         self._sums = tf.Variable(
             tf.zeros([2, len(METRICS)], tf.float64), trainable=False
         )
+        # Those of the epoch before the last reset.
+        self._earlier_sums = np.zeros([2, len(METRICS)])
         self._stopping = tf.Variable(False, trainable=False)
         self._norm_steps = norm_steps
         self._norms = norms_lib.LayerNorms(model)
@@ -108,15 +111,21 @@ class TrainingStep:
 
     def logs(self) -> dict[str, float]:
         """Returns the metrics: means since `reset_metrics`."""
-        sums, counts = self._sums.numpy()
-        return {
-            name: float(total / count) if count else 0.0
-            for name, total, count in zip(METRICS, sums, counts, strict=True)
-        }
+        return _means(self._sums.numpy())
+
+    def epoch_logs(self) -> dict[str, float]:
+        """Returns the metrics: means since `start_epoch`."""
+        return _means(self._earlier_sums + self._sums.numpy())
 
     def reset_metrics(self) -> None:
-        """Starts the means anew."""
+        """Starts the means of `logs` anew."""
+        self._earlier_sums += self._sums.numpy()
         self._sums.assign(tf.zeros_like(self._sums))
+
+    def start_epoch(self) -> None:
+        """Starts all means anew."""
+        self.reset_metrics()
+        self._earlier_sums = np.zeros_like(self._earlier_sums)
 
     @property
     def waited_seconds(self) -> float:
@@ -315,6 +324,13 @@ class TrainingStep:
         )
         weighed = loss * tf.cast(share * replicas, loss.dtype)
         return tf.where(number > 0, weighed, 0), share, total
+
+
+def _means(sums_and_counts: np.ndarray) -> dict[str, float]:
+    return {
+        name: float(total / count) if count else 0.0
+        for name, total, count in zip(METRICS, *sums_and_counts, strict=True)
+    }
 
 
 def _sum_gradients(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:

@@ -376,7 +376,7 @@ class Trainer:
                 self.model.stop_training
             ):
                 self._run_epoch(callback_list)
-            callback_list.on_train_end(self._step.logs())
+            callback_list.on_train_end(self._step.epoch_logs())
         self._workers.wait_for_all()  # The chief has saved what it says.
         return TrainingResult(
             step=int(position.step),
@@ -493,7 +493,7 @@ class Trainer:
             skipped=self._skipped,
             teachers=self._teachers,
         )
-        self._step.reset_metrics()
+        self._step.start_epoch()
         self._validation_logs = {}
         callback_list.on_epoch_begin(epoch)
         iterator = iter(batches.distribute(dataset, self._workers))
@@ -506,7 +506,7 @@ class Trainer:
         if not self._is_asked_to_stop():
             self._validate_if_due(callback_list)
         callback_list.on_epoch_end(
-            epoch, {**self._step.logs(), **self._validation_logs}
+            epoch, {**self._step.epoch_logs(), **self._validation_logs}
         )
 
     def _train_on(

@@ -188,6 +188,13 @@ def test_metrics_are_means(unchanged):
     assert logs["gap"] == pytest.approx((1 / 2 + second) / 2)
     unchanged.reset_metrics()
     assert unchanged.logs()["hit_at_1"] == 0.0
+    assert unchanged.epoch_logs() == logs
+    batches = make_batches([(PREDICTIONS[:1], LABELS[:1])])
+    assert unchanged.run(iter(batches), 1) == 1
+    assert unchanged.logs()["hit_at_1"] == 0.0
+    assert unchanged.epoch_logs()["hit_at_1"] == pytest.approx(2 / 9)
+    unchanged.start_epoch()
+    assert unchanged.epoch_logs()["hit_at_1"] == 0.0
 
 
 def test_classes_without_a_weight_do_not_count(unchanged):

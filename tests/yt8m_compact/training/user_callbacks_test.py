@@ -4,11 +4,14 @@ import re
 import sys
 
 import keras
+import numpy as np
 import pytest
 
 import tiny_runs
 from yt8m_compact import training
 from yt8m_compact.training import user_callbacks
+
+_EXTRA = "pip install 'yt8m_compact"
 
 MODULE = """
 import keras
@@ -127,8 +130,39 @@ def test_each_step_is_seen_and_training_stopped(tmp_path):
     assert (result.step, result.epoch) == (4, 0)
 
 
+@pytest.mark.parametrize("log_steps", [1, 2, 100])
+def test_logs_of_an_epoch_are_of_all_of_it(tmp_path, log_steps):
+    """However often TensorBoard's points start the means anew."""
+    pattern = tiny_runs.write_videos(tmp_path / "data")
+    steps, epochs = [], []
+
+    class Logs(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            steps.append(logs)
+
+        def on_epoch_end(self, epoch, logs=None):
+            epochs.append(logs)
+
+    config = tiny_runs.video_config(
+        pattern, log_steps=log_steps, num_epochs=2, shuffle_buffer=0
+    )
+    training.train(
+        config,
+        str(tmp_path / "run"),
+        watching=training.Watching(make_callbacks=[lambda config: Logs()]),
+    )
+    assert len(epochs) == 2
+    if log_steps == 1:  # Then each step has its own, of 8 videos all.
+        for number, logs in enumerate(epochs):
+            own = steps[5 * number : 5 * number + 5]
+            for name, value in logs.items():
+                mean = np.mean([step[name] for step in own])
+                assert value == pytest.approx(mean, rel=1e-5)
+    assert all(value > 0 for logs in epochs for value in logs.values())
+
+
 def test_weights_and_biases_offline(tmp_path, monkeypatch):
-    wandb = pytest.importorskip("wandb")
+    wandb = pytest.importorskip("wandb", reason=f"{_EXTRA}[wandb]'")
     keras_callbacks = pytest.importorskip("wandb.integration.keras")
     monkeypatch.chdir(tmp_path)
     pattern = tiny_runs.write_videos(tmp_path / "data")
@@ -147,10 +181,10 @@ def test_weights_and_biases_offline(tmp_path, monkeypatch):
 
 
 def test_mlflow_offline(tmp_path, monkeypatch):
-    mlflow = pytest.importorskip("mlflow")
+    mlflow = pytest.importorskip("mlflow", reason=f"{_EXTRA}[mlflow]'")
     mlflow_keras = pytest.importorskip("mlflow.keras")
     monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri(f"file://{tmp_path}/mlruns")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     pattern = tiny_runs.write_videos(tmp_path / "data")
     with mlflow.start_run() as active:
         training.train(
