@@ -123,7 +123,6 @@ def test_without_optuna(monkeypatch):
 
 
 def test_optuna_searches():
-    pytest.importorskip("optuna", reason='pip install "yt8m_compact[study]"')
     tried = []
     for _ in range(25):
         values = search.suggest(SEARCH, tried)
