@@ -7,6 +7,7 @@ from typing import Any
 from tensorboard.plugins.hparams import api
 import tensorflow as tf
 
+from yt8m_compact import files
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
@@ -27,7 +28,8 @@ def write(config: config_lib.Config, run: train_dir_lib.TrainDir) -> None:
     """
     path = run.events_path()
     # A run that continues stays the same one.
-    settings = api.hparams_pb(flatten(config), trial_id=os.path.abspath(path))
+    name = os.path.abspath(path) if files.is_local(path) else path
+    settings = api.hparams_pb(flatten(config), trial_id=name)
     try:
         writer = tf.summary.create_file_writer(
             path, filename_suffix=train_dir_lib.HPARAMS_SUFFIX
