@@ -290,9 +290,9 @@ def free_ports(number):
 
 
 @contextlib.contextmanager
-def started_workers(config, path, number, folder):
-    """Starts yt8m-train in so many processes."""
-    addresses = [f"localhost:{port}" for port in free_ports(number)]
+def started_workers(configs, path, folder):
+    """Starts yt8m-train in a process for each configuration."""
+    addresses = [f"localhost:{port}" for port in free_ports(len(configs))]
     processes = [
         tiny_runs.start(
             "-m",
@@ -302,7 +302,7 @@ def started_workers(config, path, number, folder):
             folder=folder,
             variables={"TF_CONFIG": cluster(index, *addresses)},
         )
-        for index in range(number)
+        for index, config in enumerate(configs)
     ]
     try:
         yield processes
@@ -313,7 +313,7 @@ def started_workers(config, path, number, folder):
 
 
 def train_together(config, path, number, folder):
-    with started_workers(config, path, number, folder) as processes:
+    with started_workers([config] * number, path, folder) as processes:
         for process in processes:
             _, errors = process.communicate(timeout=_TIMEOUT)
             assert process.returncode == 0, errors
@@ -406,7 +406,7 @@ def test_a_worker_that_is_killed(tmp_path, killed):
     training.train(config, whole)
     path = str(tmp_path / "run")
     run = tiny_runs.train_dir_lib.TrainDir(path)
-    with started_workers(config, path, 2, tmp_path) as processes:
+    with started_workers([config] * 2, path, tmp_path) as processes:
         deadline = time.monotonic() + _TIMEOUT
         while max(run.checkpoints(), default=0) < 7:
             assert time.monotonic() < deadline
@@ -439,7 +439,7 @@ def test_a_signal_to_one_worker_stops_all(tmp_path):
     config = make_config(tmp_path, "videos", num_epochs=10000)
     path = str(tmp_path / "run")
     run = tiny_runs.train_dir_lib.TrainDir(path)
-    with started_workers(config, path, 2, tmp_path) as processes:
+    with started_workers([config] * 2, path, tmp_path) as processes:
         deadline = time.monotonic() + _TIMEOUT
         while max(run.checkpoints(), default=0) < 6:
             assert time.monotonic() < deadline
@@ -458,22 +458,15 @@ def test_a_signal_to_one_worker_stops_all(tmp_path):
 @pytest.mark.slow
 def test_workers_with_other_settings(tmp_path):
     config = make_config(tmp_path, "videos")
-    addresses = [f"localhost:{port}" for port in free_ports(2)]
+    configs = [
+        tiny_runs.change_training(config, base_learning_rate=rate)
+        for rate in (0.01, 0.02)
+    ]
     path = str(tmp_path / "run")
-    processes = []
-    for index, rate in enumerate([0.01, 0.02]):
-        changed = tiny_runs.change_training(config, base_learning_rate=rate)
-        processes.append(
-            tiny_runs.start(
-                "-m",
-                "yt8m_compact.programs.train",
-                f"--train_dir={path}",
-                *tiny_runs.training_flags(changed),
-                folder=tmp_path,
-                variables={"TF_CONFIG": cluster(index, *addresses)},
-            )
-        )
-    errors = [process.communicate(timeout=_TIMEOUT)[1] for process in processes]
+    with started_workers(configs, path, tmp_path) as processes:
+        errors = [
+            process.communicate(timeout=_TIMEOUT)[1] for process in processes
+        ]
     assert [process.returncode for process in processes] == [1, 1]
     assert (
         "expected the same settings in all workers. Received: "
