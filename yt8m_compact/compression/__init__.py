@@ -1,0 +1,1 @@
+"""Compression of trained models, to a budget."""
