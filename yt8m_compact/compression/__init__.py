@@ -1,1 +1,12 @@
 """Compression of trained models, to a budget."""
+
+from yt8m_compact import lazy
+
+with lazy.imports():
+    from yt8m_compact.compression.budget import Budget
+    from yt8m_compact.compression.budget import Unit
+    from yt8m_compact.compression.budget import parse as parse_budget
+    from yt8m_compact.compression.run_compression import RunCompression
+    from yt8m_compact.compression.settings import Settings
+
+__all__ = ["Budget", "RunCompression", "Settings", "Unit", "parse_budget"]

@@ -12,6 +12,7 @@ import tensorflow as tf
 from yt8m_compact import layers
 from yt8m_compact import structures
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import weight_choice
 
 # Where Keras's recurrent layers keep what cells of ours keep: these have the
 # same gates in the same order.
@@ -100,10 +101,11 @@ class WarmStartReport:
 
 
 class RunStart:
-    """The start of a run with the weights of another run's newest checkpoint.
+    """The start of a run with the weights of another run.
 
     Args:
         train_dir: The folder of the other run.
+        weights: Which weights, by default those of its newest checkpoint.
 
     Attributes:
         report: What became of the weights, None before the call.
@@ -112,10 +114,14 @@ class RunStart:
         ValueError: If there is no run, no checkpoint, or a broken one.
     """
 
-    def __init__(self, train_dir: str) -> None:
+    def __init__(
+        self,
+        train_dir: str,
+        weights: weight_choice.RunWeights = weight_choice.NEWEST,
+    ) -> None:
         self._train_dir = train_dir
         run = train_dir_lib.TrainDir(train_dir)
-        _, self._source, _ = run.restore_model()
+        _, self._source, _ = run.restore_model(weights.step, weights.choice)
         self.report: WarmStartReport | None = None
 
     def __call__(self, model: keras.Model) -> None:
@@ -179,8 +185,20 @@ def warm_start(
     return WarmStartReport(tuple(places), tuple(sorted(unused)))
 
 
+def find_kernels(model: keras.Model) -> dict[str, "Kernel"]:
+    """Lists the matrices of a model.
+
+    Args:
+        model: The model, built.
+
+    Returns:
+        Them by the paths of their layers.
+    """
+    return _find_places(model)[0]
+
+
 @dataclasses.dataclass(frozen=True)
-class _Kernel:
+class Kernel:
     """A matrix of a model, whatever it is made of.
 
     Attributes:
@@ -209,7 +227,7 @@ class _Kernel:
         return f"{_shape_text(self.shape)} {self.structure}"
 
 
-def _start_kernel(name: str, kernel: _Kernel, source: _Kernel | None) -> Place:
+def _start_kernel(name: str, kernel: Kernel, source: Kernel | None) -> Place:
     before = None if source is None else source.describe()
     if source is None or source.shape != kernel.shape:
         return Place(name, Outcome.KEPT, kernel.describe(), before)
@@ -227,13 +245,13 @@ def _start_kernel(name: str, kernel: _Kernel, source: _Kernel | None) -> Place:
 
 def _find_places(
     model: keras.Model,
-) -> tuple[dict[str, _Kernel], dict[str, keras.Variable]]:
+) -> tuple[dict[str, Kernel], dict[str, keras.Variable]]:
     """Lists a model's kernels by layer, and its other weights by path."""
     kernels, taken = {}, set()
     for layer in _projections(model):
         weights = layer.structure_weights
         path = next(iter(weights.values())).path
-        kernels[path.rpartition("/")[0]] = _Kernel(
+        kernels[path.rpartition("/")[0]] = Kernel(
             (layer.input_dim, layer.units),
             layer.structure,
             weights,
@@ -250,7 +268,7 @@ def _find_places(
         )
         layer, _, name = path.rpartition("/")
         if name == "kernel" and len(weight.shape) == 2:
-            kernels[layer] = _Kernel(
+            kernels[layer] = Kernel(
                 tuple(weight.shape),
                 structures.Dense(),
                 {"kernel": weight},

@@ -1,0 +1,538 @@
+"""Compresses a trained run: measures, chooses, fine-tunes."""
+
+from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import functools
+import logging
+import math
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact import files as files_lib
+from yt8m_compact import progress
+from yt8m_compact import readers
+from yt8m_compact import structures
+from yt8m_compact import training
+from yt8m_compact.compression import budget as budget_lib
+from yt8m_compact.compression import candidates as candidates_lib
+from yt8m_compact.compression import knapsack
+from yt8m_compact.compression import latency
+from yt8m_compact.compression import places as places_lib
+from yt8m_compact.compression import plan as plan_lib
+from yt8m_compact.compression import sample as sample_lib
+from yt8m_compact.compression import sensitivity
+from yt8m_compact.compression import settings as settings_lib
+from yt8m_compact.compression import table
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import lock as run_lock
+from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.training import warm_start
+
+# What a learning rate grows over, as a share of all steps, and at most.
+_WARMUP = 0.05
+_MOST_WARMUP_STEPS = 500
+_FINAL_LEARNING_RATE = 0.01
+
+_LOGGER = logging.getLogger(__name__)
+
+# Gets a configuration and its model; returns metrics by name.
+Evaluate = Callable[[config_lib.Config, keras.Model], Mapping[str, float]]
+# Gets the configuration of the new run; returns what is done beside the steps.
+MakeWatching = Callable[[config_lib.Config], training.Watching]
+
+
+class RunCompression:
+    """The compression of a run, which goes on where it was stopped.
+
+    What places become is a knapsack: the loss of each candidate of each place
+    is measured on a sample, that place alone replaced, and the best sum under
+    the budget is chosen. That assumes that what places lose adds up.
+
+    Args:
+        settings: What to do.
+
+    Raises:
+        ValueError: If the run is missing or broken, has no projection, takes
+            no more than the budget as it is, or can't take so little; or the
+            output folder is that of another run.
+        DataError: If the data is missing, broken, or of another kind or size
+            than the run's.
+    """
+
+    def __init__(self, settings: settings_lib.Settings) -> None:
+        self._settings = settings
+        self._run = train_dir_lib.TrainDir(settings.train_dir)
+        self._output = train_dir_lib.TrainDir(settings.output_dir)
+        self._config = self._run.load_config()
+        self.places = places_lib.find_places(self._config)
+        self._choices = self._make_choices()
+        self._rest = _count_rest(self._config, self.places)
+        self._check_budget()
+        files = readers.expand_patterns(settings.train_data_pattern)
+        self._check_data(files)
+        self._split = sample_lib.split_files(files, settings.num_videos)
+        self.plan = self._find_plan()
+
+    @functools.cached_property
+    def _source(self) -> keras.Model:
+        weights = self._settings.weights
+        _, model, _ = self._run.restore_model(weights.step, weights.choice)
+        for variable in model.weights:
+            if not np.isfinite(variable.numpy()).all():
+                raise ValueError(
+                    f"{self._run.path}: expected finite weights, to find the "
+                    "nearest to. Received: NaN or infinity in "
+                    f"{variable.path}; choose a checkpoint from before the "
+                    "training diverged"
+                )
+        return model
+
+    @functools.cached_property
+    def _sample(self) -> list[dict[str, tf.Tensor]]:
+        return sample_lib.read(
+            self._config, self._split.sampled, self._settings.num_videos
+        )
+
+    def _make_choices(
+        self,
+    ) -> dict[places_lib.Place, list[candidates_lib.Candidate]]:
+        """Lists what each place may become: what it is, and what is smaller."""
+        all_candidates = candidates_lib.make(
+            self._settings.structures, self._settings.precisions
+        )
+        unit = self._count_unit
+        choices = {}
+        for place in self.places:
+            now = place.count(place.structure, unit)
+            choices[place] = [
+                one
+                for one in all_candidates
+                if one.structure != place.structure
+                and candidates_lib.fits(one.structure, place.sizes)
+                and place.count(one.structure, unit) < now
+            ]
+        return choices
+
+    @property
+    def _count_unit(self) -> budget_lib.Unit:
+        """What is counted of a place; bytes where a time is asked for."""
+        unit = self._settings.budget.unit
+        if unit is budget_lib.Unit.MILLISECONDS:
+            return budget_lib.Unit.BYTES
+        return unit
+
+    def _costs(
+        self, unit: budget_lib.Unit
+    ) -> dict[places_lib.Place, dict[str, float]]:
+        """Lists what each place takes: as it is, and as each candidate."""
+        costs = {}
+        for place, options in self._choices.items():
+            all_structures = {str(place.structure): place.structure}
+            all_structures |= {str(o.structure): o.structure for o in options}
+            if unit is not budget_lib.Unit.MILLISECONDS:
+                costs[place] = {
+                    text: place.count(structure, unit)
+                    for text, structure in all_structures.items()
+                }
+                continue
+            # What comes on top of the time of the model as it is.
+            bases = {str(o.structure): str(o.base) for o in options}
+            measured = self.plan.latencies.get(place.name, {})
+            now = self.plan.latencies[""]["now"]
+            costs[place] = {
+                text: measured[bases[text]] - now if text in bases else 0.0
+                for text in all_structures
+            }
+        return costs
+
+    def _fixed(self, unit: budget_lib.Unit) -> float:
+        """What the model takes beside its places."""
+        if unit is budget_lib.Unit.MILLISECONDS:
+            return self.plan.latencies[""]["now"]
+        return self._rest[unit]
+
+    def _check_budget(self) -> None:
+        """Compares the budget with what is possible, before anything long."""
+        budget = self._settings.budget
+        if budget.unit is budget_lib.Unit.MILLISECONDS:
+            return  # Nothing is measured yet.
+        self._expect_between(budget)
+
+    def _expect_between(self, budget: budget_lib.Budget) -> None:
+        costs = self._costs(budget.unit)
+        fixed = self._fixed(budget.unit)
+        smallest = fixed + knapsack.smallest_cost(
+            [list(options.values()) for options in costs.values()]
+        )
+        now = fixed + sum(
+            options[str(place.structure)] for place, options in costs.items()
+        )
+        shown = functools.partial(budget_lib.describe, unit=budget.unit)
+        if budget.amount < smallest:
+            raise ValueError(
+                f"expected a budget of at least {shown(smallest)}, the smallest"
+                f" that {self._run.path} can take with these structures and "
+                f"precisions, of which {shown(fixed)} are not its projections'."
+                f" Received: budget={budget}"
+            )
+        if budget.amount >= now:
+            raise ValueError(
+                f"expected a budget below {shown(now)}, which {self._run.path} "
+                f"takes as it is. Received: budget={budget}"
+            )
+
+    def _check_data(self, files: Sequence[str]) -> None:
+        reader = self._config.reader(training=False)
+        for pattern in (self._settings.eval_data_pattern, None):
+            if pattern == "":
+                continue
+            skips = self._config.training.on_data_error == "skip"
+            readers.check_format(
+                files if pattern is None else readers.expand_patterns(pattern),
+                reader,
+                require_labels=not self._config.data.segment_labels,
+                skipped=readers.SkippedData() if skips else None,
+            )
+
+    def _find_plan(self) -> plan_lib.Plan:
+        """Reads the plan that is there, or makes a new one."""
+        settings = self._settings
+        real = os.path.realpath
+        if real(self._run.path) == real(self._output.path):
+            raise ValueError(
+                "expected an output_dir other than the run's. Received: "
+                f"output_dir={settings.output_dir}, train_dir="
+                f"{settings.train_dir}"
+            )
+        choice = settings.weights.choice
+        checkpoints = self._run.find_checkpoint(settings.weights.step)
+        source = plan_lib.Source(
+            train_dir=files_lib.is_local(self._run.path)
+            and os.path.abspath(self._run.path)
+            or self._run.path,
+            step=train_dir_lib.checkpoint_step(checkpoints),
+            weights=str(choice),
+            sampled=self._split.sampled,
+            num_videos=settings.num_videos,
+            held_out=bool(self._split.held_out),
+        )
+        plan = plan_lib.load(self._output.path)
+        if plan is None:
+            if self._output.exists() or self._output.checkpoints():
+                raise ValueError(
+                    f"{self._output.path}: expected an output_dir that is "
+                    "empty, or what yt8m-compress made. Received: another run; "
+                    "choose another output_dir"
+                )
+            return plan_lib.Plan(source)
+        changed = [
+            f"{field.name}: {old!r:.200} -> {new!r:.200}"
+            for field in dataclasses.fields(source)
+            if (old := getattr(plan.source, field.name))
+            != (new := getattr(source, field.name))
+        ]
+        if changed:
+            raise ValueError(
+                f"{self._output.path}: expected the run and the sample of the "
+                f"compression that is there. Received: {'; '.join(changed)}; "
+                "use the same settings, or another output_dir"
+            )
+        if self._output.exists() and (
+            plan.choice is None or plan.choice.budget != settings.budget
+        ):
+            raise ValueError(
+                f"{self._output.path}: expected the budget of the run that is "
+                f"there, {plan.choice and plan.choice.budget}. Received: "
+                f"budget={settings.budget}; choose another output_dir"
+            )
+        return plan
+
+    def choose(self) -> plan_lib.Plan:
+        """Measures what was not measured yet, and chooses.
+
+        Returns:
+            The plan, which is in the output folder as well; with the choice.
+        """
+        if self._output.exists():
+            return self.plan  # What is trained was chosen.
+        with run_lock.RunLock(self._output.path):
+            self._measure()
+            self._choose()
+            plan_lib.save(self.plan, self._output.path)
+        return self.plan
+
+    def _measure(self) -> None:
+        where = "held out of" if self.plan.source.held_out else "of"
+        _LOGGER.info(
+            "measure on %d videos %s the training data, in %d files%s",
+            sum(len(batch["labels"]) for batch in self._sample),
+            where,
+            len(self._split.sampled),
+            ""
+            if self.plan.source.held_out
+            else ": fewer than 5 files, of which none can be held out",
+        )
+        if self._settings.budget.unit is budget_lib.Unit.MILLISECONDS:
+            self._measure_latencies()
+            self._expect_between(self._settings.budget)
+        twin, kernels = self._make_twin()
+        score = sample_lib.Scorer(
+            twin, self._sample, self._config.training.make_label_loss()
+        )
+        if self.plan.baseline is None:
+            self.plan.baseline = score()
+
+        def keep(measured: sensitivity.Measurements) -> None:
+            self.plan.measured = measured
+            plan_lib.save(self.plan, self._output.path)
+
+        self.plan.measured = sensitivity.measure(
+            kernels,
+            self._choices,
+            score,
+            measured=self.plan.measured,
+            on_measured=keep,
+        )
+
+    def _measure_latencies(self) -> None:
+        """Measures the model with each place as each structure."""
+        example = self._sample[0]
+        known = self.plan.latencies
+        if "" not in known:
+            now = latency.measure(self._config, self._source, example)
+            known[""] = {"now": now}
+        pairs = [
+            (place, base)
+            for place, options in self._choices.items()
+            for base in dict.fromkeys(option.base for option in options)
+        ]
+        with progress.count_bar("time", len(pairs), " structures") as bar:
+            for place, base in pairs:
+                found = known.setdefault(place.name, {})
+                if str(base) not in found:
+                    config = places_lib.with_structures(
+                        self._config, {place.name: base}
+                    )
+                    model = config.build_model()
+                    found[str(base)] = latency.measure(config, model, example)
+                    plan_lib.save(self.plan, self._output.path)
+                bar.update()
+
+    def _make_twin(self) -> tuple[keras.Model, dict[str, keras.Variable]]:
+        """Makes the run's model with dense places, and lists their kernels."""
+        config = places_lib.with_structures(
+            self._config,
+            {
+                place.name: structures.Dense()
+                for place in self.places
+                if not isinstance(place.structure, structures.Dense)
+            },
+        )
+        twin = config.build_model()
+        warm_start.warm_start(twin, self._source)
+        found = warm_start.find_kernels(twin)
+        return twin, {
+            layer.name: found[layer.name].weights["kernel"]
+            for place in self.places
+            for layer in place.layers
+        }
+
+    def _choose(self) -> None:
+        budget = self._settings.budget
+        costs = self._costs(budget.unit)
+        fixed = self._fixed(budget.unit)
+        baseline = self.plan.baseline.loss
+        names = [list(options) for options in costs.values()]
+        losses = [
+            [
+                self.plan.measured[place.name][text].loss - baseline
+                if text in self.plan.measured[place.name]
+                else 0.0
+                for text in options
+            ]
+            for place, options in costs.items()
+        ]
+        chosen = knapsack.choose(
+            [list(options.values()) for options in costs.values()],
+            losses,
+            budget.amount - fixed,
+        )
+        self.plan.choice = plan_lib.Choice(
+            budget=budget,
+            structures={
+                place.name: texts[option]
+                for place, texts, option in zip(
+                    self.places, names, chosen.options, strict=True
+                )
+            },
+            cost=fixed + chosen.cost,
+            loss=baseline + chosen.loss,
+        )
+
+    def new_config(self) -> config_lib.Config:
+        """Makes the configuration of the new run.
+
+        Returns:
+            That of the run, with the chosen structures, started from its
+            weights, and with it as the teacher.
+        """
+        settings, own = self._settings, self._config.training
+        config = places_lib.with_structures(
+            self._config,
+            {
+                name: structures.get(text)
+                for name, text in self.plan.choice.structures.items()
+            },
+        )
+        batch_size = settings.batch_size or own.batch_size
+        videos = readers.estimate_num_records(self._split.train) or 0
+        steps = settings.num_epochs * max(1, math.ceil(videos / batch_size))
+        defaults = config_lib.TrainingConfig()
+        # An optimiser that averages has no schedule that ends.
+        ends = own.optimizer != "ScheduleFreeAdamW"
+        schedule = {
+            "learning_rate_schedule": "cosine",
+            "schedule_steps": steps,
+            "final_learning_rate_fraction": _FINAL_LEARNING_RATE,
+        }
+        pattern = settings.train_data_pattern
+        if self._split.held_out:
+            pattern = ",".join(self._split.train)
+        changes = {
+            "train_data_pattern": pattern,
+            "eval_data_pattern": ",".join(self._split.held_out),
+            "init_from": settings.train_dir,
+            "teacher": settings.train_dir,
+            "teacher_weight": settings.teacher_weight,
+            "teacher_temperature": 1.0,
+            "batch_size": batch_size,
+            "num_epochs": settings.num_epochs,
+            "max_steps": None,
+            "base_learning_rate": settings.base_learning_rate
+            or own.base_learning_rate,
+            "learning_rate_schedule": "constant",
+            "learning_rate_decay": defaults.learning_rate_decay,
+            "learning_rate_decay_examples": (
+                defaults.learning_rate_decay_examples
+            ),
+            "schedule_steps": None,
+            "final_learning_rate_fraction": (
+                defaults.final_learning_rate_fraction
+            ),
+            "warmup_steps": min(_MOST_WARMUP_STEPS, int(_WARMUP * steps)),
+            # Biases are the run's.
+            "classifier_bias": "zeros",
+            "early_stopping": "none",
+            "eval_steps": None,
+            **(schedule if ends else {}),
+        }
+        return dataclasses.replace(
+            config, training=dataclasses.replace(own, **changes)
+        )
+
+    def tune(
+        self,
+        make_watching: MakeWatching,
+        evaluate: Evaluate | None = None,
+    ) -> training.TrainingResult:
+        """Trains the new run, or goes on with it, and scores it in the end.
+
+        Args:
+            make_watching: Makes what is done beside the steps.
+            evaluate: Evaluates a model; None scores it on the sample.
+
+        Returns:
+            How the training ended; by a signal, nothing is scored.
+        """
+        evaluate = evaluate or self._score_sample
+        config = self.new_config()
+        scores = self.plan.scores
+        if "projected" not in scores:
+            scores["before"] = dict(evaluate(self._config, self._source))
+            model = config.build_model()
+            warm_start.warm_start(model, self._source)
+            scores["projected"] = dict(evaluate(config, model))
+            plan_lib.save(self.plan, self._output.path)
+        result = training.train(
+            config,
+            self._output.path,
+            watching=make_watching(config),
+            run_weights={self._settings.train_dir: self._settings.weights},
+        )
+        if result.signal_number is not None:
+            return result
+        _, model, _ = self._output.restore_model()
+        scores["tuned"] = dict(evaluate(config, model))
+        self.plan.totals = {
+            "before": self._totals(self._config, self._source),
+            "tuned": self._totals(config, model),
+        }
+        plan_lib.save(self.plan, self._output.path)
+        with files_lib.writing(self.table_path) as file:
+            file.write(self.to_text() + "\n")
+        return result
+
+    @property
+    def table_path(self) -> str:
+        """The file of the table."""
+        return os.path.join(self._output.path, table.FILE)
+
+    def to_text(self) -> str:
+        """Writes what was chosen and found as a table."""
+        return table.to_text(self.plan, self.places, self._rest)
+
+    def _score_sample(
+        self, config: config_lib.Config, model: keras.Model
+    ) -> dict[str, float]:
+        loss = config.training.make_label_loss()
+        return dataclasses.asdict(
+            sample_lib.Scorer(model, self._sample, loss)()
+        )
+
+    def _totals(
+        self, config: config_lib.Config, model: keras.Model
+    ) -> dict[str, float]:
+        fields = places_lib.structure_fields(config.model)
+        return {
+            unit.value: self._rest[unit]
+            + sum(
+                place.count(fields[place.name], unit) for place in self.places
+            )
+            for unit in (budget_lib.Unit.BYTES, budget_lib.Unit.WEIGHTS)
+        } | {
+            budget_lib.Unit.MILLISECONDS.value: latency.measure(
+                config, model, self._sample[0]
+            )
+        }
+
+
+def _count_rest(
+    config: config_lib.Config, places: Sequence[places_lib.Place]
+) -> dict[budget_lib.Unit, int]:
+    """Counts what a model takes beside its places."""
+    with keras.StatelessScope(initialize_variables=False):
+        model = train_dir_lib.build_model(config)
+        sizes = [math.prod(w.shape) for w in model.weights]
+        widths = [tf.as_dtype(w.dtype).size for w in model.weights]
+    weights, num_bytes = budget_lib.Unit.WEIGHTS, budget_lib.Unit.BYTES
+    total = sum(n * width for n, width in zip(sizes, widths, strict=True))
+    of_places = [
+        (place.structure.num_weights(*size), _stored(place.structure, size))
+        for place in places
+        for size in place.sizes
+    ]
+    return {
+        weights: sum(sizes) - sum(pair[0] for pair in of_places),
+        num_bytes: total - sum(pair[1] for pair in of_places),
+    }
+
+
+def _stored(structure: structures.Structure, size: tuple[int, int]) -> int:
+    """Counts the bytes of a matrix's weights in a model, not packed."""
+    return sum(
+        spec.size * tf.as_dtype(spec.dtype or "float32").size
+        for spec in structure.weights(*size)
+    )

@@ -1,0 +1,180 @@
+"""What each place of a model loses as each candidate, measured."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact import progress
+from yt8m_compact import structures
+from yt8m_compact.compression import candidates as candidates_lib
+from yt8m_compact.compression import places as places_lib
+from yt8m_compact.compression import sample as sample_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """A place as a candidate, all others as they are.
+
+    Attributes:
+        loss: The mean loss on the sample.
+        gap: GAP on the sample, None where there are no labels.
+        kept: Share of the variance of the place's outputs that is kept: with
+            kernels W that become W' and inputs x, `1 - E |x (W - W')|^2 /
+            E |x W|^2`, summed over its matrices.
+    """
+
+    loss: float
+    gap: float | None
+    kept: float
+
+
+# By the place's name and the structure's text.
+Measurements = dict[str, dict[str, Measurement]]
+
+
+def measure(
+    kernels: Mapping[str, keras.Variable],
+    choices: Mapping[places_lib.Place, Sequence[candidates_lib.Candidate]],
+    score: Callable[[], sample_lib.Scores],
+    *,
+    moments: Mapping[str, np.ndarray] | None = None,
+    measured: Measurements | None = None,
+    on_measured: Callable[[Measurements], None] = lambda measured: None,
+) -> Measurements:
+    """Measures each candidate of each place, that place alone replaced.
+
+    Its kernels become the nearest members of the structure to the trained ones,
+    nearest in the outputs where the inputs' moments are known, rounded to the
+    precision.
+
+    Args:
+        kernels: The dense kernels of the model that `score` scores, by the
+            names of layers. They are as before in the end.
+        choices: The candidates of each place.
+        score: Scores the model by the weights that it has then.
+        moments: Second moments of the layers' inputs, by their names.
+        measured: What was measured before, and is not measured again.
+        on_measured: Called after each structure of a place with all so far.
+
+    Returns:
+        All that was measured.
+    """
+    measured = {place: dict(found) for place, found in (measured or {}).items()}
+    total = sum(len(options) for options in choices.values())
+    with progress.count_bar("measure", total, " candidates") as bar:
+        for place, options in choices.items():
+            found = measured.setdefault(place.name, {})
+            trained = {
+                layer.name: kernels[layer.name].numpy().astype(np.float64)
+                for layer in place.layers
+            }
+            for base, group in _by_base(options).items():
+                bar.set_postfix_str(f"{place.name}: {base}", refresh=True)
+                new = [one for one in group if str(one) not in found]
+                bar.update(len(group) - len(new))
+                if not new:
+                    continue
+                nearest = {
+                    name: _nearest(base, kernel, (moments or {}).get(name))
+                    for name, kernel in trained.items()
+                }
+                for structure in new:
+                    found[str(structure)] = _measure_one(
+                        structure, kernels, trained, nearest, score, moments
+                    )
+                    bar.update()
+                on_measured(measured)
+    return measured
+
+
+def _by_base(
+    options: Sequence[candidates_lib.Candidate],
+) -> dict[structures.Structure, list[structures.Structure]]:
+    groups: dict[structures.Structure, list[structures.Structure]] = {}
+    for option in options:
+        groups.setdefault(option.base, []).append(option.structure)
+    return groups
+
+
+def _nearest(
+    base: structures.Structure, kernel: np.ndarray, moments: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    if isinstance(base, structures.Dense):
+        return base.nearest(kernel)  # The kernel, whatever weights its errors.
+    if moments is None:
+        return base.nearest(kernel)
+    return base.nearest(kernel, None, moments)
+
+
+def _measure_one(
+    structure: structures.Structure,
+    kernels: Mapping[str, keras.Variable],
+    trained: Mapping[str, np.ndarray],
+    nearest: Mapping[str, Mapping[str, np.ndarray]],
+    score: Callable[[], sample_lib.Scores],
+    moments: Mapping[str, np.ndarray] | None,
+) -> Measurement:
+    lost = total = 0.0
+    with _restored(kernels, trained):
+        for name, kernel in trained.items():
+            made = as_dense(structure, nearest[name], kernel.shape)
+            weights = (moments or {}).get(name)
+            lost += output_square(made - kernel, weights)
+            total += output_square(kernel, weights)
+            kernels[name].assign(made)
+        scores = score()
+    kept = 1 - lost / total if total else 1.0
+    return Measurement(scores.loss, scores.gap, kept)
+
+
+@contextlib.contextmanager
+def _restored(
+    kernels: Mapping[str, keras.Variable], trained: Mapping[str, np.ndarray]
+) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for name, kernel in trained.items():
+            kernels[name].assign(kernel)
+
+
+def as_dense(
+    structure: structures.Structure,
+    weights: Mapping[str, np.ndarray],
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """Writes out a matrix of a structure, as a model computes it.
+
+    Args:
+        structure: The structure.
+        weights: Its weights by name, those of floats rounded to float32.
+        shape: Rows and columns.
+
+    Returns:
+        float64 `[rows, columns]`.
+    """
+    tensors = {
+        name: tf.constant(
+            value, tf.float32 if value.dtype.kind == "f" else value.dtype
+        )
+        for name, value in weights.items()
+    }
+    return structure.as_dense(tensors, *shape).numpy().astype(np.float64)
+
+
+def output_square(kernel: np.ndarray, moments: np.ndarray | None) -> float:
+    """Computes the mean square of the outputs of a kernel, `E |x W|^2`.
+
+    Args:
+        kernel: W, `[input_dim, units]`.
+        moments: Second moments of the inputs, or None for white ones.
+
+    Returns:
+        `trace(W^T M W)`.
+    """
+    weighted = kernel if moments is None else moments @ kernel
+    return float(np.sum(kernel * weighted))
