@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import dataclasses
 
 from yt8m_compact import structures
+from yt8m_compact.compression import budget as budget_lib
 
 # From the largest to the smallest of a usual matrix. Sums and others whose
 # nearest member takes minutes are few.
@@ -28,7 +29,17 @@ STRUCTURES = (
     "diagonal_circulant",
 )
 FLOAT = "float32"
-PRECISIONS = (FLOAT,)
+# Where bytes count; those of all of a channel, and of blocks of it.
+PRECISIONS = (
+    "float16",
+    "int8",
+    "int4(block_size=32)",
+    "int4",
+    "ternary(block_size=64)",
+    "ternary",
+    "binary(block_size=64)",
+    "binary",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +57,7 @@ class Candidate:
 
 def make(
     structure_texts: Iterable[str] = STRUCTURES,
-    precisions: Iterable[str] = PRECISIONS,
+    precisions: Iterable[str] = (FLOAT, *PRECISIONS),
 ) -> tuple[Candidate, ...]:
     """Makes all candidates.
 
@@ -79,6 +90,19 @@ def make(
             made = _in_precision(structure, precision)
             found[str(made)] = Candidate(structure, made)
     return tuple(found.values())
+
+
+def default_precisions(unit: budget_lib.Unit) -> tuple[str, ...]:
+    """Lists the precisions that a budget asks for.
+
+    Args:
+        unit: Of the budget.
+
+    Returns:
+        Those of few bits where bytes count; a number of weights and the time of
+        a product are the same in each.
+    """
+    return PRECISIONS if unit is budget_lib.Unit.BYTES else (FLOAT,)
 
 
 def split(text: str) -> list[str]:

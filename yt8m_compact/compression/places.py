@@ -69,21 +69,8 @@ class Place:
             The sum of all matrices.
         """
         if unit is budget_lib.Unit.BYTES:
-            return sum(num_bytes(structure, size) for size in self.sizes)
+            return sum(structure.num_bytes(*size) for size in self.sizes)
         return sum(structure.num_weights(*size) for size in self.sizes)
-
-
-def num_bytes(structure: structures.Structure, size: tuple[int, int]) -> int:
-    """Counts the bytes of a matrix in the packed file.
-
-    Args:
-        structure: How it is made.
-        size: Its rows and columns.
-
-    Returns:
-        The bytes of its weights.
-    """
-    return 4 * structure.num_weights(*size)
 
 
 def find_places(config: config_lib.Config) -> tuple[Place, ...]:

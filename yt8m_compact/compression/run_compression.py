@@ -100,16 +100,20 @@ class RunCompression:
         self,
     ) -> dict[places_lib.Place, list[candidates_lib.Candidate]]:
         """Lists what each place may become: what it is, and what is smaller."""
-        all_candidates = candidates_lib.make(
-            self._settings.structures, self._settings.precisions
-        )
+        settings = self._settings
+        precisions = settings.precisions
+        if precisions is None:
+            precisions = candidates_lib.default_precisions(settings.budget.unit)
         unit = self._count_unit
         choices = {}
         for place in self.places:
             now = place.count(place.structure, unit)
+            own = str(place.structure.base)
             choices[place] = [
                 one
-                for one in all_candidates
+                for one in candidates_lib.make(
+                    dict.fromkeys((own, *settings.structures)), precisions
+                )
                 if one.structure != place.structure
                 and candidates_lib.fits(one.structure, place.sizes)
                 and place.count(one.structure, unit) < now
@@ -250,6 +254,11 @@ class RunCompression:
             )
         return plan
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the new run was trained and scored."""
+        return "tuned" in self.plan.scores
+
     def choose(self) -> plan_lib.Plan:
         """Measures what was not measured yet, and chooses.
 
@@ -293,6 +302,7 @@ class RunCompression:
             kernels,
             self._choices,
             score,
+            own=self._own_weights(),
             measured=self.plan.measured,
             on_measured=keep,
         )
@@ -336,6 +346,17 @@ class RunCompression:
         found = warm_start.find_kernels(twin)
         return twin, {
             layer.name: found[layer.name].weights["kernel"]
+            for place in self.places
+            for layer in place.layers
+        }
+
+    def _own_weights(self) -> dict[str, sensitivity.Own]:
+        """Lists what the kernels are made of, which other precisions keep."""
+        found = warm_start.find_kernels(self._source)
+        return {
+            layer.name: sensitivity.Own(
+                place.structure.base, found[layer.name].floats()
+            )
             for place in self.places
             for layer in place.layers
         }

@@ -130,14 +130,25 @@ class Scorer:
         self._batches = batches
         names = list(model.input)
 
-        @tf.function(reduce_retracing=True, autograph=False)
         def predict(batch):
             predictions = model({k: batch[k] for k in names}, training=False)
             weights = batch.get("label_weights")
             losses = loss(batch["labels"], predictions, weights)
             return ops.rated_predictions(predictions, weights), losses
 
-        self._predict = predict
+        # Traced once, whatever the sizes of batches.
+        specs = {
+            name: tf.TensorSpec(
+                [None, *model.input[name].shape[1:]]
+                if name in names
+                else [None, *value.shape[1:]],
+                value.dtype,
+            )
+            for name, value in batches[0].items()
+        }
+        self._predict = tf.function(
+            predict, input_signature=[specs], autograph=False
+        )
 
     def __call__(self) -> Scores:
         """Scores it."""

@@ -32,6 +32,19 @@ class Measurement:
     kept: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Own:
+    """What a kernel is made of.
+
+    Attributes:
+        structure: How, without precisions.
+        weights: Of what, by name.
+    """
+
+    structure: structures.Structure
+    weights: Mapping[str, np.ndarray]
+
+
 # By the place's name and the structure's text.
 Measurements = dict[str, dict[str, Measurement]]
 
@@ -41,6 +54,7 @@ def measure(
     choices: Mapping[places_lib.Place, Sequence[candidates_lib.Candidate]],
     score: Callable[[], sample_lib.Scores],
     *,
+    own: Mapping[str, Own] | None = None,
     moments: Mapping[str, np.ndarray] | None = None,
     measured: Measurements | None = None,
     on_measured: Callable[[Measurements], None] = lambda measured: None,
@@ -56,6 +70,7 @@ def measure(
             names of layers. They are as before in the end.
         choices: The candidates of each place.
         score: Scores the model by the weights that it has then.
+        own: What the kernels are made of: in another precision it is kept.
         moments: Second moments of the layers' inputs, by their names.
         measured: What was measured before, and is not measured again.
         on_measured: Called after each structure of a place with all so far.
@@ -79,7 +94,12 @@ def measure(
                 if not new:
                     continue
                 nearest = {
-                    name: _nearest(base, kernel, (moments or {}).get(name))
+                    name: _nearest(
+                        base,
+                        kernel,
+                        (own or {}).get(name),
+                        (moments or {}).get(name),
+                    )
                     for name, kernel in trained.items()
                 }
                 for structure in new:
@@ -101,10 +121,13 @@ def _by_base(
 
 
 def _nearest(
-    base: structures.Structure, kernel: np.ndarray, moments: np.ndarray | None
-) -> dict[str, np.ndarray]:
-    if isinstance(base, structures.Dense):
-        return base.nearest(kernel)  # The kernel, whatever weights its errors.
+    base: structures.Structure,
+    kernel: np.ndarray,
+    own: Own | None,
+    moments: np.ndarray | None,
+) -> Mapping[str, np.ndarray]:
+    if own is not None and base == own.structure:
+        return own.weights
     if moments is None:
         return base.nearest(kernel)
     return base.nearest(kernel, None, moments)

@@ -24,7 +24,8 @@ class Settings:
             are those of the sample.
         weights: Which weights of the run.
         structures: The structures that places may become, as text.
-        precisions: The precisions of each, as text.
+        precisions: The precisions of each, as text; None for those that the
+            budget asks for.
         num_videos: How many videos the sample has.
         num_epochs: How often the fine-tuning goes through the data.
         teacher_weight: Share of the run's predictions in what is learned.
@@ -39,7 +40,7 @@ class Settings:
     eval_data_pattern: str = ""
     weights: weight_choice.RunWeights = weight_choice.NEWEST
     structures: tuple[str, ...] = candidates.STRUCTURES
-    precisions: tuple[str, ...] = candidates.PRECISIONS
+    precisions: tuple[str, ...] | None = None
     num_videos: int = NUM_VIDEOS
     num_epochs: int = 10
     teacher_weight: float = 0.9

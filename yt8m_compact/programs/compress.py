@@ -91,9 +91,11 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string(
         "precisions",
-        ", ".join(candidates.PRECISIONS),
+        None,
         "Precisions of each of --structures, comma-separated; one that names "
-        "its own, such as low_rank(rank=64)@int4, has that alone.",
+        "its own, such as low_rank(rank=64)@int4, has that alone (default: "
+        f"{', '.join(candidates.PRECISIONS)}; {candidates.FLOAT} where the "
+        "budget is not one of bytes).",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
@@ -150,7 +152,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if flag_values.dry_run:
         print(compression.to_text())
         return 0
-    print(compression.to_text(), flush=True)
+    if not compression.is_done:
+        print(compression.to_text(), flush=True)
     evaluate = None
     if settings.eval_data_pattern:
         evaluate = _Evaluate(settings)
@@ -178,7 +181,9 @@ def _settings(flag_values: flags.FlagValues) -> settings_lib.Settings:
     with usage_error.from_value_errors():
         budget = budget_lib.parse(flag_values.budget)
         structures = tuple(candidates.split(flag_values.structures))
-        precisions = tuple(candidates.split(flag_values.precisions))
+        precisions = candidates.default_precisions(budget.unit)
+        if flag_values.precisions is not None:
+            precisions = tuple(candidates.split(flag_values.precisions))
         candidates.make(structures, precisions)
         # As those of yt8m-train, which say what is wrong.
         for name in ("teacher_weight", "base_learning_rate"):
