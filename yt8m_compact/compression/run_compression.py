@@ -17,8 +17,7 @@ from yt8m_compact import readers
 from yt8m_compact import structures
 from yt8m_compact import training
 from yt8m_compact.compression import budget as budget_lib
-from yt8m_compact.compression import candidates as candidates_lib
-from yt8m_compact.compression import knapsack
+from yt8m_compact.compression import choosing
 from yt8m_compact.compression import latency
 from yt8m_compact.compression import places as places_lib
 from yt8m_compact.compression import plan as plan_lib
@@ -68,9 +67,13 @@ class RunCompression:
         self._output = train_dir_lib.TrainDir(settings.output_dir)
         self._config = self._run.load_config()
         self.places = places_lib.find_places(self._config)
-        self._choices = self._make_choices()
+        budget = settings.budget
+        self._choices = choosing.list_choices(
+            self.places, settings.structures, settings.precisions, budget
+        )
         self._rest = _count_rest(self._config, self.places)
-        self._check_budget()
+        if budget.unit is not budget_lib.Unit.MILLISECONDS:
+            self._costs().check()
         files = readers.expand_patterns(settings.train_data_pattern)
         self._check_data(files)
         self._split = sample_lib.split_files(files, settings.num_videos)
@@ -95,98 +98,6 @@ class RunCompression:
         return sample_lib.read(
             self._config, self._split.sampled, self._settings.num_videos
         )
-
-    def _make_choices(
-        self,
-    ) -> dict[places_lib.Place, list[candidates_lib.Candidate]]:
-        """Lists what each place may become: what it is, and what is smaller."""
-        settings = self._settings
-        precisions = settings.precisions
-        if precisions is None:
-            precisions = candidates_lib.default_precisions(settings.budget.unit)
-        unit = self._count_unit
-        choices = {}
-        for place in self.places:
-            now = place.count(place.structure, unit)
-            own = str(place.structure.base)
-            choices[place] = [
-                one
-                for one in candidates_lib.make(
-                    dict.fromkeys((own, *settings.structures)), precisions
-                )
-                if one.structure != place.structure
-                and candidates_lib.fits(one.structure, place.sizes)
-                and place.count(one.structure, unit) < now
-            ]
-        return choices
-
-    @property
-    def _count_unit(self) -> budget_lib.Unit:
-        """What is counted of a place; bytes where a time is asked for."""
-        unit = self._settings.budget.unit
-        if unit is budget_lib.Unit.MILLISECONDS:
-            return budget_lib.Unit.BYTES
-        return unit
-
-    def _costs(
-        self, unit: budget_lib.Unit
-    ) -> dict[places_lib.Place, dict[str, float]]:
-        """Lists what each place takes: as it is, and as each candidate."""
-        costs = {}
-        for place, options in self._choices.items():
-            all_structures = {str(place.structure): place.structure}
-            all_structures |= {str(o.structure): o.structure for o in options}
-            if unit is not budget_lib.Unit.MILLISECONDS:
-                costs[place] = {
-                    text: place.count(structure, unit)
-                    for text, structure in all_structures.items()
-                }
-                continue
-            # What comes on top of the time of the model as it is.
-            bases = {str(o.structure): str(o.base) for o in options}
-            measured = self.plan.latencies.get(place.name, {})
-            now = self.plan.latencies[""]["now"]
-            costs[place] = {
-                text: measured[bases[text]] - now if text in bases else 0.0
-                for text in all_structures
-            }
-        return costs
-
-    def _fixed(self, unit: budget_lib.Unit) -> float:
-        """What the model takes beside its places."""
-        if unit is budget_lib.Unit.MILLISECONDS:
-            return self.plan.latencies[""]["now"]
-        return self._rest[unit]
-
-    def _check_budget(self) -> None:
-        """Compares the budget with what is possible, before anything long."""
-        budget = self._settings.budget
-        if budget.unit is budget_lib.Unit.MILLISECONDS:
-            return  # Nothing is measured yet.
-        self._expect_between(budget)
-
-    def _expect_between(self, budget: budget_lib.Budget) -> None:
-        costs = self._costs(budget.unit)
-        fixed = self._fixed(budget.unit)
-        smallest = fixed + knapsack.smallest_cost(
-            [list(options.values()) for options in costs.values()]
-        )
-        now = fixed + sum(
-            options[str(place.structure)] for place, options in costs.items()
-        )
-        shown = functools.partial(budget_lib.describe, unit=budget.unit)
-        if budget.amount < smallest:
-            raise ValueError(
-                f"expected a budget of at least {shown(smallest)}, the smallest"
-                f" that {self._run.path} can take with these structures and "
-                f"precisions, of which {shown(fixed)} are not its projections'."
-                f" Received: budget={budget}"
-            )
-        if budget.amount >= now:
-            raise ValueError(
-                f"expected a budget below {shown(now)}, which {self._run.path} "
-                f"takes as it is. Received: budget={budget}"
-            )
 
     def _check_data(self, files: Sequence[str]) -> None:
         reader = self._config.reader(training=False)
@@ -269,7 +180,9 @@ class RunCompression:
             return self.plan  # What is trained was chosen.
         with run_lock.RunLock(self._output.path):
             self._measure()
-            self._choose()
+            self.plan.choice = self._costs().choose(
+                self.plan.measured, self.plan.baseline.loss
+            )
             plan_lib.save(self.plan, self._output.path)
         return self.plan
 
@@ -286,7 +199,7 @@ class RunCompression:
         )
         if self._settings.budget.unit is budget_lib.Unit.MILLISECONDS:
             self._measure_latencies()
-            self._expect_between(self._settings.budget)
+            self._costs().check()
         twin, kernels = self._make_twin()
         score = sample_lib.Scorer(
             twin, self._sample, self._config.training.make_label_loss()
@@ -361,36 +274,15 @@ class RunCompression:
             for layer in place.layers
         }
 
-    def _choose(self) -> None:
-        budget = self._settings.budget
-        costs = self._costs(budget.unit)
-        fixed = self._fixed(budget.unit)
-        baseline = self.plan.baseline.loss
-        names = [list(options) for options in costs.values()]
-        losses = [
-            [
-                self.plan.measured[place.name][text].loss - baseline
-                if text in self.plan.measured[place.name]
-                else 0.0
-                for text in options
-            ]
-            for place, options in costs.items()
-        ]
-        chosen = knapsack.choose(
-            [list(options.values()) for options in costs.values()],
-            losses,
-            budget.amount - fixed,
-        )
-        self.plan.choice = plan_lib.Choice(
-            budget=budget,
-            structures={
-                place.name: texts[option]
-                for place, texts, option in zip(
-                    self.places, names, chosen.options, strict=True
-                )
-            },
-            cost=fixed + chosen.cost,
-            loss=baseline + chosen.loss,
+    def _costs(self) -> choosing.Costs:
+        """Lists what the model takes, once times are measured."""
+        budget, name = self._settings.budget, self._run.path
+        if budget.unit is budget_lib.Unit.MILLISECONDS:
+            return choosing.timed_costs(
+                name, budget, self._choices, self.plan.latencies
+            )
+        return choosing.count_costs(
+            name, budget, self._rest[budget.unit], self._choices
         )
 
     def new_config(self) -> config_lib.Config:

@@ -6,6 +6,7 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from yt8m_compact.layers.compactify import compactify
+from yt8m_compact.layers.compactify import dense_layers
 from yt8m_compact.layers.decision_attention import DecisionAttention
 from yt8m_compact.layers.dequantize import Dequantize
 from yt8m_compact.layers.end_of_chain import EndOfChain
@@ -71,4 +72,5 @@ __all__ = [
     "SoftAssignmentPooling",
     "UnitDirection",
     "compactify",
+    "dense_layers",
 ]
