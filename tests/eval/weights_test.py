@@ -293,6 +293,7 @@ def test_to_dict():
                 "dense_equivalent": 170,
                 "multiply_adds": 160,
                 "per_frame": False,
+                "num_bytes": 680,
             }
         ],
     }

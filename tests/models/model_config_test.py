@@ -213,8 +213,9 @@ CHANGES = {
     "MoeModel": {**COMMON, **MIXTURES},
     "MlpModel": {
         **COMMON,
+        "l2_normalize": (False, {"outputs", "batch_norm"}),
         "mlp_hidden_size": (6, RESHAPED | {"batch_norm"}),
-        "mlp_layers": (1, RESHAPED | {"layers", "batch_norm"}),
+        "mlp_layers": (1, RESHAPED | {"layers", "batch_norm", "dropout"}),
         "drop_rate": (0.25, {"batch_norm", "dropout"}),
         "input_drop_rate": (0.25, {"layers", "batch_norm", "dropout"}),
         "batch_norm_momentum": (0.9, {"batch_norm"}),
