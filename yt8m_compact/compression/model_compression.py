@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
-import math
 from typing import Any
 
 import keras
@@ -102,7 +101,8 @@ def compress(
     places = _find_places(model)
     _expect_finite(model)
     choices = choosing.list_choices(places, structure_texts, precisions, budget)
-    fixed = _count_rest(model, places, budget.unit)
+    kernels = {layer.kernel.path for layer in layers.dense_layers(model)}
+    fixed = places_lib.count_rest(model, kernels, budget.unit)
     costs = choosing.count_costs(model.name, budget, fixed, choices)
     costs.check()
     batches = _inputs_of(data)
@@ -164,24 +164,6 @@ def _expect_finite(model: keras.Model) -> None:
                 f"expected finite weights, to find the nearest to. Received: "
                 f"NaN or infinity in {variable.path}"
             )
-
-
-def _count_rest(
-    model: keras.Model,
-    places: Sequence[places_lib.Place],
-    unit: budget_lib.Unit,
-) -> int:
-    sizes = [math.prod(variable.shape) for variable in model.weights]
-    own = sum(math.prod(size) for place in places for size in place.sizes)
-    if unit is budget_lib.Unit.WEIGHTS:
-        return sum(sizes) - own
-    widths = [tf.as_dtype(variable.dtype).size for variable in model.weights]
-    total = sum(n * width for n, width in zip(sizes, widths, strict=True))
-    kernels = [layer.kernel for layer in layers.dense_layers(model)]
-    return total - sum(
-        math.prod(kernel.shape) * tf.as_dtype(kernel.dtype).size
-        for kernel in kernels
-    )
 
 
 def _inputs_of(data: Any) -> Iterable[Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 import dataclasses
+import math
 
 import keras
 
@@ -11,6 +12,7 @@ from yt8m_compact import models
 from yt8m_compact import structures
 from yt8m_compact.compression import budget as budget_lib
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import packed_weights
 from yt8m_compact.training import warm_start
 
 # A structure that every matrix can have, and no model has by default.
@@ -63,14 +65,44 @@ class Place:
 
         Args:
             structure: How they are made.
-            unit: `BYTES`, of packed weights, or `WEIGHTS`.
+            unit: `BYTES`, of the packed file, or `WEIGHTS`.
 
         Returns:
             The sum of all matrices.
         """
         if unit is budget_lib.Unit.BYTES:
-            return sum(structure.num_bytes(*size) for size in self.sizes)
+            return packed_weights.num_bytes(
+                {
+                    f"{layer.name}/{spec.name}": (
+                        spec.shape,
+                        spec.dtype or "float32",
+                    )
+                    for layer in self.layers
+                    for spec in structure.packed().weights(*layer.size)
+                }
+            )
         return sum(structure.num_weights(*size) for size in self.sizes)
+
+
+def count_rest(
+    model: keras.Model, kernels: Collection[str], unit: budget_lib.Unit
+) -> int:
+    """Counts what a model takes beside its places.
+
+    Args:
+        model: The model; its weights need no values.
+        kernels: The paths of the weights of the places.
+        unit: `BYTES` or `WEIGHTS`.
+
+    Returns:
+        The sum of all other weights, and of what a file has beside them.
+    """
+    rest = [weight for weight in model.weights if weight.path not in kernels]
+    if unit is budget_lib.Unit.WEIGHTS:
+        return sum(math.prod(weight.shape) for weight in rest)
+    return packed_weights.num_bytes_of_empty() + packed_weights.num_bytes(
+        {weight.path: (weight.shape, weight.dtype) for weight in rest}
+    )
 
 
 def find_places(config: config_lib.Config) -> tuple[Place, ...]:

@@ -27,9 +27,11 @@ from yt8m_compact.compression import settings as settings_lib
 from yt8m_compact.compression import table
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import lock as run_lock
+from yt8m_compact.run import packed_weights
 from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import warm_start
 
+PACKED_FILE = "packed.safetensors"
 # What a learning rate grows over, as a share of all steps, and at most.
 _WARMUP = 0.05
 _MOST_WARMUP_STEPS = 500
@@ -383,6 +385,10 @@ class RunCompression:
             "before": self._totals(self._config, self._source),
             "tuned": self._totals(config, model),
         }
+        # Last, since the model is packed.
+        self.plan.totals["tuned"]["bytes"] = packed_weights.write(
+            model, self.packed_path
+        )
         plan_lib.save(self.plan, self._output.path)
         with files_lib.writing(self.table_path) as file:
             file.write(self.to_text() + "\n")
@@ -392,6 +398,11 @@ class RunCompression:
     def table_path(self) -> str:
         """The file of the table."""
         return os.path.join(self._output.path, table.FILE)
+
+    @property
+    def packed_path(self) -> str:
+        """The file of the packed weights."""
+        return os.path.join(self._output.path, PACKED_FILE)
 
     def to_text(self) -> str:
         """Writes what was chosen and found as a table."""
@@ -428,24 +439,14 @@ def _count_rest(
     """Counts what a model takes beside its places."""
     with keras.StatelessScope(initialize_variables=False):
         model = train_dir_lib.build_model(config)
-        sizes = [math.prod(w.shape) for w in model.weights]
-        widths = [tf.as_dtype(w.dtype).size for w in model.weights]
-    weights, num_bytes = budget_lib.Unit.WEIGHTS, budget_lib.Unit.BYTES
-    total = sum(n * width for n, width in zip(sizes, widths, strict=True))
-    of_places = [
-        (place.structure.num_weights(*size), _stored(place.structure, size))
-        for place in places
-        for size in place.sizes
-    ]
-    return {
-        weights: sum(sizes) - sum(pair[0] for pair in of_places),
-        num_bytes: total - sum(pair[1] for pair in of_places),
-    }
-
-
-def _stored(structure: structures.Structure, size: tuple[int, int]) -> int:
-    """Counts the bytes of a matrix's weights in a model, not packed."""
-    return sum(
-        spec.size * tf.as_dtype(spec.dtype or "float32").size
-        for spec in structure.weights(*size)
-    )
+        found = warm_start.find_kernels(model)
+        kernels = {
+            weight.path
+            for place in places
+            for layer in place.layers
+            for weight in found[layer.name].weights.values()
+        }
+        return {
+            unit: places_lib.count_rest(model, kernels, unit)
+            for unit in (budget_lib.Unit.BYTES, budget_lib.Unit.WEIGHTS)
+        }

@@ -169,7 +169,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     print(f"\n{compression.to_text()}\n")
     print(
         f"done: step {result.step}, {result.checkpoint}\n"
-        f"written: {compression.table_path}\n"
+        f"written: {compression.packed_path}, {compression.table_path}\n"
         f"evaluate: yt8m-eval --train_dir={settings.output_dir} "
         "--eval_data_pattern=..."
     )

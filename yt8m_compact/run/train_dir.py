@@ -31,7 +31,11 @@ BEST = "best"
 # How the names of the events of a run as a whole end.
 HPARAMS_SUFFIX = ".hparams"
 # The plan and the table of a run that yt8m-compress makes.
-COMPRESSION_FILES = ("compression.json", "compression.txt")
+COMPRESSION_FILES = (
+    "compression.json",
+    "compression.txt",
+    "packed.safetensors",
+)
 _CHECKPOINT_PREFIX = "model.ckpt"
 _PATTERN_CHARACTERS = "*?["
 # What a folder that is a mount point, or whose parent can't be written, says,

@@ -56,7 +56,9 @@ def test_names_and_counts():
     )
     count = found[0].count
     assert count(structures.Dense(), budget.Unit.WEIGHTS) == 9 * 25
-    assert count(structures.Dense(), budget.Unit.BYTES) == 4 * 9 * 25
+    # And an entry of each in a header.
+    found = count(structures.Dense(), budget.Unit.BYTES)
+    assert 0 < found - 4 * 9 * 25 < 200
     # 2 (9 + 15) + 2 (9 + 10)
     assert count(structures.LowRank(2), budget.Unit.WEIGHTS) == 86
 
