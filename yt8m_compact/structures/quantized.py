@@ -137,14 +137,10 @@ class Quantized(structure.Structure):
 
     _multiply = multiply
 
-    def as_dense(
+    def _as_dense(
         self, weights: structure.Weights, input_dim: int, units: int
     ) -> tf.Tensor:
-        """Writes out the matrix of rounded weights."""
-        decoded = self.decode(weights, input_dim, units)
-        return self.inner.as_dense(decoded, input_dim, units)
-
-    _as_dense = as_dense
+        raise AssertionError("`as_dense` writes out what `base` makes of it")
 
     def _nearest(
         self, kernel: np.ndarray, current: structure.Arrays

@@ -217,16 +217,17 @@ class Structure(abc.ABC):
         """Writes out the matrix.
 
         Args:
-            weights: the weights by name; all floats of one dtype.
+            weights: the weights by name; all floats of one dtype, or bits.
             input_dim: rows of the matrix.
             units: columns of the matrix.
 
         Returns:
             `[input_dim, units]`, of the dtype of the weights.
         """
+        weights = self.decode(weights, input_dim, units)
         dtype = next(w.dtype for w in weights.values() if w.dtype.is_floating)
         inner = tf.float32 if self.uses_transforms and dtype.size < 4 else dtype
-        dense = self._as_dense(_cast(weights, inner), input_dim, units)
+        dense = self.base._as_dense(_cast(weights, inner), input_dim, units)
         return tf.cast(dense, dtype)
 
     @abc.abstractmethod
