@@ -44,19 +44,13 @@ def error_of(layer, kernel):
 
 def least_squares(case, layer, names, kernel, rows=slice(None)):
     """Fits some weights, in which the kernel is linear, by NumPy."""
-    oracle = ORACLES[case]
-    size = (layer.input_dim, layer.units)
-    weights = layer_conformance.weights_by_name(layer)
-    columns, start = [], dict(weights)
-    for name in names:
-        start[name] = weights[name].astype(np.float64)
-        start[name][rows] = 0
-    for name in names:
-        for index in np.ndindex(weights[name][rows].shape):
-            unit = {k: np.array(v) for k, v in start.items()}
-            unit[name][rows][index] = 1
-            columns.append(oracle.dense_kernel(unit, *size).ravel())
-    design = np.stack(columns, axis=1)
+    design = layer_conformance.design(
+        case,
+        layer_conformance.weights_by_name(layer),
+        names,
+        (layer.input_dim, layer.units),
+        rows,
+    )
     solution = np.linalg.lstsq(design, kernel.ravel(), rcond=None)[0]
     return (design @ solution).reshape(kernel.shape)
 
