@@ -19,11 +19,13 @@ class Start(enum.Enum):
         KERNEL: random values, which carry the variance of the matrix.
         SIGNS: diagonals of +1 and -1, which leave the variance as it is.
         PERMUTATION: whole numbers, a permutation of 0, 1, ... for each row.
+        PACKED: zeros, until bits come from trained weights.
     """
 
     KERNEL = "kernel"
     SIGNS = "signs"
     PERMUTATION = "permutation"
+    PACKED = "packed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +66,11 @@ class WeightSpec:
         """The number of its values."""
         return math.prod(self.shape)
 
+    @property
+    def num_bytes(self) -> int:
+        """The bytes of its values, where floats are float32."""
+        return self.size * np.dtype(self.dtype or "float32").itemsize
+
     def stddev(self, stddev: float) -> float:
         """Computes the standard deviation that its values start with.
 
@@ -82,8 +89,11 @@ class WeightSpec:
             rng: what to draw from.
 
         Returns:
-            Values of its shape: standard normal ones, signs or permutations.
+            Values of its shape: standard normal ones, signs or permutations,
+            or zeros of packed bits.
         """
+        if self.start is Start.PACKED:
+            return np.zeros(self.shape, self.dtype)
         if self.start is Start.SIGNS:
             return rng.choice([-1.0, 1.0], self.shape)
         if self.start is Start.PERMUTATION:

@@ -1,6 +1,5 @@
 """Starts a model with the weights of a trained one, place by place."""
 
-from collections.abc import Iterator
 import dataclasses
 import enum
 import re
@@ -31,7 +30,8 @@ class Outcome(enum.StrEnum):
     """What became of the weights at a place.
 
     Attributes:
-        COPIED: They are those of the trained model.
+        COPIED: They are those of the trained model, before they are rounded to
+            a precision.
         NEAREST: The kernel is of another structure: the nearest one.
         KEPT: They keep their initialisation.
     """
@@ -148,7 +148,8 @@ def warm_start(
 ) -> WarmStartReport:
     """Takes over the weights of a trained model, place by place.
 
-    A kernel of the same sizes is copied where both have the same structure;
+    A kernel of the same sizes is copied where both have the same structure,
+    whatever the precisions;
     otherwise the new one becomes the nearest to the trained one, as in
     `layers.Projection.assign_dense`, which takes seconds a layer for most
     structures. Other weights of the same shape are copied. What fits nothing
@@ -238,13 +239,22 @@ class _Kernel:
             bias = self.layer.bias.numpy()
         self.layer.assign_dense(wanted, bias, moments)
 
-    def as_dense(self) -> np.ndarray:
-        """Writes out the matrix, float64."""
-        tensors = {
+    def _tensors(self) -> dict[str, tf.Tensor]:
+        return {
             name: tf.convert_to_tensor(weight)
             for name, weight in self.weights.items()
         }
-        dense = self.structure.as_dense(tensors, *self.shape)
+
+    def floats(self) -> dict[str, np.ndarray]:
+        """Returns what it is made of, as floats: those of its bits."""
+        tensors = self._tensors()
+        if self.structure.packed() == self.structure:
+            tensors = self.structure.decode(tensors, *self.shape)
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+    def as_dense(self) -> np.ndarray:
+        """Writes out the matrix, float64."""
+        dense = self.structure.as_dense(self._tensors(), *self.shape)
         return dense.numpy().astype(np.float64)
 
     def describe(self) -> str:
@@ -274,11 +284,12 @@ def _collect_moments(
 
 
 def _is_refitted(kernel: _Kernel, source: _Kernel | None) -> bool:
-    """Whether it fits a kernel of another structure."""
+    """Whether it becomes the nearest to a kernel, not a copy of its floats."""
+    if source is None or source.shape != kernel.shape:
+        return False
     return (
-        source is not None
-        and source.shape == kernel.shape
-        and source.structure != kernel.structure
+        source.structure.base != kernel.structure.base
+        or source.floats().keys() != kernel.weights.keys()
     )
 
 
@@ -291,20 +302,27 @@ def _start_kernel(
     before = None if source is None else source.describe()
     if source is None or source.shape != kernel.shape:
         return Place(name, Outcome.KEPT, kernel.describe(), before)
-    if not _is_refitted(kernel, source):
-        for key, weight in kernel.weights.items():
-            weight.assign(source.weights[key].numpy())
-        return Place(name, Outcome.COPIED, kernel.describe(), before, 1.0)
     wanted = source.as_dense()
-    kernel.assign(wanted, moments)
+    if _is_refitted(kernel, source):
+        kernel.assign(wanted, moments)
+        outcome = Outcome.NEAREST
+    else:
+        # The floats, of which rounding keeps less.
+        floats = source.floats()
+        for key, weight in kernel.weights.items():
+            weight.assign(floats[key])
+        outcome = Outcome.COPIED
     found = kernel.as_dense()
     if moments is None:
-        square = float(np.sum(wanted**2))
-        lost = float(np.sum((wanted - found) ** 2))
-        kept = 1 - lost / square if square else 1.0
+        kept = _kept(wanted, found)
     else:
         kept = moments.share_kept(wanted, found, centered=kernel.has_bias)
-    return Place(name, Outcome.NEAREST, kernel.describe(), before, kept)
+    return Place(name, outcome, kernel.describe(), before, kept)
+
+
+def _kept(wanted: np.ndarray, got: np.ndarray) -> float:
+    square = float(np.sum(wanted**2))
+    return 1 - float(np.sum((wanted - got) ** 2)) / square if square else 1.0
 
 
 def _find_places(
@@ -312,7 +330,7 @@ def _find_places(
 ) -> tuple[dict[str, _Kernel], dict[str, keras.Variable]]:
     """Lists a model's kernels by layer, and its other weights by path."""
     kernels, taken = {}, set()
-    for layer in _parts(model, layers.Projection):
+    for layer in layers.projections(model):
         weights = layer.structure_weights
         path = next(iter(weights.values())).path
         kernels[path.rpartition("/")[0]] = _Kernel(
@@ -323,7 +341,10 @@ def _find_places(
         )
         taken |= {weight.path for weight in weights.values()}
     dense = {
-        layer.kernel.path: layer for layer in _parts(model, keras.layers.Dense)
+        part.kernel.path: part
+        for layer in model.layers
+        for part in tf.train.TrackableView(layer).descendants()
+        if isinstance(part, keras.layers.Dense)
     }
     others = {}
     for weight in model.weights:
@@ -344,16 +365,6 @@ def _find_places(
         else:
             others[path] = weight
     return kernels, others
-
-
-def _parts(
-    model: keras.Model, kind: type[keras.Layer]
-) -> Iterator[keras.Layer]:
-    """Yields all layers of a class, those within recurrent layers too."""
-    for layer in model.layers:
-        for part in tf.train.TrackableView(layer).descendants():
-            if isinstance(part, kind):
-                yield part
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:

@@ -283,6 +283,22 @@ def test_real_features_that_were_not_seen(shared_data):
     assert errors[1] < 0.995 * errors[0]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_of_few_bits_it_is_that_of_the_floats(packed):
+    kernel = layer_conformance.random_rows(5, 13)
+    moments = make_moments(5)
+    inner = structures.LowRank(3)
+    structure = inner @ structures.Int8()
+    floats = inner.nearest(kernel, None, moments)
+    expected = structure.as_array(floats, 5, 13)
+    if packed:
+        structure = structure.packed()
+    found = structure.nearest(kernel, None, moments)
+    np.testing.assert_allclose(
+        structure.as_array(found, 5, 13), expected, atol=1e-3
+    )
+
+
 BAD = {
     "expected second moments of all pairs of inputs, of shape "
     r"\[6, 6\]\. Received: second_moments\.shape=\[6, 5\]": np.ones([6, 5]),

@@ -22,6 +22,13 @@ def paths(variables) -> list[str]:
 NOT_KERNELS = {
     "LogisticModel": ["classifier/bias"],
     "MoeModel": ["experts/bias"],
+    "MlpModel": [
+        "hidden_0_bn/gamma",
+        "hidden_0_bn/beta",
+        "hidden_1_bn/gamma",
+        "hidden_1_bn/beta",
+        "classifier/bias",
+    ],
     "DeepCirculantModel": [
         "hidden_0/diagonal",
         "hidden_0/bias",
