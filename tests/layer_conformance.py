@@ -388,6 +388,20 @@ def _kronecker(**sizes):
     )
 
 
+def _leading_columns(count, **arguments):
+    """Oracle of matrices whose columns are 0 after `count` of them."""
+
+    def dense_kernel(weights, input_dim, units):
+        missing = np.zeros([input_dim, units - count(units)])
+        return np.concatenate([weights["kernel"], missing], axis=1)
+
+    return Oracle(
+        structure=structures.LeadingColumns(**arguments),
+        weight_shapes=lambda n, units: {"kernel": (n, count(units))},
+        dense_kernel=dense_kernel,
+    )
+
+
 def _toeplitz_like_kernel(weights, input_dim, units):
     kernel = sum(
         scipy.linalg.circulant(left)
@@ -607,6 +621,10 @@ ORACLES = {
     "kronecker": _kronecker(),
     # Few weights of a factor would vary much from one draw to another.
     "kronecker, 3 x 40": _kronecker(left_rows=3, left_columns=40),
+    "leading_columns": _leading_columns(lambda units: math.ceil(units / 2)),
+    "leading_columns, 5": _leading_columns(
+        lambda units: min(5, units), columns=5
+    ),
     "toeplitz_like": _toeplitz_like(2, simpler=("toeplitz",)),
     "toeplitz_like, 1 term": _toeplitz_like(
         1, simpler=("circulant(pad_input=True)",)
@@ -685,3 +703,35 @@ def expected_kernel(
 def random_rows(*shape: int, seed: int = 1) -> np.ndarray:
     """Draws float64 inputs that vary along every axis."""
     return np.random.default_rng(seed).standard_normal(shape)
+
+
+def design(
+    case: str,
+    weights: dict[str, np.ndarray],
+    names: tuple[str, ...],
+    size: tuple[int, int],
+    rows: slice = slice(None),
+) -> np.ndarray:
+    """Writes out a kernel's part in each value of some weights.
+
+    Args:
+        case: the case.
+        weights: all weights by name; the others keep their values.
+        names: weights in which the kernel is linear.
+        size: `input_dim` and `units`.
+        rows: which of their first axis; the kernel is linear in those.
+
+    Returns:
+        `[input_dim * units, values]`.
+    """
+    columns, start = [], dict(weights)
+    for name in names:
+        start[name] = weights[name].astype(np.float64)
+        start[name][rows] = 0
+    for name in names:
+        for index in np.ndindex(weights[name][rows].shape):
+            unit = {k: np.array(v) for k, v in start.items()}
+            unit[name][rows][index] = 1
+            kernel = ORACLES[case].dense_kernel(unit, *size)
+            columns.append(kernel.ravel())
+    return np.stack(columns, axis=1)

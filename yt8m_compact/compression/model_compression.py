@@ -113,12 +113,25 @@ def compress(
     taught = [(inputs, model(inputs, training=False)) for inputs in sample]
     everything = {place.name: "dense" for place in places}
     twin = layers.compactify(model, everything)
-    kernels = {layer.name: layer.kernel for layer in layers.dense_layers(twin)}
+    targets = {
+        layer.name: sensitivity.Target(
+            layer.kernel, layer.bias if layer.use_bias else None
+        )
+        for layer in layers.dense_layers(twin)
+    }
+    moments = layers.collect_input_moments(
+        twin, layers.dense_layers(twin), sample
+    )
     score = _make_score(twin, taught, loss)
     before = score()
-    measured = sensitivity.measure(kernels, choices, score)
+    measured = sensitivity.measure(
+        targets,
+        choices,
+        score,
+        moments=dict(zip(targets, moments, strict=True)),
+    )
     choice = costs.choose(measured, before.loss)
-    copy = _project(model, places, choice)
+    copy = _project(model, places, choice, sample)
     losses = {
         "before": before.loss,
         "projected": _make_score(copy, taught, loss)().loss,
@@ -201,8 +214,11 @@ def _make_score(
     model: keras.Model, taught: Sequence[tuple[Any, tf.Tensor]], loss: Any
 ) -> Callable[[], sample_lib.Scores]:
     function = keras.losses.get(loss)
+    specs = tf.nest.map_structure(
+        lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), taught[0][0]
+    )
     predict = tf.function(
-        lambda inputs: model(inputs, training=False), reduce_retracing=True
+        lambda inputs: model(inputs, training=False), input_signature=[specs]
     )
 
     def score() -> sample_lib.Scores:
@@ -220,6 +236,7 @@ def _project(
     model: keras.Model,
     places: Sequence[places_lib.Place],
     choice: plan_lib.Choice,
+    sample: Sequence[Any],
 ) -> keras.Model:
     """Copies a model with the layers that change replaced."""
     changed = {
@@ -227,7 +244,7 @@ def _project(
         for place in places
         if choice.structures[place.name] != str(place.structure)
     }
-    return layers.compactify(model, changed)
+    return layers.compactify(model, changed, data=sample)
 
 
 def _tune(

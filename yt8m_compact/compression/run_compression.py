@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files as files_lib
+from yt8m_compact import layers
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import structures
@@ -27,11 +28,10 @@ from yt8m_compact.compression import settings as settings_lib
 from yt8m_compact.compression import table
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import lock as run_lock
-from yt8m_compact.run import packed_weights
+from yt8m_compact.run import packed_model
 from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import warm_start
 
-PACKED_FILE = "packed.safetensors"
 # What a learning rate grows over, as a share of all steps, and at most.
 _WARMUP = 0.05
 _MOST_WARMUP_STEPS = 500
@@ -67,6 +67,11 @@ class RunCompression:
         self._settings = settings
         self._run = train_dir_lib.TrainDir(settings.train_dir)
         self._output = train_dir_lib.TrainDir(settings.output_dir)
+        if self._run.is_packed():
+            raise ValueError(
+                f"{self._run.path}: expected a run of yt8m-train, whose weights"
+                " can be trained. Received: a packed model"
+            )
         self._config = self._run.load_config()
         self.places = places_lib.find_places(self._config)
         budget = settings.budget
@@ -202,7 +207,10 @@ class RunCompression:
         if self._settings.budget.unit is budget_lib.Unit.MILLISECONDS:
             self._measure_latencies()
             self._costs().check()
-        twin, kernels = self._make_twin()
+        twin, dense = self._make_twin()
+        moments = layers.collect_input_moments(
+            twin, list(dense.values()), self._inputs(twin)
+        )
         score = sample_lib.Scorer(
             twin, self._sample, self._config.training.make_label_loss()
         )
@@ -214,13 +222,26 @@ class RunCompression:
             plan_lib.save(self.plan, self._output.path)
 
         self.plan.measured = sensitivity.measure(
-            kernels,
+            {
+                name: sensitivity.Target(
+                    layer.kernel, layer.bias if layer.use_bias else None
+                )
+                for name, layer in dense.items()
+            },
             self._choices,
             score,
+            moments=dict(zip(dense, moments, strict=True)),
             own=self._own_weights(),
             measured=self.plan.measured,
             on_measured=keep,
         )
+
+    def _inputs(self, model: keras.Model) -> list[dict[str, tf.Tensor]]:
+        """Lists the sample as a model is called with it."""
+        return [
+            {name: batch[name] for name in model.input}
+            for batch in self._sample
+        ]
 
     def _measure_latencies(self) -> None:
         """Measures the model with each place as each structure."""
@@ -246,8 +267,8 @@ class RunCompression:
                     plan_lib.save(self.plan, self._output.path)
                 bar.update()
 
-    def _make_twin(self) -> tuple[keras.Model, dict[str, keras.Variable]]:
-        """Makes the run's model with dense places, and lists their kernels."""
+    def _make_twin(self) -> tuple[keras.Model, dict[str, layers.Projection]]:
+        """Makes the run's model with dense places, and lists their layers."""
         config = places_lib.with_structures(
             self._config,
             {
@@ -260,7 +281,7 @@ class RunCompression:
         warm_start.warm_start(twin, self._source)
         found = warm_start.find_kernels(twin)
         return twin, {
-            layer.name: found[layer.name].weights["kernel"]
+            layer.name: found[layer.name].layer
             for place in self.places
             for layer in place.layers
         }
@@ -365,17 +386,23 @@ class RunCompression:
         evaluate = evaluate or self._score_sample
         config = self.new_config()
         scores = self.plan.scores
-        if "projected" not in scores:
-            scores["before"] = dict(evaluate(self._config, self._source))
+        start = None
+        if not self._output.checkpoints():
             model = config.build_model()
-            warm_start.warm_start(model, self._source)
-            scores["projected"] = dict(evaluate(config, model))
-            plan_lib.save(self.plan, self._output.path)
+            report = warm_start.warm_start(
+                model, self._source, self._inputs(self._source)
+            )
+            start = warm_start.ModelStart(model, report)
+            if "projected" not in scores:
+                scores["before"] = dict(evaluate(self._config, self._source))
+                scores["projected"] = dict(evaluate(config, model))
+                plan_lib.save(self.plan, self._output.path)
         result = training.train(
             config,
             self._output.path,
             watching=make_watching(config),
             run_weights={self._settings.train_dir: self._settings.weights},
+            start=start,
         )
         if result.signal_number is not None:
             return result
@@ -386,8 +413,9 @@ class RunCompression:
             "tuned": self._totals(config, model),
         }
         # Last, since the model is packed.
-        self.plan.totals["tuned"]["bytes"] = packed_weights.write(
-            model, self.packed_path
+        packed_model.save(self.packed_path, config, model, result.step)
+        self.plan.totals["tuned"]["bytes"] = os.path.getsize(
+            train_dir_lib.TrainDir(self.packed_path).packed_path
         )
         plan_lib.save(self.plan, self._output.path)
         with files_lib.writing(self.table_path) as file:
@@ -401,8 +429,8 @@ class RunCompression:
 
     @property
     def packed_path(self) -> str:
-        """The file of the packed weights."""
-        return os.path.join(self._output.path, PACKED_FILE)
+        """The folder of the packed model, as yt8m-export writes it."""
+        return os.path.join(self._output.path, "packed")
 
     def to_text(self) -> str:
         """Writes what was chosen and found as a table."""

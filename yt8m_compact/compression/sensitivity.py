@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import layers
 from yt8m_compact import progress
 from yt8m_compact import structures
 from yt8m_compact.compression import candidates as candidates_lib
@@ -45,17 +46,38 @@ class Own:
     weights: Mapping[str, np.ndarray]
 
 
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A dense layer of the model that is measured.
+
+    Attributes:
+        kernel: Its kernel.
+        bias: Its bias, or None.
+    """
+
+    kernel: keras.Variable
+    bias: keras.Variable | None = None
+
+    def error_weights(self, moments: layers.InputMoments) -> np.ndarray:
+        """What weights errors of its kernel, as in a warm start."""
+        return moments.error_weights(centered=self.bias is not None)
+
+    def output_moments(self, moments: layers.InputMoments) -> np.ndarray:
+        """The moments that its outputs' variance is that of."""
+        return moments.second if self.bias is None else moments.covariance
+
+
 # By the place's name and the structure's text.
 Measurements = dict[str, dict[str, Measurement]]
 
 
 def measure(
-    kernels: Mapping[str, keras.Variable],
+    targets: Mapping[str, Target],
     choices: Mapping[places_lib.Place, Sequence[candidates_lib.Candidate]],
     score: Callable[[], sample_lib.Scores],
     *,
     own: Mapping[str, Own] | None = None,
-    moments: Mapping[str, np.ndarray] | None = None,
+    moments: Mapping[str, layers.InputMoments] | None = None,
     measured: Measurements | None = None,
     on_measured: Callable[[Measurements], None] = lambda measured: None,
 ) -> Measurements:
@@ -63,15 +85,16 @@ def measure(
 
     Its kernels become the nearest members of the structure to the trained ones,
     nearest in the outputs where the inputs' moments are known, rounded to the
-    precision.
+    precision; biases make up for the mean of the error then, as in a warm
+    start.
 
     Args:
-        kernels: The dense kernels of the model that `score` scores, by the
-            names of layers. They are as before in the end.
+        targets: The dense layers of the model that `score` scores, by their
+            names. They are as before in the end.
         choices: The candidates of each place.
         score: Scores the model by the weights that it has then.
         own: What the kernels are made of: in another precision it is kept.
-        moments: Second moments of the layers' inputs, by their names.
+        moments: Those of the layers' inputs, by their names.
         measured: What was measured before, and is not measured again.
         on_measured: Called after each structure of a place with all so far.
 
@@ -84,7 +107,7 @@ def measure(
         for place, options in choices.items():
             found = measured.setdefault(place.name, {})
             trained = {
-                layer.name: kernels[layer.name].numpy().astype(np.float64)
+                layer.name: targets[layer.name].kernel.numpy().astype(float)
                 for layer in place.layers
             }
             for base, group in _by_base(options).items():
@@ -97,6 +120,7 @@ def measure(
                     name: _nearest(
                         base,
                         kernel,
+                        targets[name],
                         (own or {}).get(name),
                         (moments or {}).get(name),
                     )
@@ -104,7 +128,13 @@ def measure(
                 }
                 for structure in new:
                     found[str(structure)] = _measure_one(
-                        structure, kernels, trained, nearest, score, moments
+                        structure,
+                        targets,
+                        trained,
+                        nearest,
+                        score,
+                        {} if _is_own(base, place, own) else moments or {},
+                        moments or {},
                     )
                     bar.update()
                 on_measured(measured)
@@ -123,46 +153,67 @@ def _by_base(
 def _nearest(
     base: structures.Structure,
     kernel: np.ndarray,
+    target: Target,
     own: Own | None,
-    moments: np.ndarray | None,
+    moments: layers.InputMoments | None,
 ) -> Mapping[str, np.ndarray]:
     if own is not None and base == own.structure:
         return own.weights
     if moments is None:
         return base.nearest(kernel)
-    return base.nearest(kernel, None, moments)
+    return base.nearest(kernel, None, target.error_weights(moments))
+
+
+def _is_own(
+    base: structures.Structure,
+    place: places_lib.Place,
+    own: Mapping[str, Own] | None,
+) -> bool:
+    """Whether what a place is made of is kept, but for its precision."""
+    return own is not None and all(
+        own[layer.name].structure == base for layer in place.layers
+    )
 
 
 def _measure_one(
     structure: structures.Structure,
-    kernels: Mapping[str, keras.Variable],
+    targets: Mapping[str, Target],
     trained: Mapping[str, np.ndarray],
     nearest: Mapping[str, Mapping[str, np.ndarray]],
     score: Callable[[], sample_lib.Scores],
-    moments: Mapping[str, np.ndarray] | None,
+    correcting: Mapping[str, layers.InputMoments],
+    moments: Mapping[str, layers.InputMoments],
 ) -> Measurement:
     lost = total = 0.0
-    with _restored(kernels, trained):
+    with _restored([targets[name] for name in trained]):
         for name, kernel in trained.items():
             made = as_dense(structure, nearest[name], kernel.shape)
-            weights = (moments or {}).get(name)
+            target, found = targets[name], moments.get(name)
+            weights = None if found is None else target.output_moments(found)
             lost += output_square(made - kernel, weights)
             total += output_square(kernel, weights)
-            kernels[name].assign(made)
+            target.kernel.assign(made)
+            if name in correcting and target.bias is not None:
+                target.bias.assign_add(found.mean @ (kernel - made))
         scores = score()
     kept = 1 - lost / total if total else 1.0
     return Measurement(scores.loss, scores.gap, kept)
 
 
 @contextlib.contextmanager
-def _restored(
-    kernels: Mapping[str, keras.Variable], trained: Mapping[str, np.ndarray]
-) -> Iterator[None]:
+def _restored(targets: Sequence[Target]) -> Iterator[None]:
+    variables = [
+        variable
+        for target in targets
+        for variable in (target.kernel, target.bias)
+        if variable is not None
+    ]
+    before = [variable.numpy() for variable in variables]
     try:
         yield
     finally:
-        for name, kernel in trained.items():
-            kernels[name].assign(kernel)
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
 
 
 def as_dense(

@@ -8,7 +8,7 @@ from yt8m_compact.compression import budget as budget_lib
 from yt8m_compact.compression import candidates
 from yt8m_compact.run import weight_choice
 
-NUM_VIDEOS = 1024
+NUM_VIDEOS = 2048
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,7 @@ def train(
     start_new_model: bool = False,
     watching: trainer_lib.Watching | None = None,
     run_weights: Mapping[str, weight_choice.RunWeights] | None = None,
+    start: warm_start_lib.ModelStart | None = None,
 ) -> trainer_lib.TrainingResult:
     """Trains a model, or continues a run that was stopped.
 
@@ -48,6 +49,8 @@ def train(
         run_weights: which weights of the runs that `init_from` and `teacher`
             name count, by their folders; of others those of the newest
             checkpoint.
+        start: what a new run with `init_from` starts from, which was made of
+            it; None makes it.
 
     Returns:
         How it ended.
@@ -79,6 +82,7 @@ def train(
             start_new_model,
             watching,
             run_weights or {},
+            start,
         )
 
 
@@ -89,6 +93,7 @@ def _train(
     start_new_model: bool,
     watching: trainer_lib.Watching,
     run_weights: Mapping[str, weight_choice.RunWeights],
+    given_start: warm_start_lib.ModelStart | None,
 ) -> trainer_lib.TrainingResult:
     """Trains, as one of the workers."""
     reader = config.reader(training=True)
@@ -152,7 +157,7 @@ def _train(
             # Before anything that takes long, and before the seed is set, as
             # teachers are: what keeps its initialisation is as it would be
             # without.
-            start = warm_start_lib.RunStart(
+            start = given_start or warm_start_lib.RunStart(
                 config.training.init_from,
                 run_weights.get(
                     config.training.init_from, weight_choice.NEWEST
@@ -226,6 +231,12 @@ def _check_resumable(
     config: config_lib.Config, run: train_dir_lib.TrainDir
 ) -> None:
     """Compares with the run that is there, and says which settings changed."""
+    if run.is_packed():
+        raise ValueError(
+            f"{run.path}: expected a folder to train in. Received: a packed "
+            "model, which can't be trained any more; choose another train_dir, "
+            f"and start from this one with init_from={run.path}"
+        )
     if not run.exists():
         if run.checkpoints():
             raise ValueError(

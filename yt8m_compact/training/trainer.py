@@ -106,7 +106,7 @@ class Trainer:
         teachers: teachers_lib.Teachers | None,
         lock: run_lock.RunLock | None = None,
         priors: np.ndarray | None = None,
-        start: warm_start_lib.RunStart | None = None,
+        start: warm_start_lib.Start | None = None,
     ) -> None:
         self._skipped = skipped
         self._teachers = teachers

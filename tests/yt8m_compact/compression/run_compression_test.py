@@ -21,7 +21,6 @@ from yt8m_compact.compression import run_compression
 from yt8m_compact.compression import sensitivity
 from yt8m_compact.compression import settings as settings_lib
 from yt8m_compact.eval import evaluation
-from yt8m_compact.run import packed_weights
 from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.run import weight_choice
 from yt8m_compact.training import warm_start
@@ -142,14 +141,14 @@ def test_what_is_measured_is_the_loss_of_the_new_model(tmp_path):
     _, source, _ = train_dir_lib.TrainDir(dense_run().path).restore_model()
     for place, text in (
         ("hidden_projection", "low_rank(rank=2)"),
-        ("hidden_projection", "low_rank(rank=1)@int8"),
+        ("hidden_projection", "dense@int8"),
         ("classifier_projection", "dense@int8"),
     ):
         config = places.with_structures(
             dense_run().config, {place: structures.get(text)}
         )
         model = config.build_model()
-        warm_start.warm_start(model, source)
+        warm_start.warm_start(model, source, compression._inputs(source))
         scores = compression._score_sample(config, model)
         measured = plan.measured[place][text]
         assert scores["loss"] == pytest.approx(measured.loss, rel=1e-5)
@@ -188,10 +187,10 @@ def test_the_new_run(tmp_path):
     )
     assert plan.totals["before"]["weights"] == 81 + 45 + REST
     # The file has the bytes, and the weights.
-    size = os.path.getsize(compression.packed_path)
+    packed = train_dir_lib.TrainDir(compression.packed_path)
+    size = os.path.getsize(packed.packed_path)
     assert plan.totals["tuned"]["bytes"] == size <= plan.choice.cost <= 880
-    model = config.build_model()
-    packed_weights.read(model, compression.packed_path)
+    _, model, _ = packed.restore_model()
     batch = tiny_runs.features_of(dense_run(), run.pattern)
     new = tiny_runs.Run(output.path, run.pattern, config)
     np.testing.assert_allclose(
@@ -351,6 +350,15 @@ def test_data_of_another_size(tmp_path):
     for name in ("train_data_pattern", "eval_data_pattern"):
         with pytest.raises(readers.DataError, match="mean_rgb.* 6"):
             make(tmp_path / "small", **{name: pattern})
+
+
+def test_a_packed_model_is_refused(tmp_path):
+    with pytest.raises(
+        ValueError,
+        match="expected a run of yt8m-train, whose weights can be trained. "
+        "Received: a packed model",
+    ):
+        make(tmp_path, train_dir=compressed().packed_path)
 
 
 def test_output_folders_that_are_taken(tmp_path):

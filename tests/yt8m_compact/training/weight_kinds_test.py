@@ -163,6 +163,7 @@ STRUCTURES = {
     "diagonal_circulant": (["kernel"], []),
     "low_rank(rank=2)": (["left", "right"], ["left", "right"]),
     "kronecker": (["left", "right"], ["left", "right"]),
+    "leading_columns": (["kernel"], ["kernel"]),
     "monarch": (["left", "right"], []),
     "acdc": (["kernel"], []),
     "fastfood": (["kernel"], []),
