@@ -83,7 +83,11 @@ class RunCompression:
             self._costs().check()
         files = readers.expand_patterns(settings.train_data_pattern)
         self._check_data(files)
-        self._split = sample_lib.split_files(files, settings.num_videos)
+        if settings.sample_data_pattern:
+            sampled = readers.expand_patterns(settings.sample_data_pattern)
+            self._split = sample_lib.Split(tuple(files), tuple(sampled))
+        else:
+            self._split = sample_lib.split_files(files, settings.num_videos)
         self.plan = self._find_plan()
 
     @functools.cached_property
@@ -108,12 +112,13 @@ class RunCompression:
 
     def _check_data(self, files: Sequence[str]) -> None:
         reader = self._config.reader(training=False)
-        for pattern in (self._settings.eval_data_pattern, None):
-            if pattern == "":
-                continue
+        settings = self._settings
+        patterns = (settings.sample_data_pattern, settings.eval_data_pattern)
+        others = [readers.expand_patterns(text) for text in patterns if text]
+        for some in (files, *others):
             skips = self._config.training.on_data_error == "skip"
             readers.check_format(
-                files if pattern is None else readers.expand_patterns(pattern),
+                some,
                 reader,
                 require_labels=not self._config.data.segment_labels,
                 skipped=readers.SkippedData() if skips else None,
@@ -194,15 +199,15 @@ class RunCompression:
         return self.plan
 
     def _measure(self) -> None:
-        where = "held out of" if self.plan.source.held_out else "of"
+        held_out = self.plan.source.held_out
         _LOGGER.info(
-            "measure on %d videos %s the training data, in %d files%s",
+            "measure on %d videos in %d files%s",
             sum(len(batch["labels"]) for batch in self._sample),
-            where,
             len(self._split.sampled),
-            ""
-            if self.plan.source.held_out
-            else ": fewer than 5 files, of which none can be held out",
+            ", which are not trained on"
+            if held_out
+            else ", which are trained on, too: of fewer than 5 none is held "
+            "out; give others with sample_data_pattern",
         )
         if self._settings.budget.unit is budget_lib.Unit.MILLISECONDS:
             self._measure_latencies()
@@ -335,7 +340,7 @@ class RunCompression:
             "final_learning_rate_fraction": _FINAL_LEARNING_RATE,
         }
         pattern = settings.train_data_pattern
-        if self._split.held_out:
+        if self._split.held_out and not settings.sample_data_pattern:
             pattern = ",".join(self._split.train)
         changes = {
             "train_data_pattern": pattern,

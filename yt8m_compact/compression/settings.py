@@ -19,7 +19,9 @@ class Settings:
         train_dir: The folder of the run.
         output_dir: That of the new one.
         budget: The most that it may take.
-        train_data_pattern: Files to train on; some are held out to measure on.
+        train_data_pattern: Files to train on.
+        sample_data_pattern: Files to measure on; if empty, some of those to
+            train on are held out.
         eval_data_pattern: Files of the scores before and after; if empty, they
             are those of the sample.
         weights: Which weights of the run.
@@ -37,6 +39,7 @@ class Settings:
     output_dir: str
     budget: budget_lib.Budget
     train_data_pattern: str
+    sample_data_pattern: str = ""
     eval_data_pattern: str = ""
     weights: weight_choice.RunWeights = weight_choice.NEWEST
     structures: tuple[str, ...] = candidates.STRUCTURES

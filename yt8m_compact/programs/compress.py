@@ -40,6 +40,9 @@ with lazy.imports():
     from yt8m_compact.run import train_dir as train_dir_lib
 
 
+_PATTERNS = ("train_data_pattern", "sample_data_pattern", "eval_data_pattern")
+
+
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the program's flags."""
     path_flags.define_path(
@@ -71,8 +74,16 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     path_flags.define_pattern(
         "train_data_pattern",
         "",
-        "Files to train on: glob patterns, comma-separated. Up to a fifth of "
-        "them is held out to measure on.",
+        "Files to train on: glob patterns, comma-separated. Without "
+        "--sample_data_pattern up to a fifth of them is held out.",
+        flag_values=flag_values,
+    )
+    path_flags.define_pattern(
+        "sample_data_pattern",
+        "",
+        "Files of the videos to measure on, best such that the run was not "
+        "trained on: glob patterns, comma-separated. If not given, some of "
+        "--train_data_pattern.",
         flag_values=flag_values,
     )
     path_flags.define_pattern(
@@ -101,7 +112,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "num_sample_videos",
         settings_lib.NUM_VIDEOS,
-        "Number of videos of --train_data_pattern to measure on.",
+        "Number of videos to measure on, the first of the files.",
         lower_bound=1,
         flag_values=flag_values,
     )
@@ -193,7 +204,7 @@ def _settings(flag_values: flags.FlagValues) -> settings_lib.Settings:
                 config_lib.TrainingConfig(**given)
     program.expect_given(flag_values, "train_data_pattern")
     train_dir_lib.TrainDir(flag_values.train_dir).load_config()
-    for name in ("train_data_pattern", "eval_data_pattern"):
+    for name in _PATTERNS:
         if flag_values[name].value:
             readers.expect_local_files(flag_values[name].value)
     return settings_lib.Settings(
@@ -201,6 +212,7 @@ def _settings(flag_values: flags.FlagValues) -> settings_lib.Settings:
         output_dir=flag_values.output_dir,
         budget=budget,
         train_data_pattern=flag_values.train_data_pattern,
+        sample_data_pattern=flag_values.sample_data_pattern,
         eval_data_pattern=flag_values.eval_data_pattern,
         weights=weight_choice.RunWeights(
             flag_values.checkpoint_step,

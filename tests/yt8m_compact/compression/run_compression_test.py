@@ -256,6 +256,22 @@ def test_a_run_that_is_done_is_not_trained_again():
         assert again.plan.scores[stage] == pytest.approx(scores)
 
 
+def test_files_to_measure_on_can_be_others(tmp_path):
+    more = tiny_runs.write_videos(tmp_path / "more", 9, num_files=2, start=60)
+    compression = make(tmp_path / "small", sample_data_pattern=more)
+    assert compression.plan.source.sampled == tuple(
+        readers.expand_patterns(more)
+    )
+    compression.plan.choice = plan_lib.Choice(
+        budget.parse("100_weights"), {"hidden_projection": "circulant"}, 1, 1
+    )
+    config = compression.new_config()
+    assert config.training.train_data_pattern == dense_run().pattern
+    assert readers.expand_patterns(
+        config.training.eval_data_pattern
+    ) == readers.expand_patterns(more)
+
+
 def test_other_weights_are_the_source_and_the_teacher(tmp_path, monkeypatch):
     weights = weight_choice.RunWeights(16, weight_choice.RAW)
     compression = make(tmp_path, weights=weights)
@@ -347,7 +363,11 @@ def test_data_of_another_size(tmp_path):
     pattern = tiny_runs.write_videos(
         tmp_path / "other", 5, feature_sizes={"mean_rgb": 4, "mean_audio": 3}
     )
-    for name in ("train_data_pattern", "eval_data_pattern"):
+    for name in (
+        "train_data_pattern",
+        "sample_data_pattern",
+        "eval_data_pattern",
+    ):
         with pytest.raises(readers.DataError, match="mean_rgb.* 6"):
             make(tmp_path / "small", **{name: pattern})
 
