@@ -35,6 +35,7 @@ _DRAWN = (
     "monarch",
     "kronecker",
     "toeplitz_like(displacement_rank=1)",
+    "sparse(density=0.2)",
     "low_rank(rank=1) + diagonal_circulant",
 )
 _TIMED = (

@@ -93,6 +93,7 @@ def inputs_of(config, records: tf.Tensor, names) -> dict[str, np.ndarray]:
         ("LogisticModel", "low_rank_plus_circulant"),
         ("MoeModel", "low_rank_plus_circulant"),
         ("LogisticModel", "fastfood"),
+        ("LogisticModel", "sparse"),
         ("DbofModel", "diagonal_circulant"),
     ],
 )

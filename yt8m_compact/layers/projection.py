@@ -1,6 +1,7 @@
 """The projection layer: `keras.layers.Dense` with a structured matrix."""
 
 from collections.abc import Callable
+import dataclasses
 import functools
 from typing import Any
 
@@ -300,6 +301,10 @@ class Projection(keras.layers.Layer):
             constraint = self.diagonal_constraint or constraint
         elif spec.start is structures.Start.PERMUTATION:
             initializer = own_initializers.RandomPermutation()
+        elif spec.start is structures.Start.POSITIONS:
+            initializer = own_initializers.RandomPositions(
+                **dataclasses.asdict(spec.pattern)
+            )
         else:
             initializer = self.kernel_initializer
         if not first:

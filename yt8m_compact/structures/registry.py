@@ -18,6 +18,7 @@ from yt8m_compact.structures.hashed import Hashed as Hashed
 from yt8m_compact.structures.kronecker import Kronecker as Kronecker
 from yt8m_compact.structures.low_rank import LowRank as LowRank
 from yt8m_compact.structures.monarch import Monarch as Monarch
+from yt8m_compact.structures.sparse import Sparse as Sparse
 from yt8m_compact.structures.structure import Structure as Structure
 from yt8m_compact.structures.toeplitz import Toeplitz as Toeplitz
 from yt8m_compact.structures.toeplitz_like import ToeplitzLike as ToeplitzLike
@@ -35,6 +36,7 @@ STRUCTURES: dict[str, type[Structure]] = {
     "monarch": Monarch,
     "kronecker": Kronecker,
     "toeplitz_like": ToeplitzLike,
+    "sparse": Sparse,
 }
 
 # Names of structures with arguments, and of a sum.

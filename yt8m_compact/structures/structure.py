@@ -29,7 +29,8 @@ class Structure(abc.ABC):
 
     It holds no weights: every method is a pure function of them. `str` writes
     it as text that `structures.get` reads, and `+` makes a sum. Arguments are
-    ints above 0, None where that is the default, and bools.
+    ints above 0, floats above 0 and at most 1, None where that is the default,
+    and bools.
 
     A subclass is a frozen dataclass of its arguments, with the weights it is
     made of (`weights`), the product (`_multiply`), the dense matrix
@@ -58,6 +59,11 @@ class Structure(abc.ABC):
                         "expected True or False. Received: "
                         f"{field.name}={value!r}"
                     )
+            elif kind is float:
+                # As text it is the same, whatever type of number it was.
+                object.__setattr__(
+                    self, field.name, check_share(field.name, value)
+                )
             elif value is not None or kind is int:
                 check_positive(field.name, value)
 
@@ -194,8 +200,9 @@ class Structure(abc.ABC):
 
         Args:
             kernel: `[input_dim, units]`, float64.
-            current: weights by name: those that are not trained are kept, and a
-                search may start from the others. None draws them.
+            current: weights by name: those that are not trained are kept, but
+                for positions, and a search may start from the others. None
+                draws them.
 
         Returns:
             All weights by name, float64, or of their own dtype.
@@ -241,6 +248,28 @@ def check_positive(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise ValueError(f"expected a positive int. Received: {name}={value!r}")
     return value
+
+
+def check_share(name: str, value: Any) -> float:
+    """Checks an argument that is a share of something.
+
+    Args:
+        name: the argument's name.
+        value: its value.
+
+    Returns:
+        The value, a float.
+
+    Raises:
+        ValueError: if it is not a number above 0 and at most 1.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= 1:
+        raise ValueError(
+            f"expected a number above 0 and at most 1. Received: "
+            f"{name}={value!r}"
+        )
+    return float(value)
 
 
 def matmul(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

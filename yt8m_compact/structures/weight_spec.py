@@ -11,6 +11,8 @@ from yt8m_compact import lazy
 with lazy.imports():
     import numpy as np
 
+    from yt8m_compact import ops
+
 
 class Start(enum.Enum):
     """What a weight starts from.
@@ -19,11 +21,13 @@ class Start(enum.Enum):
         KERNEL: random values, which carry the variance of the matrix.
         SIGNS: diagonals of +1 and -1, which leave the variance as it is.
         PERMUTATION: whole numbers, a permutation of 0, 1, ... for each row.
+        POSITIONS: whole numbers, where the entries of a sparse matrix are.
     """
 
     KERNEL = "kernel"
     SIGNS = "signs"
     PERMUTATION = "permutation"
+    POSITIONS = "positions"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +48,8 @@ class WeightSpec:
             side.
         trained: whether it is trained; one that is not is stored all the same.
         dtype: its dtype; None is that of whoever holds it, a float.
+        pattern: of positions, which of them there can be, and so in how many
+            bits they are stored.
     """
 
     name: str
@@ -54,6 +60,7 @@ class WeightSpec:
     is_matrix: bool = False
     trained: bool = True
     dtype: str | None = None
+    pattern: ops.PositionPattern | None = None
 
     @property
     def size(self) -> int:
@@ -78,11 +85,14 @@ class WeightSpec:
             rng: what to draw from.
 
         Returns:
-            Values of its shape: standard normal ones, signs or permutations.
+            Values of its shape: standard normal ones, signs, permutations or
+            positions.
         """
         if self.start is Start.SIGNS:
             return rng.choice([-1.0, 1.0], self.shape)
         if self.start is Start.PERMUTATION:
             rows = np.broadcast_to(np.arange(self.shape[-1]), self.shape)
             return rng.permuted(rows, axis=-1).astype(self.dtype)
+        if self.start is Start.POSITIONS:
+            return ops.draw_positions(rng, self.pattern)
         return rng.standard_normal(self.shape)
