@@ -1,6 +1,6 @@
 """Starts a model with the weights of a trained one, place by place."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 import dataclasses
 import enum
 import re
@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from yt8m_compact import layers
 from yt8m_compact import structures
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.training import weight_kinds
 
 # Where Keras's recurrent layers keep what cells of ours keep: these have the
 # same gates in the same order.
@@ -230,7 +230,7 @@ def _find_places(
 ) -> tuple[dict[str, _Kernel], dict[str, keras.Variable]]:
     """Lists a model's kernels by layer, and its other weights by path."""
     kernels, taken = {}, set()
-    for layer in _projections(model):
+    for layer in weight_kinds.projections(model):
         weights = layer.structure_weights
         path = next(iter(weights.values())).path
         kernels[path.rpartition("/")[0]] = _Kernel(
@@ -259,14 +259,6 @@ def _find_places(
         else:
             others[path] = weight
     return kernels, others
-
-
-def _projections(model: keras.Model) -> Iterator[layers.Projection]:
-    """Yields all projections, those within recurrent layers too."""
-    for layer in model.layers:
-        for part in tf.train.TrackableView(layer).descendants():
-            if isinstance(part, layers.Projection):
-                yield part
 
 
 def _shape_text(shape: tuple[int, ...]) -> str:
