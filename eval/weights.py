@@ -30,6 +30,8 @@ class LayerWeights:
             alone of recurrent layers; one a value of batch norm. None for other
             layers, which are not counted.
         per_frame: whether a row is a frame, not a video.
+        num_bytes: size of its weights as they are shipped: those of a precision
+            packed.
     """
 
     name: str
@@ -40,6 +42,7 @@ class LayerWeights:
     dense_equivalent: int
     multiply_adds: int | None
     per_frame: bool
+    num_bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +54,7 @@ class ModelWeights:
             counts 4 for each unit of batch norm.
         trainable: those that training changes.
         dense_equivalent: `total` if every projection were dense.
-        num_bytes: size of all weights as they are stored.
+        num_bytes: size of all weights as they are shipped.
         layers: the layers that have weights.
     """
 
@@ -126,10 +129,7 @@ def count_weights(model: keras.Model) -> ModelWeights:
         total=sum(layer.total for layer in counted),
         trainable=sum(layer.trainable for layer in counted),
         dense_equivalent=sum(layer.dense_equivalent for layer in counted),
-        num_bytes=sum(
-            _size(weight) * tf.as_dtype(weight.dtype).size
-            for weight in model.weights
-        ),
+        num_bytes=sum(layer.num_bytes for layer in counted),
         layers=counted,
     )
 
@@ -160,9 +160,20 @@ def count_weights_of_config(
 
 def _count_layer(layer: keras.Layer) -> LayerWeights:
     total = sum(map(_size, layer.weights))
+    num_bytes = sum(
+        _size(weight) * tf.as_dtype(weight.dtype).size
+        for weight in layer.weights
+    )
     projection = _projection_of(layer)
     dense_equivalent = total
     if projection is not None:
+        structure, sizes = projection.structure, projection.sizes
+        specs = structure.weights(*sizes)
+        # Whatever holds them: floats that are trained, or bits.
+        num_bytes += structure.num_bytes(*sizes)
+        num_bytes -= sum(spec.num_bytes for spec in specs)
+        total += structure.num_weights(*sizes)
+        total -= sum(spec.size for spec in specs)
         dense_equivalent += projection.dense_weight_count
         dense_equivalent -= sum(map(_size, projection.weights))
     return LayerWeights(
@@ -176,6 +187,7 @@ def _count_layer(layer: keras.Layer) -> LayerWeights:
         dense_equivalent=dense_equivalent,
         multiply_adds=_multiply_adds(layer),
         per_frame=_is_per_frame(layer),
+        num_bytes=num_bytes,
     )
 
 

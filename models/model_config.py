@@ -36,7 +36,9 @@ def structure_setting(
     if lists:
         what = (
             "low_rank(rank=64) say, or a sum such as low_rank(rank=64) + "
-            f"diagonal_circulant, of {', '.join(structures.signatures())}."
+            f"diagonal_circulant, of {', '.join(structures.signatures())}. "
+            "Behind @ the precision of its weights, low_rank(rank=64)@int4 "
+            f"say, of {', '.join(structures.PRECISIONS)}."
         )
     return settings.setting(
         default,

@@ -722,12 +722,17 @@ def make_layer(
     layer = make_projection(case, units, **kwargs)
     layer.build((None, input_dim))
     rng = np.random.default_rng(seed)
-    layer.set_weights([_random_values(rng, w) for w in layer.weights])
+    specs = {s.name: s for s in layer.structure.weights(input_dim, units)}
+    layer.set_weights(
+        [_random_values(rng, w, specs.get(w.name)) for w in layer.weights]
+    )
     return layer
 
 
-def _random_values(rng: np.random.Generator, weight) -> np.ndarray:
-    """Draws values; those of whole-number weights are in another order."""
+def _random_values(rng: np.random.Generator, weight, spec) -> np.ndarray:
+    """Draws values; those of permutations are in another order."""
+    if spec is not None and spec.start is structures.Start.POSITIONS:
+        return spec.draw(rng)
     start = weight.numpy()
     if start.dtype.kind == "i":
         return rng.permutation(start)

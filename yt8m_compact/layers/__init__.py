@@ -30,6 +30,8 @@ from yt8m_compact.layers.net_fisher_vector import NetFisherVector
 from yt8m_compact.layers.net_vlad import NetVlad
 from yt8m_compact.layers.net_vlagd import NetVlagd
 from yt8m_compact.layers.next_vlad import NextVlad
+from yt8m_compact.layers.pack import pack
+from yt8m_compact.layers.pack import projections
 from yt8m_compact.layers.projection import Projection
 from yt8m_compact.layers.recurrent_cell import RecurrentCell
 from yt8m_compact.layers.repeatable_dropout import RepeatableDropout
@@ -37,6 +39,8 @@ from yt8m_compact.layers.soft_assignment_pooling import SoftAssignmentPooling
 from yt8m_compact.layers.unit_direction import UnitDirection
 
 __all__ = [
+    "pack",
+    "projections",
     "BagAverage",
     "DecisionAttention",
     "Dequantize",

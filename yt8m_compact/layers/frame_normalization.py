@@ -117,7 +117,8 @@ class FrameNormalization(keras.layers.BatchNormalization):
         self.activation = activation
         self.pooling = pooling
         self.units = units
-        self.structure = structures.get(structure)
+        # The weights come without their precisions.
+        self.structure = structures.get(structure).base
         self.input_gradient = input_gradient
 
     def build(self, input_shape) -> None:

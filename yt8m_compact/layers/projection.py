@@ -1,6 +1,6 @@
 """The projection layer: `keras.layers.Dense` with a structured matrix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import dataclasses
 import functools
 from typing import Any
@@ -19,6 +19,8 @@ from yt8m_compact.layers import initializers as own_initializers
 # Products with matrices of fewer entries are over before compiling pays.
 _LEAST_COMPILED = 2**18
 
+_QUANTIZATION_MODES = {"int8": structures.Int8, "int4": structures.Int4}
+
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
 class Projection(keras.layers.Layer):
@@ -34,7 +36,8 @@ class Projection(keras.layers.Layer):
     Args:
         units: int, size of the output.
         structure: how `W` is made: a `structures.Structure` or its text, such
-            as `low_rank(rank=64) + diagonal_circulant`.
+            as `low_rank(rank=64) + diagonal_circulant`, each with the
+            precision of its weights, if need be: `low_rank(rank=64)@int4`.
         activation: as in `keras.layers.Dense`; None is linear.
         use_bias: whether to add `b`, a vector of `units`.
         kernel_initializer: initialiser of the weights of `W`. One that scales
@@ -139,11 +142,86 @@ class Projection(keras.layers.Layer):
         self.bias = None
         self.input_spec = keras.InputSpec(min_ndim=2)
 
+    def pack(self) -> None:
+        """Puts the bits of the weights of `W` in the place of its floats.
+
+        Those of the precision that the structure has, or nothing. The product
+        stays what it was; the weights can't be trained any more, and what is
+        saved or exported has the bytes of `structure.num_bytes`.
+
+        Raises:
+            ValueError: if the layer is not built, or a weight is not finite or
+                can't be stored.
+        """
+        sizes = self.sizes
+        packed = self.structure.packed()
+        if packed == self.structure:
+            return
+        old = self.structure_weights
+        arrays = {
+            name: _finite_array(name, variable.numpy(), tuple(variable.shape))
+            for name, variable in old.items()
+        }
+        bits = self.structure.pack(arrays, *sizes)
+        # Until then, whatever is refused leaves the layer as it was.
+        self._tracker.unlock()
+        for name, variable in old.items():
+            self._untrack_variable(variable)
+            delattr(self, name)
+        self.structure = packed
+        self._add_weights(packed.weights(*sizes))
+        self._tracker.lock()
+        for name, variable in self.structure_weights.items():
+            variable.assign(bits[name])
+
+    def quantize(
+        self, mode: Any = None, type_check: bool = True, config: Any = None
+    ) -> None:
+        """Packs the weights of `W`, as `keras.Model.quantize` asks for.
+
+        A structure that has a precision keeps it, whatever the mode; others get
+        `int8` or `int4`, by rounding to the nearest code, with scales of least
+        squares. Inputs stay floats.
+
+        Args:
+            mode: "int8" or "int4".
+            type_check: as in Keras; there are no subclasses to refuse.
+            config: a `keras.quantizers` configuration of such a mode, whose
+                `block_size` counts, without a weight quantiser of its own.
+
+        Raises:
+            ValueError: if the mode or the configuration is another, or weights
+                can't be packed, see `pack`.
+        """
+        del type_check
+        if mode not in _QUANTIZATION_MODES:
+            raise ValueError(
+                f"expected a mode of {', '.join(_QUANTIZATION_MODES)} for a "
+                f"projection. Received: mode={mode!r}, layer={self.name}"
+            )
+        if getattr(config, "weight_quantizer", None) is not None:
+            raise ValueError(
+                "expected no weight quantiser: scales are those of least "
+                f"squares. Received: {config.weight_quantizer!r}, layer="
+                f"{self.name}"
+            )
+        before = self.structure
+        if before.base == before:
+            size = getattr(config, "block_size", None)
+            precision = _QUANTIZATION_MODES[mode]
+            self.structure @= precision(
+                block_size=None if size in (None, -1) else size
+            )
+        try:
+            self.pack()
+        except ValueError:
+            self.structure = before
+            raise
+
     @property
     def structure_weights(self) -> dict[str, keras.Variable]:
         """The weights of `W`, by their names in the structure."""
-        self._check_built()
-        specs = self.structure.weights(self.input_dim, self.units)
+        specs = self.structure.weights(*self.sizes)
         return {spec.name: getattr(self, spec.name) for spec in specs}
 
     def as_dense_kernel(self) -> tf.Tensor:
@@ -221,27 +299,40 @@ class Projection(keras.layers.Layer):
     @property
     def multiply_adds(self) -> int:
         """Counts the real multiply-adds of `x @ W` for one row of `x`."""
-        self._check_built()
-        return self.structure.multiply_adds(self.input_dim, self.units)
+        return self.structure.multiply_adds(*self.sizes)
 
     @property
     def dense_weight_count(self) -> int:
         """Counts the weights of the `keras.layers.Dense` of these sizes."""
-        self._check_built()
-        return self.input_dim * self.units + self.use_bias * self.units
+        input_dim, units = self.sizes
+        return input_dim * units + self.use_bias * units
 
-    def _check_built(self) -> None:
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """The rows and columns of `W`."""
         if self.input_dim is None:
             raise ValueError(
                 "expected a built layer: call it on an input, or build it with"
                 f" an input shape, first. Received: layer={self.name}"
             )
+        return self.input_dim, self.units
 
     def _tensors(self) -> dict[str, tf.Tensor]:
         return {
             name: tf.convert_to_tensor(variable)
             for name, variable in self.structure_weights.items()
         }
+
+    def _decoded(self, training: bool | None) -> structures.Weights:
+        """Returns the floats of `W`, without their precisions."""
+        sizes = self.input_dim, self.units
+        weights = self._tensors()
+        if self.structure.base == self.structure:
+            return weights
+        values = sum(spec.size for spec in self.structure.weights(*sizes))
+        if training and values >= _LEAST_COMPILED:
+            return _compiled_decode(self.structure, *sizes)(weights)
+        return self.structure.decode(weights, *sizes)
 
     def build(self, input_shape) -> None:
         if input_shape[-1] is None:
@@ -251,13 +342,12 @@ class Projection(keras.layers.Layer):
             )
         input_dim = int(input_shape[-1])
         specs = self.structure.weights(input_dim, self.units)
-        starts = [spec.start for spec in specs]
-        if structures.Start.SIGNS not in starts:
+        base = self.structure.base.weights(input_dim, self.units)
+        if structures.Start.SIGNS not in [spec.start for spec in base]:
             self._check_no_diagonal_arguments()
         self.input_dim = input_dim
         self.input_spec = keras.InputSpec(min_ndim=2, axes={-1: input_dim})
-        for number, spec in enumerate(specs):
-            self._add_weight_of(spec, first=spec.start not in starts[:number])
+        self._add_weights(specs)
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",
@@ -279,6 +369,11 @@ class Projection(keras.layers.Layer):
                     f"expected a structure that has diagonals with {name}. "
                     f"Received: structure={self.structure}, layer={self.name}"
                 )
+
+    def _add_weights(self, specs: Sequence[structures.WeightSpec]) -> None:
+        starts = [spec.start for spec in specs]
+        for number, spec in enumerate(specs):
+            self._add_weight_of(spec, first=spec.start not in starts[:number])
 
     def _add_weight_of(self, spec: structures.WeightSpec, first: bool) -> None:
         """Adds a weight of `W`, as the attribute of its name.
@@ -305,6 +400,8 @@ class Projection(keras.layers.Layer):
             initializer = own_initializers.RandomPositions(
                 **dataclasses.asdict(spec.pattern)
             )
+        elif spec.start is structures.Start.PACKED:
+            initializer = initializers.Zeros()
         else:
             initializer = self.kernel_initializer
         if not first:
@@ -326,24 +423,24 @@ class Projection(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         inputs = tf.cast(inputs, self.compute_dtype)
-        weights = self._tensors()
+        weights = self._decoded(training)
         if self.deferred:
             return [inputs, *weights.values()]
-        compiled = training and self.structure.uses_transforms
+        structure = self.structure.base
+        compiled = training and structure.uses_transforms
         if compiled and self.input_dim * self.units >= _LEAST_COMPILED:
-            product = _compiled_product(
-                self.structure, self.input_dim, self.units
-            )
+            product = _compiled_product(structure, self.input_dim, self.units)
             outputs = product(weights, inputs)
         else:  # A SavedModel must not need XLA.
-            outputs = self.structure.multiply(weights, inputs, self.units)
+            outputs = structure.multiply(weights, inputs, self.units)
         if self.use_bias:
             outputs = outputs + tf.cast(self.bias, outputs.dtype)
         return self.activation(outputs)
 
     def compute_output_shape(self, input_shape):
         if self.deferred:
-            specs = self.structure.weights(input_shape[-1], self.units)
+            base = self.structure.base
+            specs = base.weights(input_shape[-1], self.units)
             return [input_shape, *(spec.shape for spec in specs)]
         return (*input_shape[:-1], self.units)
 
@@ -351,18 +448,20 @@ class Projection(keras.layers.Layer):
         shapes = self.compute_output_shape(inputs.shape)
         if not self.deferred:
             return keras.KerasTensor(shapes, dtype=self.compute_dtype)
+        specs = self.structure.base.weights(inputs.shape[-1], self.units)
         return [
             keras.KerasTensor(shapes[0], dtype=self.compute_dtype),
             *(
-                keras.KerasTensor(weight.shape, dtype=weight.dtype)
-                for weight in self.structure_weights.values()
+                keras.KerasTensor(shape, dtype=spec.dtype or self.dtype)
+                for shape, spec in zip(shapes[1:], specs, strict=True)
             ),
         ]
 
     def compute_mask(self, inputs, previous_mask):
         if not self.deferred:
             return previous_mask
-        return [previous_mask, *[None] * len(self.structure_weights)]
+        specs = self.structure.base.weights(self.input_dim, self.units)
+        return [previous_mask, *[None] * len(specs)]
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -408,6 +507,18 @@ def _compiled_product(
     del input_dim  # A function for each, which is traced less often.
     return tf.function(
         lambda weights, x: structure.multiply(weights, x, units),
+        jit_compile=True,
+        autograph=False,
+    )
+
+
+@functools.cache
+def _compiled_decode(
+    structure: structures.Structure, input_dim: int, units: int
+) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """Compiles the rounding of weights: one pass over them, not ten."""
+    return tf.function(
+        lambda weights: structure.decode(weights, input_dim, units),
         jit_compile=True,
         autograph=False,
     )

@@ -47,7 +47,7 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
         initializer = keras.initializers.VarianceScaling(
             mode="fan_in", distribution="untruncated_normal"
         )
-        dense = isinstance(self.structure, structures.Dense)
+        dense = isinstance(self.structure.base, structures.Dense)
         self.recurrent_projection = projection.Projection(
             self.num_gates * units,
             self.structure,

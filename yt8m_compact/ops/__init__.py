@@ -42,6 +42,10 @@ with lazy.imports():
     from yt8m_compact.ops.losses import smooth_labels
     from yt8m_compact.ops.losses import softmax_loss
     from yt8m_compact.ops.normalization import l2_normalize
+    from yt8m_compact.ops.packing import codes_per_byte
+    from yt8m_compact.ops.packing import pack_codes
+    from yt8m_compact.ops.packing import packed_size
+    from yt8m_compact.ops.packing import unpack_codes
     from yt8m_compact.ops.plans import diagonal_circulant_multiply_adds
     from yt8m_compact.ops.plans import few_values
     from yt8m_compact.ops.plans import plan_block_circulant
@@ -84,6 +88,7 @@ __all__ = [
     "block_circulant_shape",
     "circulant_kernel",
     "circulant_matmul",
+    "codes_per_byte",
     "cosine_matrix",
     "cosine_multiply_adds",
     "cosine_transform",
@@ -118,6 +123,8 @@ __all__ = [
     "normalize_products_by",
     "num_blocks",
     "num_replicas",
+    "pack_codes",
+    "packed_size",
     "plan_block_circulant",
     "plan_circulant",
     "plan_toeplitz",
@@ -133,8 +140,9 @@ __all__ = [
     "toeplitz_kernel",
     "toeplitz_like_matmul",
     "toeplitz_like_multiply_adds",
-    "with_leading_dims_of",
     "toeplitz_matmul",
     "top_k",
     "top_k_classes",
+    "unpack_codes",
+    "with_leading_dims_of",
 ]

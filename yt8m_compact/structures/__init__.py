@@ -2,10 +2,16 @@
 
 # Every structure, so that a new one is named in one file, and the names of
 # `STRUCTURES` and `ALIASES`.
+from yt8m_compact.structures.arguments import check_positive as check_positive
+from yt8m_compact.structures.precisions import *  # noqa: F403
+from yt8m_compact.structures.quantized import Quantized as Quantized
 from yt8m_compact.structures.registry import *  # noqa: F403
-from yt8m_compact.structures.structure import check_positive as check_positive
+from yt8m_compact.structures.structure import Weights as Weights
 from yt8m_compact.structures.sum_structure import Sum as Sum
 from yt8m_compact.structures.text import get as get
+from yt8m_compact.structures.text import (
+    precision_signatures as precision_signatures,
+)
 from yt8m_compact.structures.text import signatures as signatures
 from yt8m_compact.structures.weight_spec import Start as Start
 from yt8m_compact.structures.weight_spec import WeightSpec as WeightSpec

@@ -9,7 +9,8 @@ import re
 from typing import Any, ClassVar, TypeAlias
 
 from yt8m_compact import lazy
-from yt8m_compact import settings
+from yt8m_compact.structures import arguments
+from yt8m_compact.structures import precisions
 from yt8m_compact.structures import weight_spec
 
 with lazy.imports():
@@ -47,25 +48,7 @@ class Structure(abc.ABC):
 
     def __post_init__(self) -> None:
         """Checks every argument, by its type."""
-        for field, kind in zip(
-            dataclasses.fields(self),
-            settings.field_types(type(self)).values(),
-            strict=True,
-        ):
-            value = getattr(self, field.name)
-            if kind is bool:
-                if not isinstance(value, bool):
-                    raise ValueError(
-                        "expected True or False. Received: "
-                        f"{field.name}={value!r}"
-                    )
-            elif kind is float:
-                # As text it is the same, whatever type of number it was.
-                object.__setattr__(
-                    self, field.name, check_share(field.name, value)
-                )
-            elif value is not None or kind is int:
-                check_positive(field.name, value)
+        arguments.check(self)
 
     @classmethod
     def kind(cls) -> str:
@@ -74,12 +57,7 @@ class Structure(abc.ABC):
 
     def __str__(self) -> str:
         """Writes the structure as text, without arguments at their default."""
-        given = ", ".join(
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        )
-        return f"{self.kind()}({given})" if given else self.kind()
+        return arguments.to_text(self.kind(), self)
 
     def __add__(self, other: Any) -> Structure:
         """Makes the structure of sums of matrices of both."""
@@ -89,6 +67,74 @@ class Structure(abc.ABC):
         from yt8m_compact.structures import sum_structure
 
         return sum_structure.Sum((self, other))
+
+    def __matmul__(self, other: Any) -> Structure:
+        """Makes the structure with weights of a precision."""
+        if not isinstance(other, precisions.Precision):
+            return NotImplemented
+        if isinstance(other, precisions.Float32):
+            return self
+        from yt8m_compact.structures import quantized
+
+        return quantized.Quantized(self, other)
+
+    @property
+    def base(self) -> Structure:
+        """The structure whose weights are the floats of `decode`: itself."""
+        return self
+
+    def decode(self, weights: Weights, input_dim: int, units: int) -> Weights:
+        """Computes the floats that a product multiplies by.
+
+        Args:
+            weights: the weights by name.
+            input_dim: rows of the matrix.
+            units: columns of the matrix.
+
+        Returns:
+            The weights of `base`, by name: here they are what is given.
+        """
+        del input_dim, units
+        return weights
+
+    def packed(self) -> Structure:
+        """Returns the structure whose weights are the bits of this one's.
+
+        That is the structure itself, where weights have no precision.
+        """
+        return self
+
+    def pack(
+        self, weights: Arrays, input_dim: int, units: int
+    ) -> dict[str, np.ndarray]:
+        """Packs weights into those of `packed`.
+
+        Args:
+            weights: the weights by name.
+            input_dim: rows of the matrix.
+            units: columns of the matrix.
+
+        Returns:
+            The packed weights by name.
+
+        Raises:
+            ValueError: if a value can't be stored.
+        """
+        del input_dim, units
+        return dict(weights)
+
+    def num_bytes(self, input_dim: int, units: int) -> int:
+        """Counts the bytes of a matrix, packed; 4 for each float32.
+
+        Args:
+            input_dim: its number of rows.
+            units: its number of columns.
+
+        Returns:
+            The number of bytes.
+        """
+        specs = self.packed().weights(input_dim, units)
+        return sum(spec.num_bytes for spec in specs)
 
     @abc.abstractmethod
     def weights(
@@ -230,46 +276,6 @@ class Structure(abc.ABC):
         Returns:
             The number.
         """
-
-
-def check_positive(name: str, value: Any) -> int:
-    """Checks an argument that counts something.
-
-    Args:
-        name: the argument's name.
-        value: its value.
-
-    Returns:
-        The value.
-
-    Raises:
-        ValueError: if it is not a positive int.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise ValueError(f"expected a positive int. Received: {name}={value!r}")
-    return value
-
-
-def check_share(name: str, value: Any) -> float:
-    """Checks an argument that is a share of something.
-
-    Args:
-        name: the argument's name.
-        value: its value.
-
-    Returns:
-        The value, a float.
-
-    Raises:
-        ValueError: if it is not a number above 0 and at most 1.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= 1:
-        raise ValueError(
-            f"expected a number above 0 and at most 1. Received: "
-            f"{name}={value!r}"
-        )
-    return float(value)
 
 
 def matmul(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 import dataclasses
 import math
+from typing import Any
 
 from yt8m_compact import lazy
+from yt8m_compact.structures import precisions
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
 
@@ -73,11 +75,39 @@ class Sum(structure.Structure):
     def _prefixes(self) -> list[str]:
         counts, prefixes = Counter(), []
         for part in self.parts:
-            counts[part.kind()] += 1
-            number = counts[part.kind()]
+            kind = part.base.kind()
+            counts[kind] += 1
+            number = counts[kind]
             suffix = f"_{number}" if number > 1 else ""
-            prefixes.append(f"{part.kind()}{suffix}_")
+            prefixes.append(f"{kind}{suffix}_")
         return prefixes
+
+    def __matmul__(self, other: Any) -> structure.Structure:
+        """Makes the sum of all parts with weights of a precision."""
+        if not isinstance(other, precisions.Precision):
+            return NotImplemented
+        return Sum(tuple(part @ other for part in self.parts))
+
+    @property
+    def base(self) -> structure.Structure:
+        """The sum of the parts without their precisions."""
+        return Sum(tuple(part.base for part in self.parts))
+
+    def decode(
+        self, weights: structure.Weights, input_dim: int, units: int
+    ) -> structure.Weights:
+        """Computes the floats that a product multiplies by, of all parts."""
+        return self._each("decode", weights, input_dim, units)
+
+    def packed(self) -> structure.Structure:
+        """Returns the sum of the packed parts."""
+        return Sum(tuple(part.packed() for part in self.parts))
+
+    def pack(
+        self, weights: structure.Arrays, input_dim: int, units: int
+    ) -> dict[str, np.ndarray]:
+        """Packs the weights of all parts."""
+        return self._each("pack", weights, input_dim, units)
 
     def weights(
         self, input_dim: int, units: int
@@ -103,6 +133,19 @@ class Sum(structure.Structure):
             }
             for prefix, part in zip(self._prefixes(), self.parts, strict=True)
         ]
+
+    def _each(self, method: str, weights, input_dim: int, units: int) -> dict:
+        """Joins what a method of each part makes of its weights."""
+        split = self._split(weights, input_dim, units)
+        return {
+            prefix + name: value
+            for prefix, part, its_weights in zip(
+                self._prefixes(), self.parts, split, strict=True
+            )
+            for name, value in getattr(part, method)(
+                its_weights, input_dim, units
+            ).items()
+        }
 
     def multiply(
         self, weights: structure.Weights, x: tf.Tensor, units: int

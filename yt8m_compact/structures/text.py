@@ -1,10 +1,12 @@
 """Reads structures from text."""
 
 import ast
+from collections.abc import Iterable, Mapping
 import dataclasses
 from typing import Any
 
 from yt8m_compact import names
+from yt8m_compact.structures import precisions
 from yt8m_compact.structures import registry
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import sum_structure
@@ -18,8 +20,10 @@ def get(
 ) -> structure.Structure:
     """Returns a structure, from text or from itself.
 
-    Text is a name, with arguments if need be, or a sum of those:
-    `low_rank(rank=64) + diagonal_circulant`. `str` of a structure writes it.
+    Text is a name, with arguments if need be, or a sum of those, each with a
+    precision behind `@` if need be: `low_rank(rank=64)@int4 +
+    diagonal_circulant`; `(low_rank + diagonal_circulant)@int8` is that of both.
+    `str` of a structure writes it.
 
     Args:
         identifier: a text or a structure.
@@ -38,12 +42,7 @@ def get(
             "expected a structure or its text, such as 'low_rank(rank=64) + "
             f"diagonal_circulant'. Received: structure={identifier!r}"
         )
-    terms = _terms(identifier)
-    if len(terms) == 1:
-        return _read_term(terms[0], identifier)
-    return sum_structure.Sum(
-        tuple(_read_term(term, identifier) for term in terms)
-    )
+    return _read(_parsed(identifier), identifier)
 
 
 def signatures() -> tuple[str, ...]:
@@ -53,14 +52,27 @@ def signatures() -> tuple[str, ...]:
         The texts, such as `low_rank(rank=32)`, and the names that are short for
         others.
     """
+    return (*_signatures(registry.STRUCTURES), *registry.ALIASES)
+
+
+def precision_signatures() -> tuple[str, ...]:
+    """Lists the precisions there are, with what their arguments default to.
+
+    Returns:
+        The texts, such as `int4(packed=False, block_size=None)`.
+    """
+    return tuple(_signatures(precisions.PRECISIONS))
+
+
+def _signatures(classes: Mapping[str, type]) -> list[str]:
     texts = []
-    for name, cls in registry.STRUCTURES.items():
+    for name, cls in classes.items():
         arguments = ", ".join(
             f"{field.name}={field.default!r}"
             for field in dataclasses.fields(cls)
         )
         texts.append(f"{name}({arguments})" if arguments else name)
-    return (*texts, *registry.ALIASES)
+    return texts
 
 
 def _shown(text: str) -> str:
@@ -74,15 +86,18 @@ def _malformed(text: str, reason: str) -> ValueError:
     )
 
 
-def _terms(text: str) -> list[ast.expr]:
-    """Parses a text and cuts it at the plus signs."""
+def _parsed(text: str) -> ast.expr:
     if len(text) > _MAX_LENGTH:
         raise _malformed(text, f"{len(text)} characters")
     try:
-        node = ast.parse(text.strip(), mode="eval").body
+        return ast.parse(text.strip(), mode="eval").body
     # ValueError: null bytes. The others: nested too deep for Python's parser.
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _malformed(text, "not an expression") from None
+
+
+def _read(node: ast.expr, text: str) -> structure.Structure:
+    """Makes a structure: a sum is cut at the plus signs."""
     # Not by recursion, which hundreds of parts would exhaust.
     terms, stack = [], [node]
     while stack:
@@ -91,11 +106,35 @@ def _terms(text: str) -> list[ast.expr]:
             stack += [node.right, node.left]
         else:
             terms.append(node)
-    return terms
+    parts = tuple(_read_term(term, text) for term in terms)
+    return parts[0] if len(parts) == 1 else sum_structure.Sum(parts)
 
 
 def _read_term(node: ast.expr, text: str) -> structure.Structure:
-    """Makes one part of a sum."""
+    """Makes one part of a sum, with its precision."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        if isinstance(node.left, ast.BinOp) and isinstance(
+            node.left.op, ast.MatMult
+        ):
+            raise _malformed(text, "two precisions of one structure")
+        name, arguments = _read_call(node.right, text)
+        cls = _known("precision", name, precisions.PRECISIONS, ())
+        return _read(node.left, text) @ _made(cls, name, arguments, text)
+    name, arguments = _read_call(node, text)
+    if name in registry.ALIASES:
+        alias = registry.ALIASES[name]
+        if arguments:
+            raise ValueError(
+                f"expected {name} without arguments: it is short for {alias}, "
+                f"which takes them. Received: structure={_shown(text)}"
+            )
+        return alias
+    cls = _known("structure", name, registry.STRUCTURES, registry.ALIASES)
+    return _made(cls, name, arguments, text)
+
+
+def _read_call(node: ast.expr, text: str) -> tuple[str, list[ast.keyword]]:
+    """Reads a name with its arguments."""
     keywords = []
     if isinstance(node, ast.Call):
         if node.args or any(k.arg is None for k in node.keywords):
@@ -103,22 +142,27 @@ def _read_term(node: ast.expr, text: str) -> structure.Structure:
         keywords, node = node.keywords, node.func
     if not isinstance(node, ast.Name):
         raise _malformed(text, "not a sum of names and arguments")
-    name = node.id
-    if name in registry.ALIASES:
-        alias = registry.ALIASES[name]
-        if keywords:
-            raise ValueError(
-                f"expected {name} without arguments: it is short for {alias}, "
-                f"which takes them. Received: structure={_shown(text)}"
-            )
-        return alias
-    if name not in registry.STRUCTURES:
-        known = (*registry.STRUCTURES, *registry.ALIASES)
+    return node.id, keywords
+
+
+def _known(
+    noun: str,
+    name: str,
+    classes: Mapping[str, type],
+    aliases: Iterable[str],
+) -> type:
+    """Finds the class of a name."""
+    if name not in classes:
+        known = (*classes, *aliases)
         raise ValueError(
-            f"expected a structure, one of {', '.join(known)}. Received: "
-            f"structure={_shown(name)}{names.suggestion(name, known)}"
+            f"expected a {noun}, one of {', '.join(known)}. Received: "
+            f"{noun}={_shown(name)}{names.suggestion(name, known)}"
         )
-    cls = registry.STRUCTURES[name]
+    return classes[name]
+
+
+def _made(cls: type, name: str, keywords: list[ast.keyword], text: str) -> Any:
+    """Makes a value of its class and arguments."""
     known = tuple(field.name for field in dataclasses.fields(cls))
     arguments = {}
     for keyword in keywords:

@@ -22,12 +22,14 @@ class Start(enum.Enum):
         SIGNS: diagonals of +1 and -1, which leave the variance as it is.
         PERMUTATION: whole numbers, a permutation of 0, 1, ... for each row.
         POSITIONS: whole numbers, where the entries of a sparse matrix are.
+        PACKED: zeros, until bits come from trained weights.
     """
 
     KERNEL = "kernel"
     SIGNS = "signs"
     PERMUTATION = "permutation"
     POSITIONS = "positions"
+    PACKED = "packed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +69,11 @@ class WeightSpec:
         """The number of its values."""
         return math.prod(self.shape)
 
+    @property
+    def num_bytes(self) -> int:
+        """The bytes of its values, where floats are float32."""
+        return self.size * np.dtype(self.dtype or "float32").itemsize
+
     def stddev(self, stddev: float) -> float:
         """Computes the standard deviation that its values start with.
 
@@ -86,8 +93,10 @@ class WeightSpec:
 
         Returns:
             Values of its shape: standard normal ones, signs, permutations or
-            positions.
+            positions, or zeros of packed bits.
         """
+        if self.start is Start.PACKED:
+            return np.zeros(self.shape, self.dtype)
         if self.start is Start.SIGNS:
             return rng.choice([-1.0, 1.0], self.shape)
         if self.start is Start.PERMUTATION:

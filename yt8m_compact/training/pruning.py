@@ -11,7 +11,6 @@ import tensorflow as tf
 from yt8m_compact import layers
 from yt8m_compact import structures
 from yt8m_compact.run import config as config_lib
-from yt8m_compact.training import weight_kinds
 
 # In how many parts the way to the density is gone, if there are as many steps.
 _PARTS = 100
@@ -165,7 +164,7 @@ def _choose(
     """Finds the dense projections that are pruned, by name."""
     dense = {
         layer.kernel.path.rpartition("/")[0]: layer
-        for layer in weight_kinds.projections(model)
+        for layer in layers.projections(model)
         if layer.structure == structures.Dense() and layer.kernel.trainable
     }
     for pattern in patterns or ("*",):

@@ -30,7 +30,8 @@ class Outcome(enum.StrEnum):
     """What became of the weights at a place.
 
     Attributes:
-        COPIED: They are those of the trained model.
+        COPIED: They are those of the trained model, before they are rounded to
+            a precision.
         NEAREST: The kernel is of another structure: the nearest one.
         KEPT: They keep their initialisation.
     """
@@ -142,7 +143,8 @@ def warm_start(
 ) -> WarmStartReport:
     """Takes over the weights of a trained model, place by place.
 
-    A kernel of the same sizes is copied where both have the same structure;
+    A kernel of the same sizes is copied where both have the same structure,
+    whatever the precisions;
     otherwise the new one becomes the nearest to the trained one, as in
     `layers.Projection.assign_dense`, which takes seconds a layer for most
     structures. Other weights of the same shape are copied. What fits nothing
@@ -195,13 +197,22 @@ class _Kernel:
     weights: dict[str, keras.Variable]
     assign: Callable[[np.ndarray], None]
 
-    def as_dense(self) -> np.ndarray:
-        """Writes out the matrix, float64."""
-        tensors = {
+    def _tensors(self) -> dict[str, tf.Tensor]:
+        return {
             name: tf.convert_to_tensor(weight)
             for name, weight in self.weights.items()
         }
-        dense = self.structure.as_dense(tensors, *self.shape)
+
+    def floats(self) -> dict[str, np.ndarray]:
+        """Returns what it is made of, as floats: those of its bits."""
+        tensors = self._tensors()
+        if self.structure.packed() == self.structure:
+            tensors = self.structure.decode(tensors, *self.shape)
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+    def as_dense(self) -> np.ndarray:
+        """Writes out the matrix, float64."""
+        dense = self.structure.as_dense(self._tensors(), *self.shape)
         return dense.numpy().astype(np.float64)
 
     def describe(self) -> str:
@@ -213,16 +224,25 @@ def _start_kernel(name: str, kernel: _Kernel, source: _Kernel | None) -> Place:
     before = None if source is None else source.describe()
     if source is None or source.shape != kernel.shape:
         return Place(name, Outcome.KEPT, kernel.describe(), before)
-    if source.structure == kernel.structure:
-        for key, weight in kernel.weights.items():
-            weight.assign(source.weights[key].numpy())
-        return Place(name, Outcome.COPIED, kernel.describe(), before, 1.0)
     wanted = source.as_dense()
+    floats = source.floats()
+    if (
+        source.structure.base == kernel.structure.base
+        and floats.keys() == kernel.weights.keys()
+    ):
+        # The floats, of which rounding keeps less.
+        for key, weight in kernel.weights.items():
+            weight.assign(floats[key])
+        kept = _kept(wanted, kernel.as_dense())
+        return Place(name, Outcome.COPIED, kernel.describe(), before, kept)
     kernel.assign(wanted)
-    square = float(np.sum(wanted**2))
-    lost = float(np.sum((wanted - kernel.as_dense()) ** 2))
-    kept = 1 - lost / square if square else 1.0
+    kept = _kept(wanted, kernel.as_dense())
     return Place(name, Outcome.NEAREST, kernel.describe(), before, kept)
+
+
+def _kept(wanted: np.ndarray, got: np.ndarray) -> float:
+    square = float(np.sum(wanted**2))
+    return 1 - float(np.sum((wanted - got) ** 2)) / square if square else 1.0
 
 
 def _find_places(
@@ -230,7 +250,7 @@ def _find_places(
 ) -> tuple[dict[str, _Kernel], dict[str, keras.Variable]]:
     """Lists a model's kernels by layer, and its other weights by path."""
     kernels, taken = {}, set()
-    for layer in weight_kinds.projections(model):
+    for layer in layers.projections(model):
         weights = layer.structure_weights
         path = next(iter(weights.values())).path
         kernels[path.rpartition("/")[0]] = _Kernel(

@@ -7,7 +7,6 @@ its weights are diagonals and which are matrices.
 from collections.abc import Iterator
 
 import keras
-import tensorflow as tf
 
 from yt8m_compact import layers
 from yt8m_compact import structures
@@ -57,21 +56,6 @@ def hidden_matrices(model: keras.Model) -> list[keras.Variable]:
             for part in _all_layers(layer, include_self=True):
                 found += _matrices_of(part)
     return [variable for variable in found if variable.trainable]
-
-
-def projections(model: keras.Model) -> Iterator[layers.Projection]:
-    """Yields all projections, those within recurrent layers too.
-
-    Args:
-        model: a model that was built.
-
-    Yields:
-        The layers, in their order.
-    """
-    for layer in model.layers:
-        for part in tf.train.TrackableView(layer).descendants():
-            if isinstance(part, layers.Projection):
-                yield part
 
 
 def _all_layers(

@@ -558,7 +558,8 @@ class Projected:
                 blocks, size = weight.shape
                 weight.assign([rng.permutation(size) for _ in range(blocks)])
             elif weight.name == "positions":
-                pass  # They are drawn at random.
+                size = self.projection.input_dim * self.projection.units
+                weight.assign(rng.choice(size, weight.shape, replace=False))
             elif weight.name == "moving_variance":
                 weight.assign(rng.uniform(0.5, 2, weight.shape))
             else:

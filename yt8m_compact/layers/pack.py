@@ -1,0 +1,46 @@
+"""The projections of a model, and their weights as bits."""
+
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact.layers import projection
+
+
+def projections(model: keras.Model) -> Iterator[projection.Projection]:
+    """Yields the projections of a model, those within other layers too.
+
+    Args:
+        model: a model.
+
+    Yields:
+        Each projection once, in the order of the layers.
+    """
+    seen = set()
+    for layer in model.layers:
+        for part in tf.train.TrackableView(layer).descendants():
+            is_new = isinstance(part, projection.Projection)
+            if is_new and id(part) not in seen:
+                seen.add(id(part))
+                yield part
+
+
+def pack(model: keras.Model) -> None:
+    """Packs the weights of every projection whose structure has a precision.
+
+    In place, see `Projection.pack`: the model predicts what it did, its packed
+    weights can't be trained any more, and it saves and exports the bits.
+
+    Args:
+        model: a built model.
+
+    Raises:
+        ValueError: if a weight is not finite or can't be stored.
+    """
+    for layer in projections(model):
+        layer.pack()
+    # What Keras traced holds the floats.
+    model.train_function = None
+    model.test_function = None
+    model.predict_function = None
