@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import layers
 from yt8m_compact import structures
 from yt8m_compact.run import train_dir as train_dir_lib
-from yt8m_compact.training import weight_kinds
 
 # Where Keras's recurrent layers keep what cells of ours keep: these have the
 # same gates in the same order.

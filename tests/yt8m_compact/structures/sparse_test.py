@@ -114,3 +114,29 @@ def test_density_that_cuts_a_group_is_refused(density, group, hint):
         rf"such as {hint}\. Received: density={density}, group={group}",
     ):
         structures.Sparse(density, group)
+
+
+@pytest.mark.parametrize(
+    ("text", "positions"),
+    [
+        # 7,200 of 72,000: 3 bits, one, and one of each 8 entries; fewer bits
+        # than a bitmap's 9,000 bytes.
+        ("sparse", (7200 * 4 + 71_999 // 8 + 7) // 8),
+        # 3 bits for 2 of 4, of which a column of 300 has 75.
+        ("sparse(density=0.5, group=4)", 240 * 75 * 3 // 8),
+    ],
+)
+def test_packed_positions_are_bits(text, positions):
+    structure = structures.get(text) @ structures.Int8()
+    rng = np.random.default_rng(0)
+    weights = {s.name: s.draw(rng) for s in structure.weights(300, 240)}
+    packed = structure.pack(weights, 300, 240)
+    assert packed["positions_codes"].nbytes == positions
+    # A byte a value, and one scale.
+    count = weights["kernel"].size
+    assert structure.num_bytes(300, 240) == positions + count + 2
+    expected = as_dense(structure, weights, 300, 240)
+    np.testing.assert_array_equal(
+        as_dense(structure.packed(), packed, 300, 240), expected
+    )
+    assert np.count_nonzero(expected) <= count
