@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "run": {"base", "program", "ops", "readers", "models"},
     "training": _RUN_AND_BELOW | {"inference"},  # teachers predict
     "inference": _RUN_AND_BELOW,
+    "compression": _RUN_AND_BELOW,
     "eval_lib": _RUN_AND_BELOW | {"inference"},
     "studies": _RUN_AND_BELOW
     | {"program", "training", "inference", "eval_lib"},

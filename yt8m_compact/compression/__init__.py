@@ -1,0 +1,1 @@
+"""Models of few bytes: what their weights are coded to."""
