@@ -20,6 +20,7 @@ NEEDED = {
     },
     "focal_gamma": {"label_loss": "FocalLoss"},
     "pruning_density": {"pruning_steps": 9},
+    "pruning_group": {"pruning_density": 0.25, "pruning_steps": 9},
     "pruning_places": {"pruning_density": 0.25, "pruning_steps": 9},
     "pruning_steps": {"pruning_density": 0.25},
 }

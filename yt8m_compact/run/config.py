@@ -258,6 +258,13 @@ class TrainingConfig:
         above=0.0,
         maximum=1.0,
     )
+    pruning_group: int | None = settings.setting(
+        None,
+        "Prunes to the share --pruning_density of each group of so many inputs "
+        "of an output, which must be a whole number: --pruning_density=0.5 "
+        "--pruning_group=4 leaves 2 of 4. If not given, of the whole matrix.",
+        minimum=1,
+    )
     pruning_places: str = settings.setting(
         "",
         "Names of the layers that --pruning_density is for, or patterns such "
@@ -474,6 +481,7 @@ TRAINING_GROUPS = {
     ),
     "pruning": (
         "pruning_density",
+        "pruning_group",
         "pruning_places",
         "pruning_steps",
     ),

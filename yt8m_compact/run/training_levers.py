@@ -87,7 +87,7 @@ def _check_pruning(
     training: config_lib.TrainingConfig, defaults: dict[str, object]
 ) -> None:
     if training.pruning_density is None:
-        for name in ("pruning_places", "pruning_steps"):
+        for name in ("pruning_group", "pruning_places", "pruning_steps"):
             _expect(
                 training,
                 getattr(training, name) == defaults[name],

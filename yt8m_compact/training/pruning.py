@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from yt8m_compact import layers
+from yt8m_compact import ops
 from yt8m_compact import structures
 from yt8m_compact.run import config as config_lib
 
@@ -23,12 +24,12 @@ class _Kernel:
     Attributes:
         variables: it, and its moving average if there is one.
         kept: bool variable of its shape, which weights stay.
-        final: how many of them in the end.
+        pattern: what is left in the end.
     """
 
     variables: list[tf.Variable]
     kept: tf.Variable
-    final: int
+    pattern: ops.PositionPattern
 
 
 class Pruning:
@@ -37,7 +38,8 @@ class Pruning:
     After `t` of `T` steps each kernel has the share `s (1 - (1 - t / T)^3)` of
     its weights at 0, where `1 - s` is the density, and from step T on as many
     others as `structures.Sparse` of that density keeps: it is the nearest to
-    the kernel, and equal to it. What is 0 stays 0.
+    the kernel, and equal to it. With groups, the same goes for each group of
+    inputs of a column. What is 0 stays 0.
 
     There is no other state than the weights: those that are 0 before a step are
     so after it. The moving average of the weights, if there is one, is 0 where
@@ -45,7 +47,7 @@ class Pruning:
 
     Args:
         model: the model, its optimiser built, under the strategy's scope.
-        density: share of each kernel that is left in the end.
+        structure: what each kernel is in the end.
         steps: T.
         patterns: of the names of the layers whose kernels are pruned, `fc*`
             say; all dense projections if there are none.
@@ -61,14 +63,13 @@ class Pruning:
     def __init__(
         self,
         model: keras.Model,
-        density: float,
+        structure: structures.Sparse,
         steps: int,
         patterns: Sequence[str] = (),
     ) -> None:
         self._strategy = tf.distribute.get_strategy()
         self._steps = steps
         self._every = max(1, steps // _PARTS)
-        structure = structures.Sparse(density)
         optimizer = model.optimizer
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         chosen = _choose(model, patterns)
@@ -85,7 +86,7 @@ class Pruning:
                 _Kernel(
                     variables,
                     tf.Variable(tf.ones(shape, tf.bool), trainable=False),
-                    structure.pattern(*shape).kept,
+                    structure.pattern(*shape),
                 )
             )
 
@@ -109,7 +110,7 @@ class Pruning:
                 kernel.kept,
                 self._choose_kept,
                 kernel.variables[0],
-                kernel.final,
+                kernel.pattern,
                 step,
             )
             for variable in kernel.variables:
@@ -129,33 +130,60 @@ class Pruning:
         self,
         kept: tf.Variable,
         kernel: tf.Variable,
-        final: int,
+        pattern: ops.PositionPattern,
         step: tf.Tensor,
     ) -> tf.Operation:
         """Chooses what is kept after a step."""
-        size = kernel.shape.num_elements()
         # At the first step nothing has been pruned: zeros are weights that
         # start there.
         before = kept | (step == 1)
         left = tf.cast(tf.maximum(self._steps - step, 0), tf.float64)
         share = (left / self._steps) ** 3
+        # Of the matrix, or of each group.
+        size, final = pattern.group or pattern.size, pattern.kept
         number = final + tf.cast(tf.math.ceil((size - final) * share), tf.int32)
         due = (step % self._every == 0) | (step == self._steps)
 
-        def largest() -> tf.Tensor:
+        def smaller() -> tf.Tensor:
             sizes = tf.where(before, tf.abs(kernel), -1)
-            order = tf.argsort(
-                tf.reshape(sizes, [-1]), direction="DESCENDING", stable=True
-            )
-            ranks = tf.scatter_nd(
-                order[:number, tf.newaxis],
-                tf.ones([number], tf.int32),
-                [size],
-            )
-            return tf.reshape(ranks > 0, kernel.shape) & before
+            return _largest(sizes, pattern, number) & before
 
-        more = tf.math.count_nonzero(before, dtype=tf.int32) > number
-        return kept.assign(tf.cond(due & more, largest, lambda: before))
+        left = tf.math.count_nonzero(before, dtype=tf.int32)
+        more = left > _count(pattern, number)
+        return kept.assign(tf.cond(due & more, smaller, lambda: before))
+
+
+def _count(pattern: ops.PositionPattern, number: tf.Tensor) -> tf.Tensor:
+    """Counts the weights of a matrix where so many of each group are kept."""
+    if pattern.group is None:
+        return number
+    return pattern.columns * tf.add_n(
+        [
+            groups * tf.minimum(number, size)
+            for groups, size, _ in pattern.groups
+        ]
+    )
+
+
+def _largest(
+    sizes: tf.Tensor, pattern: ops.PositionPattern, number: tf.Tensor
+) -> tf.Tensor:
+    """Tells where the largest values of a matrix or of each group are."""
+    if pattern.group is None:
+        order = tf.argsort(
+            tf.reshape(sizes, [-1]), direction="DESCENDING", stable=True
+        )
+        ones = tf.ones([number], tf.int32)
+        chosen = tf.scatter_nd(order[:number, tf.newaxis], ones, [pattern.size])
+        return tf.reshape(chosen > 0, sizes.shape)
+    # The last group is filled up with what is smaller than all sizes.
+    missing = -pattern.rows % pattern.group
+    sizes = tf.pad(sizes, [[0, missing], [0, 0]], constant_values=-2)
+    groups = tf.reshape(sizes, [-1, pattern.group, pattern.columns])
+    order = tf.argsort(groups, axis=1, direction="DESCENDING", stable=True)
+    ranks = tf.argsort(order, axis=1)
+    chosen = tf.reshape(ranks < number, sizes.shape)
+    return chosen[: pattern.rows]
 
 
 def _choose(
@@ -198,7 +226,7 @@ def make_pruning(
         return None
     return Pruning(
         model,
-        training.pruning_density,
+        structures.Sparse(training.pruning_density, training.pruning_group),
         training.pruned_at_step,
         training.pruning_patterns,
     )

@@ -581,6 +581,11 @@ REFUSED = {
         "pruning_density with pruning_places, which is not used otherwise. "
         "Received: pruning_density=None, pruning_places=fc",
     ),
+    "groups of no pruning": (
+        {"pruning_group": 4},
+        "pruning_density with pruning_group, which is not used otherwise. "
+        "Received: pruning_density=None, pruning_group=4",
+    ),
     "steps of no pruning": (
         {"pruning_steps": 5},
         "pruning_density with pruning_steps, which is not used otherwise. "

@@ -35,9 +35,12 @@ def make_model(structure="dense", **settings):
     return model
 
 
-def make_step(model, steps, **arguments):
+TENTH = structures.Sparse(0.1)
+
+
+def make_step(model, steps, structure=TENTH, **arguments):
     """Makes a function of a step's number that takes it, with noise."""
-    chosen = pruning.Pruning(model, 0.1, steps, **arguments)
+    chosen = pruning.Pruning(model, structure, steps, **arguments)
     rng = np.random.default_rng(0)
 
     @tf.function
@@ -125,6 +128,49 @@ def test_zeros_at_the_start_are_weights():
     assert np.count_nonzero(kernel) == 98
 
 
+def test_groups_lose_their_smallest():
+    # Of 25 inputs of the classifier, six groups of 4 and one of 1.
+    model = make_model()
+    half = structures.Sparse(0.5, group=4)
+    step = make_step(model, steps=2, structure=half, patterns=["classifier"])
+    kernel = model.get_layer("classifier").kernel
+    # After one of two steps, 2 + ceil(2 / 8) = 3 of 4 are left.
+    for number, kept in ((1, 3), (2, 2), (3, 2)):
+        step(number)
+        groups = np.split(kernel.numpy(), range(4, 25, 4))
+        counts = [np.count_nonzero(group, axis=0) for group in groups]
+        np.testing.assert_array_equal(counts[:6], np.full([6, 4], kept))
+        np.testing.assert_array_equal(counts[6], np.ones(4))
+    nearest = half.nearest(kernel.numpy())
+    assert np.count_nonzero(nearest["kernel"]) == np.count_nonzero(kernel)
+
+
+def test_the_smallest_of_groups_go():
+    # Gradients of 0: the weights are those that they were.
+    model = make_model()
+    half = structures.Sparse(0.5, group=4)
+    step = make_step(model, steps=1, structure=half, patterns=["fc"])
+    model.get_layer("classifier").kernel.assign(np.zeros([COLUMNS, 4]))
+    kernel = model.get_layer("fc").kernel
+    before = kernel.numpy()
+    step(1)
+    groups = np.abs(before).reshape(2, 4, COLUMNS)
+    least = np.sort(groups, axis=1)[:, 2:3]
+    expected = np.where((groups >= least).reshape(before.shape), before, 0)
+    np.testing.assert_array_equal(kernel, expected)
+
+
+def test_groups_that_density_cuts_are_refused():
+    config = config_lib.TrainingConfig(
+        pruning_density=0.1, pruning_group=4, pruning_steps=3
+    )
+    with pytest.raises(
+        ValueError,
+        match="a whole number of each group, .* density=0.1, group=4",
+    ):
+        pruning.make_pruning(config, make_model())
+
+
 def test_the_average_is_0_where_the_weights_are():
     model = make_model(ema_momentum=0.9)
     step = make_step(model, steps=3)
@@ -158,19 +204,19 @@ def test_scaled_losses():
     ],
 )
 def test_places(patterns, names):
-    assert pruning.Pruning(make_model(), 0.1, 5, patterns).names == names
+    assert pruning.Pruning(make_model(), TENTH, 5, patterns).names == names
 
 
 def test_compact_places_are_left():
     model = make_model("low_rank")
-    assert pruning.Pruning(model, 0.1, 5).names == ("classifier",)
+    assert pruning.Pruning(model, TENTH, 5).names == ("classifier",)
     with pytest.raises(
         ValueError,
         match="expected pruning_places to name dense projections of the model, "
         "classifier. Received: pruning_places='classifier,fc', 'fc' of it "
         "names none",
     ):
-        pruning.Pruning(model, 0.1, 5, ["classifier", "fc"])
+        pruning.Pruning(model, TENTH, 5, ["classifier", "fc"])
 
 
 def test_model_without_dense_places_is_refused():
@@ -182,7 +228,7 @@ def test_model_without_dense_places_is_refused():
     ):
         model = keras.Model(inputs, outputs)
         model.optimizer = keras.optimizers.Adam()
-        pruning.Pruning(model, 0.1, 5)
+        pruning.Pruning(model, TENTH, 5)
 
 
 def test_a_pruned_run_starts_a_sparse_one_that_is_equal(tmp_path):
@@ -226,6 +272,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import layers
+from yt8m_compact import structures
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import optimizers
 from yt8m_compact.training import pruning
@@ -242,7 +289,7 @@ with strategy.scope():
     optimizer = optimizers.make_optimizer(config, model)
     optimizer.build(model.trainable_variables)
     model.optimizer = optimizer
-    chosen = pruning.Pruning(model, 0.1, 3)
+    chosen = pruning.Pruning(model, structures.Sparse(0.1), 3)
 
 def step():
     with tf.GradientTape() as tape:
