@@ -308,10 +308,22 @@ def _describe_deep_circulant() -> list[Column]:
     ]
 
 
+def _describe_mlp() -> list[Column]:
+    config = models.MlpConfig()
+    return [
+        _FEATURES,
+        [Box(f"hidden layer\n{config.mlp_hidden_size}", "hidden")],
+        [Box("batch norm\nReLU")],
+        [Box(f"dropout {config.drop_rate}")],
+        *_LOGISTIC,
+    ]
+
+
 _LOGISTIC = [[Box("logistic", "classifier")], _PREDICTIONS]
 DESCRIPTIONS: dict[str, list[Column]] = {
     "LogisticModel": [_FEATURES, *_LOGISTIC],
     "MoeModel": _describe_moe(),
+    "MlpModel": _describe_mlp(),
     "DeepCirculantModel": _describe_deep_circulant(),
     "DeepCombineChainModel": _describe_chain(),
     "FrameLevelLogisticModel": [

@@ -23,6 +23,7 @@ from yt8m_compact.models.gru import GruConfig
 from yt8m_compact.models.logistic import LogisticConfig
 from yt8m_compact.models.lstm import LstmConfig
 from yt8m_compact.models.mix_next_vlad import MixNextVladConfig
+from yt8m_compact.models.mlp import MlpConfig
 from yt8m_compact.models.model_config import ModelConfig
 from yt8m_compact.models.moe import MoeConfig
 from yt8m_compact.models.net_fv import NetFvConfig
@@ -57,6 +58,7 @@ __all__ = [
     "LogisticConfig",
     "LstmConfig",
     "MixNextVladConfig",
+    "MlpConfig",
     "ModelConfig",
     "MoeConfig",
     "NetFvConfig",

@@ -60,6 +60,17 @@ def drop_rate_setting(default: float) -> float:
     )
 
 
+def batch_norm_momentum_setting() -> float:
+    """Declares the field that says how slowly moving statistics move."""
+    return settings.setting(
+        0.99,
+        "Share of the moving statistics that batch normalisation keeps at "
+        "each step; less suits short runs.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+
 def classifier_setting(default: str) -> str:
     """Declares the field that chooses the classifier of pooled frames."""
     return settings.setting(
@@ -96,13 +107,7 @@ class FrameModelConfig(model_config.ModelConfig):
 class BatchNormConfig(FrameModelConfig):
     """Settings of a model of frames with batch normalisation."""
 
-    batch_norm_momentum: float = settings.setting(
-        0.99,
-        "Share of the moving statistics that batch normalisation keeps at "
-        "each step; less suits short runs.",
-        minimum=0.0,
-        maximum=1.0,
-    )
+    batch_norm_momentum: float = batch_norm_momentum_setting()
 
     def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
         """Makes the batch normalisation of vectors."""

@@ -12,6 +12,7 @@ from yt8m_compact.models import gru
 from yt8m_compact.models import logistic
 from yt8m_compact.models import lstm
 from yt8m_compact.models import mix_next_vlad
+from yt8m_compact.models import mlp
 from yt8m_compact.models import model_config
 from yt8m_compact.models import moe
 from yt8m_compact.models import net_fv
@@ -24,6 +25,7 @@ from yt8m_compact.models import transformer
 MODELS: dict[str, type[model_config.ModelConfig]] = {
     "LogisticModel": logistic.LogisticConfig,
     "MoeModel": moe.MoeConfig,
+    "MlpModel": mlp.MlpConfig,
     "DeepCirculantModel": deep_circulant.DeepCirculantConfig,
     "DeepCombineChainModel": deep_combine_chain.DeepCombineChainConfig,
     "FrameLevelLogisticModel": (frame_level_logistic.FrameLevelLogisticConfig),

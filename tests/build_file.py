@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "progress": {"readers"},
     "datasets": {"base", "ops", "readers", "progress"},
     "models": {"base", "ops", "structures", "layers"},
-    "run": {"base", "program", "ops", "readers", "models"},
+    "run": {"base", "program", "ops", "layers", "readers", "models"},
     "training": _RUN_AND_BELOW | {"inference"},  # teachers predict
     "inference": _RUN_AND_BELOW,
     "compression": _RUN_AND_BELOW,
@@ -55,6 +55,7 @@ LABELS = {
     "optuna": "@pypi//optuna",
     "packaging": "@pypi//packaging",
     "pytest": "@pypi//pytest",
+    "safetensors": "@pypi//safetensors",
     "scipy": "@pypi//scipy",
     "setuptools": "@pypi//setuptools",
     "sklearn": "@pypi//scikit_learn",

@@ -395,6 +395,20 @@ def _kronecker(**sizes):
     )
 
 
+def _leading_columns(count, **arguments):
+    """Oracle of matrices whose columns are 0 after `count` of them."""
+
+    def dense_kernel(weights, input_dim, units):
+        missing = np.zeros([input_dim, units - count(units)])
+        return np.concatenate([weights["kernel"], missing], axis=1)
+
+    return Oracle(
+        structure=structures.LeadingColumns(**arguments),
+        weight_shapes=lambda n, units: {"kernel": (n, count(units))},
+        dense_kernel=dense_kernel,
+    )
+
+
 def _toeplitz_like_kernel(weights, input_dim, units):
     kernel = sum(
         scipy.linalg.circulant(left)
@@ -667,6 +681,10 @@ ORACLES = {
     "kronecker": _kronecker(),
     # Few weights of a factor would vary much from one draw to another.
     "kronecker, 3 x 40": _kronecker(left_rows=3, left_columns=40),
+    "leading_columns": _leading_columns(lambda units: math.ceil(units / 2)),
+    "leading_columns, 5": _leading_columns(
+        lambda units: min(5, units), columns=5
+    ),
     "toeplitz_like": _toeplitz_like(2, simpler=("toeplitz",)),
     "toeplitz_like, 1 term": _toeplitz_like(
         1, simpler=("circulant(pad_input=True)",)

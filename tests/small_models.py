@@ -51,6 +51,7 @@ _GATED = {"gating": True, "context_gating": True}
 SMALL = {
     "LogisticModel": {},
     "MoeModel": {},
+    "MlpModel": {"mlp_hidden_size": 10, "mlp_layers": 2},
     "DeepCirculantModel": {"num_layers": 2},
     "DeepCombineChainModel": {
         "deep_chain_layers": 2,

@@ -21,6 +21,7 @@ HIDDEN = 6
 SMALL = {
     "LogisticModel": models.LogisticConfig(),
     "MoeModel": models.MoeConfig(),
+    "MlpModel": models.MlpConfig(mlp_hidden_size=HIDDEN),
     "DeepCombineChainModel": models.DeepCombineChainConfig(),
     "DeepCirculantModel": models.DeepCirculantConfig(
         hidden_projection="dense", classifier_projection="dense"
@@ -101,6 +102,7 @@ def test_logistic(case):
             dense_equivalent=16 * CLASSES + CLASSES,
             multiply_adds=structure_of(case).multiply_adds(16, CLASSES),
             per_frame=False,
+            num_bytes=4 * total,
         ),
     )
     assert counted.total == total
@@ -291,6 +293,7 @@ def test_to_dict():
                 "dense_equivalent": 170,
                 "multiply_adds": 160,
                 "per_frame": False,
+                "num_bytes": 680,
             }
         ],
     }

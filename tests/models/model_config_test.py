@@ -30,6 +30,7 @@ COMPLETE = {
 SMALL = {
     "LogisticModel": {},
     "MoeModel": {},
+    "MlpModel": small_models.SMALL["MlpModel"],
     "DeepCirculantModel": {"num_layers": 2},
     "DeepCombineChainModel": small_models.SMALL["DeepCombineChainModel"],
     "DbofModel": {"dbof_cluster_size": 14, "dbof_hidden_size": 5},
@@ -210,6 +211,16 @@ SHARED_BY_FRAME_SETS = {
 CHANGES = {
     "LogisticModel": COMMON,
     "MoeModel": {**COMMON, **MIXTURES},
+    "MlpModel": {
+        **COMMON,
+        "l2_normalize": (False, {"outputs", "batch_norm"}),
+        "mlp_hidden_size": (6, RESHAPED | {"batch_norm"}),
+        "mlp_layers": (1, RESHAPED | {"layers", "batch_norm", "dropout"}),
+        "drop_rate": (0.25, {"batch_norm", "dropout"}),
+        "input_drop_rate": (0.25, {"layers", "batch_norm", "dropout"}),
+        "batch_norm_momentum": (0.9, {"batch_norm"}),
+        "hidden_projection": ("circulant", RESHAPED | {"batch_norm"}),
+    },
     "DeepCombineChainModel": {
         **COMMON,
         **MIXTURES,

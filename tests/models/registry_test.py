@@ -9,6 +9,7 @@ def test_names():
     assert models.MODELS == {
         "LogisticModel": models.LogisticConfig,
         "MoeModel": models.MoeConfig,
+        "MlpModel": models.MlpConfig,
         "DeepCirculantModel": models.DeepCirculantConfig,
         "DeepCombineChainModel": models.DeepCombineChainConfig,
         "FrameLevelLogisticModel": models.FrameLevelLogisticConfig,
@@ -43,6 +44,7 @@ def test_levels_of_features():
     assert video_level == {
         "LogisticModel",
         "MoeModel",
+        "MlpModel",
         "DeepCirculantModel",
         "DeepCombineChainModel",
     }

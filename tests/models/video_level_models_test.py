@@ -39,6 +39,46 @@ def test_equals_numpy(config):
     )
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(
+            models.MlpConfig(
+                mlp_hidden_size=11,
+                hidden_projection=kind,
+                classifier_projection=kind,
+            )
+            for kind in KINDS
+        ),
+        models.MlpConfig(mlp_hidden_size=10, mlp_layers=3, l2_normalize=False),
+        models.MlpConfig(mlp_hidden_size=8, input_drop_rate=0.5, drop_rate=0.0),
+    ],
+    ids=repr,
+)
+def test_mlp_equals_numpy(config):
+    model = numpy_models.build(config)
+    batch = numpy_models.make_features()
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        if "_bn/" in weight.path:
+            weight.assign(rng.uniform(0.5, 2, weight.shape))
+    x = batch["features"].astype(np.float64)
+    x = numpy_models.normalize(x) if config.l2_normalize else x
+    count = 0
+    for index in range(config.mlp_layers):
+        name = f"hidden_{index}"
+        count += model.get_layer(name).count_params()
+        x = numpy_models.project(model, name, x)
+        x = np.maximum(numpy_models.batch_norm(model, f"{name}_bn", x, None), 0)
+        count += 4 * config.mlp_hidden_size
+    expected = numpy_models.classify(model, x, None)
+    result = model(batch)
+    assert expected.std(axis=0).max() > 0.005
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5)
+    count += model.get_layer("classifier").count_params()
+    assert model.count_params() == count
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_of_the_logistic_model(kind):
     config = models.LogisticConfig(classifier_projection=kind)

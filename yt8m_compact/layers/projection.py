@@ -1,6 +1,7 @@
 """The projection layer: `keras.layers.Dense` with a structured matrix."""
 
 from collections.abc import Callable, Sequence
+import contextlib
 import dataclasses
 import functools
 from typing import Any
@@ -164,12 +165,17 @@ class Projection(keras.layers.Layer):
         }
         bits = self.structure.pack(arrays, *sizes)
         # Until then, whatever is refused leaves the layer as it was.
+        *parents, _, _ = next(iter(old.values())).path.split("/")
         self._tracker.unlock()
         for name, variable in old.items():
             self._untrack_variable(variable)
             delattr(self, name)
         self.structure = packed
-        self._add_weights(packed.weights(*sizes))
+        with contextlib.ExitStack() as scopes:
+            # Paths are those of a layer that was built so.
+            for parent in parents:
+                scopes.enter_context(keras.name_scope(parent))
+            self._add_weights(packed.weights(*sizes))
         self._tracker.lock()
         for name, variable in self.structure_weights.items():
             variable.assign(bits[name])
@@ -179,9 +185,9 @@ class Projection(keras.layers.Layer):
     ) -> None:
         """Packs the weights of `W`, as `keras.Model.quantize` asks for.
 
-        A structure that has a precision keeps it, whatever the mode; others get
-        `int8` or `int4`, by rounding to the nearest code, with scales of least
-        squares. Inputs stay floats.
+        A structure that has a precision keeps it, whatever the mode, as does a
+        part of a sum; others get `int8` or `int4`, by rounding to the nearest
+        code, with scales of least squares. Inputs stay floats.
 
         Args:
             mode: "int8" or "int4".
@@ -206,12 +212,14 @@ class Projection(keras.layers.Layer):
                 f"{self.name}"
             )
         before = self.structure
-        if before.base == before:
-            size = getattr(config, "block_size", None)
-            precision = _QUANTIZATION_MODES[mode]
-            self.structure @= precision(
-                block_size=None if size in (None, -1) else size
-            )
+        size = getattr(config, "block_size", None)
+        precision = _QUANTIZATION_MODES[mode](
+            block_size=None if size in (None, -1) else size
+        )
+        parts = getattr(before, "parts", (before,))
+        self.structure = structures.sum_of(
+            part @ precision if part.base == part else part for part in parts
+        )
         try:
             self.pack()
         except ValueError:

@@ -23,6 +23,7 @@ from yt8m_compact.run import weight_choice
 with lazy.imports():
     import tensorflow as tf
 
+    from yt8m_compact import layers
     from yt8m_compact.inference import serving
     from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -73,6 +74,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     run.load_config()  # Told before what is imported for seconds.
     _check_replaceable(export_dir, flag_values.overwrite)
     config, model, step = run.restore_model(flag_values.checkpoint_step, choice)
+    layers.pack(model)
     module = serving.ServingModule(config, model, flag_values.top_k)
     serving.save(module, export_dir)
     which = "" if choice == weight_choice.RAW else f", weights {choice},"

@@ -49,7 +49,7 @@ class RunCheckpoint:
         progress: Mapping[str, tf.Variable],
         optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
-        self._weights = _by_path(model.weights)
+        self._weights = by_path(model.weights)
         groups = {"weights": self._weights}
         if optimizer is not None:
             groups["states"] = _states(model)
@@ -108,16 +108,27 @@ class RunCheckpoint:
             )
 
 
-def _by_path(variables: Iterable[keras.Variable]) -> dict[str, tf.Variable]:
-    by_path = {}
+def by_path(variables: Iterable[keras.Variable]) -> dict[str, tf.Variable]:
+    """Names variables by their Keras paths, such as `classifier/kernel`.
+
+    Args:
+        variables: those of a model, say.
+
+    Returns:
+        What TensorFlow keeps of each, by its name.
+
+    Raises:
+        ValueError: if two have one name.
+    """
+    found = {}
     for variable in variables:
-        if variable.path in by_path:
+        if variable.path in found:
             raise ValueError(
                 "expected variables of different names, to tell them apart in "
                 f"checkpoints. Received: {variable.path} twice"
             )
-        by_path[variable.path] = variable.value
-    return by_path
+        found[variable.path] = variable.value
+    return found
 
 
 def _of_optimizer(
@@ -131,7 +142,7 @@ def _of_optimizer(
     # Without the optimiser's name, which is counted in a process.
     names = {
         path.partition("/")[2]: variable
-        for path, variable in _by_path(own).items()
+        for path, variable in by_path(own).items()
     }
     if inner is not None:
         for name, variable in _of_optimizer(inner).items():

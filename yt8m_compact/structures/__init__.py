@@ -8,6 +8,7 @@ from yt8m_compact.structures.quantized import Quantized as Quantized
 from yt8m_compact.structures.registry import *  # noqa: F403
 from yt8m_compact.structures.structure import Weights as Weights
 from yt8m_compact.structures.sum_structure import Sum as Sum
+from yt8m_compact.structures.sum_structure import sum_of as sum_of
 from yt8m_compact.structures.text import get as get
 from yt8m_compact.structures.text import (
     precision_signatures as precision_signatures,

@@ -87,10 +87,6 @@ class Quantized(structure.Structure):
         """Returns how a weight is kept: what is fixed, without loss."""
         return self.precision if spec.trained else lossless.of(spec)
 
-    def num_weights(self, input_dim: int, units: int) -> int:
-        """Counts the weights of a matrix, however they are kept."""
-        return self.inner.num_weights(input_dim, units)
-
     def decode(
         self, weights: structure.Weights, input_dim: int, units: int
     ) -> structure.Weights:

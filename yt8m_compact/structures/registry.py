@@ -16,6 +16,9 @@ from yt8m_compact.structures.diagonal_circulant import (
 from yt8m_compact.structures.fastfood import Fastfood as Fastfood
 from yt8m_compact.structures.hashed import Hashed as Hashed
 from yt8m_compact.structures.kronecker import Kronecker as Kronecker
+from yt8m_compact.structures.leading_columns import (
+    LeadingColumns as LeadingColumns,
+)
 from yt8m_compact.structures.low_rank import LowRank as LowRank
 from yt8m_compact.structures.monarch import Monarch as Monarch
 from yt8m_compact.structures.sparse import Sparse as Sparse
@@ -35,6 +38,7 @@ STRUCTURES: dict[str, type[Structure]] = {
     "hashed": Hashed,
     "monarch": Monarch,
     "kronecker": Kronecker,
+    "leading_columns": LeadingColumns,
     "toeplitz_like": ToeplitzLike,
     "sparse": Sparse,
 }

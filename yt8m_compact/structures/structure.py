@@ -161,9 +161,9 @@ class Structure(abc.ABC):
             units: its number of columns.
 
         Returns:
-            The number of values that are stored.
+            The number of values that are stored, in however many bits.
         """
-        return sum(spec.size for spec in self.weights(input_dim, units))
+        return sum(spec.size for spec in self.base.weights(input_dim, units))
 
     def multiply(self, weights: Weights, x: tf.Tensor, units: int) -> tf.Tensor:
         """Multiplies rows by the matrix.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 import dataclasses
 import math
 from typing import Any
@@ -213,6 +214,19 @@ class Sum(structure.Structure):
     def multiply_adds(self, input_dim: int, units: int) -> int:
         """Counts the multiply-adds of a row, of all parts."""
         return sum(part.multiply_adds(input_dim, units) for part in self.parts)
+
+
+def sum_of(parts: Iterable[structure.Structure]) -> structure.Structure:
+    """Makes the sum of structures, or the only one.
+
+    Args:
+        parts: one or more.
+
+    Returns:
+        A `Sum`, or the one that there is.
+    """
+    parts = tuple(parts)
+    return parts[0] if len(parts) == 1 else Sum(parts)
 
 
 def _dense_array(

@@ -106,8 +106,7 @@ def _read(node: ast.expr, text: str) -> structure.Structure:
             stack += [node.right, node.left]
         else:
             terms.append(node)
-    parts = tuple(_read_term(term, text) for term in terms)
-    return parts[0] if len(parts) == 1 else sum_structure.Sum(parts)
+    return sum_structure.sum_of(_read_term(term, text) for term in terms)
 
 
 def _read_term(node: ast.expr, text: str) -> structure.Structure:

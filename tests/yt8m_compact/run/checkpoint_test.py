@@ -228,7 +228,7 @@ def test_what_would_not_be_saved_is_refused():
         run_checkpoint.RunCheckpoint(model, {}, make_optimizer(model))
 
 
-@pytest.mark.parametrize("part", ["_by_path", "_states"])
+@pytest.mark.parametrize("part", ["by_path", "_states"])
 def test_a_part_that_forgets_a_variable_is_refused(monkeypatch, part):
     model = make_model(
         keras.layers.Dense(2, name="dense"),

@@ -271,7 +271,10 @@ def test_flags_of_the_starter_code_that_ask_for_nothing():
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--model=GhostModel", "LogisticModel|MoeModel|DeepCirculantModel"),
+        (
+            "--model=GhostModel",
+            "LogisticModel|MoeModel|MlpModel|DeepCirculantModel",
+        ),
         ("--num_epochs=some", "flag --num_epochs=some"),
     ],
 )

@@ -22,6 +22,13 @@ def paths(variables) -> list[str]:
 NOT_KERNELS = {
     "LogisticModel": ["classifier/bias"],
     "MoeModel": ["experts/bias"],
+    "MlpModel": [
+        "hidden_0_bn/gamma",
+        "hidden_0_bn/beta",
+        "hidden_1_bn/gamma",
+        "hidden_1_bn/beta",
+        "classifier/bias",
+    ],
     "DeepCirculantModel": [
         "hidden_0/diagonal",
         "hidden_0/bias",
@@ -156,6 +163,7 @@ STRUCTURES = {
     "diagonal_circulant": (["kernel"], []),
     "low_rank(rank=2)": (["left", "right"], ["left", "right"]),
     "kronecker": (["left", "right"], ["left", "right"]),
+    "leading_columns": (["kernel"], ["kernel"]),
     "monarch": (["left", "right"], []),
     "acdc": (["kernel"], []),
     "fastfood": (["kernel"], []),

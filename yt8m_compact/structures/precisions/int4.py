@@ -12,5 +12,5 @@ from yt8m_compact.structures.precisions import integers
 class Int4(integers.Integers):
     """Codes -7 to 7, two to a byte."""
 
-    levels: ClassVar[tuple[int, ...]] = tuple(range(-7, 8))
-    _normal_step: ClassVar[float] = 0.3352
+    levels: ClassVar[tuple[int, ...]] = tuple(range(-8, 8))
+    _shares: ClassVar[tuple[float, ...]] = (1.0, 0.8, 0.63, 0.5, 0.4, 0.3)

@@ -12,5 +12,5 @@ from yt8m_compact.structures.precisions import integers
 class Int8(integers.Integers):
     """Codes -127 to 127, one to a byte."""
 
-    levels: ClassVar[tuple[int, ...]] = tuple(range(-127, 128))
-    _normal_step: ClassVar[float] = 0.0308
+    levels: ClassVar[tuple[int, ...]] = tuple(range(-128, 128))
+    _shares: ClassVar[tuple[float, ...]] = (1.0,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 from yt8m_compact import lazy
@@ -17,28 +18,32 @@ with lazy.imports():
 class Integers(blocks_lib.Blocks):
     """Codes are the nearest whole numbers, cut at the largest.
 
-    The scale starts from that of the largest value, or from the best one of
-    normally distributed values where that is less, and goes on by two turns of
-    least squares: codes of the scale, then the scale of those codes (Lloyd's
-    algorithm for levels that are equally far apart).
+    Of some scales, that of the largest value and shares of it, the one that
+    makes the squared error smallest; then that of least squares for its codes.
+    Within 8 % of the smallest error there is, for normal values and those of
+    longer tails.
     """
 
-    # The step between levels that is best for normal values, of deviation 1
-    # (J. Max, Quantizing for minimum distortion, 1960, table II, rounded).
-    _normal_step: ClassVar[float]
+    # The scales that are tried, as shares of that of the largest value.
+    _shares: ClassVar[tuple[float, ...]]
 
     def _scales(self, blocks: tf.Tensor, counts: np.ndarray) -> tf.Tensor:
+        del counts
         largest = tf.reduce_max(tf.abs(blocks), axis=2, keepdims=True)
-        squares = tf.reduce_sum(blocks * blocks, axis=2, keepdims=True)
-        deviation = tf.sqrt(squares / tf.constant(counts, blocks.dtype))
-        scales = tf.minimum(
-            largest / self.levels[-1], self._normal_step * deviation
-        )
-        for _ in range(2):
-            codes = self._codes(blocks, scales)
-            scales = blocks_lib.least_squares(blocks, codes)
-        return scales
+        scales = full = largest / self.levels[-1]
+        if len(self._shares) > 1:
+            tried = [share * full for share in self._shares]
+            errors = [self._error(blocks, scales) for scales in tried]
+            least = functools.reduce(tf.minimum, errors)
+            for scale, error in zip(tried, errors, strict=True):
+                scales = tf.where(error == least, scale, scales)
+        return blocks_lib.least_squares(blocks, self._codes(blocks, scales))
+
+    def _error(self, blocks: tf.Tensor, scales: tf.Tensor) -> tf.Tensor:
+        lost = self._codes(blocks, scales) * scales - blocks
+        return tf.reduce_sum(lost * lost, axis=2, keepdims=True)
 
     def _codes(self, blocks: tf.Tensor, scales: tf.Tensor) -> tf.Tensor:
         numbers = tf.round(blocks_lib.divided(blocks, scales))
-        return tf.clip_by_value(numbers, self.levels[0], self.levels[-1])
+        # As many below 0 as above: the smallest level is not used.
+        return tf.clip_by_value(numbers, -self.levels[-1], self.levels[-1])

@@ -1,0 +1,129 @@
+"""The weights of a model as one small file: its bits, and little else."""
+
+import json
+
+import keras
+import numpy as np
+import safetensors
+from safetensors import numpy as arrays_lib
+import tensorflow as tf
+
+from yt8m_compact import files
+from yt8m_compact import layers
+from yt8m_compact import tensorflow_errors
+from yt8m_compact.run import checkpoint
+
+_FORMAT = "yt8m_compact packed weights"
+_VERSION = "1"
+_SHOWN = 5
+
+
+def write(model: keras.Model, path: str) -> int:
+    """Packs a model, and writes its weights.
+
+    Projections with a precision are packed in place (`layers.pack`), and
+    written as their bits. Of the other weights, vectors (biases, those of batch
+    norm) are written in float16 where they are within its range, matrices as
+    they are. The file is one of safetensors: arrays by the paths of weights,
+    and nothing that runs. It is read again, and has to hold what was written.
+
+    Args:
+        model: a built model.
+        path: the file, which is replaced.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        ValueError: if a weight is not finite or can't be stored; nothing is
+            written then.
+        OSError: if it can't be written, or is not read as it was written.
+    """
+    layers.pack(model)
+    arrays = {
+        name: _stored(name, np.asarray(weight))
+        for name, weight in checkpoint.by_path(model.weights).items()
+    }
+    data = arrays_lib.save(arrays, {"format": _FORMAT, "version": _VERSION})
+    with files.writing(path, "wb") as file:
+        file.write(data)
+    again, _ = _load(path)
+    same = again.keys() == arrays.keys() and all(
+        np.array_equal(again[name], array) for name, array in arrays.items()
+    )
+    if not same:
+        raise OSError(
+            f"{path}: expected to read the weights that were written. Received:"
+            " others; check the disk, and write them again"
+        )
+    return len(data)
+
+
+def read(model: keras.Model, path: str) -> None:
+    """Reads weights that `write` wrote into a model of the same configuration.
+
+    Args:
+        model: a built model, whose projections are packed in place.
+        path: the file.
+
+    Raises:
+        ValueError: if the file is missing, broken or none of `write`, or holds
+            the weights of another model.
+    """
+    arrays, metadata = _load(path)
+    received = (metadata.get("format"), metadata.get("version"))
+    if received != (_FORMAT, _VERSION):
+        raise ValueError(
+            f"{path}: expected {_FORMAT}, version {_VERSION}. Received: format="
+            f"{received[0]!r}, version={received[1]!r}"
+        )
+    layers.pack(model)
+    weights = checkpoint.by_path(model.weights)
+    wanted = {name: tuple(weight.shape) for name, weight in weights.items()}
+    found = {name: array.shape for name, array in arrays.items()}
+    if wanted != found:
+        differing = sorted(
+            name
+            for name in wanted.keys() | found.keys()
+            if wanted.get(name) != found.get(name)
+        )
+        shown = ", ".join(
+            f"{name} {wanted.get(name, 'none')} in the model, "
+            f"{found.get(name, 'none')} in the file"
+            for name in differing[:_SHOWN]
+        )
+        raise ValueError(
+            f"{path}: expected the weights of the model that config.json "
+            f"describes. Received: {len(differing)} others: {shown}"
+        )
+    for name, weight in weights.items():
+        weight.assign(arrays[name].astype(weight.dtype.as_numpy_dtype))
+
+
+def _stored(name: str, weight: np.ndarray) -> np.ndarray:
+    if not np.issubdtype(weight.dtype, np.floating):
+        return weight
+    if not np.isfinite(weight).all():
+        raise ValueError(
+            f"expected finite weights to write. Received: {name}, not finite: "
+            f"{np.count_nonzero(~np.isfinite(weight))}"
+        )
+    if weight.ndim > 1 or np.abs(weight).max() > np.finfo(np.float16).max:
+        return weight
+    return weight.astype(np.float16)
+
+
+def _load(path: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    try:
+        with tf.io.gfile.GFile(files.expand_user(path), "rb") as file:
+            data = file.read()
+        arrays = arrays_lib.load(data)
+    except (tf.errors.OpError, safetensors.SafetensorError) as error:
+        raise ValueError(
+            f"{path}: expected packed weights. Received: "
+            f"{tensorflow_errors.first_line(str(error))}"
+        ) from error
+    # The header that was just checked: 8 bytes of its size, then JSON.
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    return arrays, header.get("__metadata__", {})
