@@ -160,8 +160,8 @@ class Projection(keras.layers.Layer):
             return
         old = self.structure_weights
         arrays = {
-            name: _finite_array(name, variable.numpy(), tuple(variable.shape))
-            for name, variable in old.items()
+            spec.name: _array_of(old[spec.name], spec)
+            for spec in self.structure.weights(*sizes)
         }
         bits = self.structure.pack(arrays, *sizes)
         # Until then, whatever is refused leaves the layer as it was.
@@ -530,6 +530,15 @@ def _compiled_decode(
         jit_compile=True,
         autograph=False,
     )
+
+
+def _array_of(
+    variable: keras.Variable, spec: structures.WeightSpec
+) -> np.ndarray:
+    """Reads a weight: floats as float64, whole numbers as they are."""
+    if spec.dtype is not None:
+        return variable.numpy()
+    return _finite_array(spec.name, variable.numpy(), spec.shape)
 
 
 def _finite_array(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
