@@ -42,6 +42,13 @@ if __name__ == "__main__":
         package_dir=PACKAGE_DIR,
         package_data={
             "yt8m_compact": ["py.typed"],
+            "yt8m_compact.presets": [
+                "README.md",
+                "*.txt",
+                "*/config.json",
+                "*/README.md",
+                "*/weights.safetensors",
+            ],
             "yt8m_compact.datasets.youtube8m": ["CITATIONS.bib", "README.md"],
         },
     )

@@ -22,6 +22,7 @@ _RUN_AND_BELOW = {
     "layers",
     "readers",
     "models",
+    "presets",
     "run",
     "progress",
 }
@@ -35,14 +36,32 @@ MAY_IMPORT = {
     "progress": {"readers"},
     "datasets": {"base", "ops", "readers", "progress"},
     "models": {"base", "ops", "structures", "layers"},
-    "run": {"base", "program", "ops", "layers", "readers", "models"},
+    "presets": {"base"},
+    "run": {
+        "base",
+        "program",
+        "ops",
+        "structures",
+        "layers",
+        "readers",
+        "models",
+        "presets",
+    },
     "training": _RUN_AND_BELOW | {"inference"},  # teachers predict
     "inference": _RUN_AND_BELOW,
     "compression": _RUN_AND_BELOW,
     "eval_lib": _RUN_AND_BELOW | {"inference"},
     "studies": _RUN_AND_BELOW
     | {"program", "training", "inference", "eval_lib"},
-    "programs": {"base", "program", "readers", "datasets", "run", "studies"},
+    "programs": {
+        "base",
+        "program",
+        "presets",
+        "readers",
+        "datasets",
+        "run",
+        "studies",
+    },
 }
 
 # Top-level modules of installed packages and their Bazel labels.

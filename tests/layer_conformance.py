@@ -777,3 +777,35 @@ def expected_kernel(
 def random_rows(*shape: int, seed: int = 1) -> np.ndarray:
     """Draws float64 inputs that vary along every axis."""
     return np.random.default_rng(seed).standard_normal(shape)
+
+
+def design(
+    case: str,
+    weights: dict[str, np.ndarray],
+    names: tuple[str, ...],
+    size: tuple[int, int],
+    rows: slice = slice(None),
+) -> np.ndarray:
+    """Writes out a kernel's part in each value of some weights.
+
+    Args:
+        case: the case.
+        weights: all weights by name; the others keep their values.
+        names: weights in which the kernel is linear.
+        size: `input_dim` and `units`.
+        rows: which of their first axis; the kernel is linear in those.
+
+    Returns:
+        `[input_dim * units, values]`.
+    """
+    columns, start = [], dict(weights)
+    for name in names:
+        start[name] = weights[name].astype(np.float64)
+        start[name][rows] = 0
+    for name in names:
+        for index in np.ndindex(weights[name][rows].shape):
+            unit = {k: np.array(v) for k, v in start.items()}
+            unit[name][rows][index] = 1
+            kernel = ORACLES[case].dense_kernel(unit, *size)
+            columns.append(kernel.ravel())
+    return np.stack(columns, axis=1)

@@ -22,6 +22,8 @@ from yt8m_compact.layers.identity_rows import IdentityRows
 from yt8m_compact.layers.initializers import FanOutNormal
 from yt8m_compact.layers.initializers import LogOdds
 from yt8m_compact.layers.initializers import RandomSign
+from yt8m_compact.layers.input_moments import InputMoments
+from yt8m_compact.layers.input_moments import collect_input_moments
 from yt8m_compact.layers.l2_penalty import L2Penalty
 from yt8m_compact.layers.logit_mixture import LogitMixture
 from yt8m_compact.layers.lstm_cell import LstmCell
@@ -55,6 +57,7 @@ __all__ = [
     "FramePositions",
     "GruCell",
     "IdentityRows",
+    "InputMoments",
     "LogOdds",
     "L2Penalty",
     "LogitMixture",
@@ -70,5 +73,6 @@ __all__ = [
     "RepeatableDropout",
     "SoftAssignmentPooling",
     "UnitDirection",
+    "collect_input_moments",
     "compactify",
 ]

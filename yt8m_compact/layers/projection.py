@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from yt8m_compact import structures
 from yt8m_compact.layers import initializers as own_initializers
+from yt8m_compact.layers import input_moments as input_moments_lib
 
 # Products with matrices of fewer entries are over before compiling pays.
 _LEAST_COMPILED = 2**18
@@ -238,19 +239,31 @@ class Projection(keras.layers.Layer):
             self._tensors(), self.input_dim, self.units
         )
 
-    def assign_dense(self, kernel: Any, bias: Any = None) -> None:
+    def assign_dense(
+        self,
+        kernel: Any,
+        bias: Any = None,
+        input_moments: input_moments_lib.InputMoments | None = None,
+    ) -> None:
         """Sets the weights so that `W` is as close to a dense kernel as can be.
 
-        Closest in Frobenius norm: `sum (W - kernel)^2` is smallest. Each
-        structure says whether that is exact or a local minimum.
+        Closest in Frobenius norm: `sum (W - kernel)^2` is smallest. With
+        moments of the layer's inputs x, it is the error of the outputs that is
+        smallest, `E |x (W - kernel)|^2`; with a bias too, that of `x W + b`,
+        where `E[x] (kernel - W)` is added to the bias. Each structure says
+        whether that is exact or a local minimum.
 
         Args:
             kernel: `[input_dim, units]`, of any float dtype.
-            bias: `[units]`, copied; None leaves the bias as it is.
+            bias: `[units]`, copied, or corrected as above; None leaves the bias
+                as it is.
+            input_moments: of a sample of the inputs, as
+                `layers.collect_input_moments` makes them, or None.
 
         Raises:
             ValueError: if the layer is not built, a shape is wrong, a value is
-                not finite, or there is a bias for a layer without one.
+                not finite, there is a bias for a layer without one, or the
+                moments are none (see `structures.Structure.nearest`).
         """
         variables = self.structure_weights
         kernel = _finite_array("kernel", kernel, (self.input_dim, self.units))
@@ -261,11 +274,18 @@ class Projection(keras.layers.Layer):
                     f"Received: bias={type(bias).__name__}, layer={self.name}"
                 )
             bias = _finite_array("bias", bias, (self.units,))
-            self.bias.assign(bias)
+        weights = None
+        if input_moments is not None:
+            weights = input_moments.error_weights(centered=bias is not None)
         current = {name: value.numpy() for name, value in variables.items()}
-        nearest = self.structure.nearest(kernel, current)
+        nearest = self.structure.nearest(kernel, current, weights)
         for name, variable in variables.items():
             variable.assign(nearest[name])
+        if bias is not None:
+            if input_moments is not None:
+                error = kernel - self.as_dense_kernel().numpy()
+                bias = bias + input_moments.mean @ error
+            self.bias.assign(bias)
 
     @classmethod
     def from_dense(
@@ -273,6 +293,8 @@ class Projection(keras.layers.Layer):
         kernel: Any,
         bias: Any = None,
         structure: str | structures.Structure = "dense",
+        *,
+        input_moments: input_moments_lib.InputMoments | None = None,
         **arguments: Any,
     ) -> "Projection":
         """Makes the projection that is closest to a dense one.
@@ -283,13 +305,15 @@ class Projection(keras.layers.Layer):
             kernel: `[input_dim, units]`, of any float dtype.
             bias: `[units]` or None, which makes a layer without a bias.
             structure: how `W` is made, as in the constructor.
+            input_moments: of the layer's inputs; see `assign_dense`.
             **arguments: other arguments of the constructor.
 
         Returns:
             A built layer; see `assign_dense`.
 
         Raises:
-            ValueError: if a shape is wrong or a value is not finite.
+            ValueError: if a shape is wrong, a value is not finite, or the
+                moments are none.
         """
         kernel = np.asarray(kernel)
         if kernel.ndim != 2:
@@ -301,7 +325,7 @@ class Projection(keras.layers.Layer):
             kernel.shape[1], structure, use_bias=bias is not None, **arguments
         )
         layer.build((None, kernel.shape[0]))
-        layer.assign_dense(kernel, bias)
+        layer.assign_dense(kernel, bias, input_moments)
         return layer
 
     @property

@@ -1,12 +1,17 @@
-"""Exports a run of yt8m-train as a SavedModel to serve.
+"""Exports a run of yt8m-train: a SavedModel to serve, or the smallest file.
 
 Example:
     yt8m-export --train_dir=runs/dbof --export_dir=exported/dbof
 
-It loads with tf.saved_model.load and TensorFlow Serving, without
+A SavedModel loads with tf.saved_model.load and TensorFlow Serving, without
 yt8m_compact. Signature serving_default takes serialized records (`examples`,
 string [batch]); tensors takes `features`, or `frames` and `num_frames`.
-assets/config.json is the configuration of the run.
+assets/config.json is the configuration of the run. Weights with a precision,
+dense@int4 say, are written as their bits.
+
+--format=packed writes config.json and weights.safetensors instead: the bits,
+and little else. Every program here reads that folder as it does a run:
+yt8m-eval and yt8m-predict with --train_dir, yt8m-train with --init_from.
 """
 
 from collections.abc import Sequence
@@ -25,6 +30,7 @@ with lazy.imports():
 
     from yt8m_compact import layers
     from yt8m_compact.inference import serving
+    from yt8m_compact.run import packed_model
     from yt8m_compact.run import train_dir as train_dir_lib
 
 
@@ -40,7 +46,15 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     path_flags.define_path(
         "export_dir",
         None,
-        "Folder to write the SavedModel to; --train_dir/export if not given.",
+        "Folder to write to; --train_dir/export if not given, or "
+        "--train_dir/packed.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum(
+        "format",
+        "saved_model",
+        ["saved_model", "packed"],
+        "What to write.",
         flag_values=flag_values,
     )
     command_line.define_checkpoint_flag(
@@ -50,14 +64,15 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "top_k",
         20,
-        "Number of classes that the signatures return beside all scores.",
+        "Number of classes that the signatures of a SavedModel return beside "
+        "all scores.",
         lower_bound=1,
         flag_values=flag_values,
     )
     flags.DEFINE_bool(
         "overwrite",
         False,
-        "Whether a SavedModel that is in --export_dir is replaced.",
+        "Whether what was exported to --export_dir before is replaced.",
         flag_values=flag_values,
     )
 
@@ -69,33 +84,51 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         program.expect_no_file(flag_values, name)
     choice = command_line.weights_from_flag(flag_values)
     run = train_dir_lib.TrainDir(flag_values.train_dir)
-    export_dir = flag_values.export_dir or os.path.join(run.path, "export")
+    is_packed = flag_values.format == "packed"
+    export_dir = flag_values.export_dir or os.path.join(
+        run.path, "packed" if is_packed else "export"
+    )
     train_dir_lib.check_readable_name("export_dir", export_dir)
     run.load_config()  # Told before what is imported for seconds.
-    _check_replaceable(export_dir, flag_values.overwrite)
+    _check_replaceable(export_dir, flag_values.overwrite, is_packed)
     config, model, step = run.restore_model(flag_values.checkpoint_step, choice)
-    layers.pack(model)
-    module = serving.ServingModule(config, model, flag_values.top_k)
-    serving.save(module, export_dir)
+    size = ""
+    if is_packed:
+        size = packed_model.save(export_dir, config, model, step)
+        size = f", {size:,} bytes"
+    else:
+        layers.pack(model)
+        module = serving.ServingModule(config, model, flag_values.top_k)
+        serving.save(module, export_dir)
     which = "" if choice == weight_choice.RAW else f", weights {choice},"
-    print(f"exported step {step}{which} of {run.path} to {export_dir}")
+    print(f"exported step {step}{which} of {run.path} to {export_dir}{size}")
     return 0
 
 
-def _check_replaceable(export_dir: str, overwrite: bool) -> None:
+def _check_replaceable(
+    export_dir: str, overwrite: bool, is_packed: bool
+) -> None:
     if not tf.io.gfile.exists(export_dir):
         return
     if tf.io.gfile.isdir(export_dir) and not tf.io.gfile.listdir(export_dir):
         return
-    is_saved_model = tf.saved_model.contains_saved_model(export_dir)
-    if overwrite and is_saved_model:
+    noun, there = "a SavedModel", tf.saved_model.contains_saved_model
+    if is_packed:
+        noun = "a packed model"
+        there = _holds_packed_model
+    is_exported = there(export_dir)
+    if overwrite and is_exported:
         return
-    received = "a SavedModel" if is_saved_model else "something else"
-    advice = "--overwrite or " if is_saved_model else ""
+    received = noun if is_exported else "something else"
+    advice = "--overwrite or " if is_exported else ""
     raise ValueError(
         f"{export_dir}: expected a folder that is empty or does not exist yet. "
         f"Received: {received} in it; use {advice}another --export_dir"
     )
+
+
+def _holds_packed_model(folder: str) -> bool:
+    return train_dir_lib.TrainDir(folder).is_packed()
 
 
 def run() -> None:

@@ -5,7 +5,8 @@ Example:
       --input_data_pattern='data/test*.tfrecord' --output_file=predictions.csv
 
 With --saved_model=exported/dbof in the place of --train_dir, it predicts from
-a SavedModel of yt8m-export, which is a program: load only what you would run.
+a SavedModel of yt8m-export, which is a program: load only what you would run;
+with --preset, by a model that comes with the package, of video-level features.
 --segment_labels predicts every 5 s of the videos. Labels are not looked at.
 --format=teacher writes the scores that --teacher of yt8m-train reads.
 """
@@ -21,6 +22,7 @@ from absl import flags
 
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
+from yt8m_compact import presets
 from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import usage_error
@@ -55,6 +57,13 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Folder of the SavedModel to predict with, in the place of "
         "--train_dir. A SavedModel runs what its author wrote: give only one "
         "that you trust.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "preset",
+        None,
+        "A model that comes with the package, in the place of --train_dir: "
+        f"one of {', '.join(presets.names())}.",
         flag_values=flag_values,
     )
     command_line.define_checkpoint_flag(
@@ -181,11 +190,15 @@ def _message_stream(output_file: str) -> TextIO:
 
 def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
     train_dir, saved_model = flag_values.train_dir, flag_values.saved_model
-    if bool(train_dir) == bool(saved_model):
+    preset = flag_values.preset
+    if sum(map(bool, (train_dir, saved_model, preset))) != 1:
         raise usage_error.UsageError(
-            "expected one of --train_dir and --saved_model. Received: "
-            f"train_dir={train_dir!r}, saved_model={saved_model!r}"
+            "expected one of --train_dir, --saved_model and --preset. Received:"
+            f" train_dir={train_dir!r}, saved_model={saved_model!r}, "
+            f"preset={preset!r}"
         )
+    if preset:
+        train_dir = presets.PREFIX + preset
     step = flag_values.checkpoint_step
     if saved_model and step is not None:
         raise usage_error.UsageError(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from yt8m_compact.run import checkpoint as run_checkpoint
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import packed_weights
 from yt8m_compact.run import weight_choice
 
 
@@ -47,6 +48,8 @@ def restore(
             "ema_momentum=None; use weights=raw or average:N, or train with "
             "--ema_momentum=0.999"
         )
+    if paths[0].endswith(packed_weights.SUFFIX):
+        return packed_weights.read(model, paths[0])
     if len(paths) == 1:
         return _restore_one(model, config, paths[0], choice)
     sums: list[np.ndarray] | None = None

@@ -13,12 +13,14 @@ from yt8m_compact import layers
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import checkpoint
 
+# What the name of such a file ends with.
+SUFFIX = ".safetensors"
 _FORMAT = "yt8m_compact packed weights"
 _VERSION = "1"
 _SHOWN = 5
 
 
-def write(model: keras.Model, path: str) -> int:
+def write(model: keras.Model, path: str, step: int = 0) -> int:
     """Packs a model, and writes its weights.
 
     Projections with a precision are packed in place (`layers.pack`), and
@@ -30,6 +32,7 @@ def write(model: keras.Model, path: str) -> int:
     Args:
         model: a built model.
         path: the file, which is replaced.
+        step: how many steps it was trained for.
 
     Returns:
         The bytes of the file.
@@ -44,7 +47,9 @@ def write(model: keras.Model, path: str) -> int:
         name: _stored(name, np.asarray(weight))
         for name, weight in checkpoint.by_path(model.weights).items()
     }
-    data = arrays_lib.save(arrays, {"format": _FORMAT, "version": _VERSION})
+    data = arrays_lib.save(
+        arrays, {"format": _FORMAT, "version": _VERSION, "step": str(step)}
+    )
     with files.writing(path, "wb") as file:
         file.write(data)
     again, _ = _load(path)
@@ -59,12 +64,15 @@ def write(model: keras.Model, path: str) -> int:
     return len(data)
 
 
-def read(model: keras.Model, path: str) -> None:
+def read(model: keras.Model, path: str) -> int:
     """Reads weights that `write` wrote into a model of the same configuration.
 
     Args:
         model: a built model, whose projections are packed in place.
         path: the file.
+
+    Returns:
+        How many steps it was trained for.
 
     Raises:
         ValueError: if the file is missing, broken or none of `write`, or holds
@@ -98,6 +106,7 @@ def read(model: keras.Model, path: str) -> None:
         )
     for name, weight in weights.items():
         weight.assign(arrays[name].astype(weight.dtype.as_numpy_dtype))
+    return int(metadata.get("step", 0))
 
 
 def _stored(name: str, weight: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 from yt8m_compact import files
 from yt8m_compact import keras_backend
 from yt8m_compact import lazy
+from yt8m_compact import presets
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import weight_choice
 
@@ -61,7 +62,8 @@ class TrainDir:
     """Names and reads what a run keeps in its folder.
 
     Args:
-        path: the folder; local, or any that `tf.io.gfile` reaches.
+        path: the folder; local, or any that `tf.io.gfile` reaches. Also that
+            of a packed model, and `preset:` before the name of a preset.
     """
 
     def __init__(self, path: str) -> None:
@@ -70,6 +72,8 @@ class TrainDir:
                 "expected train_dir, the folder of a run. Received: "
                 f"train_dir={path!r}"
             )
+        if path.startswith(presets.PREFIX):
+            path = presets.folder(path.removeprefix(presets.PREFIX))
         self.path = files.expand_user(path)
         check_readable_name("train_dir", self.path)
 
@@ -82,6 +86,14 @@ class TrainDir:
     def checkpoints_path(self) -> str:
         """The folder of the checkpoints."""
         return os.path.join(self.path, "checkpoints")
+
+    @property
+    def packed_path(self) -> str:
+        """The file of the weights of a packed model, which has no checkpoints.
+
+        See `packed_model`.
+        """
+        return os.path.join(self.path, "weights.safetensors")
 
     @property
     def best_path(self) -> str:
@@ -101,6 +113,10 @@ class TrainDir:
                 the run as a whole, which has the hyperparameters.
         """
         return os.path.join(self.path, name) if name else self.path
+
+    def is_packed(self) -> bool:
+        """Whether this is the folder of a packed model, not of a run."""
+        return tf.io.gfile.exists(self.packed_path)
 
     def exists(self) -> bool:
         """Whether a run was started here."""
@@ -125,7 +141,7 @@ class TrainDir:
     def own_paths(self) -> list[str]:
         """Lists what the programs make in the folder."""
         folders = ("checkpoints", "best", "train", "validation", "eval")
-        names = {CONFIG_FILE, "evaluations.json", *folders, "export"}
+        names = {CONFIG_FILE, "evaluations.json", *folders, "export", "packed"}
         if not tf.io.gfile.isdir(self.path):
             return []
         return [
@@ -248,6 +264,13 @@ class TrainDir:
         Raises:
             ValueError: if there is none; it lists those there are.
         """
+        if self.is_packed():
+            if step is not None:
+                raise ValueError(
+                    f"{self.path}: expected no step of a packed model, which "
+                    f"has the weights of one. Received: step={step}"
+                )
+            return self.packed_path
         best = None
         if step is not None:
             best = self.best_checkpoint()
@@ -296,6 +319,13 @@ class TrainDir:
             ValueError: if there are fewer than the choice needs.
         """
         last = self.find_checkpoint(step)
+        if self.is_packed():
+            if choice != weight_choice.RAW:
+                raise ValueError(
+                    f"{self.path}: expected no choice of weights of a packed "
+                    f"model, which has one. Received: weights={choice}"
+                )
+            return [last]
         # It is among them, whatever training has deleted since.
         paths = [
             path
@@ -384,7 +414,7 @@ class TrainDir:
         takes these off the list then: the newest one on it is never deleted,
         and the files of the others may be missing while they are on it.
         """
-        if path == self.best_checkpoint():
+        if path in (self.packed_path, self.best_checkpoint()):
             return True
         checkpoints = self.checkpoints()
         if path not in checkpoints.values():
@@ -414,6 +444,8 @@ class TrainDir:
             ValueError: if data or model differ from those that the checkpoint
                 was saved with.
         """
+        if path == self.packed_path:
+            return  # Its structures are in the names of its arrays.
         changed = config_lib.differences(saved_config(path), config)
         texts = [
             f"{name}: {saved!r} -> {given!r}"

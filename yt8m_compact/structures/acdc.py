@@ -69,9 +69,13 @@ class Acdc(structure.Structure):
                 # times the variance of `W`.
                 gain=input_dim ** (0.5 / self.num_factors),
                 exponent=1 / self.num_factors,
+                num_factors=self.num_factors,
             ),
             weight_spec.WeightSpec(
-                "diagonal", shape, start=weight_spec.Start.SIGNS
+                "diagonal",
+                shape,
+                start=weight_spec.Start.SIGNS,
+                num_factors=self.num_factors,
             ),
         )
 

@@ -9,6 +9,7 @@ from yt8m_compact import lazy
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+from yt8m_compact.structures import weighted_circulants
 
 with lazy.imports():
     import numpy as np
@@ -29,7 +30,8 @@ class BlockCirculant(structure.Structure):
     Weights: `ceil(input_dim / b) * ceil(units / b) * b` for blocks of b. For
     small blocks, where transforms do not beat a dense product, the product is
     that with the matrix written out (`ops.plan_block_circulant` chooses).
-    `nearest` is exact: the mean of each wrapped diagonal of each block.
+    `nearest` is exact: the mean of each wrapped diagonal of each block, or with
+    second moments the solution of a system of their sums along those.
 
     Attributes:
         block_size: size of the blocks.
@@ -67,6 +69,18 @@ class BlockCirculant(structure.Structure):
     ) -> dict[str, np.ndarray]:
         shape = self._shape(*kernel.shape)
         return {"kernel": fitting.mean_of_block_circulants(kernel, shape)}
+
+    def _nearest_weighted(
+        self,
+        kernel: np.ndarray,
+        current: structure.Arrays,
+        moments: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        shape = self._shape(*kernel.shape)
+        columns = weighted_circulants.block_circulants(
+            moments, moments @ kernel, shape
+        )
+        return {"kernel": columns}
 
     def multiply_adds(self, input_dim: int, units: int) -> int:
         """Counts the multiply-adds of a row, of the algorithm used."""

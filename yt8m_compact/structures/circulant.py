@@ -9,6 +9,7 @@ from yt8m_compact import lazy
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+from yt8m_compact.structures import weighted_circulants
 
 with lazy.imports():
     import numpy as np
@@ -31,7 +32,8 @@ class Circulant(structure.Structure):
     values: there the product is that with the matrix written out, which is
     exact too, as fast as dense with many rows, and has no fewer multiply-adds
     than it (`ops.plan_circulant` chooses). `nearest` is exact: the mean of
-    each wrapped diagonal.
+    each wrapped diagonal, or with second moments the solution of a system of
+    their sums along wrapped diagonals.
 
     Attributes:
         pad_input: whether a wide `W` is one square block of `units` values of
@@ -68,6 +70,18 @@ class Circulant(structure.Structure):
     ) -> dict[str, np.ndarray]:
         blocks, size = square_blocks(*kernel.shape, self.pad_input)
         return {"kernel": fitting.mean_of_circulants(kernel, blocks, size)}
+
+    def _nearest_weighted(
+        self,
+        kernel: np.ndarray,
+        current: structure.Arrays,
+        moments: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        shape = (1, *square_blocks(*kernel.shape, self.pad_input))
+        (columns,) = weighted_circulants.block_circulants(
+            moments, moments @ kernel, shape
+        )
+        return {"kernel": columns}
 
     def multiply_adds(self, input_dim: int, units: int) -> int:
         """Counts the multiply-adds of a row, of the algorithm used."""

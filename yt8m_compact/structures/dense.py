@@ -63,6 +63,20 @@ class Dense(structure.Structure):
     ) -> dict[str, np.ndarray]:
         return {"kernel": kernel}
 
+    def _nearest_weighted(
+        self,
+        kernel: np.ndarray,
+        current: structure.Arrays,
+        moments: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        if not self.zero_diagonal:
+            return {"kernel": kernel}
+        # What one value says of itself, others say that vary with it: the
+        # solution under a constraint on each column.
+        inverse = np.linalg.inv(moments)
+        factors = np.diagonal(kernel) / np.diagonal(inverse)
+        return {"kernel": kernel - inverse * factors}
+
     def multiply_adds(self, input_dim: int, units: int) -> int:
         """Counts `input_dim * units` multiply-adds a row."""
         return input_dim * units

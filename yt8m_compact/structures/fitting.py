@@ -1,4 +1,4 @@
-"""Fits structured matrices to dense ones, in Frobenius norm."""
+"""Fits structured matrices to dense ones."""
 
 from __future__ import annotations
 
@@ -65,10 +65,42 @@ def mean_of_block_circulants(
         diagonal.
     """
     sums, counts = (
-        _by_diagonal(_split_blocks(matrix, shape)).sum(axis=1)
+        sums_of_wrapped_diagonals(matrix, shape)
         for matrix in (kernel, np.ones(kernel.shape))
     )
-    return (sums / np.maximum(counts, 1)).reshape(shape)
+    return sums / np.maximum(counts, 1)
+
+
+def sums_of_wrapped_diagonals(
+    kernel: np.ndarray, shape: tuple[int, int, int]
+) -> np.ndarray:
+    """Sums the entries that a weight of circulant blocks stands for.
+
+    Args:
+        kernel: `[input_dim, units]`, float64.
+        shape: `[in_blocks, out_blocks, size]`; the blocks cover `kernel`.
+
+    Returns:
+        Sums, of `shape`.
+    """
+    return by_diagonal(split_blocks(kernel, shape)).sum(axis=1).reshape(shape)
+
+
+def circulant_row(columns: np.ndarray, rows: int, units: int) -> np.ndarray:
+    """Writes out circulants side by side.
+
+    Args:
+        columns: `[blocks, size]`, their first columns.
+        rows: the number of rows to write.
+        units: the number of columns to write.
+
+    Returns:
+        `[rows, units]`.
+    """
+    size = columns.shape[1]
+    places = np.arange(units)
+    diagonals = (np.arange(rows)[:, np.newaxis] - places) % size
+    return columns[places // size, diagonals]
 
 
 def mean_of_diagonals(kernel: np.ndarray) -> np.ndarray:
@@ -114,7 +146,7 @@ def diagonal_times_circulants(
     if not kernel.any():
         return diagonal, np.zeros((len(blocks), size))
     if rows == size and units % size == 0 and size <= _MAX_EXACT_SIZE:
-        entries = _by_diagonal(_split_blocks(kernel, (1, len(blocks), size)))
+        entries = by_diagonal(split_blocks(kernel, (1, len(blocks), size)))
         left, right = rank_one(np.concatenate(entries, axis=1))
         return left, right.reshape(-1, size)
     rng = np.random.default_rng(0)
@@ -159,9 +191,16 @@ def _alternate(
     return best
 
 
-def _split_blocks(
-    kernel: np.ndarray, shape: tuple[int, int, int]
-) -> np.ndarray:
+def split_blocks(kernel: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Cuts a matrix into square blocks, with zeros in what is beyond it.
+
+    Args:
+        kernel: `[input_dim, units]`.
+        shape: `[in_blocks, out_blocks, size]`; the blocks cover `kernel`.
+
+    Returns:
+        `[in_blocks * out_blocks, size, size]`.
+    """
     in_blocks, out_blocks, size = shape
     rows, columns = in_blocks * size, out_blocks * size
     padded = np.pad(
@@ -171,7 +210,17 @@ def _split_blocks(
     return blocks.swapaxes(1, 2).reshape(-1, size, size)
 
 
-def _by_diagonal(blocks: np.ndarray) -> np.ndarray:
+def by_diagonal(blocks: np.ndarray) -> np.ndarray:
+    """Arranges entries i, j of squares as i, (i - j) mod size.
+
+    It is its own inverse.
+
+    Args:
+        blocks: `[blocks, size, size]`.
+
+    Returns:
+        `[blocks, size, size]`, by row and wrapped diagonal.
+    """
     size = blocks.shape[-1]
     positions = np.arange(size)
     columns = (positions[:, np.newaxis] - positions) % size
@@ -208,6 +257,7 @@ def alternating_least_squares(
     weights: Sequence[np.ndarray],
     target: np.ndarray,
     *,
+    moments: np.ndarray | None = None,
     max_sweeps: int = 30,
     tolerance: float = 1e-4,
 ) -> list[np.ndarray]:
@@ -215,13 +265,16 @@ def alternating_least_squares(
 
     Each sweep solves a linear least-squares problem for each of the weights,
     with the others fixed, by conjugate gradients. The result is about a local
-    minimum of `sum (build(*weights) - target)^2`; a very small penalty on the
-    weights keeps them from growing without bound.
+    minimum of `sum (build(*weights) - target)^2`, or of the error that moments
+    weight; a very small penalty on the weights keeps them from growing without
+    bound.
 
     Args:
         build: from the weights, float64 tensors, to a matrix.
         weights: where to start; none may make the matrix zero.
         target: the matrix to fit, float64.
+        moments: what the error is weighted with, `[input_dim, input_dim]`:
+            `weighted_error`. A step multiplies by it once more.
         max_sweeps: sweeps after which it ends anyway.
         tolerance: it ends when a sweep lowers the error and the penalty by less
             than this share.
@@ -230,19 +283,23 @@ def alternating_least_squares(
         The weights.
     """
     build = tf.function(build, autograph=False)
-    scale = _DAMPING * float(np.sum(target**2))
+    scale = _DAMPING * weighted_error(target, moments)
     dampings = [
         scale / max(float(np.sum(weight**2)), 1e-30) for weight in weights
     ]
     target = tf.constant(target, tf.float64)
+    weigh = _weigh(moments)
 
     # One graph for a sweep: step by step, small problems would take minutes.
     @tf.function(autograph=False)
     def sweep(*weights):
         weights = list(weights)
         for index, damping in enumerate(dampings):
-            weights[index] = _solve_for(build, weights, index, target, damping)
-        loss = tf.reduce_sum((build(*weights) - target) ** 2)
+            weights[index] = _solve_for(
+                build, weights, index, target, weigh, damping
+            )
+        error = build(*weights) - target
+        loss = tf.reduce_sum(error * weigh(error))
         for damping, weight in zip(dampings, weights, strict=True):
             loss += damping * tf.reduce_sum(weight**2)
         return weights, loss
@@ -258,13 +315,71 @@ def alternating_least_squares(
     return [weight.numpy() for weight in weights]
 
 
+def least_squares(
+    build: Callable[[tf.Tensor], tf.Tensor],
+    weight: np.ndarray,
+    target: np.ndarray,
+    moments: np.ndarray,
+    *,
+    max_steps: int = 200,
+) -> np.ndarray:
+    """Fits a matrix that is linear in its one weight, by conjugate gradients.
+
+    Args:
+        build: from the weight, a float64 tensor, to a matrix.
+        weight: where to start.
+        target: the matrix to fit, float64.
+        moments: what the error is weighted with, as in
+            `alternating_least_squares`.
+        max_steps: steps after which it ends anyway; each writes out the matrix
+            and multiplies it by the moments.
+
+    Returns:
+        The weight, of the smallest error to about six places.
+    """
+    solution = _solve_for(
+        build,
+        [tf.constant(weight, tf.float64)],
+        0,
+        tf.constant(target, tf.float64),
+        _weigh(moments),
+        damping=0.0,
+        max_steps=max_steps,
+        tolerance=1e-16,
+    )
+    return solution.numpy()
+
+
+def weighted_error(error: np.ndarray, moments: np.ndarray | None) -> float:
+    """Computes the square of the outputs that an error of a kernel makes.
+
+    Args:
+        error: E, `[input_dim, units]`.
+        moments: `M = E[x^T x]` of the inputs x, or None: the identity.
+
+    Returns:
+        `trace(E^T M E)`.
+    """
+    weighted = error if moments is None else moments @ error
+    return float(np.sum(error * weighted))
+
+
+def _weigh(moments: np.ndarray | None) -> Callable[[tf.Tensor], tf.Tensor]:
+    if moments is None:
+        return tf.identity
+    factor = tf.constant(moments, tf.float64)
+    return lambda matrix: tf.matmul(factor, matrix)
+
+
 def _solve_for(
     build: Callable[..., tf.Tensor],
     weights: list[tf.Tensor],
     index: int,
     target: tf.Tensor,
+    weigh: Callable[[tf.Tensor], tf.Tensor],
     damping: float,
     max_steps: int = 10,
+    tolerance: float = 1e-20,
 ) -> tf.Tensor:
     """Solves for one of the weights, by conjugate gradients (CGLS)."""
 
@@ -279,27 +394,29 @@ def _solve_for(
 
     def is_rough(solution, residual, direction, norm, first):
         del solution, residual, direction
-        return norm > 1e-20 * first
+        return norm > tolerance * first
 
     def take_step(solution, residual, direction, norm, first):
         step_image = image(direction)
-        curvature = tf.reduce_sum(step_image**2)
+        weighted_image = weigh(step_image)
+        curvature = tf.reduce_sum(step_image * weighted_image)
         curvature += damping * tf.reduce_sum(direction**2)
         step = tf.math.divide_no_nan(norm, curvature)
         solution += step * direction
-        residual -= step * step_image
+        residual -= step * weighted_image
         gradient = descent(residual, solution)
         last, norm = norm, tf.reduce_sum(gradient**2)
         direction = gradient + (norm / last) * direction
         return solution, residual, direction, norm, first
 
     solution = weights[index]
-    residual = target - image(solution)
+    # Weighted, as every residual here.
+    residual = weigh(target - image(solution))
     gradient = descent(residual, solution)
     norm = tf.reduce_sum(gradient**2)
     return tf.while_loop(
         is_rough,
         take_step,
-        [solution, residual, gradient, norm, norm],
+        (solution, residual, gradient, norm, norm),
         maximum_iterations=max_steps,
     )[0]

@@ -24,7 +24,7 @@ class LowRank(structure.Structure):
     neither smaller nor faster than dense unless r is below `input_dim * units
     / (input_dim + units)`, half the size of a square. `nearest` is exact: the
     largest singular values and their vectors, the roots of the values in both
-    factors.
+    factors; with second moments M, those of `U kernel` for `M = U^T U`.
 
     Attributes:
         rank: columns of `L` and rows of `R`.
@@ -67,12 +67,32 @@ class LowRank(structure.Structure):
     ) -> dict[str, np.ndarray]:
         left, values, right = np.linalg.svd(kernel, full_matrices=False)
         rank = self._inner_size(*kernel.shape)
-        roots = np.sqrt(values[:rank])
-        return {
-            "left": left[:, :rank] * roots,
-            "right": roots[:, np.newaxis] * right[:rank],
-        }
+        return _balanced(left[:, :rank] * values[:rank], right[:rank])
+
+    def _nearest_weighted(
+        self,
+        kernel: np.ndarray,
+        current: structure.Arrays,
+        moments: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        # The error is that of U W to U K, for M = U^T U. What U K is to its
+        # largest singular values, K is to their right vectors: no inverse.
+        upper = np.linalg.cholesky(moments).T
+        right = np.linalg.svd(upper @ kernel, full_matrices=False)[2]
+        right = right[: self._inner_size(*kernel.shape)]
+        return _balanced(kernel @ right.T, right)
 
     def multiply_adds(self, input_dim: int, units: int) -> int:
         """Counts `r * (input_dim + units)` multiply-adds a row."""
         return self._inner_size(input_dim, units) * (input_dim + units)
+
+
+def _balanced(left: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
+    """Makes a column as large as the row, of norm 1, that it multiplies."""
+    roots = np.sqrt(np.linalg.norm(left, axis=0))
+    return {
+        "left": np.divide(
+            left, roots, out=np.zeros(left.shape), where=roots > 0
+        ),
+        "right": roots[:, np.newaxis] * right,
+    }

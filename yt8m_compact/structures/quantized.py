@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import dataclasses
+import functools
 
 from yt8m_compact import lazy
 from yt8m_compact.structures import precisions
@@ -29,7 +31,8 @@ class Quantized(structure.Structure):
     trained is stored without loss: signs one bit each, permutations 16 bits
     where they can, positions in as few as `ops.PositionPattern` says.
 
-    `nearest` is that of the structure: the floats before they are rounded.
+    `nearest` is that of the structure: the floats before they are rounded, with
+    second moments too.
 
     Attributes:
         inner: the structure.
@@ -137,26 +140,43 @@ class Quantized(structure.Structure):
 
     _multiply = multiply
 
-    def as_dense(
+    def _as_dense(
         self, weights: structure.Weights, input_dim: int, units: int
     ) -> tf.Tensor:
-        """Writes out the matrix of rounded weights."""
-        decoded = self.decode(weights, input_dim, units)
-        return self.inner.as_dense(decoded, input_dim, units)
-
-    _as_dense = as_dense
+        raise AssertionError("`as_dense` writes out what `base` makes of it")
 
     def _nearest(
         self, kernel: np.ndarray, current: structure.Arrays
     ) -> dict[str, np.ndarray]:
+        return self._nearest_inner(self.inner._nearest, kernel, current)
+
+    def _nearest_weighted(
+        self,
+        kernel: np.ndarray,
+        current: structure.Arrays,
+        moments: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        return self._nearest_inner(
+            functools.partial(self.inner._nearest_weighted, moments=moments),
+            kernel,
+            current,
+        )
+
+    def _nearest_inner(
+        self,
+        fit: Callable[..., dict[str, np.ndarray]],
+        kernel: np.ndarray,
+        current: structure.Arrays,
+    ) -> dict[str, np.ndarray]:
+        """Fits the structure's floats, and packs them if these are packed."""
         if not self.precision.packed:
-            return self.inner.nearest(kernel, current)
+            return fit(kernel, current)
         decoded = self.decode(
             {name: tf.constant(value) for name, value in current.items()},
             *kernel.shape,
         )
         arrays = {name: value.numpy() for name, value in decoded.items()}
-        nearest = self.inner.nearest(kernel, arrays)
+        nearest = fit(kernel, arrays)
         latent = dataclasses.replace(self.precision, packed=False)
         return Quantized(self.inner, latent).pack(nearest, *kernel.shape)
 

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from yt8m_compact import lazy
+from yt8m_compact.structures import fitting
 from yt8m_compact.structures import precisions
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
@@ -36,7 +37,8 @@ class Sum(structure.Structure):
     `nearest` takes turns: each part is set as near as it can to what the
     others leave of the matrix, starting with each of them in turn, and the
     best result is kept. That is a local minimum, about, and never worse than
-    any of the parts alone.
+    any of the parts alone. With second moments it does so twice, once without
+    and once with them, and keeps the better.
 
     Attributes:
         parts: the structures, two or more.
@@ -176,8 +178,36 @@ class Sum(structure.Structure):
     def _nearest(
         self, kernel: np.ndarray, current: structure.Arrays
     ) -> dict[str, np.ndarray]:
+        return self._take_turns(kernel, current, None)[1]
+
+    def _nearest_weighted(
+        self,
+        kernel: np.ndarray,
+        current: structure.Arrays,
+        moments: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        unweighted = self._nearest(kernel, current)
+        error = fitting.weighted_error(
+            self.as_array(unweighted, *kernel.shape) - kernel, moments
+        )
+        best_error, best = self._take_turns(kernel, current, moments)
+        return best if best_error < error else unweighted
+
+    def _take_turns(
+        self,
+        kernel: np.ndarray,
+        current: structure.Arrays,
+        moments: np.ndarray | None,
+    ) -> tuple[float, dict[str, np.ndarray]]:
+        """Fits parts to what the others leave; returns the error, too."""
+
+        def fit(part, rest, its_weights):
+            if moments is None:
+                return part._nearest(rest, its_weights)
+            return part._nearest_weighted(rest, its_weights, moments)
+
         zeros = [
-            part.nearest(np.zeros(kernel.shape), its_weights)
+            part._nearest(np.zeros(kernel.shape), its_weights)
             for part, its_weights in zip(
                 self.parts, self._split(current, *kernel.shape), strict=True
             )
@@ -186,7 +216,7 @@ class Sum(structure.Structure):
         for first in range(len(self.parts)):
             weights = list(zeros)
             dense = [
-                _dense_array(part, its_weights, kernel.shape)
+                part.as_array(its_weights, *kernel.shape)
                 for part, its_weights in zip(self.parts, weights, strict=True)
             ]
             last = np.inf
@@ -195,17 +225,15 @@ class Sum(structure.Structure):
                     index = (first + step) % len(self.parts)
                     part = self.parts[index]
                     rest = kernel - (sum(dense) - dense[index])
-                    weights[index] = part.nearest(rest, weights[index])
-                    dense[index] = _dense_array(
-                        part, weights[index], kernel.shape
-                    )
-                    error = float(np.sum((sum(dense) - kernel) ** 2))
+                    weights[index] = fit(part, rest, weights[index])
+                    dense[index] = part.as_array(weights[index], *kernel.shape)
+                    error = fitting.weighted_error(sum(dense) - kernel, moments)
                     if error < best_error:
                         best, best_error = list(weights), error
                 if error == 0 or error > (1 - _TOLERANCE) * last:
                     break
                 last = error
-        return {
+        return best_error, {
             prefix + name: value
             for prefix, values in zip(self._prefixes(), best, strict=True)
             for name, value in values.items()
@@ -227,12 +255,3 @@ def sum_of(parts: Iterable[structure.Structure]) -> structure.Structure:
     """
     parts = tuple(parts)
     return parts[0] if len(parts) == 1 else Sum(parts)
-
-
-def _dense_array(
-    part: structure.Structure,
-    weights: structure.Arrays,
-    shape: tuple[int, int],
-) -> np.ndarray:
-    tensors = {name: tf.constant(value) for name, value in weights.items()}
-    return part.as_dense(tensors, *shape).numpy()

@@ -9,12 +9,16 @@ from yt8m_compact import lazy
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
+from yt8m_compact.structures import weighted_circulants
 
 with lazy.imports():
     import numpy as np
     import tensorflow as tf
 
     from yt8m_compact import ops
+
+# Weights up to which their system of equations is written out.
+_MAX_DIRECT_SIZE = 6144
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +32,9 @@ class Toeplitz(structure.Structure):
     where a side is less than about 200 values: there the product is that with
     the matrix written out, which has no fewer multiply-adds than dense
     (`ops.plan_toeplitz` chooses). `nearest` is exact: the mean of each
-    diagonal.
+    diagonal, or with second moments the solution of a system of their sums
+    along diagonals; above 6,144 weights, which it would take gigabytes for, by
+    conjugate gradients, to about six places.
 
     Reference:
         Sindhwani et al., Structured transforms for small-footprint deep
@@ -57,6 +63,22 @@ class Toeplitz(structure.Structure):
         self, kernel: np.ndarray, current: structure.Arrays
     ) -> dict[str, np.ndarray]:
         return {"kernel": fitting.mean_of_diagonals(kernel)}
+
+    def _nearest_weighted(
+        self,
+        kernel: np.ndarray,
+        current: structure.Arrays,
+        moments: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        rows, units = kernel.shape
+        size = rows + units - 1
+        if size > _MAX_DIRECT_SIZE:
+            return super()._nearest_weighted(kernel, current, moments)
+        # The corner of a circulant of all diagonals.
+        ((column,),) = weighted_circulants.block_circulants(
+            moments, moments @ kernel, (1, 1, size)
+        )
+        return {"kernel": np.roll(column, units - 1)}
 
     def multiply_adds(self, input_dim: int, units: int) -> int:
         """Counts the multiply-adds of a row, of the algorithm used."""

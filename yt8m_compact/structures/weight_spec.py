@@ -49,6 +49,9 @@ class WeightSpec:
             of outputs; not what matrices are made of, such as vectors side by
             side.
         trained: whether it is trained; one that is not is stored all the same.
+        num_factors: the number of factors of a product that its first axis
+            counts: the matrix is linear in the values of each, with the others
+            fixed.
         dtype: its dtype; None is that of whoever holds it, a float.
         pattern: of positions, which of them there can be, and so in how many
             bits they are stored.
@@ -61,6 +64,7 @@ class WeightSpec:
     exponent: float = 1.0
     is_matrix: bool = False
     trained: bool = True
+    num_factors: int = 1
     dtype: str | None = None
     pattern: ops.PositionPattern | None = None
 

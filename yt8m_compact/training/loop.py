@@ -206,6 +206,12 @@ def _check_resumable(
     config: config_lib.Config, run: train_dir_lib.TrainDir
 ) -> None:
     """Compares with the run that is there, and says which settings changed."""
+    if run.is_packed():
+        raise ValueError(
+            f"{run.path}: expected a folder to train in. Received: a packed "
+            "model, which can't be trained any more; choose another train_dir, "
+            f"and start from this one with init_from={run.path}"
+        )
     if not run.exists():
         if run.checkpoints():
             raise ValueError(

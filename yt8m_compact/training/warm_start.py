@@ -1,9 +1,9 @@
 """Starts a model with the weights of a trained one, place by place."""
 
-from collections.abc import Callable
 import dataclasses
 import enum
 import re
+from typing import Any
 
 import keras
 import numpy as np
@@ -50,8 +50,10 @@ class Place:
         outcome: What became of it.
         now: The structure of a kernel, the shape of another weight.
         before: That of the trained model, None where it has no such place.
-        kept: Of a kernel W that became W', `1 - sum (W - W')^2 / sum W^2`;
-            None where it kept its initialisation, and of other weights.
+        kept: Of a kernel W that became W', `1 - sum (W - W')^2 / sum W^2`, or
+            with data `1 - E |x (W - W')|^2 / E |x W|^2`, about the means where
+            its layer has a bias; None where it kept its initialisation, and of
+            other weights.
     """
 
     name: str
@@ -68,14 +70,17 @@ class WarmStartReport:
     Attributes:
         places: Those of the new model, kernels first.
         unused: Places of the trained model that the new one has not.
+        by_outputs: Whether what is kept was measured at outputs, on data.
     """
 
     places: tuple[Place, ...]
     unused: tuple[str, ...]
+    by_outputs: bool = False
 
     def to_text(self) -> str:
         """Writes a table, a line for each place, and what was not used."""
-        rows = [("place", "weights", "were", "now", "norm kept")]
+        kept = "output kept" if self.by_outputs else "norm kept"
+        rows = [("place", "weights", "were", "now", kept)]
         for place in self.places:
             kept = "" if place.kept is None else f"{place.kept:.4f}"
             rows.append(
@@ -139,7 +144,7 @@ class RunStart:
 
 
 def warm_start(
-    model: keras.Model, source_model: keras.Model
+    model: keras.Model, source_model: keras.Model, data: Any = None
 ) -> WarmStartReport:
     """Takes over the weights of a trained model, place by place.
 
@@ -150,25 +155,33 @@ def warm_start(
     structures. Other weights of the same shape are copied. What fits nothing
     keeps its initialisation.
 
+    With data, the nearest is what makes the smallest error of the outputs that
+    the trained kernel has in the trained model, and a bias that was copied is
+    corrected for its mean. Kernels of Keras's recurrent layers, whose inputs
+    are not a layer's, are as without data; so is their `kept`.
+
     Args:
         model: The new model, built; its weights are set.
         source_model: The trained one, which is not changed.
+        data: A sample of what the trained model is called with, or None, as in
+            `layers.collect_input_moments`.
 
     Returns:
         What became of all weights.
+
+    Raises:
+        ValueError: If the data do not reach a kernel, or make values that are
+            not finite.
     """
     kernels, weights = _find_places(model)
     source_kernels, source_weights = _find_places(source_model)
-    places = [
-        _start_kernel(name, kernel, source_kernels.get(name))
-        for name, kernel in kernels.items()
-    ]
+    copied = []
     for name, weight in weights.items():
         source = source_weights.get(name)
         fits = source is not None and source.shape == weight.shape
         if fits:
             weight.assign(source.numpy())
-        places.append(
+        copied.append(
             Place(
                 name=name,
                 outcome=Outcome.COPIED if fits else Outcome.KEPT,
@@ -176,9 +189,19 @@ def warm_start(
                 before=None if source is None else _shape_text(source.shape),
             )
         )
+    moments = {}
+    if data is not None:
+        moments = _collect_moments(source_model, kernels, source_kernels, data)
+    # After the biases, which kernels correct.
+    places = [
+        _start_kernel(name, kernel, source_kernels.get(name), moments.get(name))
+        for name, kernel in kernels.items()
+    ]
     unused = [*source_kernels.keys() - kernels.keys()]
     unused += source_weights.keys() - weights.keys()
-    return WarmStartReport(tuple(places), tuple(sorted(unused)))
+    return WarmStartReport(
+        (*places, *copied), tuple(sorted(unused)), data is not None
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,13 +212,32 @@ class _Kernel:
         shape: Its rows and columns.
         structure: How it is made.
         weights: What it is made of, by the names of the structure.
-        assign: Sets it to the nearest to a dense one.
+        layer: The layer whose inputs it multiplies; None where these are not
+            those of a layer.
     """
 
     shape: tuple[int, int]
     structure: structures.Structure
     weights: dict[str, keras.Variable]
-    assign: Callable[[np.ndarray], None]
+    layer: layers.Projection | keras.layers.Dense | None
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether its layer adds a bias."""
+        return self.layer is not None and self.layer.use_bias
+
+    def assign(
+        self, wanted: np.ndarray, moments: layers.InputMoments | None
+    ) -> None:
+        """Sets it to the nearest to a dense one."""
+        if not isinstance(self.layer, layers.Projection):
+            (weight,) = self.weights.values()
+            weight.assign(wanted)
+            return
+        bias = None
+        if moments is not None and self.has_bias:
+            bias = self.layer.bias.numpy()
+        self.layer.assign_dense(wanted, bias, moments)
 
     def _tensors(self) -> dict[str, tf.Tensor]:
         return {
@@ -220,24 +262,62 @@ class _Kernel:
         return f"{_shape_text(self.shape)} {self.structure}"
 
 
-def _start_kernel(name: str, kernel: _Kernel, source: _Kernel | None) -> Place:
+def _collect_moments(
+    source_model: keras.Model,
+    kernels: dict[str, _Kernel],
+    source_kernels: dict[str, _Kernel],
+    data: Any,
+) -> dict[str, layers.InputMoments]:
+    """Collects moments of inputs of the trained kernels that are changed."""
+    watched = {
+        name: source_kernels[name].layer
+        for name, kernel in kernels.items()
+        if _is_refitted(kernel, source_kernels.get(name))
+        and source_kernels[name].layer is not None
+    }
+    if not watched:
+        return {}
+    found = layers.collect_input_moments(
+        source_model, list(watched.values()), data
+    )
+    return dict(zip(watched, found, strict=True))
+
+
+def _is_refitted(kernel: _Kernel, source: _Kernel | None) -> bool:
+    """Whether it becomes the nearest to a kernel, not a copy of its floats."""
+    if source is None or source.shape != kernel.shape:
+        return False
+    return (
+        source.structure.base != kernel.structure.base
+        or source.floats().keys() != kernel.weights.keys()
+    )
+
+
+def _start_kernel(
+    name: str,
+    kernel: _Kernel,
+    source: _Kernel | None,
+    moments: layers.InputMoments | None,
+) -> Place:
     before = None if source is None else source.describe()
     if source is None or source.shape != kernel.shape:
         return Place(name, Outcome.KEPT, kernel.describe(), before)
     wanted = source.as_dense()
-    floats = source.floats()
-    if (
-        source.structure.base == kernel.structure.base
-        and floats.keys() == kernel.weights.keys()
-    ):
+    if _is_refitted(kernel, source):
+        kernel.assign(wanted, moments)
+        outcome = Outcome.NEAREST
+    else:
         # The floats, of which rounding keeps less.
+        floats = source.floats()
         for key, weight in kernel.weights.items():
             weight.assign(floats[key])
-        kept = _kept(wanted, kernel.as_dense())
-        return Place(name, Outcome.COPIED, kernel.describe(), before, kept)
-    kernel.assign(wanted)
-    kept = _kept(wanted, kernel.as_dense())
-    return Place(name, Outcome.NEAREST, kernel.describe(), before, kept)
+        outcome = Outcome.COPIED
+    found = kernel.as_dense()
+    if moments is None:
+        kept = _kept(wanted, found)
+    else:
+        kept = moments.share_kept(wanted, found, centered=kernel.has_bias)
+    return Place(name, outcome, kernel.describe(), before, kept)
 
 
 def _kept(wanted: np.ndarray, got: np.ndarray) -> float:
@@ -257,9 +337,15 @@ def _find_places(
             (layer.input_dim, layer.units),
             layer.structure,
             weights,
-            layer.assign_dense,
+            layer,
         )
         taken |= {weight.path for weight in weights.values()}
+    dense = {
+        part.kernel.path: part
+        for layer in model.layers
+        for part in tf.train.TrackableView(layer).descendants()
+        if isinstance(part, keras.layers.Dense)
+    }
     others = {}
     for weight in model.weights:
         if weight.path in taken:
@@ -274,7 +360,7 @@ def _find_places(
                 tuple(weight.shape),
                 structures.Dense(),
                 {"kernel": weight},
-                weight.assign,
+                dense.get(weight.path),
             )
         else:
             others[path] = weight

@@ -44,19 +44,13 @@ def error_of(layer, kernel):
 
 def least_squares(case, layer, names, kernel, rows=slice(None)):
     """Fits some weights, in which the kernel is linear, by NumPy."""
-    oracle = ORACLES[case]
-    size = (layer.input_dim, layer.units)
-    weights = layer_conformance.weights_by_name(layer)
-    columns, start = [], dict(weights)
-    for name in names:
-        start[name] = weights[name].astype(np.float64)
-        start[name][rows] = 0
-    for name in names:
-        for index in np.ndindex(weights[name][rows].shape):
-            unit = {k: np.array(v) for k, v in start.items()}
-            unit[name][rows][index] = 1
-            columns.append(oracle.dense_kernel(unit, *size).ravel())
-    design = np.stack(columns, axis=1)
+    design = layer_conformance.design(
+        case,
+        layer_conformance.weights_by_name(layer),
+        names,
+        (layer.input_dim, layer.units),
+        rows,
+    )
     solution = np.linalg.lstsq(design, kernel.ravel(), rcond=None)[0]
     return (design @ solution).reshape(kernel.shape)
 
@@ -243,3 +237,57 @@ def test_fastfood_of_any_scale():
         errors.append(np.sum((fit - kernel) ** 2) / np.sum(kernel**2))
     np.testing.assert_allclose(errors, errors[1], rtol=0.05)
     assert errors[1] < 0.9
+
+
+def moments_of(rows):
+    return layers.InputMoments(
+        rows.mean(axis=0), rows.T @ rows / len(rows), 10**9
+    )
+
+
+ROWS = layer_conformance.random_rows(40, 5, seed=3) * 0.5 ** np.arange(
+    5
+) + np.arange(5)
+
+
+def output_error(layer, kernel, bias=0):
+    return np.mean((layer(ROWS).numpy() - ROWS @ kernel - bias) ** 2)
+
+
+@pytest.mark.parametrize("case", ["circulant", "low_rank", "monarch"])
+def test_moments_make_the_outputs_error_small(case):
+    moments = moments_of(ROWS)
+    kernel = KERNEL[:, :12]
+    errors = [
+        output_error(from_dense(case, kernel, input_moments=given), kernel)
+        for given in (None, moments)
+    ]
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_a_bias_makes_up_for_the_mean_of_the_error():
+    moments = moments_of(ROWS)
+    layer = from_dense("circulant", KERNEL, BIAS, input_moments=moments)
+    # The affine functions of the family: circulants, and a column of ones.
+    names = ("kernel",)
+    weights = layer_conformance.weights_by_name(layer)
+    design = layer_conformance.design("circulant", weights, names, (5, 13))
+    design = np.stack([(ROWS @ c.reshape(5, 13)).ravel() for c in design.T])
+    ones = np.tile(np.eye(13), len(ROWS))
+    target = (ROWS @ KERNEL + BIAS).ravel()
+    design = np.concatenate([design, ones]).T
+    solution = np.linalg.lstsq(design, target, rcond=None)[0]
+    expected = np.mean((design @ solution - target) ** 2)
+    np.testing.assert_allclose(
+        output_error(layer, KERNEL, BIAS), expected, rtol=1e-3
+    )
+    np.testing.assert_allclose(layer.bias, solution[-13:], atol=1e-2)
+    # Without a bias given, the layer's own stays.
+    before = layer.bias.numpy()
+    layer.assign_dense(KERNEL, input_moments=moments)
+    np.testing.assert_array_equal(layer.bias, before)
+
+
+def test_moments_of_another_layer_are_refused():
+    with pytest.raises(ValueError, match="expected second moments of all"):
+        from_dense("low_rank", KERNEL.T, input_moments=moments_of(ROWS))

@@ -114,12 +114,12 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
     [
         (
             GIVEN,
-            "expected one of --train_dir and --saved_model. Received: "
+            "expected one of --train_dir, --saved_model and --preset. "
             "train_dir=None, saved_model=None",
         ),
         (
             [*GIVEN, "--train_dir=a", "--saved_model=b"],
-            "expected one of --train_dir and --saved_model. Received: "
+            "expected one of --train_dir, --saved_model and --preset. "
             "train_dir='a', saved_model='b'",
         ),
         (

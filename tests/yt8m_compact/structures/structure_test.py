@@ -40,6 +40,7 @@ def test_weights_are_those_of_the_formula(case):
         kernels = structures.Start.KERNEL
         initialized = {s.name for s in specs if s.start is kernels}
         assert initialized == set(oracle.initialized)
+        assert {spec.num_factors for spec in specs} == {oracle.num_factors}
         count = oracle.structure.num_weights(input_dim, units)
         assert count == oracle.weight_count(input_dim, units)
     if not isinstance(oracle.structure, structures.Sum):

@@ -87,6 +87,51 @@ def test_what_low_rank_keeps_of_a_dense_kernel():
     )
 
 
+def test_with_data_the_outputs_of_low_rank_are_near():
+    source = numpy_models.build(models.LogisticConfig(), seed=1)
+    source.get_layer("classifier").bias.assign(np.arange(7) / 7)
+    model = numpy_models.build(
+        models.LogisticConfig(classifier_projection="low_rank(rank=2)")
+    )
+    rows = np.random.default_rng(0).normal(size=(5000, 9)) * 0.6 ** np.arange(9)
+    rows = (rows + np.arange(9) / 9).astype(np.float32)
+    plain = by_name(warm_start.warm_start(model, source))["classifier"]
+    data = [{"features": rows[:3000]}, {"features": rows[3000:]}]
+    report = warm_start.warm_start(model, source, data)
+    place = by_name(report)["classifier"]
+    layer = source.get_layer("classifier")
+    before = keras.Model(source.inputs, layer.input)
+    inputs = before({"features": rows}).numpy().astype(np.float64)
+    outputs = inputs @ layer.kernel.numpy()
+    s = np.linalg.svd(outputs - outputs.mean(axis=0), compute_uv=False)
+    # The principal components of the outputs, and their mean by the bias.
+    expected = np.sum(s[:2] ** 2) / np.sum(s**2)
+    assert place.kept == pytest.approx(expected, abs=1e-3)
+    assert place.kept != plain.kept
+    compact = model.get_layer("classifier")
+    now = inputs @ compact.as_dense_kernel().numpy() + compact.bias.numpy()
+    error = now - outputs - layer.bias.numpy()
+    np.testing.assert_allclose(error.mean(axis=0), 0, atol=1e-4)
+    assert 1 - np.sum(error**2) / np.sum(s**2) == pytest.approx(
+        place.kept, abs=1e-5
+    )
+    assert "output kept" in report.to_text().split("\n")[0]
+
+
+@pytest.mark.parametrize("name", ["LstmModel", "DbofModel", "MoeModel"])
+def test_with_data_every_place_is_found(name):
+    places = small_models.places(name)
+    source = numpy_models.build(
+        small_models.make_model(name, ("dense",) * len(places)), seed=1
+    )
+    config = small_models.make_model(name, ("circulant",) * len(places))
+    model = numpy_models.build(config, seed=2)
+    report = warm_start.warm_start(model, source, [make_batch(config)])
+    found = [p for p in report.places if p.outcome is NEAREST]
+    assert len(found) == len(small_models.projections_of(model))
+    assert all(0 < place.kept <= 1 for place in found)
+
+
 def test_a_compact_kernel_becomes_dense_and_another_structure():
     config = models.LogisticConfig(classifier_projection="circulant")
     source = config.build(feature_sizes=(7,), num_classes=7)

@@ -1,0 +1,57 @@
+"""Finds the presets: a folder each, of a packed model and its model card."""
+
+import pathlib
+
+from yt8m_compact import names as names_lib
+
+# Before the name of a preset, in the place of the folder of a run.
+PREFIX = "preset:"
+_ROOT = pathlib.Path(__file__).parent
+_CLASSES = {"yt8m_2018": "yt8m_2018_classes.txt"}
+
+
+def names() -> tuple[str, ...]:
+    """Lists the presets, sorted."""
+    return tuple(
+        sorted(path.parent.name for path in _ROOT.glob("*/config.json"))
+    )
+
+
+def folder(name: str) -> str:
+    """Finds the folder of a preset.
+
+    Args:
+        name: the name of the preset, such as `yt8m_2018_video_350k`.
+
+    Returns:
+        The folder, of a packed model.
+
+    Raises:
+        ValueError: if there is no such preset; it lists those there are.
+    """
+    known = names()
+    if name not in known:
+        raise ValueError(
+            f"expected a preset, one of {', '.join(known) or 'none'}. Received:"
+            f" preset={name!r}{names_lib.suggestion(name, known)}"
+        )
+    return str(_ROOT / name)
+
+
+def class_names(name: str) -> tuple[str, ...]:
+    """Reads the names of the classes of a preset.
+
+    Args:
+        name: the name of the preset.
+
+    Returns:
+        The names, in the order of the scores.
+
+    Raises:
+        ValueError: if there is no such preset.
+    """
+    folder(name)
+    file = next(
+        file for prefix, file in _CLASSES.items() if name.startswith(prefix)
+    )
+    return tuple((_ROOT / file).read_text("utf-8").splitlines())
