@@ -94,7 +94,7 @@ def inputs_of(config, records: tf.Tensor, names) -> dict[str, np.ndarray]:
         ("MoeModel", "low_rank_plus_circulant"),
         ("LogisticModel", "fastfood"),
         ("LogisticModel", "sparse"),
-        ("DbofModel", "diagonal_circulant"),
+        pytest.param("DbofModel", "diagonal_circulant", marks=pytest.mark.slow),
     ],
 )
 def test_same_outputs_after_restoring(name, kind, tmp_path, monkeypatch):
