@@ -171,6 +171,7 @@ def test_dict():
                 "dense_equivalent": 16_384,
                 "multiply_adds": 4_096,
                 "per_frame": False,
+                    "num_bytes": 65_536,
             },
         ],
     }
