@@ -161,6 +161,7 @@ def test_dict():
                 "dense_equivalent": 8_000_000,
                 "multiply_adds": 123_456,
                 "per_frame": False,
+                "num_bytes": 4_000_000,
             },
             {
                 "name": "fc_bn",
@@ -171,7 +172,7 @@ def test_dict():
                 "dense_equivalent": 16_384,
                 "multiply_adds": 4_096,
                 "per_frame": False,
-                    "num_bytes": 65_536,
+                "num_bytes": 65_536,
             },
         ],
     }
