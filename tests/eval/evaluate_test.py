@@ -377,6 +377,7 @@ def test_frame_seed_out_of_range(seed):
         tiny_runs.parse_flags(evaluate.define_flags, f"--frame_seed={seed}")
 
 
+@pytest.mark.slow
 def test_frames_sampled_by_a_seed(tmp_path):
     run = tiny_runs.copy_run(tiny_runs.frame_run(), tmp_path)
     path = tmp_path / "report.json"

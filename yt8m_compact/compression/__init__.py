@@ -1,4 +1,4 @@
-"""Compression of trained models, to a budget."""
+"""Models of few bytes: chosen to a budget, and what weights are coded to."""
 
 from yt8m_compact import lazy
 

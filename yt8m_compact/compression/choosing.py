@@ -10,8 +10,11 @@ from yt8m_compact.compression import candidates as candidates_lib
 from yt8m_compact.compression import knapsack
 from yt8m_compact.compression import places as places_lib
 from yt8m_compact.compression import plan as plan_lib
+from yt8m_compact.compression import sample as sample_lib
 from yt8m_compact.compression import sensitivity
 
+# What may be summed of places, and the sign of what is worse.
+METRICS = {"loss": 1, "gap": -1}
 # What places may become.
 Choices = dict[places_lib.Place, list[candidates_lib.Candidate]]
 
@@ -110,21 +113,27 @@ class Costs:
             )
 
     def choose(
-        self, measured: sensitivity.Measurements, baseline: float
+        self,
+        measured: sensitivity.Measurements,
+        baseline: sample_lib.Scores,
+        metric: str = "loss",
     ) -> plan_lib.Choice:
         """Chooses the best sum.
 
         Args:
-            measured: The loss with each place as each candidate.
-            baseline: The loss of the model as it is.
+            measured: The scores with each place as each candidate.
+            baseline: Those of the model as it is.
+            metric: What is to become little worse, one of `METRICS`.
 
         Returns:
             The choice.
         """
+        sign = METRICS[metric]
+        before = getattr(baseline, metric)
         texts = [list(options) for options in self.options.values()]
         losses = [
             [
-                measured[place][text].loss - baseline
+                sign * (getattr(measured[place][text], metric) - before)
                 if text in measured.get(place, {})
                 else 0.0
                 for text in options
@@ -145,7 +154,8 @@ class Costs:
                 )
             },
             cost=self.fixed + chosen.cost,
-            loss=baseline + chosen.loss,
+            metric=metric,
+            value=before + sign * chosen.loss,
         )
 
 

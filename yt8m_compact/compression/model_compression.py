@@ -130,7 +130,7 @@ def compress(
         score,
         moments=dict(zip(targets, moments, strict=True)),
     )
-    choice = costs.choose(measured, before.loss)
+    choice = costs.choose(measured, before)
     copy = _project(model, places, choice, sample)
     losses = {
         "before": before.loss,

@@ -52,13 +52,15 @@ class Choice:
         budget: The budget.
         structures: The structure of each place, as text.
         cost: What the model takes then, by the sum of the measured.
-        loss: Its loss on the sample, if what places lose adds up.
+        metric: What was to become little worse, `loss` or `gap`.
+        value: It on the sample, if what places lose adds up.
     """
 
     budget: budget_lib.Budget
     structures: Mapping[str, str]
     cost: float
-    loss: float
+    metric: str
+    value: float
 
 
 @dataclasses.dataclass

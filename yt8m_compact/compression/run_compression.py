@@ -190,10 +190,11 @@ class RunCompression:
         """
         if self._output.exists():
             return self.plan  # What is trained was chosen.
+        settings = self._settings
         with run_lock.RunLock(self._output.path):
             self._measure()
             self.plan.choice = self._costs().choose(
-                self.plan.measured, self.plan.baseline.loss
+                self.plan.measured, self.plan.baseline, settings.choose_by
             )
             plan_lib.save(self.plan, self._output.path)
         return self.plan

@@ -28,6 +28,8 @@ class Settings:
         structures: The structures that places may become, as text.
         precisions: The precisions of each, as text; None for those that the
             budget asks for.
+        choose_by: What is to become little worse on the sample, `loss` or
+            `gap`.
         num_videos: How many videos the sample has.
         num_epochs: How often the fine-tuning goes through the data.
         teacher_weight: Share of the run's predictions in what is learned.
@@ -44,6 +46,7 @@ class Settings:
     weights: weight_choice.RunWeights = weight_choice.NEWEST
     structures: tuple[str, ...] = candidates.STRUCTURES
     precisions: tuple[str, ...] | None = None
+    choose_by: str = "loss"
     num_videos: int = NUM_VIDEOS
     num_epochs: int = 10
     teacher_weight: float = 0.9

@@ -68,9 +68,9 @@ def to_text(
     return "\n\n".join(
         [
             _table(rows, headers, align),
-            f"budget: {choice.budget}; chosen: {cost}; loss on the sample "
-            f"{plan.baseline.loss:.4f}, {choice.loss:.4f} if what places lose "
-            "adds up",
+            f"budget: {choice.budget}; chosen: {cost}; {choice.metric} on the "
+            f"sample {getattr(plan.baseline, choice.metric):.4f}, "
+            f"{choice.value:.4f} if what places lose adds up",
             *_scores(plan),
         ]
     )

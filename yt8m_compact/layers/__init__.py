@@ -26,6 +26,7 @@ from yt8m_compact.layers.initializers import RandomSign
 from yt8m_compact.layers.input_moments import InputMoments
 from yt8m_compact.layers.input_moments import collect_input_moments
 from yt8m_compact.layers.l2_penalty import L2Penalty
+from yt8m_compact.layers.leading_values import LeadingValues
 from yt8m_compact.layers.logit_mixture import LogitMixture
 from yt8m_compact.layers.lstm_cell import LstmCell
 from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
@@ -61,6 +62,7 @@ __all__ = [
     "InputMoments",
     "LogOdds",
     "L2Penalty",
+    "LeadingValues",
     "LogitMixture",
     "LstmCell",
     "MixtureOfExperts",

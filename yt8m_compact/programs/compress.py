@@ -109,6 +109,15 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "budget is not one of bytes).",
         flag_values=flag_values,
     )
+    flags.DEFINE_enum(
+        "choose_by",
+        settings_lib.Settings.choose_by,
+        ["loss", "gap"],
+        "What is to become little worse on the sample. GAP does not count "
+        "probabilities that are all too large or too small, which the training "
+        "mends.",
+        flag_values=flag_values,
+    )
     flags.DEFINE_integer(
         "num_sample_videos",
         settings_lib.NUM_VIDEOS,
@@ -220,6 +229,7 @@ def _settings(flag_values: flags.FlagValues) -> settings_lib.Settings:
         ),
         structures=structures,
         precisions=precisions,
+        choose_by=flag_values.choose_by,
         num_videos=flag_values.num_sample_videos,
         num_epochs=flag_values.num_epochs,
         teacher_weight=flag_values.teacher_weight,

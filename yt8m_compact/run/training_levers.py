@@ -49,6 +49,7 @@ def check(training: config_lib.TrainingConfig) -> None:
             "teacher",
             name,
         )
+    _check_pruning(training, defaults)
     _check_schedule(training)
     _expect(
         training,
@@ -82,6 +83,39 @@ def check(training: config_lib.TrainingConfig) -> None:
             "ema_momentum",
             "optimizer",
         )
+
+
+def _check_pruning(
+    training: config_lib.TrainingConfig, defaults: dict[str, object]
+) -> None:
+    if training.pruning_density is None:
+        for name in ("pruning_group", "pruning_places", "pruning_steps"):
+            _expect(
+                training,
+                getattr(training, name) == defaults[name],
+                f"pruning_density with {name}, which is not used otherwise",
+                "pruning_density",
+                name,
+            )
+        return
+    _expect(
+        training,
+        (training.pruning_steps or training.total_steps) is not None,
+        "pruning_steps, schedule_steps or max_steps with pruning_density, "
+        "which is reached at a step",
+        "pruning_density",
+        "pruning_steps",
+        "schedule_steps",
+        "max_steps",
+    )
+    _expect(
+        training,
+        training.optimizer != "ScheduleFreeAdamW",
+        "another optimizer with pruning_density: weights of ScheduleFreeAdamW "
+        "are an average, in which none is 0",
+        "pruning_density",
+        "optimizer",
+    )
 
 
 def _check_schedule(training: config_lib.TrainingConfig) -> None:

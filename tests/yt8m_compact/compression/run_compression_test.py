@@ -93,7 +93,7 @@ def compressed() -> run_compression.RunCompression:
 
 
 def test_the_choice_is_the_best_sum(tmp_path):
-    compression = make(tmp_path)
+    compression = make(tmp_path, precisions=("float32",))
     plan = compression.choose()
     # By trying all: what each place may be, its weights and its loss.
     ranks = {"dense": None, "low_rank(rank=1)": 1, "low_rank(rank=2)": 2}
@@ -123,13 +123,34 @@ def test_the_choice_is_the_best_sum(tmp_path):
         + counted["hidden_projection"][b]
         <= 100
     ]
-    assert plan.choice.loss - plan.baseline.loss == pytest.approx(min(sums))
+    assert plan.choice.value - plan.baseline.loss == pytest.approx(min(sums))
     weights = REST + sum(
         counted[place][text] for place, text in plan.choice.structures.items()
     )
     assert plan.choice.cost == weights <= 100
     # Of 60 videos in 6 files, one file is held out; each has 10.
     assert len(plan.source.sampled) == 1 and plan.source.held_out
+    # Or the smallest loss of GAP, of what was measured.
+    by_gap = make(tmp_path, precisions=("float32",), choose_by="gap").choose()
+    gains = {
+        place: {
+            text: by_gap.measured[place][text].gap
+            if text in by_gap.measured[place]
+            else by_gap.baseline.gap
+            for text in ranks
+        }
+        for place in sizes
+    }
+    best = max(
+        gains["classifier_projection"][a] + gains["hidden_projection"][b]
+        for a in ranks
+        for b in ranks
+        if REST
+        + counted["classifier_projection"][a]
+        + counted["hidden_projection"][b]
+        <= 100
+    )
+    assert by_gap.choice.value == pytest.approx(best - by_gap.baseline.gap)
     # Not before it is trained.
     assert not os.path.exists(tmp_path / "config.json")
 
@@ -263,7 +284,11 @@ def test_files_to_measure_on_can_be_others(tmp_path):
         readers.expand_patterns(more)
     )
     compression.plan.choice = plan_lib.Choice(
-        budget.parse("100_weights"), {"hidden_projection": "circulant"}, 1, 1
+        budget.parse("100_weights"),
+        {"hidden_projection": "circulant"},
+        1,
+        "gap",
+        1,
     )
     config = compression.new_config()
     assert config.training.train_data_pattern == dense_run().pattern
