@@ -78,6 +78,7 @@ def test_a_frame_level_run(tmp_path, capsys):
 
 
 def test_a_signal(tmp_path, capsys, monkeypatch):
+    frame_run()  # By the real thing.
     result = training.TrainingResult(3, 0, "ckpt-3", signal.SIGINT)
     monkeypatch.setattr(training, "train", lambda *args, **kwargs: result)
     assert run_compress(tmp_path, "--budget=3500B") == 128 + signal.SIGINT
