@@ -35,6 +35,7 @@ PRECISIONS = (
     "int8",
     "int4(block_size=32)",
     "int4",
+    "int2(block_size=32)",
     "ternary(block_size=64)",
     "ternary",
     "binary(block_size=64)",

@@ -354,7 +354,7 @@ def test_a_budget_in_time(tmp_path):
             "Received: budget=140 weights",
         ),
         # Kernels and biases: 504 and 28 bytes, and a header.
-        ("5kB", "expected a budget below 972 bytes, which"),
+        ("5kB", "expected a budget below 996 bytes, which"),
     ],
 )
 def test_budgets_that_do_not_fit(tmp_path, text, message):

@@ -46,6 +46,7 @@ def run_compress(output_dir, *arguments: str) -> int:
     return compress.main(flag_values, [])
 
 
+@pytest.mark.slow
 def test_a_frame_level_run(tmp_path, capsys):
     more = tiny_runs.write_frames(tmp_path / "more", 12, start=40)
     arguments = ("--budget=3500B", f"--eval_data_pattern={more}")
