@@ -135,12 +135,13 @@ class RunCompression:
                 f"{settings.train_dir}"
             )
         choice = settings.weights.choice
-        checkpoints = self._run.find_checkpoint(settings.weights.step)
+        checkpoint = self._run.find_checkpoint(settings.weights.step)
+        path = self._run.path
+        if files_lib.is_local(path):
+            path = os.path.abspath(path)
         source = plan_lib.Source(
-            train_dir=files_lib.is_local(self._run.path)
-            and os.path.abspath(self._run.path)
-            or self._run.path,
-            step=train_dir_lib.checkpoint_step(checkpoints),
+            train_dir=path,
+            step=train_dir_lib.checkpoint_step(checkpoint),
             weights=str(choice),
             sampled=self._split.sampled,
             num_videos=settings.num_videos,
