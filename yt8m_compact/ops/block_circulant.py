@@ -7,6 +7,7 @@ one of blocks here: there is one core with one gradient.
 import tensorflow as tf
 
 from yt8m_compact.ops import plans
+from yt8m_compact.ops import portable_products
 from yt8m_compact.ops import transforms
 
 # Up to so many blocks, a product per block in place of one that broadcasts the
@@ -132,6 +133,8 @@ def multiply_blocks(
     Returns:
         `[rows, out_blocks, output_block]`, of the dtype of `x`.
     """
+    if transforms.are_portable():
+        return portable_products.multiply_blocks(x, kernel, output_block)
     input_block, length = x.shape[-1], kernel.shape[-1]
 
     @tf.custom_gradient
@@ -171,6 +174,8 @@ def multiply_pairs(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     Returns:
         `[rows, blocks, n]`, of the dtype of `x`.
     """
+    if transforms.are_portable():
+        return portable_products.multiply_pairs(x, kernel)
     length = kernel.shape[-1]
 
     @tf.custom_gradient
@@ -211,6 +216,7 @@ def multiply_scaled(
     """
     blocks, length = kernel.shape
     few = plans.few_values(x.shape[0], blocks * length)
+    few = few or transforms.are_portable()
     if few or blocks > _MAX_UNROLLED_BLOCKS:
         y = multiply_pairs(x[:, tf.newaxis] * diagonal, kernel)
         return tf.reshape(y, [-1, blocks * length])
@@ -386,7 +392,8 @@ def block_circulant_matmul(
         )
     in_blocks, out_blocks, size = kernel.shape
     rows = as_rows(x)
-    if plans.plan_block_circulant(input_dim, units, size).dense:
+    portable = transforms.are_portable()
+    if plans.plan_block_circulant(input_dim, units, size, portable).dense:
         dense = block_circulant_kernel(kernel, input_dim, units)
         return with_leading_dims_of(x, tf.matmul(rows, dense))
     padding = in_blocks * size - input_dim
