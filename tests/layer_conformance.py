@@ -671,11 +671,11 @@ def make_layer(
     layer = make_projection(case, units, **kwargs)
     layer.build((None, input_dim))
     rng = np.random.default_rng(seed)
-    layer.set_weights([_random_values(rng, w) for w in layer.weights])
+    layer.set_weights([random_values(rng, w) for w in layer.weights])
     return layer
 
 
-def _random_values(rng: np.random.Generator, weight) -> np.ndarray:
+def random_values(rng: np.random.Generator, weight) -> np.ndarray:
     """Draws values; those of whole-number weights are in another order."""
     start = weight.numpy()
     if start.dtype.kind == "i":

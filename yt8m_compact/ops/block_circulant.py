@@ -28,9 +28,11 @@ def with_leading_dims_of(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """Reshapes `[rows, m]` to `[..., m]`, as `as_rows` found them in `x`."""
     if x.shape.rank == 2:
         return rows
-    size = rows.shape[-1]
-    y = tf.reshape(rows, tf.concat([tf.shape(x)[:-1], [size]], axis=0))
-    return tf.ensure_shape(y, [*x.shape[:-1], size])
+    shape = [*x.shape[:-1], rows.shape[-1]]
+    if shape.count(None) <= 1:
+        return tf.reshape(rows, [-1 if d is None else d for d in shape])
+    y = tf.reshape(rows, tf.concat([tf.shape(x)[:-1], shape[-1:]], axis=0))
+    return tf.ensure_shape(y, shape)
 
 
 def _after(results: list[tf.Tensor]):

@@ -40,7 +40,7 @@ def _by_matrix(x: tf.Tensor, inverse: bool) -> tf.Tensor:
     matrix = cosine_matrix(x.shape[-1], x.dtype)
     rows = tf.reshape(x, [-1, x.shape[-1]])
     y = tf.matmul(rows, matrix, transpose_b=inverse)
-    return tf.ensure_shape(tf.reshape(y, tf.shape(x)), x.shape)
+    return block_circulant.with_leading_dims_of(x, y)
 
 
 def _portable_transform(

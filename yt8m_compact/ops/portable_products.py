@@ -6,6 +6,7 @@ weights they are constants, as large as the kernels. There is no gradient of
 their own.
 """
 
+from collections.abc import Callable
 import functools
 
 import tensorflow as tf
@@ -81,16 +82,37 @@ def _transform(x: tf.Tensor, length: int) -> portable_transforms.Spectrum:
     leading = [-1 if dim is None else dim for dim in leading]
     spectrum = portable_transforms.real_dft(tf.reshape(x, [-1, size]), length)
     shape = [*leading, spectrum.real.shape[-1]]
+    return _map(spectrum, lambda part: tf.reshape(part, shape))
+
+
+def _map(
+    spectrum: portable_transforms.Spectrum,
+    function: Callable[[tf.Tensor], tf.Tensor],
+) -> portable_transforms.Spectrum:
     return portable_transforms.Spectrum(
-        tf.reshape(spectrum.real, shape), tf.reshape(spectrum.imag, shape)
+        function(spectrum.real), function(spectrum.imag)
     )
 
 
-def _invert(real: tf.Tensor, imag: tf.Tensor, length: int, keep: int):
-    blocks, frequencies = real.shape[1:]
-    rows = portable_transforms.Spectrum(
-        tf.reshape(real, [-1, frequencies]), tf.reshape(imag, [-1, frequencies])
-    )
+def _by_conjugate(
+    spectra: portable_transforms.Spectrum,
+    filters: portable_transforms.Spectrum,
+    multiply: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = tf.multiply,
+) -> portable_transforms.Spectrum:
+    """Multiplies by the conjugates of filters."""
+    real = multiply(spectra.real, filters.real)
+    real += multiply(spectra.imag, filters.imag)
+    imag = multiply(spectra.imag, filters.real)
+    imag -= multiply(spectra.real, filters.imag)
+    return portable_transforms.Spectrum(real, imag)
+
+
+def _invert(
+    spectra: portable_transforms.Spectrum, length: int, keep: int
+) -> tf.Tensor:
+    """Inverts `[rows, blocks, frequencies]`, to `[rows, blocks, keep]`."""
+    _, blocks, frequencies = spectra.real.shape
+    rows = _map(spectra, lambda part: tf.reshape(part, [-1, frequencies]))
     y = portable_transforms.inverse_real_dft(rows, length, keep)
     return tf.reshape(y, [-1, blocks, keep])
 
@@ -114,41 +136,23 @@ def multiply_blocks(
     _, length = _choose_length(size, *sizes, blocks)
     spectra = _transform(x, length)
     filters = _transform(_at_length(kernel, *sizes, length), length)
-
     if in_blocks > 1 and out_blocks > 1:
-
-        def multiply(values, by):
-            return tf.matmul(
-                tf.transpose(values, [2, 0, 1]), tf.transpose(by, [2, 0, 1])
-            )
-
-        def finish(products):
-            return tf.transpose(products, [1, 2, 0])
-
+        # A product of matrices for each frequency.
+        product = _by_conjugate(
+            _map(spectra, lambda part: tf.transpose(part, [2, 0, 1])),
+            _map(filters, lambda part: tf.transpose(part, [2, 0, 1])),
+            tf.matmul,
+        )
+        product = _map(product, lambda part: tf.transpose(part, [1, 2, 0]))
     elif out_blocks > 1:
-
-        def multiply(values, by):
-            return values * by[0]
-
-        def finish(products):
-            return products
-
+        product = _by_conjugate(spectra, _map(filters, lambda part: part[0]))
     else:
-
-        def multiply(values, by):
-            return values * by[:, 0]
-
-        def finish(products):
-            if in_blocks == 1:
-                return products
-            return tf.reduce_sum(products, axis=1, keepdims=True)
-
-    # By the conjugate of the filters.
-    real = multiply(spectra.real, filters.real)
-    real += multiply(spectra.imag, filters.imag)
-    imag = multiply(spectra.imag, filters.real)
-    imag -= multiply(spectra.real, filters.imag)
-    return _invert(finish(real), finish(imag), length, output_block)
+        product = _by_conjugate(spectra, _map(filters, lambda part: part[:, 0]))
+        if in_blocks > 1:
+            product = _map(
+                product, lambda part: tf.reduce_sum(part, 1, keepdims=True)
+            )
+    return _invert(product, length, output_block)
 
 
 def multiply_pairs(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -165,6 +169,4 @@ def multiply_pairs(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     _, length = _choose_length(size, size, size, (1, blocks))
     spectra = _transform(x, length)
     filters = _transform(_at_length(kernel, size, size, length), length)
-    real = spectra.real * filters.real + spectra.imag * filters.imag
-    imag = spectra.imag * filters.real - spectra.real * filters.imag
-    return _invert(real, imag, length, size)
+    return _invert(_by_conjugate(spectra, filters), length, size)
