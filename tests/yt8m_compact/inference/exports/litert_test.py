@@ -1,5 +1,6 @@
 """Tests of LiteRT files: what they hold, predict and refuse."""
 
+import dataclasses
 import re
 
 import keras
@@ -67,6 +68,18 @@ def test_predicts_as_the_model(name, export, tmp_path):
         if name == "MlpModel"
         else {"frames": [1, _FRAMES, 9], "num_frames": [1]}
     )
+
+
+def test_a_video_of_zeros_has_scores(tmp_path):
+    # Which is scaled to unit length.
+    config = small_models.make_model("LogisticModel", ("dense",))
+    config = dataclasses.replace(config, l2_normalize=True)
+    model = numpy_models.build(config)
+    path = str(tmp_path / "model.tflite")
+    litert.write(path, make_function(model, DFT))
+    inputs = make_inputs(model)
+    inputs["features"][1] = 0
+    assert_predicts(path, model, inputs)
 
 
 @pytest.mark.parametrize("name", ["MlpModel", "DbofModel"])
