@@ -62,10 +62,10 @@ def test_scores_on_videos_that_it_was_not_trained_on(name, shared_data):
         assert name in file.read()
 
 
-# Over 0090-0099, less .005.
+# .6768 and .6974 over 0090-0099, less .005.
 GAP_OF_HALF = {
-    "yt8m_2018_video_100k": 0.66,
-    "yt8m_2018_video_350k": 0.68,
+    "yt8m_2018_video_100k": 0.671,
+    "yt8m_2018_video_350k": 0.692,
 }
 
 
