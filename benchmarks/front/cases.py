@@ -1,0 +1,358 @@
+"""The cases of the front: models of some structure and some precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+import dataclasses
+from typing import Any
+
+from yt8m_compact import models
+from yt8m_compact import structures
+
+YT8M = "yt8m"
+AUDIOSET = "audioset"
+
+# Each value of 64 that share a scale costs a quarter of a bit, and what it
+# saves of the error counts the more the fewer bits there are.
+PRECISIONS: dict[str, structures.Precision | None] = {
+    "float32": None,
+    "int8": structures.Int8(),
+    "int4": structures.Int4(64),
+    "ternary": structures.Ternary(64),
+    "binary": structures.Binary(64),
+}
+# Rounded after training; others are trained so.
+_ROUNDED = ("int8", "int4")
+# Straight through, steps have to be large enough to change signs.
+_FEW_BITS = {"base_learning_rate": 0.01}
+
+# Bytes of the shipped file, and how far below the best dense model it may be.
+AIMS = {2.6e6: 0.0, 1.0e6: 0.004, 0.35e6: 0.010, 0.19e6: 0.022, 0.10e6: 0.045}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One point of the front.
+
+    Attributes:
+        data: the data set, `YT8M` or `AUDIOSET`.
+        family: its line in the picture.
+        name: what it is called; unique within the data set.
+        precision: a key of `PRECISIONS`, or "mixed".
+        model: the model, of structures with their precisions.
+        training: what differs from the training of all cases.
+        start: the case whose weights it starts from, None without one.
+        is_rounded: whether it is `start` in fewer bits, not trained.
+        is_aimed: whether it is a row of the table of aims.
+        members: of an ensemble, whose mean is measured; it has no model of its
+            own.
+    """
+
+    data: str
+    family: str
+    name: str
+    precision: str
+    model: models.ModelConfig
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    start: Case | None = None
+    is_rounded: bool = False
+    is_aimed: bool = False
+    members: tuple[Case, ...] = ()
+
+    def describe_places(self) -> str:
+        """Says what the model's places are made of."""
+        return "; ".join(
+            f"{field.name}={value}"
+            for field in dataclasses.fields(self.model)
+            if isinstance(
+                value := getattr(self.model, field.name), structures.Structure
+            )
+            or field.name.endswith("_size")
+        )
+
+
+def with_precision(
+    model: models.ModelConfig, precision: structures.Precision
+) -> models.ModelConfig:
+    """Gives all projections of a model a precision.
+
+    Args:
+        model: the model.
+        precision: the precision.
+
+    Returns:
+        The model that differs in this.
+    """
+    changed = {
+        field.name: value @ precision
+        for field in dataclasses.fields(model)
+        if isinstance(value := getattr(model, field.name), structures.Structure)
+    }
+    return dataclasses.replace(model, **changed)
+
+
+def mlp(**kwargs: Any) -> models.ModelConfig:
+    """Makes a video-level model; statistics move fast, as runs are short."""
+    settings = {"drop_rate": 0.0, "batch_norm_momentum": 0.97, **kwargs}
+    return models.MlpConfig(**settings)
+
+
+def dbof(**kwargs: Any) -> models.ModelConfig:
+    """Makes a frame-level model, as that of docs/accuracy.md."""
+    settings = {
+        "iterations": 10,
+        "dbof_cluster_size": 2048,
+        "dbof_hidden_size": 512,
+        "dbof_pooling_method": "average",
+        "batch_norm_momentum": 0.97,
+        **kwargs,
+    }
+    return models.DbofConfig(**settings)
+
+
+def teachers(data: str) -> list[Case]:
+    """Lists the models that all others learn from, which learn from labels.
+
+    Args:
+        data: the data set.
+
+    Returns:
+        The cases.
+    """
+    made = {
+        YT8M: [
+            (
+                mlp(input_drop_rate=0.2, drop_rate=0.5),
+                {"batch_size": 256, "base_learning_rate": 0.002, "factor": 1.5},
+            ),
+            (
+                mlp(mlp_hidden_size=768, input_drop_rate=0.2, drop_rate=0.4),
+                {"base_learning_rate": 0.003},
+            ),
+            (
+                mlp(input_drop_rate=0.1, drop_rate=0.4),
+                {"mixup_alpha": 0.5, "base_learning_rate": 0.004},
+            ),
+        ],
+        AUDIOSET: [
+            (dbof(), {"base_learning_rate": 0.002}),
+            (
+                dbof(dbof_cluster_size=1024, dbof_hidden_size=1024),
+                {"base_learning_rate": 0.002},
+            ),
+        ],
+    }[data]
+    return [
+        Case(data, "teacher", f"teacher/{index}", "float32", model, training)
+        for index, (model, training) in enumerate(made)
+    ]
+
+
+def all_cases() -> list[Case]:
+    """Lists the cases: teachers, then those of the table of aims, then others.
+
+    Returns:
+        The cases, of both data sets.
+    """
+    taught = []
+    for data in (YT8M, AUDIOSET):
+        members = teachers(data)
+        mean = dataclasses.replace(
+            members[0], name="teacher/mean", members=tuple(members)
+        )
+        taught += [*members, mean]
+    return [*taught, *_aimed(), *_video_level(), *_frame_level()]
+
+
+def _video_level() -> Iterator[Case]:
+    def both(
+        family: str, name: str, structure: str, **kwargs: Any
+    ) -> Iterator[Case]:
+        return _sweep(
+            YT8M,
+            family,
+            name,
+            mlp(
+                hidden_projection=structure,
+                classifier_projection=structure,
+                **kwargs,
+            ),
+        )
+
+    for size, drops in (
+        (1024, {"input_drop_rate": 0.1, "drop_rate": 0.2}),
+        (512, {}),
+        (256, {}),
+        (128, {}),
+        (64, {}),
+    ):
+        yield from both(
+            "dense", f"{size}", "dense", mlp_hidden_size=size, **drops
+        )
+    for rank in (256, 128, 64, 32, 16):
+        yield from both("low_rank", f"{rank}", f"low_rank(rank={rank})")
+    for size in (4608, 2304, 1152):
+        yield from both(
+            "diagonal_circulant",
+            f"{size}",
+            "diagonal_circulant",
+            mlp_hidden_size=size,
+        )
+    for rank in (160, 96, 24):
+        yield from _sweep(
+            YT8M,
+            "low_rank + diagonal_circulant",
+            f"{rank}",
+            mlp(
+                mlp_hidden_size=2304,
+                hidden_projection="diagonal_circulant",
+                classifier_projection=(
+                    f"low_rank(rank={rank}) + diagonal_circulant"
+                ),
+            ),
+        )
+    for size in (8, 32, 128):
+        yield from both(
+            "block_circulant", f"{size}", f"block_circulant(block_size={size})"
+        )
+    for rank in (4, 1):
+        yield from both(
+            "toeplitz_like",
+            f"{rank}",
+            f"toeplitz_like(displacement_rank={rank})",
+        )
+    for blocks in (2, 8, 32):
+        yield from both("monarch", f"{blocks}", f"monarch(num_blocks={blocks})")
+    for rows in (2, 4, 8):
+        yield from both(
+            "kronecker",
+            f"{rows}",
+            f"kronecker(left_rows={rows}, left_columns={rows})",
+        )
+    for share in (8, 32, 128):
+        yield from _sweep(
+            YT8M,
+            "hashed",
+            f"{share}",
+            mlp(
+                hidden_projection=f"hashed(num_buckets={1152 * 1024 // share})",
+                classifier_projection=(
+                    f"hashed(num_buckets={1024 * 3862 // share})"
+                ),
+            ),
+        )
+    for factors in (2, 1):
+        yield from both(
+            "acdc",
+            f"{factors}",
+            f"acdc(num_factors={factors})",
+            mlp_hidden_size=2304,
+        )
+    yield from both("fastfood", "1", "fastfood", mlp_hidden_size=2304)
+    for size, columns in ((512, 1500), (256, 1000)):
+        yield from _sweep(
+            YT8M,
+            "leading_columns",
+            f"{size}_{columns}",
+            mlp(
+                mlp_hidden_size=size,
+                classifier_projection=f"leading_columns(columns={columns})",
+            ),
+        )
+        yield from _sweep(
+            YT8M,
+            "leading_columns + low_rank",
+            f"{size}_{columns}",
+            mlp(
+                mlp_hidden_size=size,
+                classifier_projection=(
+                    f"leading_columns(columns={columns}) + low_rank(rank=16)"
+                ),
+            ),
+        )
+
+
+def _frame_level() -> Iterator[Case]:
+    def everywhere(family: str, name: str, structure: str) -> Iterator[Case]:
+        return _sweep(
+            AUDIOSET,
+            family,
+            name,
+            dbof(
+                embedding_projection=structure,
+                fc_projection=structure,
+                classifier_projection=structure,
+            ),
+        )
+
+    yield from everywhere("dense", "2048", "dense")
+    for rank in (64, 16):
+        yield from everywhere("low_rank", f"{rank}", f"low_rank(rank={rank})")
+    yield from everywhere("diagonal_circulant", "1", "diagonal_circulant")
+    yield from _sweep(
+        AUDIOSET,
+        "low_rank + diagonal_circulant",
+        "32",
+        dbof(
+            embedding_projection="diagonal_circulant",
+            fc_projection="diagonal_circulant",
+            classifier_projection="low_rank(rank=32) + diagonal_circulant",
+        ),
+    )
+    for size in (8, 32):
+        yield from everywhere(
+            "block_circulant", f"{size}", f"block_circulant(block_size={size})"
+        )
+    for blocks in (4, 16):
+        yield from everywhere(
+            "monarch", f"{blocks}", f"monarch(num_blocks={blocks})"
+        )
+    yield from everywhere(
+        "kronecker", "4", "kronecker(left_rows=4, left_columns=4)"
+    )
+    yield from everywhere("hashed", "4096", "hashed(num_buckets=4096)")
+
+
+def _sweep(
+    data: str, family: str, name: str, model: models.ModelConfig
+) -> Iterator[Case]:
+    """Makes the cases of one model at all precisions."""
+    start = None
+    for key, precision in PRECISIONS.items():
+        is_rounded = key in _ROUNDED
+        case = Case(
+            data,
+            family,
+            f"{family}/{name}@{key}",
+            key,
+            model if precision is None else with_precision(model, precision),
+            {} if precision is None or is_rounded else _FEW_BITS,
+            start,
+            is_rounded,
+        )
+        start = start or case
+        yield case
+
+
+def _aimed() -> Iterator[Case]:
+    """Makes the cases of the table of aims, from few bits on."""
+    for name, size, columns, precision in (
+        ("2.6MB", 1536, 3862, "ternary"),
+        ("1.0MB", 1152, 3862, "binary"),
+        ("0.35MB", 672, 2000, "binary"),
+        ("0.19MB", 416, 1500, "binary"),
+        ("0.10MB", 256, 1000, "binary"),
+    ):
+        classifier = "dense"
+        if columns < 3862:
+            classifier = f"leading_columns(columns={columns})"
+        model = mlp(mlp_hidden_size=size, classifier_projection=classifier)
+        yield Case(
+            YT8M,
+            "to a budget",
+            f"budget/{name}",
+            precision,
+            with_precision(model, PRECISIONS[precision]),
+            {**_FEW_BITS, "factor": 3.0},
+            is_aimed=True,
+        )
