@@ -123,15 +123,11 @@ def teachers(data: str) -> list[Case]:
         YT8M: [
             (
                 mlp(input_drop_rate=0.2, drop_rate=0.5),
-                {"batch_size": 256, "base_learning_rate": 0.002, "factor": 1.5},
+                {"batch_size": 256, "base_learning_rate": 0.002, "factor": 1.2},
             ),
             (
                 mlp(mlp_hidden_size=768, input_drop_rate=0.2, drop_rate=0.4),
-                {"base_learning_rate": 0.003},
-            ),
-            (
-                mlp(input_drop_rate=0.1, drop_rate=0.4),
-                {"mixup_alpha": 0.5, "base_learning_rate": 0.004},
+                {"batch_size": 256, "base_learning_rate": 0.003, "factor": 0.9},
             ),
         ],
         AUDIOSET: [

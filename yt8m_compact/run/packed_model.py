@@ -10,6 +10,7 @@ from yt8m_compact import lazy
 from yt8m_compact import structures
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import training_levers
 
 with lazy.imports():
     import keras
@@ -25,7 +26,7 @@ def packed_config(config: config_lib.Config) -> config_lib.Config:
 
     Returns:
         The same with packed structures at all places, and without the paths of
-        whoever trained it.
+        whoever trained it, and what is said of a teacher that was one.
     """
     packed = {
         field.name: value.packed()
@@ -37,7 +38,9 @@ def packed_config(config: config_lib.Config) -> config_lib.Config:
     paths = {
         field.name: field.default
         for field in dataclasses.fields(config.training)
-        if field.metadata["is_path"] or field.metadata["is_pattern"]
+        if field.metadata["is_path"]
+        or field.metadata["is_pattern"]
+        or field.name in training_levers.OF_TEACHERS
     }
     return dataclasses.replace(
         config,

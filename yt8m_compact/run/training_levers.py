@@ -16,6 +16,8 @@ _USED_BY = {
     "final_learning_rate_fraction": ("learning_rate_schedule", "cosine"),
     "focal_gamma": ("label_loss", "FocalLoss"),
 }
+# And those that need a teacher.
+OF_TEACHERS = ("teacher_weight", "teacher_temperature")
 
 
 def check(training: config_lib.TrainingConfig) -> None:
@@ -39,7 +41,7 @@ def check(training: config_lib.TrainingConfig) -> None:
                 user,
                 name,
             )
-    for name in ("teacher_weight", "teacher_temperature"):
+    for name in OF_TEACHERS:
         _expect(
             training,
             training.teacher != "" or getattr(training, name) == defaults[name],
