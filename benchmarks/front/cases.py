@@ -331,57 +331,47 @@ def _sweep(
 
 
 def _aimed() -> Iterator[Case]:
-    """Makes the cases of the table of aims, which start from nothing.
+    """Makes the cases of the table of aims.
 
-    The hidden layer needs the precision, the classifier does not; and each
-    class is worth its weights only if it is frequent. Chosen on the validation
-    shards.
+    The hidden layer needs the precision, the classifier does not; a class is
+    worth its weights only if it is frequent; four bits are best rounded. Chosen
+    on the validation shards.
     """
-    for name, precision, size, hidden, classifier, training in (
-        ("2.6MB", "int4", 1024, "dense@int4", "dense@int4", {"factor": 1.0}),
-        (
-            "1.0MB",
-            "binary",
-            2048,
-            "dense@binary(block_size=64)",
-            "leading_columns(columns=2000)@binary",
-            {"factor": 1.2},
+    dense = next(_video_level())
+    yield Case(
+        YT8M,
+        "to a budget",
+        "budget/2.6MB",
+        "int4",
+        with_precision(
+            dataclasses.replace(
+                dense.model,
+                classifier_projection="leading_columns(columns=3400)",
+            ),
+            PRECISIONS["int4"],
         ),
-        (
-            "0.35MB",
-            "binary",
-            888,
-            "dense@binary(block_size=64)",
-            "leading_columns(columns=1500)@binary",
-            {"factor": 1.5},
-        ),
-        (
-            "0.19MB",
-            "binary",
-            464,
-            "dense@binary(block_size=64)",
-            "leading_columns(columns=1500)@binary",
-            {"factor": 2.0},
-        ),
-        (
-            "0.10MB",
-            "binary",
-            304,
-            "dense@binary",
-            "leading_columns(columns=1000)@binary",
-            {"factor": 2.0},
-        ),
+        start=dense,
+        is_rounded=True,
+        is_aimed=True,
+    )
+    for name, size, columns, factor in (
+        ("1.0MB", 2176, 2000, 1.2),
+        ("0.35MB", 888, 1500, 1.5),
+        ("0.19MB", 464, 1500, 2.0),
+        ("0.10MB", 272, 1000, 2.0),
     ):
         yield Case(
             YT8M,
             "to a budget",
             f"budget/{name}",
-            precision,
+            "binary",
             mlp(
                 mlp_hidden_size=size,
-                hidden_projection=hidden,
-                classifier_projection=classifier,
+                hidden_projection="dense@binary(block_size=64)",
+                classifier_projection=(
+                    f"leading_columns(columns={columns})@binary"
+                ),
             ),
-            {**_FEW_BITS, **training},
+            {**_FEW_BITS, "factor": factor},
             is_aimed=True,
         )
