@@ -41,6 +41,7 @@ class Case:
         precision: a key of `PRECISIONS`, or "mixed".
         model: the model, of structures with their precisions.
         training: what differs from the training of all cases.
+        length: how many steps it is trained, as a multiple of those of all.
         start: the case whose weights it starts from, None without one.
         is_rounded: whether it is `start` in fewer bits, not trained.
         is_aimed: whether it is a row of the table of aims.
@@ -54,6 +55,7 @@ class Case:
     precision: str
     model: models.ModelConfig
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    length: float = 1.0
     start: Case | None = None
     is_rounded: bool = False
     is_aimed: bool = False
@@ -123,24 +125,35 @@ def teachers(data: str) -> list[Case]:
         YT8M: [
             (
                 mlp(input_drop_rate=0.2, drop_rate=0.5),
-                {"batch_size": 256, "base_learning_rate": 0.002, "factor": 1.2},
+                {"batch_size": 256, "base_learning_rate": 0.002},
+                1.2,
             ),
             (
                 mlp(mlp_hidden_size=768, input_drop_rate=0.2, drop_rate=0.4),
-                {"batch_size": 256, "base_learning_rate": 0.003, "factor": 0.9},
+                {"batch_size": 256, "base_learning_rate": 0.003},
+                0.9,
             ),
         ],
         AUDIOSET: [
-            (dbof(), {"base_learning_rate": 0.002}),
+            (dbof(), {"base_learning_rate": 0.002}, 1.0),
             (
                 dbof(dbof_cluster_size=1024, dbof_hidden_size=1024),
                 {"base_learning_rate": 0.002},
+                1.0,
             ),
         ],
     }[data]
     return [
-        Case(data, "teacher", f"teacher/{index}", "float32", model, training)
-        for index, (model, training) in enumerate(made)
+        Case(
+            data,
+            "teacher",
+            f"teacher/{index}",
+            "float32",
+            model,
+            training,
+            length,
+        )
+        for index, (model, training, length) in enumerate(made)
     ]
 
 
@@ -323,8 +336,8 @@ def _sweep(
             key,
             model if precision is None else with_precision(model, precision),
             {} if precision is None or is_rounded else _FEW_BITS,
-            start,
-            is_rounded,
+            start=start,
+            is_rounded=is_rounded,
         )
         start = start or case
         yield case
@@ -354,7 +367,7 @@ def _aimed() -> Iterator[Case]:
         is_rounded=True,
         is_aimed=True,
     )
-    for name, size, columns, factor in (
+    for name, size, columns, length in (
         ("1.0MB", 2176, 2000, 1.2),
         ("0.35MB", 888, 1500, 1.5),
         ("0.19MB", 464, 1500, 2.0),
@@ -372,6 +385,7 @@ def _aimed() -> Iterator[Case]:
                     f"leading_columns(columns={columns})@binary"
                 ),
             ),
-            {**_FEW_BITS, "factor": factor},
+            _FEW_BITS,
+            length,
             is_aimed=True,
         )

@@ -194,9 +194,6 @@ class Experiment:
 
     def _config(self, case: cases_lib.Case, seed: int) -> config_lib.Config:
         """Makes the configuration of a case, without teachers and start."""
-        settings = dict(case.training)
-        steps = self._data.training.max_steps
-        factor = settings.pop("factor", 1.0)
         config = config_lib.Config(
             data=self._data.config,
             model=case.model,
@@ -204,8 +201,8 @@ class Experiment:
         )
         return self._replace_training(
             config,
-            **settings,
-            max_steps=max(1, round(factor * steps)),
+            **case.training,
+            max_steps=round(case.length * config.training.max_steps),
             seed=seed,
         )
 

@@ -28,7 +28,7 @@ def _tiny(family, precision, start=None, **kwargs):
 
 
 def _tiny_cases():
-    teacher = _tiny("teacher", "float32", training={"factor": 2.0})
+    teacher = _tiny("teacher", "float32", length=2.0)
     mean = cases.Case(
         cases.YT8M,
         "teacher",
