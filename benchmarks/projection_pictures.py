@@ -36,6 +36,7 @@ _DRAWN = (
     "kronecker",
     "leading_columns(columns=8)",
     "toeplitz_like(displacement_rank=1)",
+    "sparse(density=0.2)",
     "low_rank(rank=1) + diagonal_circulant",
 )
 _TIMED = (

@@ -28,6 +28,7 @@ _MODULES = {
     "yt8m-eval": "yt8m_compact.eval.evaluate",
     "yt8m-export": "yt8m_compact.programs.export",
     "yt8m-predict": "yt8m_compact.programs.predict",
+    "yt8m-compress": "yt8m_compact.programs.compress",
     "yt8m-demo": "yt8m_compact.programs.demo",
     "yt8m-data": "yt8m_compact.programs.data.main",
 }

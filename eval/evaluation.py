@@ -143,6 +143,28 @@ class Evaluator:
         step = self._run.read_checkpoints(self._restore, step, self._choice)
         return self._evaluate_restored(step, viewer)
 
+    def evaluate_model(
+        self, config: config_lib.Config, model: keras.Model, step: int = 0
+    ) -> report.Report:
+        """Evaluates a model in memory, by the weights that it has now.
+
+        Args:
+            config: the configuration that the model was built of.
+            model: the model.
+            step: the step that the report names.
+
+        Returns:
+            The report.
+
+        Raises:
+            ValueError: see `evaluate_run`.
+            DataError: see `evaluate_run`.
+            OSError: see `evaluate_run`.
+        """
+        self._use(config, model)
+        self._frozen.refresh()
+        return self._evaluate_restored(step)
+
     def evaluate_found(self, path: str) -> report.Report | None:
         """Evaluates a checkpoint that training may delete at any time.
 
@@ -173,14 +195,16 @@ class Evaluator:
 
     def _restore(self, config: config_lib.Config, paths: list[str]) -> int:
         if self._config != config:  # The first, or that of a new run.
-            model = train_dir_lib.build_model(config)
-            self._frozen = frozen_model.FrozenModel(model)
-            self._frozen.prepare(None)
-            self._predict = _make_predict(self._frozen, config)
-            self._config, self._model = config, model
+            self._use(config, train_dir_lib.build_model(config))
         step = chosen_weights.restore(self._model, config, paths, self._choice)
         self._frozen.refresh()
         return step
+
+    def _use(self, config: config_lib.Config, model: keras.Model) -> None:
+        self._frozen = frozen_model.FrozenModel(model)
+        self._frozen.prepare(None)
+        self._predict = _make_predict(self._frozen, config)
+        self._config, self._model = config, model
 
     def _evaluate_restored(
         self, step: int, viewer: Viewer | None = None

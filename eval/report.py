@@ -91,6 +91,7 @@ class Report:
                 layer.kind,
                 f"{layer.output_size:,}",
                 *_counts(layer.total, layer.trainable, layer.dense_equivalent),
+                f"{layer.num_bytes:,}",
                 _multiply_adds(layer),
             ]
             for layer in self.weights.layers
@@ -99,7 +100,7 @@ class Report:
         total = _counts(
             weights.total, weights.trainable, weights.dense_equivalent
         )
-        rows.append(["total", "", "", *total, ""])
+        rows.append(["total", "", "", *total, f"{weights.num_bytes:,}", ""])
         megabytes = f"{weights.megabytes:.3f} MB"
         return (
             _table(
@@ -112,9 +113,10 @@ class Report:
                     "trainable",
                     "dense twin",
                     "% of dense",
+                    "bytes",
                     "multiply-adds",
                 ],
-                "llrrrrrr",
+                "llrrrrrrr",
             )
             + f"\n{megabytes} of weights (1 MB = 2^20 bytes)\n"
             + self._multiply_adds_line()

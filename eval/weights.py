@@ -1,6 +1,7 @@
 """How many weights and multiply-adds a model has, and its dense twin."""
 
 from collections.abc import Sequence
+from concurrent import futures
 import dataclasses
 import math
 from typing import Any
@@ -150,12 +151,22 @@ def count_weights_of_config(
     Returns:
         The counts, the same as those of the model that was built.
     """
-    # In this scope variables know their shapes and wait for their values.
-    with keras.StatelessScope(initialize_variables=False):
-        model = config.build(
-            feature_sizes=feature_sizes, num_classes=num_classes
-        )
-        return count_weights(model)
+    policy = keras.config.dtype_policy()
+
+    def count() -> ModelWeights:
+        keras.config.set_dtype_policy(policy)
+        # In this scope variables know their shapes and wait for their values.
+        with keras.StatelessScope(initialize_variables=False):
+            model = config.build(
+                feature_sizes=feature_sizes, num_classes=num_classes
+            )
+            return count_weights(model)
+
+    # Keras lists variables that wait, and the end of the next such scope, be it
+    # that of an unrelated model, draws them all: gigabytes. The list, and the
+    # policy, are those of a thread.
+    with futures.ThreadPoolExecutor(1) as executor:
+        return executor.submit(count).result()
 
 
 def _count_layer(layer: keras.Layer) -> LayerWeights:

@@ -33,6 +33,13 @@ class MlpConfig(model_config.ModelConfig):
 
     frame_features: ClassVar[bool] = False
 
+    mlp_input_sizes: tuple[int, ...] = settings.setting(
+        (),
+        "How many of the first values of each feature are looked at, "
+        "comma-separated, such as 512,128; all if not given. Those of "
+        "YouTube-8M are principal components, and the last ones say little.",
+        minimum=1,
+    )
     mlp_hidden_size: int = settings.setting(
         1024, "Number of units of each hidden layer.", minimum=1
     )
@@ -61,6 +68,10 @@ class MlpConfig(model_config.ModelConfig):
         self.check_options()
         features = keras.Input((sum(feature_sizes),), name="features")
         x = self._normalize(features)
+        if self.mlp_input_sizes:
+            x = layers.LeadingValues(
+                feature_sizes, self.mlp_input_sizes, name="leading_values"
+            )(x)
         if self.input_drop_rate:
             x = layers.RepeatableDropout(
                 self.input_drop_rate, name="input_dropout"

@@ -49,6 +49,7 @@ MAY_IMPORT = {
     },
     "training": _RUN_AND_BELOW | {"inference"},  # teachers predict
     "inference": _RUN_AND_BELOW,
+    "compression": _RUN_AND_BELOW | {"training", "inference"},
     "eval_lib": _RUN_AND_BELOW | {"inference"},
     "studies": _RUN_AND_BELOW
     | {"program", "training", "inference", "eval_lib"},

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import tiny_runs
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import compress
 from yt8m_compact.programs import demo
 from yt8m_compact.programs import export
 from yt8m_compact.programs import predict
@@ -19,6 +20,7 @@ PROGRAMS = {
     "yt8m-export": export,
     "yt8m-predict": predict,
     "yt8m-data": data,
+    "yt8m-compress": compress,
     "yt8m-demo": demo,
 }
 

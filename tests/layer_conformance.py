@@ -49,6 +49,7 @@ class Oracle:
             the dense kernel `[input_dim, units]`.
         initialized: the weights that `kernel_initializer` fills.
         fixed: the weights that are not trained.
+        chosen: those of them that `nearest` chooses all the same.
         transforms: whether it multiplies by transforms, which are float32 in a
             16-bit layer too.
         is_exact: from `input_dim` and `units` to whether `nearest` finds the
@@ -69,6 +70,7 @@ class Oracle:
     dense_kernel: Callable[[dict[str, np.ndarray], int, int], np.ndarray]
     initialized: tuple[str, ...] = ("kernel",)
     fixed: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
     transforms: bool = False
     is_exact: Callable[[int, int], bool] = lambda n, units: True
     closest: Callable[[np.ndarray], np.ndarray] | None = None
@@ -80,6 +82,11 @@ class Oracle:
         """Names the weights of the kernel that are trained."""
         names = self.weight_shapes(input_dim, units)
         return tuple(name for name in names if name not in self.fixed)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names the weights that `nearest` leaves as they are."""
+        return tuple(name for name in self.fixed if name not in self.chosen)
 
     def finds_its_own(self, input_dim: int, units: int) -> bool:
         """Tells whether `nearest` finds a kernel of its own kind again."""
@@ -427,6 +434,54 @@ def _toeplitz_like(displacement_rank, **what):
     )
 
 
+def _sparse_kernel(weights, input_dim, units):
+    kernel = np.zeros([units, input_dim], weights["kernel"].dtype)
+    for position, value in zip(
+        weights["positions"], weights["kernel"], strict=True
+    ):
+        kernel[divmod(position, input_dim)] = value
+    return kernel.T
+
+
+def _closest_sparse(density):
+    """All but the largest magnitudes become 0."""
+
+    def closest(kernel):
+        kept = max(1, round(density * kernel.size))
+        least = np.sort(np.abs(kernel), axis=None)[-kept]
+        return np.where(np.abs(kernel) >= least, kernel, 0)
+
+    return closest
+
+
+def _closest_by_group(kept, group):
+    """The same, for each group of inputs of each column."""
+
+    def closest(kernel):
+        result = np.zeros(kernel.shape)
+        for start in range(0, kernel.shape[0], group):
+            for column in range(kernel.shape[1]):
+                values = kernel[start : start + group, column]
+                for row in np.argsort(-np.abs(values))[:kept]:
+                    result[start + row, column] = values[row]
+        return result
+
+    return closest
+
+
+def _sparse(count, closest, **arguments):
+    return Oracle(
+        structure=structures.Sparse(**arguments),
+        weight_shapes=lambda n, units: dict.fromkeys(
+            ("kernel", "positions"), (count(n, units),)
+        ),
+        dense_kernel=_sparse_kernel,
+        fixed=("positions",),
+        chosen=("positions",),
+        closest=closest,
+    )
+
+
 def _sum_of(**parts):
     """Oracle of a sum of others, by the names that its weights start with."""
 
@@ -465,11 +520,12 @@ def _sum_of(**parts):
         dense_kernel=dense_kernel,
         initialized=named("initialized"),
         fixed=named("fixed"),
+        chosen=named("chosen"),
         is_exact=_never,
         simpler=tuple(
             str(oracle.structure)
             for oracle in parts.values()
-            if not oracle.fixed
+            if not oracle.kept
         ),
     )
 
@@ -501,6 +557,10 @@ _SIGN_CIRCULANT = Oracle(
     dense_kernel=_diagonal_circulant_kernel,
     fixed=("diagonal",),
     transforms=True,
+)
+
+_SPARSE = _sparse(
+    lambda n, units: max(1, round(n * units / 10)), _closest_sparse(0.1)
 )
 
 
@@ -629,6 +689,15 @@ ORACLES = {
     "toeplitz_like, 1 term": _toeplitz_like(
         1, simpler=("circulant(pad_input=True)",)
     ),
+    "sparse": _SPARSE,
+    # 2 of each 4 inputs, and of fewer at the end of a column.
+    "sparse, 2:4": _sparse(
+        lambda n, units: units * (n // 4 * 2 + min(n % 4, 2)),
+        _closest_by_group(2, 4),
+        density=0.5,
+        group=4,
+    ),
+    "low_rank + sparse": _sum_of(low_rank=_LOW_RANK, sparse=_SPARSE),
     "low_rank + diagonal_circulant": _sum_of(
         low_rank=_LOW_RANK,
         diagonal_circulant=_SHARED_DIAGONAL_CIRCULANT,
@@ -671,12 +740,17 @@ def make_layer(
     layer = make_projection(case, units, **kwargs)
     layer.build((None, input_dim))
     rng = np.random.default_rng(seed)
-    layer.set_weights([_random_values(rng, w) for w in layer.weights])
+    specs = {s.name: s for s in layer.structure.weights(input_dim, units)}
+    layer.set_weights(
+        [_random_values(rng, w, specs.get(w.name)) for w in layer.weights]
+    )
     return layer
 
 
-def _random_values(rng: np.random.Generator, weight) -> np.ndarray:
-    """Draws values; those of whole-number weights are in another order."""
+def _random_values(rng: np.random.Generator, weight, spec) -> np.ndarray:
+    """Draws values; those of permutations are in another order."""
+    if spec is not None and spec.start is structures.Start.POSITIONS:
+        return spec.draw(rng)
     start = weight.numpy()
     if start.dtype.kind == "i":
         return rng.permutation(start)

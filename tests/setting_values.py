@@ -19,6 +19,10 @@ NEEDED = {
         "schedule_steps": 9,
     },
     "focal_gamma": {"label_loss": "FocalLoss"},
+    "pruning_density": {"pruning_steps": 9},
+    "pruning_group": {"pruning_density": 0.25, "pruning_steps": 9},
+    "pruning_places": {"pruning_density": 0.25, "pruning_steps": 9},
+    "pruning_steps": {"pruning_density": 0.25},
 }
 # Settings that others leave unused.
 _EXCLUDED = ("learning_rate_decay", "learning_rate_decay_examples")

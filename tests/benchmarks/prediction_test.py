@@ -9,6 +9,7 @@ from benchmarks.steps import network as network_lib
 import tiny_runs
 
 
+@pytest.mark.slow
 def test_one_video(capsys):
     prediction.main(["--network=tiny", "--cases=everywhere", "--rounds=1"])
     table = capsys.readouterr().out
@@ -39,6 +40,7 @@ def test_floor():
         assert found == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_records(capsys):
     run = tiny_runs.video_run()
     prediction.main(

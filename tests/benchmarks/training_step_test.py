@@ -72,16 +72,8 @@ def make_step(name):
     return cases.CASES[name].make_step(TINY, batch)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        # XLA compiles these, for seconds.
-        pytest.param(name, marks=pytest.mark.slow)
-        if case.code == cases.OURS and case.structures
-        else name
-        for name, case in cases.CASES.items()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", cases.CASES)
 def test_every_case_learns(monkeypatch, name):
     look_at_all_frames(monkeypatch)
     step = make_step(name)

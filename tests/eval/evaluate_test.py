@@ -280,7 +280,7 @@ def test_parameters_of_a_run_without_a_checkpoint(tmp_path, capsys):
     run_evaluate("--parameters_only", f"--train_dir={tmp_path}")
     text = capsys.readouterr().out
     assert text.startswith(f"MoeModel of {tmp_path}\n\nlayer")
-    assert re.search(r"\ntotal +46 +46 +235 +19\.57\n", text)
+    assert re.search(r"\ntotal +46 +46 +235 +19\.57 +184\n", text)
     assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
 
 
@@ -377,6 +377,7 @@ def test_frame_seed_out_of_range(seed):
         tiny_runs.parse_flags(evaluate.define_flags, f"--frame_seed={seed}")
 
 
+@pytest.mark.slow
 def test_frames_sampled_by_a_seed(tmp_path):
     run = tiny_runs.copy_run(tiny_runs.frame_run(), tmp_path)
     path = tmp_path / "report.json"

@@ -18,6 +18,7 @@ LAYERS = (
         dense_equivalent=8_000_000,
         multiply_adds=123_456,
         per_frame=False,
+        num_bytes=4_000_000,
     ),
     weights_lib.LayerWeights(
         name="fc_bn",
@@ -28,6 +29,7 @@ LAYERS = (
         dense_equivalent=16_384,
         multiply_adds=4096,
         per_frame=False,
+        num_bytes=65_536,
     ),
 )
 WEIGHTS = weights_lib.ModelWeights(
@@ -63,15 +65,15 @@ def make_report(**kwargs) -> report_lib.Report:
 
 WEIGHTS_TABLE = """\
 layer    kind                  units    weights    trainable    dense twin    \
-% of dense    multiply-adds
+% of dense      bytes    multiply-adds
 -------  ------------------  -------  ---------  -----------  ------------  \
-------------  ---------------
+------------  ---------  ---------------
 fc       circulant             4,096  1,000,000    1,000,000     8,000,000     \
-    12.50          123,456
+    12.50  4,000,000          123,456
 fc_bn    BatchNormalization    4,096     16,384        8,192        16,384     \
-   100.00            4,096
+   100.00     65,536            4,096
 total                                 1,016,384    1,008,192     8,016,384     \
-    12.68
+    12.68  4,065,536
 3.877 MB of weights (1 MB = 2^20 bytes)
 127,552 multiply-adds a video; not counted: layers without weights"""
 
@@ -159,6 +161,7 @@ def test_dict():
                 "dense_equivalent": 8_000_000,
                 "multiply_adds": 123_456,
                 "per_frame": False,
+                "num_bytes": 4_000_000,
             },
             {
                 "name": "fc_bn",
@@ -169,6 +172,7 @@ def test_dict():
                 "dense_equivalent": 16_384,
                 "multiply_adds": 4_096,
                 "per_frame": False,
+                "num_bytes": 65_536,
             },
         ],
     }

@@ -201,6 +201,26 @@ def test_counting_draws_no_weights():
     # The scope ended: what is built now has values.
     model = SMALL["MoeModel"].build(feature_sizes=SIZES, num_classes=CLASSES)
     assert model(tf.ones([1, 16])).shape == (1, CLASSES)
+    # Nor are they drawn at the end of another such scope.
+    with keras.StatelessScope():
+        layer = keras.layers.Dense(2)
+        layer.build((None, 3))
+    assert layer.kernel.numpy().shape == (3, 2)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "float16"])
+def test_counts_are_under_the_policy_that_is_set(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        counted = weights.count_weights_of_config(
+            SMALL["LogisticModel"], feature_sizes=SIZES, num_classes=CLASSES
+        )
+        assert keras.config.dtype_policy().name == policy
+    finally:
+        keras.config.set_dtype_policy(before)
+    size = 2 if policy == "float16" else 4
+    assert counted.num_bytes == size * counted.total
 
 
 @pytest.mark.parametrize("name", models.MODELS)

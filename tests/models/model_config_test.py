@@ -214,6 +214,10 @@ CHANGES = {
     "MlpModel": {
         **COMMON,
         "l2_normalize": (False, {"outputs", "batch_norm"}),
+        "mlp_input_sizes": (
+            (3, 2),
+            RESHAPED | {"layers", "batch_norm"},
+        ),
         "mlp_hidden_size": (6, RESHAPED | {"batch_norm"}),
         "mlp_layers": (1, RESHAPED | {"layers", "batch_norm", "dropout"}),
         "drop_rate": (0.25, {"batch_norm", "dropout"}),

@@ -11,6 +11,7 @@ import project_file
 import record_makers
 from yt8m_compact import models
 from yt8m_compact.eval import evaluate
+from yt8m_compact.programs import compress
 from yt8m_compact.programs import demo
 from yt8m_compact.programs import export
 from yt8m_compact.programs import predict
@@ -22,6 +23,7 @@ _PROGRAMS = {
     "yt8m-eval": evaluate,
     "yt8m-export": export,
     "yt8m-predict": predict,
+    "yt8m-compress": compress,
     "yt8m-demo": demo,
 }
 _ROOT = project_file.ROOT

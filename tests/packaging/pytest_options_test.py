@@ -11,10 +11,10 @@ SLOW = "tests/packaging/import_contexts_test.py"
 FAST = "tests/packaging/imports_test.py"
 
 
-def collect(*arguments: str) -> list[str]:
+def collect(*arguments: str, files=(SLOW, FAST)) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0"]
-        + ["-p", "no:cacheprovider", SLOW, FAST, *arguments],
+        + ["-p", "no:cacheprovider", *files, *arguments],
         cwd=ROOT,
         check=True,
         capture_output=True,
@@ -31,6 +31,13 @@ def test_slow_tests_run_where_they_are_asked_for():
     assert set(files_of(collect())) == {FAST}
     assert set(files_of(collect("-m", "slow"))) == {SLOW}
     assert len(collect("-m", "")) == len(collect()) + len(collect("-m", "slow"))
+
+
+def test_files_with_slow_tests_come_first():
+    found = collect("-m", "", files=(FAST, SLOW))
+    assert list(dict.fromkeys(files_of(found))) == [SLOW, FAST]
+    # The tests of a file stay together, and in their order.
+    assert found == collect("-m", "")
 
 
 def test_the_first_of_each_file():

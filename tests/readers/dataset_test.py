@@ -199,6 +199,7 @@ def test_records_read_count_those_that_are_left_out(tmp_path, shuffle_buffer):
         assert read(count) == (counts[number + 1 :], ids[number + 1 :])
 
 
+@pytest.mark.slow
 def test_records_read_are_not_the_rows_of_halves_and_segments(tmp_path):
     def write(name, **kwargs):
         return record_makers.write_tfrecord(

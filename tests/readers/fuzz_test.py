@@ -1,6 +1,6 @@
 """Real files with damage at random: the right records, or an error.
 
-Set YT8M_FUZZ_CASES for more cases than the few thousand of every run, and
+Set YT8M_FUZZ_CASES for more cases than the thousand of every run, and
 YT8M_FUZZ_SEED for others.
 """
 
@@ -17,7 +17,7 @@ from yt8m_compact import readers
 from yt8m_compact.readers import batch_parser
 from yt8m_compact.readers import messages
 
-_CASES = int(os.environ.get("YT8M_FUZZ_CASES", "1000"))
+_CASES = int(os.environ.get("YT8M_FUZZ_CASES", "250"))
 _SEED = int(os.environ.get("YT8M_FUZZ_SEED", "0"))
 # Each of these takes a dataset of its own.
 _STOPS = max(30, _CASES // 50)

@@ -103,6 +103,35 @@ ERRORS = [
     ),
     ("yt8m-export --train_dir=run more", 2, "expected flags only, such as"),
     ("yt8m-demo --num_epochs=0", 2, "flag --num_epochs=0: "),
+    (
+        "yt8m-compress --train_dir=run --output_dir=out --budget=1",
+        2,
+        "budget to be a number and a unit, one of B, bytes, kB, MB",
+    ),
+    (
+        "yt8m-compress --train_dir=run --output_dir=out --budget=1MB "
+        "--structures=rank",
+        2,
+        "expected a structure, one of dense, circulant",
+    ),
+    (
+        "yt8m-compress --train_dir=run --output_dir=out --budget=1MB "
+        "--teacher_weight=2",
+        2,
+        "teacher_weight=2",
+    ),
+    (
+        "yt8m-compress --train_dir=run --output_dir=out --budget=1MB "
+        "--train_data_pattern=script",
+        1,
+        "run/config.json: expected the config.json of a run",
+    ),
+    (
+        "yt8m-compress --train_dir=made --output_dir=out --budget=1MB "
+        "--train_data_pattern=missing",
+        1,
+        "no file matches the pattern 'missing'",
+    ),
     ("yt8m-data convert --num_classes=a", 2, "expected --num_classes to be an"),
     (
         "yt8m-data download --output_dir=out --mirror=nowhere",

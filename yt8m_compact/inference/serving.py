@@ -126,12 +126,21 @@ class ServingModule:
             self._model, self._inputs_of, input_specs(self.config.data)
         )
 
+    def concrete_functions(
+        self,
+    ) -> list[tf.types.experimental.ConcreteFunction]:
+        """Traces `predict_serialized` and `predict_tensors`, once."""
+        return [
+            function.get_concrete_function()
+            for function in (self.predict_serialized, self.predict_tensors)
+        ]
+
     def variables_read(self) -> list[tf.Variable]:
         """Lists what the functions read: fewer than the model's variables."""
         read = {
             id(captured)
-            for function in (self.predict_serialized, self.predict_tensors)
-            for captured in function.get_concrete_function().captured_inputs
+            for function in self.concrete_functions()
+            for captured in function.captured_inputs
         }
         variables = [variable.value for variable in self._model.variables]
         variables += self._frozen.kept
@@ -205,8 +214,11 @@ def save(module: ServingModule, export_dir: str) -> None:
     """
     module.refresh()
     saved = tf.Module(name="yt8m_compact_model")
-    saved.predict_serialized = module.predict_serialized
-    saved.predict_tensors = module.predict_tensors
+    # Not the `tf.function`s: while it saves, TensorFlow takes other options for
+    # its own, by which it would trace both again.
+    saved.predict_serialized, saved.predict_tensors = (
+        module.concrete_functions()
+    )
     saved.weights = module.variables_read()
     with (
         files.writing_folder(export_dir) as folder,

@@ -6,6 +6,7 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from yt8m_compact.layers.compactify import compactify
+from yt8m_compact.layers.compactify import dense_layers
 from yt8m_compact.layers.decision_attention import DecisionAttention
 from yt8m_compact.layers.dequantize import Dequantize
 from yt8m_compact.layers.end_of_chain import EndOfChain
@@ -25,6 +26,7 @@ from yt8m_compact.layers.initializers import RandomSign
 from yt8m_compact.layers.input_moments import InputMoments
 from yt8m_compact.layers.input_moments import collect_input_moments
 from yt8m_compact.layers.l2_penalty import L2Penalty
+from yt8m_compact.layers.leading_values import LeadingValues
 from yt8m_compact.layers.logit_mixture import LogitMixture
 from yt8m_compact.layers.lstm_cell import LstmCell
 from yt8m_compact.layers.mixture_of_experts import MixtureOfExperts
@@ -60,6 +62,7 @@ __all__ = [
     "InputMoments",
     "LogOdds",
     "L2Penalty",
+    "LeadingValues",
     "LogitMixture",
     "LstmCell",
     "MixtureOfExperts",
@@ -75,4 +78,5 @@ __all__ = [
     "UnitDirection",
     "collect_input_moments",
     "compactify",
+    "dense_layers",
 ]

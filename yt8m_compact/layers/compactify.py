@@ -73,18 +73,7 @@ def compactify(
         structure = structures.get(structure)
         if isinstance(layer_names, str):
             layer_names = [layer_names]
-    if not isinstance(model, keras.Sequential) and not _is_functional(model):
-        raise ValueError(
-            "expected a Functional or Sequential model, whose layers can be "
-            f"replaced. Received: model={model.name}, of class "
-            f"{type(model).__name__}"
-        )
-    if not model.built:
-        raise ValueError(
-            f"expected a built model: call it on an input first. Received: "
-            f"model={model.name}"
-        )
-    dense = [layer for layer in _all_layers(model) if _is_dense(layer)]
+    dense = dense_layers(model)
     if isinstance(structure, Mapping):
         replacements = _match(dense, by_pattern)
     elif layer_names is None:
@@ -133,6 +122,33 @@ def compactify(
         else:
             _copy_state(old, new)
     return copied
+
+
+def dense_layers(model: keras.Model) -> list[keras.Layer]:
+    """Lists the layers of a model that `compactify` can replace.
+
+    Args:
+        model: a built Functional or Sequential model.
+
+    Returns:
+        `keras.layers.Dense` that are not quantised, and `Projection` of a
+        `Dense` structure, in order.
+
+    Raises:
+        ValueError: if the model is subclassed or not built.
+    """
+    if not isinstance(model, keras.Sequential) and not _is_functional(model):
+        raise ValueError(
+            "expected a Functional or Sequential model, whose layers can be "
+            f"replaced. Received: model={model.name}, of class "
+            f"{type(model).__name__}"
+        )
+    if not model.built:
+        raise ValueError(
+            f"expected a built model: call it on an input first. Received: "
+            f"model={model.name}"
+        )
+    return [layer for layer in _all_layers(model) if _is_dense(layer)]
 
 
 def _check_names(layer_names: Sequence[str], dense: list[keras.Layer]) -> None:

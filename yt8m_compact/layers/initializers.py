@@ -1,6 +1,7 @@
 """Initialisers that structured projections need beside those of Keras."""
 
 from collections.abc import Callable
+import dataclasses
 import math
 from typing import Any
 import zlib
@@ -8,6 +9,8 @@ import zlib
 import keras
 from keras import initializers
 import numpy as np
+
+from yt8m_compact import ops
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
@@ -73,6 +76,55 @@ class RandomPermutation(initializers.Initializer):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {"seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="yt8m_compact")
+class RandomPositions(initializers.Initializer):
+    """Draws where the entries of a sparse matrix are, sorted.
+
+    Args:
+        rows: rows of the matrix.
+        columns: its columns.
+        kept: how many entries are kept: of the matrix, or of each group.
+        group: size of the groups of a column; None for no groups.
+        seed: int or None; the same int gives the same positions.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        kept: int,
+        group: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.pattern = ops.PositionPattern(rows, columns, kept, group)
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None) -> Any:
+        """Draws a tensor.
+
+        Args:
+            shape: the shape to draw, `[count]` of the positions.
+            dtype: the dtype of the result, that of the positions if None.
+
+        Returns:
+            A tensor of positions.
+        """
+        pattern = self.pattern
+        if tuple(shape) != (pattern.count,):
+            raise ValueError(
+                f"expected the shape of {pattern.count} positions. Received: "
+                f"shape={tuple(shape)}"
+            )
+        uniform = initializers.RandomUniform(0.0, 1.0, seed=self.seed)
+        scores = uniform((pattern.rows, pattern.columns), dtype="float32")
+        positions = ops.largest_positions(scores, pattern)
+        return keras.ops.cast(positions, dtype or pattern.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**dataclasses.asdict(self.pattern), "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")

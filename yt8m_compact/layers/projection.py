@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 import contextlib
+import dataclasses
 import functools
 from typing import Any
 
@@ -160,8 +161,8 @@ class Projection(keras.layers.Layer):
             return
         old = self.structure_weights
         arrays = {
-            name: _finite_array(name, variable.numpy(), tuple(variable.shape))
-            for name, variable in old.items()
+            spec.name: _array_of(old[spec.name], spec)
+            for spec in self.structure.weights(*sizes)
         }
         bits = self.structure.pack(arrays, *sizes)
         # Until then, whatever is refused leaves the layer as it was.
@@ -427,6 +428,10 @@ class Projection(keras.layers.Layer):
             constraint = self.diagonal_constraint or constraint
         elif spec.start is structures.Start.PERMUTATION:
             initializer = own_initializers.RandomPermutation()
+        elif spec.start is structures.Start.POSITIONS:
+            initializer = own_initializers.RandomPositions(
+                **dataclasses.asdict(spec.pattern)
+            )
         elif spec.start is structures.Start.PACKED:
             initializer = initializers.Zeros()
         else:
@@ -549,6 +554,15 @@ def _compiled_decode(
         jit_compile=True,
         autograph=False,
     )
+
+
+def _array_of(
+    variable: keras.Variable, spec: structures.WeightSpec
+) -> np.ndarray:
+    """Reads a weight: floats as float64, whole numbers as they are."""
+    if spec.dtype is not None:
+        return variable.numpy()
+    return _finite_array(spec.name, variable.numpy(), spec.shape)
 
 
 def _finite_array(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -51,6 +51,14 @@ with lazy.imports():
     from yt8m_compact.ops.plans import plan_block_circulant
     from yt8m_compact.ops.plans import plan_circulant
     from yt8m_compact.ops.plans import plan_toeplitz
+    from yt8m_compact.ops.positions import PositionForm
+    from yt8m_compact.ops.positions import PositionPattern
+    from yt8m_compact.ops.positions import decode_positions
+    from yt8m_compact.ops.positions import decode_positions_array
+    from yt8m_compact.ops.positions import draw_positions
+    from yt8m_compact.ops.positions import encode_positions
+    from yt8m_compact.ops.positions import largest_positions
+    from yt8m_compact.ops.positions import scatter_positions
     from yt8m_compact.ops.quantization import dequantize
     from yt8m_compact.ops.quantization import quantize
     from yt8m_compact.ops.ranking import batch_gap
@@ -68,6 +76,8 @@ with lazy.imports():
 
 __all__ = [
     "LOSSES",
+    "PositionForm",
+    "PositionPattern",
     "acdc_kernel",
     "acdc_matmul",
     "as_rows",
@@ -83,10 +93,14 @@ __all__ = [
     "cosine_multiply_adds",
     "cosine_transform",
     "cross_entropy_loss",
+    "decode_positions",
+    "decode_positions_array",
     "dequantize",
     "diagonal_circulant_kernel",
     "diagonal_circulant_matmul",
     "diagonal_circulant_multiply_adds",
+    "draw_positions",
+    "encode_positions",
     "fastfood_kernel",
     "fastfood_matmul",
     "fastfood_shape",
@@ -100,6 +114,7 @@ __all__ = [
     "hinge_loss",
     "inverse_cosine_transform",
     "l2_normalize",
+    "largest_positions",
     "make_label_loss",
     "mix_labels",
     "normalize_frames",
@@ -116,6 +131,7 @@ __all__ = [
     "quantize",
     "rated_predictions",
     "replica_index",
+    "scatter_positions",
     "smooth_labels",
     "soften",
     "softmax_loss",

@@ -250,6 +250,32 @@ class TrainingConfig:
         "weights.",
         minimum=1,
     )
+    pruning_density: float | None = settings.setting(
+        None,
+        "Prunes dense projections while training: the smallest weights become "
+        "0, more and more of them, until this share is left. --init_from of "
+        "another run makes them sparse(density=...).",
+        above=0.0,
+        maximum=1.0,
+    )
+    pruning_group: int | None = settings.setting(
+        None,
+        "Prunes to the share --pruning_density of each group of so many inputs "
+        "of an output, which must be a whole number: --pruning_density=0.5 "
+        "--pruning_group=4 leaves 2 of 4. If not given, of the whole matrix.",
+        minimum=1,
+    )
+    pruning_places: str = settings.setting(
+        "",
+        "Names of the layers that --pruning_density is for, or patterns such "
+        "as fc*, comma-separated; if not given, all dense projections.",
+    )
+    pruning_steps: int | None = settings.setting(
+        None,
+        "Number of steps until --pruning_density is reached; three quarters of "
+        "--schedule_steps or --max_steps if not given.",
+        minimum=1,
+    )
     dtype_policy: str = settings.setting(
         "float32",
         "What layers compute in; weights, losses, transforms and predictions "
@@ -394,6 +420,18 @@ class TrainingConfig:
         """Number of steps of a schedule that ends; None is unknown."""
         return self.schedule_steps or self.max_steps
 
+    @property
+    def pruned_at_step(self) -> int | None:
+        """The step at which `pruning_density` is reached; None without."""
+        if self.pruning_density is None:
+            return None
+        return self.pruning_steps or -(-3 * self.total_steps // 4)
+
+    @property
+    def pruning_patterns(self) -> tuple[str, ...]:
+        """The names and patterns of `pruning_places`."""
+        return _split(self.pruning_places)
+
     def make_label_loss(self) -> Callable[..., tf.Tensor]:
         """Makes the loss between labels and predictions.
 
@@ -411,8 +449,13 @@ class TrainingConfig:
     @property
     def teachers(self) -> tuple[str, ...]:
         """The paths and patterns that `teacher` names."""
-        parts = (part.strip() for part in self.teacher.split(","))
-        return tuple(part for part in parts if part)
+        return _split(self.teacher)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    """Reads what is comma-separated."""
+    parts = (part.strip() for part in text.split(","))
+    return tuple(part for part in parts if part)
 
 
 # Settings of training that help texts list together, by what they are about.
@@ -435,6 +478,12 @@ TRAINING_GROUPS = {
         "ema_momentum",
         "gradient_accumulation_steps",
         "dtype_policy",
+    ),
+    "pruning": (
+        "pruning_density",
+        "pruning_group",
+        "pruning_places",
+        "pruning_steps",
     ),
     "learning rate": (
         "base_learning_rate",

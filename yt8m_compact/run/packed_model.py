@@ -26,7 +26,7 @@ def packed_config(config: config_lib.Config) -> config_lib.Config:
 
     Returns:
         The same with packed structures at all places, and without the paths of
-        whoever trained it, and what is said of a teacher that was one.
+        whoever trained it, and so without a teacher.
     """
     packed = {
         field.name: value.packed()
@@ -40,7 +40,7 @@ def packed_config(config: config_lib.Config) -> config_lib.Config:
         for field in dataclasses.fields(config.training)
         if field.metadata["is_path"]
         or field.metadata["is_pattern"]
-        or field.name in training_levers.OF_TEACHERS
+        or field.name in training_levers.OF_TEACHER
     }
     return dataclasses.replace(
         config,

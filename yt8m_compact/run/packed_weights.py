@@ -1,6 +1,8 @@
 """The weights of a model as one small file: its bits, and little else."""
 
+from collections.abc import Mapping, Sequence
 import json
+import math
 
 import keras
 import numpy as np
@@ -18,6 +20,10 @@ SUFFIX = ".safetensors"
 _FORMAT = "yt8m_compact packed weights"
 _VERSION = "1"
 _SHOWN = 5
+# What is counted before it is written has places of so many digits.
+_LARGE_OFFSET = 10**9
+# Headers are filled up to a multiple.
+_ALIGNMENT = 8
 
 
 def write(model: keras.Model, path: str, step: int = 0) -> int:
@@ -107,6 +113,42 @@ def read(model: keras.Model, path: str) -> int:
     for name, weight in weights.items():
         weight.assign(arrays[name].astype(weight.dtype.as_numpy_dtype))
     return int(metadata.get("step", 0))
+
+
+def num_bytes(weights: Mapping[str, tuple[Sequence[int], str]]) -> int:
+    """Counts the bytes that weights take in a file, a few at most too many.
+
+    Args:
+        weights: the shape and the dtype of each by its path, as a packed model
+            has them.
+
+    Returns:
+        The bytes of their values and of their entries in the header.
+    """
+    total = 0
+    for name, (shape, dtype) in weights.items():
+        is_float = tf.as_dtype(dtype).is_floating
+        width = tf.as_dtype(dtype).size
+        if is_float and len(shape) <= 1:
+            width = min(width, 2)
+        total += width * math.prod(shape)
+        entry = {
+            "dtype": "BF16",
+            "shape": list(shape),
+            "data_offsets": [_LARGE_OFFSET, _LARGE_OFFSET],
+        }
+        total += len(json.dumps({name: entry}, separators=(",", ":")))
+    return total
+
+
+def num_bytes_of_empty() -> int:
+    """Counts the bytes of a file without weights, and of its alignment."""
+    metadata = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "step": str(_LARGE_OFFSET),
+    }
+    return len(arrays_lib.save({}, metadata)) + _ALIGNMENT
 
 
 def _stored(name: str, weight: np.ndarray) -> np.ndarray:

@@ -31,6 +31,8 @@ CONFIG_FILE = "config.json"
 BEST = "best"
 # How the names of the events of a run as a whole end.
 HPARAMS_SUFFIX = ".hparams"
+# The plan and the table of a run that yt8m-compress makes.
+COMPRESSION_FILES = ("compression.json", "compression.txt")
 _CHECKPOINT_PREFIX = "model.ckpt"
 _PATTERN_CHARACTERS = "*?["
 # What a folder that is a mount point, or whose parent can't be written, says,
@@ -142,6 +144,7 @@ class TrainDir:
         """Lists what the programs make in the folder."""
         folders = ("checkpoints", "best", "train", "validation", "eval")
         names = {CONFIG_FILE, "evaluations.json", *folders, "export", "packed"}
+        names |= set(COMPRESSION_FILES)
         if not tf.io.gfile.isdir(self.path):
             return []
         return [

@@ -16,8 +16,8 @@ _USED_BY = {
     "final_learning_rate_fraction": ("learning_rate_schedule", "cosine"),
     "focal_gamma": ("label_loss", "FocalLoss"),
 }
-# And those that need a teacher.
-OF_TEACHERS = ("teacher_weight", "teacher_temperature")
+# And those that a teacher alone uses.
+OF_TEACHER = ("teacher_weight", "teacher_temperature")
 
 
 def check(training: config_lib.TrainingConfig) -> None:
@@ -41,7 +41,7 @@ def check(training: config_lib.TrainingConfig) -> None:
                 user,
                 name,
             )
-    for name in OF_TEACHERS:
+    for name in OF_TEACHER:
         _expect(
             training,
             training.teacher != "" or getattr(training, name) == defaults[name],
@@ -49,6 +49,7 @@ def check(training: config_lib.TrainingConfig) -> None:
             "teacher",
             name,
         )
+    _check_pruning(training, defaults)
     _check_schedule(training)
     _expect(
         training,
@@ -82,6 +83,39 @@ def check(training: config_lib.TrainingConfig) -> None:
             "ema_momentum",
             "optimizer",
         )
+
+
+def _check_pruning(
+    training: config_lib.TrainingConfig, defaults: dict[str, object]
+) -> None:
+    if training.pruning_density is None:
+        for name in ("pruning_group", "pruning_places", "pruning_steps"):
+            _expect(
+                training,
+                getattr(training, name) == defaults[name],
+                f"pruning_density with {name}, which is not used otherwise",
+                "pruning_density",
+                name,
+            )
+        return
+    _expect(
+        training,
+        (training.pruning_steps or training.total_steps) is not None,
+        "pruning_steps, schedule_steps or max_steps with pruning_density, "
+        "which is reached at a step",
+        "pruning_density",
+        "pruning_steps",
+        "schedule_steps",
+        "max_steps",
+    )
+    _expect(
+        training,
+        training.optimizer != "ScheduleFreeAdamW",
+        "another optimizer with pruning_density: weights of ScheduleFreeAdamW "
+        "are an average, in which none is 0",
+        "pruning_density",
+        "optimizer",
+    )
 
 
 def _check_schedule(training: config_lib.TrainingConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 # The share of the average in the weights that gradients are taken at.
 SCHEDULE_FREE_BETA = 0.9
@@ -32,6 +33,22 @@ class WeightChoice:
 
 
 RAW = WeightChoice()
+
+
+@dataclasses.dataclass(frozen=True)
+class RunWeights:
+    """Which weights of which checkpoint of a run.
+
+    Attributes:
+        step: the step of the checkpoint, "best", or None for the newest one.
+        choice: which weights.
+    """
+
+    step: int | Literal["best"] | None = None
+    choice: WeightChoice = RAW
+
+
+NEWEST = RunWeights()
 
 
 def parse(text: str | WeightChoice) -> WeightChoice:

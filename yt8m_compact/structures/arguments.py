@@ -12,8 +12,8 @@ def check(value: Any) -> None:
     """Checks every argument, by its type.
 
     Args:
-        value: a dataclass of ints above 0, None where that is the default, and
-            bools.
+        value: a dataclass of ints above 0, floats above 0 and at most 1, None
+            where that is the default, and bools.
 
     Raises:
         ValueError: if an argument is wrong.
@@ -30,6 +30,10 @@ def check(value: Any) -> None:
                     "expected True or False. Received: "
                     f"{field.name}={argument!r}"
                 )
+        elif kind is float:
+            share = check_share(field.name, argument)
+            # As text it is the same, whatever type of number it was.
+            object.__setattr__(value, field.name, share)
         elif argument is not None or kind is int:
             check_positive(field.name, argument)
 
@@ -50,6 +54,28 @@ def check_positive(name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise ValueError(f"expected a positive int. Received: {name}={value!r}")
     return value
+
+
+def check_share(name: str, value: Any) -> float:
+    """Checks an argument that is a share of something.
+
+    Args:
+        name: the argument's name.
+        value: its value.
+
+    Returns:
+        The value, a float.
+
+    Raises:
+        ValueError: if it is not a number above 0 and at most 1.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= 1:
+        raise ValueError(
+            "expected a number above 0 and at most 1. Received: "
+            f"{name}={value!r}"
+        )
+    return float(value)
 
 
 def to_text(name: str, value: Any) -> str:

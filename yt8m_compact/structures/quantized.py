@@ -29,7 +29,7 @@ class Quantized(structure.Structure):
     (quantisation-aware training); its product multiplies by what they are
     rounded to. Those of a packed precision are the bits instead. What is not
     trained is stored without loss: signs one bit each, permutations 16 bits
-    where they can.
+    where they can, positions in as few as `ops.PositionPattern` says.
 
     `nearest` is that of the structure: the floats before they are rounded, with
     second moments too.

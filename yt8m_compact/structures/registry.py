@@ -21,6 +21,7 @@ from yt8m_compact.structures.leading_columns import (
 )
 from yt8m_compact.structures.low_rank import LowRank as LowRank
 from yt8m_compact.structures.monarch import Monarch as Monarch
+from yt8m_compact.structures.sparse import Sparse as Sparse
 from yt8m_compact.structures.structure import Structure as Structure
 from yt8m_compact.structures.toeplitz import Toeplitz as Toeplitz
 from yt8m_compact.structures.toeplitz_like import ToeplitzLike as ToeplitzLike
@@ -39,6 +40,7 @@ STRUCTURES: dict[str, type[Structure]] = {
     "kronecker": Kronecker,
     "leading_columns": LeadingColumns,
     "toeplitz_like": ToeplitzLike,
+    "sparse": Sparse,
 }
 
 # Names of structures with arguments, and of a sum.

@@ -35,7 +35,8 @@ class Structure(abc.ABC):
 
     It holds no weights: every method is a pure function of them. `str` writes
     it as text that `structures.get` reads, and `+` makes a sum. Arguments are
-    ints above 0, None where that is the default, and bools.
+    ints above 0, floats above 0 and at most 1, None where that is the default,
+    and bools.
 
     A subclass is a frozen dataclass of its arguments, with the weights it is
     made of (`weights`), the product (`_multiply`), the dense matrix
@@ -279,8 +280,9 @@ class Structure(abc.ABC):
 
         Args:
             kernel: `[input_dim, units]`, float64.
-            current: weights by name: those that are not trained are kept, and a
-                search may start from the others. None draws them.
+            current: weights by name: those that are not trained are kept, but
+                for positions, and a search may start from the others. None
+                draws them.
             second_moments: M, `[input_dim, input_dim]`, symmetric and positive
                 semi-definite, of any scale. None weights all alike. A ridge of
                 a millionth of their mean is added: where the outputs do not

@@ -11,6 +11,8 @@ from yt8m_compact import lazy
 with lazy.imports():
     import numpy as np
 
+    from yt8m_compact import ops
+
 
 class Start(enum.Enum):
     """What a weight starts from.
@@ -19,12 +21,14 @@ class Start(enum.Enum):
         KERNEL: random values, which carry the variance of the matrix.
         SIGNS: diagonals of +1 and -1, which leave the variance as it is.
         PERMUTATION: whole numbers, a permutation of 0, 1, ... for each row.
+        POSITIONS: whole numbers, where the entries of a sparse matrix are.
         PACKED: zeros, until bits come from trained weights.
     """
 
     KERNEL = "kernel"
     SIGNS = "signs"
     PERMUTATION = "permutation"
+    POSITIONS = "positions"
     PACKED = "packed"
 
 
@@ -49,6 +53,8 @@ class WeightSpec:
             counts: the matrix is linear in the values of each, with the others
             fixed.
         dtype: its dtype; None is that of whoever holds it, a float.
+        pattern: of positions, which of them there can be, and so in how many
+            bits they are stored.
     """
 
     name: str
@@ -60,6 +66,7 @@ class WeightSpec:
     trained: bool = True
     num_factors: int = 1
     dtype: str | None = None
+    pattern: ops.PositionPattern | None = None
 
     @property
     def size(self) -> int:
@@ -89,8 +96,8 @@ class WeightSpec:
             rng: what to draw from.
 
         Returns:
-            Values of its shape: standard normal ones, signs or permutations,
-            or zeros of packed bits.
+            Values of its shape: standard normal ones, signs, permutations or
+            positions, or zeros of packed bits.
         """
         if self.start is Start.PACKED:
             return np.zeros(self.shape, self.dtype)
@@ -99,4 +106,6 @@ class WeightSpec:
         if self.start is Start.PERMUTATION:
             rows = np.broadcast_to(np.arange(self.shape[-1]), self.shape)
             return rng.permuted(rows, axis=-1).astype(self.dtype)
+        if self.start is Start.POSITIONS:
+            return ops.draw_positions(rng, self.pattern)
         return rng.standard_normal(self.shape)

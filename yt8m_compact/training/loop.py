@@ -1,6 +1,6 @@
 """The training loop: from a configuration to checkpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import functools
 import logging
 import os
@@ -13,6 +13,7 @@ from yt8m_compact import readers
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import lock as run_lock
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import weight_choice
 from yt8m_compact.training import class_priors
 from yt8m_compact.training import data_order
 from yt8m_compact.training import optimizers
@@ -30,6 +31,8 @@ def train(
     *,
     start_new_model: bool = False,
     watching: trainer_lib.Watching | None = None,
+    run_weights: Mapping[str, weight_choice.RunWeights] | None = None,
+    start: warm_start_lib.ModelStart | None = None,
 ) -> trainer_lib.TrainingResult:
     """Trains a model, or continues a run that was stopped.
 
@@ -43,6 +46,11 @@ def train(
         train_dir: the folder of the run.
         start_new_model: whether a run that is there is moved aside first.
         watching: what is done beside the steps.
+        run_weights: which weights of the runs that `init_from` and `teacher`
+            name count, by their folders; of others those of the newest
+            checkpoint.
+        start: what a new run with `init_from` starts from, which was made of
+            it; None makes it.
 
     Returns:
         How it ended.
@@ -67,7 +75,15 @@ def train(
     # Before anything else that needs TensorFlow.
     workers = strategies.make_workers(config.training)
     with strategies.readable_errors(workers):
-        return _train(config, train_dir, workers, start_new_model, watching)
+        return _train(
+            config,
+            train_dir,
+            workers,
+            start_new_model,
+            watching,
+            run_weights or {},
+            start,
+        )
 
 
 def _train(
@@ -76,6 +92,8 @@ def _train(
     workers: strategies.Workers,
     start_new_model: bool,
     watching: trainer_lib.Watching,
+    run_weights: Mapping[str, weight_choice.RunWeights],
+    given_start: warm_start_lib.ModelStart | None,
 ) -> trainer_lib.TrainingResult:
     """Trains, as one of the workers."""
     reader = config.reader(training=True)
@@ -105,7 +123,9 @@ def _train(
     if lack is not None:
         _LOGGER.warning("%s", lack)
     run = train_dir_lib.TrainDir(train_dir)
-    teachers = teachers_lib.load_teachers(config, run.path, workers.strategy)
+    teachers = teachers_lib.load_teachers(
+        config, run.path, workers.strategy, run_weights
+    )
     make_trainer = functools.partial(
         trainer_lib.Trainer,
         config,
@@ -137,7 +157,12 @@ def _train(
             # Before anything that takes long, and before the seed is set, as
             # teachers are: what keeps its initialisation is as it would be
             # without.
-            start = warm_start_lib.RunStart(config.training.init_from)
+            start = given_start or warm_start_lib.RunStart(
+                config.training.init_from,
+                run_weights.get(
+                    config.training.init_from, weight_choice.NEWEST
+                ),
+            )
         keras.utils.set_random_seed(config.training.seed)
         priors = _count_priors(config, run, reader, files, skipped, teachers)
         trainer = make_trainer(lock, priors, start)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from yt8m_compact import ops
 from yt8m_compact.training import norms as norms_lib
 from yt8m_compact.training import position as position_lib
+from yt8m_compact.training import pruning as pruning_lib
 from yt8m_compact.training import teachers as teachers_lib
 
 # Changes inputs, labels and weights, from the number of steps before.
@@ -42,6 +43,7 @@ class TrainingStep:
             None for never.
         teachers: what labels are mixed with; None for labels alone. The metrics
             are those of the labels.
+        pruning: what sets weights to 0; or None.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class TrainingStep:
         augment: Augmentation | None = None,
         norm_steps: int | None = None,
         teachers: teachers_lib.Teachers | None = None,
+        pruning: pruning_lib.Pruning | None = None,
     ) -> None:
         self._model = model
         self._teachers = teachers
+        self._pruning = pruning
         self._position = position
         self._strategy = strategy or tf.distribute.get_strategy()
         self._batch_size = batch_size
@@ -194,9 +198,13 @@ class TrainingStep:
         if self._norm_steps is not None:
             step = self._position.step + 1
             keep_norms = tf.equal(step % self._norm_steps, 0)
+        if self._pruning is not None:
+            self._pruning.before_step()
         sums, records_read, norms = self._strategy.run(
             self._teach, (batches, keep_norms)
         )
+        if self._pruning is not None:
+            self._pruning.after_step(self._position.step + 1)
         self._sums.assign_add(self._strategy.reduce("SUM", sums, axis=None))
         if self._norm_steps is not None:
             # Those of the whole batch, the same in all replicas.

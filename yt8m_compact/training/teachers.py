@@ -16,6 +16,7 @@ from yt8m_compact.inference import serving
 from yt8m_compact.readers import errors
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import weight_choice
 
 # What batches hold that models are given, at either level.
 MODEL_INPUTS = ("features", "frames", "num_frames")
@@ -147,7 +148,10 @@ def _add_scores_to(
 
 
 def load_teachers(
-    config: config_lib.Config, train_dir: str, strategy: tf.distribute.Strategy
+    config: config_lib.Config,
+    train_dir: str,
+    strategy: tf.distribute.Strategy,
+    run_weights: Mapping[str, weight_choice.RunWeights] | None = None,
 ) -> Teachers | None:
     """Loads the teachers of a run.
 
@@ -155,6 +159,8 @@ def load_teachers(
         config: of the run.
         train_dir: its folder.
         strategy: what trains; models are loaded on its devices.
+        run_weights: which weights of runs count, by their folders; of others
+            those of the newest checkpoint.
 
     Returns:
         The teachers, None if there are none.
@@ -176,7 +182,8 @@ def load_teachers(
                 f"Received: teacher={path}, train_dir={train_dir}"
             )
         with strategy.scope():
-            predictors.append(_load_model(config, path))
+            weights = (run_weights or {}).get(path)
+            predictors.append(_load_model(config, path, weights))
     if not tables and not predictors:
         return None
     return Teachers(
@@ -197,12 +204,17 @@ def _load_scores(config: config_lib.Config, pattern: str) -> readers.ScoreTable:
     return table
 
 
-def _load_model(config: config_lib.Config, path: str) -> Predict:
+def _load_model(
+    config: config_lib.Config,
+    path: str,
+    weights: weight_choice.RunWeights | None,
+) -> Predict:
+    weights = weights or weight_choice.NEWEST
     run = train_dir_lib.TrainDir(path)
     if run.exists():
         # Told before the weights are read.
         _check_data(config, run.load_config(), path)
-        teacher, model, step = run.restore_model()
+        teacher, model, step = run.restore_model(weights.step, weights.choice)
         _LOGGER.info("teacher %s: the checkpoint of step %d", path, step)
         module = serving.ServingModule(teacher, model, top_k=1)
         names = tuple(serving.input_specs(teacher.data))

@@ -29,6 +29,7 @@ from yt8m_compact.training import hyperparameters
 from yt8m_compact.training import model as model_lib
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import profiler as profiler_lib
+from yt8m_compact.training import pruning as pruning_lib
 from yt8m_compact.training import step as step_lib
 from yt8m_compact.training import strategies
 from yt8m_compact.training import teachers as teachers_lib
@@ -106,7 +107,7 @@ class Trainer:
         teachers: teachers_lib.Teachers | None,
         lock: run_lock.RunLock | None = None,
         priors: np.ndarray | None = None,
-        start: warm_start_lib.RunStart | None = None,
+        start: warm_start_lib.Start | None = None,
     ) -> None:
         self._skipped = skipped
         self._teachers = teachers
@@ -124,6 +125,7 @@ class Trainer:
         self.position = position_lib.Position()
         with workers.strategy.scope():
             self.model = model_lib.make_model(config, priors, start)
+            pruning = pruning_lib.make_pruning(config.training, self.model)
         self._step = step_lib.TrainingStep(
             self.model,
             self.position,
@@ -133,7 +135,15 @@ class Trainer:
             # Those who write them.
             config.training.log_steps if workers.is_chief else None,
             teachers,
+            pruning,
         )
+        if pruning is not None:
+            _LOGGER.info(
+                "pruning to a density of %g until step %d: %s",
+                config.training.pruning_density,
+                config.training.pruned_at_step,
+                ", ".join(pruning.names),
+            )
         _LOGGER.info(
             "XLA compiles %s (jit_compile)",
             "the whole step"

@@ -12,6 +12,7 @@ import tensorflow as tf
 from yt8m_compact import layers
 from yt8m_compact import structures
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import weight_choice
 
 # Where Keras's recurrent layers keep what cells of ours keep: these have the
 # same gates in the same order.
@@ -106,10 +107,11 @@ class WarmStartReport:
 
 
 class RunStart:
-    """The start of a run with the weights of another run's newest checkpoint.
+    """The start of a run with the weights of another run.
 
     Args:
         train_dir: The folder of the other run.
+        weights: Which weights, by default those of its newest checkpoint.
 
     Attributes:
         report: What became of the weights, None before the call.
@@ -118,10 +120,14 @@ class RunStart:
         ValueError: If there is no run, no checkpoint, or a broken one.
     """
 
-    def __init__(self, train_dir: str) -> None:
+    def __init__(
+        self,
+        train_dir: str,
+        weights: weight_choice.RunWeights = weight_choice.NEWEST,
+    ) -> None:
         self._train_dir = train_dir
         run = train_dir_lib.TrainDir(train_dir)
-        _, self._source, _ = run.restore_model()
+        _, self._source, _ = run.restore_model(weights.step, weights.choice)
         self.report: WarmStartReport | None = None
 
     def __call__(self, model: keras.Model) -> None:
@@ -141,6 +147,34 @@ class RunStart:
                 f"Received: none\n{report.to_text()}"
             )
         self.report = report
+
+
+class ModelStart:
+    """The start of a run with the weights of a model of its configuration.
+
+    Args:
+        model: The model, in memory.
+        report: What its weights were made of.
+
+    Attributes:
+        report: As given.
+    """
+
+    def __init__(self, model: keras.Model, report: WarmStartReport) -> None:
+        self._weights = model.get_weights()
+        self.report = report
+
+    def __call__(self, model: keras.Model) -> None:
+        """Sets the weights of a model.
+
+        Args:
+            model: It was built, its optimiser was not.
+        """
+        model.set_weights(self._weights)
+
+
+# What the trainer starts a model with.
+Start = RunStart | ModelStart
 
 
 def warm_start(
@@ -204,8 +238,20 @@ def warm_start(
     )
 
 
+def find_kernels(model: keras.Model) -> dict[str, "Kernel"]:
+    """Lists the matrices of a model.
+
+    Args:
+        model: The model, built.
+
+    Returns:
+        Them by the paths of their layers.
+    """
+    return _find_places(model)[0]
+
+
 @dataclasses.dataclass(frozen=True)
-class _Kernel:
+class Kernel:
     """A matrix of a model, whatever it is made of.
 
     Attributes:
@@ -264,8 +310,8 @@ class _Kernel:
 
 def _collect_moments(
     source_model: keras.Model,
-    kernels: dict[str, _Kernel],
-    source_kernels: dict[str, _Kernel],
+    kernels: dict[str, Kernel],
+    source_kernels: dict[str, Kernel],
     data: Any,
 ) -> dict[str, layers.InputMoments]:
     """Collects moments of inputs of the trained kernels that are changed."""
@@ -283,7 +329,7 @@ def _collect_moments(
     return dict(zip(watched, found, strict=True))
 
 
-def _is_refitted(kernel: _Kernel, source: _Kernel | None) -> bool:
+def _is_refitted(kernel: Kernel, source: Kernel | None) -> bool:
     """Whether it becomes the nearest to a kernel, not a copy of its floats."""
     if source is None or source.shape != kernel.shape:
         return False
@@ -295,8 +341,8 @@ def _is_refitted(kernel: _Kernel, source: _Kernel | None) -> bool:
 
 def _start_kernel(
     name: str,
-    kernel: _Kernel,
-    source: _Kernel | None,
+    kernel: Kernel,
+    source: Kernel | None,
     moments: layers.InputMoments | None,
 ) -> Place:
     before = None if source is None else source.describe()
@@ -327,13 +373,13 @@ def _kept(wanted: np.ndarray, got: np.ndarray) -> float:
 
 def _find_places(
     model: keras.Model,
-) -> tuple[dict[str, _Kernel], dict[str, keras.Variable]]:
+) -> tuple[dict[str, Kernel], dict[str, keras.Variable]]:
     """Lists a model's kernels by layer, and its other weights by path."""
     kernels, taken = {}, set()
     for layer in layers.projections(model):
         weights = layer.structure_weights
         path = next(iter(weights.values())).path
-        kernels[path.rpartition("/")[0]] = _Kernel(
+        kernels[path.rpartition("/")[0]] = Kernel(
             (layer.input_dim, layer.units),
             layer.structure,
             weights,
@@ -356,7 +402,7 @@ def _find_places(
         )
         layer, _, name = path.rpartition("/")
         if name == "kernel" and len(weight.shape) == 2:
-            kernels[layer] = _Kernel(
+            kernels[layer] = Kernel(
                 tuple(weight.shape),
                 structures.Dense(),
                 {"kernel": weight},

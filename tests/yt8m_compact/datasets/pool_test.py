@@ -226,6 +226,7 @@ def test_names_and_sizes_are_found(tmp_path):
     assert pooled.feature_sizes == (6, 3)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_files(tmp_path):
     _write(tmp_path / "in", "a.tfrecord", range(3))
     _write(tmp_path / "in", "b.tfrecord", range(3, 5))

@@ -298,6 +298,7 @@ def _replace_data(run, **values):
     )
 
 
+@pytest.mark.slow
 def test_segments_are_those_of_an_evaluation(tmp_path):
     run = tiny_runs.frame_run()
     # 1 to 12 frames: the run reads 8, and segments go on to the end.
@@ -344,6 +345,7 @@ def test_segments_are_those_of_an_evaluation(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_segments_of_a_model_that_looks_at_all_frames(tmp_path):
     # Its inputs may be as long as --max_frames, 8, or as the segments.
     folder = tmp_path / "run"

@@ -59,6 +59,19 @@ def exported(level, tmp_path_factory) -> str:
     return path
 
 
+def test_saving_traces_each_function_once(level, tmp_path, monkeypatch):
+    predict, traced = serving.ServingModule._predict, []
+
+    def count(self, inputs):
+        traced.append(sorted(inputs))
+        return predict(self, inputs)
+
+    monkeypatch.setattr(serving.ServingModule, "_predict", count)
+    serving.save(make_module(RUNS[level]()), str(tmp_path / "export"))
+    # One that is given records, and one that is given the model's inputs.
+    assert len(traced) == 2
+
+
 def test_batch_norm_statistics_are_not_the_initial_ones():
     # Else the tests below could not tell that they are exported.
     weights = tiny_runs.weights_of(tiny_runs.frame_run().path)
@@ -313,6 +326,7 @@ assert names == ["yt8m_compact"], names
 """
 
 
+@pytest.mark.slow
 def test_saved_model_without_the_package(tmp_path):
     for level in ("video", "frame"):
         run, records = RUNS[level](), make_records(level)

@@ -16,7 +16,7 @@ CASES = [*layer_conformance.FIRST_CASES, "sign_circulant", "acdc, 2 factors"]
 OWN = [
     case
     for case in CASES
-    if ORACLES[case].finds_its_own(12, 12) and not ORACLES[case].fixed
+    if ORACLES[case].finds_its_own(12, 12) and not ORACLES[case].kept
 ]
 ROWS = np.random.default_rng(1).standard_normal([5, 12]).astype("float32")
 

@@ -32,6 +32,7 @@ STRUCTURES = (
     "low_rank(rank=2)",
     "low_rank(rank=2) + diagonal_circulant",
     "fastfood",
+    "sparse",
 )
 
 
@@ -556,6 +557,9 @@ class Projected:
             if weight.name == "permutation":
                 blocks, size = weight.shape
                 weight.assign([rng.permutation(size) for _ in range(blocks)])
+            elif weight.name == "positions":
+                size = self.projection.input_dim * self.projection.units
+                weight.assign(rng.choice(size, weight.shape, replace=False))
             elif weight.name == "moving_variance":
                 weight.assign(rng.uniform(0.5, 2, weight.shape))
             else:
@@ -730,7 +734,9 @@ def test_deferred_projection_shapes_masks_and_config():
     )
 
 
-@pytest.mark.parametrize("structure", ["diagonal_circulant", "fastfood"])
+@pytest.mark.parametrize(
+    "structure", ["diagonal_circulant", "fastfood", "sparse"]
+)
 def test_saved_model_is_the_same(structure, tmp_path):
     frames = keras.Input((None, SIZE), name="frames")
     mask = keras.Input((None,), dtype="bool", name="mask")
@@ -744,7 +750,7 @@ def test_saved_model_is_the_same(structure, tmp_path):
     model = keras.Model([frames, mask], x)
     rng = np.random.default_rng(0)
     for weight in model.weights:
-        if weight.name != "permutation":
+        if weight.name not in ("permutation", "positions"):
             weight.assign(rng.uniform(0.5, 2, weight.shape))
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")

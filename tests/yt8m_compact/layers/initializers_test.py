@@ -154,6 +154,34 @@ def test_random_permutation():
     assert keras.initializers.deserialize(config).seed == 7
 
 
+def test_random_positions():
+    # 5 of 12 entries: each is one of them in 5 of 12 draws, about.
+    counts = np.zeros(12)
+    for seed in range(300):
+        drawn = initializers.RandomPositions(3, 4, kept=5, seed=seed)((5,))
+        assert np.asarray(drawn).dtype == np.int32
+        assert np.all(np.diff(drawn) > 0)
+        counts[np.asarray(drawn)] += 1
+    np.testing.assert_allclose(counts / 300, 5 / 12, atol=0.12)
+    arguments = {"rows": 7, "columns": 5, "kept": 2, "group": 4, "seed": 1}
+    one = initializers.RandomPositions(**arguments)
+    # A group of 4 and one of 3, of 2 each.
+    drawn = np.asarray(one((20,)))
+    of_groups = drawn // 7 * 2 + drawn % 7 // 4
+    np.testing.assert_array_equal(np.bincount(of_groups), np.full(10, 2))
+    config = keras.initializers.serialize(one)
+    again = keras.initializers.deserialize(config)
+    assert again.get_config() == arguments
+    np.testing.assert_array_equal(again((20,)), drawn)
+    other = initializers.RandomPositions(**{**arguments, "seed": 2})
+    assert np.any(other((20,)) != drawn)
+    with pytest.raises(
+        ValueError,
+        match=r"expected the shape of 20 positions\. Received: shape=\(21,\)",
+    ):
+        one((21,))
+
+
 def test_random_sign_draws_both_signs_evenly():
     signs = np.asarray(layers.RandomSign(seed=1)((50, 80)))
     assert signs.dtype == np.float32

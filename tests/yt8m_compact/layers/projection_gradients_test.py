@@ -7,16 +7,26 @@ import tensorflow as tf
 import layer_conformance
 
 CASES = layer_conformance.CASES
-GRADIENT_SIZES = [(1, 3), (7, 3), (3, 8)]
+# A run without the slow tests has one size of each case, and all cases together
+# each size.
+SIZES = [(1, 3), (7, 3), (3, 8)]
 LARGE_SIZES = [(300, 400), (512, 100)]
+GRADIENT_CASES = [
+    pytest.param(
+        case,
+        *size,
+        marks=[pytest.mark.slow] if (row + column) % len(SIZES) else [],
+    )
+    for row, case in enumerate(CASES)
+    for column, size in enumerate(SIZES)
+]
 
 
 def make_layer(case, input_dim, units):
     return layer_conformance.make_layer(case, input_dim, units, dtype="float64")
 
 
-@pytest.mark.parametrize(("input_dim", "units"), GRADIENT_SIZES)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "input_dim", "units"), GRADIENT_CASES)
 def test_equal_finite_differences(case, input_dim, units):
     layer = make_layer(case, input_dim, units)
 

@@ -24,9 +24,9 @@ def test_unknown_structure_is_refused():
     with pytest.raises(
         ValueError,
         match=r"expected a structure, one of dense, circulant, .*\. Received: "
-        r"structure='sparse'",
+        r"structure='sparce'; did you mean sparse\?",
     ):
-        layers.Projection(5, "sparse")
+        layers.Projection(5, "sparce")
 
 
 @pytest.mark.parametrize("name", ["initializer", "regularizer", "constraint"])
@@ -140,6 +140,7 @@ def test_diagonal_arguments():
 def test_multiply_adds_of_the_other_structures():
     assert build("low_rank", 1024, 512).multiply_adds == 32 * (1024 + 512)
     assert build("hashed", 1024, 512).multiply_adds == 1024 * 512
+    assert build("sparse", 1024, 512).multiply_adds == 1024 * 512
     # Two products with the matrix of 200 values, and the diagonals, a block.
     assert build("acdc", 200, 300).multiply_adds == 2 * 2 * (200**2 + 200)
     # Hadamard matrices of 32 and 32 along 1024 values; three diagonals.

@@ -12,7 +12,11 @@ ORACLES = layer_conformance.ORACLES
 SIZES = {
     type(ORACLES[case].structure): (case, 7, 17) for case in ORACLES
 }.values()
-LARGE_SIZES = [(case, 300, 700) for case in ORACLES if ORACLES[case].transforms]
+LARGE_SIZES = [
+    pytest.param(case, 300, 700, marks=pytest.mark.slow)
+    for case in ORACLES
+    if ORACLES[case].transforms
+]
 
 
 @pytest.mark.parametrize(("case", "input_dim", "units"), [*SIZES, *LARGE_SIZES])

@@ -115,12 +115,16 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
         (
             GIVEN,
             "expected one of --train_dir, --saved_model and --preset. "
-            "train_dir=None, saved_model=None",
+            "Received: train_dir=None, saved_model=None, preset=None",
         ),
         (
             [*GIVEN, "--train_dir=a", "--saved_model=b"],
             "expected one of --train_dir, --saved_model and --preset. "
-            "train_dir='a', saved_model='b'",
+            "Received: train_dir='a', saved_model='b', preset=None",
+        ),
+        (
+            [*GIVEN, "--preset=c", "--saved_model=b"],
+            "Received: train_dir=None, saved_model='b', preset='c'",
         ),
         (
             [*GIVEN, "--saved_model=b", "--checkpoint_step=0"],

@@ -576,6 +576,38 @@ REFUSED = {
         "which averages instead. Received: learning_rate_schedule=exponential, "
         "optimizer=ScheduleFreeAdamW",
     ),
+    "places of no pruning": (
+        {"pruning_places": "fc"},
+        "pruning_density with pruning_places, which is not used otherwise. "
+        "Received: pruning_density=None, pruning_places=fc",
+    ),
+    "groups of no pruning": (
+        {"pruning_group": 4},
+        "pruning_density with pruning_group, which is not used otherwise. "
+        "Received: pruning_density=None, pruning_group=4",
+    ),
+    "steps of no pruning": (
+        {"pruning_steps": 5},
+        "pruning_density with pruning_steps, which is not used otherwise. "
+        "Received: pruning_density=None, pruning_steps=5",
+    ),
+    "pruning without end": (
+        {"pruning_density": 0.1},
+        "pruning_steps, schedule_steps or max_steps with pruning_density, "
+        "which is reached at a step. Received: pruning_density=0.1, "
+        "pruning_steps=None, schedule_steps=None, max_steps=None",
+    ),
+    "pruning of averages": (
+        {
+            "pruning_density": 0.1,
+            "pruning_steps": 5,
+            "optimizer": "ScheduleFreeAdamW",
+            "learning_rate_schedule": "constant",
+        },
+        "another optimizer with pruning_density: weights of ScheduleFreeAdamW "
+        "are an average, in which none is 0. Received: pruning_density=0.1, "
+        "optimizer=ScheduleFreeAdamW",
+    ),
     "an average of averages": (
         {
             "optimizer": "ScheduleFreeAdamW",
@@ -596,6 +628,23 @@ def test_levers_that_do_not_fit_each_other(name):
         ValueError, match=re.escape(f"TrainingConfig: expected {message}")
     ):
         config_lib.TrainingConfig(**values)
+
+
+def test_step_of_pruning():
+    def step(**values):
+        return config_lib.TrainingConfig(**values).pruned_at_step
+
+    assert step() is None
+    assert step(max_steps=10) is None
+    assert step(pruning_density=0.1, pruning_steps=7, max_steps=10) == 7
+    # Three quarters: 7.5, and 3.75 of what the schedule says.
+    assert step(pruning_density=0.1, max_steps=10) == 8
+    cosine = {"learning_rate_schedule": "cosine", "schedule_steps": 5}
+    assert step(pruning_density=0.1, max_steps=10, **cosine) == 4
+    names = config_lib.TrainingConfig(
+        pruning_density=0.1, pruning_steps=5, pruning_places=" fc, gates_*,"
+    )
+    assert names.pruning_patterns == ("fc", "gates_*")
 
 
 def test_mixup_of_frames_is_refused():

@@ -246,3 +246,17 @@ def test_classes_of_youtube8m():
     assert names[:3] == ["Game", "Video game", "Vehicle"]
     assert names[30:32] == ["Motorcycle", "Piano"]
     assert all(names)
+
+
+def test_a_run_with_a_teacher_has_none_when_it_is_packed():
+    config = tiny_runs.video_config(
+        "data*",
+        MODEL,
+        teacher="runs/large",
+        teacher_weight=0.9,
+        teacher_temperature=2.0,
+    )
+    packed = packed_model.packed_config(config)
+    assert packed.training.teacher == ""
+    assert packed.training.teacher_weight == 0.5
+    assert packed.training.teacher_temperature == 1.0

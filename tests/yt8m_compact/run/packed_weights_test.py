@@ -114,3 +114,21 @@ def test_other_files_are_refused(tmp_path):
     os.remove(path)
     with pytest.raises(ValueError, match="expected packed weights. Received"):
         packed_weights.read(make_model(), path)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"hidden_projection": "circulant", "classifier_projection": "dense"},
+        {"classifier_projection": "low_rank(rank=3)@float16"},
+    ],
+)
+def test_bytes_are_known_before(tmp_path, settings):
+    model = make_model(**settings)
+    size = packed_weights.write(model, os.path.join(tmp_path, "packed"))
+    weights = {w.path: (w.shape, w.dtype) for w in model.weights}
+    counted = packed_weights.num_bytes_of_empty()
+    counted += packed_weights.num_bytes(weights)
+    # Places in the file are of fewer digits, and dtypes of fewer letters.
+    assert 0 <= counted - size <= 8 + 23 * len(weights)

@@ -173,7 +173,7 @@ def test_operator_is_the_text():
         (
             "dense@int5",
             "expected a precision, one of float32, bfloat16, float16"
-            ", int8, int4, ternary, binary. Received: precision='int5'; did ",
+            ", int8, int4, int2, ternary, binary. Received: precision='int5'; ",
         ),
         (
             "dense@int4(size=3)",

@@ -1,6 +1,7 @@
 """Tests of what every structure has, without a layer."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -155,14 +156,12 @@ def test_nearest_without_weights_draws_those_that_are_fixed(case):
     assert np.sum(error**2) < 0.999 * np.sum(kernel**2)
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if ORACLES[case].fixed]
-)
+@pytest.mark.parametrize("case", [case for case in CASES if ORACLES[case].kept])
 def test_nearest_keeps_fixed_weights(case):
     structure = ORACLES[case].structure
     current = draw(structure, 6, 12)
     nearest = structure.nearest(layer_conformance.random_rows(6, 12), current)
-    for name in ORACLES[case].fixed:
+    for name in ORACLES[case].kept:
         np.testing.assert_array_equal(nearest[name], current[name])
 
 
@@ -170,7 +169,13 @@ COUNTS = [
     (cls, field.name, field.default)
     for cls in structures.STRUCTURES.values()
     for field in dataclasses.fields(cls)
-    if not isinstance(field.default, bool)
+    if not isinstance(field.default, bool | float)
+]
+SHARES = [
+    (cls, field.name)
+    for cls in structures.STRUCTURES.values()
+    for field in dataclasses.fields(cls)
+    if isinstance(field.default, float)
 ]
 SWITCHES = [
     (cls, field.name)
@@ -180,10 +185,11 @@ SWITCHES = [
 ]
 
 
-def test_there_are_arguments_of_both_sorts():
+def test_there_are_arguments_of_all_sorts():
     assert (structures.LowRank, "rank", 32) in COUNTS
     assert (structures.Hashed, "num_buckets", None) in COUNTS
     assert (structures.Dense, "zero_diagonal") in SWITCHES
+    assert (structures.Sparse, "density") in SHARES
 
 
 @pytest.mark.parametrize(("cls", "name", "default"), COUNTS)
@@ -204,6 +210,25 @@ def test_bad_switches_are_refused(cls, name):
             match=f"expected True or False. Received: {name}={value!r}",
         ):
             cls(**{name: value})
+
+
+@pytest.mark.parametrize(("cls", "name"), SHARES)
+def test_bad_shares_are_refused(cls, name):
+    for value in [0, -0.1, 1.5, 2, math.nan, math.inf, True, None, "0.5"]:
+        with pytest.raises(
+            ValueError,
+            match="expected a number above 0 and at most 1. Received: "
+            f"{name}={value!r}",
+        ):
+            cls(**{name: value})
+
+
+@pytest.mark.parametrize(("cls", "name"), SHARES)
+def test_shares_of_any_type_are_one_value(cls, name):
+    values = [1, 1.0, np.float32(1), np.float64(1)]
+    made = [cls(**{name: value}) for value in values[:2] + values[3:]]
+    assert {str(one) for one in made} == {f"{cls.kind()}({name}=1.0)"}
+    assert len(set(made)) == 1
 
 
 def test_structures_are_values():

@@ -13,6 +13,9 @@ def values_of(field):
     """Lists the default of an argument and another value."""
     if isinstance(field.default, bool):
         return (field.default, not field.default)
+    if isinstance(field.default, float):
+        # Whole numbers of a group of 50, too.
+        return (field.default, field.default / 5)
     return (field.default, 50 if field.default is None else field.default + 3)
 
 
@@ -29,6 +32,7 @@ def test_every_structure_and_sum_round_trips():
         structures.Dense(),
         structures.LowRank(35),
         structures.Hashed(50),
+        structures.Sparse(0.02, group=50),
         structures.DiagonalCirculant(4, True, False, True),
     } < set(EVERY)
     assert {type(one) for one in EVERY} == {*structures.STRUCTURES.values()}
@@ -51,6 +55,10 @@ def test_every_structure_and_sum_round_trips():
         ("low_rank()", structures.LowRank(32)),
         ("low_rank(rank=2147483648)", structures.LowRank(2**31)),
         ("hashed(num_buckets=None)", structures.Hashed()),
+        ("sparse(density=.02)", structures.Sparse(0.02)),
+        ("sparse(density=1)", structures.Sparse(1.0)),
+        ("sparse(density=1e-3)", structures.Sparse(density=0.001)),
+        ("sparse(density=0.5, group=4)", structures.Sparse(0.5, 4)),
         (
             "low_rank(rank=64)+diagonal_circulant( num_factors = 2 )",
             structures.LowRank(64) + structures.DiagonalCirculant(2),
@@ -146,6 +154,9 @@ def test_canonical_text():
         ("structures.dense", r"\(not a sum of names and arguments\)"),
         ("dense()()", r"\(not a sum of names and arguments\)"),
         ("low_rank(rank=-1)", r"expected a positive int\. Received: rank=-1"),
+        ("low_rank(rank=0.5)", r"expected a positive int\. Received: rank=0.5"),
+        ("sparse(density=0.0)", r"at most 1\. Received: density=0.0"),
+        ("sparse(density=1e999)", r"at most 1\. Received: density=inf"),
     ],
 )
 def test_wrong_text_is_refused(text, message):

@@ -42,3 +42,10 @@ def test_draws():
     assert rows.dtype == np.int32
     np.testing.assert_array_equal(np.sort(rows, axis=1), [range(80)] * 3)
     assert np.any(rows[0] != rows[1])
+    _, spec = structures.Sparse(0.25).weights(10, 8)
+    assert (spec.start, spec.trained) == (starts.POSITIONS, False)
+    positions = spec.draw(rng)
+    assert (positions.dtype, positions.shape) == (np.int32, (20,))
+    assert np.all(np.diff(positions) > 0)
+    assert 0 <= positions[0] < positions[-1] < 80
+    assert np.any(spec.draw(rng) != positions)

@@ -516,6 +516,11 @@ LEVERS = {
         "dtype_policy": "mixed_bfloat16",
         "label_loss": "FocalLoss",
     },
+    "pruning": {
+        "pruning_density": 0.3,
+        "pruning_steps": 3,
+        "ema_momentum": 0.75,
+    },
     "scaled losses": {
         "optimizer": "AdamW",
         "dtype_policy": "mixed_float16",

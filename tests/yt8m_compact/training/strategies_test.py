@@ -20,6 +20,7 @@ import tensorflow as tf
 
 import tiny_runs
 from yt8m_compact import training
+from yt8m_compact.eval import validation
 from yt8m_compact.inference import predictors
 from yt8m_compact.inference import serving
 from yt8m_compact.run import config as config_lib
@@ -349,10 +350,16 @@ def test_workers_evaluate_and_stop_early_as_one(tmp_path):
         early_stopping="gap",
         patience=1,
     )
-    found = []
-    for number in (1, 2):
-        path = tmp_path / str(number)
-        train_together(config, str(path), number, tmp_path)
+    found, alone, together = [], tmp_path / "alone", tmp_path / "together"
+    training.train(
+        config,
+        str(alone),
+        watching=training.Watching(
+            evaluate=validation.Validation(str(alone), config.training)
+        ),
+    )
+    train_together(config, str(together), 2, tmp_path)
+    for path in (alone, together):
         content = json.loads((path / "evaluations.json").read_text())
         gaps = [one["metrics"]["gap"] for one in content["evaluations"]]
         run = tiny_runs.train_dir_lib.TrainDir(str(path))

@@ -16,6 +16,7 @@ from yt8m_compact import training
 from yt8m_compact.inference import predictors
 from yt8m_compact.inference import serving
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import weight_choice
 from yt8m_compact.training import class_priors
 from yt8m_compact.training import teachers as teachers_lib
 
@@ -412,3 +413,25 @@ def test_cut_scores(tmp_path, video_scores):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(readers.DataError, match=f"^{path}: .*cut|{path}: rec"):
         load(tiny_runs.video_run().config, teacher=str(path))
+
+
+def test_weights_of_a_run_that_were_chosen():
+    run = tiny_runs.video_run()
+    config = tiny_runs.change_training(
+        run.config, teacher=run.path, teacher_weight=1.0
+    )
+    targets = {}
+    for step in (5, None):
+        teachers = teachers_lib.load_teachers(
+            config,
+            "other",
+            STRATEGY,
+            {run.path: weight_choice.RunWeights(step)},
+        )
+        targets[step], _, newest = soft_labels(teachers, run, run.pattern)
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model(5)
+    batch = tiny_runs.features_of(run, run.pattern)
+    expected = model({"features": batch["features"]}, training=False)
+    np.testing.assert_allclose(targets[5], expected, atol=1e-5)
+    np.testing.assert_allclose(targets[None], newest, atol=1e-5)
+    assert np.abs(targets[5] - targets[None]).max() > 1e-3

@@ -14,6 +14,7 @@ from yt8m_compact import layers
 from yt8m_compact import models
 from yt8m_compact import training
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import weight_choice
 from yt8m_compact.training import warm_start
 
 COPIED, NEAREST, KEPT = warm_start.Outcome
@@ -366,3 +367,34 @@ def test_projections_in_recurrent_cells_are_found():
         "rnn/cell/recurrent": "[4, 16] low_rank(rank=2)",
         "rnn/cell/bias": "[16]",
     }
+
+
+def test_a_run_starts_from_weights_that_were_chosen(tmp_path):
+    """Of another run: those of a step, and those of a model in memory."""
+    run = tiny_runs.video_run()
+    start = dataclasses.replace(
+        run.config.training, init_from=run.path, max_steps=1
+    )
+    config = dataclasses.replace(run.config, training=start)
+    training.train(
+        config,
+        str(tmp_path / "chosen"),
+        run_weights={run.path: weight_choice.RunWeights(5)},
+    )
+    expected = tiny_runs.weights_of(run.path, 5)
+    found = tiny_runs.weights_of(str(tmp_path / "chosen"), 0)
+    newest = tiny_runs.weights_of(run.path)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+        assert np.any(value != newest[name])
+    model = config.build_model()
+    report = warm_start.warm_start(model, config.build_model())
+    result = training.train(
+        config,
+        str(tmp_path / "given"),
+        start=warm_start.ModelStart(model, report),
+    )
+    assert result.warm_start is report
+    found = tiny_runs.weights_of(str(tmp_path / "given"), 0)
+    for name, value in weights_of(model).items():
+        np.testing.assert_array_equal(found[name], value)

@@ -170,6 +170,7 @@ STRUCTURES = {
     "toeplitz": (["kernel"], []),
     "toeplitz_like": (["left", "right"], []),
     "hashed": (["kernel"], []),
+    "sparse": (["kernel"], []),
     "block_circulant": (["kernel"], []),
     "low_rank(rank=2) + diagonal_circulant": (
         ["low_rank_left", "low_rank_right", "diagonal_circulant_kernel"],

@@ -28,20 +28,31 @@ class Integers(blocks_lib.Blocks):
     _shares: ClassVar[tuple[float, ...]]
 
     def _scales(self, blocks: tf.Tensor, counts: np.ndarray) -> tf.Tensor:
-        del counts
         largest = tf.reduce_max(tf.abs(blocks), axis=2, keepdims=True)
         scales = full = largest / self.levels[-1]
+        # What is behind a block of fewer values has no say: 0 may be no level.
+        size = blocks.shape[2]
+        exists = np.arange(size)[:, np.newaxis] < counts[..., 0, np.newaxis]
+        exists = None if exists.all() else tf.constant(exists, blocks.dtype)
+
+        def encode(scales: tf.Tensor) -> tf.Tensor:
+            codes = self._codes(blocks, scales)
+            return codes if exists is None else codes * exists
+
         if len(self._shares) > 1:
             tried = [share * full for share in self._shares]
-            errors = [self._error(blocks, scales) for scales in tried]
+            errors = [
+                tf.reduce_sum(
+                    tf.square(encode(scales) * scales - blocks),
+                    axis=2,
+                    keepdims=True,
+                )
+                for scales in tried
+            ]
             least = functools.reduce(tf.minimum, errors)
             for scale, error in zip(tried, errors, strict=True):
                 scales = tf.where(error == least, scale, scales)
-        return blocks_lib.least_squares(blocks, self._codes(blocks, scales))
-
-    def _error(self, blocks: tf.Tensor, scales: tf.Tensor) -> tf.Tensor:
-        lost = self._codes(blocks, scales) * scales - blocks
-        return tf.reduce_sum(lost * lost, axis=2, keepdims=True)
+        return blocks_lib.least_squares(blocks, encode(scales))
 
     def _codes(self, blocks: tf.Tensor, scales: tf.Tensor) -> tf.Tensor:
         numbers = tf.round(blocks_lib.divided(blocks, scales))

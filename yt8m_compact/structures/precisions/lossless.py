@@ -86,9 +86,35 @@ class _WholeNumbers(_Lossless):
         return tf.cast(arrays[f"{spec.name}_numbers"], spec.dtype)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Positions(_Lossless):
+    """The fewest bits that their number alone decides."""
+
+    def packed_specs(
+        self, spec: weight_spec.WeightSpec
+    ) -> tuple[weight_spec.WeightSpec, ...]:
+        """Lists what is stored: bits."""
+        shape = (spec.pattern.num_bytes,)
+        return (precision.packed_spec(spec, "codes", shape, "uint8"),)
+
+    def pack(
+        self, weight: np.ndarray, spec: weight_spec.WeightSpec
+    ) -> dict[str, np.ndarray]:
+        """Packs positions."""
+        codes = ops.encode_positions(np.asarray(weight), spec.pattern)
+        return {f"{spec.name}_codes": codes}
+
+    def unpack(
+        self, arrays: dict[str, tf.Tensor], spec: weight_spec.WeightSpec
+    ) -> tf.Tensor:
+        """Unpacks positions."""
+        return ops.decode_positions(arrays[f"{spec.name}_codes"], spec.pattern)
+
+
 _OF_START = {
     weight_spec.Start.SIGNS: _Signs(),
     weight_spec.Start.PERMUTATION: _WholeNumbers(),
+    weight_spec.Start.POSITIONS: _Positions(),
 }
 
 

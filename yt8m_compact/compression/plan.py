@@ -1,0 +1,163 @@
+"""What was measured and chosen for a run, and the file that keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import dataclasses
+import json
+import os
+from typing import Any
+
+from yt8m_compact import files
+from yt8m_compact import lazy
+from yt8m_compact import untrusted
+from yt8m_compact.compression import budget as budget_lib
+
+with lazy.imports():
+    from yt8m_compact.compression import sample as sample_lib
+    from yt8m_compact.compression import sensitivity
+
+FILE = "compression.json"
+_FORMAT_VERSION = 1
+_EXPECTED = "what yt8m-compress keeps of a run"
+_MAX_BYTES = 64 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What is compressed, and on what it is measured.
+
+    Attributes:
+        train_dir: The folder of the run, absolute.
+        step: The step of its checkpoint.
+        weights: Which weights, as text.
+        sampled: The files that the sample is read from.
+        num_videos: How many videos of them, from the first.
+        held_out: Whether these files are not trained on.
+    """
+
+    train_dir: str
+    step: int
+    weights: str
+    sampled: tuple[str, ...]
+    num_videos: int
+    held_out: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What places become under a budget.
+
+    Attributes:
+        budget: The budget.
+        structures: The structure of each place, as text.
+        cost: What the model takes then, by the sum of the measured.
+        metric: What was to become little worse, `loss` or `gap`.
+        value: It on the sample, if what places lose adds up.
+    """
+
+    budget: budget_lib.Budget
+    structures: Mapping[str, str]
+    cost: float
+    metric: str
+    value: float
+
+
+@dataclasses.dataclass
+class Plan:
+    """What is known so far.
+
+    Attributes:
+        source: What is compressed.
+        baseline: Scores of the model as it is, on the sample.
+        measured: What each place loses as each candidate.
+        latencies: Milliseconds of one video: of the model as it is by "", and
+            with one place replaced by the place's name and the structure.
+        choice: What was chosen, None before.
+        scores: What the evaluations found: `before`, `projected`, `tuned`.
+        totals: Bytes, weights and milliseconds, `before` and `tuned`.
+    """
+
+    source: Source
+    baseline: sample_lib.Scores | None = None
+    measured: sensitivity.Measurements = dataclasses.field(default_factory=dict)
+    latencies: dict[str, dict[str, float]] = dataclasses.field(
+        default_factory=dict
+    )
+    choice: Choice | None = None
+    scores: dict[str, dict[str, float]] = dataclasses.field(
+        default_factory=dict
+    )
+    totals: dict[str, dict[str, float]] = dataclasses.field(
+        default_factory=dict
+    )
+
+
+def save(plan: Plan, folder: str) -> str:
+    """Writes a plan.
+
+    Args:
+        plan: The plan.
+        folder: Where to.
+
+    Returns:
+        The file.
+    """
+    path = os.path.join(folder, FILE)
+    content = {"format_version": _FORMAT_VERSION, **dataclasses.asdict(plan)}
+    with files.writing(path) as file:
+        file.write(json.dumps(content, indent=1) + "\n")
+    return path
+
+
+def load(folder: str) -> Plan | None:
+    """Reads a plan.
+
+    Args:
+        folder: Where it is.
+
+    Returns:
+        The plan, None if there is none.
+
+    Raises:
+        ValueError: If the file is broken, or of another version.
+    """
+    path = os.path.join(folder, FILE)
+    if not files.exists(path):
+        return None
+    content = untrusted.read_json(path, _EXPECTED, _MAX_BYTES)
+    try:
+        if content.pop("format_version") != _FORMAT_VERSION:
+            raise ValueError("another format_version")
+        return _from_dict(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected {_EXPECTED}. Received: {error}; remove the file "
+            "to measure again"
+        ) from error
+
+
+def _from_dict(content: dict[str, Any]) -> Plan:
+    source = content["source"]
+    source = Source(**{**source, "sampled": tuple(source["sampled"])})
+    baseline, choice = content["baseline"], content["choice"]
+    if choice is not None:
+        amount = choice["budget"]
+        unit = budget_lib.Unit(amount["unit"])
+        kept = budget_lib.Budget(float(amount["amount"]), unit)
+        choice = Choice(**{**choice, "budget": kept})
+    return Plan(
+        source=source,
+        baseline=baseline and sample_lib.Scores(**baseline),
+        measured={
+            place: {
+                structure: sensitivity.Measurement(**values)
+                for structure, values in found.items()
+            }
+            for place, found in content["measured"].items()
+        },
+        latencies={k: dict(v) for k, v in content["latencies"].items()},
+        choice=choice,
+        scores={k: dict(v) for k, v in content["scores"].items()},
+        totals={k: dict(v) for k, v in content["totals"].items()},
+    )
