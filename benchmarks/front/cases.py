@@ -14,8 +14,7 @@ AUDIOSET = "audioset"
 
 # Each value of 64 that share a scale costs a quarter of a bit, and what it
 # saves of the error counts the more the fewer bits there are.
-PRECISIONS: dict[str, structures.Precision | None] = {
-    "float32": None,
+PRECISIONS: dict[str, structures.Precision] = {
     "int8": structures.Int8(),
     "int4": structures.Int4(64),
     "ternary": structures.Ternary(64),
@@ -38,7 +37,7 @@ class Case:
         data: the data set, `YT8M` or `AUDIOSET`.
         family: its line in the picture.
         name: what it is called; unique within the data set.
-        precision: a key of `PRECISIONS`, or "mixed".
+        precision: "float32", a key of `PRECISIONS`, or "mixed".
         model: the model, of structures with their precisions.
         training: what differs from the training of all cases.
         length: how many steps it is trained, as a multiple of those of all.
@@ -173,6 +172,15 @@ def all_cases() -> list[Case]:
     return [*taught, *_aimed(), *_video_level(), *_frame_level()]
 
 
+def _video_level_dense() -> Iterator[Case]:
+    for size in (1024, 512, 256, 128, 64):
+        drops = {}
+        if size == 1024:  # Smaller ones underfit.
+            drops = {"input_drop_rate": 0.1, "drop_rate": 0.2}
+        model = mlp(mlp_hidden_size=size, **drops)
+        yield from _sweep(YT8M, "dense", f"{size}", model)
+
+
 def _video_level() -> Iterator[Case]:
     def both(
         family: str, name: str, structure: str, **kwargs: Any
@@ -188,16 +196,7 @@ def _video_level() -> Iterator[Case]:
             ),
         )
 
-    for size, drops in (
-        (1024, {"input_drop_rate": 0.1, "drop_rate": 0.2}),
-        (512, {}),
-        (256, {}),
-        (128, {}),
-        (64, {}),
-    ):
-        yield from both(
-            "dense", f"{size}", "dense", mlp_hidden_size=size, **drops
-        )
+    yield from _video_level_dense()
     for rank in (256, 128, 64, 32, 16):
         yield from both("low_rank", f"{rank}", f"low_rank(rank={rank})")
     for size in (4608, 2304, 1152):
@@ -258,6 +257,24 @@ def _video_level() -> Iterator[Case]:
             mlp_hidden_size=2304,
         )
     yield from both("fastfood", "1", "fastfood", mlp_hidden_size=2304)
+    # Where the trained dense matrix is largest, or what low rank leaves of it.
+    dense = next(_video_level_dense())
+    for family, name, structure in (
+        ("sparse", "0.2", "sparse(density=0.2)"),
+        ("sparse", "0.05", "sparse(density=0.05)"),
+        (
+            "low_rank + sparse",
+            "32_0.05",
+            "low_rank(rank=32) + sparse(density=0.05)",
+        ),
+    ):
+        yield from _sweep(
+            YT8M,
+            family,
+            name,
+            mlp(hidden_projection=structure, classifier_projection=structure),
+            origin=dense,
+        )
     for size, columns in ((512, 1500), (256, 1000)):
         yield from _sweep(
             YT8M,
@@ -323,24 +340,45 @@ def _frame_level() -> Iterator[Case]:
 
 
 def _sweep(
-    data: str, family: str, name: str, model: models.ModelConfig
+    data: str,
+    family: str,
+    name: str,
+    model: models.ModelConfig,
+    origin: Case | None = None,
 ) -> Iterator[Case]:
-    """Makes the cases of one model at all precisions."""
-    start = None
+    """Makes the cases of one model at all precisions.
+
+    Args:
+        data: the data set.
+        family: the line in the picture.
+        name: of the model within the family.
+        model: the model, of floats.
+        origin: what the floats start from, None for new weights.
+
+    Yields:
+        The floats first, from which the others start.
+    """
+    floats = Case(
+        data,
+        family,
+        f"{family}/{name}@float32",
+        "float32",
+        model,
+        start=origin,
+    )
+    yield floats
     for key, precision in PRECISIONS.items():
         is_rounded = key in _ROUNDED
-        case = Case(
+        yield Case(
             data,
             family,
             f"{family}/{name}@{key}",
             key,
-            model if precision is None else with_precision(model, precision),
-            {} if precision is None or is_rounded else _FEW_BITS,
-            start=start,
+            with_precision(model, precision),
+            {} if is_rounded else _FEW_BITS,
+            start=floats,
             is_rounded=is_rounded,
         )
-        start = start or case
-        yield case
 
 
 def _aimed() -> Iterator[Case]:
@@ -350,7 +388,7 @@ def _aimed() -> Iterator[Case]:
     worth its weights only if it is frequent; four bits are best rounded. Chosen
     on the validation shards.
     """
-    dense = next(_video_level())
+    dense = next(_video_level_dense())
     yield Case(
         YT8M,
         "to a budget",
