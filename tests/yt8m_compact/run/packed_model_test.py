@@ -19,6 +19,7 @@ from yt8m_compact.eval import evaluation
 from yt8m_compact.presets import folders
 from yt8m_compact.programs import export
 from yt8m_compact.programs import predict
+from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import packed_model
 from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -98,6 +99,26 @@ def test_a_folder_of_two_small_files(capsys):
         text = file.read()
     assert os.path.dirname(quantized_run().path) not in text
     assert json.loads(text)["training"]["train_data_pattern"] == ""
+
+
+def test_what_needs_a_path_goes_with_it():
+    config = tiny_runs.change_training(
+        quantized_run().config,
+        teacher="/home/somebody/teacher.scores",
+        teacher_weight=0.9,
+        teacher_temperature=2.0,
+        eval_data_pattern="/home/somebody/*.tfrecord",
+        early_stopping="gap",
+        init_from="/home/somebody/run",
+        num_epochs=7,
+    )
+    packed = packed_model.packed_config(config)
+    again = config_lib.Config.from_json(packed.to_json(), "it")
+    assert again == packed
+    assert "somebody" not in packed.to_json()
+    assert packed.training.teacher_weight == 0.5
+    assert packed.training.teacher_temperature == 1.0
+    assert packed.training.num_epochs == 7
 
 
 def test_programs_read_it_as_a_run(tmp_path):

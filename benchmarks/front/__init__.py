@@ -1,0 +1,1 @@
+"""Accuracy against bytes: cases, and what measures and shows them."""

@@ -1,0 +1,429 @@
+"""The cases of the front: models of some structure and some precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+import dataclasses
+from typing import Any
+
+from yt8m_compact import models
+from yt8m_compact import structures
+
+YT8M = "yt8m"
+AUDIOSET = "audioset"
+
+# Each value of 64 that share a scale costs a quarter of a bit, and what it
+# saves of the error counts the more the fewer bits there are.
+PRECISIONS: dict[str, structures.Precision] = {
+    "int8": structures.Int8(),
+    "int4": structures.Int4(64),
+    "ternary": structures.Ternary(64),
+    "binary": structures.Binary(64),
+}
+# Rounded after training; others are trained so.
+_ROUNDED = ("int8", "int4")
+# Straight through, steps have to be large enough to change signs.
+_FEW_BITS = {"base_learning_rate": 0.01}
+
+# Bytes of the shipped file, and how far below the best dense model it may be.
+AIMS = {2.6e6: 0.0, 1.0e6: 0.004, 0.35e6: 0.010, 0.19e6: 0.022, 0.10e6: 0.045}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One point of the front.
+
+    Attributes:
+        data: the data set, `YT8M` or `AUDIOSET`.
+        family: its line in the picture.
+        name: what it is called; unique within the data set.
+        precision: "float32", a key of `PRECISIONS`, or "mixed".
+        model: the model, of structures with their precisions.
+        training: what differs from the training of all cases.
+        length: how many steps it is trained, as a multiple of those of all.
+        start: the case whose weights it starts from, None without one.
+        is_rounded: whether it is `start` in fewer bits, not trained.
+        is_aimed: whether it is a row of the table of aims.
+        members: of an ensemble, whose mean is measured; it has no model of its
+            own.
+    """
+
+    data: str
+    family: str
+    name: str
+    precision: str
+    model: models.ModelConfig
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    length: float = 1.0
+    start: Case | None = None
+    is_rounded: bool = False
+    is_aimed: bool = False
+    members: tuple[Case, ...] = ()
+
+    def describe_places(self) -> str:
+        """Says what the model's places are made of."""
+        return "; ".join(
+            f"{field.name}={value}"
+            for field in dataclasses.fields(self.model)
+            if isinstance(
+                value := getattr(self.model, field.name), structures.Structure
+            )
+            or field.name.endswith("_size")
+        )
+
+
+def with_precision(
+    model: models.ModelConfig, precision: structures.Precision
+) -> models.ModelConfig:
+    """Gives all projections of a model a precision.
+
+    Args:
+        model: the model.
+        precision: the precision.
+
+    Returns:
+        The model that differs in this.
+    """
+    changed = {
+        field.name: value @ precision
+        for field in dataclasses.fields(model)
+        if isinstance(value := getattr(model, field.name), structures.Structure)
+    }
+    return dataclasses.replace(model, **changed)
+
+
+def mlp(**kwargs: Any) -> models.ModelConfig:
+    """Makes a video-level model; statistics move fast, as runs are short."""
+    settings = {"drop_rate": 0.0, "batch_norm_momentum": 0.97, **kwargs}
+    return models.MlpConfig(**settings)
+
+
+def dbof(**kwargs: Any) -> models.ModelConfig:
+    """Makes a frame-level model, as that of docs/accuracy.md."""
+    settings = {
+        "iterations": 10,
+        "dbof_cluster_size": 2048,
+        "dbof_hidden_size": 512,
+        "dbof_pooling_method": "average",
+        "batch_norm_momentum": 0.97,
+        **kwargs,
+    }
+    return models.DbofConfig(**settings)
+
+
+def teachers(data: str) -> list[Case]:
+    """Lists the models that all others learn from, which learn from labels.
+
+    Args:
+        data: the data set.
+
+    Returns:
+        The cases.
+    """
+    made = {
+        YT8M: [
+            (
+                mlp(input_drop_rate=0.2, drop_rate=0.5),
+                {"batch_size": 256, "base_learning_rate": 0.002},
+                1.2,
+            ),
+            (
+                mlp(mlp_hidden_size=768, input_drop_rate=0.2, drop_rate=0.4),
+                {"batch_size": 256, "base_learning_rate": 0.003},
+                0.9,
+            ),
+        ],
+        AUDIOSET: [
+            (dbof(), {"base_learning_rate": 0.002}, 1.0),
+            (
+                dbof(dbof_cluster_size=1024, dbof_hidden_size=1024),
+                {"base_learning_rate": 0.002},
+                1.0,
+            ),
+        ],
+    }[data]
+    return [
+        Case(
+            data,
+            "teacher",
+            f"teacher/{index}",
+            "float32",
+            model,
+            training,
+            length,
+        )
+        for index, (model, training, length) in enumerate(made)
+    ]
+
+
+def all_cases() -> list[Case]:
+    """Lists the cases: teachers, then those of the table of aims, then others.
+
+    Returns:
+        The cases, of both data sets.
+    """
+    taught = []
+    for data in (YT8M, AUDIOSET):
+        members = teachers(data)
+        mean = dataclasses.replace(
+            members[0], name="teacher/mean", members=tuple(members)
+        )
+        taught += [*members, mean]
+    return [*taught, *_aimed(), *_video_level(), *_frame_level()]
+
+
+def _video_level_dense() -> Iterator[Case]:
+    for size in (1024, 512, 256, 128, 64):
+        drops = {}
+        if size == 1024:  # Smaller ones underfit.
+            drops = {"input_drop_rate": 0.1, "drop_rate": 0.2}
+        model = mlp(mlp_hidden_size=size, **drops)
+        yield from _sweep(YT8M, "dense", f"{size}", model)
+
+
+def _video_level() -> Iterator[Case]:
+    def both(
+        family: str, name: str, structure: str, **kwargs: Any
+    ) -> Iterator[Case]:
+        return _sweep(
+            YT8M,
+            family,
+            name,
+            mlp(
+                hidden_projection=structure,
+                classifier_projection=structure,
+                **kwargs,
+            ),
+        )
+
+    yield from _video_level_dense()
+    for rank in (256, 128, 64, 32, 16):
+        yield from both("low_rank", f"{rank}", f"low_rank(rank={rank})")
+    for size in (4608, 2304, 1152):
+        yield from both(
+            "diagonal_circulant",
+            f"{size}",
+            "diagonal_circulant",
+            mlp_hidden_size=size,
+        )
+    for rank in (160, 96, 24):
+        yield from _sweep(
+            YT8M,
+            "low_rank + diagonal_circulant",
+            f"{rank}",
+            mlp(
+                mlp_hidden_size=2304,
+                hidden_projection="diagonal_circulant",
+                classifier_projection=(
+                    f"low_rank(rank={rank}) + diagonal_circulant"
+                ),
+            ),
+        )
+    for size in (8, 32, 128):
+        yield from both(
+            "block_circulant", f"{size}", f"block_circulant(block_size={size})"
+        )
+    for rank in (4, 1):
+        yield from both(
+            "toeplitz_like",
+            f"{rank}",
+            f"toeplitz_like(displacement_rank={rank})",
+        )
+    for blocks in (2, 8, 32):
+        yield from both("monarch", f"{blocks}", f"monarch(num_blocks={blocks})")
+    for rows in (2, 4, 8):
+        yield from both(
+            "kronecker",
+            f"{rows}",
+            f"kronecker(left_rows={rows}, left_columns={rows})",
+        )
+    for share in (8, 32, 128):
+        yield from _sweep(
+            YT8M,
+            "hashed",
+            f"{share}",
+            mlp(
+                hidden_projection=f"hashed(num_buckets={1152 * 1024 // share})",
+                classifier_projection=(
+                    f"hashed(num_buckets={1024 * 3862 // share})"
+                ),
+            ),
+        )
+    for factors in (2, 1):
+        yield from both(
+            "acdc",
+            f"{factors}",
+            f"acdc(num_factors={factors})",
+            mlp_hidden_size=2304,
+        )
+    yield from both("fastfood", "1", "fastfood", mlp_hidden_size=2304)
+    # Where the trained dense matrix is largest, or what low rank leaves of it.
+    dense = next(_video_level_dense())
+    for family, name, structure in (
+        ("sparse", "0.2", "sparse(density=0.2)"),
+        ("sparse", "0.05", "sparse(density=0.05)"),
+        (
+            "low_rank + sparse",
+            "32_0.05",
+            "low_rank(rank=32) + sparse(density=0.05)",
+        ),
+    ):
+        yield from _sweep(
+            YT8M,
+            family,
+            name,
+            mlp(hidden_projection=structure, classifier_projection=structure),
+            origin=dense,
+        )
+    for size, columns in ((512, 1500), (256, 1000)):
+        yield from _sweep(
+            YT8M,
+            "leading_columns",
+            f"{size}_{columns}",
+            mlp(
+                mlp_hidden_size=size,
+                classifier_projection=f"leading_columns(columns={columns})",
+            ),
+        )
+        yield from _sweep(
+            YT8M,
+            "leading_columns + low_rank",
+            f"{size}_{columns}",
+            mlp(
+                mlp_hidden_size=size,
+                classifier_projection=(
+                    f"leading_columns(columns={columns}) + low_rank(rank=16)"
+                ),
+            ),
+        )
+
+
+def _frame_level() -> Iterator[Case]:
+    def everywhere(family: str, name: str, structure: str) -> Iterator[Case]:
+        return _sweep(
+            AUDIOSET,
+            family,
+            name,
+            dbof(
+                embedding_projection=structure,
+                fc_projection=structure,
+                classifier_projection=structure,
+            ),
+        )
+
+    yield from everywhere("dense", "2048", "dense")
+    for rank in (64, 16):
+        yield from everywhere("low_rank", f"{rank}", f"low_rank(rank={rank})")
+    yield from everywhere("diagonal_circulant", "1", "diagonal_circulant")
+    yield from _sweep(
+        AUDIOSET,
+        "low_rank + diagonal_circulant",
+        "32",
+        dbof(
+            embedding_projection="diagonal_circulant",
+            fc_projection="diagonal_circulant",
+            classifier_projection="low_rank(rank=32) + diagonal_circulant",
+        ),
+    )
+    for size in (8, 32):
+        yield from everywhere(
+            "block_circulant", f"{size}", f"block_circulant(block_size={size})"
+        )
+    for blocks in (4, 16):
+        yield from everywhere(
+            "monarch", f"{blocks}", f"monarch(num_blocks={blocks})"
+        )
+    yield from everywhere(
+        "kronecker", "4", "kronecker(left_rows=4, left_columns=4)"
+    )
+    yield from everywhere("hashed", "4096", "hashed(num_buckets=4096)")
+
+
+def _sweep(
+    data: str,
+    family: str,
+    name: str,
+    model: models.ModelConfig,
+    origin: Case | None = None,
+) -> Iterator[Case]:
+    """Makes the cases of one model at all precisions.
+
+    Args:
+        data: the data set.
+        family: the line in the picture.
+        name: of the model within the family.
+        model: the model, of floats.
+        origin: what the floats start from, None for new weights.
+
+    Yields:
+        The floats first, from which the others start.
+    """
+    floats = Case(
+        data,
+        family,
+        f"{family}/{name}@float32",
+        "float32",
+        model,
+        start=origin,
+    )
+    yield floats
+    for key, precision in PRECISIONS.items():
+        is_rounded = key in _ROUNDED
+        yield Case(
+            data,
+            family,
+            f"{family}/{name}@{key}",
+            key,
+            with_precision(model, precision),
+            {} if is_rounded else _FEW_BITS,
+            start=floats,
+            is_rounded=is_rounded,
+        )
+
+
+def _aimed() -> Iterator[Case]:
+    """Makes the cases of the table of aims.
+
+    The hidden layer needs the precision, the classifier does not; a class is
+    worth its weights only if it is frequent; four bits are best rounded. Chosen
+    on the validation shards.
+    """
+    dense = next(_video_level_dense())
+    yield Case(
+        YT8M,
+        "to a budget",
+        "budget/2.6MB",
+        "int4",
+        with_precision(
+            dataclasses.replace(
+                dense.model,
+                classifier_projection="leading_columns(columns=3400)",
+            ),
+            PRECISIONS["int4"],
+        ),
+        start=dense,
+        is_rounded=True,
+        is_aimed=True,
+    )
+    for name, size, columns, length in (
+        ("1.0MB", 2176, 2000, 1.2),
+        ("0.35MB", 888, 1500, 1.5),
+        ("0.19MB", 464, 1500, 2.0),
+        ("0.10MB", 272, 1000, 2.0),
+    ):
+        yield Case(
+            YT8M,
+            "to a budget",
+            f"budget/{name}",
+            "binary",
+            mlp(
+                mlp_hidden_size=size,
+                hidden_projection="dense@binary(block_size=64)",
+                classifier_projection=(
+                    f"leading_columns(columns={columns})@binary"
+                ),
+            ),
+            _FEW_BITS,
+            length,
+            is_aimed=True,
+        )

@@ -1,0 +1,136 @@
+"""Tests of the compression front, on tiny data and models."""
+
+import os
+
+import pytest
+
+from benchmarks import compression_front
+from benchmarks.front import cases
+from benchmarks.front import data_sets
+from benchmarks.front import results
+import tiny_runs
+from yt8m_compact import models
+
+
+def _tiny(family, precision, start=None, **kwargs):
+    model = models.MlpConfig(
+        mlp_hidden_size=8,
+        classifier_projection="low_rank(rank=2)",
+        drop_rate=0.0,
+        **kwargs.pop("model", {}),
+    )
+    if precision != "float32":
+        model = cases.with_precision(model, cases.PRECISIONS[precision])
+    name = f"{family}/1@{precision}"
+    return cases.Case(
+        cases.YT8M, family, name, precision, model, start=start, **kwargs
+    )
+
+
+def _tiny_cases():
+    teacher = _tiny("teacher", "float32", length=2.0)
+    mean = cases.Case(
+        cases.YT8M,
+        "teacher",
+        "teacher/mean",
+        "float32",
+        teacher.model,
+        members=(teacher, teacher),
+    )
+    floats = _tiny("dense", "float32")
+    rounded = _tiny("dense", "int4", floats, is_rounded=True)
+    trained = _tiny("dense", "binary", floats, is_aimed=True)
+    return [teacher, mean, floats, rounded, trained]
+
+
+@pytest.fixture
+def tiny_front(monkeypatch, tmp_path):
+    """Has the program measure tiny models; returns its command line."""
+    train = tiny_runs.write_videos(tmp_path / "train")
+    evaluate = tiny_runs.write_videos(tmp_path / "eval", 20, start=40)
+    config = tiny_runs.video_config(train, max_steps=3)
+
+    def make(name, split, data_dir, work_dir, num_steps):
+        assert (name, split, data_dir) == ("yt8m", "validation", "DATA")
+        return data_sets.DataSet(
+            name=name,
+            split=split,
+            metric="gap",
+            config=config.data,
+            train_pattern=train,
+            eval_pattern=evaluate,
+            training=config.training,
+            teacher_weight=0.9,
+        )
+
+    monkeypatch.setattr(data_sets, "make", make)
+    monkeypatch.setattr(cases, "all_cases", _tiny_cases)
+    monkeypatch.setattr(cases, "teachers", lambda data: _tiny_cases()[:1])
+    return [
+        "--data=yt8m",
+        "--split=validation",
+        f"--output_csv={tmp_path}/front.csv",
+        "--data_dir=DATA",
+        f"--work_dir={tmp_path}/work",
+    ]
+
+
+@pytest.mark.slow
+def test_measures_what_is_not_there_and_shows_it(tiny_front, tmp_path, capsys):
+    path = tmp_path / "front.csv"
+    compression_front.main([*tiny_front, "--cases=teacher|@int4"])
+    names = [row.case for row in results.read(path)]
+    assert names == ["teacher/1@float32", "teacher/mean", "dense/1@int4"]
+    folder = tmp_path / "work" / "yt8m_validation"
+    # What others start from and learn from is kept, and no run.
+    assert sorted(os.listdir(folder)) == [
+        "dense_1@float32_seed0",
+        "dense_1@int4_seed0",
+        "teacher_1@float32_seed0",
+        "teacher_1@float32_seed0.scores",
+    ]
+    before = path.read_text()
+    times = {
+        entry: os.stat(folder / entry).st_mtime_ns for entry in folder.iterdir()
+    }
+    picture = tmp_path / "front.png"
+    capsys.readouterr()
+    compression_front.main([*tiny_front, f"--plot={picture}", "--table"])
+    assert path.read_text().startswith(before)
+    for entry, time in times.items():
+        assert os.stat(entry).st_mtime_ns == time
+    rows = {row.case: row for row in results.read(path)}
+    assert list(rows)[3:] == ["dense/1@float32", "dense/1@binary"]
+    floats, rounded = rows["dense/1@float32"], rows["dense/1@int4"]
+    # 9 x 8 and 2 (8 + 5) weights, 4 vectors of 8 of batch norm, and a bias.
+    assert floats.weights == rounded.weights == 72 + 26 + 32 + 5
+    packed = folder / "dense_1@int4_seed0"
+    assert rounded.bytes == sum(
+        (packed / name).stat().st_size
+        for name in ("config.json", "weights.safetensors")
+    )
+    assert rounded.low < rounded.value == rounded.gap < rounded.high
+    assert rounded.row_ms > 0
+    assert rounded.steps == 3 and rows["teacher/1@float32"].steps == 6
+    # The mean of one and the same.
+    assert rows["teacher/mean"].value == rows["teacher/1@float32"].value
+    assert picture.stat().st_size > 10_000
+    assert "| dense/1 " in capsys.readouterr().out
+    compression_front.main([*tiny_front, "--budget_cases", "--seeds=1,2"])
+    assert [(row.case, row.seed) for row in results.read(path)[5:]] == [
+        ("dense/1@binary", 1),
+        ("dense/1@binary", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--data=imagenet"], "yt8m, audioset. Received: imagenet"),
+        (["--data_dir=DATA"], "--data_dir and --work_dir, or none"),
+    ],
+)
+def test_wrong_command_lines(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        compression_front.main(arguments)
+    assert message in capsys.readouterr().err

@@ -1,0 +1,56 @@
+"""Tests of the list of cases."""
+
+from benchmarks.front import cases
+
+
+def test_names_are_unique():
+    names = [(case.data, case.name) for case in cases.all_cases()]
+    assert len(names) == len(set(names)) > 200
+
+
+def test_every_family_has_every_precision():
+    found = {}
+    for case in cases.all_cases():
+        if case.family not in ("teacher", "to a budget"):
+            found.setdefault((case.data, case.family), set()).add(
+                case.precision
+            )
+    assert len(found) > 15
+    assert all(
+        some == {"float32", *cases.PRECISIONS} for some in found.values()
+    )
+
+
+def test_rounded_and_trained_cases_start_from_their_floats():
+    by_name = {
+        case.name: case for case in cases.all_cases() if case.data == cases.YT8M
+    }
+    floats = by_name["low_rank/16@float32"]
+    rounded = by_name["low_rank/16@int4"]
+    trained = by_name["low_rank/16@binary"]
+    assert floats.start is None
+    assert rounded.start == trained.start == floats
+    assert rounded.is_rounded and not trained.is_rounded
+    assert trained.describe_places() == (
+        "classifier_projection=low_rank(rank=16)@binary(block_size=64); "
+        "mlp_hidden_size=1024; "
+        "hidden_projection=low_rank(rank=16)@binary(block_size=64)"
+    )
+
+
+def test_aimed_models_fit_their_bytes():
+    sizes = {f"{size / 1e6:g}": size for size in cases.AIMS}
+    found = set()
+    for case in cases.all_cases():
+        if not case.is_aimed:
+            continue
+        key = f"{float(case.name.split('/')[1].split('MB')[0]):g}"
+        found.add(key)
+        model = case.model
+        size = model.mlp_hidden_size
+        packed = model.hidden_projection.num_bytes(1152, size)
+        packed += model.classifier_projection.num_bytes(size, 3862)
+        # And in 16 bits batch norm and biases; names and configuration.
+        packed += 2 * (4 * size + 3862) + 3500
+        assert packed <= sizes[key], case.name
+    assert found == set(sizes)
