@@ -4,6 +4,7 @@ import re
 
 from absl import flags
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -111,7 +112,10 @@ def test_workers_of_the_example_share_the_files(tmp_path):
 
 def test_python_of_the_readme_runs():
     text = (_ROOT / "README.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    preset, example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names = {"features": np.random.default_rng(0).standard_normal((2, 1152))}
+    exec(preset, names)
+    assert [len(of_video) for of_video in names["named"]] == [5, 5]
     counts = re.search(r"# ([\d,]+) against ([\d,]+)", example)
     model = keras.Sequential(
         [keras.Input((200,)), keras.layers.Dense(300, name="dense")]
