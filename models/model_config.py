@@ -172,18 +172,16 @@ class ModelConfig(abc.ABC):
         return unit_normalization("l2_normalize")(x)
 
 
-def unit_normalization(name: str) -> keras.layers.UnitNormalization:
+def unit_normalization(name: str) -> layers.UnitDirection:
     """Makes a layer that scales vectors to unit length.
 
     Args:
         name: the layer's name.
 
     Returns:
-        The layer, which computes in 32 bits where others have 16: the squares
-        of a short vector are 0 in float16, and its direction would be 0 / 0.
+        The layer, which computes in 32 bits where others have 16, and makes
+        zeros of zeros. What Keras's layer amounts to in LiteRT is 0 / 0 there.
     """
     policy = keras.config.dtype_policy()
     wide = policy.compute_dtype in ("float32", "float64")
-    return keras.layers.UnitNormalization(
-        dtype=policy if wide else "float32", name=name
-    )
+    return layers.UnitDirection(dtype=policy if wide else "float32", name=name)

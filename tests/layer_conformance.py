@@ -742,12 +742,12 @@ def make_layer(
     rng = np.random.default_rng(seed)
     specs = {s.name: s for s in layer.structure.weights(input_dim, units)}
     layer.set_weights(
-        [_random_values(rng, w, specs.get(w.name)) for w in layer.weights]
+        [random_values(rng, w, specs.get(w.name)) for w in layer.weights]
     )
     return layer
 
 
-def _random_values(rng: np.random.Generator, weight, spec) -> np.ndarray:
+def random_values(rng: np.random.Generator, weight, spec=None) -> np.ndarray:
     """Draws values; those of permutations are in another order."""
     if spec is not None and spec.start is structures.Start.POSITIONS:
         return spec.draw(rng)

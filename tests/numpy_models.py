@@ -169,6 +169,19 @@ def classify(
     )
 
 
+def check_videos_differ(
+    config: models.ModelConfig, predictions: np.ndarray, deviation: float
+) -> None:
+    """Checks that the predictions of videos can be told apart, by class.
+
+    But for classes that have their biases alone: the last ones of leading
+    columns, and those without an entry of a sparse matrix.
+    """
+    some = {"leading_columns": 4, "sparse": 2}
+    least = some.get(config.classifier_projection.kind(), NUM_CLASSES)
+    assert (predictions.std(axis=0) > deviation).sum() >= least
+
+
 def predict_video_level(
     config: models.LogisticConfig | models.MoeConfig,
     model: keras.Model,

@@ -163,10 +163,10 @@ class FrameNormalization(keras.layers.BatchNormalization):
         specs = self.structure.weights(x.shape[-1], self.units)
         names = [spec.name for spec in specs]
         weights = dict(zip(names, tensors, strict=True))
-        if not learns and ops.few_values(
-            x.shape[:-1].num_elements(), self.units
-        ):
-            # All at once, in fewer operations: there is little to hold.
+        few = ops.few_values(x.shape[:-1].num_elements(), self.units)
+        if not learns and (few or structures.are_chosen()):
+            # All at once, in fewer operations: there is little to hold. Files
+            # for other runtimes are for little, and name each layer once.
             widths = (self.units,)
             products = [_Block(self.structure, None, self.units)]
         else:

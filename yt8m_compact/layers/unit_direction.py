@@ -11,9 +11,9 @@ class UnitDirection(keras.layers.Layer):
     """Scales vectors to unit length; one that is all but zero becomes zero.
 
     `x / |x|` along the last axis. Keras's `UnitNormalization` has the gradient
-    0 / 0 at a vector of zeros, which inputs never need; what comes out of a
-    ReLU does. Runs in float32 (float64 for float64 layers): the squares of a
-    short vector are 0 in float16.
+    0 / 0 at a vector of zeros, and LiteRT, which takes it for an operator of
+    its own, the value. Runs in float32 (float64 for float64 layers): the
+    squares of a short vector are 0 in float16.
 
     Input shape:
         `[..., size]`, any float dtype.

@@ -73,6 +73,7 @@ with lazy.imports():
     from yt8m_compact.ops.toeplitz_like import toeplitz_like_multiply_adds
     from yt8m_compact.ops.top_classes import top_k
     from yt8m_compact.ops.top_classes import top_k_classes
+    from yt8m_compact.ops.transforms import portable_operators
 
 __all__ = [
     "LOSSES",
@@ -128,6 +129,7 @@ __all__ = [
     "plan_block_circulant",
     "plan_circulant",
     "plan_toeplitz",
+    "portable_operators",
     "quantize",
     "rated_predictions",
     "replica_index",

@@ -7,6 +7,7 @@ one of blocks here: there is one core with one gradient.
 import tensorflow as tf
 
 from yt8m_compact.ops import plans
+from yt8m_compact.ops import portable_products
 from yt8m_compact.ops import transforms
 
 # Up to so many blocks, a product per block in place of one that broadcasts the
@@ -27,9 +28,11 @@ def with_leading_dims_of(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """Reshapes `[rows, m]` to `[..., m]`, as `as_rows` found them in `x`."""
     if x.shape.rank == 2:
         return rows
-    size = rows.shape[-1]
-    y = tf.reshape(rows, tf.concat([tf.shape(x)[:-1], [size]], axis=0))
-    return tf.ensure_shape(y, [*x.shape[:-1], size])
+    shape = [*x.shape[:-1], rows.shape[-1]]
+    if shape.count(None) <= 1:
+        return tf.reshape(rows, [-1 if d is None else d for d in shape])
+    y = tf.reshape(rows, tf.concat([tf.shape(x)[:-1], shape[-1:]], axis=0))
+    return tf.ensure_shape(y, shape)
 
 
 def _after(results: list[tf.Tensor]):
@@ -132,6 +135,8 @@ def multiply_blocks(
     Returns:
         `[rows, out_blocks, output_block]`, of the dtype of `x`.
     """
+    if transforms.are_portable():
+        return portable_products.multiply_blocks(x, kernel, output_block)
     input_block, length = x.shape[-1], kernel.shape[-1]
 
     @tf.custom_gradient
@@ -171,6 +176,8 @@ def multiply_pairs(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     Returns:
         `[rows, blocks, n]`, of the dtype of `x`.
     """
+    if transforms.are_portable():
+        return portable_products.multiply_pairs(x, kernel)
     length = kernel.shape[-1]
 
     @tf.custom_gradient
@@ -211,6 +218,7 @@ def multiply_scaled(
     """
     blocks, length = kernel.shape
     few = plans.few_values(x.shape[0], blocks * length)
+    few = few or transforms.are_portable()
     if few or blocks > _MAX_UNROLLED_BLOCKS:
         y = multiply_pairs(x[:, tf.newaxis] * diagonal, kernel)
         return tf.reshape(y, [-1, blocks * length])
@@ -386,7 +394,8 @@ def block_circulant_matmul(
         )
     in_blocks, out_blocks, size = kernel.shape
     rows = as_rows(x)
-    if plans.plan_block_circulant(input_dim, units, size).dense:
+    portable = transforms.are_portable()
+    if plans.plan_block_circulant(input_dim, units, size, portable).dense:
         dense = block_circulant_kernel(kernel, input_dim, units)
         return with_leading_dims_of(x, tf.matmul(rows, dense))
     padding = in_blocks * size - input_dim

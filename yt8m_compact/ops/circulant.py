@@ -19,6 +19,7 @@ import tensorflow as tf
 from yt8m_compact.ops import block_circulant
 from yt8m_compact.ops import plans
 from yt8m_compact.ops import toeplitz
+from yt8m_compact.ops import transforms
 
 
 def num_blocks(input_dim: int, units: int) -> int:
@@ -97,22 +98,25 @@ def circulant_matmul(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
 
 def _multiply_rows(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
     input_dim, size = x.shape[-1], kernel.shape[-1]
-    plan = plans.plan_circulant(input_dim, units, size)
+    portable = transforms.are_portable()
+    plan = plans.plan_circulant(input_dim, units, size, portable)
     if plan.dense:
         return tf.matmul(x, circulant_kernel(kernel, units, input_dim))
-    if plan.length == size:
+    output_block = min(units, size)
+    blocks = plan.input_block, plan.output_block
+    if plan.length == size and blocks == (input_dim, output_block):
         columns = kernel
     else:
         # The diagonals of the corner of each block that is wanted.
-        wraps = size - plan.output_block + 1
+        wraps = size - output_block + 1
         sequences = tf.concat(
             [kernel[:, wraps:], kernel[:, :input_dim]], axis=1
         )
-        if plan.output_blocks == 1:
+        if units <= size:
             return toeplitz.multiply_planned(x, sequences[0], plan)
-        columns = toeplitz.embed(sequences, plan.output_block, plan.length)
+        columns = toeplitz.embed(sequences, output_block, plan.length)
     blocks = block_circulant.multiply_blocks(
-        x[:, tf.newaxis], columns[tf.newaxis], plan.output_block
+        x[:, tf.newaxis], columns[tf.newaxis], output_block
     )
     return _join_blocks(blocks, units)
 
@@ -162,7 +166,12 @@ def diagonal_circulant_matmul(
         y = _multiply_rows(rows * diagonal[0, 0, :input_dim], kernel[0], units)
         return block_circulant.with_leading_dims_of(x, y)
     if plans.plan_diagonal_circulant(
-        input_dim, units, size, factors, diagonal.shape[1]
+        input_dim,
+        units,
+        size,
+        factors,
+        diagonal.shape[1],
+        portable=transforms.are_portable(),
     ).dense:
         dense = diagonal_circulant_kernel(diagonal, kernel, units, input_dim)
         return block_circulant.with_leading_dims_of(x, tf.matmul(rows, dense))

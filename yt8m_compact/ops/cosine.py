@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact.ops import block_circulant
+from yt8m_compact.ops import portable_transforms
 from yt8m_compact.ops import transforms
 
 # Up to this size, a product with the matrix of the transform is faster than
@@ -34,13 +36,73 @@ def cosine_matrix(size: int, dtype: tf.DType) -> tf.Tensor:
     return tf.cast(math.sqrt(2 / size) * scale * tf.cos(angles), dtype)
 
 
+def _by_matrix(x: tf.Tensor, inverse: bool) -> tf.Tensor:
+    matrix = cosine_matrix(x.shape[-1], x.dtype)
+    rows = tf.reshape(x, [-1, x.shape[-1]])
+    y = tf.matmul(rows, matrix, transpose_b=inverse)
+    return block_circulant.with_leading_dims_of(x, y)
+
+
+def _portable_transform(
+    x: tf.Tensor, stages: portable_transforms.Stages, inverse: bool
+) -> tf.Tensor:
+    """Transforms rows in operators that every runtime has.
+
+    By a transform of the same length, of the even places and then the odd ones
+    backwards (Makhoul, IEEE ASSP 28, 1980).
+    """
+    size = stages.length
+    order = np.r_[0:size:2, size - 1 - size % 2 : 0 : -2]
+    steps = np.arange(size)
+    turns = np.exp(1j * math.pi / (2 * size) * steps)
+    scales = np.where(steps == 0, math.sqrt(1 / size), math.sqrt(2 / size))
+    frequencies = stages.frequencies()
+    if inverse:
+        # Coefficients k and n - k make one frequency; there is no nth.
+        mirrors = (size - frequencies) % size
+        own = turns[frequencies] / scales[frequencies]
+        others = turns[frequencies] / scales[mirrors] * (frequencies > 0)
+
+        def sums(a: np.ndarray, b: np.ndarray) -> tf.Tensor:
+            return tf.gather(x, frequencies, axis=1) * tf.constant(
+                a, x.dtype
+            ) + tf.gather(x, mirrors, axis=1) * tf.constant(b, x.dtype)
+
+        spectrum = portable_transforms.Spectrum(
+            sums(own.real, others.imag), sums(own.imag, -others.real)
+        )
+        y = portable_transforms.inverse_real_dft(spectrum, size, size)
+        return tf.gather(y, np.argsort(order), axis=1)
+    spectrum = portable_transforms.real_dft(tf.gather(x, order, axis=1), size)
+    # Where each frequency is, or its conjugate.
+    places = np.full(size, -1)
+    signs = np.ones(size)
+    places[-frequencies % size] = np.arange(len(frequencies))
+    signs[-frequencies % size] = -1
+    places[frequencies] = np.arange(len(frequencies))
+    signs[frequencies] = 1
+    real, imag = (
+        tf.gather(part, places, axis=1) * tf.constant(factors, x.dtype)
+        for part, factors in [
+            (spectrum.real, scales * turns.real),
+            (spectrum.imag, scales * signs * turns.imag),
+        ]
+    )
+    return real + imag
+
+
 def _transform(x: tf.Tensor, inverse: bool) -> tf.Tensor:
     size = x.shape[-1]
+    if transforms.are_portable():
+        stages = portable_transforms.stages(size)
+        # There are both transforms, by matrices or by their constants.
+        if stages.constant_bytes < 4 * size**2:
+            rows = tf.reshape(x, [-1, size])
+            y = _portable_transform(rows, stages, inverse)
+            return tf.reshape(y, [-1, *x.shape[1:]])
+        return _by_matrix(x, inverse)
     if size <= _LARGEST_MATRIX:
-        matrix = cosine_matrix(size, x.dtype)
-        rows = tf.reshape(x, [-1, size])
-        y = tf.matmul(rows, matrix, transpose_b=inverse)
-        return tf.ensure_shape(tf.reshape(y, tf.shape(x)), x.shape)
+        return _by_matrix(x, inverse)
     # By a Fourier transform of the row with as many zeros behind it; those of
     # tf.signal do not take a batch of no rows.
     complex_dtype = tf.complex64 if x.dtype == tf.float32 else tf.complex128

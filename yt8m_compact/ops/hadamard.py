@@ -76,7 +76,7 @@ def hadamard_transform(x: tf.Tensor) -> tf.Tensor:
         else:
             y = hadamard_transform(tf.linalg.matrix_transpose(y))
             y = tf.linalg.matrix_transpose(y)
-    return tf.ensure_shape(tf.reshape(y, tf.shape(x)), x.shape)
+    return block_circulant.with_leading_dims_of(x, tf.reshape(y, [-1, size]))
 
 
 def hadamard_multiply_adds(size: int) -> int:

@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import math
 
+from yt8m_compact.ops import portable_products
 from yt8m_compact.ops import transforms
 
 # What a value of a transform costs beside it, in multiply-adds of a
@@ -97,8 +98,21 @@ class Plan:
         products = self.input_blocks * self.output_blocks * 2 * self.length
         return 2 * transformed + products / _DENSE_ADVANTAGE
 
+    @property
+    def portable_cost(self) -> float:
+        """Weighs bytes and time of a product in portable operators."""
+        return portable_products.cost(
+            self.length,
+            self.input_block,
+            self.output_block,
+            (self.input_blocks, self.output_blocks),
+        )
 
-def _choose(plain: Plan, others: Iterator[Plan]) -> Plan:
+
+def _choose(plain: Plan, others: Iterator[Plan], portable: bool) -> Plan:
+    if portable:
+        plans = [plain, *(plan for plan in others if not plan.dense)]
+        return min(plans, key=lambda plan: plan.portable_cost)
     best = min(others, key=lambda plan: plan.cost)
     return best if best.cost < _WORTH_IT * plain.cost else plain
 
@@ -130,29 +144,35 @@ def few_values(rows: int | None, units: int) -> bool:
 
 
 @functools.cache
-def plan_toeplitz(input_dim: int, units: int) -> Plan:
+def plan_toeplitz(input_dim: int, units: int, portable: bool = False) -> Plan:
     """Chooses the algorithm for a Toeplitz matrix.
 
     Args:
         input_dim: rows of the matrix.
         units: columns of the matrix.
+        portable: whether the product is one of `portable_products`: then the
+            plan is the best of those without a matrix written out.
 
     Returns:
         The plan; parts of the longer side are at least as long as the other.
     """
     plain, *others = _toeplitz_plans(input_dim, units)
     dense = Plan(input_dim, units, input_dim, units, 0)
-    return _choose(plain, iter([*others, dense]))
+    return _choose(plain, iter([*others, dense]), portable)
 
 
 @functools.cache
-def plan_circulant(input_dim: int, units: int, size: int) -> Plan:
+def plan_circulant(
+    input_dim: int, units: int, size: int, portable: bool = False
+) -> Plan:
     """Chooses the algorithm for a block row of circulants.
 
     Args:
         input_dim: size of the input.
         units: size of the output.
         size: size of the circulants, at least `input_dim`.
+        portable: whether the product is one of `portable_products`: then the
+            plan is the best of those without a matrix written out.
 
     Returns:
         The plan. One whose `length` is not `size` is for the blocks as Toeplitz
@@ -162,38 +182,46 @@ def plan_circulant(input_dim: int, units: int, size: int) -> Plan:
     plain = Plan(input_dim, units, input_dim, output_block, size)
     others = [Plan(input_dim, units, input_dim, units, 0)]
     if units <= size:
-        others.append(plan_toeplitz(input_dim, units))
+        others.append(plan_toeplitz(input_dim, units, portable))
     else:
         length = transforms.fast_length(input_dim + output_block - 1)
         others.append(Plan(input_dim, units, input_dim, output_block, length))
-    return _choose(plain, iter(others))
+    return _choose(plain, iter(others), portable)
 
 
 @functools.cache
-def plan_block_circulant(input_dim: int, units: int, block_size: int) -> Plan:
+def plan_block_circulant(
+    input_dim: int, units: int, block_size: int, portable: bool = False
+) -> Plan:
     """Chooses the algorithm for a matrix of circulant blocks.
 
     Args:
         input_dim: rows of the matrix.
         units: columns of the matrix.
         block_size: size of the blocks.
+        portable: whether the product is one of `portable_products`: then the
+            plan is the best of those without a matrix written out.
 
     Returns:
         The plan: transforms of the size of the blocks, or a dense product.
     """
     plain = Plan(input_dim, units, block_size, block_size, block_size)
     dense = Plan(input_dim, units, input_dim, units, 0)
-    return _choose(plain, iter([dense]))
+    return _choose(plain, iter([dense]), portable)
 
 
 @functools.cache
-def plan_toeplitz_like(size: int, units: int, rank: int) -> Plan:
+def plan_toeplitz_like(
+    size: int, units: int, rank: int, portable: bool = False
+) -> Plan:
     """Chooses the algorithm for the sum of several products with skews.
 
     Args:
         size: rows of each skew-circulant.
         units: columns of them that are kept.
         rank: the number of skew-circulants, whose products are summed.
+        portable: whether the product is one of `portable_products`: then the
+            plan is the best of those without a matrix written out.
 
     Returns:
         The plan: as Toeplitz matrices, or one dense product.
@@ -201,12 +229,17 @@ def plan_toeplitz_like(size: int, units: int, rank: int) -> Plan:
     length = transforms.fast_length(size + units - 1)
     plain = Plan(rank * size, units, size, units, length)
     dense = Plan(rank * size, units, rank * size, units, 0)
-    return _choose(plain, iter([dense]))
+    return _choose(plain, iter([dense]), portable)
 
 
 @functools.cache
 def plan_diagonal_circulant(
-    input_dim: int, units: int, size: int, factors: int, diagonals: int
+    input_dim: int,
+    units: int,
+    size: int,
+    factors: int,
+    diagonals: int,
+    portable: bool = False,
 ) -> Plan:
     """Chooses the algorithm for a block row of products of D C factors.
 
@@ -216,6 +249,8 @@ def plan_diagonal_circulant(
         size: size of the circulants, at least `input_dim`.
         factors: number of D C factors of each block.
         diagonals: number of diagonals of each factor, 1 if blocks share them.
+        portable: whether the product is one of `portable_products`: then the
+            plan is the best of those without a matrix written out.
 
     Returns:
         The plan: transforms of the size of the blocks, or a dense product.
@@ -227,7 +262,7 @@ def plan_diagonal_circulant(
     value = transforms.transform_multiply_adds(size) + _PASSES * size
     cost = value * (2 * blocks * factors - blocks + diagonals)
     # With several factors, the matrix is a product of matrices itself.
-    worth_it = factors == 1 and dense.cost < _WORTH_IT * cost
+    worth_it = not portable and factors == 1 and dense.cost < _WORTH_IT * cost
     return dense if worth_it else plain
 
 

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from yt8m_compact.ops import block_circulant
 from yt8m_compact.ops import plans
+from yt8m_compact.ops import transforms
 
 
 def _pad_last(x: tf.Tensor, before: int, after: int) -> tf.Tensor:
@@ -131,6 +132,7 @@ def toeplitz_matmul(x: tf.Tensor, sequence: tf.Tensor, units: int) -> tf.Tensor:
             f" [units - 1 + n]. Received: sequence.shape="
             f"{list(sequence.shape)}, x.shape={x.shape}, units={units}"
         )
-    plan = plans.plan_toeplitz(input_dim, units)
+    portable = transforms.are_portable()
+    plan = plans.plan_toeplitz(input_dim, units, portable)
     rows = multiply_planned(block_circulant.as_rows(x), sequence, plan)
     return block_circulant.with_leading_dims_of(x, rows)

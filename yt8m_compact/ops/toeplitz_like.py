@@ -11,6 +11,7 @@ from yt8m_compact.ops import block_circulant
 from yt8m_compact.ops import circulant
 from yt8m_compact.ops import plans
 from yt8m_compact.ops import toeplitz
+from yt8m_compact.ops import transforms
 
 
 def toeplitz_like_matmul(
@@ -55,7 +56,8 @@ def toeplitz_like_matmul(
     )
     # The diagonals of `S[:, :units]`, from the upper right corner.
     sequences = tf.concat([-skews[:, size - units + 1 :], skews], axis=1)
-    plan = plans.plan_toeplitz_like(size, units, rank)
+    portable = transforms.are_portable()
+    plan = plans.plan_toeplitz_like(size, units, rank, portable)
     if plan.dense:
         written = [
             toeplitz.toeplitz_kernel(sequence, units)

@@ -1,9 +1,34 @@
 """Real Fourier transforms of the last axis, and what they cost."""
 
+from collections.abc import Iterator
+import contextlib
+import contextvars
 import functools
 import math
 
 import tensorflow as tf
+
+_portable = contextvars.ContextVar("portable", default=False)
+
+
+@contextlib.contextmanager
+def portable_operators() -> Iterator[None]:
+    """Traces products without Fourier transforms and complex numbers.
+
+    What is computed or traced inside has operators that LiteRT, ONNX and
+    OpenVINO have, too (see `portable_transforms`), and no gradient of its own.
+    It is for inference elsewhere: in TensorFlow it takes longer.
+    """
+    token = _portable.set(True)
+    try:
+        yield
+    finally:
+        _portable.reset(token)
+
+
+def are_portable() -> bool:
+    """Says whether this is inside of `portable_operators`."""
+    return _portable.get()
 
 
 def real_fft(x: tf.Tensor, length: int) -> tf.Tensor:

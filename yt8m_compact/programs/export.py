@@ -12,6 +12,10 @@ dense@int4 say, are written as their bits.
 --format=packed writes config.json and weights.safetensors instead: the bits,
 and little else. Every program here reads that folder as it does a run:
 yt8m-eval and yt8m-predict with --train_dir, yt8m-train with --init_from.
+
+--format=litert writes config.json and model.tflite, for LiteRT (TensorFlow
+Lite), of its own operators only. --projection_export says how projections with
+Fourier transforms, which it has not, are written; docs/export.md says more.
 """
 
 from collections.abc import Sequence
@@ -22,6 +26,7 @@ from absl import flags
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.run import command_line
 from yt8m_compact.run import weight_choice
 
@@ -30,8 +35,12 @@ with lazy.imports():
 
     from yt8m_compact import layers
     from yt8m_compact.inference import serving
+    from yt8m_compact.inference.exports import litert
     from yt8m_compact.run import packed_model
     from yt8m_compact.run import train_dir as train_dir_lib
+
+# Where each format is written to in the folder of the run.
+_FOLDERS = {"saved_model": "export", "packed": "packed", "litert": "litert"}
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -46,15 +55,32 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     path_flags.define_path(
         "export_dir",
         None,
-        "Folder to write to; --train_dir/export if not given, or "
-        "--train_dir/packed.",
+        "Folder to write to; --train_dir/export if not given, or that of "
+        "another format: --train_dir/packed, --train_dir/litert.",
         flag_values=flag_values,
     )
     flags.DEFINE_enum(
         "format",
         "saved_model",
-        ["saved_model", "packed"],
+        list(_FOLDERS),
         "What to write.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum_class(
+        "projection_export",
+        projection_export.ProjectionExport.AUTO,
+        projection_export.ProjectionExport,
+        "How --format=litert writes products with projections: dft, as "
+        "transforms by small matrices; dense, as written out; auto, the smaller"
+        " of both for each; fft, by operators that TensorFlow alone has.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        1,
+        "Videos that a file of --format=litert predicts at once; 0 is any "
+        "number, which takes longer.",
+        lower_bound=0,
         flag_values=flag_values,
     )
     command_line.define_checkpoint_flag(
@@ -84,18 +110,27 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         program.expect_no_file(flag_values, name)
     choice = command_line.weights_from_flag(flag_values)
     run = train_dir_lib.TrainDir(flag_values.train_dir)
-    is_packed = flag_values.format == "packed"
+    kind = flag_values.format
     export_dir = flag_values.export_dir or os.path.join(
-        run.path, "packed" if is_packed else "export"
+        run.path, _FOLDERS[kind]
     )
     train_dir_lib.check_readable_name("export_dir", export_dir)
     run.load_config()  # Told before what is imported for seconds.
-    _check_replaceable(export_dir, flag_values.overwrite, is_packed)
+    _check_replaceable(export_dir, flag_values.overwrite, kind)
     config, model, step = run.restore_model(flag_values.checkpoint_step, choice)
     size = ""
-    if is_packed:
+    if kind == "packed":
         size = packed_model.save(export_dir, config, model, step)
         size = f", {size:,} bytes"
+    elif kind == "litert":
+        size, difference = litert.save(
+            export_dir,
+            config,
+            model,
+            flag_values.projection_export,
+            flag_values.batch_size or None,
+        )
+        size = f", {size:,} bytes, scores within {difference:.1e}"
     else:
         layers.pack(model)
         module = serving.ServingModule(config, model, flag_values.top_k)
@@ -105,17 +140,16 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _check_replaceable(
-    export_dir: str, overwrite: bool, is_packed: bool
-) -> None:
+def _check_replaceable(export_dir: str, overwrite: bool, kind: str) -> None:
     if not tf.io.gfile.exists(export_dir):
         return
     if tf.io.gfile.isdir(export_dir) and not tf.io.gfile.listdir(export_dir):
         return
-    noun, there = "a SavedModel", tf.saved_model.contains_saved_model
-    if is_packed:
-        noun = "a packed model"
-        there = _holds_packed_model
+    noun, there = {
+        "saved_model": ("a SavedModel", tf.saved_model.contains_saved_model),
+        "packed": ("a packed model", _holds_packed_model),
+        "litert": ("a LiteRT model", litert.is_saved),
+    }[kind]
     is_exported = there(export_dir)
     if overwrite and is_exported:
         return

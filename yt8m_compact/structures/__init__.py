@@ -4,6 +4,10 @@
 # `STRUCTURES` and `ALIASES`.
 from yt8m_compact.structures.arguments import check_positive as check_positive
 from yt8m_compact.structures.precisions import *  # noqa: F403
+from yt8m_compact.structures.product_form import ChooseForm as ChooseForm
+from yt8m_compact.structures.product_form import ProductForm as ProductForm
+from yt8m_compact.structures.product_form import are_chosen as are_chosen
+from yt8m_compact.structures.product_form import product_forms as product_forms
 from yt8m_compact.structures.quantized import Quantized as Quantized
 from yt8m_compact.structures.registry import *  # noqa: F403
 from yt8m_compact.structures.structure import Weights as Weights

@@ -12,12 +12,15 @@ from yt8m_compact import lazy
 from yt8m_compact.structures import arguments
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import precisions
+from yt8m_compact.structures import product_form
 from yt8m_compact.structures import second_moments as moments_lib
 from yt8m_compact.structures import weight_spec
 
 with lazy.imports():
     import numpy as np
     import tensorflow as tf
+
+    from yt8m_compact import ops
 
 Weights: TypeAlias = "Mapping[str, tf.Tensor]"
 Arrays: TypeAlias = "Mapping[str, np.ndarray]"
@@ -171,7 +174,10 @@ class Structure(abc.ABC):
         return sum(spec.size for spec in self.base.weights(input_dim, units))
 
     def multiply(self, weights: Weights, x: tf.Tensor, units: int) -> tf.Tensor:
-        """Multiplies rows by the matrix.
+        """Multiplies rows by the matrix, in the form that is asked for.
+
+        That is by Fourier transforms where it has any, but inside of
+        `structures.product_forms`.
 
         Args:
             weights: the weights by name, of any float dtype, or of their own.
@@ -184,7 +190,16 @@ class Structure(abc.ABC):
         """
         wide = self.uses_transforms and x.dtype.size < 4
         inner = tf.cast(x, tf.float32) if wide else x
-        product = self._multiply(_cast(weights, inner.dtype), inner, units)
+        weights = _cast(weights, inner.dtype)
+        form = product_form.form_of(self, inner.shape[-1], units)
+        if form is product_form.ProductForm.DENSE:
+            dense = self._as_dense(weights, inner.shape[-1], units)
+            product = matmul(inner, dense)
+        elif form is product_form.ProductForm.DFT:
+            with ops.portable_operators():
+                product = self._multiply(weights, inner, units)
+        else:
+            product = self._multiply(weights, inner, units)
         return tf.cast(product, x.dtype)
 
     def block_widths(self, input_dim: int, units: int) -> tuple[int, ...]:

@@ -48,6 +48,15 @@ def test_kernels_equal_explicit_loops(input_dim, units):
     )
 
 
+def test_a_padded_circulant_in_several_parts():
+    # The plan is one of a Toeplitz matrix with four parts of its columns.
+    x, kernel = rng_rows(2, 512), rng_rows(1, 11_586, seed=2)
+    assert ops.plan_circulant(512, 11_586, 11_586).output_blocks == 4
+    result = ops.circulant_matmul(tf.constant(x), tf.constant(kernel), 11_586)
+    spectrum = np.fft.fft(x, 11_586) * np.fft.fft(kernel).conj()
+    np.testing.assert_allclose(result, np.fft.ifft(spectrum).real, atol=1e-10)
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 128, 251, 1152])
 def test_equals_scipy_and_linear_operator_circulant(size):
     kernel, x = rng_rows(1, size), rng_rows(3, size, seed=2)

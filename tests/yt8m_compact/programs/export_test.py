@@ -1,5 +1,6 @@
 """Tests of yt8m-export."""
 
+import os
 import re
 
 from absl import flags
@@ -10,7 +11,9 @@ import tensorflow as tf
 import record_makers
 import tiny_runs
 from yt8m_compact import usage_error
+from yt8m_compact.inference.exports import litert
 from yt8m_compact.programs import export
+from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 
 
@@ -159,3 +162,49 @@ def test_arguments_that_are_not_flags():
     flag_values = tiny_runs.parse_flags(export.define_flags, "--train_dir=x")
     with pytest.raises(ValueError, match="Received: runs/dbof"):
         export.main(flag_values, ["runs/dbof"])
+
+
+def test_litert(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.frame_run(), tmp_path)
+    path = f"{run.path}/litert"
+    arguments = (f"--train_dir={run.path}", "--format=litert")
+    assert run_export(*arguments) == 0
+    size = os.path.getsize(f"{path}/model.tflite")
+    assert re.search(
+        rf"exported step \d+ of {re.escape(run.path)} to {re.escape(path)}, "
+        rf"{size:,} bytes, scores within \d\.\de-\d\d$",
+        capsys.readouterr().out.strip(),
+    )
+    assert sorted(os.listdir(path)) == ["config.json", "model.tflite"]
+    saved = train_dir_lib.TrainDir(run.path).load_config()
+    assert config_lib.load(f"{path}/config.json") == saved
+    # What the model samples, of one video.
+    opened = litert.LiteRtModel(f"{path}/model.tflite")
+    assert opened.input_shapes == {"frames": [1, 4, 9], "num_frames": [1]}
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    rng = np.random.default_rng(0)
+    inputs = {
+        "frames": rng.integers(0, 256, [3, 4, 9]).astype("uint8"),
+        "num_frames": np.array([4, 2, 1], "int32"),
+    }
+    np.testing.assert_allclose(
+        opened.predict_each(inputs), model(inputs, training=False), atol=1e-5
+    )
+    # There is one now; overwriting it must be asked for.
+    with pytest.raises(ValueError, match="Received: a LiteRT model in it"):
+        run_export(*arguments)
+    arguments += ("--overwrite", "--batch_size=0", "--projection_export=dense")
+    assert run_export(*arguments) == 0
+    opened = litert.LiteRtModel(f"{path}/model.tflite")
+    assert opened.input_shapes["frames"] == [None, 4, 9]
+
+
+def test_a_file_that_predicts_something_else_is_refused(tmp_path, monkeypatch):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    monkeypatch.setattr(
+        litert.LiteRtModel, "__call__", lambda self, inputs: np.full([1, 5], 2)
+    )
+    message = "expected the scores of the model, within 0.0001, of its LiteRT"
+    with pytest.raises(ValueError, match=message):
+        run_export(f"--train_dir={run.path}", "--format=litert")
+    assert not os.path.exists(f"{run.path}/litert")

@@ -1,0 +1,207 @@
+"""Tests of LiteRT files: what they hold, predict and refuse."""
+
+import dataclasses
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import layer_conformance
+import numpy_models
+import small_models
+from yt8m_compact import layers
+from yt8m_compact.inference.exports import litert
+from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import projection_export
+
+AUTO, FFT, DFT, DENSE = (
+    projection_export.ProjectionExport(name)
+    for name in ("auto", "fft", "dft", "dense")
+)
+_FRAMES = 6
+
+
+def make_model(name: str, kind: str) -> keras.Model:
+    places = small_models.places(name)
+    return numpy_models.build(
+        small_models.make_model(name, (kind,) * len(places))
+    )
+
+
+def make_inputs(model: keras.Model) -> dict[str, np.ndarray]:
+    if "frames" not in model.input:
+        inputs = numpy_models.make_features()
+    else:
+        inputs = numpy_models.make_frames((4, 1, 6, 0, 3), max_frames=_FRAMES)
+    return {
+        name: np.asarray(value).astype(model.input[name].dtype)
+        for name, value in inputs.items()
+    }
+
+
+def make_function(model, export, batch_size=1):
+    frames = _FRAMES if "frames" in model.input else None
+    specs = portable_function.input_specs(model, batch_size, frames)
+    return portable_function.make_portable_function(model, specs, export)
+
+
+def assert_predicts(path, model, inputs):
+    expected = model(inputs, training=False).numpy()
+    assert expected.std(axis=0).max() > 1e-3
+    scores = litert.LiteRtModel(path).predict_each(inputs)
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("export", [DFT, DENSE, AUTO])
+@pytest.mark.parametrize("name", ["MlpModel", "DbofModel"])
+def test_predicts_as_the_model(name, export, tmp_path):
+    model = make_model(name, "diagonal_circulant")
+    path = str(tmp_path / "model.tflite")
+    size = litert.write(path, make_function(model, export))
+    assert size == (tmp_path / "model.tflite").stat().st_size
+    assert_predicts(path, model, make_inputs(model))
+    assert litert.LiteRtModel(path).input_shapes == (
+        {"features": [1, 9]}
+        if name == "MlpModel"
+        else {"frames": [1, _FRAMES, 9], "num_frames": [1]}
+    )
+
+
+def test_a_video_of_zeros_has_scores(tmp_path):
+    # Which is scaled to unit length.
+    config = small_models.make_model("LogisticModel", ("dense",))
+    config = dataclasses.replace(config, l2_normalize=True)
+    model = numpy_models.build(config)
+    path = str(tmp_path / "model.tflite")
+    litert.write(path, make_function(model, DFT))
+    inputs = make_inputs(model)
+    inputs["features"][1] = 0
+    assert_predicts(path, model, inputs)
+
+
+@pytest.mark.parametrize("name", ["MlpModel", "DbofModel"])
+def test_any_number_of_videos(name, tmp_path):
+    model = make_model(name, "diagonal_circulant")
+    path = str(tmp_path / "model.tflite")
+    litert.write(path, make_function(model, DFT, batch_size=None))
+    opened = litert.LiteRtModel(path)
+    assert {shape[0] for shape in opened.input_shapes.values()} == {None}
+    inputs = make_inputs(model)
+    expected = model(inputs, training=False).numpy()
+    for rows in (slice(None), slice(2, 3), slice(1, 4)):
+        some = {name: value[rows] for name, value in inputs.items()}
+        np.testing.assert_allclose(opened(some), expected[rows], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def every_structure(tmp_path_factory):
+    """A model with a projection of each case, and its file."""
+    features = keras.Input([60], name="features")
+    cases = layer_conformance.CASES
+    outputs = [
+        layer_conformance.make_projection(case, 70, name=f"case_{number}")(
+            features
+        )
+        for number, case in enumerate(cases)
+    ]
+    model = keras.Model(
+        {"features": features}, keras.layers.Concatenate()(outputs)
+    )
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, layers.Projection):
+            layer.set_weights(
+                [
+                    layer_conformance.random_values(rng, weight)
+                    for weight in layer.weights
+                ]
+            )
+    path = str(tmp_path_factory.mktemp("litert") / "model.tflite")
+    litert.write(path, make_function(model, DFT))
+    return model, path
+
+
+def test_every_structure_in_one_file(every_structure):
+    model, path = every_structure
+    inputs = {
+        "features": layer_conformance.random_rows(3, 60).astype("float32")
+    }
+    scores = litert.LiteRtModel(path).predict_each(inputs)
+    expected = model(inputs, training=False).numpy()
+    kernels = [
+        layer_conformance.expected_kernel(
+            case, model.get_layer(f"case_{number}")
+        )
+        for number, case in enumerate(layer_conformance.CASES)
+    ]
+    biases = [
+        model.get_layer(f"case_{number}").bias.numpy()
+        for number in range(len(kernels))
+    ]
+    products = inputs["features"] @ np.concatenate(kernels, axis=1)
+    products += np.concatenate(biases)
+    scale = np.abs(products).max()
+    np.testing.assert_allclose(scores, products, rtol=0, atol=1e-5 * scale)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5 * scale)
+
+
+def test_an_operator_that_is_missing_is_refused(tmp_path):
+    features = keras.Input([512], name="features")
+    outputs = layers.Projection(512, "circulant", name="hidden")(features)
+    model = keras.Model({"features": features}, outputs)
+    path = tmp_path / "model.tflite"
+    message = (
+        r"expected operators that LiteRT has. Received: .*IRFFT in \S*hidden\S*"
+        "; use --projection_export=auto --batch_size=1, or another model"
+    )
+    with pytest.raises(ValueError, match=message):
+        litert.write(str(path), make_function(model, FFT))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_shape_that_is_not_taken_is_refused():
+    model = make_model("LstmModel", "dense")
+    message = (
+        r"Received: TensorListReserve in \S*layer_0\S*, .*; use .*batch_size=1"
+    )
+    with pytest.raises(ValueError, match=message):
+        litert.convert(make_function(model, DFT, batch_size=None))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"not a model",
+        lambda content: content[: len(content) // 2],
+        lambda content: b"\0" * 100 + content[100:],
+    ],
+)
+def test_a_damaged_file_is_refused(damage, every_structure, tmp_path):
+    with open(every_structure[1], "rb") as file:
+        content = file.read()
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(damage(content))
+    message = f"{path}: expected a LiteRT model of yt8m-export, whole. Received"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        litert.LiteRtModel(path)
+
+
+def test_another_model_is_refused(tmp_path):
+    function = tf.function(
+        lambda x: x + 1, input_signature=[tf.TensorSpec([3])]
+    ).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    path = tmp_path / "other.tflite"
+    path.write_bytes(converter.convert())
+    message = (
+        f"{path}: expected a LiteRT model of yt8m-export, with predictions as "
+        "its output. Received: signatures"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        litert.LiteRtModel(path)
+    with pytest.raises(tf.errors.NotFoundError, match="missing.tflite"):
+        litert.LiteRtModel(tmp_path / "missing.tflite")

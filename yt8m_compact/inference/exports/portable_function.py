@@ -1,0 +1,128 @@
+"""A model as one function that other runtimes have the operators of."""
+
+# ruff: noqa: E402
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact import structures
+from yt8m_compact.inference import frozen_function
+from yt8m_compact.inference.exports import projection_export as export_lib
+
+OUTPUT_NAME = "predictions"
+
+
+def input_specs(
+    model: keras.Model, batch_size: int | None, num_frames: int | None
+) -> dict[str, tf.TensorSpec]:
+    """Says what the function of a model takes.
+
+    Args:
+        model: a model whose inputs are a dict.
+        batch_size: number of videos; None is any.
+        num_frames: frames that each video has, padding included; None where the
+            model takes no frames.
+
+    Returns:
+        The model's inputs by name.
+    """
+    specs = {}
+    for name, value in model.input.items():
+        shape = [batch_size, *value.shape[1:]]
+        if len(shape) == 3:
+            shape[1] = num_frames
+        specs[name] = tf.TensorSpec(shape, value.dtype, name)
+    return specs
+
+
+def make_portable_function(
+    model: keras.Model,
+    specs: Mapping[str, tf.TensorSpec],
+    export: export_lib.ProjectionExport,
+) -> Any:
+    """Traces a model's predictions, by frozen weights.
+
+    Args:
+        model: a model whose inputs are a dict.
+        specs: its inputs by name, as `input_specs` makes them.
+        export: the form of its projections.
+
+    Returns:
+        A concrete function from the inputs to a dict with `predictions`, whose
+        variables are those that come of weights alone.
+    """
+    with structures.product_forms(export.form_of):
+        frozen = frozen_function.FrozenFunction(
+            lambda *tensors: model(
+                dict(zip(specs, tensors, strict=True)), training=False
+            ),
+            list(specs.values()),
+        )
+
+    def predict(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = frozen(*[inputs[name] for name in specs])
+        # What is read by a copied operation would not be known as read.
+        graph = tf.compat.v1.get_default_graph()
+        captured = {id(outer) for outer, _ in graph.captures}
+        for variable in model.variables:
+            if id(variable.value.handle) in captured:
+                tf.convert_to_tensor(variable.value)
+        return {OUTPUT_NAME: outputs}
+
+    function = tf.function(predict, autograph=False)
+    concrete = function.get_concrete_function(**specs)
+    concrete.frozen = frozen  # Its variables live as long as it does.
+    return concrete
+
+
+def draw_inputs(
+    specs: Mapping[str, tf.TensorSpec], count: int = 4
+) -> dict[str, np.ndarray]:
+    """Draws inputs to compare predictions by.
+
+    Args:
+        specs: what a function takes, by name.
+        count: number of videos, of different lengths where they have frames.
+
+    Returns:
+        Arrays by name, the same each time.
+    """
+    rng = np.random.default_rng(0)
+    inputs, max_frames = {}, 0
+    for name, spec in specs.items():
+        shape = (count, *spec.shape[1:])
+        if len(shape) == 3:
+            max_frames = shape[1]
+        if len(shape) == 1:  # Numbers of frames come last.
+            values = max_frames - np.arange(count) * max_frames // count
+        elif spec.dtype.is_integer:
+            values = rng.integers(0, 256, shape)
+        else:
+            values = rng.standard_normal(shape)
+        inputs[name] = values.astype(spec.dtype.as_numpy_dtype)
+    return inputs
+
+
+def layers_with(function: Any, operator: str) -> list[str]:
+    """Names the layers that an operator of a function comes from.
+
+    Args:
+        function: of `make_portable_function`.
+        operator: its type.
+
+    Returns:
+        The scopes of the operators, sorted.
+    """
+    scopes = {
+        node.name.rpartition("/")[0]
+        for node in function.graph.as_graph_def().node
+        if node.op == operator
+    }
+    return sorted(scopes - {""})
