@@ -24,6 +24,8 @@ PRECISIONS: dict[str, structures.Precision] = {
 _ROUNDED = ("int8", "int4")
 # Straight through, steps have to be large enough to change signs.
 _FEW_BITS = {"base_learning_rate": 0.01}
+# A weight of a circulant is in as many entries as the matrix has rows.
+_OF_CIRCULANTS = {"base_learning_rate": 0.015}
 
 # Bytes of the shipped file, and how far below the best dense model it may be.
 AIMS = {2.6e6: 0.0, 1.0e6: 0.004, 0.35e6: 0.010, 0.19e6: 0.022, 0.10e6: 0.045}
@@ -183,7 +185,11 @@ def _video_level_dense() -> Iterator[Case]:
 
 def _video_level() -> Iterator[Case]:
     def both(
-        family: str, name: str, structure: str, **kwargs: Any
+        family: str,
+        name: str,
+        structure: str,
+        training: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> Iterator[Case]:
         return _sweep(
             YT8M,
@@ -194,6 +200,7 @@ def _video_level() -> Iterator[Case]:
                 classifier_projection=structure,
                 **kwargs,
             ),
+            training=training,
         )
 
     yield from _video_level_dense()
@@ -204,6 +211,7 @@ def _video_level() -> Iterator[Case]:
             "diagonal_circulant",
             f"{size}",
             "diagonal_circulant",
+            _OF_CIRCULANTS,
             mlp_hidden_size=size,
         )
     for rank in (160, 96, 24):
@@ -218,16 +226,21 @@ def _video_level() -> Iterator[Case]:
                     f"low_rank(rank={rank}) + diagonal_circulant"
                 ),
             ),
+            training=_OF_CIRCULANTS,
         )
     for size in (8, 32, 128):
         yield from both(
-            "block_circulant", f"{size}", f"block_circulant(block_size={size})"
+            "block_circulant",
+            f"{size}",
+            f"block_circulant(block_size={size})",
+            _OF_CIRCULANTS,
         )
     for rank in (4, 1):
         yield from both(
             "toeplitz_like",
             f"{rank}",
             f"toeplitz_like(displacement_rank={rank})",
+            _OF_CIRCULANTS,
         )
     for blocks in (2, 8, 32):
         yield from both("monarch", f"{blocks}", f"monarch(num_blocks={blocks})")
@@ -254,9 +267,12 @@ def _video_level() -> Iterator[Case]:
             "acdc",
             f"{factors}",
             f"acdc(num_factors={factors})",
+            _OF_CIRCULANTS,
             mlp_hidden_size=2304,
         )
-    yield from both("fastfood", "1", "fastfood", mlp_hidden_size=2304)
+    yield from both(
+        "fastfood", "1", "fastfood", _OF_CIRCULANTS, mlp_hidden_size=2304
+    )
     # Where the trained dense matrix is largest, or what low rank leaves of it.
     dense = next(_video_level_dense())
     for family, name, structure in (
@@ -345,6 +361,7 @@ def _sweep(
     name: str,
     model: models.ModelConfig,
     origin: Case | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> Iterator[Case]:
     """Makes the cases of one model at all precisions.
 
@@ -354,6 +371,7 @@ def _sweep(
         name: of the model within the family.
         model: the model, of floats.
         origin: what the floats start from, None for new weights.
+        training: what differs in the training of the floats.
 
     Yields:
         The floats first, from which the others start.
@@ -364,6 +382,7 @@ def _sweep(
         f"{family}/{name}@float32",
         "float32",
         model,
+        training or {},
         start=origin,
     )
     yield floats
@@ -423,7 +442,6 @@ def _aimed() -> Iterator[Case]:
                     f"leading_columns(columns={columns})@binary"
                 ),
             ),
-            _FEW_BITS,
-            length,
+            length=length,
             is_aimed=True,
         )

@@ -76,6 +76,7 @@ class Experiment:
             seed,
             viewer,
             report.metrics,
+            steps=report.step,
             weights=train_dir_lib.build_model(
                 self._config(case, seed)
             ).count_params(),
@@ -106,7 +107,7 @@ class Experiment:
                 viewer.on_batch({"labels": labels}, mean)
             values = metrics.result()
         return self._row(
-            case, seed, viewer, values, weights=0, bytes=0, row_ms=0.0
+            case, seed, viewer, values, steps=0, weights=0, bytes=0, row_ms=0.0
         )
 
     def _row(
@@ -133,7 +134,6 @@ class Experiment:
             gap=metrics["gap"],
             map=metrics["map"],
             seed=seed,
-            steps=self._config(case, seed).training.max_steps,
             date=datetime.date.today().isoformat(),
             **kwargs,
         )
@@ -147,6 +147,9 @@ class Experiment:
 
         Returns:
             Its folder.
+
+        Raises:
+            SystemExit: if a signal stops the training.
         """
         name = re.sub(r"[^\w.@]+", "_", f"{case.name}_seed{seed}")
         folder = os.path.join(self._folder, name)
@@ -173,7 +176,10 @@ class Experiment:
                 config, init_from=self.packed_folder(case.start, seed)
             )
         run = train_dir_lib.TrainDir(f"{folder}.run")
-        training.train(config, run.path)
+        result = training.train(config, run.path)
+        if result.signal_number is not None:
+            # It goes on from there the next time, and is not measured as it is.
+            raise SystemExit(128 + result.signal_number)
         config, model, step = run.restore_model()
         packed_model.save(folder, config, model, step)
         shutil.rmtree(run.path)

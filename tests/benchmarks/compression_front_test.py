@@ -1,5 +1,6 @@
 """Tests of the compression front, on tiny data and models."""
 
+import dataclasses
 import os
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from benchmarks import compression_front
 from benchmarks.front import cases
 from benchmarks.front import data_sets
+from benchmarks.front import experiment
 from benchmarks.front import results
 import tiny_runs
 from yt8m_compact import models
@@ -134,3 +136,18 @@ def test_wrong_command_lines(arguments, message, capsys):
     with pytest.raises(SystemExit):
         compression_front.main(arguments)
     assert message in capsys.readouterr().err
+
+
+def test_what_a_signal_stops_is_not_measured(tiny_front, tmp_path, monkeypatch):
+    train = experiment.training.train
+    monkeypatch.setattr(
+        experiment.training,
+        "train",
+        lambda *args: dataclasses.replace(train(*args), signal_number=15),
+    )
+    with pytest.raises(SystemExit) as stopped:
+        compression_front.main([*tiny_front, "--cases=^teacher/1"])
+    assert stopped.value.code == 143
+    assert results.read(tmp_path / "front.csv") == []
+    folder = tmp_path / "work" / "yt8m_validation"
+    assert os.listdir(folder) == ["teacher_1@float32_seed0.run"]
