@@ -29,3 +29,7 @@ class UnitDirection(keras.layers.Layer):
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        # What Keras makes by itself can't hold a dtype policy.
+        return super().get_config()
