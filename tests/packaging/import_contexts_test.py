@@ -176,6 +176,13 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
     # The texts that TensorFlow Datasets wants beside a builder.
     builder = "yt8m_compact/datasets/youtube8m"
     texts = {f"{builder}/CITATIONS.bib", f"{builder}/README.md"}
+    presets = "yt8m_compact/presets"
+    texts |= {f"{presets}/README.md", f"{presets}/yt8m_2018_classes.txt"}
+    texts |= {
+        f"{presets}/{name}/{file}"
+        for name in ("yt8m_2018_video_100k", "yt8m_2018_video_350k")
+        for file in ("README.md", "config.json", "weights.safetensors")
+    }
     assert files == {*listed, *texts, "yt8m_compact/py.typed"}
     for name in files:
         assert archive.read(name) == (ROOT / name).read_bytes(), name
