@@ -42,7 +42,7 @@ def other_value(field: dataclasses.Field) -> Any:
     if isinstance(value, str):
         return "other"
     if isinstance(value, tuple):
-        return (7, 8) if isinstance(value[0], int) else ("a", "b")
+        return (7, 8) if "int" in str(field.type) else ("a", "b")
     if isinstance(value, float):
         return value / 2 or 0.25
     if value is None:
