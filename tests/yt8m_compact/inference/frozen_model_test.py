@@ -80,8 +80,7 @@ def test_equals_the_model(name, kinds):
     predict = compile_predict(frozen, model)
     for _ in range(2):
         expected = model(batch, training=False).numpy()
-        # Sparse and leading columns let few values through.
-        assert expected.std(axis=0).max() > 1e-4
+        assert expected.std(axis=0).max() > 1e-3
         np.testing.assert_allclose(predict(batch), expected, atol=1e-5)
         for row in (0, 3):
             alone = {key: value[[row]] for key, value in batch.items()}
