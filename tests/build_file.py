@@ -60,6 +60,7 @@ MAY_IMPORT = {
         "readers",
         "datasets",
         "run",
+        "training",
         "studies",
     },
 }

@@ -26,6 +26,7 @@ from yt8m_compact import usage_error
 from yt8m_compact.compression import budget as budget_lib
 from yt8m_compact.compression import candidates
 from yt8m_compact.compression import settings as settings_lib
+from yt8m_compact.programs import endings
 from yt8m_compact.run import command_line
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import weight_choice
@@ -178,14 +179,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if settings.eval_data_pattern:
         evaluate = _Evaluate(settings)
     result = compression.tune(_Watch(settings.output_dir), evaluate)
-    if result.skipped:
-        print(f"left out of the data:\n{result.skipped.to_text()}", flush=True)
-    if result.signal_number is not None:
-        print(
-            f"stopped by signal {result.signal_number} at step {result.step}; "
-            f"saved {result.checkpoint}; the same command continues"
-        )
-        return 128 + result.signal_number
+    status = endings.tell_interruption(result)
+    if status is not None:
+        return status
     print(f"\n{compression.to_text()}\n")
     print(
         f"done: step {result.step}, {result.checkpoint}\n"

@@ -27,6 +27,7 @@ from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
+from yt8m_compact.programs import endings
 from yt8m_compact.programs import study
 from yt8m_compact.run import command_line
 from yt8m_compact.run import config as config_lib
@@ -110,14 +111,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if result.warm_start:
         print(f"started from {config.training.init_from}:")
         print(result.warm_start.to_text(), flush=True)
-    if result.skipped:
-        print(f"left out of the data:\n{result.skipped.to_text()}", flush=True)
-    if result.signal_number is not None:
-        print(
-            f"stopped by signal {result.signal_number} at step {result.step}; "
-            f"saved {result.checkpoint}; the same command continues"
-        )
-        return 128 + result.signal_number
+    status = endings.tell_interruption(result)
+    if status is not None:
+        return status
     if result.best is not None:
         metric = config.training.keep_best
         stopped = "stopped early; " if result.stopped_early else ""
