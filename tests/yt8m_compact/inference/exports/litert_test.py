@@ -96,6 +96,16 @@ def test_any_number_of_videos(name, tmp_path):
         np.testing.assert_allclose(opened(some), expected[rows], atol=1e-5)
 
 
+def test_a_file_of_two_videos_at_once_predicts_five(tmp_path):
+    model = make_model("MlpModel", "diagonal_circulant")
+    path = str(tmp_path / "model.tflite")
+    litert.write(path, make_function(model, DFT, batch_size=2))
+    assert litert.LiteRtModel(path).input_shapes == {"features": [2, 9]}
+    inputs = make_inputs(model)
+    assert len(inputs["features"]) == 5
+    assert_predicts(path, model, inputs)
+
+
 @pytest.fixture(scope="module")
 def every_structure(tmp_path_factory):
     """A model with a projection of each case, and its file."""
