@@ -51,7 +51,19 @@ def test_the_first_of_each_file():
     assert test == f"{FAST}::test_lint_bans_the_folders_as_import_roots"
 
 
-def test_ci_runs_every_test_by_the_command_of_the_readme():
+def test_ci_runs_all_but_the_long_tests_by_the_command_of_the_readme():
     script = (ROOT / ".ci" / "run").read_text()
     assert "test_command='python3 -m pytest'\n" in script
-    assert "\neval \"$test_command -m '' " in script
+    assert "\neval \"$test_command -m 'not long' " in script
+    long = [
+        path.name
+        for path in (ROOT / "tests").rglob("*_test.py")
+        for line in path.read_text().splitlines()
+        if line == "@pytest.mark.long"
+    ]
+    assert sorted(long) == [
+        "every_run_test.py",
+        "kills_test.py",
+        "strategies_test.py",
+        "strategies_test.py",
+    ]
