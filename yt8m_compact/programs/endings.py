@@ -1,0 +1,28 @@
+"""What programs that train say at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yt8m_compact import training
+
+
+def tell_interruption(result: training.TrainingResult) -> int | None:
+    """Says what was left out of the data, and which signal stopped a run.
+
+    Args:
+        result: how the training ended.
+
+    Returns:
+        The exit status where it was stopped, None where it was not.
+    """
+    if result.skipped:
+        print(f"left out of the data:\n{result.skipped.to_text()}", flush=True)
+    if result.signal_number is None:
+        return None
+    print(
+        f"stopped by signal {result.signal_number} at step {result.step}; "
+        f"saved {result.checkpoint}; the same command continues"
+    )
+    return 128 + result.signal_number
