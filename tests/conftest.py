@@ -34,9 +34,9 @@ def pytest_collection_finish() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds the option of the tests against a wheel."""
     parser.addoption(
-        "--first-of-each-file",
+        "--first-of-each-folder",
         action="store_true",
-        help="run only the first test of each file, of those that are chosen",
+        help="run only the first test of each folder, of those that are chosen",
     )
 
 
@@ -44,19 +44,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Puts slow files first, and leaves out what `--first-of-each-file` does.
+    """Puts slow files first, and leaves out what `--first-of-each-folder` does.
 
     After -m and -k did. A process that is through takes tests from the end of
     another's: short ones then, so that none ends minutes after the others.
     """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
-    if not config.getoption("first_of_each_file"):
+    if not config.getoption("first_of_each_folder"):
         return
-    first = {item.path: item for item in reversed(items)}
-    others = [item for item in items if item is not first[item.path]]
+    firsts = {item.path.parent: item for item in reversed(items)}
+    first = set(firsts.values())
+    others = [item for item in items if item not in first]
     config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if item is first[item.path]]
+    items[:] = [item for item in items if item in first]
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,10 @@ import sys
 import project_file
 
 ROOT = project_file.ROOT
-# Two files of tests that need no TensorFlow; all tests of the first are slow.
+# Files of tests that need no TensorFlow; all tests of the first are slow.
 SLOW = "tests/packaging/import_contexts_test.py"
 FAST = "tests/packaging/imports_test.py"
+OTHER_FOLDER = "tests/yt8m_compact/names_test.py"
 
 
 def collect(*arguments: str, files=(SLOW, FAST)) -> list[str]:
@@ -40,14 +41,15 @@ def test_files_with_slow_tests_come_first():
     assert found == collect("-m", "")
 
 
-def test_the_first_of_each_file():
-    every = collect("-m", "")
-    first = collect("-m", "", "--first-of-each-file")
-    assert files_of(first) == [SLOW, FAST]
-    starts = [files_of(every).index(file) for file in (SLOW, FAST)]
+def test_the_first_of_each_folder():
+    files = (SLOW, FAST, OTHER_FOLDER)
+    every = collect("-m", "", files=files)
+    first = collect("-m", "", "--first-of-each-folder", files=files)
+    assert files_of(first) == [SLOW, OTHER_FOLDER]
+    starts = [files_of(every).index(file) for file in (SLOW, OTHER_FOLDER)]
     assert first == [every[start] for start in starts]
     # The first of those that are chosen.
-    (test,) = collect("--first-of-each-file", "-k", "lint_bans")
+    (test,) = collect("--first-of-each-folder", "-k", "lint_bans")
     assert test == f"{FAST}::test_lint_bans_the_folders_as_import_roots"
 
 
