@@ -32,32 +32,54 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the option of the tests against a wheel."""
+    """Adds the options of .ci/run."""
     parser.addoption(
         "--first-of-each-folder",
         action="store_true",
         help="run only the first test of each folder, of those that are chosen",
     )
+    parser.addoption(
+        "--slow-part",
+        type=_part,
+        metavar="PART/PARTS",
+        help="of the slow tests run every PARTS-th from the PART-th on, as in "
+        "1/3, and all others",
+    )
+
+
+def _part(text: str) -> tuple[int, int]:
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal()):
+        raise ValueError(text)
+    if not 1 <= int(part) <= int(parts):
+        raise ValueError(text)
+    return int(part), int(parts)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Puts slow files first, and leaves out what `--first-of-each-folder` does.
+    """Puts slow files first, and leaves out what the options do.
 
     After -m and -k did. A process that is through takes tests from the end of
     another's: short ones then, so that none ends minutes after the others.
     """
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
-    if not config.getoption("first_of_each_folder"):
-        return
-    firsts = {item.path.parent: item for item in reversed(items)}
-    first = set(firsts.values())
-    others = [item for item in items if item not in first]
-    config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if item in first]
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    files = {item.path for item in slow}
+    items.sort(key=lambda item: item.path not in files)
+    chosen = set(items)
+    if config.getoption("slow_part"):
+        part, parts = config.getoption("slow_part")
+        chosen -= set(slow) - set(slow[part - 1 :: parts])
+    if config.getoption("first_of_each_folder"):
+        chosen &= set(
+            {item.path.parent: item for item in reversed(items)}.values()
+        )
+    others = [item for item in items if item not in chosen]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item in chosen]
 
 
 @pytest.fixture(scope="session")

@@ -138,6 +138,7 @@ def test_wrong_command_lines(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_a_signal_stops_is_not_measured(tiny_front, tmp_path, monkeypatch):
     train = experiment.training.train
     monkeypatch.setattr(

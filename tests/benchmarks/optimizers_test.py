@@ -15,6 +15,7 @@ def test_a_pair_is_set_alike():
     assert ours.clipnorm == 0.5
 
 
+@pytest.mark.slow
 def test_table(monkeypatch, capsys):
     monkeypatch.setattr(
         "sys.argv",

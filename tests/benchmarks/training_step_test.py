@@ -200,6 +200,7 @@ def test_floor():
     )
 
 
+@pytest.mark.slow
 def test_json(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(worker, "Worker", Local)
     path = tmp_path / "steps.json"

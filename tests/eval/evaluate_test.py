@@ -33,6 +33,7 @@ def run_evaluate(*arguments: str) -> int:
     return evaluate.main(flag_values, [])
 
 
+@pytest.mark.slow
 def test_damaged_data_stops_or_is_skipped(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     pattern = tiny_runs.write_videos(tmp_path / "data", 12)
@@ -53,6 +54,7 @@ def test_damaged_data_stops_or_is_skipped(tmp_path, capsys):
     assert str(path) in table
 
 
+@pytest.mark.slow
 def test_evaluate(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     path = tmp_path / "report.json"

@@ -86,6 +86,7 @@ def train_and_check(config, pattern, folder):
     return last, evaluation.evaluate_run(run.path, pattern, step=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("top_k", [20, 2])
 def test_metrics(level, validation, top_k):
     run = RUNS[level]()
@@ -99,6 +100,7 @@ def test_metrics(level, validation, top_k):
     assert result.weights == weights.count_weights(model)
 
 
+@pytest.mark.slow
 def test_independent_of_batch_size_and_readers(level, validation):
     run = RUNS[level]()
     reference = evaluation.evaluate_run(run.path, validation).metrics
@@ -109,6 +111,7 @@ def test_independent_of_batch_size_and_readers(level, validation):
         assert found == pytest.approx(reference, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_two_evaluations_agree():
     # Frames are not sampled at random.
     run = tiny_runs.frame_run()
@@ -118,6 +121,7 @@ def test_two_evaluations_agree():
     assert first == second
 
 
+@pytest.mark.slow
 def test_frames_are_sampled_by_a_seed_where_one_is_given():
     run = tiny_runs.frame_run()
 
@@ -144,6 +148,7 @@ def test_a_seed_for_a_model_that_samples_no_frames():
         evaluation.evaluate_run(run.path, run.pattern, frame_seed=1)
 
 
+@pytest.mark.slow
 def test_checkpoint_of_a_step():
     run = tiny_runs.video_run()
     first = evaluation.evaluate_run(run.path, run.pattern, step=0)
@@ -156,6 +161,7 @@ def test_checkpoint_of_a_step():
         evaluation.evaluate_run(run.path, run.pattern, step=3)
 
 
+@pytest.mark.slow
 def test_loss_is_that_of_the_run(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "data", 8)
     config = tiny_runs.video_config(
@@ -171,6 +177,7 @@ def test_loss_is_that_of_the_run(tmp_path):
     assert result.metrics["loss"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_run_that_moved(tmp_path):
     # All that is known of the model is in the folder, wherever it is.
     run = tiny_runs.video_run()
@@ -180,6 +187,7 @@ def test_run_that_moved(tmp_path):
     assert found.metrics == reference.metrics
 
 
+@pytest.mark.slow
 def test_log_report(tmp_path):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     run_dir = train_dir_lib.TrainDir(run.path)
@@ -232,6 +240,7 @@ def test_first_video_may_have_no_label(tmp_path):
     assert result.metrics["num_examples"] == 6
 
 
+@pytest.mark.slow
 def test_bad_record(tmp_path):
     run = tiny_runs.video_run()
     pattern = tiny_runs.write_videos(tmp_path, 9, num_files=1)
@@ -320,6 +329,7 @@ def test_disk_that_is_too_small_is_refused_first(monkeypatch):
         evaluation.evaluate_run(run.path, run.pattern)
 
 
+@pytest.mark.slow
 def test_events_that_cannot_be_written(tmp_path, caplog):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     result = evaluation.evaluate_run(run.path, run.pattern)
@@ -333,6 +343,7 @@ def test_events_that_cannot_be_written(tmp_path, caplog):
     )
 
 
+@pytest.mark.slow
 def test_several_checkpoints_are_evaluated_by_one_function():
     run = tiny_runs.video_run()
     evaluator = evaluation.Evaluator(run.path, run.pattern)
@@ -344,6 +355,7 @@ def test_several_checkpoints_are_evaluated_by_one_function():
     assert evaluator._predict.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.slow
 def test_config_that_changes_between_two_checkpoints(tmp_path):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     evaluator = evaluation.Evaluator(run.path, run.pattern)

@@ -36,6 +36,7 @@ def test_a_run_is_small(run):
     assert sum(p.stat().st_size for p in run.rglob("*") if p.is_file()) < 1e5
 
 
+@pytest.mark.slow
 def test_metrics(run):
     report = evaluation.evaluate_run(str(run), str(run / "records.tfrecord"))
     assert report.metrics == pytest.approx(
@@ -43,6 +44,7 @@ def test_metrics(run):
     )
 
 
+@pytest.mark.slow
 def test_predictions(run, tmp_path):
     csv = tmp_path / "predictions.csv"
     predictors.write_csv(

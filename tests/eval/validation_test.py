@@ -42,6 +42,7 @@ def events(run):
     return tiny_runs.read_events(f"{run.path}/validation")
 
 
+@pytest.mark.slow
 def test_metrics_are_those_of_the_evaluation_program(run, events):
     with open(f"{run.path}/evaluations.json") as file:
         first, second = json.load(file)["evaluations"]

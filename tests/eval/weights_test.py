@@ -192,6 +192,7 @@ def test_counts_without_weights_are_those_of_the_model(name, kind):
     assert counted == count(config)
 
 
+@pytest.mark.slow
 def test_counting_draws_no_weights():
     # 2^54 weights are more than any memory holds.
     counted = weights.count_weights_of_config(

@@ -182,6 +182,7 @@ def test_keras_file_round_trip(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_saved_model_round_trip(tmp_path):
     # The moving statistics must travel too.
     model = numpy_models.build(at_every_place("diagonal_circulant"))
@@ -208,6 +209,7 @@ def test_saved_model_round_trip(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_xla_agrees():
     model = numpy_models.build(at_every_place("diagonal_circulant"))
     batch = numpy_models.make_frames()

@@ -54,6 +54,7 @@ def test_classifier_is_one_block_or_several():
         assert model.get_layer("classifier").kernel.shape == shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("activation_every", [1, 4])
 def test_variance_is_kept_over_many_layers(slope, activation_every):
@@ -67,6 +68,7 @@ def test_variance_is_kept_over_many_layers(slope, activation_every):
     assert 0.3 < ratio < 3
 
 
+@pytest.mark.slow
 def test_paper_keeps_the_variance_for_relu_only():
     keras.utils.set_random_seed(1)
     relu, leaky = (

@@ -109,6 +109,7 @@ def cross_entropy(labels: np.ndarray, p: np.ndarray) -> np.ndarray:
     return -np.log(np.where(labels == 1, p, 1 - p) + 1e-5).sum(axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_every_classifier_learns_the_labels(share):
     config = make_config(support_loss_percent=share, l2_penalty=0.0)
@@ -129,6 +130,7 @@ def test_every_classifier_learns_the_labels(share):
     )
 
 
+@pytest.mark.slow
 def test_weights_of_videos_count_for_every_classifier():
     config = make_config(support_loss_percent=0.25, l2_penalty=0.0)
     model, labels = compile_model(config), make_labels()
@@ -155,6 +157,7 @@ def test_penalty_is_over_all_kernels():
     )
 
 
+@pytest.mark.slow
 def test_hidden_units_that_are_all_zero_keep_gradients_finite():
     config = make_config(support_loss_percent=0.0)
     model = numpy_models.build(config)

@@ -135,7 +135,6 @@ def every_run() -> list[tuple[str, tuple[str, ...]]]:
     return list(dict.fromkeys(runs))
 
 
-@pytest.mark.long
 @pytest.mark.slow
 def test_every_model_in_a_fresh_process(tmp_path, monkeypatch):
     expected = {}

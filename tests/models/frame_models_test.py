@@ -255,6 +255,7 @@ def test_keras_file_round_trip(case, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SOME_COMPACT)
 def test_xla_agrees(case):
     model = numpy_models.build(CONFIGS[case][1])

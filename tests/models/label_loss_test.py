@@ -52,6 +52,7 @@ def test_a_batch_of_as_many_examples_as_labels(size):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config", [models.LogisticConfig(), models.MixNextVladConfig(
         nextvlad_cluster_size=4, nextvlad_hidden_size=4, groups=3, mix_number=2,

@@ -40,6 +40,7 @@ def make_inputs(model: keras.Model) -> dict[str, np.ndarray]:
     return {"frames": frames, "num_frames": np.array([7, 3, 1, 5], np.int32)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.MODELS)
 def test_predictions_and_gradients(name):
     reference = build(name, "float32")

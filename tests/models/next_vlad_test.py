@@ -50,6 +50,7 @@ def test_weights_of_the_released_size():
     assert found.total == expected
 
 
+@pytest.mark.slow
 def test_loss_of_a_mixture():
     config = make_mixture(cl_temperature=2.0, cl_lambda=0.5, l2_penalty=0.0)
     model = numpy_models.build(config)
@@ -88,6 +89,7 @@ def test_loss_of_a_mixture():
     )
 
 
+@pytest.mark.slow
 def test_videos_of_no_weight_do_not_count():
     config = make_mixture(cl_lambda=0.0, l2_penalty=0.0)
     model = numpy_models.build(config)

@@ -74,6 +74,7 @@ def assert_close(result, expected, atol=5e-6):
     np.testing.assert_allclose(result, expected, rtol=0, atol=atol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_equals_numpy(name):
     config = CONFIGS[name]
@@ -99,6 +100,7 @@ def test_training_normalizes_over_the_real_frames_alone(name):
     frame_model_checks.check_training(model, batch, expected, statistics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["diagonal_circulant", "all_frames"])
 def test_gradients_do_not_see_the_padding(name):
     model = numpy_models.build(CONFIGS[name])
@@ -115,6 +117,7 @@ def test_order_of_all_frames_does_not_count():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dense", "all_frames"])
 def test_videos_of_no_frame_or_one(name):
     model = numpy_models.build(CONFIGS[name])
@@ -186,6 +189,7 @@ def test_features_of_one_or_three():
         assert model(batch).shape == (2, 7)
 
 
+@pytest.mark.slow
 def test_keras_file_round_trip(tmp_path):
     model = numpy_models.build(
         at_every_place("diagonal_circulant", embeddings=ALL)
@@ -201,6 +205,7 @@ def test_keras_file_round_trip(tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["diagonal_circulant", "all_frames"])
 def test_xla_agrees(name):
     model = numpy_models.build(CONFIGS[name])

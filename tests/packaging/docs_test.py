@@ -78,6 +78,7 @@ def test_flags_of_commands_exist(path):
         assert set(names) <= known, command
 
 
+@pytest.mark.slow
 def test_workers_of_the_example_share_the_files(tmp_path):
     text = (_ROOT / "docs" / "data.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
@@ -110,6 +111,7 @@ def test_workers_of_the_example_share_the_files(tmp_path):
     assert list(map(sorted, shares)) == [[0, 20, 21, 22], [10, 11]]
 
 
+@pytest.mark.slow
 def test_python_of_the_readme_runs():
     text = (_ROOT / "README.md").read_text()
     preset, example = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import project_file
 
 ROOT = project_file.ROOT
@@ -28,6 +30,7 @@ def files_of(tests: list[str]) -> list[str]:
     return [test.partition("::")[0] for test in tests]
 
 
+@pytest.mark.slow
 def test_slow_tests_run_where_they_are_asked_for():
     assert set(files_of(collect())) == {FAST}
     assert set(files_of(collect("-m", "slow"))) == {SLOW}
@@ -53,19 +56,30 @@ def test_the_first_of_each_folder():
     assert test == f"{FAST}::test_lint_bans_the_folders_as_import_roots"
 
 
-def test_ci_runs_all_but_the_long_tests_by_the_command_of_the_readme():
+@pytest.mark.slow
+def test_a_part_of_the_slow_tests():
+    every = collect("-m", "")
+    slow = collect("-m", "slow")
+    parts = [collect("-m", "", f"--slow-part={n}/3") for n in (1, 2, 3)]
+    for part in parts:
+        assert set(every) - set(slow) < set(part)
+    slow_parts = [[test for test in part if test in slow] for part in parts]
+    assert slow_parts == [slow[n::3] for n in range(3)]
+    # It is no part of what -m leaves out.
+    assert collect("--slow-part=1/3") == collect()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["0/3", "4/3", "1", "a/b", "1/0"])
+def test_a_part_that_is_none(part):
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        collect(f"--slow-part={part}")
+    assert f"argument --slow-part: invalid _part value: '{part}'" in (
+        caught.value.stderr
+    )
+
+
+def test_ci_runs_a_part_of_the_slow_tests_by_the_command_of_the_readme():
     script = (ROOT / ".ci" / "run").read_text()
     assert "test_command='python3 -m pytest'\n" in script
-    assert "\neval \"$test_command -m 'not long' " in script
-    long = [
-        path.name
-        for path in (ROOT / "tests").rglob("*_test.py")
-        for line in path.read_text().splitlines()
-        if line == "@pytest.mark.long"
-    ]
-    assert sorted(long) == [
-        "every_run_test.py",
-        "kills_test.py",
-        "strategies_test.py",
-        "strategies_test.py",
-    ]
+    assert "\neval \"$test_command -m '' --slow-part=$((" in script

@@ -73,6 +73,7 @@ def _read(reader, records, folder, **arguments):
         return list(dataset.as_numpy_iterator())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skip", [True, False], ids=["skip", "stop"])
 @pytest.mark.parametrize("kind", list(_MAKERS))
 def test_labels_in_every_encoding(kind, skip, tmp_path):
@@ -137,6 +138,7 @@ def test_packed_records_and_others_in_one_batch(skip, tmp_path):
     assert not skipped
 
 
+@pytest.mark.slow
 def test_bad_records_among_both_kinds_are_left_out_alone(tmp_path):
     records = [
         record_makers.make_frame_example(0),
@@ -154,6 +156,7 @@ def test_bad_records_among_both_kinds_are_left_out_alone(tmp_path):
         _read(_FRAMES, records, tmp_path)
 
 
+@pytest.mark.slow
 def test_data_sets_read_in_turn_name_their_own_records(tmp_path):
     """Also where TensorFlow's parser names none."""
     iterators = {}
@@ -174,6 +177,7 @@ def test_data_sets_read_in_turn_name_their_own_records(tmp_path):
         assert str(raised.value).startswith(place)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(_MAKERS))
 def test_what_protobuf_refuses_is_refused(kind, tmp_path):
     """TensorFlow's parsers read it: the key of a map is to be text."""

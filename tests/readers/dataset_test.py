@@ -61,6 +61,7 @@ def _assert_same(found, expected):
         np.testing.assert_array_equal(found[key], value)
 
 
+@pytest.mark.slow
 def test_every_video_comes_once_with_its_own_values(video_files):
     found = _collect(readers.make_dataset(_VIDEO, video_files, batch_size=4))
     order = np.argsort(found["id"])
@@ -120,6 +121,7 @@ def test_batch_size_and_repetition_change_nothing(
         _assert_same(collect(batch_size), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle_buffer", [0, 7])
 def test_run_continues_exactly_where_it_stopped(frame_files, shuffle_buffer):
     def collect(skip_examples, batch_size=4):
@@ -162,6 +164,7 @@ def _records_read(files, reader=_VIDEO, skip=0, **kwargs):
     return counts, [list(batch["id"]) for batch in batches]
 
 
+@pytest.mark.slow
 def test_records_read(video_files):
     counts, ids = _records_read(video_files)
     assert counts == [4, 8, 12, 16, 20, 23]
@@ -172,6 +175,7 @@ def test_records_read(video_files):
     assert counts == [23, 4, 8, 12, 16, 20, 23]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle_buffer", [0, 5])
 def test_records_read_count_those_that_are_left_out(tmp_path, shuffle_buffer):
     # 20 of 24: the second batch, the last one, and one of the third.
@@ -224,6 +228,7 @@ def test_records_read_are_not_the_rows_of_halves_and_segments(tmp_path):
     assert list(map(len, ids)) == [8, 4]
 
 
+@pytest.mark.slow
 def test_skipping_everything_leaves_nothing(frame_files):
     for skip in (_NUM_VIDEOS, 1000):
         dataset = readers.make_dataset(
@@ -232,6 +237,7 @@ def test_skipping_everything_leaves_nothing(frame_files):
         assert not list(dataset)
 
 
+@pytest.mark.slow
 def test_skipped_records_are_not_parsed(tmp_path):
     good = record_makers.make_video_example()
     file = record_makers.write_tfrecord(tmp_path / "a", [b"bad", good])
@@ -243,6 +249,7 @@ def test_skipped_records_are_not_parsed(tmp_path):
     assert len(found["id"]) == 1
 
 
+@pytest.mark.slow
 def test_seed_and_epoch_change_order_and_frames(frame_files):
     def collect(shuffle_buffer, **arguments):
         return _collect(
@@ -280,6 +287,7 @@ def test_seed_and_epoch_change_order_and_frames(frame_files):
             ).any()
 
 
+@pytest.mark.slow
 def test_even_frames_depend_on_nothing(frame_files):
     reader = readers.FrameLevelReader(
         ("rgb", "audio"), (6, 3), 10, 8, readers.FrameSampling.EVEN, 4
@@ -295,6 +303,7 @@ def test_even_frames_depend_on_nothing(frame_files):
     _assert_same(first, second)
 
 
+@pytest.mark.slow
 def test_dataset_can_be_iterated_again(frame_files):
     dataset = readers.make_dataset(
         _RANDOM, frame_files, batch_size=4, shuffle_buffer=7
@@ -324,6 +333,7 @@ def _replace(files):
     return f"^{files[1]}: record 0: expected a tf.train.Example whose features"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [_damage, _spoil, _replace])
 def test_errors_name_the_file_and_the_record(video_files, spoil):
     match = spoil(video_files)
@@ -393,6 +403,7 @@ def test_arguments_out_of_range(video_files, arguments, text):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_shards", [1, 2, 3])
 def test_workers_share_the_files(video_files, num_shards):
     shards = [
@@ -416,6 +427,7 @@ def test_workers_share_the_files(video_files, num_shards):
     assert [len(shard) for shard in shards] == sizes[num_shards]
 
 
+@pytest.mark.slow
 def test_several_passes_are_those_of_their_epochs(frame_files):
     kwargs = {"batch_size": 4, "shuffle_buffer": 7, "seed": 3}
     found = _collect(

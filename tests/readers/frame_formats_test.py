@@ -96,6 +96,7 @@ def test_header_of_a_frame():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "number"), _SAMPLINGS)
 def test_regular_irregular_and_packed_records_give_the_same(how, number):
     reader = _reader(frame_sampling=how, num_sampled_frames=number)
@@ -119,6 +120,7 @@ def test_regular_irregular_and_packed_records_give_the_same(how, number):
             assert not expected["frames"][row, kept:].any()
 
 
+@pytest.mark.slow
 def test_one_feature_of_regular_records():
     reader = _reader(feature_names=("audio",), feature_sizes=(3,))
     records = _records(record_makers.make_frame_example)
@@ -157,6 +159,7 @@ def test_what_is_not_regular_is_left_to_the_parser(change):
     assert _is_regular([record, change(record)]) == (False, False)
 
 
+@pytest.mark.slow
 def test_frames_whose_sizes_make_up_for_each_other():
     # As many bytes as four frames of 6: whoever looks at frame 1 sees it.
     frames = [b"abcdef", b"ghijk", b"lmnopqr", b"stuvwx"]
@@ -250,6 +253,7 @@ def test_float_frames_become_the_nearest_codes(how, number):
         )
 
 
+@pytest.mark.slow
 def test_float_frames_that_do_not_fit(tmp_path):
     good = record_makers.make_float_frame_example(0, _float_frames(3))
     reader = _reader(**_FLOATS)
@@ -280,6 +284,7 @@ def test_float_frames_that_do_not_fit(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_float_frames_that_do_not_fit_in_a_graph(tmp_path):
     # In a graph a reshape does not wait for the checks: 4 * 2 values make no
     # number of frames of 3.
@@ -294,6 +299,7 @@ def test_float_frames_that_do_not_fit_in_a_graph(tmp_path):
             list(readers.make_dataset(_reader(**_FLOATS), [file], batch_size=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [record_makers.make_frame_example, record_makers.make_packed_example],
@@ -323,6 +329,7 @@ def test_halves(make):
         )
 
 
+@pytest.mark.slow
 def test_frames_of_halves_are_chosen_in_each():
     reader = _reader(
         parts="halves", frame_sampling="random", num_sampled_frames=30
@@ -345,6 +352,7 @@ _SEGMENTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [record_makers.make_frame_example, record_makers.make_packed_example],
@@ -373,6 +381,7 @@ def test_segments(make):
     np.testing.assert_array_equal(batch["label_weights"], weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("segments", "text"),
     [
@@ -408,6 +417,7 @@ def test_segments_without_scores(tmp_path):
         readers.check_format([file], reader)
 
 
+@pytest.mark.slow
 def test_batches_without_a_segment_are_left_out(tmp_path):
     file = record_makers.write_tfrecord(
         tmp_path / "a",
@@ -433,6 +443,7 @@ def _make_floats(index, num_frames):
     return record_makers.make_float_frame_example(index, frames)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["regular", "irregular", "packed", "floats", "long among short"]
 )
@@ -481,6 +492,7 @@ def test_all_segments_to_the_end_of_videos(kind):
         assert not frames[size:].any()
 
 
+@pytest.mark.slow
 def test_frames_of_all_segments_are_chosen_in_each():
     reader = _reader(
         parts="all_segments",
@@ -497,6 +509,7 @@ def test_frames_of_all_segments_are_chosen_in_each():
     assert batch["num_frames"].tolist() == [2, 2, 1]
 
 
+@pytest.mark.slow
 def test_segments_are_not_padded_to_the_frames_that_are_sampled():
     arguments = {"parts": "all_segments", "with_labels": False}
     reader = _reader(frame_sampling="even", num_sampled_frames=30, **arguments)
@@ -533,6 +546,7 @@ def _other_labels(record, kind):
     return message, feature
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["regular", "irregular", "packed", "floats"])
 @pytest.mark.parametrize("parts", ["whole", "halves", "all_segments"])
 def test_labels_that_nobody_needs_are_not_looked_at(kind, parts):
@@ -573,6 +587,7 @@ def test_labels_of_videos_do_not_matter_to_rated_segments():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["regular", "irregular", "packed", "floats"])
 @pytest.mark.parametrize("how", ["all", "even"])
 def test_ids_that_a_csv_cannot_hold(kind, how):

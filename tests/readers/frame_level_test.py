@@ -109,6 +109,7 @@ def _chosen(frames, video):
     ]
 
 
+@pytest.mark.slow
 def test_all_frames_are_padded_and_cut():
     batch = _parse(_records(), _reader())
     assert list(batch) == ["frames", "num_frames", "id", "labels"]
@@ -128,6 +129,7 @@ def test_all_frames_are_padded_and_cut():
     np.testing.assert_array_equal(batch["labels"], labels)
 
 
+@pytest.mark.slow
 def test_features_come_in_the_readers_order():
     reader = _reader(feature_names=("audio", "rgb"), feature_sizes=(3, 6))
     batch = _parse(_records(), reader)
@@ -136,6 +138,7 @@ def test_features_come_in_the_readers_order():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", list(FrameSampling))
 def test_one_feature_of_several(how):
     number = None if how is FrameSampling.ALL else 4
@@ -163,6 +166,7 @@ def test_even_frames():
         np.testing.assert_array_equal(batch["frames"][row], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_samples", [1, 200])
 def test_random_frames(num_samples):
     batch = _parse(_records(), _sampler("random", num_samples), seed=_SEED)
@@ -200,6 +204,7 @@ def test_sequence_of_frames():
     assert {start for row, start in starts if row == 3} == {0, 1, 2, 3, 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["random", "sequence"])
 def test_frames_depend_on_seed_and_id_not_on_the_batch(how):
     reader = _sampler(how, 3)
@@ -258,6 +263,7 @@ def test_shapes_are_static_but_for_the_batch(how):
     assert empty["frames"].shape == (0, number, 9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", list(FrameSampling))
 def test_saved_model_parses_and_explains(tmp_path, how):
     reader = _sampler(how, None if how is FrameSampling.ALL else 4)
@@ -277,6 +283,7 @@ def test_saved_model_parses_and_explains(tmp_path, how):
         loaded.parse(tf.constant([*_records()[:1], b"no proto"]), _SEED)
 
 
+@pytest.mark.slow
 def test_converted_code_parses_the_same():
     reader = _sampler("random", 4)
     converted = tf.function(
@@ -386,6 +393,7 @@ def test_no_frames():
     ) in text
 
 
+@pytest.mark.slow
 def test_missing_feature(tmp_path):
     bad = record_makers.make_frame_example(1, feature_sizes={"rgb": 6})
     file = record_makers.write_tfrecord(tmp_path / "a", [_GOOD, bad])

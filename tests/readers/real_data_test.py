@@ -103,6 +103,7 @@ def test_every_value_of_all_video_level_files_of_2018(shared_data):
     assert num_videos == 28792
 
 
+@pytest.mark.slow
 def test_all_video_level_files_of_2018(shared_data):
     files = readers.expand_patterns(f"{shared_data}/yt8m_2018_video/*")
     assert len(files) == 100
@@ -123,6 +124,7 @@ def test_all_video_level_files_of_2018(shared_data):
     assert -1.9921875 <= low < high <= 2.0078125
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "number", "labeled"),
     [("validatea0", 368, True), ("testa0", 163, False)],
@@ -180,6 +182,7 @@ def audioset(audioset_file):
     return videos
 
 
+@pytest.mark.slow
 def test_whole_audioset_file(audioset_file, audioset):
     reader = _audioset()
     found = readers.check_format([audioset_file], reader, require_labels=True)
@@ -197,6 +200,7 @@ def test_whole_audioset_file(audioset_file, audioset):
     assert sum(len(frames) < 10 for frames, _ in audioset.values()) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["random", "sequence", "even"])
 def test_sampled_audioset_file(audioset_file, audioset, how):
     reader = _audioset(frame_sampling=how, num_sampled_frames=6)
@@ -234,6 +238,7 @@ def test_real_files_for_the_wrong_reader(shared_data, audioset_file):
         )
 
 
+@pytest.mark.slow
 def test_too_few_classes_for_real_files(shared_data):
     file = f"{shared_data}/yt8m_2018_video/validate0000.tfrecord"
     with pytest.raises(

@@ -84,6 +84,7 @@ def test_size_of_the_chunks_changes_nothing(tmp_path, monkeypatch, chunk_bytes):
     assert sorted(_read(files)) == sorted(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle_buffer", [0, 5])
 def test_number_of_processors_changes_nothing(
     tmp_path, monkeypatch, shuffle_buffer
@@ -103,6 +104,7 @@ def test_number_of_processors_changes_nothing(
     assert sorted(orders[0]) == sorted(expected)
 
 
+@pytest.mark.slow
 def test_order_is_a_function_of_the_seed(tmp_path):
     files, _ = _many_files(tmp_path, [40, 30, 50])
 
@@ -117,6 +119,7 @@ def test_order_is_a_function_of_the_seed(tmp_path):
             assert one != other
 
 
+@pytest.mark.slow
 def test_global_seed_does_not_change_the_order(tmp_path):
     files, _ = _many_files(tmp_path, [40, 30])
     orders = []
@@ -147,6 +150,7 @@ def test_shuffling_mixes_files_and_records(tmp_path):
     assert 80 < np.mean(moved) < 120
 
 
+@pytest.mark.slow
 def test_file_cut_off_inside_a_record(tmp_path, payloads, file):
     whole = pathlib.Path(file).read_bytes()
     bounds = _bounds(payloads)
@@ -219,6 +223,7 @@ def test_good_records_before_the_damage_are_not_lost(tmp_path, payloads, file):
         next(iterator)
 
 
+@pytest.mark.slow
 def test_damaged_file_among_good_ones_is_named(tmp_path):
     files, _ = _many_files(tmp_path, [70, 70, 70, 70])
     damaged = pathlib.Path(files[2])

@@ -328,6 +328,7 @@ def _compare(name, number, folder):
 
 
 # The others are among the slow tests below: a reader is traced for each.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["video", "mixed", "segments"])
 def test_readers_and_verify_agree(name, tmp_path):
     _compare(name, 64, tmp_path)

@@ -85,6 +85,7 @@ def test_form(tmp_path):
     assert os.listdir(tmp_path) == ["scores"]
 
 
+@pytest.mark.slow
 def test_read_by_id_in_any_order(tmp_path):
     paths = [
         write(
@@ -112,6 +113,7 @@ def test_written_by_hand(tmp_path):
     np.testing.assert_array_equal(scores, [[0.75, 0.0]])
 
 
+@pytest.mark.slow
 def test_more_classes_than_16_bits_number(tmp_path):
     path = write(
         tmp_path / "scores",
@@ -205,6 +207,7 @@ def test_scores_that_are_no_probabilities(tmp_path, bad):
     assert not (tmp_path / "written").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0, 7, 20, -1, -30, -70])
 def test_cut_file(tmp_path, kept):
     path = write(tmp_path / "scores")
@@ -214,6 +217,7 @@ def test_cut_file(tmp_path, kept):
         readers.read_scores([path])
 
 
+@pytest.mark.slow
 def test_flipped_bit(tmp_path):
     path = write(tmp_path / "scores")
     content = bytearray((tmp_path / "scores").read_bytes())
@@ -223,6 +227,7 @@ def test_flipped_bit(tmp_path):
         readers.read_scores([path])
 
 
+@pytest.mark.slow
 def test_files_of_two_teachers(tmp_path):
     paths = [
         write(tmp_path / name, header=readers.ScoreHeader(name, 9, 3))

@@ -61,6 +61,7 @@ def _all(files):
     ]
 
 
+@pytest.mark.slow
 def test_good_data_is_all_there(files):
     found, skipped = _read(files)
     assert found == _all(files)
@@ -69,6 +70,7 @@ def test_good_data_is_all_there(files):
     assert (skipped.num_records, skipped.num_bytes) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffle_buffer", [0, 50])
 def test_records_with_corrupt_data_are_left_out_alone(files, shuffle_buffer):
     bounds = _bounds(files[0])
@@ -85,6 +87,7 @@ def test_records_with_corrupt_data_are_left_out_alone(files, shuffle_buffer):
     assert (skipped.num_records, skipped.num_bytes) == (5, 0)
 
 
+@pytest.mark.slow
 def test_rest_of_a_file_is_counted_where_a_length_is_corrupt(files, caplog):
     bounds = _bounds(files[0])
     _flip(files[0], bounds[3] + 20)
@@ -107,6 +110,7 @@ def test_rest_of_a_file_is_counted_where_a_length_is_corrupt(files, caplog):
     assert f"{left:,}" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("left", "reason"),
     [
@@ -124,6 +128,7 @@ def test_file_that_is_cut_off(files, left, reason):
     assert reason in skipped.files()[0].reason
 
 
+@pytest.mark.slow
 def test_empty_and_foreign_files(files, tmp_path):
     empty, text = tmp_path / "empty", tmp_path / "text"
     empty.touch()
@@ -164,6 +169,7 @@ def _spoil(file):
     )
 
 
+@pytest.mark.slow
 def test_records_that_do_not_fit_are_left_out_alone(files):
     _spoil(files[1])
     skipped = readers.SkippedData()
@@ -182,6 +188,7 @@ def test_records_that_do_not_fit_are_left_out_alone(files):
     assert one.reason.startswith("expected a tf.train.Example whose features")
 
 
+@pytest.mark.slow
 def test_batch_without_a_good_record_is_left_out(files):
     _spoil(files[1])
     dataset = readers.make_dataset(
@@ -190,6 +197,7 @@ def test_batch_without_a_good_record_is_left_out(files):
     assert [len(batch["id"]) for batch in dataset] == [1, 1]
 
 
+@pytest.mark.slow
 def test_values_are_those_of_a_reader_that_stops(files):
     kwargs = {"batch_size": 8, "shuffle_buffer": 30, "seed": 2}
     expected = readers.make_dataset(_VIDEO, files, **kwargs)

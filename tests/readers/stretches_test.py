@@ -146,6 +146,7 @@ def fixture_large(tmp_path, monkeypatch):
     return file, damaged_files.frame(file, data), data
 
 
+@pytest.mark.slow
 def test_many_stretches_are_one_file(large):
     file, _, data = large
     for skipped in (None, readers.SkippedData()):
@@ -155,6 +156,7 @@ def test_many_stretches_are_one_file(large):
     assert framing.read_record(str(file), 1100) == data[1100]
 
 
+@pytest.mark.slow
 def test_file_that_is_cut_off_between_records_while_it_is_read(large):
     file, framed, data = large
     size = sum(map(len, framed))
@@ -176,6 +178,7 @@ def test_file_that_is_cut_off_between_records_while_it_is_read(large):
         _read_some(str(file), cut, 3)
 
 
+@pytest.mark.slow
 def test_file_that_grows_while_it_is_read(large):
     file, framed, data = large
     size = sum(map(len, framed))
@@ -215,6 +218,7 @@ def test_file_that_is_removed_is_called_missing(tmp_path, stop):
         ]
 
 
+@pytest.mark.slow
 def test_files_that_are_not_local_are_read_from_memory(large):
     file, framed, data = large
     remote = "ram://tests/large"

@@ -65,6 +65,7 @@ def test_usual_records_are_not_given_to_protobuf(reader, make, normalized):
     assert not normalized
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reader", "make"),
     [

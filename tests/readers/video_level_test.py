@@ -58,6 +58,7 @@ def _error(*records, reader=_READER):
     return str(raised.value)
 
 
+@pytest.mark.slow
 def test_batch_holds_features_ids_and_labels():
     batch = _parse(
         [record_makers.make_video_example(index) for index in range(5)]
@@ -148,6 +149,7 @@ def test_batch_of_no_record():
     assert batch["id"].shape == (0,)
 
 
+@pytest.mark.slow
 def test_shapes_are_static_but_for_the_batch():
     parse = tf.function(
         _READER.parse, input_signature=[tf.TensorSpec([None], tf.string)]
@@ -158,6 +160,7 @@ def test_shapes_are_static_but_for_the_batch():
     assert shapes["id"].as_list() == [None]
 
 
+@pytest.mark.slow
 def test_saved_model_parses_and_explains(tmp_path):
     module = tf.Module()
     module.parse = tf.function(

@@ -78,6 +78,7 @@ def errors_of(result: Sequence) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_help(results, name):
     status, text, *_ = results[name]

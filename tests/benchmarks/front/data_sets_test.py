@@ -32,6 +32,7 @@ def test_shards_of_youtube8m(split, trained, evaluated, tmp_path):
         ]
 
 
+@pytest.mark.slow
 def test_audioset_has_three_parts(tmp_path):
     (tmp_path / "audioset").mkdir()
     record_makers.write_tfrecord(

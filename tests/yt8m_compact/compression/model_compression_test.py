@@ -35,6 +35,7 @@ def cross_entropy(p: np.ndarray, q: np.ndarray) -> float:
     return -np.mean(p * np.log(q) + (1 - p) * np.log(1 - q))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["array", "dataset", "list"])
 def test_a_smaller_copy(how):
     model = make_model()
@@ -74,6 +75,7 @@ def test_a_smaller_copy(how):
         np.testing.assert_array_equal(weight, value)
 
 
+@pytest.mark.slow
 def test_bytes_count_bits(tmp_path):
     model = make_model()
     result = compression.compress(
@@ -91,6 +93,7 @@ def test_bytes_count_bits(tmp_path):
     assert result.losses["tuned"] == result.losses["projected"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activation", "loss"),
     [

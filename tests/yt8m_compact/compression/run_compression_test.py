@@ -92,6 +92,7 @@ def compressed() -> run_compression.RunCompression:
     return compression
 
 
+@pytest.mark.slow
 def test_the_choice_is_the_best_sum(tmp_path):
     compression = make(tmp_path, precisions=("float32",))
     plan = compression.choose()
@@ -155,6 +156,7 @@ def test_the_choice_is_the_best_sum(tmp_path):
     assert not os.path.exists(tmp_path / "config.json")
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_the_loss_of_the_new_model(tmp_path):
     """One place alone: in the dense twin, and as it will be built."""
     compression = make(tmp_path, "880B")
@@ -177,6 +179,7 @@ def test_what_is_measured_is_the_loss_of_the_new_model(tmp_path):
         assert measured.loss != plan.baseline.loss
 
 
+@pytest.mark.slow
 def test_the_new_run(tmp_path):
     compression = compressed()
     plan, run = compression.plan, dense_run()
@@ -235,6 +238,7 @@ def test_the_table_and_the_file(tmp_path):
     assert plan_lib.load(str(tmp_path)) == again
 
 
+@pytest.mark.slow
 def test_a_compression_goes_on(tmp_path, monkeypatch):
     first = make(tmp_path, precisions=("float32",))
     calls = []
@@ -266,6 +270,7 @@ def test_a_compression_goes_on(tmp_path, monkeypatch):
     assert other.choice.cost <= 60
 
 
+@pytest.mark.slow
 def test_a_run_that_is_done_is_not_trained_again():
     done = compressed()
     again = make(done._output.path, "880B")
@@ -297,6 +302,7 @@ def test_files_to_measure_on_can_be_others(tmp_path):
     ) == readers.expand_patterns(more)
 
 
+@pytest.mark.slow
 def test_other_weights_are_the_source_and_the_teacher(tmp_path, monkeypatch):
     weights = weight_choice.RunWeights(16, weight_choice.RAW)
     compression = make(tmp_path, weights=weights)
@@ -318,6 +324,7 @@ def test_other_weights_are_the_source_and_the_teacher(tmp_path, monkeypatch):
     assert passed["run_weights"] == {dense_run().path: weights}
 
 
+@pytest.mark.slow
 def test_a_budget_in_time(tmp_path):
     compression = make(tmp_path, "1000ms", precisions=None)
     with pytest.raises(

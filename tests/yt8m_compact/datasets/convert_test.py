@@ -96,6 +96,7 @@ def test_pb_files_with_labels(tmp_path):
             np.testing.assert_array_equal(codes, expected)
 
 
+@pytest.mark.slow
 def test_the_reader_reads_what_is_written(tmp_path):
     (tmp_path / "cat.pb").write_bytes(_features(5))
     _convert(tmp_path / "out", tmp_path / "*.pb", {"cat": (3,)})

@@ -186,6 +186,7 @@ def test_what_cannot_be_pooled(data, message):
         datasets.pool_record(data, small_records.FRAMES, where="here")
 
 
+@pytest.mark.slow
 def test_files(tmp_path):
     first = _write(tmp_path / "in", "a.tfrecord", range(5))
     second = _write(tmp_path / "in", "b.tfrecord", range(5, 7))
@@ -244,6 +245,7 @@ def test_two_processes_give_the_same_files(tmp_path):
     assert len(folders[0]) == 3
 
 
+@pytest.mark.slow
 def test_the_same_call_continues_and_other_settings_are_refused(tmp_path):
     _write(tmp_path / "in", "a.tfrecord", range(3))
     arguments = str(tmp_path / "in" / "*"), str(tmp_path / "out")
@@ -294,6 +296,7 @@ def test_segments_and_other_keys_are_left_out_and_named(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_damaged_or_wrong_record_stops_or_is_skipped(tmp_path):
     records = _write(tmp_path / "in", "a.tfrecord", range(4))
     wrong = record_makers.make_frame_example(9, 0)
@@ -326,6 +329,7 @@ def test_a_damaged_or_wrong_record_stops_or_is_skipped(tmp_path):
     assert "no_frames" in skipped.reason
 
 
+@pytest.mark.slow
 def test_a_file_without_a_good_record_gives_none(tmp_path):
     _write(tmp_path / "in", "a.tfrecord", range(2))
     bad = tmp_path / "in" / "b.tfrecord"
@@ -464,6 +468,7 @@ def test_released_means_are_what_pooling_gives(shared_data):
             )
 
 
+@pytest.mark.slow
 def test_models_train_on_what_was_pooled(tmp_path):
     frames = tiny_runs.write_frames(tmp_path / "frames", 12)
     config = dataclasses.replace(

@@ -106,6 +106,7 @@ def test_an_empty_file(tmp_path):
     assert _scan(tmp_path, []) == ([], [])
 
 
+@pytest.mark.slow
 def test_random_damage_costs_no_more_than_what_it_touches(tmp_path, records):
     content = b"".join(records)
     starts = np.cumsum([0] + [len(record) for record in records])

@@ -90,6 +90,7 @@ def test_the_folder_of_the_input_is_refused(tmp_path, way):
     assert [path.name for path in data.iterdir()] == ["all.tfrecord"]
 
 
+@pytest.mark.slow
 def test_frame_level_records_with_video_id(tmp_path, shared_data):
     counts = datasets.split_records(
         str(shared_data / "audioset" / "bal_train.tfrecord"),

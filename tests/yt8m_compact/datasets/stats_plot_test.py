@@ -55,6 +55,7 @@ def test_the_bars_are_the_counts(tmp_path, figures):
     assert [file.name for file in tmp_path.iterdir()] == ["plot.png"]
 
 
+@pytest.mark.slow
 def test_a_link_is_followed_and_a_full_disk_leaves_nothing(tmp_path, figures):
     (tmp_path / "target").write_bytes(b"before")
     link = tmp_path / "plot.png"

@@ -75,6 +75,7 @@ def test_ranges_of_frames_hold_every_video(tmp_path):
     assert found["9-12"] == found["13-16"] == found["37-40"] == 1
 
 
+@pytest.mark.slow
 def test_real_audioset(shared_data):
     stats = datasets.count_files(
         str(shared_data / "audioset" / "bal_train.tfrecord"), num_classes=527

@@ -216,6 +216,7 @@ def test_every_setting_is_in_the_test_of_changes():
     assert changed == {field.name for field in fields}
 
 
+@pytest.mark.slow
 def test_frame_counts_are_real_ones():
     config = dataclasses.replace(
         _SMALL, num_train_videos=3000, feature_sizes=(1, 1)
@@ -228,6 +229,7 @@ def test_frame_counts_are_real_ones():
     np.testing.assert_allclose(found, expected, atol=0.03)
 
 
+@pytest.mark.slow
 def test_labels_have_a_long_tail():
     config = datasets.SyntheticConfig(
         num_train_videos=3000, feature_sizes=(1, 1)
@@ -245,6 +247,7 @@ def test_labels_have_a_long_tail():
     assert counts.min() > 10
 
 
+@pytest.mark.slow
 def test_labels_of_a_topic_occur_together():
     config = datasets.SyntheticConfig(
         num_train_videos=3000, feature_sizes=(1, 1)
@@ -260,6 +263,7 @@ def test_labels_of_a_topic_occur_together():
     assert np.nanmean(together[same]) > 1.5 * np.nanmean(together[~same])
 
 
+@pytest.mark.slow
 def test_shares_of_hidden_labels_and_distractors():
     config = datasets.SyntheticConfig(
         num_train_videos=2000, feature_sizes=(1, 1)
@@ -341,6 +345,7 @@ def test_short_videos_get_moments(num_frames):
     assert np.isfinite(frames).all()
 
 
+@pytest.mark.slow
 def test_estimated_size_is_close(tmp_path):
     config = dataclasses.replace(
         _SMALL, num_train_videos=150, feature_sizes=(1024, 128)

@@ -153,6 +153,7 @@ def _by_id(builder, split: str) -> dict[bytes, dict]:
     return {example["id"]: example for example in examples}
 
 
+@pytest.mark.slow
 def test_video_level_values(prepared):
     found = _by_id(prepared["video_level"], "train")
     assert sorted(found) == [record_makers.video_id(i) for i in range(3)]
@@ -291,6 +292,7 @@ def _main(program, *arguments: str) -> int:
     return program.main(flag_values, rest[1:])
 
 
+@pytest.mark.slow
 def test_real_shards_are_prepared_and_trained_on(
     tmp_path, shared_data, monkeypatch, capsys
 ):
@@ -339,6 +341,7 @@ def _metrics(text: str) -> dict[str, str]:
     return {line[0].strip(): line[1] for line in lines if len(line) == 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", ["frame_level", "audioset"])
 def test_the_reader_reads_prepared_frames_as_it_reads_the_shards(
     prepared, tmp_path, config

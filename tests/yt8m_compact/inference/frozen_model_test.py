@@ -71,6 +71,7 @@ def change(model: keras.Model) -> None:
             weight.assign(weight * 0.8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kinds"), cases())
 def test_equals_the_model(name, kinds):
     config = small_models.make_model(name, kinds)
@@ -91,6 +92,7 @@ def test_equals_the_model(name, kinds):
         frozen.refresh()
 
 
+@pytest.mark.slow
 def test_weights_count_from_the_last_refresh():
     config = small_models.make_model(
         "DbofModel",

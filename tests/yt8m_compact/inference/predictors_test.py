@@ -115,6 +115,7 @@ def test_runs_of_16_bits(tmp_path, policy):
     assert 0 < difference < (0.02 if compute == "bfloat16" else 0.002)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", RUNS)
 def test_csv(tmp_path, level):
     run = RUNS[level]()
@@ -153,6 +154,7 @@ def test_csv(tmp_path, level):
             assert again == text, (number, batch_size)
 
 
+@pytest.mark.slow
 def test_csv_of_a_model_in_memory_is_by_the_weights_of_then(tmp_path):
     run = tiny_runs.video_run()
     config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
@@ -182,6 +184,7 @@ def test_csv_of_a_model_in_memory_is_by_the_weights_of_then(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_readers_change_the_order_only(tmp_path):
     run = tiny_runs.video_run()
     predictor = predictors.predictor_from_train_dir(run.path, 5)
@@ -193,6 +196,7 @@ def test_readers_change_the_order_only(tmp_path):
     assert sorted(one.splitlines()) == sorted(two.splitlines())
 
 
+@pytest.mark.slow
 def test_more_classes_asked_for_than_there_are(tmp_path):
     run = tiny_runs.video_run()
     predictor = predictors.predictor_from_train_dir(run.path)
@@ -207,6 +211,7 @@ def test_more_classes_asked_for_than_there_are(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out.csv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", RUNS)
 def test_bad_record(tmp_path, level):
     run = RUNS[level]()
@@ -236,6 +241,7 @@ def test_bad_record(tmp_path, level):
     assert (tmp_path / "out.csv").read_text() == "from before"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("video_id", [b"\xff\xfe", b"a,b", b'a"b', b"a\nb"])
 def test_id_that_a_csv_cannot_hold(tmp_path, video_id, monkeypatch):
     monkeypatch.setattr(record_makers, "video_id", lambda index: video_id)
@@ -268,6 +274,7 @@ def test_wrong_feature_size(tmp_path):
         predictors.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
 
 
+@pytest.mark.slow
 def test_truncated_file(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path, 9, num_files=1)
     (file,) = readers.expand_patterns(pattern)
@@ -382,6 +389,7 @@ def test_segments_of_a_model_that_looks_at_all_frames(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_videos_are_counted_by_their_first_segments(tmp_path):
     predictor = predictors.predictor_from_train_dir(
         tiny_runs.frame_run().path, segments=True
@@ -390,6 +398,7 @@ def test_videos_are_counted_by_their_first_segments(tmp_path):
     assert predictor.count_videos(np.array(ids, object)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", RUNS)
 @pytest.mark.parametrize("source", ["run", "export"])
 def test_records_of_another_vocabulary(tmp_path, level, source):
@@ -414,6 +423,7 @@ def test_records_of_another_vocabulary(tmp_path, level, source):
     assert len(texts[0].splitlines()) == 1 + 12
 
 
+@pytest.mark.slow
 def test_segments_of_video_level_records(tmp_path):
     path = tiny_runs.video_run().path
     message = (
@@ -427,6 +437,7 @@ def test_segments_of_video_level_records(tmp_path):
         predictors.predictor_from_saved_model(exported, segments=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["video", "frame", "segments", "export"])
 def test_bad_data_is_skipped_and_counted(tmp_path, kind):
     level = "video" if kind == "video" else "frame"
@@ -481,6 +492,7 @@ def test_bad_data_is_skipped_and_counted(tmp_path, kind):
     assert (second.file, second.num_records) == (str(empty), 0)
 
 
+@pytest.mark.slow
 def test_a_record_that_the_parser_does_not_name_is_named(tmp_path):
     message = tf.train.SequenceExample.FromString(
         record_makers.make_frame_example(1, num_classes=tiny_runs.NUM_CLASSES)
@@ -499,6 +511,7 @@ def test_a_record_that_the_parser_does_not_name_is_named(tmp_path):
         predictors.write_csv(predictor, file, str(tmp_path / "out.csv"))
 
 
+@pytest.mark.slow
 def test_data_of_another_kind_is_no_damage(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path, 3, num_files=1)
     path = str(tmp_path / "out.csv")
@@ -518,6 +531,7 @@ def test_data_of_another_kind_is_no_damage(tmp_path):
     assert not list(tmp_path.glob("*out.csv*"))
 
 
+@pytest.mark.slow
 def test_nothing_is_left(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "data", 3, num_files=1)
     (file,) = readers.expand_patterns(pattern)
@@ -540,6 +554,7 @@ def test_nothing_is_left(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
 
 
+@pytest.mark.slow
 def test_several_machines_share_the_files(tmp_path):
     run = tiny_runs.video_run()  # three files
     predictor = predictors.predictor_from_train_dir(run.path)
@@ -575,6 +590,7 @@ def _broken_predictor(predict):
     return predictors.Predictor(reader, predict), run.pattern
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_is_no_bad_record(tmp_path):
     def predict(features):
         tf.debugging.assert_less(len(features), 3, "the model is broken")
@@ -622,6 +638,7 @@ def test_saved_model_of_something_else(tmp_path):
         predictors.predictor_from_saved_model(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_links_are_followed_and_devices_stay(tmp_path):
     run = tiny_runs.video_run()
     predictor = predictors.predictor_from_train_dir(run.path)
@@ -640,6 +657,7 @@ def test_links_are_followed_and_devices_stay(tmp_path):
     assert pipe.is_fifo()
 
 
+@pytest.mark.slow
 def test_two_that_write_one_file(tmp_path):
     run = tiny_runs.video_run()
     path = tmp_path / "out.csv"

@@ -59,6 +59,7 @@ def exported(level, tmp_path_factory) -> str:
     return path
 
 
+@pytest.mark.slow
 def test_saving_traces_each_function_once(level, tmp_path, monkeypatch):
     predict, traced = serving.ServingModule._predict, []
 
@@ -82,6 +83,7 @@ def test_batch_norm_statistics_are_not_the_initial_ones():
         assert np.abs(weights[f"{name}/moving_variance"] - 1).max() > 0.1
 
 
+@pytest.mark.slow
 def test_predictions_from_records(level):
     run, records = RUNS[level](), make_records(level)
     outputs = make_module(run).predict_serialized(tf.constant(records))
@@ -121,6 +123,7 @@ def test_no_classes_asked_for():
         make_module(tiny_runs.video_run(), top_k=0)
 
 
+@pytest.mark.slow
 def test_any_batch_size(level):
     run, records = RUNS[level](), make_records(level)
     predict = make_module(run).predict_serialized
@@ -176,6 +179,7 @@ def make_padded_frames(max_frames: int) -> np.ndarray:
 
 # Videos with fewer frames than the 4 that are sampled, and with more than the
 # 8 that are read.
+@pytest.mark.slow
 @pytest.mark.parametrize("max_frames", [14, 17])
 def test_predictions_from_frames(max_frames):
     run, records = tiny_runs.frame_run(), make_records("frame")
@@ -187,6 +191,7 @@ def test_predictions_from_frames(max_frames):
     )
 
 
+@pytest.mark.slow
 def test_frames_of_fewer_than_are_sampled():
     run = tiny_runs.frame_run()
     outputs = make_module(run).predict_tensors(
@@ -196,6 +201,7 @@ def test_frames_of_fewer_than_are_sampled():
     np.testing.assert_allclose(outputs["predictions"], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_labels_of_a_request_are_not_looked_at(level):
     # A model of 5 classes, and records of another vocabulary.
     run, records = RUNS[level](), make_records(level)
@@ -212,6 +218,7 @@ def test_labels_of_a_request_are_not_looked_at(level):
     )
 
 
+@pytest.mark.slow
 def test_the_configuration_travels_with_the_model(exported, level, tmp_path):
     # Away from where it was written, as to a server.
     path = str(tmp_path / "elsewhere")
@@ -276,6 +283,7 @@ def test_no_saved_model(tmp_path):
         serving.load(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_bad_record_in_a_request(level):
     records = make_records(level)
     records[4] = b"not a record"
@@ -380,6 +388,7 @@ def scale_weights(model, factor):
         weight.assign(weight * factor)
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_the_last_refresh():
     run = tiny_runs.video_run()  # of circulants, whose spectra are kept
     config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
@@ -398,6 +407,7 @@ def test_weights_are_those_of_the_last_refresh():
     np.testing.assert_allclose(after, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_export_has_the_weights_of_then_and_no_others(tmp_path):
     run = tiny_runs.video_run()
     config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()

@@ -256,6 +256,7 @@ def test_degenerate_videos_stay_finite(name):
         np.testing.assert_allclose((first**2).sum(), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_batch_and_frames_may_be_unknown_and_xla_agrees(name):
     case = CASES[name]

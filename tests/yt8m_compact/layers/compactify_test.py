@@ -105,6 +105,7 @@ def test_a_kernel_of_the_family_computes_the_same(case):
     np.testing.assert_allclose(compact(ROWS), model(ROWS), atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in CASES if case not in OWN])
 def test_others_are_near_and_no_worse_than_a_simpler_one(case):
     kernel = np.random.default_rng(4).standard_normal([12, 12])
@@ -206,6 +207,7 @@ def test_every_dense_layer_that_becomes_smaller():
         )
 
 
+@pytest.mark.slow
 def test_compact_model_saves_loads_and_trains(tmp_path):
     compact = layers.compactify(make_functional(), "diagonal_circulant")
     compact.save(tmp_path / "compact.keras")

@@ -230,6 +230,7 @@ def test_equals_them_compiled_and_in_graphs(compiled, mode, mask, pooling):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("mode", ["graph", "xla"])
 def test_equals_them_in_graphs_of_few_values(mode, pooling):
@@ -355,6 +356,7 @@ def test_moments_far_from_zero():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_mixed_precision(compiled, policy, pooling):
@@ -594,6 +596,7 @@ def test_deferred_projection_is_the_projection(
     assert np.abs(expected["of x"]).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "pooling"), [("eager", "max"), ("graph", "average"), ("xla", None)]
 )
@@ -608,6 +611,7 @@ def test_deferred_projection_in_graphs(mode, pooling, compile_all, monkeypatch):
     assert_same(run(deferred, *arguments, mode=mode), expected)
 
 
+@pytest.mark.slow
 def test_deferred_projection_by_transforms(compile_all, monkeypatch):
     # From about 200 values a circulant is multiplied by transforms.
     monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", 250)
@@ -678,6 +682,7 @@ def test_input_without_a_gradient():
     assert_same(found, expected, "float64")
 
 
+@pytest.mark.slow
 def test_eager_steps_are_traced_once(compiled, monkeypatch):
     layer = Projected("circulant", True).build()
     traces = []

@@ -154,6 +154,7 @@ def test_random_permutation():
     assert keras.initializers.deserialize(config).seed == 7
 
 
+@pytest.mark.slow
 def test_random_positions():
     # 5 of 12 entries: each is one of them in 5 of 12 draws, about.
     counts = np.zeros(12)

@@ -70,6 +70,7 @@ def test_masked_rows_do_not_count():
     check(found, rows[(rows != 9).any(axis=2)])
 
 
+@pytest.mark.slow
 def test_of_layers_within_a_graph():
     layer = layers.Projection(4, "circulant")
 

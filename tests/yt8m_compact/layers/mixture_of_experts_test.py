@@ -119,6 +119,7 @@ def test_wrong_numbers_are_refused(num_classes, num_mixtures):
         layers.MixtureOfExperts(num_classes, num_mixtures)
 
 
+@pytest.mark.slow
 def test_training_compiles_the_same_mixture(monkeypatch):
     monkeypatch.setattr(mixture_of_experts, "_LEAST_COMPILED", 1)
     gates, experts = make_inputs(4, 5, 2)
@@ -166,6 +167,7 @@ def test_only_large_mixtures_are_compiled_in_training(monkeypatch):
     assert not is_compiled(training=False)
 
 
+@pytest.mark.slow
 def test_large_mixtures_of_several_sizes_train():
     for classes, mixtures in ((1024, 2), (2048, 3), (1500, 4)):
         layer = layers.MixtureOfExperts(classes, mixtures)

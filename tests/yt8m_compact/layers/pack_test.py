@@ -26,6 +26,7 @@ def make_model(first="low_rank(rank=8) + diagonal_circulant@int8"):
     )
 
 
+@pytest.mark.slow
 def test_pack_packs_what_has_a_precision():
     model = make_model()
     before = model.predict(X, verbose=0)
@@ -42,6 +43,7 @@ def test_pack_packs_what_has_a_precision():
     np.testing.assert_array_equal(model.predict(X, verbose=0), before)
 
 
+@pytest.mark.slow
 def test_keras_quantizes_a_model_that_mixes_projections_with_dense():
     model = make_model()
     before = model.predict(X, verbose=0)
@@ -56,6 +58,7 @@ def test_keras_quantizes_a_model_that_mixes_projections_with_dense():
     assert 0 < np.abs(after - before).max() < 0.05 * np.abs(before).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["int8", "int4"])
 def test_files_of_a_quantized_model_have_its_bytes(kind, tmp_path):
     model = make_model("dense")
@@ -129,6 +132,7 @@ def test_what_can_not_be_quantized_is_refused():
     layer(tf.ones([2, 30]))
 
 
+@pytest.mark.slow
 def test_a_deferred_product_has_the_rounded_weights():
     frames = keras.Input((5, 12))
     x = layers.Projection(

@@ -225,6 +225,7 @@ def test_long_narrow_kernels_take_no_square_of_their_length():
     np.testing.assert_allclose(layer.kernel[0, 0], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_fastfood_of_any_scale():
     kernel = layer_conformance.random_rows(30, 70)
     errors = []

@@ -150,6 +150,7 @@ def make_nested_model():
     return keras.Model(frames, keras.layers.RNN(cell)(inner(frames)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["checkpoint", "keras", "weights", "export"])
 def test_sums_within_keep_every_weight(way, tmp_path):
     model = make_nested_model()
@@ -181,6 +182,7 @@ def test_sums_within_keep_every_weight(way, tmp_path):
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_saved_model_round_trip(tmp_path):
     # One model with all cases: each of its own would take a second.
     frames = keras.Input((None, 7), name="frames")

@@ -151,6 +151,7 @@ def test_multiply_adds_of_the_other_structures():
     assert both == 32 * (1024 + 512) + part
 
 
+@pytest.mark.slow
 def test_permutation_of_fastfood_comes_from_keras_seeds():
     def permutation():
         layer = layers.Projection(1500, "fastfood")

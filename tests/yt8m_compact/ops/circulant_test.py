@@ -169,6 +169,7 @@ def test_padded_input(input_dim, units):
 
 # Each is a case of its own of `ops.plan_circulant`: a long input in parts, a
 # prime with one block and with several, and the plain one.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("input_dim", "units"), [(9000, 20), (1201, 1201), (1201, 1500), (700, 900)]
 )

@@ -121,6 +121,7 @@ def test_no_time_at_all_by_given_moments():
     np.testing.assert_array_equal(found, np.zeros((2, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_gradients_are_finite_differences(pooling):
     values, mask = make_batch()
@@ -167,6 +168,7 @@ class Columns:
         return x @ weights["kernel"][:, self.start : self.stop]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("input_gradient", [True, False])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_products_by_blocks_are_the_product(

@@ -76,6 +76,7 @@ def test_gradient_sums_in_float32(dtype):
     )
 
 
+@pytest.mark.slow
 def test_gradient_under_xla_of_a_matrix_too_large_to_fold():
     upstream = tf.constant(layer_conformance.random_rows(1024, 600))
     kernel = tf.constant(layer_conformance.random_rows(500))

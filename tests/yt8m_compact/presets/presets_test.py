@@ -51,6 +51,7 @@ def test_card_says_where_it_comes_from(name):
         assert words in card
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_scores_on_videos_that_it_was_not_trained_on(name, shared_data):
     pattern = f"{shared_data}/yt8m_2018_video/validate009?.tfrecord"

@@ -78,6 +78,7 @@ def test_a_frame_level_run(tmp_path, capsys):
     assert capsys.readouterr().out.count("embedding_projection") == 1
 
 
+@pytest.mark.slow
 def test_a_signal(tmp_path, capsys, monkeypatch):
     frame_run()  # By the real thing.
     result = training.TrainingResult(3, 0, "ckpt-3", signal.SIGINT)

@@ -31,6 +31,7 @@ def predict(path: str) -> dict[str, tf.Tensor]:
     return signature(examples=tf.constant(records))
 
 
+@pytest.mark.slow
 def test_export(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     assert run_export(f"--train_dir={run.path}") == 0
@@ -51,6 +52,7 @@ def test_export(tmp_path, capsys):
     assert predict(path)["scores"].shape == (4, 2)
 
 
+@pytest.mark.slow
 def test_checkpoint_step(tmp_path, capsys):
     run = tiny_runs.video_run()
     path = str(tmp_path / "export")
@@ -61,6 +63,7 @@ def test_checkpoint_step(tmp_path, capsys):
     assert tf.saved_model.contains_saved_model(path)
 
 
+@pytest.mark.slow
 def test_mean_of_checkpoints(tmp_path, capsys):
     run = tiny_runs.video_run()
     path = str(tmp_path / "export")
@@ -118,6 +121,7 @@ def test_something_else_is_not_overwritten(tmp_path, overwrite):
     assert [p.name for p in tmp_path.iterdir()] == ["precious"]
 
 
+@pytest.mark.slow
 def test_empty_folders_are_taken(tmp_path):
     # A link to one, as to a folder of another disk, stays a link.
     (tmp_path / "target").mkdir()
@@ -164,6 +168,7 @@ def test_arguments_that_are_not_flags():
         export.main(flag_values, ["runs/dbof"])
 
 
+@pytest.mark.slow
 def test_litert(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.frame_run(), tmp_path)
     path = f"{run.path}/litert"
@@ -199,6 +204,7 @@ def test_litert(tmp_path, capsys):
     assert opened.input_shapes["frames"] == [None, 4, 9]
 
 
+@pytest.mark.slow
 def test_a_file_that_predicts_something_else_is_refused(tmp_path, monkeypatch):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     monkeypatch.setattr(

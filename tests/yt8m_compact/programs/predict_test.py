@@ -18,6 +18,7 @@ def run_predict(*arguments: str) -> int:
     return predict.main(flag_values, [])
 
 
+@pytest.mark.slow
 def test_from_run_and_saved_model(tmp_path, capsys):
     run = tiny_runs.video_run()
     exported = str(tmp_path / "export")
@@ -54,6 +55,7 @@ def test_from_run_and_saved_model(tmp_path, capsys):
     assert re.fullmatch(r"v00000,\d [\d.e-]+ \d [\d.e-]+", line), line
 
 
+@pytest.mark.slow
 def test_scores_for_another_model(tmp_path, capsys):
     run = tiny_runs.video_run()
     arguments = [f"--train_dir={run.path}", "--num_readers=1"]
@@ -170,6 +172,7 @@ def test_flags_that_do_not_fit(arguments, message):
         run_predict(*arguments)
 
 
+@pytest.mark.slow
 def test_segments_skipped_records_and_shards(tmp_path, capsys):
     run = tiny_runs.frame_run()
     pattern = tiny_runs.write_frames(tmp_path, 12, num_files=2)

@@ -62,6 +62,7 @@ def fixture_passed(monkeypatch) -> list:
     return passed
 
 
+@pytest.mark.slow
 def test_a_study(tmp_path, capsys):
     text = STUDY.replace("[0.01, 0.1]", "[0.1]")
     (tmp_path / "study.toml").write_text(text)

@@ -24,6 +24,7 @@ def run_train(*arguments: str) -> int:
     return train.main(flag_values, [])
 
 
+@pytest.mark.slow
 def test_train(tmp_path, capsys):
     pattern = tiny_runs.write_videos(tmp_path / "data", 16)
     config = tiny_runs.video_config(pattern, num_epochs=1)
@@ -45,6 +46,7 @@ def test_train(tmp_path, capsys):
     assert len(list(tmp_path.glob("run.before-*"))) == 1
 
 
+@pytest.mark.slow
 def test_what_a_run_starts_from_is_printed(tmp_path, capsys):
     run = tiny_runs.video_run()
     config = tiny_runs.change_training(
@@ -61,6 +63,7 @@ def test_what_a_run_starts_from_is_printed(tmp_path, capsys):
     assert lines[5].startswith("done: step 1")
 
 
+@pytest.mark.slow
 def test_what_is_left_out_of_the_data_is_printed(tmp_path, capsys):
     pattern = tiny_runs.write_videos(tmp_path / "data", 16)
     path = tmp_path / "data" / "train1.tfrecord"
@@ -77,6 +80,7 @@ def test_what_is_left_out_of_the_data_is_printed(tmp_path, capsys):
     assert lines[3].startswith("done: step ")
 
 
+@pytest.mark.slow
 def test_data_of_tensorflow_datasets(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     splits = {"train": [12, 13], "validation": [5]}
@@ -124,6 +128,7 @@ def make(config):
 """
 
 
+@pytest.mark.slow
 def test_watched(tmp_path, capsys, monkeypatch):
     """Evaluated, stopped early, profiled, with callbacks and class names."""
     monkeypatch.chdir(tmp_path)

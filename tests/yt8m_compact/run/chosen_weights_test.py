@@ -71,6 +71,7 @@ def assert_close(found, expected):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_ema_is_that_of_the_weights_of_each_step():
     run = averaging_run()
     expected = values(restore(run, step=1).trainable_variables)
@@ -131,6 +132,7 @@ def test_mean_of_checkpoints(step):
     assert_close(values(restore(run, "average:3", step).weights), expected)
 
 
+@pytest.mark.slow
 def test_schedule_free_weights_are_the_mean_of_its_sequence():
     run = schedule_free_run()
     model = restore(run)

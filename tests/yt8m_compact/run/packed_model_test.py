@@ -82,6 +82,7 @@ def scores(train_dir):
     return config, model(inputs).numpy(), step
 
 
+@pytest.mark.slow
 def test_a_folder_of_two_small_files(capsys):
     folder = packed_folder()
     assert sorted(os.listdir(folder)) == ["config.json", "weights.safetensors"]
@@ -121,6 +122,7 @@ def test_what_needs_a_path_goes_with_it():
     assert packed.training.num_epochs == 7
 
 
+@pytest.mark.slow
 def test_programs_read_it_as_a_run(tmp_path):
     run = quantized_run()
     expected = predict_csv(tmp_path, f"--train_dir={run.path}")
@@ -158,6 +160,7 @@ def test_programs_read_it_as_a_run(tmp_path):
     assert tf.saved_model.contains_saved_model(saved_model)
 
 
+@pytest.mark.slow
 def test_a_new_run_starts_from_it(tmp_path):
     folder = packed_folder()
     config = tiny_runs.change_training(
@@ -196,6 +199,7 @@ def test_a_broken_one_is_told(tmp_path):
         train_dir_lib.TrainDir(folder).restore_model()
 
 
+@pytest.mark.slow
 def test_presets(monkeypatch, tmp_path):
     name, root = "yt8m_2018_test", tmp_path / "presets"
     root.mkdir()

@@ -31,6 +31,7 @@ def predict(model):
     return model.predict({"features": features}, verbose=0)
 
 
+@pytest.mark.slow
 def test_round_trip(tmp_path):
     path = os.path.join(tmp_path, "weights.safetensors")
     model = make_model()
@@ -63,6 +64,7 @@ def test_round_trip(tmp_path):
     np.testing.assert_array_equal(predict(third), predict(again))
 
 
+@pytest.mark.slow
 def test_values_beyond_float16_stay_float32(tmp_path):
     path = os.path.join(tmp_path, "weights.safetensors")
     model = make_model()

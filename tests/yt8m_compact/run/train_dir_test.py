@@ -263,6 +263,7 @@ def test_training_settings_may_differ(run):
     assert found == config
 
 
+@pytest.mark.slow
 def test_run_of_a_version_that_took_unused_settings(tmp_path, monkeypatch):
     model = models.DeepCirculantConfig(
         num_layers=1, activation_every=2, leaky_relu_slope=0.25

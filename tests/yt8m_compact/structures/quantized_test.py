@@ -100,6 +100,7 @@ def test_packed_is_the_same_to_the_bit(case):
         assert packed.pack(bits, INPUT_DIM, UNITS) == bits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_layers_pack_save_and_load(case, tmp_path):
     base = structure_of(case)

@@ -81,6 +81,7 @@ def smallest_error(case, weights, names, kernel, moments, rows=slice(None)):
     return np.sum((design @ solution - target) ** 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_is_better_than_the_nearest_in_frobenius_norm(case):
     kernel = layer_conformance.random_rows(5, 13)

@@ -157,6 +157,7 @@ def test_runs_are_those_of_training_and_evaluation(bench, tmp_path):
     assert {run.name: _time(bench, run.name) for run in again.runs} == times
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_while_it_trains(bench):
     rest = {"eval_data_pattern": bench.data["score"], "keep_best": "gap"}
     (run,) = bench.run(grid={"base_learning_rate": (0.5,)}, flags=rest).runs
@@ -169,6 +170,7 @@ def _time(bench: Bench, name: str) -> int:
     return os.stat(os.path.join(bench.path, name, study_run.FILE)).st_mtime_ns
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_continues_from_its_checkpoint(
     bench, tmp_path, monkeypatch, caplog
 ):
@@ -225,6 +227,7 @@ def test_a_signal_stops_the_study_and_the_same_command_continues(bench, work):
     assert all(run.score for run in result.runs)
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_kept_and_its_folder_decides(bench, work):
     work.ends = {NAMES[0]: ValueError("expected less. Received: more")}
     result = bench.run(grid=GRID)

@@ -35,6 +35,7 @@ def videos(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_shards_fill_each_batch_together(videos):
     """Batches hold a part of each shard's, in the order of the shards."""
     config = tiny_runs.video_config(videos, data_shards=4, shuffle_buffer=0)
@@ -58,6 +59,7 @@ def test_shards_fill_each_batch_together(videos):
         np.testing.assert_array_equal(rows, np.concatenate(expected))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data_shards", [None, 2, 4])
 def test_every_video_once(videos, data_shards):
     config = tiny_runs.video_config(videos, data_shards=data_shards)
@@ -66,6 +68,7 @@ def test_every_video_once(videos, data_shards):
     assert len(np.unique(rows, axis=0)) == 43
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data_shards", [None, 2, 4])
 def test_continues_after_a_batch(videos, data_shards):
     config = tiny_runs.video_config(videos, data_shards=data_shards)
@@ -77,6 +80,7 @@ def test_continues_after_a_batch(videos, data_shards):
             np.testing.assert_array_equal(rows, expected)
 
 
+@pytest.mark.slow
 def test_frames_of_shards(tmp_path):
     pattern = tiny_runs.write_frames(tmp_path, 20, num_files=2)
     config = tiny_runs.frame_config(
@@ -91,6 +95,7 @@ def test_frames_of_shards(tmp_path):
         assert inputs["frames"].shape[1] == tiny_runs.MAX_FRAMES
 
 
+@pytest.mark.slow
 def test_a_shard_that_lost_its_records_keeps_its_place(videos, tmp_path):
     """Damaged data in one shard doesn't move the others' against it."""
     files = readers.expand_patterns(videos)

@@ -61,6 +61,7 @@ def events(run):
     return tiny_runs.read_events(f"{run.path}/train")
 
 
+@pytest.mark.slow
 def test_metrics_of_each_batch(run, events):
     training_config = run.config.training
     dataset = readers.make_dataset(
@@ -140,6 +141,7 @@ def test_nothing_more_without_request():
     }
 
 
+@pytest.mark.slow
 def test_log_steps(tmp_path, run, events):
     config = tiny_runs.change_training(
         run.config, log_steps=2, weight_histograms=False
@@ -203,6 +205,7 @@ def test_divergence(loss):
         guard.on_train_batch_end(1, {"loss": loss})
 
 
+@pytest.mark.slow
 def test_norms_of_layers(tmp_path):
     """Of the logistic model, by its formula."""
     pattern = tiny_runs.write_videos(tmp_path / "data")

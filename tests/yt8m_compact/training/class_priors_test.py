@@ -38,6 +38,7 @@ def test_part_of_the_videos(tmp_path):
     np.testing.assert_allclose(priors, expected_priors(range(7)), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_files_in_random_order(tmp_path):
     tiny_runs.write_videos(tmp_path, 10, name="a", num_files=1)
     tiny_runs.write_videos(tmp_path, 10, name="b", num_files=1, start=11)
@@ -53,6 +54,7 @@ def test_files_in_random_order(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_frame_level(tmp_path):
     pattern = tiny_runs.write_frames(tmp_path, 30)
     reader = tiny_runs.frame_config(pattern).reader(training=True)

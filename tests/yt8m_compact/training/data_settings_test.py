@@ -132,6 +132,7 @@ def test_training_learns_from_rated_classes_alone(segment_run, tmp_path):
     tiny_runs.assert_same_weights(str(tmp_path / "run"), segment_run.path)
 
 
+@pytest.mark.slow
 def test_unrated_classes_of_a_logistic_model_do_not_move(tmp_path):
     records = [
         record_makers.make_frame_example(
@@ -157,6 +158,7 @@ def test_unrated_classes_of_a_logistic_model_do_not_move(tmp_path):
     np.testing.assert_array_equal(bias[3:], 0)
 
 
+@pytest.mark.slow
 def test_priors_of_segments_are_shares_of_the_rated(segment_config):
     records = [_segments(index) for index in range(40)]
     counts, rated = np.zeros(5), np.zeros(5)
@@ -203,12 +205,14 @@ def damaged(tmp_path):
     return pattern
 
 
+@pytest.mark.slow
 def test_training_stops_at_damage_by_default(damaged, tmp_path):
     config = tiny_runs.video_config(damaged, classifier_bias="zeros")
     with pytest.raises(readers.DataError, match=r"train\d.tfrecord: record"):
         training.train(config, str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_training_and_evaluation_skip_damage_and_report(
     damaged, tmp_path, caplog, capsys
 ):
@@ -244,6 +248,7 @@ def test_training_and_evaluation_skip_damage_and_report(
     assert capsys.readouterr().out == ""  # Programs print, the library doesn't.
 
 
+@pytest.mark.slow
 def test_an_empty_file_among_good_ones(tmp_path, caplog):
     pattern = tiny_runs.write_videos(tmp_path / "data", 60)
     empty = tmp_path / "data" / "train1.tfrecord"
@@ -276,6 +281,7 @@ def test_an_empty_file_among_good_ones(tmp_path, caplog):
     assert [one.file for one in result.skipped.files()] == [str(empty)]
 
 
+@pytest.mark.slow
 def test_float_frames_train_a_model(tmp_path):
     rng = np.random.default_rng(0)
     file = record_makers.write_tfrecord(

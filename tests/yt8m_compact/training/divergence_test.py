@@ -53,6 +53,7 @@ def step_of_the_bad_video(config):
 
 
 # From the start, and from a checkpoint in the middle.
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpoint_steps", [1000, 1])
 def test_the_layer_and_the_video_are_named(tmp_path, videos, checkpoint_steps):
     config = tiny_runs.video_config(
@@ -74,6 +75,7 @@ def test_the_layer_and_the_video_are_named(tmp_path, videos, checkpoint_steps):
         training.train(config, str(tmp_path))
 
 
+@pytest.mark.slow
 def test_what_can_not_be_found_is_left_out(tmp_path, monkeypatch):
     """As where a processor was at fault, and the steps are right now."""
     pattern = tiny_runs.write_videos(tmp_path / "data")
@@ -92,6 +94,7 @@ def test_what_can_not_be_found_is_left_out(tmp_path, monkeypatch):
         training.train(tiny_runs.video_config(pattern), str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_a_signal_leaves_it_out(tmp_path, videos, monkeypatch, caplog):
     caplog.set_level(logging.WARNING, "yt8m_compact")
     find = training.trainer.Trainer._find_cause

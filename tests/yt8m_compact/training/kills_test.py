@@ -63,7 +63,6 @@ print("done", flush=True)
 """
 
 
-@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_killed_at_random_moments(tmp_path):

@@ -51,6 +51,7 @@ def test_loss_decreases_under_xla(tmp_path):
     np.testing.assert_allclose(values, reference, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_result_and_files(tmp_path, videos, caplog, capsys):
     caplog.set_level("INFO", "yt8m_compact")
     path = tmp_path / "run"
@@ -82,6 +83,7 @@ def test_result_and_files(tmp_path, videos, caplog, capsys):
     assert re.search(r": gap [\d.]+, hit_at_1 [\d.]+, loss [\d.]+$", lines[0])
 
 
+@pytest.mark.slow
 def test_checkpoints_of_all_steps(tmp_path, videos):
     config = tiny_runs.video_config(
         videos, max_steps=8, checkpoint_steps=3, keep_checkpoints=9
@@ -92,12 +94,14 @@ def test_checkpoints_of_all_steps(tmp_path, videos):
     assert list(run.checkpoints()) == [0, 3, 5, 6, 8]
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_weights(tmp_path):
     run = tiny_runs.video_run()
     training.train(run.config, str(tmp_path / "again"))
     tiny_runs.assert_same_weights(str(tmp_path / "again"), run.path)
 
 
+@pytest.mark.slow
 def test_other_seed_gives_other_weights(tmp_path):
     run = tiny_runs.video_run()
     config = tiny_runs.change_training(run.config, seed=1, num_epochs=1)
@@ -124,6 +128,7 @@ def test_classifier_starts_at_the_log_odds(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_classifier_starts_at_zeros(tmp_path, videos):
     config = tiny_runs.video_config(
         videos, classifier_bias="zeros", max_steps=1
@@ -133,6 +138,7 @@ def test_classifier_starts_at_zeros(tmp_path, videos):
     np.testing.assert_array_equal(bias, np.zeros(tiny_runs.NUM_CLASSES))
 
 
+@pytest.mark.slow
 def test_regularization_is_part_of_the_loss(tmp_path, videos):
     first_losses = {}
     for penalty in (0.0, 0.25):
@@ -152,6 +158,7 @@ def test_regularization_is_part_of_the_loss(tmp_path, videos):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["HingeLoss", "SoftmaxLoss"])
 def test_other_loss(tmp_path, videos, loss):
     path = str(tmp_path / "run")
@@ -179,6 +186,7 @@ def test_other_loss(tmp_path, videos, loss):
     np.testing.assert_allclose(found, expected.mean(), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_diverged_run(tmp_path, videos):
     path = str(tmp_path / "run")
     config = tiny_runs.video_config(
@@ -204,6 +212,7 @@ def test_diverged_run(tmp_path, videos):
             assert np.isfinite(value).all(), (step, name)
 
 
+@pytest.mark.slow
 def test_weights_that_diverge_at_the_last_step(tmp_path, videos, monkeypatch):
     path = str(tmp_path / "run")
     config = tiny_runs.video_config(videos, max_steps=3)
@@ -283,6 +292,7 @@ def test_records_beyond_the_memory_are_told_first(
     )
 
 
+@pytest.mark.slow
 def test_bad_record_in_the_middle(tmp_path, videos):
     records = [
         record_makers.make_video_example(index, num_classes=5)
@@ -302,6 +312,7 @@ def test_bad_record_in_the_middle(tmp_path, videos):
     tiny_runs.weights_of(str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_truncated_file(tmp_path, videos):
     file = tmp_path / "data" / "train2.tfrecord"
     file.write_bytes(file.read_bytes()[:-5])
@@ -312,6 +323,7 @@ def test_truncated_file(tmp_path, videos):
         training.train(config, str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_start_new_model(tmp_path, videos, caplog):
     old = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     config = tiny_runs.video_config(videos, max_steps=1)
@@ -336,6 +348,7 @@ def test_start_new_model(tmp_path, videos, caplog):
     assert f"moved {old.path} to {moved}" in caplog.messages
 
 
+@pytest.mark.slow
 def test_start_new_model_where_there_is_none(tmp_path, videos):
     config = tiny_runs.video_config(videos, max_steps=1)
     path = str(tmp_path / "run")
@@ -344,6 +357,7 @@ def test_start_new_model_where_there_is_none(tmp_path, videos):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "run"]
 
 
+@pytest.mark.slow
 def test_folder_that_is_no_run_is_not_moved(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "keep" / "data")
     config = tiny_runs.video_config(pattern, max_steps=1)
@@ -386,6 +400,7 @@ def failing_save(fail_at: int):
     return wrapped
 
 
+@pytest.mark.slow
 def test_full_disk(tmp_path, monkeypatch):
     reference = tiny_runs.video_run()
     config = tiny_runs.change_training(reference.config, checkpoint_steps=3)
@@ -406,6 +421,7 @@ def test_full_disk(tmp_path, monkeypatch):
     tiny_runs.assert_same_weights(path, reference.path)
 
 
+@pytest.mark.slow
 def test_full_disk_at_the_start(tmp_path, videos, monkeypatch):
     monkeypatch.setattr(tf.train.CheckpointManager, "save", failing_save(0))
     with pytest.raises(
@@ -434,6 +450,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_disk_that_is_full_indeed(tmp_path, small_disk):
     pattern = tiny_runs.write_videos(tmp_path / "data", 320)
     config = tiny_runs.video_config(
@@ -520,6 +537,7 @@ def test_a_setting_that_is_not_used_is_refused_first(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_one_trainer_a_folder(tmp_path, videos):
     path = str(tmp_path / "run")
     config = tiny_runs.video_config(videos, max_steps=1)
@@ -544,6 +562,7 @@ def test_a_run_that_is_trained_is_not_moved(tmp_path, videos):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "run"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_taken_over_is_not_saved_to(
     tmp_path, videos, monkeypatch
 ):
@@ -563,6 +582,7 @@ def test_a_folder_that_was_taken_over_is_not_saved_to(
     assert list(train_dir_lib.TrainDir(path).checkpoints()) == [0]
 
 
+@pytest.mark.slow
 def test_what_a_killed_trainer_left_is_removed(tmp_path, videos):
     path = tmp_path / "run"
     config = tiny_runs.video_config(videos, max_steps=1)
@@ -579,6 +599,7 @@ def test_what_a_killed_trainer_left_is_removed(tmp_path, videos):
     assert not (path / "trainer.lock").exists()
 
 
+@pytest.mark.slow
 def test_events_that_cannot_be_written(tmp_path, videos, caplog):
     path = tmp_path / "run"
     path.mkdir()
@@ -594,6 +615,7 @@ def test_events_that_cannot_be_written(tmp_path, videos, caplog):
     )
 
 
+@pytest.mark.slow
 def test_events_that_cannot_be_written_any_more(
     tmp_path, videos, caplog, monkeypatch
 ):
@@ -612,6 +634,7 @@ def test_events_that_cannot_be_written_any_more(
     assert len(calls) == 8
 
 
+@pytest.mark.slow
 def test_start_new_model_in_the_current_folder(tmp_path, monkeypatch):
     """The usual case of a container: data and run in the folder it mounts."""
     pattern = tiny_runs.write_videos(tmp_path / "data", 8)

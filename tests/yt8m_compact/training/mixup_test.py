@@ -120,6 +120,7 @@ def test_it_is_a_function_of_seed_and_step():
     assert np.abs(mix(batch, seed=2**32 - 1)[0] - first).max() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit", [False, True])
 def test_within_a_function_of_batches_of_any_size(jit):
     features, labels, _ = make_batch()

@@ -253,6 +253,7 @@ def make_model(optimizer):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision(policy):
     generator = np.random.default_rng(0)
@@ -270,6 +271,7 @@ def test_mixed_precision(policy):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Adam", "Adagrad", "RMSprop", "SGD"])
 def test_a_keras_file_goes_on_where_it_was(name, tmp_path):
     generator = np.random.default_rng(0)

@@ -15,6 +15,7 @@ def position():
     return position_lib.Position()
 
 
+@pytest.mark.slow
 def test_files_appear(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "data")
     config = tiny_runs.video_config(pattern, num_epochs=1, log_steps=100)

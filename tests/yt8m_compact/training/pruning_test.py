@@ -67,6 +67,7 @@ def expected_count(step, steps, final, size):
     return math.ceil(size * (1 - sparsity) - 1e-9)
 
 
+@pytest.mark.slow
 def test_follows_the_cubic_schedule_and_keeps_the_largest():
     model = make_model()
     step = make_step(model, steps=10, patterns=["fc"])
@@ -186,6 +187,7 @@ def test_the_average_is_0_where_the_weights_are():
         assert np.all(average[average != 0] != kernel.numpy()[average != 0])
 
 
+@pytest.mark.slow
 def test_scaled_losses():
     model = make_model(dtype_policy="mixed_float16", ema_momentum=0.9)
     step = make_step(model, steps=3)
@@ -231,6 +233,7 @@ def test_model_without_dense_places_is_refused():
         pruning.Pruning(model, TENTH, 5)
 
 
+@pytest.mark.slow
 def test_a_pruned_run_starts_a_sparse_one_that_is_equal(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "data", 40)
     settings = {"num_epochs": 1, "batch_size": 8}

@@ -39,6 +39,7 @@ def stop_and_continue(
 
 
 # An epoch has 5 steps: in the first epoch, at its end, in the second one.
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [3, 5, 7])
 def test_video_level(tmp_path, steps):
     reference = tiny_runs.video_run()
@@ -47,6 +48,7 @@ def test_video_level(tmp_path, steps):
     tiny_runs.assert_same_weights(str(tmp_path), reference.path)
 
 
+@pytest.mark.slow
 def test_frame_level_with_random_frames(tmp_path):
     reference = tiny_runs.frame_run()
     assert reference.config.model.samples_random_frames
@@ -78,6 +80,7 @@ def test_under_xla(tmp_path):
     tiny_runs.assert_same_weights(parts, whole)
 
 
+@pytest.mark.slow
 def test_optimizer_with_state_and_decay(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "data", 24)
     config = tiny_runs.video_config(
@@ -98,6 +101,7 @@ def refuse_to_train(*args, **kwargs):
 
 
 # 5 steps an epoch: the last step of the run is a checkpoint's, or is not.
+@pytest.mark.slow
 @pytest.mark.parametrize("checkpoint_steps", [1000, 5])
 def test_finished_run(tmp_path, monkeypatch, checkpoint_steps):
     run = tiny_runs.video_run()
@@ -118,6 +122,7 @@ def test_finished_run(tmp_path, monkeypatch, checkpoint_steps):
     }
 
 
+@pytest.mark.slow
 def test_more_epochs(tmp_path):
     reference = tiny_runs.video_run()
     config = tiny_runs.change_training(reference.config, num_epochs=1)
@@ -126,6 +131,7 @@ def test_more_epochs(tmp_path):
     tiny_runs.assert_same_weights(str(tmp_path), reference.path)
 
 
+@pytest.mark.slow
 def test_changed_training_flags_are_taken_and_logged(tmp_path, log):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     config = tiny_runs.change_training(
@@ -204,6 +210,7 @@ def test_other_model_is_refused():
         training.train(config, run.path)
 
 
+@pytest.mark.slow
 def test_changed_flags_before_the_first_checkpoint(tmp_path, log):
     pattern = tiny_runs.write_videos(tmp_path / "data", 8)
     old = tiny_runs.video_config(pattern, num_epochs=1)
@@ -236,6 +243,7 @@ def stopped(tmp_path) -> tiny_runs.Run:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -250,6 +258,7 @@ def test_changed_order_restarts_the_epoch(stopped, log, change, why):
     assert restarts(log) == [why]
 
 
+@pytest.mark.slow
 def test_new_file_restarts_the_epoch(stopped, log):
     folder = os.path.dirname(stopped.pattern)
     record_makers.write_tfrecord(
@@ -260,6 +269,7 @@ def test_new_file_restarts_the_epoch(stopped, log):
     assert restarts(log) == ["(train9.tfrecord is new)"]
 
 
+@pytest.mark.slow
 def test_file_that_grew_restarts_the_epoch(stopped, log):
     file = os.path.join(os.path.dirname(stopped.pattern), "train1.tfrecord")
     before = os.path.getsize(file)
@@ -275,6 +285,7 @@ def test_file_that_grew_restarts_the_epoch(stopped, log):
     ]
 
 
+@pytest.mark.slow
 def test_data_that_moved_goes_on(stopped, log, tmp_path, monkeypatch):
     (tmp_path / "job2").mkdir()
     shutil.copytree(tmp_path / "data", tmp_path / "job2" / "videos")
@@ -289,6 +300,7 @@ def test_data_that_moved_goes_on(stopped, log, tmp_path, monkeypatch):
     tiny_runs.assert_same_weights(stopped.path, whole)
 
 
+@pytest.mark.slow
 def test_same_order_goes_on(stopped, log):
     assert training.train(stopped.config, stopped.path).step == 5
     assert not restarts(log)
@@ -298,6 +310,7 @@ def test_same_order_goes_on(stopped, log):
     )
 
 
+@pytest.mark.slow
 def test_changed_order_after_a_crash(stopped, monkeypatch):
     config = tiny_runs.change_training(stopped.config, seed=1)
     with monkeypatch.context() as context:
@@ -308,6 +321,7 @@ def test_changed_order_after_a_crash(stopped, monkeypatch):
     assert training.train(config, stopped.path).step == 3 + 5
 
 
+@pytest.mark.slow
 def test_changed_order_between_two_epochs(tmp_path, log):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     config = tiny_runs.change_training(run.config, seed=1, num_epochs=3)
@@ -348,6 +362,7 @@ def test_config_that_was_changed_by_hand(tmp_path):
         training.train(config, run.path)
 
 
+@pytest.mark.slow
 def test_broken_checkpoint(tmp_path):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     checkpoints = pathlib.Path(run.path, "checkpoints")
@@ -368,6 +383,7 @@ def test_broken_checkpoint(tmp_path):
     tiny_runs.assert_same_weights(run.path, tiny_runs.video_run().path)
 
 
+@pytest.mark.slow
 def test_moved_run(tmp_path):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     moved = str(tmp_path / "elsewhere (1)")
@@ -394,6 +410,7 @@ def write_with_bad(tmp_path, bad: set[int], number: int = 36) -> str:
 # Batches of 4. Whole ones are left out: three in a row, the last two, some
 # beside such that lose a record, the first five. Then the same in an order at
 # random, in which few are whole.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "steps_an_epoch", "stop", "shuffle_buffer"),
     [
@@ -423,6 +440,7 @@ def test_left_out_batches_are_not_repeated(
     tiny_runs.assert_same_weights(parts, whole)
 
 
+@pytest.mark.slow
 def test_epoch_of_which_nothing_is_left_is_done(tmp_path):
     # Stopped after the last batch that is good, and continued in a process
     # that has trained on nothing yet.
@@ -436,6 +454,7 @@ def test_epoch_of_which_nothing_is_left_is_done(tmp_path):
     assert (result.step, result.epoch) == (2, 1)
 
 
+@pytest.mark.slow
 def test_nothing_but_damaged_records(tmp_path, monkeypatch):
     monkeypatch.setattr(
         training.loop.readers, "check_format", lambda *a, **k: 0
@@ -453,6 +472,7 @@ def test_nothing_but_damaged_records(tmp_path, monkeypatch):
         training.train(config, str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", [False, True], ids=["segments", "halves"])
 def test_batches_of_other_sizes_than_were_read(tmp_path, split):
     """Of segments, videos without one leave a batch that is empty."""
@@ -590,6 +610,7 @@ def test_changed_state_of_the_optimizer_is_refused(change, text):
         training.train(config, run.path)
 
 
+@pytest.mark.slow
 def test_other_momentum_of_the_average_and_other_schedule(tmp_path, log):
     pattern = tiny_runs.write_videos(tmp_path / "data", 16)
     config = tiny_runs.video_config(

@@ -84,6 +84,7 @@ def draw_model(optimizer=None):
     )
 
 
+@pytest.mark.slow
 def test_weights_and_loss_of_keras_fit():
     batches = draw_batches(7)
     expected = draw_model()
@@ -100,6 +101,7 @@ def test_weights_and_loss_of_keras_fit():
     assert step.logs()["loss"] == pytest.approx(history["loss"][0], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_several_steps_in_a_call_are_those_of_several_calls():
     batches = draw_batches(7)
     found = []
@@ -115,6 +117,7 @@ def test_several_steps_in_a_call_are_those_of_several_calls():
             np.testing.assert_array_equal(weight, other)
 
 
+@pytest.mark.slow
 def test_position_is_that_of_the_last_step():
     model = draw_model()
     position = position_lib.Position()
@@ -128,6 +131,7 @@ def test_position_is_that_of_the_last_step():
     assert position.as_tuple() == (3, 0, 15)
 
 
+@pytest.mark.slow
 def test_batches_counted_by_their_size():
     position = position_lib.Position()
     step = step_lib.TrainingStep(draw_model(), position, batch_size=8)
@@ -135,6 +139,7 @@ def test_batches_counted_by_their_size():
     assert position.as_tuple() == (3, 0, 24)
 
 
+@pytest.mark.slow
 def test_steps_before_damaged_data_are_counted():
     batches = draw_batches(5)
 
@@ -205,6 +210,7 @@ def test_classes_without_a_weight_do_not_count(unchanged):
     assert unchanged.logs()["hit_at_1"] == 0.75
 
 
+@pytest.mark.slow
 def test_loss_scaling():
     """Gradients are those of the loss, whatever it is multiplied by."""
     batches = draw_batches(4)
@@ -224,6 +230,7 @@ def test_loss_scaling():
         np.testing.assert_allclose(weight, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_waiting_for_batches_is_timed():
     batches = draw_batches(4)
 
@@ -258,6 +265,7 @@ class DoublingTeachers:
         return inputs, 2 * (1 - labels)
 
 
+@pytest.mark.slow
 def test_what_teachers_say_is_augmented_as_labels_are():
     """Videos in reverse order, labels and what is learned likewise."""
     batches = draw_batches(4)

@@ -371,7 +371,6 @@ def test_workers_evaluate_and_stop_early_as_one(tmp_path):
     np.testing.assert_allclose(gaps, other_gaps, rtol=1e-4)
 
 
-@pytest.mark.long
 @pytest.mark.slow
 def test_workers_and_devices_learn_from_teachers(tmp_path):
     """From a model and its scores; the shares of a batch have their own."""
@@ -405,7 +404,6 @@ def test_workers_and_devices_learn_from_teachers(tmp_path):
     assert_close_weights(path, whole)
 
 
-@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1] if EVERY_NUMBER else [1])
 def test_a_worker_that_is_killed(tmp_path, killed):

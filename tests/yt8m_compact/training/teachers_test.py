@@ -69,6 +69,7 @@ def test_no_teacher():
     assert load(tiny_runs.video_run().config) is None
 
 
+@pytest.mark.slow
 def test_run_saved_model_and_scores_say_the_same(video_scores, saved_model):
     run = tiny_runs.video_run()
     for teacher in (run.path, saved_model, video_scores):
@@ -80,6 +81,7 @@ def test_run_saved_model_and_scores_say_the_same(video_scores, saved_model):
         )
 
 
+@pytest.mark.slow
 def test_frames_of_the_student():
     """A teacher sees as many frames as the student, and they are sampled."""
     run = tiny_runs.frame_run()
@@ -88,6 +90,7 @@ def test_frames_of_the_student():
     np.testing.assert_allclose(found, predictions, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_mean_of_several_is_softened(tmp_path, video_scores):
     run = tiny_runs.video_run()
     pattern = tiny_runs.write_videos(tmp_path / "data")  # those of the run
@@ -106,6 +109,7 @@ def test_mean_of_several_is_softened(tmp_path, video_scores):
     np.testing.assert_allclose(found, odds / (1 + odds), rtol=2e-3)
 
 
+@pytest.mark.slow
 def test_training_on_scores_is_training_beside_the_model(
     tmp_path, video_scores
 ):
@@ -133,6 +137,7 @@ def test_training_on_scores_is_training_beside_the_model(
     assert f'"teacher": "{run.path}"' in text
 
 
+@pytest.mark.slow
 def test_first_step_by_numpy(tmp_path, video_scores):
     """The gradient of the loss of mixed labels, by SGD from known weights."""
     run = tiny_runs.video_run()
@@ -168,6 +173,7 @@ def test_first_step_by_numpy(tmp_path, video_scores):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["run", "scores"])
 def test_continues_as_if_it_had_not_stopped(tmp_path, video_scores, kind):
     run = tiny_runs.video_run()
@@ -202,6 +208,7 @@ def test_under_xla(tmp_path, video_scores):
         np.testing.assert_allclose(found[name], value, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_start_of_the_student_is_that_without_a_teacher(tmp_path):
     run = tiny_runs.video_run()
     for name, settings in {"a": {"teacher": run.path}, "b": {}}.items():
@@ -215,6 +222,7 @@ def test_start_of_the_student_is_that_without_a_teacher(tmp_path):
         np.testing.assert_array_equal(second[name], value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["video", "frame"])
 def test_videos_without_labels(tmp_path, level):
     """The test split, from a teacher alone; it starts at what that says."""
@@ -260,6 +268,7 @@ def test_videos_without_labels(tmp_path, level):
         training.train(config, str(tmp_path / "other"))
 
 
+@pytest.mark.slow
 def test_rated_segments(tmp_path):
     """What a teacher says of classes that are not rated counts for nothing."""
     os.makedirs(tmp_path / "data")
@@ -319,6 +328,7 @@ def test_halves_of_videos_have_the_scores_of_the_video(tmp_path):
     assert training.train(config, str(tmp_path / "run")).step == 5
 
 
+@pytest.mark.slow
 def test_videos_without_scores(tmp_path, video_scores):
     pattern = tiny_runs.write_videos(tmp_path / "data", 8, start=37)
     config = tiny_runs.video_config(pattern, teacher=video_scores)
@@ -333,6 +343,7 @@ def test_videos_without_scores(tmp_path, video_scores):
         training.train(config, str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_other_number_of_classes(tmp_path, video_scores, saved_model):
     run = tiny_runs.video_run()
     config = tiny_runs.video_config(run.pattern)
@@ -370,6 +381,7 @@ def test_other_features():
         load(video.config, teacher=frame.path)
 
 
+@pytest.mark.slow
 def test_frame_level_teacher_by_scores(tmp_path, video_scores):
     """Scores are of any model: here of one of videos, for one of frames."""
     run = tiny_runs.frame_run()
@@ -415,6 +427,7 @@ def test_cut_scores(tmp_path, video_scores):
         load(tiny_runs.video_run().config, teacher=str(path))
 
 
+@pytest.mark.slow
 def test_weights_of_a_run_that_were_chosen():
     run = tiny_runs.video_run()
     config = tiny_runs.change_training(

@@ -108,6 +108,7 @@ def test_who_looks_at_steps():
     assert not user_callbacks.looks_at_steps(keras.callbacks.Callback())
 
 
+@pytest.mark.slow
 def test_each_step_is_seen_and_training_stopped(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "data")
     # Several steps would be taken in a call otherwise.
@@ -130,6 +131,7 @@ def test_each_step_is_seen_and_training_stopped(tmp_path):
     assert (result.step, result.epoch) == (4, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log_steps", [1, 2, 100])
 def test_logs_of_an_epoch_are_of_all_of_it(tmp_path, log_steps):
     """However often TensorBoard's points start the means anew."""

@@ -78,6 +78,7 @@ def assert_same_weights(path, step, reference, expected_step):
     assert all((found[name] == expected[name]).all() for name in found)
 
 
+@pytest.mark.slow
 def test_each_epoch(tmp_path, data, reference, caplog):
     caplog.set_level(logging.INFO, "yt8m_compact")
     evaluate = Evaluator(GAPS)
@@ -103,6 +104,7 @@ def test_each_epoch(tmp_path, data, reference, caplog):
     ) in caplog.messages
 
 
+@pytest.mark.slow
 def test_early_stopping_and_the_best_checkpoint(tmp_path, data, reference):
     evaluate = Evaluator(GAPS)
     config = make_config(data, early_stopping="gap", keep_checkpoints=1)
@@ -131,6 +133,7 @@ def test_early_stopping_and_the_best_checkpoint(tmp_path, data, reference):
     assert_same_weights(tmp_path, "best", reference, 30)
 
 
+@pytest.mark.slow
 def test_of_losses_the_smallest_is_the_best(tmp_path, data):
     config = make_config(
         data, early_stopping="loss", patience=1, keep_best="loss"
@@ -139,12 +142,14 @@ def test_of_losses_the_smallest_is_the_best(tmp_path, data):
     assert (result.step, result.best.step) == (15, 10)
 
 
+@pytest.mark.slow
 def test_nothing_is_kept(tmp_path, data):
     config = make_config(data, keep_best="none", num_epochs=1)
     assert train(config, tmp_path, Evaluator(GAPS)).best is None
     assert not (tmp_path / "best").exists()
 
 
+@pytest.mark.slow
 def test_every_so_many_steps_and_at_the_end(tmp_path, data):
     gaps = dict.fromkeys([4, 8, 11], 0.5)
     evaluate = Evaluator(gaps)
@@ -152,6 +157,7 @@ def test_every_so_many_steps_and_at_the_end(tmp_path, data):
     assert evaluate.steps == [4, 8, 11]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fail_at", [5, 15])
 def test_killed_at_an_evaluation(tmp_path, data, reference, fail_at):
     """The checkpoint is there, and what was found of it is not."""
@@ -173,6 +179,7 @@ def found_in_or_none(path):
     return found_in(path) if (path / "evaluations.json").exists() else []
 
 
+@pytest.mark.slow
 def test_stopped_between_evaluations(tmp_path, data, reference):
     config = make_config(data, early_stopping="gap", eval_steps=5)
     gaps = {**GAPS, 7: 0.0}
@@ -191,6 +198,7 @@ def test_stopped_between_evaluations(tmp_path, data, reference):
     assert_same_weights(tmp_path, None, reference, 25)
 
 
+@pytest.mark.slow
 def test_other_data_is_not_compared(tmp_path, data):
     config = make_config(data, num_epochs=2)
     train(config, tmp_path / "run", Evaluator(GAPS))
@@ -206,6 +214,7 @@ def test_other_data_is_not_compared(tmp_path, data):
     assert [step for step, _ in found_in(tmp_path / "run")] == [5, 10, 10, 15]
 
 
+@pytest.mark.slow
 def test_a_new_run_forgets_what_was_found(tmp_path, data):
     config = make_config(data, num_epochs=1)
     train(config, tmp_path / "run", Evaluator({5: 0.9}))
@@ -229,6 +238,7 @@ class Recorder(keras.callbacks.Callback):
         self.events.append(("test", logs))
 
 
+@pytest.mark.slow
 def test_callbacks_get_the_metrics(tmp_path, data):
     recorder = Recorder()
     train(
@@ -243,6 +253,7 @@ def test_callbacks_get_the_metrics(tmp_path, data):
     assert (logs["val_gap"], logs["val_loss"]) == (0.2, 3.0)
 
 
+@pytest.mark.slow
 def test_files_that_are_trained_on_too(tmp_path, data, caplog):
     both = f"{data[0]},{data[1]}"
     config = make_config(data, eval_data_pattern=both, max_steps=1)
@@ -254,6 +265,7 @@ def test_files_that_are_trained_on_too(tmp_path, data, caplog):
     ) in caplog.messages
 
 
+@pytest.mark.slow
 def test_other_files_are_no_reason_to_warn(tmp_path, data, caplog):
     train(make_config(data, max_steps=1), tmp_path, Evaluator({1: 0.5}))
     assert "eval_data_pattern" not in caplog.text
@@ -270,6 +282,7 @@ def test_nobody_evaluates(tmp_path, data):
         training.train(make_config(data), str(tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

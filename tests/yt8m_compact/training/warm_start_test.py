@@ -34,6 +34,7 @@ def make_batch(config: models.ModelConfig) -> dict[str, np.ndarray]:
     return numpy_models.make_features()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dense", "low_rank_plus_circulant"])
 @pytest.mark.parametrize("name", models.MODELS)
 def test_every_model_is_copied(name, kind):
@@ -167,6 +168,7 @@ def test_a_kernel_of_zeros_is_kept_whole():
     assert not np.any(model.get_layer("classifier").as_dense_kernel())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["LstmModel", "GruModel"])
 def test_recurrent_layers_of_keras_become_cells_and_back(name):
     # A circulant of size 1 is a number: the structure holds any matrix.
@@ -252,6 +254,7 @@ def make_run(folder, **values):
     ), str(folder / "run")
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_another(tmp_path):
     config, path = make_run(tmp_path)
     source = tiny_runs.weights_of(tiny_runs.video_run().path)
@@ -328,6 +331,7 @@ def test_what_does_not_fit_starts_as_without(tmp_path):
         np.testing.assert_array_equal(found[path], expected[path], err_msg=path)
 
 
+@pytest.mark.slow
 def test_a_run_of_which_nothing_fits_is_refused(tmp_path):
     run = tiny_runs.video_run()
     config = tiny_runs.video_config(
@@ -369,6 +373,7 @@ def test_projections_in_recurrent_cells_are_found():
     }
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_weights_that_were_chosen(tmp_path):
     """Of another run: those of a step, and those of a model in memory."""
     run = tiny_runs.video_run()

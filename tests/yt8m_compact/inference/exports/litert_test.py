@@ -55,6 +55,7 @@ def assert_predicts(path, model, inputs):
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("export", [DFT, DENSE, AUTO])
 @pytest.mark.parametrize("name", ["MlpModel", "DbofModel"])
 def test_predicts_as_the_model(name, export, tmp_path):
@@ -82,6 +83,7 @@ def test_a_video_of_zeros_has_scores(tmp_path):
     assert_predicts(path, model, inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["MlpModel", "DbofModel"])
 def test_any_number_of_videos(name, tmp_path):
     model = make_model(name, "diagonal_circulant")
@@ -96,6 +98,7 @@ def test_any_number_of_videos(name, tmp_path):
         np.testing.assert_allclose(opened(some), expected[rows], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_file_of_two_videos_at_once_predicts_five(tmp_path):
     model = make_model("MlpModel", "diagonal_circulant")
     path = str(tmp_path / "model.tflite")
@@ -134,6 +137,7 @@ def every_structure(tmp_path_factory):
     return model, path
 
 
+@pytest.mark.slow
 def test_every_structure_in_one_file(every_structure):
     model, path = every_structure
     inputs = {
@@ -172,6 +176,7 @@ def test_an_operator_that_is_missing_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_shape_that_is_not_taken_is_refused():
     model = make_model("LstmModel", "dense")
     message = (

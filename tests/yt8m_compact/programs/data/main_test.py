@@ -503,6 +503,7 @@ def test_files_of_one_name_in_two_folders(tmp_path, capsys):
     assert capsys.readouterr().out.count("2 files, 7 records") == 2
 
 
+@pytest.mark.slow
 def test_pool_says_what_to_train_with(tmp_path, capsys):
     records = [
         record_makers.make_frame_example(0, 0),
