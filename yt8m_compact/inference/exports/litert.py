@@ -23,8 +23,6 @@ from yt8m_compact.run import config as config_lib
 
 FILE_NAME = "model.tflite"
 _SIGNATURE = "serving_default"
-# Scores are from 0 to 1.
-_TOLERANCE = 1e-4
 # What the converter says of an operator that it can't convert: that there is no
 # such, or where it is, in a shape that it does not take.
 _MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
@@ -120,24 +118,15 @@ def save(
             does not predict the same.
         OSError: if it can't be written.
     """
-    num_frames = None
-    if config.data.frame_features:
-        num_frames = config.prediction_reader().num_output_frames
-    specs = portable_function.input_specs(model, batch_size, num_frames)
+    specs = portable_function.specs_of_run(config, model, batch_size)
     function = portable_function.make_portable_function(model, specs, export)
     with files.writing_folder(folder, replace=True) as partial:
         config_lib.save(config, os.path.join(partial, "config.json"))
         path = os.path.join(partial, FILE_NAME)
         size = write(path, function)
-        inputs = portable_function.draw_inputs(specs)
-        scores = LiteRtModel(path).predict_each(inputs)
-        expected = model(inputs, training=False).numpy()
-        difference = float(np.abs(scores - expected).max())
-        if not difference <= _TOLERANCE:
-            raise ValueError(
-                f"expected the scores of the model, within {_TOLERANCE}, of its"
-                f" LiteRT file. Received: a difference of {difference}"
-            )
+        difference = portable_function.expect_same_scores(
+            LiteRtModel(path).predict_each, model, specs, "LiteRT"
+        )
     return size, difference
 
 
@@ -217,13 +206,4 @@ class LiteRtModel:
             float32 `[batch, num_classes]`.
         """
         size = next(iter(self.input_shapes.values()))[0]
-        if size is None:
-            return self(inputs)
-        count = len(next(iter(inputs.values())))
-        # Of the last ones, some again, so that there are as many as it takes.
-        places = np.minimum(np.arange(-(-count // size) * size), count - 1)
-        batches = [
-            self({name: value[batch] for name, value in inputs.items()})
-            for batch in places.reshape(-1, size)
-        ]
-        return np.concatenate(batches)[:count]
+        return portable_function.predict_each(self, size, inputs)

@@ -5,7 +5,7 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -15,8 +15,11 @@ import tensorflow as tf
 from yt8m_compact import structures
 from yt8m_compact.inference import frozen_function
 from yt8m_compact.inference.exports import projection_export as export_lib
+from yt8m_compact.run import config as config_lib
 
 OUTPUT_NAME = "predictions"
+# Scores are from 0 to 1.
+_TOLERANCE = 1e-4
 
 
 def input_specs(
@@ -40,6 +43,22 @@ def input_specs(
             shape[1] = num_frames
         specs[name] = tf.TensorSpec(shape, value.dtype, name)
     return specs
+
+
+def specs_of_run(
+    config: config_lib.Config, model: keras.Model, batch_size: int | None
+) -> dict[str, tf.TensorSpec]:
+    """Says what the function of a run's model takes: all that it samples.
+
+    Args:
+        config: the configuration of the run.
+        model: its model.
+        batch_size: as of `input_specs`.
+    """
+    num_frames = None
+    if config.data.frame_features:
+        num_frames = config.prediction_reader().num_output_frames
+    return input_specs(model, batch_size, num_frames)
 
 
 def make_portable_function(
@@ -110,6 +129,69 @@ def draw_inputs(
     return inputs
 
 
+def expect_same_scores(
+    predict: Callable[[Mapping[str, np.ndarray]], np.ndarray],
+    model: keras.Model,
+    specs: Mapping[str, tf.TensorSpec],
+    noun: str,
+) -> float:
+    """Compares what a file predicts with its model, for inputs that are drawn.
+
+    Args:
+        predict: predicts by the file, any number of videos.
+        model: the model.
+        specs: what the function of it takes.
+        noun: what to call the file.
+
+    Returns:
+        The largest difference of a score.
+
+    Raises:
+        ValueError: if it is too large.
+    """
+    difference = 0.0
+    # Of one video, axes of size 1 hide what is wrong with more, and the other
+    # way round.
+    for count in (4, 1):
+        inputs = draw_inputs(specs, count)
+        expected = model(inputs, training=False).numpy()
+        differences = np.abs(predict(inputs) - expected)
+        difference = float(np.maximum(difference, differences.max()))
+        if not difference <= _TOLERANCE:
+            raise ValueError(
+                f"expected the scores of the model, within {_TOLERANCE}, of its"
+                f" {noun} file. Received: a difference of {difference}"
+            )
+    return difference
+
+
+def predict_each(
+    predict: Callable[[dict[str, np.ndarray]], np.ndarray],
+    size: int | None,
+    inputs: Mapping[str, np.ndarray],
+) -> np.ndarray:
+    """Predicts any number of videos by what takes a fixed number.
+
+    Args:
+        predict: predicts `size` videos.
+        size: how many it takes; None is any number.
+        inputs: the model's inputs by name.
+
+    Returns:
+        float32 `[batch, num_classes]`.
+    """
+    if size is None:
+        return predict(dict(inputs))
+    count = len(next(iter(inputs.values())))
+    # Of the last ones, some again, so that there are as many as it takes.
+    places = np.minimum(np.arange(-(-count // size) * size), count - 1)
+    batches = [
+        predict({name: value[batch] for name, value in inputs.items()})
+        for batch in places.reshape(-1, size)
+    ]
+    return np.concatenate(batches)[:count]
+
+
 def layers_with(function: Any, operator: str) -> list[str]:
     """Names the layers that an operator of a function comes from.
 
@@ -122,7 +204,23 @@ def layers_with(function: Any, operator: str) -> list[str]:
     """
     scopes = {
         node.name.rpartition("/")[0]
-        for node in function.graph.as_graph_def().node
+        for node in nodes_of(function)
         if node.op == operator
     }
     return sorted(scopes - {""})
+
+
+def nodes_of(function: Any) -> list[Any]:
+    """Lists the operations of a function, those in loops and branches too.
+
+    Args:
+        function: of `make_portable_function`.
+
+    Returns:
+        Each as a `NodeDef`.
+    """
+    graph = function.graph.as_graph_def()
+    return [
+        *graph.node,
+        *(node for inner in graph.library.function for node in inner.node_def),
+    ]
