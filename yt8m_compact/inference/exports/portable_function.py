@@ -14,9 +14,10 @@ import tensorflow as tf
 
 from yt8m_compact import structures
 from yt8m_compact.inference import frozen_function
+from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.inference.exports import projection_export as export_lib
 
-OUTPUT_NAME = "predictions"
+OUTPUT_NAME = artefact.OUTPUT_NAME
 
 
 def input_specs(
