@@ -7,7 +7,7 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 import contextlib
 import logging
 import os
@@ -17,16 +17,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from yt8m_compact import files
 from yt8m_compact import lazy
+from yt8m_compact.inference.artefacts import onnx as onnx_artefact
 from yt8m_compact.inference.exports import packages
+from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.run import config as config_lib
 
 with lazy.imports():
     import onnx
-    import onnxruntime
     import tf2onnx
 
 FILE_NAME = "model.onnx"
@@ -72,7 +72,8 @@ def convert(function: Any) -> bytes:
         if tensor.dtype != tf.resource
     }
     outputs = {
-        tensor.name: name for name, tensor in function.structured_outputs.items()
+        tensor.name: name
+        for name, tensor in function.structured_outputs.items()
     }
     with _quiet(), tf.device("/cpu:0"):
         frozen = tf2onnx.tf_loader.from_function(
@@ -98,27 +99,6 @@ def convert(function: Any) -> bytes:
     _drop_unused_domains(model)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()
-
-
-def write(path: str, function: Any) -> int:
-    """Writes a model to a file, whole or not at all.
-
-    Args:
-        path: the file, which is replaced.
-        function: of `portable_function.make_portable_function`.
-
-    Returns:
-        The number of its bytes.
-
-    Raises:
-        ValueError: if the model has operators that ONNX has not, or is too
-            large.
-        OSError: if it can't be written.
-    """
-    content = convert(function)
-    with files.writing(path, "wb") as file:
-        file.write(content)
-    return len(content)
 
 
 def save(
@@ -150,94 +130,15 @@ def save(
     """
     specs = portable_function.specs_of_run(config, model, batch_size)
     function = portable_function.make_portable_function(model, specs, export)
-    with files.writing_folder(folder, replace=True) as partial:
-        config_lib.save(config, os.path.join(partial, "config.json"))
-        path = os.path.join(partial, FILE_NAME)
-        size = write(path, function)
-        difference = portable_function.expect_same_scores(
-            OnnxModel(path).predict_each, model, specs, "ONNX"
-        )
-    return size, difference
+    contents = {FILE_NAME: convert(function)}
+    return portable_file.save(
+        folder, config, model, specs, contents, onnx_artefact.OnnxModel
+    )
 
 
 def is_saved(folder: str) -> bool:
     """Says whether a folder holds what `save` writes."""
     return tf.io.gfile.exists(os.path.join(folder, FILE_NAME))
-
-
-class OnnxModel:
-    """A file of ONNX, open to predict by ONNX Runtime.
-
-    Args:
-        path: the file.
-        num_threads: threads that it computes with.
-
-    Raises:
-        ValueError: if it is damaged, or not a file of `write`.
-        OSError: if it can't be read.
-    """
-
-    def __init__(
-        self, path: str | os.PathLike[str], num_threads: int = 1
-    ) -> None:
-        with tf.io.gfile.GFile(os.fspath(path), "rb") as file:
-            content = file.read()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = num_threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors
-        try:
-            self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        # Those of the runtime have no class in common.
-        except Exception as error:
-            raise ValueError(
-                f"{path}: expected an ONNX model of yt8m-export, whole. "
-                f"Received: {' '.join(str(error).split())}"
-            ) from error
-        outputs = [output.name for output in self._session.get_outputs()]
-        if outputs != [portable_function.OUTPUT_NAME]:
-            raise ValueError(
-                f"{path}: expected an ONNX model of yt8m-export, with "
-                f"{portable_function.OUTPUT_NAME} as its output. Received: "
-                f"outputs {outputs}"
-            )
-
-    @property
-    def input_shapes(self) -> dict[str, list[int | None]]:
-        """The shapes of the inputs, by name; None is any size."""
-        return {
-            value.name: [
-                size if isinstance(size, int) else None for size in value.shape
-            ]
-            for value in self._session.get_inputs()
-        }
-
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Predicts.
-
-        Args:
-            inputs: the model's inputs by name, as many videos as the file
-                takes at once.
-
-        Returns:
-            float32 `[batch, num_classes]`.
-        """
-        (scores,) = self._session.run(None, dict(inputs))
-        return scores
-
-    def predict_each(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Predicts any number of videos, however many the file takes.
-
-        Args:
-            inputs: the model's inputs by name.
-
-        Returns:
-            float32 `[batch, num_classes]`.
-        """
-        size = next(iter(self.input_shapes.values()))[0]
-        return portable_function.predict_each(self, size, inputs)
 
 
 @contextlib.contextmanager
@@ -300,9 +201,7 @@ def _missing_operators(operators: set[str], function: Any) -> ValueError:
     )
 
 
-def _write_erfc(
-    context: Any, node: Any, name: str, args: list[Any]
-) -> None:
+def _write_erfc(context: Any, node: Any, name: str, args: list[Any]) -> None:
     """Writes 1 - erf(x), of which ONNX has the second."""
     (output,) = node.output
     shape, dtype = context.get_shape(output), context.get_dtype(output)
@@ -338,12 +237,10 @@ def _hoist_invariants(graph: onnx.GraphProto) -> None:
     The converter hands it from step to step instead, so that runtimes do not
     know that it stays, and OpenVINO refuses the loop.
     """
-    for node in graph.node:
-        if node.op_type == "Loop":
-            _hoist_of_loop(graph, node)
     for inner in _graphs_in(graph):
-        if inner is not graph:
-            _hoist_invariants(inner)
+        for node in inner.node:
+            if node.op_type == "Loop":
+                _hoist_of_loop(inner, node)
 
 
 def _hoist_of_loop(graph: onnx.GraphProto, loop: onnx.NodeProto) -> None:
@@ -389,7 +286,9 @@ def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
     """Lets all that reads one value read another."""
     for inner in _graphs_in(graph):
         for node in inner.node:
-            node.input[:] = [new if name == old else name for name in node.input]
+            for place, name in enumerate(node.input):
+                if name == old:
+                    node.input[place] = new
 
 
 def _name_batches(graph: onnx.GraphProto) -> None:

@@ -5,7 +5,7 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from yt8m_compact import structures
 from yt8m_compact.inference import frozen_function
+from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.inference.exports import projection_export as export_lib
 from yt8m_compact.run import config as config_lib
 
-OUTPUT_NAME = "predictions"
+OUTPUT_NAME = artefact.OUTPUT_NAME
 # Scores are from 0 to 1.
 _TOLERANCE = 1e-4
 
@@ -130,18 +131,16 @@ def draw_inputs(
 
 
 def expect_same_scores(
-    predict: Callable[[Mapping[str, np.ndarray]], np.ndarray],
+    opened: artefact.Artefact,
     model: keras.Model,
     specs: Mapping[str, tf.TensorSpec],
-    noun: str,
 ) -> float:
     """Compares what a file predicts with its model, for inputs that are drawn.
 
     Args:
-        predict: predicts by the file, any number of videos.
+        opened: the file.
         model: the model.
         specs: what the function of it takes.
-        noun: what to call the file.
 
     Returns:
         The largest difference of a score.
@@ -155,41 +154,15 @@ def expect_same_scores(
     for count in (4, 1):
         inputs = draw_inputs(specs, count)
         expected = model(inputs, training=False).numpy()
-        differences = np.abs(predict(inputs) - expected)
+        differences = np.abs(opened.predict_each(inputs) - expected)
         difference = float(np.maximum(difference, differences.max()))
         if not difference <= _TOLERANCE:
+            noun = opened.KIND.partition(" ")[2]
             raise ValueError(
                 f"expected the scores of the model, within {_TOLERANCE}, of its"
-                f" {noun} file. Received: a difference of {difference}"
+                f" {noun}. Received: a difference of {difference}"
             )
     return difference
-
-
-def predict_each(
-    predict: Callable[[dict[str, np.ndarray]], np.ndarray],
-    size: int | None,
-    inputs: Mapping[str, np.ndarray],
-) -> np.ndarray:
-    """Predicts any number of videos by what takes a fixed number.
-
-    Args:
-        predict: predicts `size` videos.
-        size: how many it takes; None is any number.
-        inputs: the model's inputs by name.
-
-    Returns:
-        float32 `[batch, num_classes]`.
-    """
-    if size is None:
-        return predict(dict(inputs))
-    count = len(next(iter(inputs.values())))
-    # Of the last ones, some again, so that there are as many as it takes.
-    places = np.minimum(np.arange(-(-count // size) * size), count - 1)
-    batches = [
-        predict({name: value[batch] for name, value in inputs.items()})
-        for batch in places.reshape(-1, size)
-    ]
-    return np.concatenate(batches)[:count]
 
 
 def layers_with(function: Any, operator: str) -> list[str]:
