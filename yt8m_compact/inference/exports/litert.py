@@ -117,6 +117,7 @@ def save(
             does not predict the same.
         OSError: if it can't be written.
     """
+    model = portable_function.in_float32(config, model)
     specs = portable_function.specs_of_run(config, model, batch_size)
     function = portable_function.make_portable_function(model, specs, export)
     with files.writing_folder(folder, replace=True) as partial:

@@ -128,6 +128,7 @@ def save(
             or the file does not predict the same.
         OSError: if it can't be written.
     """
+    model = portable_function.in_float32(config, model)
     specs = portable_function.specs_of_run(config, model, batch_size)
     function = portable_function.make_portable_function(model, specs, export)
     contents = {FILE_NAME: convert(function)}

@@ -6,6 +6,7 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from collections.abc import Mapping
+import dataclasses
 from typing import Any
 
 import keras
@@ -44,6 +45,28 @@ def input_specs(
             shape[1] = num_frames
         specs[name] = tf.TensorSpec(shape, value.dtype, name)
     return specs
+
+
+def in_float32(config: config_lib.Config, model: keras.Model) -> keras.Model:
+    """Returns a run's model, computing in float32.
+
+    Its weights are float32 in any case. Other runtimes have no products of
+    bfloat16, and what they make of 16 bits is not what TensorFlow does.
+
+    Args:
+        config: the configuration of the run.
+        model: its model.
+
+    Returns:
+        The same if it does already, otherwise another one of its weights.
+    """
+    if config.training.dtype_policy == "float32":
+        return model
+    training = dataclasses.replace(config.training, dtype_policy="float32")
+    built = dataclasses.replace(config, training=training).build_model()
+    for new, old in zip(built.variables, model.variables, strict=True):
+        new.assign(old)
+    return built
 
 
 def specs_of_run(
