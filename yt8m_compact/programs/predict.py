@@ -5,9 +5,9 @@ Example:
       --input_data_pattern='data/test*.tfrecord' --output_file=predictions.csv
 
 With --model_file=exported/model.tflite in the place of --train_dir, it predicts
-by what yt8m-export wrote, in any of its formats. A SavedModel is a program: load
-only what you would run. With --preset, it predicts by a model that comes with
-the package, of video-level features.
+by what yt8m-export wrote, in any of its formats. A SavedModel is a program:
+load only what you would run. With --preset, it predicts by a model that comes
+with the package, of video-level features.
 --segment_labels predicts every 5 s of the videos. Labels are not looked at.
 --format=teacher writes the scores that --teacher of yt8m-train reads.
 """

@@ -69,6 +69,24 @@ class Artefact(abc.ABC):
         Raises:
             ValueError: if they have more frames than the file takes.
         """
+        count = len(next(iter(inputs.values())))
+        return np.concatenate([*map(self, self.split(inputs))])[:count]
+
+    def split(
+        self, inputs: Mapping[str, np.ndarray]
+    ) -> list[dict[str, np.ndarray]]:
+        """Makes what the file takes of any number of videos.
+
+        Args:
+            inputs: as of `predict_each`.
+
+        Returns:
+            Batches of as many videos as the file takes at once, the last of
+            them filled up with its last video.
+
+        Raises:
+            ValueError: as of `predict_each`.
+        """
         shapes = self.input_shapes
         inputs = {
             name: self._fill_up(value, shapes[name])
@@ -76,15 +94,13 @@ class Artefact(abc.ABC):
         }
         size = next(iter(shapes.values()))[0]
         if size is None:
-            return self(inputs)
+            return [inputs]
         count = len(next(iter(inputs.values())))
-        # Of the last ones, some again, so that there are as many as it takes.
         places = np.minimum(np.arange(-(-count // size) * size), count - 1)
-        batches = [
-            self({name: value[batch] for name, value in inputs.items()})
+        return [
+            {name: value[batch] for name, value in inputs.items()}
             for batch in places.reshape(-1, size)
         ]
-        return np.concatenate(batches)[:count]
 
     def _fill_up(
         self, value: np.ndarray, shape: Sequence[int | None]

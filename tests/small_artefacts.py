@@ -1,0 +1,95 @@
+"""Small models in every format of yt8m-export, for tests."""
+
+import dataclasses
+import functools
+import os
+
+import openvino
+import tensorflow as tf
+import tf2onnx
+
+import tiny_runs
+from yt8m_compact.inference import serving
+from yt8m_compact.inference.exports import litert
+from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import projection_export
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import packed_model
+from yt8m_compact.run import train_dir as train_dir_lib
+
+FORMATS = ("litert", "onnx", "openvino", "saved_model", "packed", "keras")
+LEVELS = ("video", "frame")
+
+
+@dataclasses.dataclass(frozen=True)
+class SmallArtefacts:
+    """A run in every format; not to be changed.
+
+    Attributes:
+        run: the run.
+        folder: a folder that has one for each of `FORMATS`.
+    """
+
+    run: tiny_runs.Run
+    folder: str
+
+    def path(self, name: str) -> str:
+        """Returns the folder of a format."""
+        return os.path.join(self.folder, name)
+
+    def file(self, name: str) -> str:
+        """Returns the file of a format."""
+        endings = {
+            "litert": "tflite",
+            "onnx": "onnx",
+            "openvino": "xml",
+            "keras": "keras",
+        }
+        return os.path.join(self.path(name), f"model.{endings[name]}")
+
+
+@functools.cache
+def make(level: str) -> SmallArtefacts:
+    """Exports a small run in every format, once in a process.
+
+    Args:
+        level: one of `LEVELS`.
+    """
+    run = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}[level]()
+    config, model, step = train_dir_lib.TrainDir(run.path).restore_model()
+    made = SmallArtefacts(run, str(tiny_runs.make_folder()))
+    export = projection_export.ProjectionExport.DFT
+    litert.save(made.path("litert"), config, model, export, 1)
+    num_frames = None
+    if config.data.frame_features:
+        num_frames = config.prediction_reader().num_output_frames
+    specs = portable_function.input_specs(model, 1, num_frames)
+    function = portable_function.make_portable_function(model, specs, export)
+    for name in ("onnx", "openvino", "keras"):
+        os.mkdir(made.path(name))
+        config_lib.save(config, os.path.join(made.path(name), "config.json"))
+    _write_onnx(made.file("onnx"), function, specs)
+    # By way of ONNX: what comes of TensorFlow's function dies of some inputs.
+    openvino.save_model(
+        openvino.convert_model(made.file("onnx")),
+        made.file("openvino"),
+        compress_to_fp16=False,
+    )
+    model.save(made.file("keras"))
+    module = serving.ServingModule(config, model, top_k=2)
+    serving.save(module, made.path("saved_model"))
+    packed_model.save(made.path("packed"), config, model, step)
+    return made
+
+
+def _write_onnx(path, function, specs) -> None:
+    def predict(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        return function(**dict(zip(specs, tensors, strict=True)))
+
+    signature = list(specs.values())
+    tf2onnx.convert.from_function(
+        tf.function(predict, signature, autograph=False),
+        input_signature=signature,
+        opset=17,
+        output_path=path,
+    )
