@@ -72,6 +72,9 @@ LABELS = {
     "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",
     "numpy": "@pypi//numpy",
+    "onnx": "@pypi//onnx",
+    "onnxruntime": "@pypi//onnxruntime",
+    "openvino": "@pypi//openvino",
     "optuna": "@pypi//optuna",
     "packaging": "@pypi//packaging",
     "pytest": "@pypi//pytest",
@@ -84,6 +87,7 @@ LABELS = {
     "tensorboard": "@pypi//tensorboard",
     "tensorflow": "@pypi//tensorflow",
     "tensorflow_datasets": "@pypi//tensorflow_datasets",
+    "tf2onnx": "@pypi//tf2onnx",
     "tqdm": "@pypi//tqdm",
 }
 # These rooms import no other package.

@@ -4,14 +4,11 @@ import dataclasses
 import functools
 import os
 
-import openvino
-import tensorflow as tf
-import tf2onnx
-
 import tiny_runs
 from yt8m_compact.inference import serving
 from yt8m_compact.inference.exports import litert
-from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import onnx
+from yt8m_compact.inference.exports import openvino
 from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import packed_model
@@ -60,36 +57,12 @@ def make(level: str) -> SmallArtefacts:
     made = SmallArtefacts(run, str(tiny_runs.make_folder()))
     export = projection_export.ProjectionExport.DFT
     litert.save(made.path("litert"), config, model, export, 1)
-    num_frames = None
-    if config.data.frame_features:
-        num_frames = config.prediction_reader().num_output_frames
-    specs = portable_function.input_specs(model, 1, num_frames)
-    function = portable_function.make_portable_function(model, specs, export)
-    for name in ("onnx", "openvino", "keras"):
-        os.mkdir(made.path(name))
-        config_lib.save(config, os.path.join(made.path(name), "config.json"))
-    _write_onnx(made.file("onnx"), function, specs)
-    # By way of ONNX: what comes of TensorFlow's function dies of some inputs.
-    openvino.save_model(
-        openvino.convert_model(made.file("onnx")),
-        made.file("openvino"),
-        compress_to_fp16=False,
-    )
+    onnx.save(made.path("onnx"), config, model, export, 1)
+    openvino.save(made.path("openvino"), config, model, export, 1)
+    os.mkdir(made.path("keras"))
+    config_lib.save(config, os.path.join(made.path("keras"), "config.json"))
     model.save(made.file("keras"))
     module = serving.ServingModule(config, model, top_k=2)
     serving.save(module, made.path("saved_model"))
     packed_model.save(made.path("packed"), config, model, step)
     return made
-
-
-def _write_onnx(path, function, specs) -> None:
-    def predict(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        return function(**dict(zip(specs, tensors, strict=True)))
-
-    signature = list(specs.values())
-    tf2onnx.convert.from_function(
-        tf.function(predict, signature, autograph=False),
-        input_signature=signature,
-        opset=17,
-        output_path=path,
-    )

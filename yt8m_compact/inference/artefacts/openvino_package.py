@@ -19,7 +19,7 @@ def load() -> types.ModuleType:
     Raises:
         ImportError: if it is not installed.
     """
-    if "openvino" in sys.modules:
+    if sys.modules.get("openvino"):
         return sys.modules["openvino"]
     before = {
         name: module
