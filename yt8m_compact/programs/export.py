@@ -119,7 +119,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         projection_export.ProjectionExport,
         "How litert, onnx and openvino write products with projections: dft, as"
         " transforms by small matrices; dense, as written out; auto, the "
-        "smaller of both for each; fft, by operators that TensorFlow alone has.",
+        "smaller one for each; fft, by operators that TensorFlow alone has.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(

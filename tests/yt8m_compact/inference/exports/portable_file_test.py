@@ -22,7 +22,7 @@ class OffBy(artefact.Artefact):
     more: float
     KIND = "a strange model"
     num_classes = 5
-    input_shapes = {"features": [None, 9]}  # noqa: RUF012
+    input_shapes = {"features": [None, 9]}
 
     def __call__(self, inputs):
         return self.model(inputs, training=False).numpy() + self.more
