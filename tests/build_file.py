@@ -68,6 +68,7 @@ MAY_IMPORT = {
 # Top-level modules of installed packages and their Bazel labels.
 LABELS = {
     "absl": "@pypi//absl_py",
+    "ai_edge_litert": "@pypi//ai_edge_litert",
     "keras": "@pypi//keras",
     "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",
