@@ -258,7 +258,7 @@ def test_several_formats(tmp_path, capsys):
     }
     expected = model(inputs, training=False).numpy()
     for name in ("onnx", "openvino"):
-        opened = artefacts.load(str(path / name))
+        _, opened = artefacts.load(str(path / name))
         assert opened.input_shapes["frames"] == [None, 4, 9]
         np.testing.assert_allclose(
             opened.predict_each(inputs), expected, atol=1e-5

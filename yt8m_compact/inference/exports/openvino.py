@@ -49,6 +49,11 @@ def convert(content: bytes) -> dict[str, bytes]:
     """
     openvino = openvino_package.load()
     model = openvino.Core().read_model(content)
+    # Not the names, too, of what an identity that is left out has passed on.
+    for value in model.inputs:
+        value.get_tensor().set_names({value.get_node().get_friendly_name()})
+    (scores,) = model.outputs
+    scores.get_tensor().set_names({portable_function.OUTPUT_NAME})
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, FILE_NAME)
         openvino.save_model(model, path, compress_to_fp16=False)

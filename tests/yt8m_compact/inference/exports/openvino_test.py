@@ -2,11 +2,14 @@
 
 import re
 
+import keras
 import numpy as np
+import openvino as runtime
 import pytest
 
 import numpy_models
 import small_models
+from yt8m_compact import layers
 from yt8m_compact.inference import artefacts
 from yt8m_compact.inference.exports import onnx
 from yt8m_compact.inference.exports import openvino
@@ -49,3 +52,20 @@ def test_weights_that_are_cut_off_are_refused(kept, contents, tmp_path):
     message = f"{tmp_path}/model.xml: expected an OpenVINO model of yt8m-export"
     with pytest.raises(ValueError, match=re.escape(message)):
         artefacts.OpenVinoModel(tmp_path / "model.xml")
+
+
+def test_the_output_has_one_name(tmp_path):
+    # Its last operation is an identity, which OpenVINO leaves out.
+    features = keras.Input([300], name="features")
+    outputs = layers.Projection(700, "circulant", use_bias=False)(features)
+    model = keras.Model({"features": features}, outputs)
+    specs = portable_function.input_specs(model, None, None)
+    function = portable_function.make_portable_function(
+        model, specs, projection_export.ProjectionExport.DFT
+    )
+    for name, content in openvino.convert(onnx.convert(function)).items():
+        (tmp_path / name).write_bytes(content)
+    opened = runtime.Core().read_model(str(tmp_path / "model.xml"))
+    assert [value.names for value in opened.outputs] == [{"predictions"}]
+    assert [value.names for value in opened.inputs] == [{"features"}]
+    assert opened.inputs[0].partial_shape[0].is_dynamic
