@@ -49,7 +49,11 @@ def convert(content: bytes) -> dict[str, bytes]:
     """
     openvino = openvino_package.load()
     model = openvino.Core().read_model(content)
-    # Not the names, too, of what an identity that is left out has passed on.
+    # Of values between there are no names: the output would have that of what
+    # an identity passes on, too, once the model is compiled.
+    for node in model.get_ordered_ops():
+        for value in node.outputs():
+            value.get_tensor().set_names(set())
     for value in model.inputs:
         value.get_tensor().set_names({value.get_node().get_friendly_name()})
     (scores,) = model.outputs
