@@ -4,8 +4,10 @@ Example:
     yt8m-eval --train_dir=runs/dbof \
       --eval_data_pattern='data/validate*.tfrecord'
 
-The model is what --train_dir says. To count the weights of a model without
-data or checkpoint:
+The model is what --train_dir says; with --model_file=exported/model.tflite in
+its place, what yt8m-export wrote is evaluated, by its own runtime.
+
+To count the weights of a model without data or checkpoint:
   yt8m-eval --parameters_only --model=DbofModel --frame_features \
     --feature_names=rgb,audio --feature_sizes=1024,128
 """
@@ -30,6 +32,7 @@ with lazy.imports():
     from yt8m_compact.eval import follow_checkpoints
     from yt8m_compact.eval import report
     from yt8m_compact.eval import weights
+    from yt8m_compact.inference import artefacts
     from yt8m_compact.run import train_dir as train_dir_lib
 
 _LOGGER = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     path_flags.define_path(
         "train_dir", None, "Folder of the run.", flag_values=flag_values
     )
+    command_line.define_model_file_flag(flag_values, "evaluate")
     path_flags.define_pattern(
         "eval_data_pattern",
         "",
@@ -131,26 +135,33 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_no_file(flag_values, "train_dir")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_json")
+    if flag_values.model_file:
+        _expect_model_file_alone(flag_values)
     if flag_values.parameters_only:
         result = _count_parameters(flag_values)
         print(result.to_text(), flush=True)
         _write(result, flag_values.output_json)
         return 0
+    run = None
+    if flag_values.model_file:
+        source = "--model_file"
+    else:
+        source = "--train_dir"
+        run = train_dir_lib.TrainDir(flag_values.train_dir)
     command_line.refuse_model_flags(
-        flag_values, "the model is read from --train_dir"
+        flag_values, f"the model is read from {source}"
     )
     weights_choice = command_line.weights_from_flag(flag_values)
-    run = train_dir_lib.TrainDir(flag_values.train_dir)
     command_line.use_data_flag(
         flag_values, "eval_data_pattern", "validation", "test"
     )
     program.expect_given(flag_values, "eval_data_pattern")
     # Told before what is imported for seconds.
     readers.expect_local_files(flag_values.eval_data_pattern)
-    if flag_values.run_once:
+    if run and flag_values.run_once:
         run.load_config()
     evaluator = evaluation.Evaluator(
-        run.path,
+        run and run.path,
         flag_values.eval_data_pattern,
         batch_size=flag_values.batch_size,
         top_k=flag_values.top_k,
@@ -166,17 +177,38 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
                 f"left out of the data:\n{result.skipped.to_text()}", flush=True
             )
         print(result.to_text(), flush=True)
-        evaluation.log_report(result, run)
+        if run:
+            evaluation.log_report(result, run)
         _write(result, flag_values.output_json)
     return 0
+
+
+def _expect_model_file_alone(flag_values: flags.FlagValues) -> None:
+    """Refuses what only a run has beside `--model_file`."""
+    command_line.refuse_choice_of_weights(flag_values)
+    for name, is_given in (
+        ("train_dir", flag_values.train_dir is not None),
+        ("parameters_only", flag_values.parameters_only),
+        ("norun_once", not flag_values.run_once),
+    ):
+        if is_given:
+            raise usage_error.UsageError(
+                f"expected --model_file or --{name}, not both. Received: "
+                f"model_file={flag_values.model_file!r}"
+            )
 
 
 def _results(
     evaluator: evaluation.Evaluator,
     flag_values: flags.FlagValues,
-    run: train_dir_lib.TrainDir,
+    run: train_dir_lib.TrainDir | None,
 ) -> Iterator[report.Report]:
-    """Yields the reports of the checkpoints to evaluate."""
+    """Yields the reports of the checkpoints, or of the file, to evaluate."""
+    if run is None:
+        yield evaluator.evaluate_artefact(
+            *artefacts.load(flag_values.model_file)
+        )
+        return
     step = flag_values.checkpoint_step
     if flag_values.run_once:
         yield evaluator.evaluate(step)

@@ -23,6 +23,7 @@ with lazy.imports():
     from yt8m_compact.eval import metrics as metrics_lib
     from yt8m_compact.eval import report
     from yt8m_compact.eval import weights
+    from yt8m_compact.inference import artefacts
     from yt8m_compact.inference import frozen_model
     from yt8m_compact.run import chosen_weights
     from yt8m_compact.run import train_dir as train_dir_lib
@@ -80,7 +81,8 @@ class Evaluator:
     and its function traced once for all checkpoints of a configuration.
 
     Args:
-        train_dir: the folder of the run; all that is known of the model.
+        train_dir: the folder of the run; all that is known of the model. None
+            where only models and files are evaluated.
         eval_data_pattern: files to evaluate on: glob patterns, comma-separated.
         batch_size: number of videos of a batch.
         top_k: how many predictions of each video GAP counts.
@@ -99,7 +101,7 @@ class Evaluator:
 
     def __init__(
         self,
-        train_dir: str,
+        train_dir: str | None,
         eval_data_pattern: str,
         *,
         batch_size: int = BATCH_SIZE,
@@ -112,7 +114,9 @@ class Evaluator:
         self._choice = weight_choice.parse(weights)
         self._pattern = eval_data_pattern
         self._files = readers.expand_patterns(eval_data_pattern)
-        self._run = train_dir_lib.TrainDir(train_dir)
+        self._run = None
+        if train_dir is not None:
+            self._run = train_dir_lib.TrainDir(train_dir)
         self._batch_size = batch_size
         self._top_k = top_k
         self._num_readers = num_readers
@@ -165,6 +169,40 @@ class Evaluator:
         self._frozen.refresh()
         return self._evaluate_restored(step)
 
+    def evaluate_artefact(
+        self, config: config_lib.Config, model: artefacts.Artefact
+    ) -> report.Report:
+        """Evaluates what yt8m-export wrote, by its own runtime.
+
+        Args:
+            config: the configuration of its run.
+            model: the artefact.
+
+        Returns:
+            The report, without a step.
+
+        Raises:
+            ValueError: see `evaluate_run`.
+            DataError: see `evaluate_run`.
+            OSError: see `evaluate_run`.
+        """
+        counts = weights.count_weights_of_config(
+            config.model.without_unused(),
+            feature_sizes=config.data.feature_sizes,
+            num_classes=config.data.num_classes,
+        )
+
+        def predict(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+            inputs = {name: batch[name].numpy() for name in model.input_shapes}
+            return tf.constant(model.predict_each(inputs))
+
+        return self._evaluate(
+            config,
+            _make_step(predict, config),
+            weights=counts,
+            model_file=model.path,
+        )
+
     def evaluate_found(self, path: str) -> report.Report | None:
         """Evaluates a checkpoint that training may delete at any time.
 
@@ -209,7 +247,24 @@ class Evaluator:
     def _evaluate_restored(
         self, step: int, viewer: Viewer | None = None
     ) -> report.Report:
-        config, model, files = self._config, self._model, self._files
+        return self._evaluate(
+            self._config,
+            self._predict,
+            viewer,
+            weights=weights.count_weights(self._model),
+            step=step,
+            weight_choice=str(self._choice),
+            train_dir=self._run.path if self._run else None,
+        )
+
+    def _evaluate(
+        self,
+        config: config_lib.Config,
+        predict: Callable[..., tuple[tf.Tensor, tf.Tensor]],
+        viewer: Viewer | None = None,
+        **origin: Any,
+    ) -> report.Report:
+        files = self._files
         seed = self._frame_seed
         reader = config.reader(training=False, random_frames=seed is not None)
         skipped = None
@@ -243,7 +298,7 @@ class Evaluator:
                         " labels, use the validation split"
                     )
                 has_labels = True
-                predictions, loss = self._predict(batch)
+                predictions, loss = predict(batch)
                 metrics.update(predictions, batch["labels"], loss)
                 if viewer is not None:
                     viewer.on_batch(batch, predictions)
@@ -254,35 +309,40 @@ class Evaluator:
                 viewer.on_end(metrics)
         return report.Report(
             model=models.model_name(config.model),
-            weights=weights.count_weights(model),
             metrics=values,
-            step=step,
-            weight_choice=str(self._choice),
             top_k=self._top_k,
-            train_dir=self._run.path,
             eval_data_pattern=self._pattern,
             frame_seed=seed,
             skipped_files=skipped.num_files if skipped else 0,
             skipped_records=skipped.num_records if skipped else 0,
             skipped_bytes=skipped.num_bytes if skipped else 0,
             skipped=skipped,
+            **origin,
         )
 
 
 def _make_predict(model: frozen_model.FrozenModel, config: config_lib.Config):
     """Compiles the step from a batch to predictions and losses."""
+    step = _make_step(model.predict_many, config)
+    return tf.function(step, reduce_retracing=True, autograph=False)
+
+
+def _make_step(
+    predict: Callable[[Mapping[str, tf.Tensor]], tf.Tensor],
+    config: config_lib.Config,
+) -> Callable[[Mapping[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor]]:
+    """Makes the step from a batch to predictions and losses."""
     loss = config.training.make_label_loss()
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def predict(
+    def step(
         batch: Mapping[str, tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        predictions = model.predict_many(batch)
+        predictions = predict(batch)
         weights = batch.get("label_weights")
         losses = loss(batch["labels"], predictions, weights)
         return ops.rated_predictions(predictions, weights), losses
 
-    return predict
+    return step
 
 
 def log_report(

@@ -36,6 +36,7 @@ class Report:
             say.
         top_k: how many predictions of each video GAP counts.
         train_dir: the folder of the run, None without one.
+        model_file: what yt8m-export wrote, None where it is not that.
         eval_data_pattern: the data, None without any.
         frame_seed: what frames were sampled by, None where evenly.
         skipped_files: files of which something was left out, or which are
@@ -54,6 +55,7 @@ class Report:
     weight_choice: str = "raw"
     top_k: int = 20
     train_dir: str | None = None
+    model_file: str | None = None
     eval_data_pattern: str | None = None
     frame_seed: int | None = None
     skipped_files: int = 0
@@ -76,6 +78,8 @@ class Report:
         return "\n\n".join(sections)
 
     def _origin(self) -> str:
+        if self.model_file is not None:
+            return f" of {self.model_file}"
         if self.train_dir is None:
             return ""
         at_step = "" if self.step is None else f", step {self.step}"

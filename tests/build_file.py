@@ -68,10 +68,14 @@ MAY_IMPORT = {
 # Top-level modules of installed packages and their Bazel labels.
 LABELS = {
     "absl": "@pypi//absl_py",
+    "ai_edge_litert": "@pypi//ai_edge_litert",
     "keras": "@pypi//keras",
     "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",
     "numpy": "@pypi//numpy",
+    "onnx": "@pypi//onnx",
+    "onnxruntime": "@pypi//onnxruntime",
+    "openvino": "@pypi//openvino",
     "optuna": "@pypi//optuna",
     "packaging": "@pypi//packaging",
     "pytest": "@pypi//pytest",
@@ -84,6 +88,7 @@ LABELS = {
     "tensorboard": "@pypi//tensorboard",
     "tensorflow": "@pypi//tensorflow",
     "tensorflow_datasets": "@pypi//tensorflow_datasets",
+    "tf2onnx": "@pypi//tf2onnx",
     "tqdm": "@pypi//tqdm",
 }
 # These rooms import no other package.

@@ -11,6 +11,7 @@ from yt8m_compact import models
 from yt8m_compact import ops
 from yt8m_compact import progress
 from yt8m_compact import readers
+from yt8m_compact.inference import artefacts
 from yt8m_compact.inference import serving
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
@@ -42,7 +43,7 @@ class Predictor:
     """
 
     reader: readers.Reader
-    predict: Callable[..., Mapping[str, tf.Tensor]]
+    predict: Callable[..., Mapping[str, tf.Tensor | np.ndarray]]
     refresh: Callable[[], None] | None = None
     model_name: str = "unknown"
 
@@ -132,33 +133,36 @@ def predictor_from_module(
     )
 
 
-def predictor_from_saved_model(
-    path: str, *, segments: bool = False
-) -> Predictor:
-    """Makes a predictor from a SavedModel of yt8m-export.
+def predictor_from_artefact(path: str, *, segments: bool = False) -> Predictor:
+    """Makes a predictor from what yt8m-export wrote.
 
     A SavedModel is a program, which may read and write files: load only what
     you would run.
 
     Args:
-        path: the folder of the SavedModel.
+        path: as of `artefacts.load`.
         segments: as in `predictor_from_train_dir`.
 
     Returns:
         The predictor.
 
     Raises:
-        ValueError: if there is none, yt8m-export did not write it, or segments
-            of video-level features are asked for.
+        ValueError: as of `artefacts.load`, or if segments of video-level
+            features are asked for.
     """
-    config, predict = serving.load(path)
+    config, model = artefacts.load(path)
+
+    def predict(**inputs: tf.Tensor) -> dict[str, np.ndarray]:
+        arrays = {name: value.numpy() for name, value in inputs.items()}
+        return {"predictions": model.predict_each(arrays)}
+
     return _make_predictor(path, config, predict, segments)
 
 
 def _make_predictor(
     path: str,
     config: config_lib.Config,
-    predict: Callable[..., Mapping[str, tf.Tensor]],
+    predict: Callable[..., Mapping[str, tf.Tensor | np.ndarray]],
     segments: bool,
 ) -> Predictor:
     try:
@@ -194,7 +198,7 @@ def write_csv(
 
     Args:
         predictor: from `predictor_from_train_dir` or
-            `predictor_from_saved_model`.
+            `predictor_from_artefact`.
         input_data_pattern: files to predict: glob patterns, comma-separated.
         output_file: the CSV file.
         top_k: number of pairs of a line; at most all classes.
@@ -368,7 +372,7 @@ def _predict_blocks(
                 inputs = {name: block[name] for name in names}
             outputs = predictor.predict(**inputs)
             ids = block["id"].numpy()
-            predictions = outputs["predictions"].numpy()[:size]
+            predictions = np.asarray(outputs["predictions"])[:size]
             _check_finite(ids, predictions)
             yield ids, predictions
 

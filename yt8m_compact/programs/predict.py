@@ -4,9 +4,10 @@ Example:
     yt8m-predict --train_dir=runs/dbof \
       --input_data_pattern='data/test*.tfrecord' --output_file=predictions.csv
 
-With --saved_model=exported/dbof in the place of --train_dir, it predicts from
-a SavedModel of yt8m-export, which is a program: load only what you would run;
-with --preset, by a model that comes with the package, of video-level features.
+With --model_file=exported/model.tflite in the place of --train_dir, it predicts
+by what yt8m-export wrote, in any of its formats. A SavedModel is a program:
+load only what you would run. With --preset, it predicts by a model that comes
+with the package, of video-level features.
 --segment_labels predicts every 5 s of the videos. Labels are not looked at.
 --format=teacher writes the scores that --teacher of yt8m-train reads.
 """
@@ -28,7 +29,6 @@ from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
 from yt8m_compact.run import train_dir as train_dir_lib
-from yt8m_compact.run import weight_choice
 
 with lazy.imports():
     from yt8m_compact.inference import predictors
@@ -51,14 +51,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Folder of the run to predict with.",
         flag_values=flag_values,
     )
-    path_flags.define_path(
-        "saved_model",
-        None,
-        "Folder of the SavedModel to predict with, in the place of "
-        "--train_dir. A SavedModel runs what its author wrote: give only one "
-        "that you trust.",
-        flag_values=flag_values,
-    )
+    command_line.define_model_file_flag(flag_values, "predict with")
     flags.DEFINE_string(
         "preset",
         None,
@@ -144,8 +137,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Predicts; returns the exit status."""
     program.expect_no_arguments(arguments)
-    for name in ("train_dir", "saved_model"):
-        program.expect_no_file(flag_values, name)
+    program.expect_no_file(flag_values, "train_dir")
     program.expect_given(flag_values, "input_data_pattern")
     program.expect_given(flag_values, "output_file")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
@@ -189,38 +181,30 @@ def _message_stream(output_file: str) -> TextIO:
 
 
 def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
-    train_dir, saved_model = flag_values.train_dir, flag_values.saved_model
+    train_dir, model_file = flag_values.train_dir, flag_values.model_file
     preset = flag_values.preset
-    if sum(map(bool, (train_dir, saved_model, preset))) != 1:
+    if sum(map(bool, (train_dir, model_file, preset))) != 1:
         raise usage_error.UsageError(
-            "expected one of --train_dir, --saved_model and --preset. Received:"
-            f" train_dir={train_dir!r}, saved_model={saved_model!r}, "
+            "expected one of --train_dir, --model_file and --preset. Received:"
+            f" train_dir={train_dir!r}, model_file={model_file!r}, "
             f"preset={preset!r}"
         )
     if preset:
         train_dir = presets.PREFIX + preset
-    step = flag_values.checkpoint_step
-    if saved_model and step is not None:
-        raise usage_error.UsageError(
-            "expected no --checkpoint_step: a SavedModel holds one. Received: "
-            f"checkpoint_step={step}"
-        )
     choice = command_line.weights_from_flag(flag_values)
-    if saved_model and choice != weight_choice.RAW:
-        raise usage_error.UsageError(
-            "expected no --weights: a SavedModel holds those that were "
-            f"exported. Received: weights={choice}"
-        )
+    if model_file:
+        command_line.refuse_choice_of_weights(flag_values)
     segments = flag_values.segment_labels
     # Told before what is imported for seconds.
     if train_dir:
         train_dir_lib.TrainDir(train_dir).load_config()
     readers.expect_local_files(flag_values.input_data_pattern)
     if train_dir:
+        step = flag_values.checkpoint_step
         return predictors.predictor_from_train_dir(
             train_dir, step, segments=segments, choice=choice
         )
-    return predictors.predictor_from_saved_model(saved_model, segments=segments)
+    return predictors.predictor_from_artefact(model_file, segments=segments)
 
 
 def run() -> None:

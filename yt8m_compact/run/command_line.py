@@ -9,6 +9,7 @@ from typing import Any
 from absl import flags
 
 from yt8m_compact import models
+from yt8m_compact import path_flags
 from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
@@ -40,11 +41,11 @@ _REPLACED: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "input_model_tgz": (
         flags.DEFINE_string,
-        "use --train_dir or --saved_model",
+        "use --train_dir or --model_file",
     ),
     "untar_model_dir": (
         flags.DEFINE_string,
-        "use --train_dir or --saved_model",
+        "use --train_dir or --model_file",
     ),
     "output_model_tgz": (
         flags.DEFINE_string,
@@ -264,6 +265,47 @@ def define_checkpoint_flag(flag_values: flags.FlagValues, text: str) -> None:
         flag_values=flag_values,
         serializer=flags.ArgumentSerializer(),
     )
+
+
+def define_model_file_flag(flag_values: flags.FlagValues, use: str) -> None:
+    """Defines `--model_file`.
+
+    Args:
+        flag_values: where to define it.
+        use: what the model is for, for the help.
+    """
+    path_flags.define_path(
+        "model_file",
+        None,
+        f"What yt8m-export wrote, to {use} in the place of --train_dir: a file "
+        ".tflite, .onnx, .xml (OpenVINO) or .keras, or the folder of one, of a "
+        "SavedModel or of a packed model. A SavedModel runs what its author "
+        "wrote: give only one that you trust.",
+        flag_values=flag_values,
+    )
+
+
+def refuse_choice_of_weights(flag_values: flags.FlagValues) -> None:
+    """Refuses flags that choose weights of a run, beside `--model_file`.
+
+    Args:
+        flag_values: where `--checkpoint_step` and `--weights` are defined.
+
+    Raises:
+        UsageError: if one was given.
+    """
+    step = flag_values.checkpoint_step
+    if step is not None:
+        raise usage_error.UsageError(
+            "expected no --checkpoint_step: --model_file holds one. Received: "
+            f"checkpoint_step={step}"
+        )
+    choice = weights_from_flag(flag_values)
+    if choice != weight_choice.RAW:
+        raise usage_error.UsageError(
+            "expected no --weights: --model_file holds those that were "
+            f"exported. Received: weights={choice}"
+        )
 
 
 def define_data_flag(flag_values: flags.FlagValues, use: str) -> None:

@@ -90,7 +90,7 @@ def test_runs_of_16_bits(tmp_path, policy):
         write(predictor, pattern, tmp_path / "out.csv", num_readers=1)
         for predictor in (
             predictors.predictor_from_train_dir(run.path),
-            predictors.predictor_from_saved_model(
+            predictors.predictor_from_artefact(
                 export(run, str(tmp_path / "export"))
             ),
         )
@@ -121,7 +121,7 @@ def test_csv(tmp_path, level):
     run = RUNS[level]()
     pattern = WRITERS[level](tmp_path / "data", 70, name="test", labels=None)
     from_run = predictors.predictor_from_train_dir(run.path)
-    from_export = predictors.predictor_from_saved_model(
+    from_export = predictors.predictor_from_artefact(
         export(run, str(tmp_path / "export"))
     )
     # One reader: the files come one after the other.
@@ -326,7 +326,7 @@ def test_segments_are_those_of_an_evaluation(tmp_path):
     texts = []
     for predictor in (
         predictors.predictor_from_train_dir(run.path, segments=True),
-        predictors.predictor_from_saved_model(exported, segments=True),
+        predictors.predictor_from_artefact(exported, segments=True),
     ):
         assert predictor.unit == "segments"
         for batch_size in (7, 256):
@@ -366,7 +366,7 @@ def test_segments_of_a_model_that_looks_at_all_frames(tmp_path):
     texts = []
     for predictor in (
         predictors.predictor_from_train_dir(run.path, segments=True),
-        predictors.predictor_from_saved_model(exported, segments=True),
+        predictors.predictor_from_artefact(exported, segments=True),
     ):
         texts.append(write(predictor, pattern, tmp_path / "out.csv"))
     assert texts[0] == texts[1]
@@ -406,7 +406,7 @@ def test_records_of_another_vocabulary(tmp_path, level, source):
     predictor = (
         predictors.predictor_from_train_dir(run.path)
         if source == "run"
-        else predictors.predictor_from_saved_model(
+        else predictors.predictor_from_artefact(
             export(run, str(tmp_path / "export"))
         )
     )
@@ -434,7 +434,7 @@ def test_segments_of_video_level_records(tmp_path):
         predictors.predictor_from_train_dir(path, segments=True)
     exported = export(tiny_runs.video_run(), str(tmp_path / "export"))
     with pytest.raises(ValueError, match="expected a run with frame_feat"):
-        predictors.predictor_from_saved_model(exported, segments=True)
+        predictors.predictor_from_artefact(exported, segments=True)
 
 
 @pytest.mark.slow
@@ -450,7 +450,7 @@ def test_bad_data_is_skipped_and_counted(tmp_path, kind):
         "segments": lambda: predictors.predictor_from_train_dir(
             run.path, segments=True
         ),
-        "export": lambda: predictors.predictor_from_saved_model(
+        "export": lambda: predictors.predictor_from_artefact(
             export(run, str(tmp_path / "export"))
         ),
     }[kind]()
@@ -519,7 +519,7 @@ def test_data_of_another_kind_is_no_damage(tmp_path):
     predictor = predictors.predictor_from_train_dir(tiny_runs.frame_run().path)
     with pytest.raises(readers.DataError, match=r"train0\.tfrecord: .*frame"):
         predictors.write_csv(predictor, pattern, path, skipped=skipped)
-    exported = predictors.predictor_from_saved_model(
+    exported = predictors.predictor_from_artefact(
         export(tiny_runs.frame_run(), str(tmp_path / "export"))
     )
     for choice in (skipped, None):
@@ -635,7 +635,7 @@ def test_saved_model_of_something_else(tmp_path):
     )
     message = f"{tmp_path}: expected a SavedModel that yt8m-export wrote, with"
     with pytest.raises(ValueError, match=re.escape(message)):
-        predictors.predictor_from_saved_model(str(tmp_path))
+        predictors.predictor_from_artefact(str(tmp_path))
 
 
 @pytest.mark.slow

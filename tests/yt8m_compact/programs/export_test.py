@@ -1,5 +1,6 @@
 """Tests of yt8m-export."""
 
+import importlib.util
 import os
 import re
 
@@ -11,7 +12,7 @@ import tensorflow as tf
 import record_makers
 import tiny_runs
 from yt8m_compact import usage_error
-from yt8m_compact.inference.exports import litert
+from yt8m_compact.inference import artefacts
 from yt8m_compact.programs import export
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
@@ -184,7 +185,7 @@ def test_litert(tmp_path, capsys):
     saved = train_dir_lib.TrainDir(run.path).load_config()
     assert config_lib.load(f"{path}/config.json") == saved
     # What the model samples, of one video.
-    opened = litert.LiteRtModel(f"{path}/model.tflite")
+    opened = artefacts.LiteRtModel(f"{path}/model.tflite")
     assert opened.input_shapes == {"frames": [1, 4, 9], "num_frames": [1]}
     _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
     rng = np.random.default_rng(0)
@@ -200,7 +201,7 @@ def test_litert(tmp_path, capsys):
         run_export(*arguments)
     arguments += ("--overwrite", "--batch_size=0", "--projection_export=dense")
     assert run_export(*arguments) == 0
-    opened = litert.LiteRtModel(f"{path}/model.tflite")
+    opened = artefacts.LiteRtModel(f"{path}/model.tflite")
     assert opened.input_shapes["frames"] == [None, 4, 9]
 
 
@@ -208,9 +209,155 @@ def test_litert(tmp_path, capsys):
 def test_a_file_that_predicts_something_else_is_refused(tmp_path, monkeypatch):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     monkeypatch.setattr(
-        litert.LiteRtModel, "__call__", lambda self, inputs: np.full([1, 5], 2)
+        artefacts.LiteRtModel,
+        "__call__",
+        lambda self, inputs: np.full([1, 5], 2),
     )
     message = "expected the scores of the model, within 0.0001, of its LiteRT"
     with pytest.raises(ValueError, match=message):
         run_export(f"--train_dir={run.path}", "--format=litert")
     assert not os.path.exists(f"{run.path}/litert")
+
+
+def test_several_formats(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.frame_run(), tmp_path)
+    path = tmp_path / "exported"
+    formats = "packed,openvino,saved_model,onnx"
+    arguments = (
+        f"--train_dir={run.path}",
+        f"--export_dir={path}",
+        f"--format={formats}",
+    )
+    assert run_export(*arguments, "--batch_size=0") == 0
+    found = {
+        name: sorted(p.name for p in (path / name).iterdir())
+        for name in sorted(os.listdir(path))
+    }
+    saved_model = found.pop("saved_model")
+    assert "saved_model.pb" in saved_model
+    assert found == {
+        "onnx": ["config.json", "model.onnx"],
+        "openvino": ["config.json", "model.bin", "model.xml"],
+        "packed": ["config.json", "weights.safetensors"],
+    }
+    # Those that pack the weights come last; the table is as it was asked for.
+    lines = capsys.readouterr().out.splitlines()[-9:]
+    for line, name in zip(
+        lines, ("openvino", "onnx", "packed", "saved_model"), strict=False
+    ):
+        assert f" to {path}/{name}" in line
+    rows = [line.split() for line in lines[4:]]
+    assert [row[0] for row in rows] == ["format", *formats.split(",")]
+    onnx_bytes = os.path.getsize(path / "onnx" / "model.onnx")
+    assert rows[4][1] == f"{onnx_bytes:,}"
+    openvino_bytes = sum(
+        os.path.getsize(path / "openvino" / f"model.{ending}")
+        for ending in ("xml", "bin")
+    )
+    assert rows[2][1] == f"{openvino_bytes:,}"
+    assert float(rows[2][2]) < 1e-5
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    rng = np.random.default_rng(0)
+    inputs = {
+        "frames": rng.integers(0, 256, [3, 4, 9]).astype("uint8"),
+        "num_frames": np.array([4, 2, 1], "int32"),
+    }
+    expected = model(inputs, training=False).numpy()
+    for name in ("onnx", "openvino"):
+        _, opened = artefacts.load(str(path / name))
+        assert opened.input_shapes["frames"] == [None, 4, 9]
+        np.testing.assert_allclose(
+            opened.predict_each(inputs), expected, atol=1e-5
+        )
+    # One that is there already is told before any is made.
+    message = f"{path}/onnx: .* Received: an ONNX model in it; use --overwrite"
+    with pytest.raises(ValueError, match=message):
+        run_export(
+            f"--train_dir={run.path}",
+            f"--export_dir={path}",
+            "--format=litert,onnx",
+        )
+    assert not (path / "litert").exists()
+
+
+def test_several_formats_in_the_folder_of_the_run(tmp_path, monkeypatch):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    monkeypatch.setattr(
+        export,
+        "_save",
+        lambda kind, folder, *args: (
+            made.append((kind, folder)) or export._Written()
+        ),
+    )
+    made = []
+    run_export(f"--train_dir={run.path}", "--format=saved_model,litert,onnx")
+    assert made == [
+        ("litert", f"{run.path}/litert"),
+        ("onnx", f"{run.path}/onnx"),
+        ("saved_model", f"{run.path}/export"),
+    ]
+
+
+def test_formats_that_are_not_there():
+    message = "'onxx'; did you mean onnx?"
+    with pytest.raises(flags.IllegalFlagValueError, match=re.escape(message)):
+        tiny_runs.parse_flags(
+            export.define_flags, "--train_dir=x", "--format=litert,onxx"
+        )
+
+
+@pytest.mark.parametrize("kind", ["litert", "onnx", "openvino"])
+def test_fourier_transforms_are_for_tensorflow(kind, tmp_path):
+    message = (
+        "expected --projection_export=auto, dft or dense: only TensorFlow has "
+        "operators of Fourier transforms, and a SavedModel has them anyway. "
+        f"Received: projection_export=fft, format=saved_model,{kind}"
+    )
+    with pytest.raises(usage_error.UsageError, match=re.escape(message)):
+        run_export(
+            f"--train_dir={tiny_runs.video_run().path}",
+            f"--export_dir={tmp_path / 'export'}",
+            f"--format=saved_model,{kind}",
+            "--projection_export=fft",
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_packages_that_are_missing_are_told_early(kind, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "tf2onnx" else find(name),
+    )
+    message = (
+        f"expected the packages that --format={kind} needs. Received: no "
+        'tf2onnx; pip install "yt8m-compact[export]"'
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run_export(
+            f"--train_dir={tiny_runs.video_run().path}",
+            f"--export_dir={tmp_path / 'export'}",
+            f"--format=saved_model,{kind}",
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("kind", "opened"),
+    [("onnx", artefacts.OnnxModel), ("openvino", artefacts.OpenVinoModel)],
+)
+def test_a_file_of_other_scores_is_left_out(
+    kind, opened, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        opened, "__call__", lambda self, inputs: np.full([1, 5], 2)
+    )
+    with pytest.raises(ValueError, match="expected the scores of the model"):
+        run_export(
+            f"--train_dir={tiny_runs.video_run().path}",
+            f"--export_dir={tmp_path / 'export'}",
+            f"--format={kind}",
+        )
+    assert not list(tmp_path.iterdir())

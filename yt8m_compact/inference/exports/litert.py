@@ -5,26 +5,21 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
-from collections.abc import Mapping
 import os
 import re
 import tempfile
 from typing import Any
-import warnings
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files
+from yt8m_compact.inference.artefacts import litert as litert_artefact
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.run import config as config_lib
 
 FILE_NAME = "model.tflite"
-_SIGNATURE = "serving_default"
-# Scores are from 0 to 1.
-_TOLERANCE = 1e-4
 # What the converter says of an operator that it can't convert: that there is no
 # such, or where it is, in a shape that it does not take.
 _MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
@@ -49,7 +44,9 @@ def convert(function: Any) -> bytes:
     try:
         with tempfile.TemporaryDirectory() as folder:
             # Inputs and outputs have names only if they come from one.
-            tf.saved_model.save(saved, folder, {_SIGNATURE: function})
+            tf.saved_model.save(
+                saved, folder, {litert_artefact.SIGNATURE: function}
+            )
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
             # By default none is refused, and the file does not load.
             converter.target_spec.supported_ops = [
@@ -120,110 +117,19 @@ def save(
             does not predict the same.
         OSError: if it can't be written.
     """
-    num_frames = None
-    if config.data.frame_features:
-        num_frames = config.prediction_reader().num_output_frames
-    specs = portable_function.input_specs(model, batch_size, num_frames)
+    model = portable_function.in_float32(config, model)
+    specs = portable_function.specs_of_run(config, model, batch_size)
     function = portable_function.make_portable_function(model, specs, export)
     with files.writing_folder(folder, replace=True) as partial:
         config_lib.save(config, os.path.join(partial, "config.json"))
         path = os.path.join(partial, FILE_NAME)
         size = write(path, function)
-        inputs = portable_function.draw_inputs(specs)
-        scores = LiteRtModel(path).predict_each(inputs)
-        expected = model(inputs, training=False).numpy()
-        difference = float(np.abs(scores - expected).max())
-        if not difference <= _TOLERANCE:
-            raise ValueError(
-                f"expected the scores of the model, within {_TOLERANCE}, of its"
-                f" LiteRT file. Received: a difference of {difference}"
-            )
+        difference = portable_function.expect_same_scores(
+            litert_artefact.LiteRtModel(path), model, specs
+        )
     return size, difference
 
 
 def is_saved(folder: str) -> bool:
     """Says whether a folder holds what `save` writes."""
     return tf.io.gfile.exists(os.path.join(folder, FILE_NAME))
-
-
-class LiteRtModel:
-    """A file of LiteRT, open to predict.
-
-    Args:
-        path: the file.
-        num_threads: threads that it computes with.
-
-    Raises:
-        ValueError: if it is damaged, or not a file of `write`.
-        OSError: if it can't be read.
-    """
-
-    def __init__(
-        self, path: str | os.PathLike[str], num_threads: int = 1
-    ) -> None:
-        with tf.io.gfile.GFile(os.fspath(path), "rb") as file:
-            content = file.read()
-        try:
-            with warnings.catch_warnings():
-                # Of the same interpreter in a package of its own.
-                warnings.simplefilter("ignore")
-                self._interpreter = tf.lite.Interpreter(
-                    model_content=content, num_threads=num_threads
-                )
-            self._interpreter.allocate_tensors()
-            signatures = self._interpreter.get_signature_list()
-        except (ValueError, RuntimeError) as error:
-            raise ValueError(
-                f"{path}: expected a LiteRT model of yt8m-export, whole. "
-                f"Received: {' '.join(str(error).split())}"
-            ) from error
-        outputs = signatures.get(_SIGNATURE, {}).get("outputs", [])
-        if outputs != [portable_function.OUTPUT_NAME]:
-            raise ValueError(
-                f"{path}: expected a LiteRT model of yt8m-export, with "
-                f"{portable_function.OUTPUT_NAME} as its output. Received: "
-                f"signatures {sorted(signatures)} with outputs {outputs}"
-            )
-        self._run = self._interpreter.get_signature_runner(_SIGNATURE)
-
-    @property
-    def input_shapes(self) -> dict[str, list[int | None]]:
-        """The shapes of the inputs, by name; None is any size."""
-        return {
-            name: [None if size < 0 else int(size) for size in shape]
-            for name, details in self._run.get_input_details().items()
-            for shape in [details["shape_signature"]]
-        }
-
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Predicts.
-
-        Args:
-            inputs: the model's inputs by name, as many videos as the file
-                takes at once.
-
-        Returns:
-            float32 `[batch, num_classes]`.
-        """
-        return self._run(**inputs)[portable_function.OUTPUT_NAME]
-
-    def predict_each(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Predicts any number of videos, however many the file takes.
-
-        Args:
-            inputs: the model's inputs by name.
-
-        Returns:
-            float32 `[batch, num_classes]`.
-        """
-        size = next(iter(self.input_shapes.values()))[0]
-        if size is None:
-            return self(inputs)
-        count = len(next(iter(inputs.values())))
-        # Of the last ones, some again, so that there are as many as it takes.
-        places = np.minimum(np.arange(-(-count // size) * size), count - 1)
-        batches = [
-            self({name: value[batch] for name, value in inputs.items()})
-            for batch in places.reshape(-1, size)
-        ]
-        return np.concatenate(batches)[:count]

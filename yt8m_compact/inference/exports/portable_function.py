@@ -6,6 +6,7 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from collections.abc import Mapping
+import dataclasses
 from typing import Any
 
 import keras
@@ -14,9 +15,13 @@ import tensorflow as tf
 
 from yt8m_compact import structures
 from yt8m_compact.inference import frozen_function
+from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.inference.exports import projection_export as export_lib
+from yt8m_compact.run import config as config_lib
 
-OUTPUT_NAME = "predictions"
+OUTPUT_NAME = artefact.OUTPUT_NAME
+# Scores are from 0 to 1.
+_TOLERANCE = 1e-4
 
 
 def input_specs(
@@ -40,6 +45,44 @@ def input_specs(
             shape[1] = num_frames
         specs[name] = tf.TensorSpec(shape, value.dtype, name)
     return specs
+
+
+def in_float32(config: config_lib.Config, model: keras.Model) -> keras.Model:
+    """Returns a run's model, computing in float32.
+
+    Its weights are float32 in any case. Other runtimes have no products of
+    bfloat16, and what they make of 16 bits is not what TensorFlow does.
+
+    Args:
+        config: the configuration of the run.
+        model: its model.
+
+    Returns:
+        The same if it does already, otherwise another one of its weights.
+    """
+    if config.training.dtype_policy == "float32":
+        return model
+    training = dataclasses.replace(config.training, dtype_policy="float32")
+    built = dataclasses.replace(config, training=training).build_model()
+    for new, old in zip(built.variables, model.variables, strict=True):
+        new.assign(old)
+    return built
+
+
+def specs_of_run(
+    config: config_lib.Config, model: keras.Model, batch_size: int | None
+) -> dict[str, tf.TensorSpec]:
+    """Says what the function of a run's model takes: all that it samples.
+
+    Args:
+        config: the configuration of the run.
+        model: its model.
+        batch_size: as of `input_specs`.
+    """
+    num_frames = None
+    if config.data.frame_features:
+        num_frames = config.prediction_reader().num_output_frames
+    return input_specs(model, batch_size, num_frames)
 
 
 def make_portable_function(
@@ -110,6 +153,41 @@ def draw_inputs(
     return inputs
 
 
+def expect_same_scores(
+    opened: artefact.Artefact,
+    model: keras.Model,
+    specs: Mapping[str, tf.TensorSpec],
+) -> float:
+    """Compares what a file predicts with its model, for inputs that are drawn.
+
+    Args:
+        opened: the file.
+        model: the model.
+        specs: what the function of it takes.
+
+    Returns:
+        The largest difference of a score.
+
+    Raises:
+        ValueError: if it is too large.
+    """
+    difference = 0.0
+    # Of one video, axes of size 1 hide what is wrong with more, and the other
+    # way round.
+    for count in (4, 1):
+        inputs = draw_inputs(specs, count)
+        expected = model(inputs, training=False).numpy()
+        differences = np.abs(opened.predict_each(inputs) - expected)
+        difference = float(np.maximum(difference, differences.max()))
+        if not difference <= _TOLERANCE:
+            noun = opened.KIND.partition(" ")[2]
+            raise ValueError(
+                f"expected the scores of the model, within {_TOLERANCE}, of its"
+                f" {noun}. Received: a difference of {difference}"
+            )
+    return difference
+
+
 def layers_with(function: Any, operator: str) -> list[str]:
     """Names the layers that an operator of a function comes from.
 
@@ -122,7 +200,23 @@ def layers_with(function: Any, operator: str) -> list[str]:
     """
     scopes = {
         node.name.rpartition("/")[0]
-        for node in function.graph.as_graph_def().node
+        for node in nodes_of(function)
         if node.op == operator
     }
     return sorted(scopes - {""})
+
+
+def nodes_of(function: Any) -> list[Any]:
+    """Lists the operations of a function, those in loops and branches too.
+
+    Args:
+        function: of `make_portable_function`.
+
+    Returns:
+        Each as a `NodeDef`.
+    """
+    graph = function.graph.as_graph_def()
+    return [
+        *graph.node,
+        *(node for inner in graph.library.function for node in inner.node_def),
+    ]

@@ -12,6 +12,7 @@ import layer_conformance
 import numpy_models
 import small_models
 from yt8m_compact import layers
+from yt8m_compact.inference import artefacts
 from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
@@ -50,7 +51,7 @@ def make_function(model, export, batch_size=1):
 def assert_predicts(path, model, inputs):
     expected = model(inputs, training=False).numpy()
     assert expected.std(axis=0).max() > 1e-3
-    scores = litert.LiteRtModel(path).predict_each(inputs)
+    scores = artefacts.LiteRtModel(path).predict_each(inputs)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
 
@@ -64,7 +65,7 @@ def test_predicts_as_the_model(name, export, tmp_path):
     size = litert.write(path, make_function(model, export))
     assert size == (tmp_path / "model.tflite").stat().st_size
     assert_predicts(path, model, make_inputs(model))
-    assert litert.LiteRtModel(path).input_shapes == (
+    assert artefacts.LiteRtModel(path).input_shapes == (
         {"features": [1, 9]}
         if name == "MlpModel"
         else {"frames": [1, _FRAMES, 9], "num_frames": [1]}
@@ -89,7 +90,7 @@ def test_any_number_of_videos(name, tmp_path):
     model = make_model(name, "diagonal_circulant")
     path = str(tmp_path / "model.tflite")
     litert.write(path, make_function(model, DFT, batch_size=None))
-    opened = litert.LiteRtModel(path)
+    opened = artefacts.LiteRtModel(path)
     assert {shape[0] for shape in opened.input_shapes.values()} == {None}
     inputs = make_inputs(model)
     expected = model(inputs, training=False).numpy()
@@ -103,7 +104,7 @@ def test_a_file_of_two_videos_at_once_predicts_five(tmp_path):
     model = make_model("MlpModel", "diagonal_circulant")
     path = str(tmp_path / "model.tflite")
     litert.write(path, make_function(model, DFT, batch_size=2))
-    assert litert.LiteRtModel(path).input_shapes == {"features": [2, 9]}
+    assert artefacts.LiteRtModel(path).input_shapes == {"features": [2, 9]}
     inputs = make_inputs(model)
     assert len(inputs["features"]) == 5
     assert_predicts(path, model, inputs)
@@ -143,7 +144,7 @@ def test_every_structure_in_one_file(every_structure):
     inputs = {
         "features": layer_conformance.random_rows(3, 60).astype("float32")
     }
-    scores = litert.LiteRtModel(path).predict_each(inputs)
+    scores = artefacts.LiteRtModel(path).predict_each(inputs)
     expected = model(inputs, training=False).numpy()
     kernels = [
         layer_conformance.expected_kernel(
@@ -202,7 +203,7 @@ def test_a_damaged_file_is_refused(damage, every_structure, tmp_path):
     path.write_bytes(damage(content))
     message = f"{path}: expected a LiteRT model of yt8m-export, whole. Received"
     with pytest.raises(ValueError, match=re.escape(message)):
-        litert.LiteRtModel(path)
+        artefacts.LiteRtModel(path)
 
 
 def test_another_model_is_refused(tmp_path):
@@ -214,9 +215,9 @@ def test_another_model_is_refused(tmp_path):
     path.write_bytes(converter.convert())
     message = (
         f"{path}: expected a LiteRT model of yt8m-export, with predictions as "
-        "its output. Received: signatures"
+        "its output. Received: outputs"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        litert.LiteRtModel(path)
-    with pytest.raises(tf.errors.NotFoundError, match="missing.tflite"):
-        litert.LiteRtModel(tmp_path / "missing.tflite")
+        artefacts.LiteRtModel(path)
+    with pytest.raises(ValueError, match="missing.tflite: .*no such file"):
+        artefacts.LiteRtModel(tmp_path / "missing.tflite")

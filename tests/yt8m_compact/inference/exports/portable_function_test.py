@@ -1,14 +1,19 @@
 """Tests of a model as one portable function."""
 
+import dataclasses
+
 import numpy as np
+import pytest
 
 import numpy_models
 import small_models
+import tiny_runs
 from yt8m_compact import structures
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
 
 DFT = projection_export.ProjectionExport.DFT
+KINDS = ("diagonal_circulant",) * len(small_models.places("GruModel"))
 
 
 def make_model(name):
@@ -49,3 +54,40 @@ def test_inputs_to_compare_by():
     assert inputs["num_frames"].tolist() == [8, 6, 4, 2]
     again = portable_function.draw_inputs(specs, 4)
     np.testing.assert_array_equal(inputs["frames"], again["frames"])
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_a_model_of_mixed_precision_in_float32(policy):
+    config = tiny_runs.video_config(
+        "none", small_models.make_model("MlpModel", ("dense",) * 2)
+    )
+    model = config.build_model()
+    assert portable_function.in_float32(config, model) is model
+    rng = np.random.default_rng(0)
+    values = [rng.uniform(0.1, 0.9, w.shape) for w in model.variables]
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)
+    mixed = dataclasses.replace(
+        config,
+        training=dataclasses.replace(config.training, dtype_policy=policy),
+    )
+    rounded = mixed.build_model()
+    for variable, value in zip(rounded.variables, values, strict=True):
+        variable.assign(value)
+    found = portable_function.in_float32(mixed, rounded)
+    inputs = numpy_models.make_features()
+    expected = model(inputs, training=False).numpy()
+    # 16 bits show, but in what is exported.
+    assert np.abs(rounded(inputs, training=False) - expected).max() > 1e-5
+    np.testing.assert_array_equal(found(inputs, training=False), expected)
+
+
+def test_operators_in_loops_have_a_layer():
+    model = numpy_models.build(small_models.make_model("GruModel", KINDS))
+    specs = portable_function.input_specs(model, 1, 6)
+    function = portable_function.make_portable_function(model, specs, DFT)
+    # What a step leaves is put into a list of all steps, in the loop alone.
+    places = portable_function.layers_with(function, "TensorListSetItem")
+    assert places
+    assert all("while" in place for place in places)
+    assert not portable_function.layers_with(function, "Lgamma")

@@ -1,0 +1,240 @@
+"""Tests of what yt8m-export wrote, opened: it predicts, or says why not."""
+
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+import small_artefacts
+import tiny_runs
+from yt8m_compact.inference import artefacts
+from yt8m_compact.run import config as config_lib
+
+FORMATS = small_artefacts.FORMATS
+FILES = ("litert", "onnx", "openvino", "keras")
+CLASSES = {
+    "litert": artefacts.LiteRtModel,
+    "onnx": artefacts.OnnxModel,
+    "openvino": artefacts.OpenVinoModel,
+    "saved_model": artefacts.SavedModel,
+    "packed": artefacts.PackedModel,
+    "keras": artefacts.KerasModel,
+}
+
+
+def read(run):
+    batch = tiny_runs.features_of(run, run.pattern)
+    names = ("features",)
+    if run.config.data.frame_features:
+        names = ("frames", "num_frames")
+    return {name: batch[name] for name in names}
+
+
+@pytest.mark.parametrize("level", small_artefacts.LEVELS)
+@pytest.mark.parametrize("name", FORMATS)
+def test_predicts_as_the_run(name, level):
+    made = small_artefacts.make(level)
+    config, model = artefacts.load(made.path(name))
+    assert type(model) is CLASSES[name]
+    assert config.data == made.run.config.data
+    assert model.num_classes == 5
+    batch = None if name in ("saved_model", "packed", "keras") else 1
+    time = None if batch is None else 4
+    assert model.input_shapes == (
+        {"features": [batch, 9]}
+        if level == "video"
+        else {"frames": [batch, time, 9], "num_frames": [batch]}
+    )
+    expected = tiny_runs.predictions_of(made.run, made.run.pattern)
+    assert expected.std(axis=0).max() > 1e-3
+    found = model.predict_each(read(made.run))
+    assert found.dtype == np.float32
+    # Packed, what has no precision is rounded to 16 bits.
+    tolerance = 1e-3 if name == "packed" else 1e-5
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+    # What was returned is not written over by the next call.
+    before = found.copy()
+    model.predict_each({k: v[::-1] for k, v in read(made.run).items()})
+    np.testing.assert_array_equal(found, before)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_named_or_its_folder(name):
+    made = small_artefacts.make("video")
+    for path in (made.file(name), made.path(name)):
+        config, model = artefacts.load(path)
+        assert model.path == made.file(name)
+        assert config.model == made.run.config.model
+
+
+@pytest.mark.parametrize("name", ["litert", "onnx", "openvino"])
+def test_threads_change_nothing(name):
+    made = small_artefacts.make("video")
+    inputs = read(made.run)
+    found = []
+    for number in (None, 1, 2):
+        _, model = artefacts.load(made.path(name), number)
+        assert model.num_threads == number
+        found.append(model.predict_each(inputs))
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], atol=1e-6)
+
+
+def test_threads_of_tensorflow_are_those_of_the_process():
+    made = small_artefacts.make("video")
+    message = (
+        "expected the number of threads before TensorFlow computes for the "
+        "first time in a process. Received: num_threads=7"
+    )
+    for name in ("saved_model", "packed", "keras"):
+        with pytest.raises(ValueError, match=message):
+            artefacts.load(made.path(name), 7)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_fewer_frames_are_filled_up(name):
+    made = small_artefacts.make("frame")
+    _, model = artefacts.load(made.path(name))
+    inputs = read(made.run)
+    short = inputs["num_frames"] <= 3
+    assert 0 < short.sum() < len(short)
+    inputs = {key: value[short] for key, value in inputs.items()}
+    expected = model.predict_each(inputs)
+    inputs["frames"] = inputs["frames"][:, :3]
+    found = model.predict_each(inputs)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def _overwrite_start(content: bytes) -> bytes:
+    return b"\0" * 100 + content[100:]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        *(
+            (name, damage)
+            for name in FILES
+            for damage in (
+                lambda content: b"",
+                lambda content: b"not a model",
+                lambda content: content[: len(content) // 2],
+            )
+        ),
+        # An archive of Keras begins with a part that says its date alone.
+        *((name, _overwrite_start) for name in FILES if name != "keras"),
+    ],
+)
+def test_a_damaged_file_is_refused(name, damage, tmp_path):
+    made = small_artefacts.make("video")
+    shutil.copytree(made.path(name), tmp_path / "export")
+    path = tmp_path / "export" / os.path.basename(made.file(name))
+    path.write_bytes(damage(path.read_bytes()))
+    message = f"{path}: expected {CLASSES[name].KIND} of yt8m-export, whole. "
+    with pytest.raises(ValueError, match=re.escape(message)):
+        artefacts.load(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["saved_model/saved_model.pb", "packed/weights.safetensors"]
+)
+def test_a_damaged_folder_is_refused(name, tmp_path):
+    made = small_artefacts.make("video")
+    kind, file = name.split("/")
+    shutil.copytree(made.path(kind), tmp_path / "export")
+    path = tmp_path / "export" / file
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises((ValueError, OSError), match=str(tmp_path)):
+        artefacts.load(tmp_path / "export")
+
+
+def test_weights_of_openvino_that_are_gone(tmp_path):
+    made = small_artefacts.make("video")
+    shutil.copytree(made.path("openvino"), tmp_path / "export")
+    (tmp_path / "export" / "model.bin").unlink()
+    message = (
+        f"{tmp_path}/export/model.bin: expected the weights of "
+        f"{tmp_path}/export/model.xml. Received: no such file"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        artefacts.load(tmp_path / "export")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_configuration_beside_it(name, tmp_path):
+    made = small_artefacts.make("video")
+    shutil.copytree(made.path(name), tmp_path / "export")
+    (tmp_path / "export" / "config.json").unlink()
+    path = tmp_path / "export" / os.path.basename(made.file(name))
+    message = f"{path}: expected the config.json of its run beside it, as "
+    with pytest.raises(ValueError, match=re.escape(message)):
+        artefacts.load(tmp_path / "export")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("level", small_artefacts.LEVELS)
+@pytest.mark.parametrize("change", ["num_classes", "feature_sizes", "frames"])
+def test_another_configuration_beside_it(name, level, change, tmp_path):
+    made = small_artefacts.make(level)
+    shutil.copytree(made.path(name), tmp_path / "export")
+    path = tmp_path / "export" / "config.json"
+    config = config_lib.load(str(path))
+    values = config.to_dict()
+    if change == "num_classes":
+        values["data"]["num_classes"] = 6
+    elif change == "feature_sizes":
+        values["data"]["feature_sizes"] = [6, 4]
+    elif level == "frame" and name != "keras":  # Which takes any number.
+        values["model"]["iterations"] = 5
+    else:
+        other = small_artefacts.make(
+            {"video": "frame", "frame": "video"}[level]
+        )
+        values = other.run.config.to_dict()
+    path.write_text(json.dumps(values))
+    with pytest.raises(
+        ValueError,
+        match=r"model\.\w+: expected inputs .* as config.json beside it says. "
+        "Received: inputs .*; export the run again",
+    ):
+        artefacts.load(tmp_path / "export")
+
+
+@pytest.mark.parametrize(
+    ("names", "received"),
+    [
+        ([], "Received: a folder of nothing"),
+        (["notes.txt"], "Received: a folder of notes.txt"),
+        (
+            ["model.tflite", "other.onnx", "config.json"],
+            "Received: a folder of model.tflite, other.onnx; name one of them",
+        ),
+        (
+            ["config.json", "checkpoints"],
+            "Received: a folder of checkpoints, config.json; the folder of a "
+            "run is what --train_dir takes",
+        ),
+    ],
+)
+def test_folders_of_something_else(names, received, tmp_path):
+    for name in names:
+        (tmp_path / name).touch()
+    message = (
+        f"{tmp_path}: expected a model of yt8m-export: a file .tflite, .onnx, "
+        ".xml, .keras, or the folder of one, of a SavedModel or of a packed "
+        f"model. {received}"
+    )
+    with pytest.raises(ValueError, match=re.escape(message) + "$"):
+        artefacts.load(tmp_path)
+
+
+def test_files_of_something_else(tmp_path):
+    path = tmp_path / "model.txt"
+    with pytest.raises(ValueError, match="model.txt: .* Received: no such fil"):
+        artefacts.load(path)
+    path.touch()
+    with pytest.raises(ValueError, match="model.txt: .* Received: another fil"):
+        artefacts.load(path)

@@ -1,0 +1,83 @@
+"""Tests of the folder of a model in the files of another runtime."""
+
+import dataclasses
+import os
+import re
+
+import numpy as np
+import pytest
+
+import tiny_runs
+from yt8m_compact.inference.artefacts import artefact
+from yt8m_compact.inference.exports import portable_file
+from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.run import config as config_lib
+
+
+@dataclasses.dataclass
+class OffBy(artefact.Artefact):
+    """Predicts what a model does, and a little more."""
+
+    model: object
+    more: float
+    KIND = "a strange model"
+    num_classes = 5
+    input_shapes = {"features": [None, 9]}
+
+    def __call__(self, inputs):
+        return self.model(inputs, training=False).numpy() + self.more
+
+
+def save(folder, more):
+    config = tiny_runs.video_config("none")
+    model = config.build_model()
+    opened = []
+
+    def open_file(path):
+        with open(path, "rb") as file:
+            opened.append((os.path.basename(path), file.read()))
+        return OffBy(model, more)
+
+    specs = portable_function.specs_of_run(config, model, None)
+    contents = {"model.a": b"first", "model.b": b"second!"}
+    result = portable_file.save(
+        str(folder), config, model, specs, contents, open_file
+    )
+    assert opened == [("model.a", b"first")]
+    return config, result
+
+
+def test_files_are_written_with_the_configuration(tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "what_was_there").write_text("")
+    config, (size, difference) = save(tmp_path / "old", 5e-5)
+    assert sorted(p.name for p in (tmp_path / "old").iterdir()) == [
+        "config.json",
+        "model.a",
+        "model.b",
+    ]
+    assert (tmp_path / "old" / "model.b").read_bytes() == b"second!"
+    assert config_lib.load(str(tmp_path / "old" / "config.json")) == config
+    assert size == 5 + 7
+    assert difference == pytest.approx(5e-5, rel=0.01)
+
+
+@pytest.mark.parametrize("more", [2e-4, -2e-4, np.nan])
+def test_other_scores_are_refused(more, tmp_path):
+    message = (
+        "expected the scores of the model, within 0.0001, of its strange model."
+        " Received: a difference of "
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        save(tmp_path / "export", more)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_interrupted_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(config_lib, "save", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save(tmp_path / "export", 0)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,14 @@
+"""Models that were exported, open to predict: a class a runtime."""
+
+from yt8m_compact.inference.artefacts.artefact import Artefact as Artefact
+from yt8m_compact.inference.artefacts.keras_file import KerasModel as KerasModel
+from yt8m_compact.inference.artefacts.litert import LiteRtModel as LiteRtModel
+from yt8m_compact.inference.artefacts.loading import load as load
+from yt8m_compact.inference.artefacts.onnx import OnnxModel as OnnxModel
+from yt8m_compact.inference.artefacts.openvino import (
+    OpenVinoModel as OpenVinoModel,
+)
+from yt8m_compact.inference.artefacts.packed import PackedModel as PackedModel
+from yt8m_compact.inference.artefacts.saved_model import (
+    SavedModel as SavedModel,
+)

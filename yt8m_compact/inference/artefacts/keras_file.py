@@ -1,0 +1,68 @@
+"""Files of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import os
+
+import numpy as np
+
+from yt8m_compact import lazy
+from yt8m_compact import models
+from yt8m_compact.inference.artefacts import artefact
+
+with lazy.imports():
+    import keras
+
+    from yt8m_compact.inference.artefacts import tensorflow_tools
+
+
+class KerasModel(artefact.Artefact):
+    """A `.keras` file, open to predict.
+
+    It is loaded in Keras's safe mode: no code comes out of it.
+
+    Args:
+        path: the file.
+        num_threads: threads that TensorFlow computes with.
+
+    Raises:
+        ValueError: if there is none, it is damaged, or not of yt8m-export, or
+            TensorFlow computes already with a number of threads.
+    """
+
+    KIND = "a Keras model"
+
+    def __init__(
+        self, path: str | os.PathLike[str], num_threads: int | None = None
+    ) -> None:
+        super().__init__(path, num_threads)
+        artefact.expect_file(self.path, self.KIND)
+        tensorflow_tools.use_threads(num_threads)
+        models.register_classes()
+        try:
+            self._model = keras.saving.load_model(
+                self.path, compile=False, safe_mode=True
+            )
+        except Exception as error:  # Whatever a damaged archive brings about.
+            raise artefact.damaged(self.path, self.KIND, error) from error
+        model = self._model
+        if not isinstance(getattr(model, "input", None), dict):
+            raise ValueError(
+                f"{self.path}: expected {self.KIND} of yt8m-export, whose "
+                f"inputs have names. Received: {type(model).__name__}"
+            )
+
+    @property
+    def input_shapes(self) -> dict[str, list[int | None]]:
+        """The shapes of the inputs, by name; None is any size."""
+        return tensorflow_tools.shapes_of(self._model.input)
+
+    @property
+    def num_classes(self) -> int:
+        """The number of scores of a video."""
+        return self._model.output_shape[-1]
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Predicts: see `Artefact`."""
+        return self._model.predict_on_batch(dict(inputs))

@@ -1,0 +1,79 @@
+"""Files of LiteRT, which was TensorFlow Lite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import os
+from typing import Any
+import warnings
+
+import numpy as np
+
+from yt8m_compact.inference.artefacts import artefact
+
+SIGNATURE = "serving_default"
+
+
+class LiteRtModel(artefact.Artefact):
+    """A file of LiteRT, open to predict.
+
+    It is opened by ai_edge_litert, or by TensorFlow where that is missing.
+
+    Args:
+        path: the file.
+        num_threads: threads that it computes with.
+
+    Raises:
+        ValueError: if there is none, it is damaged, or not of yt8m-export.
+    """
+
+    KIND = "a LiteRT model"
+
+    def __init__(
+        self, path: str | os.PathLike[str], num_threads: int | None = None
+    ) -> None:
+        super().__init__(path, num_threads)
+        artefact.expect_file(self.path, self.KIND)
+        try:
+            with warnings.catch_warnings():
+                # Of TensorFlow's, that there is a package of its own.
+                warnings.simplefilter("ignore")
+                self._interpreter = _interpreter_class()(
+                    self.path, num_threads=num_threads
+                )
+            self._interpreter.allocate_tensors()
+            signatures = self._interpreter.get_signature_list()
+        except (ValueError, RuntimeError) as error:
+            raise artefact.damaged(self.path, self.KIND, error) from error
+        outputs = signatures.get(SIGNATURE, {}).get("outputs", [])
+        artefact.expect_output(self.path, self.KIND, outputs)
+        self._run = self._interpreter.get_signature_runner(SIGNATURE)
+
+    @property
+    def input_shapes(self) -> dict[str, list[int | None]]:
+        """The shapes of the inputs, by name; None is any size."""
+        return {
+            name: [None if size < 0 else int(size) for size in shape]
+            for name, details in self._run.get_input_details().items()
+            for shape in [details["shape_signature"]]
+        }
+
+    @property
+    def num_classes(self) -> int:
+        """The number of scores of a video."""
+        details = self._run.get_output_details()[artefact.OUTPUT_NAME]
+        return int(details["shape"][-1])
+
+    def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Predicts: see `Artefact`."""
+        return self._run(**inputs)[artefact.OUTPUT_NAME]
+
+
+def _interpreter_class() -> Any:
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError:
+        import tensorflow as tf
+
+        return tf.lite.Interpreter
+    return interpreter.Interpreter

@@ -1,0 +1,150 @@
+"""Opens what yt8m-export wrote, whatever its format."""
+
+from __future__ import annotations
+
+import os
+
+from yt8m_compact import files
+from yt8m_compact.inference.artefacts import artefact as artefact_lib
+from yt8m_compact.inference.artefacts import keras_file
+from yt8m_compact.inference.artefacts import litert
+from yt8m_compact.inference.artefacts import onnx
+from yt8m_compact.inference.artefacts import openvino
+from yt8m_compact.inference.artefacts import packed
+from yt8m_compact.inference.artefacts import saved_model
+from yt8m_compact.run import config as config_lib
+
+_CONFIG_FILE = "config.json"
+# By the end of a file's name.
+_FILES = {
+    ".tflite": litert.LiteRtModel,
+    ".onnx": onnx.OnnxModel,
+    ".xml": openvino.OpenVinoModel,
+    ".keras": keras_file.KerasModel,
+}
+# By a file that a folder holds, whose configuration they read themselves.
+_FOLDERS = {
+    "saved_model.pb": saved_model.SavedModel,
+    "weights.safetensors": packed.PackedModel,
+}
+_EXPECTED = (
+    f"a model of yt8m-export: a file {', '.join(_FILES)}, or the folder of one,"
+    " of a SavedModel or of a packed model"
+)
+
+
+def find(path: str) -> str:
+    """Finds what yt8m-export wrote.
+
+    Args:
+        path: a file, or the folder of an export.
+
+    Returns:
+        The file, or the folder where all of it is the model.
+
+    Raises:
+        ValueError: if there is none, or more than one.
+    """
+    if not files.is_folder(path):
+        if not files.exists(path):
+            raise ValueError(
+                f"{path}: expected {_EXPECTED}. Received: no such file"
+            )
+        if os.path.splitext(path)[1] not in _FILES:
+            raise ValueError(
+                f"{path}: expected {_EXPECTED}. Received: another file"
+            )
+        return path
+    names = sorted(name.rstrip("/") for name in files.list_folder(path))
+    found = [
+        name
+        for name in names
+        if name in _FOLDERS or os.path.splitext(name)[1] in _FILES
+    ]
+    if len(found) != 1:
+        advice = ""
+        if found:
+            advice = "; name one of them"
+        elif "checkpoints" in names:
+            advice = "; the folder of a run is what --train_dir takes"
+        raise ValueError(
+            f"{path}: expected {_EXPECTED}. Received: a folder of "
+            f"{', '.join(found or names) or 'nothing'}{advice}"
+        )
+    return path if found[0] in _FOLDERS else os.path.join(path, found[0])
+
+
+def load(
+    path: str | os.PathLike[str], num_threads: int | None = None
+) -> tuple[config_lib.Config, artefact_lib.Artefact]:
+    """Opens what yt8m-export wrote.
+
+    A SavedModel is a program, which may read and write files: load only what
+    you would run.
+
+    Args:
+        path: a file of LiteRT, ONNX, OpenVINO or Keras, with `config.json`
+            beside it; or the folder of one, of a SavedModel, or of a packed
+            model.
+        num_threads: threads that it computes with; None is as many as its
+            runtime takes by itself.
+
+    Returns:
+        The configuration of its run, and the model.
+
+    Raises:
+        ValueError: if there is none, it is damaged, is not of yt8m-export, does
+            not fit its configuration, or its runtime is not installed.
+    """
+    path = find(files.expand_user(path))
+    if files.is_folder(path):
+        (kind,) = (
+            kind
+            for name, kind in _FOLDERS.items()
+            if files.exists(os.path.join(path, name))
+        )
+        model = kind(path, num_threads)
+        return model.config, model
+    config_path = os.path.join(os.path.dirname(path), _CONFIG_FILE)
+    if not files.exists(config_path):
+        raise ValueError(
+            f"{path}: expected the {_CONFIG_FILE} of its run beside it, as "
+            "yt8m-export writes both. Received: none there"
+        )
+    config = config_lib.load(config_path)
+    model = _FILES[os.path.splitext(path)[1]](path, num_threads)
+    _check_fits(model, config)
+    return config, model
+
+
+def _check_fits(
+    model: artefact_lib.Artefact, config: config_lib.Config
+) -> None:
+    """Checks that a file is a model of the configuration beside it."""
+    data = config.data
+    size = sum(data.feature_sizes)
+    expected = {"features": [None, size]}
+    if data.frame_features:
+        num_frames = config.prediction_reader().num_output_frames
+        expected = {"frames": [None, num_frames, size], "num_frames": [None]}
+    shapes = model.input_shapes
+    fits = shapes.keys() == expected.keys() and all(
+        _takes(shape, expected[name]) for name, shape in shapes.items()
+    )
+    if not fits or model.num_classes != data.num_classes:
+        raise ValueError(
+            f"{model.path}: expected inputs {expected} and {data.num_classes} "
+            f"classes, as {_CONFIG_FILE} beside it says. Received: inputs "
+            f"{shapes} and {model.num_classes} classes; export the run again"
+        )
+
+
+def _takes(shape: list[int | None], wanted: list[int | None]) -> bool:
+    """Says whether an input takes what readers give; batches may differ."""
+    if len(shape) != len(wanted):
+        return False
+    # Frames that are missing are filled up.
+    frames, size = shape[1:-1], wanted[-1]
+    return (shape[-1] in (None, size) or len(shape) == 1) and all(
+        number is None or number >= wanted[1] for number in frames
+    )

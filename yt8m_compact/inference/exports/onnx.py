@@ -1,0 +1,306 @@
+"""Models as files of ONNX, of the operators that its standard has."""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
+
+from collections.abc import Iterator
+import contextlib
+import logging
+import os
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from yt8m_compact import lazy
+from yt8m_compact.inference.artefacts import onnx as onnx_artefact
+from yt8m_compact.inference.exports import packages
+from yt8m_compact.inference.exports import portable_file
+from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import projection_export
+from yt8m_compact.run import config as config_lib
+
+with lazy.imports():
+    import onnx
+    import tf2onnx
+
+FILE_NAME = "model.onnx"
+# The oldest version of the operators that all models are converted to: the
+# older it is, the more runtimes open the file.
+_OPSET = 15
+# A file is one message of protocol buffers.
+_MAX_BYTES = 2**31 - 1
+_COMPLEX = (tf.complex64.as_datatype_enum, tf.complex128.as_datatype_enum)
+_READ = "ReadVariableOp"  # becomes a constant
+_BATCH = "batch"
+# Smaller constants are sizes and the like, which need no place of their own.
+_MIN_SHARED = 64
+
+
+def expect_packages() -> None:
+    """Refuses to go on without the packages that `save` needs.
+
+    Raises:
+        ValueError: if one is not installed.
+    """
+    packages.expect(("onnx", "onnxruntime", "tf2onnx"), "--format=onnx")
+
+
+def convert(function: Any) -> bytes:
+    """Converts a model to operators of the standard domain of ONNX.
+
+    Args:
+        function: of `portable_function.make_portable_function`.
+
+    Returns:
+        The bytes of a file.
+
+    Raises:
+        ValueError: if it has other operators, or more weights than a file
+            holds.
+    """
+    _expect_fitting(function)
+    _expect_real(function)
+    inputs = {
+        tensor.name: tensor.op.name
+        for tensor in function.inputs
+        if tensor.dtype != tf.resource
+    }
+    outputs = {
+        tensor.name: name
+        for name, tensor in function.structured_outputs.items()
+    }
+    with _quiet(), tf.device("/cpu:0"):
+        frozen = tf2onnx.tf_loader.from_function(
+            function, list(inputs), list(outputs)
+        )
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(frozen, name="")
+            converted = tf2onnx.tfonnx.process_tf_graph(
+                graph,
+                opset=_OPSET,
+                custom_op_handlers={"Erfc": (_write_erfc, [])},
+                input_names=list(inputs),
+                output_names=list(outputs),
+                tensors_to_rename={**inputs, **outputs},
+            )
+        model = tf2onnx.optimizer.optimize_graph(
+            converted, catch_errors=False
+        ).make_model("yt8m_compact")
+    _expect_standard(model, function)
+    _hoist_invariants(model.graph)
+    _share_constants(model.graph)
+    _name_batches(model.graph)
+    _drop_unused_domains(model)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+def save(
+    folder: str,
+    config: config_lib.Config,
+    model: keras.Model,
+    export: projection_export.ProjectionExport,
+    batch_size: int | None,
+) -> tuple[int, float]:
+    """Writes `model.onnx` and `config.json`, whole or not at all.
+
+    The file is opened again before it appears, and has to predict what the
+    model does for inputs drawn at random.
+
+    Args:
+        folder: the folder, which is replaced.
+        config: the configuration of the run.
+        model: its model.
+        export: the form of its projections.
+        batch_size: videos to predict at once; None is any number.
+
+    Returns:
+        The bytes of the file, and the largest difference of a score.
+
+    Raises:
+        ValueError: if the model has operators that ONNX has not, is too large,
+            or the file does not predict the same.
+        OSError: if it can't be written.
+    """
+    model = portable_function.in_float32(config, model)
+    specs = portable_function.specs_of_run(config, model, batch_size)
+    function = portable_function.make_portable_function(model, specs, export)
+    contents = {FILE_NAME: convert(function)}
+    return portable_file.save(
+        folder, config, model, specs, contents, onnx_artefact.OnnxModel
+    )
+
+
+def is_saved(folder: str) -> bool:
+    """Says whether a folder holds what `save` writes."""
+    return tf.io.gfile.exists(os.path.join(folder, FILE_NAME))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences what the converter says of operators: errors say it here."""
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _expect_fitting(function: Any) -> None:
+    size = sum(
+        variable.shape.num_elements() * variable.dtype.size
+        for variable in function.variables
+    )
+    if size > _MAX_BYTES:
+        raise ValueError(
+            f"expected at most {_MAX_BYTES:,} bytes of weights, which is all "
+            f"that an ONNX file holds. Received: {size:,} bytes; use "
+            "--projection_export=auto, or another --format"
+        )
+
+
+def _expect_real(function: Any) -> None:
+    """Refuses complex numbers, which no operator of ONNX takes."""
+    found = {
+        node.op
+        for node in portable_function.nodes_of(function)
+        if any(value.type in _COMPLEX for value in node.attr.values())
+        and not (node.op == _READ or onnx.defs.has(node.op))
+    }
+    if found:
+        raise _missing_operators(found, function)
+
+
+def _expect_standard(model: onnx.ModelProto, function: Any) -> None:
+    found = {
+        node.op_type
+        for graph in _graphs_in(model.graph)
+        for node in graph.node
+        if node.domain or not onnx.defs.has(node.op_type)
+    }
+    if found:
+        raise _missing_operators(found, function)
+
+
+def _missing_operators(operators: set[str], function: Any) -> ValueError:
+    places = "; ".join(
+        f"{operator} in "
+        + ", ".join(portable_function.layers_with(function, operator))
+        for operator in sorted(operators)
+    )
+    return ValueError(
+        f"expected operators that ONNX has. Received: {places}; use "
+        "--projection_export=auto, or another model"
+    )
+
+
+def _write_erfc(context: Any, node: Any, name: str, args: list[Any]) -> None:
+    """Writes 1 - erf(x), of which ONNX has the second."""
+    (output,) = node.output
+    shape, dtype = context.get_shape(output), context.get_dtype(output)
+    value = node.input[0]
+    context.remove_node(name)
+    erf = context.make_node("Erf", [value], shapes=[shape], dtypes=[dtype])
+    one = context.make_const(
+        tf2onnx.utils.make_name(name),
+        np.array(1, tf2onnx.utils.map_onnx_to_numpy_type(dtype)),
+    )
+    context.make_node(
+        "Sub",
+        [one.output[0], erf.output[0]],
+        outputs=[output],
+        name=name,
+        shapes=[shape],
+        dtypes=[dtype],
+    )
+
+
+def _graphs_in(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """Lists a graph and the bodies of its loops and branches."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _graphs_in(attribute.g)
+
+
+def _hoist_invariants(graph: onnx.GraphProto) -> None:
+    """Lets loops read what they leave as it is, such as weights.
+
+    The converter hands it from step to step instead, so that runtimes do not
+    know that it stays, and OpenVINO refuses the loop.
+    """
+    for inner in _graphs_in(graph):
+        for node in inner.node:
+            if node.op_type == "Loop":
+                _hoist_of_loop(inner, node)
+
+
+def _hoist_of_loop(graph: onnx.GraphProto, loop: onnx.NodeProto) -> None:
+    (body,) = [a.g for a in loop.attribute if a.name == "body"]
+    outputs = [value.name for value in body.output]
+    of_graph = {value.name for value in graph.output}
+    # Before those that are carried come the number of the step and whether
+    # there is one, which is also the first that comes out of the body.
+    for place in reversed(range(len(loop.input) - 2)):
+        carried = body.input[place + 2].name
+        if (
+            outputs[place + 1] != carried
+            or outputs.count(carried) > 1
+            or loop.output[place] in of_graph
+        ):
+            continue
+        outer = loop.input[place + 2]
+        _rename(body, carried, outer)
+        _rename(graph, loop.output[place], outer)
+        del loop.input[place + 2], loop.output[place]
+        del body.input[place + 2], body.output[place + 1], outputs[place + 1]
+
+
+def _share_constants(graph: onnx.GraphProto) -> None:
+    """Writes equal matrices once: each loop has its own otherwise."""
+    shared: dict[tuple[Any, ...], onnx.TensorProto] = {}
+    for inner in list(_graphs_in(graph)):
+        outputs = {value.name for value in inner.output}
+        for tensor in list(inner.initializer):
+            if len(tensor.raw_data) < _MIN_SHARED or tensor.name in outputs:
+                continue
+            key = (tensor.data_type, *tensor.dims, tensor.raw_data)
+            if key not in shared:
+                shared[key] = onnx.TensorProto()
+                shared[key].CopyFrom(tensor)
+                shared[key].name = f"constant_{len(shared)}"
+            _rename(inner, tensor.name, shared[key].name)
+            inner.initializer.remove(tensor)
+    graph.initializer.extend(shared.values())
+
+
+def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
+    """Lets all that reads one value read another."""
+    for inner in _graphs_in(graph):
+        for node in inner.node:
+            for place, name in enumerate(node.input):
+                if name == old:
+                    node.input[place] = new
+
+
+def _name_batches(graph: onnx.GraphProto) -> None:
+    """Calls the number of videos the same wherever it is free."""
+    for value in (*graph.input, *graph.output):
+        first = value.type.tensor_type.shape.dim[0]
+        if not first.HasField("dim_value"):
+            first.dim_param = _BATCH
+
+
+def _drop_unused_domains(model: onnx.ModelProto) -> None:
+    standard = [entry for entry in model.opset_import if not entry.domain]
+    del model.opset_import[:]
+    model.opset_import.extend(standard)

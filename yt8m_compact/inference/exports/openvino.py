@@ -1,0 +1,109 @@
+"""Models as files of OpenVINO: its intermediate representation."""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
+
+import os
+import tempfile
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact.inference.artefacts import openvino as openvino_artefact
+from yt8m_compact.inference.artefacts import openvino_package
+from yt8m_compact.inference.exports import onnx
+from yt8m_compact.inference.exports import packages
+from yt8m_compact.inference.exports import portable_file
+from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import projection_export
+from yt8m_compact.run import config as config_lib
+
+FILE_NAME = "model.xml"
+_WEIGHTS_NAME = "model.bin"
+
+
+def expect_packages() -> None:
+    """Refuses to go on without the packages that `save` needs.
+
+    Raises:
+        ValueError: if one is not installed.
+    """
+    packages.expect(("onnx", "openvino", "tf2onnx"), "--format=openvino")
+
+
+def convert(content: bytes) -> dict[str, bytes]:
+    """Converts a model to what OpenVINO reads fastest.
+
+    From its ONNX file: OpenVINO's own reader of TensorFlow's functions takes no
+    loops, and dies of some other models; the files that it writes are as large.
+
+    Args:
+        content: of `onnx.convert`.
+
+    Returns:
+        The bytes of two files by name: the graph in XML, and the weights.
+    """
+    openvino = openvino_package.load()
+    model = openvino.Core().read_model(content)
+    # Of values between there are no names: the output would have that of what
+    # an identity passes on, too, once the model is compiled.
+    for node in model.get_ordered_ops():
+        for value in node.outputs():
+            value.get_tensor().set_names(set())
+    for value in model.inputs:
+        value.get_tensor().set_names({value.get_node().get_friendly_name()})
+    (scores,) = model.outputs
+    scores.get_tensor().set_names({portable_function.OUTPUT_NAME})
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, FILE_NAME)
+        openvino.save_model(model, path, compress_to_fp16=False)
+        contents = {}
+        for name in (FILE_NAME, _WEIGHTS_NAME):
+            with open(os.path.join(folder, name), "rb") as file:
+                contents[name] = file.read()
+    return contents
+
+
+def save(
+    folder: str,
+    config: config_lib.Config,
+    model: keras.Model,
+    export: projection_export.ProjectionExport,
+    batch_size: int | None,
+) -> tuple[int, float]:
+    """Writes `model.xml`, `model.bin` and `config.json`, whole or not at all.
+
+    The files are opened again before they appear, and have to predict what the
+    model does for inputs drawn at random.
+
+    Args:
+        folder: the folder, which is replaced.
+        config: the configuration of the run.
+        model: its model.
+        export: the form of its projections.
+        batch_size: videos to predict at once; None is any number.
+
+    Returns:
+        The bytes of both files, and the largest difference of a score.
+
+    Raises:
+        ValueError: as `onnx.convert` does, or if the files do not predict the
+            same.
+        OSError: if they can't be written.
+    """
+    model = portable_function.in_float32(config, model)
+    specs = portable_function.specs_of_run(config, model, batch_size)
+    function = portable_function.make_portable_function(model, specs, export)
+    contents = convert(onnx.convert(function))
+    return portable_file.save(
+        folder, config, model, specs, contents, openvino_artefact.OpenVinoModel
+    )
+
+
+def is_saved(folder: str) -> bool:
+    """Says whether a folder holds what `save` writes."""
+    return tf.io.gfile.exists(os.path.join(folder, FILE_NAME))

@@ -1,0 +1,64 @@
+"""The folder of a model in the files of another runtime."""
+
+# ruff: noqa: E402
+from yt8m_compact import keras_backend
+
+keras_backend.expect_tensorflow()
+
+from collections.abc import Callable, Mapping
+import os
+import tempfile
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact import files
+from yt8m_compact.inference.artefacts import artefact
+from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.run import config as config_lib
+
+
+def save(
+    folder: str,
+    config: config_lib.Config,
+    model: keras.Model,
+    specs: Mapping[str, tf.TensorSpec],
+    contents: Mapping[str, bytes],
+    open_file: Callable[[str], artefact.Artefact],
+) -> tuple[int, float]:
+    """Writes files and `config.json`, whole or not at all.
+
+    They are opened before they appear, in a folder of this system, which every
+    runtime can read, and have to predict what the model does for inputs drawn
+    at random.
+
+    Args:
+        folder: the folder, which is replaced.
+        config: the configuration of the run.
+        model: its model.
+        specs: what the function of it takes.
+        contents: the bytes of the files, by name; the first is the one to open.
+        open_file: opens it.
+
+    Returns:
+        The bytes of the files, and the largest difference of a score.
+
+    Raises:
+        ValueError: if the files do not predict the same.
+        OSError: if they can't be written.
+    """
+    with tempfile.TemporaryDirectory() as local:
+        _write(local, contents)
+        opened = open_file(os.path.join(local, next(iter(contents))))
+        difference = portable_function.expect_same_scores(opened, model, specs)
+        del opened  # Which may hold the files open.
+    with files.writing_folder(folder, replace=True) as partial:
+        _write(partial, contents)
+        config_lib.save(config, os.path.join(partial, "config.json"))
+    return sum(map(len, contents.values())), difference
+
+
+def _write(folder: str, contents: Mapping[str, bytes]) -> None:
+    for name, content in contents.items():
+        with files.writing(os.path.join(folder, name), "wb") as file:
+            file.write(content)
