@@ -14,15 +14,18 @@ import tensorflow as tf
 import record_makers
 import tiny_runs
 from yt8m_compact import readers
+from yt8m_compact.inference import frozen_model
 from yt8m_compact.inference import serving
 from yt8m_compact.run import train_dir as train_dir_lib
 
 RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
 
 
-def make_module(run: tiny_runs.Run, top_k: int = 3) -> serving.ServingModule:
+def make_module(
+    run: tiny_runs.Run, top_k: int = 3, **kwargs
+) -> serving.ServingModule:
     config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
-    return serving.ServingModule(config, model, top_k)
+    return serving.ServingModule(config, model, top_k, **kwargs)
 
 
 def make_records(level: str, indices=range(50, 64)) -> list[bytes]:
@@ -59,17 +62,29 @@ def exported(level, tmp_path_factory) -> str:
     return path
 
 
-def test_saving_traces_each_function_once(level, tmp_path, monkeypatch):
-    predict, traced = serving.ServingModule._predict, []
+def test_saving_traces_model_and_reader_once(level, tmp_path, monkeypatch):
+    predict, traced = frozen_model.FrozenModel.__call__, []
+    reader = type(RUNS[level]().config.prediction_reader())
+    parse, parsed = reader.parse, []
 
     def count(self, inputs):
-        traced.append(sorted(inputs))
+        traced.append([tuple(value.shape) for value in inputs.values()])
         return predict(self, inputs)
 
-    monkeypatch.setattr(serving.ServingModule, "_predict", count)
+    def count_parsed(self, serialized, **kwargs):
+        parsed.append(serialized)
+        return parse(self, serialized, **kwargs)
+
+    monkeypatch.setattr(frozen_model.FrozenModel, "__call__", count)
+    monkeypatch.setattr(reader, "parse", count_parsed)
     serving.save(make_module(RUNS[level]()), str(tmp_path / "export"))
-    # One that is given records, and one that is given the model's inputs.
-    assert len(traced) == 2
+    assert len(parsed) == 1
+    # The 4 frames that are sampled of records, and any number of others.
+    shapes = {
+        "video": [[(None, 9)]],
+        "frame": [[(None, 4, 9), (None,)], [(None, None, 9), (None,)]],
+    }
+    assert traced == shapes[level]
 
 
 def test_batch_norm_statistics_are_not_the_initial_ones():
@@ -84,8 +99,9 @@ def test_batch_norm_statistics_are_not_the_initial_ones():
 
 def test_predictions_from_records(level):
     run, records = RUNS[level](), make_records(level)
-    outputs = make_module(run).predict_serialized(tf.constant(records))
+    outputs = make_module(run).functions["all_scores"](tf.constant(records))
     expected = expected_predictions(run, records)
+    assert set(outputs) == {"id", "predictions"}
     assert outputs["predictions"].shape == (14, 5)
     np.testing.assert_allclose(outputs["predictions"], expected, rtol=1e-5)
     assert list(outputs["id"].numpy()) == [
@@ -95,8 +111,11 @@ def test_predictions_from_records(level):
 
 def test_top_k():
     run, records = tiny_runs.video_run(), make_records("video")
-    outputs = make_module(run).predict_serialized(tf.constant(records))
-    expected = outputs["predictions"].numpy()
+    functions = make_module(run).functions
+    outputs = functions["serving_default"](tf.constant(records))
+    assert set(outputs) == {"id", "class_indexes", "scores"}
+    expected = functions["all_scores"](tf.constant(records))["predictions"]
+    expected = expected.numpy()
     best = np.argsort(-expected, axis=1, kind="stable")[:, :3]
     np.testing.assert_array_equal(outputs["class_indexes"], best)
     np.testing.assert_array_equal(
@@ -108,7 +127,8 @@ def test_top_k():
 
 def test_more_classes_asked_for_than_there_are():
     module = make_module(tiny_runs.video_run(), top_k=20)
-    outputs = module.predict_serialized(tf.constant(make_records("video")))
+    predict = module.functions["serving_default"]
+    outputs = predict(tf.constant(make_records("video")))
     assert outputs["scores"].shape == (14, 5)
     rows = np.sort(outputs["class_indexes"].numpy(), axis=1)
     np.testing.assert_array_equal(rows, [[0, 1, 2, 3, 4]] * 14)
@@ -123,7 +143,14 @@ def test_no_classes_asked_for():
 
 def test_any_batch_size(level):
     run, records = RUNS[level](), make_records(level)
-    predict = make_module(run).predict_serialized
+    functions = make_module(run).functions
+
+    def predict(examples):
+        return {
+            **functions["serving_default"](examples),
+            **functions["all_scores"](examples),
+        }
+
     whole = predict(tf.constant(records))
     parts = [
         predict(tf.constant(records[start:end]))
@@ -148,7 +175,7 @@ def test_predictions_from_features():
         )
         for index in range(50, 64)
     ]
-    outputs = make_module(run).predict_tensors(tf.constant(features))
+    outputs = make_module(run).functions["tensors"](tf.constant(features))
     np.testing.assert_allclose(
         outputs["predictions"], expected_predictions(run, records), rtol=1e-5
     )
@@ -179,7 +206,7 @@ def make_padded_frames(max_frames: int) -> np.ndarray:
 @pytest.mark.parametrize("max_frames", [14, 17])
 def test_predictions_from_frames(max_frames):
     run, records = tiny_runs.frame_run(), make_records("frame")
-    outputs = make_module(run).predict_tensors(
+    outputs = make_module(run).functions["tensors"](
         tf.constant(make_padded_frames(max_frames)), tf.range(1, 15)
     )
     np.testing.assert_allclose(
@@ -189,7 +216,7 @@ def test_predictions_from_frames(max_frames):
 
 def test_frames_of_fewer_than_are_sampled():
     run = tiny_runs.frame_run()
-    outputs = make_module(run).predict_tensors(
+    outputs = make_module(run).functions["tensors"](
         tf.constant(make_frames(2, 51)[np.newaxis]), tf.constant([2])
     )
     expected = expected_predictions(run, make_records("frame", [51]))
@@ -206,7 +233,7 @@ def test_labels_of_a_request_are_not_looked_at(level):
         context = message.features if level == "video" else message.context
         context.feature["labels"].int64_list.value.append(4715)
         others.append(message.SerializeToString())
-    outputs = make_module(run).predict_serialized(tf.constant(others))
+    outputs = make_module(run).functions["all_scores"](tf.constant(others))
     np.testing.assert_allclose(
         outputs["predictions"], expected_predictions(run, records), rtol=1e-5
     )
@@ -260,7 +287,7 @@ def test_saved_model_of_another_configuration(exported, tmp_path, change):
         match=(
             f"^{re.escape(str(path))}: expected a signature tensors from .* to "
             r"predictions of [56] classes, as assets/config.json says\. "
-            r"Received: signatures=\['serving_default', 'tensors'\], from .*"
+            r"Received: signatures=\['all_scores', .*'tensors'\], from .*"
             r" to .*predictions float32 \(None, 5\).*; export the run again"
         ),
     ):
@@ -279,7 +306,7 @@ def test_no_saved_model(tmp_path):
 def test_bad_record_in_a_request(level):
     records = make_records(level)
     records[4] = b"not a record"
-    predict = make_module(RUNS[level]()).predict_serialized
+    predict = make_module(RUNS[level]()).functions["serving_default"]
     with pytest.raises(
         readers.DataError,
         match="^the request: record 4: expected a tf.train.",
@@ -299,15 +326,15 @@ for level in sys.argv[2:]:
     folder = sys.argv[1] + "/" + level
     loaded = tf.saved_model.load(folder + "/export")
     signatures = loaded.signatures
-    assert set(signatures) == {"serving_default", "tensors"}, signatures
+    assert set(signatures) == {
+        "serving_default", "all_scores", "flagged", "tensors",
+        "pooled" if level == "video" else "embeddings"}, signatures
     dataset = tf.data.TFRecordDataset(folder + "/records.tfrecord")
     records = tf.stack(list(dataset))
     tensors = dict(np.load(folder + "/tensors.npz"))
     expected = tensors.pop("expected")
     for size in (1, 5, 14):
-        outputs = signatures["serving_default"](examples=records[:size])
-        assert set(outputs) == {
-            "id", "class_indexes", "scores", "predictions"}, outputs
+        outputs = signatures["all_scores"](examples=records[:size])
         np.testing.assert_allclose(
             outputs["predictions"], expected[:size], rtol=1e-5)
         inputs = {k: tf.constant(v[:size]) for k, v in tensors.items()}
@@ -316,6 +343,15 @@ for level in sys.argv[2:]:
             outputs["predictions"], expected[:size], rtol=1e-5)
         best = np.argsort(-outputs["predictions"].numpy(), axis=1)[:, :3]
         np.testing.assert_array_equal(outputs["class_indexes"], best)
+        outputs = signatures["serving_default"](examples=records[:size])
+        assert set(outputs) == {
+            "id", "class_indexes", "class_names", "scores"}, outputs
+        np.testing.assert_array_equal(outputs["class_indexes"], best)
+        names = np.array([name.encode() for name in "abcde"])[best]
+        np.testing.assert_array_equal(outputs["class_names"], names)
+    bad = tf.concat([records[:2], ["no record"], records[2:3]], axis=0)
+    outputs = signatures["flagged"](examples=bad)
+    assert outputs["valid"].numpy().tolist() == [True, True, False, True]
     try:
         signatures["serving_default"](examples=tf.constant(["no record"]))
     except tf.errors.InvalidArgumentError as error:
@@ -331,7 +367,8 @@ def test_saved_model_without_the_package(tmp_path):
     for level in ("video", "frame"):
         run, records = RUNS[level](), make_records(level)
         folder = tmp_path / level
-        serving.save(make_module(run), str(folder / "export"))
+        module = make_module(run, class_names="abcde")
+        serving.save(module, str(folder / "export"))
         record_makers.write_tfrecord(folder / "records.tfrecord", records)
         if level == "video":
             batch = run.config.reader(training=False).parse(
@@ -385,7 +422,8 @@ def test_weights_are_those_of_the_last_refresh():
     config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
     module = serving.ServingModule(config, model, top_k=3)
     records = tf.constant(make_records("video"))
-    before = module.predict_serialized(records)["predictions"]
+    predict = module.functions["all_scores"]
+    before = predict(records)["predictions"]
     np.testing.assert_allclose(
         before, expected_predictions(run, make_records("video")), rtol=1e-5
     )
@@ -394,7 +432,7 @@ def test_weights_are_those_of_the_last_refresh():
     batch = config.reader(training=False).parse(records)
     expected = model({"features": batch["features"]}, training=False)
     assert np.abs(expected - before).max() > 1e-2
-    after = module.predict_serialized(records)["predictions"]
+    after = predict(records)["predictions"]
     np.testing.assert_allclose(after, expected, rtol=1e-5)
 
 
@@ -403,7 +441,7 @@ def test_export_has_the_weights_of_then_and_no_others(tmp_path):
     config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
     module = serving.ServingModule(config, model, top_k=3)
     features = np.ones((2, 9), np.float32)
-    module.predict_tensors(tf.constant(features))
+    module.functions["tensors"](tf.constant(features))
     scale_weights(model, -3.0)
     path = str(tmp_path / "export")
     serving.save(module, path)

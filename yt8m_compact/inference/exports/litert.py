@@ -17,9 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files
+from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
-from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import export_manifest
 
 FILE_NAME = "model.tflite"
 _SIGNATURE = "serving_default"
@@ -29,6 +30,13 @@ _TOLERANCE = 1e-4
 # such, or where it is, in a shape that it does not take.
 _MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 _PLACE = re.compile(r'fused\["(\w+):", "[^"@]*@__inference_predict')
+
+_USAGE = """\
+from ai_edge_litert.interpreter import Interpreter  # or tf.lite.Interpreter
+
+path = "FOLDER/model.tflite"
+predict = Interpreter(path).get_signature_runner("serving_default")
+predict(**inputs)["predictions"]"""
 
 
 def convert(function: Any) -> bytes:
@@ -95,20 +103,20 @@ def write(path: str, function: Any) -> int:
 
 def save(
     folder: str,
-    config: config_lib.Config,
+    about: companions.About,
     model: keras.Model,
     export: projection_export.ProjectionExport,
     batch_size: int | None,
 ) -> tuple[int, float]:
-    """Writes `model.tflite` and `config.json`, whole or not at all.
+    """Writes `model.tflite` and its companions, whole or not at all.
 
     The file is opened again before it appears, and has to predict what the
     model does for inputs drawn at random.
 
     Args:
         folder: the folder, which is replaced.
-        config: the configuration of the run.
-        model: its model.
+        about: how the export comes about.
+        model: the model of the run.
         export: the form of its projections.
         batch_size: videos to predict at once; None is any number.
 
@@ -121,12 +129,11 @@ def save(
         OSError: if it can't be written.
     """
     num_frames = None
-    if config.data.frame_features:
-        num_frames = config.prediction_reader().num_output_frames
+    if about.config.data.frame_features:
+        num_frames = about.config.prediction_reader().num_output_frames
     specs = portable_function.input_specs(model, batch_size, num_frames)
     function = portable_function.make_portable_function(model, specs, export)
     with files.writing_folder(folder, replace=True) as partial:
-        config_lib.save(config, os.path.join(partial, "config.json"))
         path = os.path.join(partial, FILE_NAME)
         size = write(path, function)
         inputs = portable_function.draw_inputs(specs)
@@ -138,6 +145,15 @@ def save(
                 f"expected the scores of the model, within {_TOLERANCE}, of its"
                 f" LiteRT file. Received: a difference of {difference}"
             )
+        artefact = companions.Artefact(
+            format="litert",
+            what="`model.tflite`, for LiteRT (TensorFlow Lite), of its own "
+            "operators only.",
+            inputs=companions.describe_specs(specs),
+            outputs=companions.describe_scores(about.config),
+            usage=_USAGE,
+        )
+        companions.write(partial, about, model, artefact)
     return size, difference
 
 
@@ -154,13 +170,15 @@ class LiteRtModel:
         num_threads: threads that it computes with.
 
     Raises:
-        ValueError: if it is damaged, or not a file of `write`.
+        ValueError: if it is damaged, is not what the manifest beside it says,
+            or not a file of `write`.
         OSError: if it can't be read.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], num_threads: int = 1
     ) -> None:
+        export_manifest.verify_file(path)
         with tf.io.gfile.GFile(os.fspath(path), "rb") as file:
             content = file.read()
         try:
