@@ -1,5 +1,6 @@
 """Tests of the functions to serve, and of the SavedModel."""
 
+import io
 import json
 import pathlib
 import re
@@ -7,15 +8,18 @@ import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import record_makers
+import rest_form
 import tiny_runs
 from yt8m_compact import readers
 from yt8m_compact.inference import frozen_model
 from yt8m_compact.inference import serving
+from yt8m_compact.run import export_manifest
 from yt8m_compact.run import train_dir as train_dir_lib
 
 RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
@@ -489,3 +493,227 @@ def test_failed_save_leaves_nothing(tmp_path, monkeypatch):
         serving.save(module, str(path))
     assert [p.name for p in tmp_path.iterdir()] == ["export"]
     assert (path / "old").read_text() == "old"
+
+
+NAMES = ("Game", "Véhicule", "Food", "Car", "Concert")
+
+
+@pytest.fixture(scope="module")
+def named(level, tmp_path_factory):
+    """A SavedModel with the names of the classes, loaded."""
+    path = str(tmp_path_factory.mktemp(f"named_{level}") / "export")
+    module = make_module(RUNS[level](), class_names=NAMES)
+    serving.save(module, path)
+    return tf.saved_model.load(path)
+
+
+def bad_records(level: str) -> dict[int, bytes]:
+    """Makes what is wrong in several ways, by its row: each without others."""
+    (good,) = make_records(level, [60])
+    kind = tf.train.Example if level == "video" else tf.train.SequenceExample
+    without_id = kind.FromString(good)
+    context = (
+        without_id.features if level == "video" else without_id.context
+    ).feature
+    del context["id"]
+    other = make_records("frame" if level == "video" else "video", [61])[0]
+    return {
+        0: b"not a record",
+        3: good[: len(good) // 2],
+        4: without_id.SerializeToString(),
+        9: other,
+        13: b"",
+    }
+
+
+def test_flagged_records_do_not_change_others(named, level):
+    records, bad = make_records(level), bad_records(level)
+    expected = named.signatures["serving_default"](
+        examples=tf.constant(records)
+    )
+    mixed = [bad.get(row, record) for row, record in enumerate(records)]
+    flagged = named.signatures["flagged"]
+    outputs = flagged(examples=tf.constant(mixed))
+    valid = np.array([row not in bad for row in range(14)])
+    np.testing.assert_array_equal(outputs["valid"], valid)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(
+            outputs[name].numpy()[valid], value.numpy()[valid], err_msg=name
+        )
+    for row in bad:
+        assert outputs["id"][row] == b""
+        assert outputs["class_indexes"][row].numpy().tolist() == [-1] * 3
+        assert outputs["class_names"][row].numpy().tolist() == [b""] * 3
+        assert outputs["scores"][row].numpy().tolist() == [0.0] * 3
+    # All good, all bad, one and none.
+    whole = flagged(examples=tf.constant(records))
+    assert whole["valid"].numpy().all()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(whole[name], value, err_msg=name)
+    for count in (2, 1):
+        none = flagged(examples=tf.constant([b"not a record"] * count))
+        assert none["valid"].numpy().tolist() == [False] * count
+    assert flagged(examples=tf.constant([], tf.string))["valid"].shape == (0,)
+
+
+def test_class_names(named, level):
+    records = tf.constant(make_records(level))
+    for signature in ("serving_default", "flagged"):
+        outputs = named.signatures[signature](examples=records)
+        names = np.array([name.encode() for name in NAMES], object)
+        np.testing.assert_array_equal(
+            outputs["class_names"], names[outputs["class_indexes"].numpy()]
+        )
+
+
+def average_by_numpy(frames: np.ndarray, count: int) -> np.ndarray:
+    # The starter code's Dequantize: 4 / 255 a step from -2 + 4 / 512.
+    values = frames[:count].astype(np.float64) * 4 / 255 + 4 / 512 - 2
+    return values.mean(axis=0)
+
+
+def test_frames_are_averaged_for_a_video_level_model():
+    run = tiny_runs.video_run()
+    frames = make_padded_frames(17)
+    # Also more than there are frames.
+    num_frames = np.array([*range(1, 14), 20], np.int32)
+    outputs = make_module(run).functions["pooled"](
+        tf.constant(frames), tf.constant(num_frames)
+    )
+    features = np.stack(
+        [
+            average_by_numpy(video, min(count, 17))
+            for video, count in zip(frames, num_frames, strict=True)
+        ]
+    )
+    np.testing.assert_allclose(outputs["features"], features, atol=1e-6)
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    expected = model({"features": features.astype(np.float32)}, training=False)
+    best = np.argsort(-expected.numpy(), axis=1, kind="stable")[:, :3]
+    np.testing.assert_array_equal(outputs["class_indexes"], best)
+    np.testing.assert_allclose(
+        outputs["scores"],
+        np.take_along_axis(expected.numpy(), best, axis=1),
+        rtol=1e-5,
+    )
+
+
+def test_video_without_a_frame_averages_to_zeros():
+    averaged = serving.average_frames(
+        tf.constant([[[7, 9]], [[7, 9]]], tf.uint8), tf.constant([0, 1])
+    )
+    expected = [[0, 0], average_by_numpy(np.array([[7, 9]]), 1)]
+    np.testing.assert_allclose(averaged, expected, atol=1e-6)
+
+
+def test_embeddings_are_what_the_classifier_is_given(named):
+    if "embeddings" not in named.signatures:
+        # MoeModel, the video-level run, has no layer before its classifier.
+        assert "pooled" in named.signatures
+        return
+    run = tiny_runs.frame_run()
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    frames, num_frames = make_padded_frames(14), np.arange(1, 15, dtype="int32")
+    found = named.signatures["embeddings"](
+        frames=tf.constant(frames), num_frames=tf.constant(num_frames)
+    )["embeddings"]
+    # From the output of the last layer before the mixture of experts.
+    inner = keras.Model(model.input, model.get_layer("fc_activation").output)
+    batch = run.config.prediction_reader().parse(
+        tf.constant(make_records("frame"))
+    )
+    inputs = {name: batch[name] for name in model.input}
+    np.testing.assert_allclose(found, inner(inputs), rtol=1e-5, atol=1e-6)
+    # The classifier's own weights are not computed with.
+    graph = named.signatures["embeddings"].graph
+    assert graph.outputs[0].shape[-1] == 8
+
+
+_DOCS = pathlib.Path(__file__).resolve().parents[3] / "docs" / "serving.md"
+
+
+def test_rest_client_of_the_docs(named, level, monkeypatch):
+    text = _DOCS.read_text()
+    (code,) = [
+        block
+        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        if "urllib" in block
+    ]
+    scope = {}
+    exec(compile(code, "serving.md", "exec"), scope)
+    bodies = []
+
+    def open_url(request):
+        assert request.full_url.endswith("/v1/models/mlp:predict")
+        bodies.append(request.data)
+        return io.BytesIO(rest_form.answer(named, request.data).encode())
+
+    monkeypatch.setattr("urllib.request.urlopen", open_url)
+    records = make_records(level)[:2]
+    rows = scope["classify"]([records[0], b"no record", records[1]])
+    expected = named.signatures["serving_default"](
+        examples=tf.constant(records)
+    )
+    assert [row["valid"] for row in rows] == [True, False, True]
+    for number, row in enumerate(rows[::2]):
+        for name in ("class_indexes", "scores"):
+            found = np.array(row[name], expected[name].numpy().dtype)
+            np.testing.assert_array_equal(found, expected[name][number])
+        names = [NAMES[index] for index in row["class_indexes"]]
+        assert row["class_names"] == names
+        assert row["id"].encode() == expected["id"][number]
+    # The answer that the docs show has these fields, of these types.
+    (shown,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    for row in json.loads(shown)["predictions"]:
+        assert {k: type(v) for k, v in row.items()} == {
+            k: type(v) for k, v in rows[0].items()
+        }
+
+
+def test_rest_form_of_tensors(named, level):
+    if level == "video":
+        inputs = {"features": np.linspace(-1, 1, 18).reshape(2, 9).tolist()}
+    else:
+        frames = make_padded_frames(14)[:2].tolist()
+        inputs = {"frames": frames, "num_frames": [1, 2]}
+    expected = named.signatures["tensors"](
+        **{
+            name: tf.constant(value, spec.dtype)
+            for name, value in inputs.items()
+            for spec in [serving.input_specs(RUNS[level]().config.data)[name]]
+        }
+    )
+    by_column = {"signature_name": "tensors", "inputs": inputs}
+    outputs = json.loads(rest_form.answer(named, json.dumps(by_column)))
+    found = outputs["outputs"]
+    assert found.keys() == expected.keys()
+    np.testing.assert_array_equal(
+        np.float32(found["predictions"]), expected["predictions"]
+    )
+    by_row = {
+        "signature_name": "tensors",
+        "instances": [
+            {name: value[row] for name, value in inputs.items()}
+            for row in range(2)
+        ],
+    }
+    outputs = json.loads(rest_form.answer(named, json.dumps(by_row)))
+    assert outputs["predictions"] == [
+        {name: value[row] for name, value in found.items()} for row in range(2)
+    ]
+
+
+def test_damaged_file(exported, tmp_path):
+    path = tmp_path / "export"
+    shutil.copytree(exported, path)
+    export_manifest.write(str(path), {})
+    serving.load(str(path))
+    file = path / "variables" / "variables.data-00000-of-00001"
+    content = bytearray(file.read_bytes())
+    content[7] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(
+        ValueError,
+        match=f"^{re.escape(str(file))}: expected the file that yt8m-export",
+    ):
+        serving.load(str(path))
