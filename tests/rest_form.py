@@ -1,8 +1,8 @@
 """TensorFlow Serving's REST form of requests and of their answers.
 
 As https://www.tensorflow.org/tfx/serving/api_rest says: rows (`instances`) or
-columns (`inputs`), binary values as `{"b64": ...}`, and text as it is unless the
-name of its tensor ends with `_bytes`.
+columns (`inputs`), binary values as `{"b64": ...}`, and text as it is: no
+output's name here ends with `_bytes`.
 """
 
 import base64
