@@ -83,6 +83,7 @@ LABELS = {
     "tabulate": "@pypi//tabulate",
     "tensorboard": "@pypi//tensorboard",
     "tensorflow": "@pypi//tensorflow",
+    "tensorflow_serving": "@pypi//tensorflow_serving_api",
     "tensorflow_datasets": "@pypi//tensorflow_datasets",
     "tqdm": "@pypi//tqdm",
 }

@@ -333,9 +333,10 @@ def test_names_of_the_known_classes():
     ],
 )
 def test_flags_of_serving_with_another_format(tmp_path, flag, shown):
+    name = shown.partition("=")[0]
     message = (
-        f"expected --{shown.partition('=')[0]} with --format=saved_model, which "
-        f"alone is served. Received: {shown}, format='keras'"
+        f"expected --{name} with --format=saved_model, which alone is served."
+        f" Received: {shown}, format='keras'"
     )
     with pytest.raises(usage_error.UsageError, match=re.escape(message)):
         run_export(f"--train_dir={tmp_path}", "--format=keras", flag)
