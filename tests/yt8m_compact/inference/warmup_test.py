@@ -16,7 +16,9 @@ from yt8m_compact.run import train_dir as train_dir_lib
 RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
 
 
-@pytest.mark.parametrize("level", ["video", "frame"])
+@pytest.mark.parametrize(
+    "level", ["video", pytest.param("frame", marks=pytest.mark.slow)]
+)
 def test_requests_of_each_signature(level, tmp_path):
     protos = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     config, model, _ = train_dir_lib.TrainDir(

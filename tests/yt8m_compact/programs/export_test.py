@@ -232,8 +232,8 @@ def test_keras(tmp_path, capsys):
     assert "| the weights | MIT |" in card
     assert "| the data | CC0 |" in card
     command = (
-        "yt8m-export --data_licence=CC0 --format=keras --licence=MIT "
-        "--train_dir=run"
+        "yt8m-export --train_dir=run --format=keras --licence=MIT "
+        "--data_licence=CC0"
     )
     assert f"\n{command}\n" in card
     with pytest.raises(ValueError, match="Received: a Keras model in it"):
