@@ -656,9 +656,12 @@ def test_rest_client_of_the_docs(named, level, monkeypatch):
     )
     assert [row["valid"] for row in rows] == [True, False, True]
     for number, row in enumerate(rows[::2]):
-        for name in ("class_indexes", "scores"):
-            found = np.array(row[name], expected[name].numpy().dtype)
-            np.testing.assert_array_equal(found, expected[name][number])
+        indexes = expected["class_indexes"][number].numpy().tolist()
+        assert row["class_indexes"] == indexes
+        # The last bits depend on the number of rows.
+        np.testing.assert_allclose(
+            row["scores"], expected["scores"][number], rtol=1e-6
+        )
         names = [NAMES[index] for index in row["class_indexes"]]
         assert row["class_names"] == names
         assert row["id"].encode() == expected["id"][number]
