@@ -203,6 +203,11 @@ def test_litert(tmp_path, capsys):
     assert run_export(*arguments) == 0
     opened = litert.LiteRtModel(f"{path}/model.tflite")
     assert opened.input_shapes["frames"] == [None, 4, 9]
+    with open(f"{path}/model.tflite", "ab") as file:
+        file.write(b"more")
+    message = f"{path}/model.tflite: expected the file that yt8m-export wrote"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        litert.LiteRtModel(f"{path}/model.tflite")
 
 
 def test_a_file_that_predicts_something_else_is_refused(tmp_path, monkeypatch):
