@@ -17,6 +17,7 @@ from yt8m_compact.models.attention import AttentionConfig
 from yt8m_compact.models.dbof import DbofConfig
 from yt8m_compact.models.deep_circulant import DeepCirculantConfig
 from yt8m_compact.models.deep_combine_chain import DeepCombineChainConfig
+from yt8m_compact.models.embedding import find_embedding
 from yt8m_compact.models.frame_level_logistic import FrameLevelLogisticConfig
 from yt8m_compact.models.gated_dbof import GatedDbofConfig
 from yt8m_compact.models.gru import GruConfig
@@ -67,6 +68,7 @@ __all__ = [
     "PooledEmbeddingConfig",
     "SoftDbofConfig",
     "TransformerConfig",
+    "find_embedding",
     "get_model_config",
     "model_name",
     "register_classes",

@@ -87,6 +87,7 @@ LABELS = {
     "tabulate": "@pypi//tabulate",
     "tensorboard": "@pypi//tensorboard",
     "tensorflow": "@pypi//tensorflow",
+    "tensorflow_serving": "@pypi//tensorflow_serving_api",
     "tensorflow_datasets": "@pypi//tensorflow_datasets",
     "tf2onnx": "@pypi//tf2onnx",
     "tqdm": "@pypi//tqdm",

@@ -2,6 +2,7 @@
 
 import importlib as _importlib
 from importlib import metadata as _metadata
+import sys as _sys
 from typing import Any as _Any
 
 __all__ = ["__version__", "load_preset"]
@@ -34,3 +35,15 @@ def load_preset(name: str) -> _Any:
     # imports, not one that imports rooms.
     module = _importlib.import_module("yt8m_compact.inference.classifier")
     return module.load_preset(name)
+
+
+def _register_classes() -> None:
+    """Makes known to Keras what `.keras` files name, where Keras is there."""
+    keras = _sys.modules.get("keras")
+    # Not while it is being imported, nor for a backend that we refuse.
+    if hasattr(keras, "saving") and keras.config.backend() == "tensorflow":
+        module = _importlib.import_module("yt8m_compact.models")
+        module.register_classes()
+
+
+_register_classes()

@@ -56,7 +56,7 @@ def check_run(config: config_lib.Config, folder: pathlib.Path) -> None:
     assert np.std(expected, axis=0).max() > 1e-6
     exported = os.path.join(folder, "exported")
     serving.save(serving.ServingModule(config, model, top_k=3), exported)
-    served = tf.saved_model.load(exported).signatures["serving_default"]
+    served = tf.saved_model.load(exported).signatures["all_scores"]
     np.testing.assert_allclose(
         served(examples=records)["predictions"], expected, rtol=1e-4, atol=1e-6
     )

@@ -40,7 +40,7 @@ for folder in map(pathlib.Path, sys.argv[1:]):
         folder / "found.npz",
         checkpoint=restored(inputs, training=False),
         keras=loaded(inputs, training=False),
-        exported=served["serving_default"](examples=records)["predictions"],
+        exported=served["all_scores"](examples=records)["predictions"],
     )
 """
 

@@ -26,9 +26,10 @@ from yt8m_compact.compression import sample as sample_lib
 from yt8m_compact.compression import sensitivity
 from yt8m_compact.compression import settings as settings_lib
 from yt8m_compact.compression import table
+from yt8m_compact.inference.exports import companions
+from yt8m_compact.inference.exports import packed
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import lock as run_lock
-from yt8m_compact.run import packed_model
 from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import warm_start
 
@@ -420,7 +421,8 @@ class RunCompression:
             "tuned": self._totals(config, model),
         }
         # Last, since the model is packed.
-        packed_model.save(self.packed_path, config, model, result.step)
+        about = companions.about_run(self._output, config, result.step)
+        packed.save(self.packed_path, about, model)
         self.plan.totals["tuned"]["bytes"] = os.path.getsize(
             train_dir_lib.TrainDir(self.packed_path).packed_path
         )

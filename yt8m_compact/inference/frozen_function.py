@@ -28,8 +28,8 @@ class FrozenFunction:
     Weights count as they were when this was made, or at the last `refresh`.
 
     Args:
-        function: from tensors to a tensor; of nothing but them and weights,
-            without side effects.
+        function: from tensors to a tensor or a list of them; of nothing but its
+            arguments and weights, without side effects.
         signature: what it is given.
         may_grow: whether a value is kept, too, that takes far more memory than
             the weights it is made of, such as a matrix that is written out.
@@ -46,9 +46,9 @@ class FrozenFunction:
             traced = tf.function(function, autograph=False)
             graph = traced.get_concrete_function(*signature).graph
             self._inputs = graph.inputs[: len(signature)]
-            self._output = graph.outputs[0]
+            self._outputs = graph.outputs
             weights = _find_weights(graph, self._inputs)
-            self._values = _values_to_keep(self._output, weights, may_grow)
+            self._values = _values_to_keep(self._outputs, weights, may_grow)
             given = [value.op for value in self._inputs]
             self._graph = _Graph(graph, unordered=[*weights, *given])
             self._compute = tf.function(
@@ -59,21 +59,23 @@ class FrozenFunction:
                 for value in self._compute()
             ]
 
-    def __call__(self, *inputs: tf.Tensor) -> tf.Tensor:
+    def __call__(self, *inputs: tf.Tensor, output: int = 0) -> tf.Tensor:
         """Adds the operations on inputs to the graph that is being made.
 
         Args:
             *inputs: as the signature says.
+            output: which of the function's results to compute, and no more.
         """
         kept = map(tf.convert_to_tensor, self.kept)
         given = zip(
             [*self._inputs, *self._values], [*inputs, *kept], strict=True
         )
-        (output,) = self._graph.place(
-            [self._output], {inner.name: value for inner, value in given}
+        wanted = self._outputs[output]
+        (placed,) = self._graph.place(
+            [wanted], {inner.name: value for inner, value in given}
         )
-        output.set_shape(self._output.shape)
-        return output
+        placed.set_shape(wanted.shape)
+        return placed
 
     def refresh(self) -> None:
         """Computes again what weights alone give."""
@@ -196,14 +198,14 @@ def _find_weights(
 
 
 def _values_to_keep(
-    output: tf.Tensor,
+    outputs: Iterable[tf.Tensor],
     weights: Mapping[tf.Operation, Mapping[str, tf.Tensor]],
     may_grow: bool,
 ) -> list[tf.Tensor]:
     """Lists what operations on inputs take that is computed of weights."""
     values: dict[str, tf.Tensor] = {}
     seen: set[tf.Operation] = set()
-    waiting = [output]
+    waiting = [*outputs]
     while waiting:
         value = _source(waiting.pop())
         taken = weights.get(value.op)

@@ -22,10 +22,20 @@ class FrozenModel:
     Args:
         model: a model whose inputs are a dict.
         may_grow: as of `frozen_function.FrozenFunction`.
+        embedding: what `embed` gives, a tensor of the model; None if not asked
+            for.
     """
 
-    def __init__(self, model: keras.Model, *, may_grow: bool = True) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        may_grow: bool = True,
+        embedding: keras.KerasTensor | None = None,
+    ) -> None:
         self._model = model
+        if embedding is not None:
+            self._model = keras.Model(model.input, [model.output, embedding])
         self._may_grow = may_grow
         # By the size of the batch: 1, or None for any.
         self._functions: dict[int | None, frozen_function.FrozenFunction] = {}
@@ -50,16 +60,31 @@ class FrozenModel:
         Returns:
             `[batch, num_classes]`.
         """
+        return self._choose(inputs, 0)
+
+    def embed(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Computes the embedding of videos, and nothing that comes after.
+
+        Args:
+            inputs: the model's inputs by name.
+
+        Returns:
+            `[batch, size]`.
+        """
+        return self._choose(inputs, 1)
+
+    def _choose(
+        self, inputs: Mapping[str, tf.Tensor], output: int
+    ) -> tf.Tensor:
+        """Computes an output by what suits the number of videos."""
         size = next(iter(inputs.values())).shape[0]
-        if size == 1:
-            return self._predict(inputs, 1)
         if size is not None:
-            return self.predict_many(inputs)
+            return self._predict(inputs, 1 if size == 1 else None, output)
         size = tf.shape(next(iter(inputs.values())))[0]
         return tf.cond(
             tf.equal(size, 1),
-            lambda: self._predict(inputs, 1),
-            lambda: self.predict_many(inputs),
+            lambda: self._predict(inputs, 1, output),
+            lambda: self._predict(inputs, None, output),
         )
 
     def predict_many(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -106,11 +131,14 @@ class FrozenModel:
         return self._functions[batch_size]
 
     def _predict(
-        self, inputs: Mapping[str, tf.Tensor], batch_size: int | None
+        self,
+        inputs: Mapping[str, tf.Tensor],
+        batch_size: int | None,
+        output: int = 0,
     ) -> tf.Tensor:
         tensors = [inputs[name] for name in self._model.input]
         if batch_size == 1:
             # Not by ensure_shape: Grappler takes it for true of the branch
             # that is not taken, too.
             tensors = [tensor[0][tf.newaxis] for tensor in tensors]
-        return self._function_of(batch_size)(*tensors)
+        return self._function_of(batch_size)(*tensors, output=output)

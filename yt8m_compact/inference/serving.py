@@ -5,23 +5,32 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import os
-import shutil
 import tempfile
 
 import keras
 import tensorflow as tf
 
 from yt8m_compact import files
+from yt8m_compact import models
 from yt8m_compact import ops
+from yt8m_compact.inference import class_table
+from yt8m_compact.inference import flagged_records
 from yt8m_compact.inference import frozen_model
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import export_manifest
 
 SERIALIZED_SIGNATURE = "serving_default"
+ALL_SCORES_SIGNATURE = "all_scores"
+FLAGGED_SIGNATURE = "flagged"
 TENSORS_SIGNATURE = "tensors"
+POOLED_SIGNATURE = "pooled"
+EMBEDDINGS_SIGNATURE = "embeddings"
 
 CONFIG_FILE = "config.json"
+# Where a SavedModel has what travels with it.
+ASSETS = "assets"
 
 
 def input_specs(data: config_lib.DataConfig) -> dict[str, tf.TensorSpec]:
@@ -30,30 +39,75 @@ def input_specs(data: config_lib.DataConfig) -> dict[str, tf.TensorSpec]:
     Args:
         data: what the records hold.
     """
-    feature_dim = sum(data.feature_sizes)
     if data.frame_features:
-        specs = [
-            tf.TensorSpec([None, None, feature_dim], tf.uint8, "frames"),
-            tf.TensorSpec([None], tf.int32, "num_frames"),
-        ]
-    else:
-        specs = [tf.TensorSpec([None, feature_dim], tf.float32, "features")]
+        return frame_specs(data)
+    shape = [None, sum(data.feature_sizes)]
+    return {"features": tf.TensorSpec(shape, tf.float32, "features")}
+
+
+def frame_specs(data: config_lib.DataConfig) -> dict[str, tf.TensorSpec]:
+    """Returns what frames of videos are given as, by name.
+
+    Args:
+        data: what the records hold.
+    """
+    feature_dim = sum(data.feature_sizes)
+    specs = [
+        tf.TensorSpec([None, None, feature_dim], tf.uint8, "frames"),
+        tf.TensorSpec([None], tf.int32, "num_frames"),
+    ]
     return {spec.name: spec for spec in specs}
+
+
+def average_frames(frames: tf.Tensor, num_frames: tf.Tensor) -> tf.Tensor:
+    """Averages the frames of videos, as video-level features are made.
+
+    Args:
+        frames: uint8 `[batch, time, feature_dim]`, 8-bit codes.
+        num_frames: int32 `[batch]`, how many of them are the video's.
+
+    Returns:
+        float32 `[batch, feature_dim]`, zeros of a video without a frame.
+    """
+    time = tf.shape(frames)[1]
+    count = tf.clip_by_value(num_frames, 0, time)
+    mask = tf.sequence_mask(count, time)[:, :, tf.newaxis]
+    total = tf.reduce_sum(tf.where(mask, ops.dequantize(frames), 0.0), axis=1)
+    return total / tf.cast(tf.maximum(count, 1), tf.float32)[:, tf.newaxis]
 
 
 class ServingModule:
     """Predicts from serialized records or from tensors.
 
     Of records, the labels are not looked at. A SavedModel of this carries the
-    configuration of its run, the asset `config.json`.
+    configuration of its run, the asset `config.json`, and the names of the
+    classes, where they are known, the asset `class_names.txt`.
 
-    Both functions return a dict:
+    Its `functions`, by the signatures that they are served as:
+
+    *   `serving_default`, of serialized records: `id` string `[batch]` and the
+        best classes. A bad record is an error.
+    *   `all_scores`, of serialized records: `id` and `predictions`.
+    *   `flagged`, of serialized records: as `serving_default`, and `valid`,
+        bool `[batch]`. The row of a bad record is one of no id, classes -1
+        without names, and scores of 0.
+    *   `tensors`, of what `input_specs` lists: the best classes and
+        `predictions`.
+    *   `pooled`, of `frames` and `num_frames`, of a video-level model: it
+        averages the frames first, which are the `features` that it gives
+        beside the best classes.
+    *   `embeddings`, of what `input_specs` lists: `embeddings` float32
+        `[batch, size]`, what the classifier is given; of models that have a
+        layer before it.
+
+    The best classes are
 
     *   `class_indexes` int32 `[batch, top_k]`: the likeliest classes, best
         first; the lower index first among equals.
+    *   `class_names` string `[batch, top_k]`, where they are known.
     *   `scores` float32 `[batch, top_k]`: their probabilities.
-    *   `predictions` float32 `[batch, num_classes]`: all probabilities.
-    *   `id` string `[batch]`, from records only.
+
+    `predictions` are float32 `[batch, num_classes]`: all probabilities.
 
     The weights are frozen: they count as they were at the first prediction, or
     at the last `refresh`.
@@ -62,52 +116,105 @@ class ServingModule:
         config: configuration of the run.
         model: its model, with the weights to serve.
         top_k: number of classes to return; at most all.
+        class_names: the names of all classes, or None.
     """
 
     def __init__(
-        self, config: config_lib.Config, model: keras.Model, top_k: int
+        self,
+        config: config_lib.Config,
+        model: keras.Model,
+        top_k: int,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         if top_k < 1:
             raise ValueError(f"expected at least 1. Received: top_k={top_k}")
         self.config = config
+        self.top_k = top_k
         self._model = model
+        embedding = models.find_embedding(model)
         # What weights alone give is written to disk in place of the weights.
-        self._frozen = frozen_model.FrozenModel(model, may_grow=False)
+        self._frozen = frozen_model.FrozenModel(
+            model, may_grow=False, embedding=embedding
+        )
         self._frozen.prepare(1, None)
+        self._class_table = None
+        if class_names is not None:
+            self._class_table = class_table.ClassTable(
+                class_names, config.data.num_classes
+            )
+        records = [tf.TensorSpec([None], tf.string, "examples")]
+        # What several signatures do is traced once.
         self._reader = config.prediction_reader()
-        self._top_k = top_k
-        self.predict_serialized = tf.function(
-            self._predict_serialized,
-            input_signature=[tf.TensorSpec([None], tf.string, "examples")],
+        self._parse = tf.function(
+            lambda examples: self._reader.parse(examples),
+            input_signature=records,
+            autograph=False,
+        )
+        self._predict_all = tf.function(self._frozen, autograph=False)
+        tensors = list(input_specs(config.data).values())
+        functions = {
+            SERIALIZED_SIGNATURE: (self._predict_serialized, records),
+            ALL_SCORES_SIGNATURE: (self._score_serialized, records),
+            FLAGGED_SIGNATURE: (self._predict_flagged, records),
+            TENSORS_SIGNATURE: (self._predict_tensors, tensors),
+        }
+        if not config.data.frame_features:
+            specs = list(frame_specs(config.data).values())
+            functions[POOLED_SIGNATURE] = (self._predict_pooled, specs)
+        if embedding is not None:
+            functions[EMBEDDINGS_SIGNATURE] = (self._embed, tensors)
+        self.functions = {
             # Nothing to convert, and looking for it takes seconds.
-            autograph=False,
-        )
-        self.predict_tensors = tf.function(
-            self._predict_tensors,
-            input_signature=list(input_specs(config.data).values()),
-            autograph=False,
-        )
+            name: tf.function(function, input_signature=specs, autograph=False)
+            for name, (function, specs) in functions.items()
+        }
 
     def refresh(self) -> None:
         """Takes the weights of the model as they are now."""
         self._frozen.refresh()
 
     def _predict_serialized(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        batch = self._reader.parse(examples)
-        inputs = {name: batch[name] for name in self._model.input}
-        return {"id": batch["id"], **self._predict(inputs)}
+        batch = self._parse(examples)
+        return {"id": batch["id"], **self._find_best(self._score(batch))}
+
+    def _score_serialized(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        batch = self._parse(examples)
+        return {"id": batch["id"], "predictions": self._score(batch)}
+
+    def _predict_flagged(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        batch = flagged_records.parse(self._parse, examples)
+        valid = batch[flagged_records.VALID]
+        blank = {"class_indexes": -1, "class_names": "", "scores": 0.0}
+        best = {
+            name: tf.where(valid[:, tf.newaxis], value, blank[name])
+            for name, value in self._find_best(self._score(batch)).items()
+        }
+        return {"id": batch["id"], flagged_records.VALID: valid, **best}
 
     def _predict_tensors(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._predict(self._inputs_of(*tensors))
+        predictions = self._score(self._inputs_of(*tensors))
+        return {**self._find_best(predictions), "predictions": predictions}
 
-    def _predict(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        predictions = self._frozen(inputs)
-        scores, class_indexes = ops.top_k(predictions, self._top_k)
-        return {
-            "class_indexes": class_indexes,
-            "scores": scores,
-            "predictions": predictions,
-        }
+    def _predict_pooled(
+        self, frames: tf.Tensor, num_frames: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        features = average_frames(frames, num_frames)
+        best = self._find_best(self._score({"features": features}))
+        return {**best, "features": features}
+
+    def _embed(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        embeddings = self._frozen.embed(self._inputs_of(*tensors))
+        return {"embeddings": tf.cast(embeddings, tf.float32)}
+
+    def _score(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return self._predict_all({k: batch[k] for k in self._model.input})
+
+    def _find_best(self, predictions: tf.Tensor) -> dict[str, tf.Tensor]:
+        scores, class_indexes = ops.top_k(predictions, self.top_k)
+        best = {"class_indexes": class_indexes, "scores": scores}
+        if self._class_table is not None:
+            best["class_names"] = self._class_table.lookup(class_indexes)
+        return best
 
     def _inputs_of(self, *tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         """Makes the model's inputs of what `input_specs` lists."""
@@ -128,23 +235,24 @@ class ServingModule:
 
     def concrete_functions(
         self,
-    ) -> list[tf.types.experimental.ConcreteFunction]:
-        """Traces `predict_serialized` and `predict_tensors`, once."""
-        return [
-            function.get_concrete_function()
-            for function in (self.predict_serialized, self.predict_tensors)
-        ]
+    ) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """Traces the functions, once."""
+        return {
+            name: function.get_concrete_function()
+            for name, function in self.functions.items()
+        }
 
-    def variables_read(self) -> list[tf.Variable]:
+    def tracked(self) -> list[tf.Variable | tf.Module]:
         """Lists what the functions read: fewer than the model's variables."""
         read = {
             id(captured)
-            for function in self.concrete_functions()
+            for function in self.concrete_functions().values()
             for captured in function.captured_inputs
         }
         variables = [variable.value for variable in self._model.variables]
         variables += self._frozen.kept
-        return [v for v in variables if id(v.handle) in read]
+        tables = [] if self._class_table is None else [self._class_table]
+        return [v for v in variables if id(v.handle) in read] + tables
 
 
 class Predict:
@@ -212,46 +320,30 @@ def save(module: ServingModule, export_dir: str) -> None:
         module: what to save, by the weights that its model has now.
         export_dir: the folder to write; what was there is replaced.
     """
+    with files.writing_folder(export_dir, replace=True) as folder:
+        write(module, folder)
+
+
+def write(module: ServingModule, folder: str) -> None:
+    """Writes a SavedModel into a folder.
+
+    Args:
+        module: what to write, by the weights that its model has now.
+        folder: the folder, of this process alone.
+    """
     module.refresh()
     saved = tf.Module(name="yt8m_compact_model")
     # Not the `tf.function`s: while it saves, TensorFlow takes other options for
-    # its own, by which it would trace both again.
-    saved.predict_serialized, saved.predict_tensors = (
-        module.concrete_functions()
-    )
-    saved.weights = module.variables_read()
-    with (
-        files.writing_folder(export_dir) as folder,
-        tempfile.TemporaryDirectory() as assets,
-    ):
+    # its own, by which it would trace all again.
+    signatures = module.concrete_functions()
+    saved.functions = list(signatures.values())
+    saved.weights = module.tracked()
+    with tempfile.TemporaryDirectory() as assets:
         path = os.path.join(assets, CONFIG_FILE)
         config_lib.save(module.config, path)
         # What is tracked is copied into the SavedModel, and found by servers.
         saved.config_asset = tf.saved_model.Asset(path)
-        tf.saved_model.save(
-            saved,
-            folder,
-            signatures={
-                SERIALIZED_SIGNATURE: saved.predict_serialized,
-                TENSORS_SIGNATURE: saved.predict_tensors,
-            },
-        )
-        _empty(files.expand_user(export_dir))
-
-
-def _empty(folder: str) -> None:
-    """Removes what a folder holds, if there is one; it may be a mount point."""
-    if not files.is_local(folder):
-        if tf.io.gfile.exists(folder):
-            tf.io.gfile.rmtree(folder)
-        return
-    if not os.path.isdir(folder):
-        return
-    for entry in list(os.scandir(folder)):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            os.remove(entry.path)
+        tf.saved_model.save(saved, folder, signatures=signatures)
 
 
 def load(
@@ -271,15 +363,16 @@ def load(
         num_classes]`.
 
     Raises:
-        ValueError: if there is none, it was not written by `save`, or its
-            signature is not that of its configuration.
+        ValueError: if there is none, it was not written by `save`, a file of it
+            is damaged, or its signature is not that of its configuration.
     """
     if not tf.saved_model.contains_saved_model(path):
         raise ValueError(
             f"{path}: expected a SavedModel that yt8m-export wrote. Received: "
             "none there"
         )
-    config_path = os.path.join(path, "assets", CONFIG_FILE)
+    export_manifest.verify(path)
+    config_path = os.path.join(path, ASSETS, CONFIG_FILE)
     if not tf.io.gfile.exists(config_path):
         raise ValueError(
             f"{path}: expected a SavedModel that yt8m-export wrote, with the "

@@ -42,21 +42,26 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
     ) -> None:
         super().__init__(**kwargs)
         self.units = structures.check_positive("units", units)
-        self.structure = structures.get(structure)
+        structure = structures.get(structure)
         # As in Keras. What is not dense has no orthogonal start of its own.
         initializer = keras.initializers.VarianceScaling(
             mode="fan_in", distribution="untruncated_normal"
         )
-        dense = isinstance(self.structure.base, structures.Dense)
+        dense = isinstance(structure.base, structures.Dense)
         self.recurrent_projection = projection.Projection(
             self.num_gates * units,
-            self.structure,
+            structure,
             use_bias=False,
             kernel_initializer="orthogonal" if dense else initializer,
             dtype=self.dtype_policy,
             name="recurrent",
         )
         self.output_size = units
+
+    @property
+    def structure(self) -> structures.Structure:
+        """How the matrix from the state to the gates is made, now."""
+        return self.recurrent_projection.structure
 
     @property
     @abc.abstractmethod

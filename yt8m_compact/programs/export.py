@@ -1,92 +1,63 @@
-"""Exports a run of yt8m-train: a SavedModel to serve, or the smallest file.
+"""Exports a run of yt8m-train: a SavedModel to serve, or files for others.
 
 Example:
     yt8m-export --train_dir=runs/dbof --export_dir=exported/dbof
 
 A SavedModel loads with tf.saved_model.load and TensorFlow Serving, without
 yt8m_compact. Signature serving_default takes serialized records (`examples`,
-string [batch]); tensors takes `features`, or `frames` and `num_frames`.
-assets/config.json is the configuration of the run. Weights with a precision,
-dense@int4 say, are written as their bits.
+string [batch]); tensors takes `features`, or `frames` and `num_frames`;
+docs/serving.md says what others there are, and how it is served: see
+--versioned, --max_batch, --warmup. Weights with a precision, dense@int4 say,
+are written as their bits.
 
 --format=packed writes config.json and weights.safetensors instead: the bits,
 and little else. Every program here reads that folder as it does a run:
 yt8m-eval and yt8m-predict with --train_dir, yt8m-train with --init_from.
 
---format=litert writes config.json and model.tflite, for LiteRT (TensorFlow
-Lite), --format=onnx model.onnx, --format=openvino model.xml and model.bin, of
+--format=litert writes model.tflite, for LiteRT (TensorFlow Lite),
+--format=onnx model.onnx, --format=openvino model.xml and model.bin, of
 operators that these have only. --projection_export says how projections with
 Fourier transforms, which they have not, are written; docs/export.md says more.
 
+--format=keras writes model.keras, which Keras loads in safe mode once
+yt8m_compact is imported.
+
 Several formats, comma-separated, are written one after the other, each to a
-folder of its own.
+folder of its own. With each travel the configuration of the run, a model card
+(README.md) and export_manifest.json, which says how it came about and has the
+SHA-256 of every file: programs here refuse a file that is not as it was
+written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-import dataclasses
+from collections.abc import Mapping, Sequence
 import os
-from typing import Any
 
 from absl import flags
 
 from yt8m_compact import choice_flags
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
+from yt8m_compact import presets
 from yt8m_compact import program
 from yt8m_compact import usage_error
 from yt8m_compact.inference.exports import projection_export
+from yt8m_compact.programs import export_formats
 from yt8m_compact.run import command_line
+from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.run import weight_choice
 
 with lazy.imports():
-    import keras
-    import tensorflow as tf
+    from yt8m_compact import datasets
+    from yt8m_compact.inference.exports import companions
+    from yt8m_compact.inference.exports import saved_model
 
-    from yt8m_compact import layers
-    from yt8m_compact.inference import serving
-    from yt8m_compact.inference.exports import litert
-    from yt8m_compact.inference.exports import onnx
-    from yt8m_compact.inference.exports import openvino
-    from yt8m_compact.run import config as config_lib
-    from yt8m_compact.run import packed_model
-    from yt8m_compact.run import train_dir as train_dir_lib
-
-# Where each format is written to in the folder of the run.
-_FOLDERS = {
-    "saved_model": "export",
-    "packed": "packed",
-    "litert": "litert",
-    "onnx": "onnx",
-    "openvino": "openvino",
-}
-# Those that turn the weights of a model into their bits, which the others don't
-# take: they come last.
-_PACKING = ("saved_model", "packed")
-# Those of runtimes that have no Fourier transforms.
-_PORTABLE = ("litert", "onnx", "openvino")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Written:
-    """What a format took.
-
-    Attributes:
-        size: the bytes of its files; None if they were not counted.
-        difference: the largest one of a score to the model; None if it was not
-            looked for.
-    """
-
-    size: int | None = None
-    difference: float | None = None
-
-    def describe(self) -> str:
-        """Describes it in the line of an export."""
-        size = "" if self.size is None else f", {self.size:,} bytes"
-        if self.difference is None:
-            return size
-        return f"{size}, scores within {self.difference:.1e}"
+_FOLDERS = train_dir_lib.EXPORT_FOLDERS
+# Flags that are about serving.
+_OF_SAVED_MODEL = ("versioned", "max_batch", "warmup", "vocabulary_file")
+# Of the classes of 2018 and 2019, by their number.
+_KNOWN_CLASSES = {3862: "yt8m_2018_video_350k"}
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -137,8 +108,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "top_k",
         20,
-        "Number of classes that the signatures of a SavedModel return beside "
-        "all scores.",
+        "Number of classes that the signatures of a SavedModel return, the "
+        "likeliest ones.",
         lower_bound=1,
         flag_values=flag_values,
     )
@@ -146,6 +117,49 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "overwrite",
         False,
         "Whether what was exported to --export_dir before is replaced.",
+        flag_values=flag_values,
+    )
+    path_flags.define_path(
+        "vocabulary_file",
+        None,
+        "CSV file of the classes' names, YouTube-8M's vocabulary.csv or "
+        "AudioSet's class_labels_indices.csv, which a SavedModel returns; those"
+        " of YouTube-8M of 2018 if not given and there are 3862 classes.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "versioned",
+        False,
+        "Whether --export_dir holds numbered SavedModels, as TensorFlow "
+        "Serving takes them: a new one is added, of the next number.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "max_batch",
+        None,
+        "Videos of a batch that TensorFlow Serving puts together of requests: "
+        "written into a SavedModel as batching_params.pbtxt.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "warmup",
+        None,
+        "Whether requests travel with a SavedModel that TensorFlow Serving "
+        "makes of itself before it serves; if not given, where "
+        "tensorflow-serving-api is installed, which it needs.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "licence",
+        None,
+        "What the weights may be used for, for the model card: CC BY 4.0 say.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "data_licence",
+        None,
+        "Likewise, of the data that they were trained on.",
         flag_values=flag_values,
     )
 
@@ -159,17 +173,48 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     run = train_dir_lib.TrainDir(flag_values.train_dir)
     folders = _folders_of(flag_values, run.path)
     _check_portable(flag_values)
-    run.load_config()  # Told before what is imported for seconds.
+    _check_serving_flags(flag_values)
+    # Told before what is imported for seconds.
+    num_classes = run.load_config().data.num_classes
+    class_names = None
+    if "saved_model" in folders:
+        class_names = _find_class_names(flag_values, num_classes)
     for kind, folder in folders.items():
-        _check_replaceable(folder, flag_values.overwrite, kind)
+        if kind == "saved_model" and flag_values.versioned:
+            export_formats.check_holds_versions(folder)
+        else:
+            export_formats.check_replaceable(
+                folder, flag_values.overwrite, kind
+            )
     config, model, step = run.restore_model(flag_values.checkpoint_step, choice)
+    about = companions.about_run(
+        run,
+        config,
+        step,
+        choice,
+        command=command_line.given("yt8m-export", flag_values),
+        licence=flag_values.licence,
+        data_licence=flag_values.data_licence,
+    )
+    options = export_formats.Options(
+        projection_export=flag_values.projection_export,
+        batch_size=flag_values.batch_size or None,
+        served=saved_model.Options(
+            top_k=flag_values.top_k,
+            class_names=class_names,
+            warmup=flag_values.warmup,
+            max_batch=flag_values.max_batch,
+            versioned=flag_values.versioned,
+        ),
+    )
     which = "" if choice == weight_choice.RAW else f", weights {choice},"
     written = {}
-    for kind in sorted(folders, key=lambda kind: kind in _PACKING):
-        folder = folders[kind]
-        written[kind] = _save(kind, folder, config, model, step, flag_values)
+    for kind in export_formats.in_order(folders):
+        written[kind] = export_formats.write(
+            kind, folders[kind], about, model, options
+        )
         print(
-            f"exported step {step}{which} of {run.path} to {folder}"
+            f"exported step {step}{which} of {run.path} to "
             f"{written[kind].describe()}",
             flush=True,
         )
@@ -198,7 +243,9 @@ def _folders_of(
 
 def _check_portable(flag_values: flags.FlagValues) -> None:
     """Refuses what can't be written for other runtimes, and tells it early."""
-    kinds = [kind for kind in flag_values.format if kind in _PORTABLE]
+    kinds = [
+        kind for kind in flag_values.format if kind in export_formats.PORTABLE
+    ]
     export = flag_values.projection_export
     if kinds and export is projection_export.ProjectionExport.FFT:
         raise usage_error.UsageError(
@@ -207,45 +254,52 @@ def _check_portable(flag_values: flags.FlagValues) -> None:
             "anyway. Received: projection_export=fft, format="
             f"{','.join(flag_values.format)}"
         )
-    if "onnx" in kinds:
-        onnx.expect_packages()
-    if "openvino" in kinds:
-        openvino.expect_packages()
+    for kind in kinds:
+        export_formats.expect_packages(kind)
 
 
-def _save(
-    kind: str,
-    folder: str,
-    config: config_lib.Config,
-    model: keras.Model,
-    step: int,
-    flag_values: flags.FlagValues,
-) -> _Written:
-    """Writes one format."""
-    if kind == "packed":
-        return _Written(packed_model.save(folder, config, model, step))
-    if kind == "saved_model":
-        layers.pack(model)
-        module = serving.ServingModule(config, model, flag_values.top_k)
-        serving.save(module, folder)
-        return _Written()
-    save: Callable[..., Any] = {
-        "litert": litert.save,
-        "onnx": onnx.save,
-        "openvino": openvino.save,
-    }[kind]
-    return _Written(
-        *save(
-            folder,
-            config,
-            model,
-            flag_values.projection_export,
-            flag_values.batch_size or None,
+def _check_serving_flags(flag_values: flags.FlagValues) -> None:
+    """Refuses what would not be used."""
+    for name in _OF_SAVED_MODEL:
+        if (
+            "saved_model" not in flag_values.format
+            and flag_values[name].present
+        ):
+            raise usage_error.UsageError(
+                f"expected --{name} with --format=saved_model, which alone is "
+                f"served. Received: {name}={flag_values[name].value!r}, "
+                f"format={','.join(flag_values.format)}"
+            )
+    if flag_values.versioned and flag_values.overwrite:
+        raise usage_error.UsageError(
+            "expected --versioned or --overwrite, not both: a new version "
+            "replaces none. Received: versioned=True, overwrite=True"
         )
+
+
+def _find_class_names(
+    flag_values: flags.FlagValues, num_classes: int
+) -> tuple[str, ...] | None:
+    """Reads the names of the classes; None where they are not known."""
+    path = flag_values.vocabulary_file
+    if path is None:
+        preset = _KNOWN_CLASSES.get(num_classes)
+        return preset and presets.class_names(preset)
+    names = datasets.read_class_names(path)
+    if not names or max(names) >= num_classes:
+        raise ValueError(
+            f"{path}: expected the names of the {num_classes} classes of the "
+            f"run. Received: {len(names)} names, of classes up to "
+            f"{max(names, default=None)}"
+        )
+    # What has no name is called by its number.
+    return tuple(
+        " ".join(names.get(index, "").split()) or str(index)
+        for index in range(num_classes)
     )
 
 
-def _table(written: Mapping[str, _Written]) -> str:
+def _table(written: Mapping[str, export_formats.Written]) -> str:
     """Lists formats, their bytes, and the largest differences of scores."""
     rows = [("format", "bytes", "difference")]
     for kind, what in written.items():
@@ -259,33 +313,6 @@ def _table(written: Mapping[str, _Written]) -> str:
         f"{kind:{widths[0]}}  {size:>{widths[1]}}  {difference:>{widths[2]}}"
         for kind, size, difference in rows
     )
-
-
-def _check_replaceable(export_dir: str, overwrite: bool, kind: str) -> None:
-    if not tf.io.gfile.exists(export_dir):
-        return
-    if tf.io.gfile.isdir(export_dir) and not tf.io.gfile.listdir(export_dir):
-        return
-    noun, there = {
-        "saved_model": ("a SavedModel", tf.saved_model.contains_saved_model),
-        "packed": ("a packed model", _holds_packed_model),
-        "litert": ("a LiteRT model", litert.is_saved),
-        "onnx": ("an ONNX model", onnx.is_saved),
-        "openvino": ("an OpenVINO model", openvino.is_saved),
-    }[kind]
-    is_exported = there(export_dir)
-    if overwrite and is_exported:
-        return
-    received = noun if is_exported else "something else"
-    advice = "--overwrite or " if is_exported else ""
-    raise ValueError(
-        f"{export_dir}: expected a folder that is empty or does not exist yet. "
-        f"Received: {received} in it; use {advice}another --export_dir"
-    )
-
-
-def _holds_packed_model(folder: str) -> bool:
-    return train_dir_lib.TrainDir(folder).is_packed()
 
 
 def run() -> None:

@@ -449,3 +449,20 @@ def _text(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return str(value)
+
+
+def given(program: str, flag_values: flags.FlagValues) -> list[str]:
+    """Lists the arguments that a program was started with, to show.
+
+    Args:
+        program: its name.
+        flag_values: its flags.
+
+    Returns:
+        The name, and the flags that were given.
+    """
+    return [program] + [
+        flag_values[name].serialize()
+        for name in flag_values
+        if flag_values[name].present and flag_values[name].value is not None
+    ]

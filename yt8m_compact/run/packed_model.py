@@ -70,14 +70,35 @@ def save(
         ValueError: if a weight is not finite or can't be stored.
         OSError: if it can't be written.
     """
-    config = packed_config(config)
     with files.writing_folder(folder, replace=True) as partial:
-        run = train_dir_lib.TrainDir(partial)
-        run.save_config(config)
-        packed_weights.write(model, run.packed_path, step)
-        # By what will read it.
-        packed_weights.read(
-            train_dir_lib.build_model(run.load_config()), run.packed_path
-        )
-        paths = (run.config_path, run.packed_path)
-        return sum(os.path.getsize(path) for path in paths)
+        return write(partial, config, model, step)
+
+
+def write(
+    folder: str, config: config_lib.Config, model: keras.Model, step: int
+) -> int:
+    """Writes the files of a packed model into a folder; see `save`.
+
+    Args:
+        folder: the folder, of this process alone.
+        config: as of `save`.
+        model: likewise.
+        step: likewise.
+
+    Returns:
+        The bytes of both files.
+
+    Raises:
+        ValueError: as of `save`.
+        OSError: likewise.
+    """
+    run = train_dir_lib.TrainDir(folder)
+    run.save_config(packed_config(config))
+    packed_weights.write(model, run.packed_path, step)
+    # By what will read it.
+    packed_weights.read(
+        train_dir_lib.build_model(run.load_config()), run.packed_path
+    )
+    return sum(
+        os.path.getsize(path) for path in (run.config_path, run.packed_path)
+    )

@@ -14,6 +14,7 @@ from yt8m_compact import files
 from yt8m_compact import layers
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import checkpoint
+from yt8m_compact.run import export_manifest
 
 # What the name of such a file ends with.
 SUFFIX = ".safetensors"
@@ -81,9 +82,11 @@ def read(model: keras.Model, path: str) -> int:
         How many steps it was trained for.
 
     Raises:
-        ValueError: if the file is missing, broken or none of `write`, or holds
-            the weights of another model.
+        ValueError: if the file is missing, broken or none of `write`, holds the
+            weights of another model, or is not what the manifest beside it
+            says.
     """
+    export_manifest.verify_file(path)
     arrays, metadata = _load(path)
     received = (metadata.get("format"), metadata.get("version"))
     if received != (_FORMAT, _VERSION):

@@ -15,6 +15,7 @@ from yt8m_compact import keras_backend
 from yt8m_compact import lazy
 from yt8m_compact import presets
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import export_manifest
 from yt8m_compact.run import weight_choice
 
 keras_backend.expect_tensorflow()
@@ -35,6 +36,15 @@ HPARAMS_SUFFIX = ".hparams"
 COMPRESSION_FILES = ("compression.json", "compression.txt")
 _CHECKPOINT_PREFIX = "model.ckpt"
 _PATTERN_CHARACTERS = "*?["
+# Where yt8m-export writes each format to, if not told.
+EXPORT_FOLDERS = {
+    "saved_model": "export",
+    "packed": "packed",
+    "litert": "litert",
+    "onnx": "onnx",
+    "openvino": "openvino",
+    "keras": "keras",
+}
 # What a folder that is a mount point, or whose parent can't be written, says,
 # and one whose new name would be too long.
 _NOT_RENAMED = (
@@ -131,8 +141,10 @@ class TrainDir:
             The run's configuration.
 
         Raises:
-            ValueError: if there is none, or it does not fit.
+            ValueError: if there is none, it does not fit, or it is that of an
+                export and not as it was written.
         """
+        export_manifest.verify_file(self.config_path)
         return config_lib.load(self.config_path)
 
     def save_config(self, config: config_lib.Config) -> None:
@@ -143,8 +155,8 @@ class TrainDir:
     def own_paths(self) -> list[str]:
         """Lists what the programs make in the folder."""
         folders = ("checkpoints", "best", "train", "validation", "eval")
-        names = {CONFIG_FILE, "evaluations.json", *folders, "export", "packed"}
-        names |= set(COMPRESSION_FILES)
+        names = {CONFIG_FILE, "evaluations.json", *folders}
+        names |= {*COMPRESSION_FILES, *EXPORT_FOLDERS.values()}
         if not tf.io.gfile.isdir(self.path):
             return []
         return [

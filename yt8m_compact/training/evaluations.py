@@ -4,32 +4,15 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import hashlib
 import json
-import math
-from typing import Any
 
 import tensorflow as tf
 
 from yt8m_compact import files as files_lib
-from yt8m_compact import untrusted
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import evaluations_file
 from yt8m_compact.training import data_order
 
-_EXPECTED = "the evaluations that yt8m-train wrote"
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """What one evaluation found.
-
-    Attributes:
-        step: of the checkpoint.
-        data: which data it was, from `describe_data`.
-        metrics: each by its name.
-    """
-
-    step: int
-    data: str
-    metrics: Mapping[str, float]
+Evaluation = evaluations_file.Evaluation
 
 
 class Evaluations:
@@ -53,7 +36,7 @@ class Evaluations:
         self._data = data
         self._all: list[Evaluation] = []
         if tf.io.gfile.exists(path):
-            self._all = _parse(untrusted.read_json(path, _EXPECTED), path)
+            self._all = evaluations_file.read(path)
 
     def forget_after(self, step: int) -> None:
         """Forgets those of later steps, which will be done again."""
@@ -110,27 +93,3 @@ def describe_data(files: Sequence[str]) -> str:
     """
     text = json.dumps(data_order.describe_files(files))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _parse(content: Any, path: str) -> list[Evaluation]:
-    try:
-        evaluations = [
-            Evaluation(one["step"], one["data"], one["metrics"])
-            for one in content["evaluations"]
-        ]
-        right = all(
-            type(one.step) is int
-            and isinstance(one.data, str)
-            and all(
-                math.isfinite(one.metrics[name]) for name in config_lib.BETTER
-            )
-            for one in evaluations
-        )
-    except (AttributeError, KeyError, TypeError):
-        right = False
-    if not right:
-        raise ValueError(
-            f"{path}: expected {_EXPECTED}. Received: {str(content):.80}; "
-            "restore the file, or delete it to start the comparison anew"
-        )
-    return evaluations

@@ -155,3 +155,20 @@ def test_gradients_of_their_own_keep_nothing(tmp_path):
     np.testing.assert_array_equal(
         loaded.predict(tf.constant(X)), X * [1.0, 4.0, 9.0]
     )
+
+
+def test_one_of_several_results():
+    weight, other = variable(1.0, 2.0, 3.0), variable(4.0, 5.0, 6.0)
+
+    def function(x):
+        y = x * tf.square(weight)
+        return [y + tf.cumsum(other), y]
+
+    frozen = frozen_function.FrozenFunction(function, [ROWS])
+    squares = np.array([1.0, 4.0, 9.0])
+    np.testing.assert_array_equal(call(frozen), X * squares + [4, 9, 15])
+    second = tf.function(lambda x: frozen(x, output=1), autograph=False)
+    np.testing.assert_array_equal(second(tf.constant(X)), X * squares)
+    # Nothing that the other result alone is made of.
+    graph = second.get_concrete_function(ROWS).graph
+    assert not {"Add", "AddV2"} & {op.type for op in graph.get_operations()}

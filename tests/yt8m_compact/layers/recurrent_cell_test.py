@@ -76,3 +76,17 @@ def test_wrong_sizes_are_refused(name):
         r"gates of 5 units. Received: input_shape=\(None, 7\)",
     ):
         cell(5).build((None, 7))
+
+
+@pytest.mark.parametrize("kind", [layers.LstmCell, layers.GruCell])
+def test_packed_weights_come_back_from_a_file(tmp_path, kind):
+    frames = keras.Input((None, kind.num_gates * 6))
+    cell = kind(6, "dense@int4")
+    model = keras.Model(frames, keras.layers.RNN(cell)(frames))
+    values = np.random.default_rng(0).normal(size=(2, 3, frames.shape[-1]))
+    layers.pack(model)
+    expected = model(values, training=False)
+    assert str(cell.structure) == "dense@int4(packed=True)"
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(values, training=False), expected)

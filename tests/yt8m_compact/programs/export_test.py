@@ -17,19 +17,22 @@ from yt8m_compact.programs import export
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 
+COMPANIONS = ["README.md", "config.json", "export_manifest.json"]
+
 
 def run_export(*arguments: str) -> int:
     flag_values = tiny_runs.parse_flags(export.define_flags, *arguments)
     return export.main(flag_values, [])
 
 
-def predict(path: str) -> dict[str, tf.Tensor]:
+def predict(path: str, name: str = "serving_default") -> dict[str, tf.Tensor]:
     records = [
         record_makers.make_video_example(index, num_classes=5)
         for index in range(4)
     ]
-    signature = tf.saved_model.load(path).signatures["serving_default"]
-    return signature(examples=tf.constant(records))
+    # Through what owns the weights.
+    loaded = tf.saved_model.load(path)
+    return loaded.signatures[name](examples=tf.constant(records))
 
 
 @pytest.mark.slow
@@ -37,8 +40,10 @@ def test_export(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     assert run_export(f"--train_dir={run.path}") == 0
     path = f"{run.path}/export"
-    assert capsys.readouterr().out.splitlines()[-1] == (
-        f"exported step 10 of {run.path} to {path}"
+    assert re.fullmatch(
+        rf"exported step 10 of {re.escape(run.path)} to {re.escape(path)}, "
+        r"[\d,]+ bytes, scores within \d\.\de[-+]\d\d",
+        capsys.readouterr().out.splitlines()[-1],
     )
     assert predict(path)["scores"].shape == (4, 5)
     # There is one now; overwriting it must be asked for.
@@ -73,8 +78,9 @@ def test_mean_of_checkpoints(tmp_path, capsys):
         f"--export_dir={path}",
         "--weights=average:2",
     )
-    assert capsys.readouterr().out.endswith(
-        f"exported step 10, weights average:2, of {run.path} to {path}\n"
+    assert (
+        f"exported step 10, weights average:2, of {run.path} to {path}, "
+        in capsys.readouterr().out
     )
     _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
     weights = [tiny_runs.weights_of(run.path, step) for step in (5, 10)]
@@ -86,7 +92,7 @@ def test_mean_of_checkpoints(tmp_path, capsys):
     ]
     inputs = run.config.prediction_reader().parse(tf.constant(records))
     np.testing.assert_allclose(
-        predict(path)["predictions"],
+        predict(path, "all_scores")["predictions"],
         model({"features": inputs["features"]}, training=False),
         rtol=1e-5,
     )
@@ -181,7 +187,7 @@ def test_litert(tmp_path, capsys):
         rf"{size:,} bytes, scores within \d\.\de-\d\d$",
         capsys.readouterr().out.strip(),
     )
-    assert sorted(os.listdir(path)) == ["config.json", "model.tflite"]
+    assert sorted(os.listdir(path)) == [*COMPANIONS, "model.tflite"]
     saved = train_dir_lib.TrainDir(run.path).load_config()
     assert config_lib.load(f"{path}/config.json") == saved
     # What the model samples, of one video.
@@ -203,6 +209,11 @@ def test_litert(tmp_path, capsys):
     assert run_export(*arguments) == 0
     opened = artefacts.LiteRtModel(f"{path}/model.tflite")
     assert opened.input_shapes["frames"] == [None, 4, 9]
+    with open(f"{path}/model.tflite", "ab") as file:
+        file.write(b"more")
+    message = f"{path}/model.tflite: expected the file that yt8m-export wrote"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        artefacts.LiteRtModel(f"{path}/model.tflite")
 
 
 @pytest.mark.slow
@@ -361,3 +372,138 @@ def test_a_file_of_other_scores_is_left_out(
             f"--format={kind}",
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_keras(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    path = f"{run.path}/keras"
+    arguments = (f"--train_dir={run.path}", "--format=keras")
+    assert run_export(*arguments, "--licence=MIT", "--data_licence=CC0") == 0
+    size = os.path.getsize(f"{path}/model.keras")
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"exported step 10 of {run.path} to {path}, {size:,} bytes, scores "
+        "within 0.0e+00"
+    )
+    assert sorted(os.listdir(path)) == [*COMPANIONS, "model.keras"]
+    with open(f"{path}/README.md") as file:
+        card = file.read()
+    assert "| the weights | MIT |" in card
+    assert "| the data | CC0 |" in card
+    command = (
+        "yt8m-export --train_dir=run --format=keras --licence=MIT "
+        "--data_licence=CC0"
+    )
+    assert f"\n{command}\n" in card
+    with pytest.raises(ValueError, match="Received: a Keras model in it"):
+        run_export(*arguments)
+
+
+def test_packed(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    path = f"{run.path}/packed"
+    assert run_export(f"--train_dir={run.path}", "--format=packed") == 0
+    assert sorted(os.listdir(path)) == [*COMPANIONS, "weights.safetensors"]
+    size = sum(
+        os.path.getsize(f"{path}/{name}")
+        for name in ("config.json", "weights.safetensors")
+    )
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"exported step 10 of {run.path} to {path}, {size:,} bytes"
+    )
+
+
+def test_versions_and_names(tmp_path, capsys):
+    base = tmp_path / "served"
+    names = tmp_path / "names.csv"
+    # No name of class 3, and a comma in one.
+    names.write_text('Index,Name\n0,Game\n4,Car\n2,"Food, drink"\n1,Art\n')
+    arguments = (
+        f"--train_dir={tiny_runs.video_run().path}",
+        f"--export_dir={base}",
+        f"--vocabulary_file={names}",
+        "--versioned",
+        "--max_batch=2",
+        "--nowarmup",
+    )
+    assert run_export(*arguments) == 0
+    assert f" to {base}/1, " in capsys.readouterr().out
+    assert sorted(os.listdir(base / "1")) == [
+        "README.md",
+        "assets",
+        "batching_params.pbtxt",
+        "export_manifest.json",
+        "fingerprint.pb",
+        "saved_model.pb",
+        "variables",
+    ]
+    found = predict(str(base / "1"))
+    expected = np.array([b"Game", b"Art", b"Food, drink", b"3", b"Car"], object)
+    np.testing.assert_array_equal(
+        found["class_names"], expected[found["class_indexes"].numpy()]
+    )
+    # A SavedModel of its own is no place for versions.
+    arguments = (arguments[0], f"--export_dir={base}/1", "--versioned")
+    message = (
+        f"{base}/1: expected a folder of nothing but versions, whose names are "
+        "numbers, with --versioned. Received: README.md in it; use another "
+        "--export_dir"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        run_export(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "received"),
+    [
+        ("Index,Name\n0,Game\n5,Car\n", "2 names, of classes up to 5"),
+        ("Index,Name\n0,\n", "0 names, of classes up to None"),
+    ],
+)
+def test_names_of_other_classes(tmp_path, text, received):
+    path = tmp_path / "names.csv"
+    path.write_text(text)
+    message = (
+        f"{path}: expected the names of the 5 classes of the run. Received: "
+        f"{received}"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run_export(
+            f"--train_dir={tiny_runs.video_run().path}",
+            f"--export_dir={tmp_path}/export",
+            f"--vocabulary_file={path}",
+        )
+
+
+def test_names_of_the_known_classes():
+    flag_values = tiny_runs.parse_flags(export.define_flags, "--train_dir=x")
+    names = export._find_class_names(flag_values, 3862)
+    assert (len(names), names[0]) == (3862, "Game")
+    assert export._find_class_names(flag_values, 3863) is None
+
+
+@pytest.mark.parametrize(
+    ("flag", "shown"),
+    [
+        ("--versioned", "versioned=True"),
+        ("--max_batch=3", "max_batch=3"),
+        ("--nowarmup", "warmup=False"),
+        ("--vocabulary_file=a.csv", "vocabulary_file='a.csv'"),
+    ],
+)
+def test_flags_of_serving_with_another_format(tmp_path, flag, shown):
+    name = shown.partition("=")[0]
+    message = (
+        f"expected --{name} with --format=saved_model, which alone is served."
+        f" Received: {shown}, format=keras"
+    )
+    with pytest.raises(usage_error.UsageError, match=re.escape(message)):
+        run_export(f"--train_dir={tmp_path}", "--format=keras", flag)
+
+
+def test_a_new_version_overwrites_nothing(tmp_path):
+    message = (
+        "expected --versioned or --overwrite, not both: a new version replaces "
+        "none. Received: versioned=True, overwrite=True"
+    )
+    with pytest.raises(usage_error.UsageError, match=re.escape(message)):
+        run_export(f"--train_dir={tmp_path}", "--versioned", "--overwrite")

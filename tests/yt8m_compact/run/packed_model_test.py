@@ -85,7 +85,12 @@ def scores(train_dir):
 @pytest.mark.slow
 def test_a_folder_of_two_small_files(capsys):
     folder = packed_folder()
-    assert sorted(os.listdir(folder)) == ["config.json", "weights.safetensors"]
+    assert sorted(os.listdir(folder)) == [
+        "README.md",
+        "config.json",
+        "export_manifest.json",
+        "weights.safetensors",
+    ]
     config, found, step = scores(folder)
     run_config, expected, run_step = scores(quantized_run().path)
     assert step == run_step == 10

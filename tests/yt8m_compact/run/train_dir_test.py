@@ -581,3 +581,11 @@ def test_best_checkpoint_that_is_broken(run):
     pathlib.Path(run.path, "best", "model.ckpt-5.index").write_bytes(b"")
     with pytest.raises(ValueError, match="expected a checkpoint that can be"):
         train_dir_lib.TrainDir(run.path).restore_model("best")
+
+
+def test_what_is_exported_is_of_the_run(tmp_path):
+    run = train_dir_lib.TrainDir(str(tmp_path))
+    folders = ["export", "keras", "litert", "packed"]
+    for name in [*folders, "mine"]:
+        (tmp_path / name).mkdir()
+    assert run.own_paths() == [f"{tmp_path}/{name}" for name in folders]

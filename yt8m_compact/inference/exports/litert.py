@@ -15,15 +15,22 @@ import tensorflow as tf
 
 from yt8m_compact import files
 from yt8m_compact.inference.artefacts import litert as litert_artefact
+from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
-from yt8m_compact.run import config as config_lib
 
 FILE_NAME = "model.tflite"
 # What the converter says of an operator that it can't convert: that there is no
 # such, or where it is, in a shape that it does not take.
 _MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 _PLACE = re.compile(r'fused\["(\w+):", "[^"@]*@__inference_predict')
+
+_USAGE = """\
+from ai_edge_litert.interpreter import Interpreter  # or tf.lite.Interpreter
+
+path = "FOLDER/model.tflite"
+predict = Interpreter(path).get_signature_runner("serving_default")
+predict(**inputs)["predictions"]"""
 
 
 def convert(function: Any) -> bytes:
@@ -92,20 +99,20 @@ def write(path: str, function: Any) -> int:
 
 def save(
     folder: str,
-    config: config_lib.Config,
+    about: companions.About,
     model: keras.Model,
     export: projection_export.ProjectionExport,
     batch_size: int | None,
 ) -> tuple[int, float]:
-    """Writes `model.tflite` and `config.json`, whole or not at all.
+    """Writes `model.tflite` and its companions, whole or not at all.
 
     The file is opened again before it appears, and has to predict what the
     model does for inputs drawn at random.
 
     Args:
         folder: the folder, which is replaced.
-        config: the configuration of the run.
-        model: its model.
+        about: how the export comes about.
+        model: the model of the run.
         export: the form of its projections.
         batch_size: videos to predict at once; None is any number.
 
@@ -117,16 +124,24 @@ def save(
             does not predict the same.
         OSError: if it can't be written.
     """
-    model = portable_function.in_float32(config, model)
-    specs = portable_function.specs_of_run(config, model, batch_size)
+    model = portable_function.in_float32(about.config, model)
+    specs = portable_function.specs_of_run(about.config, model, batch_size)
     function = portable_function.make_portable_function(model, specs, export)
     with files.writing_folder(folder, replace=True) as partial:
-        config_lib.save(config, os.path.join(partial, "config.json"))
         path = os.path.join(partial, FILE_NAME)
         size = write(path, function)
         difference = portable_function.expect_same_scores(
             litert_artefact.LiteRtModel(path), model, specs
         )
+        card = companions.Artefact(
+            format="litert",
+            what="`model.tflite`, for LiteRT (TensorFlow Lite), of its own "
+            "operators only.",
+            inputs=companions.describe_specs(specs),
+            outputs=companions.describe_scores(about.config),
+            usage=_USAGE,
+        )
+        companions.write(partial, about, model, card)
     return size, difference
 
 

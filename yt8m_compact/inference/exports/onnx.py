@@ -19,11 +19,11 @@ import tensorflow as tf
 
 from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts import onnx as onnx_artefact
+from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import packages
 from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
-from yt8m_compact.run import config as config_lib
 
 with lazy.imports():
     import onnx
@@ -40,6 +40,12 @@ _READ = "ReadVariableOp"  # becomes a constant
 _BATCH = "batch"
 # Smaller constants are sizes and the like, which need no place of their own.
 _MIN_SHARED = 64
+
+_USAGE = """\
+import onnxruntime
+
+session = onnxruntime.InferenceSession("FOLDER/model.onnx")
+(scores,) = session.run(["predictions"], inputs)"""
 
 
 def expect_packages() -> None:
@@ -103,20 +109,20 @@ def convert(function: Any) -> bytes:
 
 def save(
     folder: str,
-    config: config_lib.Config,
+    about: companions.About,
     model: keras.Model,
     export: projection_export.ProjectionExport,
     batch_size: int | None,
 ) -> tuple[int, float]:
-    """Writes `model.onnx` and `config.json`, whole or not at all.
+    """Writes `model.onnx` and its companions, whole or not at all.
 
     The file is opened again before it appears, and has to predict what the
     model does for inputs drawn at random.
 
     Args:
         folder: the folder, which is replaced.
-        config: the configuration of the run.
-        model: its model.
+        about: how the export comes about.
+        model: the model of the run.
         export: the form of its projections.
         batch_size: videos to predict at once; None is any number.
 
@@ -128,12 +134,19 @@ def save(
             or the file does not predict the same.
         OSError: if it can't be written.
     """
-    model = portable_function.in_float32(config, model)
-    specs = portable_function.specs_of_run(config, model, batch_size)
+    model = portable_function.in_float32(about.config, model)
+    specs = portable_function.specs_of_run(about.config, model, batch_size)
     function = portable_function.make_portable_function(model, specs, export)
     contents = {FILE_NAME: convert(function)}
+    card = companions.Artefact(
+        format="onnx",
+        what="`model.onnx`, of the operators of the standard of ONNX only.",
+        inputs=companions.describe_specs(specs),
+        outputs=companions.describe_scores(about.config),
+        usage=_USAGE,
+    )
     return portable_file.save(
-        folder, config, model, specs, contents, onnx_artefact.OnnxModel
+        folder, about, model, specs, contents, onnx_artefact.OnnxModel, card
     )
 
 

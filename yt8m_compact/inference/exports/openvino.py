@@ -15,15 +15,23 @@ import tensorflow as tf
 
 from yt8m_compact.inference.artefacts import openvino as openvino_artefact
 from yt8m_compact.inference.artefacts import openvino_package
+from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import onnx
 from yt8m_compact.inference.exports import packages
 from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
-from yt8m_compact.run import config as config_lib
 
 FILE_NAME = "model.xml"
 _WEIGHTS_NAME = "model.bin"
+
+_USAGE = """\
+import openvino
+
+model = openvino.Core().compile_model(
+    "FOLDER/model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+)
+model(inputs)["predictions"]"""
 
 
 def expect_packages() -> None:
@@ -70,20 +78,20 @@ def convert(content: bytes) -> dict[str, bytes]:
 
 def save(
     folder: str,
-    config: config_lib.Config,
+    about: companions.About,
     model: keras.Model,
     export: projection_export.ProjectionExport,
     batch_size: int | None,
 ) -> tuple[int, float]:
-    """Writes `model.xml`, `model.bin` and `config.json`, whole or not at all.
+    """Writes `model.xml`, `model.bin`, companions, whole or not at all.
 
     The files are opened again before they appear, and have to predict what the
     model does for inputs drawn at random.
 
     Args:
         folder: the folder, which is replaced.
-        config: the configuration of the run.
-        model: its model.
+        about: how the export comes about.
+        model: the model of the run.
         export: the form of its projections.
         batch_size: videos to predict at once; None is any number.
 
@@ -95,12 +103,25 @@ def save(
             same.
         OSError: if they can't be written.
     """
-    model = portable_function.in_float32(config, model)
-    specs = portable_function.specs_of_run(config, model, batch_size)
+    model = portable_function.in_float32(about.config, model)
+    specs = portable_function.specs_of_run(about.config, model, batch_size)
     function = portable_function.make_portable_function(model, specs, export)
     contents = convert(onnx.convert(function))
+    card = companions.Artefact(
+        format="openvino",
+        what="`model.xml` and `model.bin`, for OpenVINO.",
+        inputs=companions.describe_specs(specs),
+        outputs=companions.describe_scores(about.config),
+        usage=_USAGE,
+    )
     return portable_file.save(
-        folder, config, model, specs, contents, openvino_artefact.OpenVinoModel
+        folder,
+        about,
+        model,
+        specs,
+        contents,
+        openvino_artefact.OpenVinoModel,
+        card,
     )
 
 

@@ -14,19 +14,20 @@ import tensorflow as tf
 
 from yt8m_compact import files
 from yt8m_compact.inference.artefacts import artefact
+from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import portable_function
-from yt8m_compact.run import config as config_lib
 
 
 def save(
     folder: str,
-    config: config_lib.Config,
+    about: companions.About,
     model: keras.Model,
     specs: Mapping[str, tf.TensorSpec],
     contents: Mapping[str, bytes],
     open_file: Callable[[str], artefact.Artefact],
+    card: companions.Artefact,
 ) -> tuple[int, float]:
-    """Writes files and `config.json`, whole or not at all.
+    """Writes files and their companions, whole or not at all.
 
     They are opened before they appear, in a folder of this system, which every
     runtime can read, and have to predict what the model does for inputs drawn
@@ -34,11 +35,12 @@ def save(
 
     Args:
         folder: the folder, which is replaced.
-        config: the configuration of the run.
-        model: its model.
+        about: how the export comes about.
+        model: the model of the run.
         specs: what the function of it takes.
         contents: the bytes of the files, by name; the first is the one to open.
         open_file: opens it.
+        card: what the files are, for the model card.
 
     Returns:
         The bytes of the files, and the largest difference of a score.
@@ -54,7 +56,7 @@ def save(
         del opened  # Which may hold the files open.
     with files.writing_folder(folder, replace=True) as partial:
         _write(partial, contents)
-        config_lib.save(config, os.path.join(partial, "config.json"))
+        companions.write(partial, about, model, card)
     return sum(map(len, contents.values())), difference
 
 
