@@ -17,6 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files
+from yt8m_compact.inference.exports import litert_checksum
+from yt8m_compact.inference.exports import litert_constants
+from yt8m_compact.inference.exports import packed_constants
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.run import config as config_lib
@@ -73,12 +76,16 @@ def convert(function: Any) -> bytes:
         ) from None
 
 
-def write(path: str, function: Any) -> int:
+def write(
+    path: str, function: Any, model: keras.Model | None = None
+) -> int:
     """Writes a model to a file, whole or not at all.
 
     Args:
         path: the file, which is replaced.
         function: of `portable_function.make_portable_function`.
+        model: what the function was made of, for the bits of its weights of a
+            precision; None stores floats.
 
     Returns:
         The number of its bytes.
@@ -88,6 +95,29 @@ def write(path: str, function: Any) -> int:
         OSError: if it can't be written.
     """
     content = convert(function)
+    if model is not None:
+        graph = litert_constants.LiteRtGraph(content)
+        graph.store_all(packed_constants.find(model, graph))
+        content = graph.to_bytes()
+    return write_content(path, content)
+
+
+def write_content(path: str, content: bytes) -> int:
+    """Writes a file with its checksum, whole or not at all.
+
+    Args:
+        path: the file, which is replaced.
+        content: the bytes of a LiteRT file.
+
+    Returns:
+        The number of its bytes.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    graph = litert_constants.LiteRtGraph(content)
+    graph.set_metadata(litert_checksum.METADATA_NAME, litert_checksum.METADATA)
+    content = litert_checksum.sign(graph.to_bytes())
     with files.writing(path, "wb") as file:
         file.write(content)
     return len(content)
@@ -128,7 +158,7 @@ def save(
     with files.writing_folder(folder, replace=True) as partial:
         config_lib.save(config, os.path.join(partial, "config.json"))
         path = os.path.join(partial, FILE_NAME)
-        size = write(path, function)
+        size = write(path, function, model)
         inputs = portable_function.draw_inputs(specs)
         scores = LiteRtModel(path).predict_each(inputs)
         expected = model(inputs, training=False).numpy()
@@ -183,6 +213,12 @@ class LiteRtModel:
                 f"{path}: expected a LiteRT model of yt8m-export, with "
                 f"{portable_function.OUTPUT_NAME} as its output. Received: "
                 f"signatures {sorted(signatures)} with outputs {outputs}"
+            )
+        if not litert_checksum.is_signed(content):
+            raise ValueError(
+                f"{path}: expected a LiteRT model as yt8m-export wrote it. "
+                "Received: another SHA-256 than the one that is in it; export "
+                "it again, or copy it again"
             )
         self._run = self._interpreter.get_signature_runner(_SIGNATURE)
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from yt8m_compact import structures
 from yt8m_compact.inference import frozen_function
+from yt8m_compact.inference.exports import portable_recurrence
 from yt8m_compact.inference.exports import projection_export as export_lib
 
 OUTPUT_NAME = "predictions"
@@ -58,7 +59,10 @@ def make_portable_function(
         A concrete function from the inputs to a dict with `predictions`, whose
         variables are those that come of weights alone.
     """
-    with structures.product_forms(export.form_of):
+    with (
+        structures.product_forms(export.form_of),
+        portable_recurrence.portable_loops(model),
+    ):
         frozen = frozen_function.FrozenFunction(
             lambda *tensors: model(
                 dict(zip(specs, tensors, strict=True)), training=False
