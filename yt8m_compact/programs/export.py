@@ -26,6 +26,7 @@ from absl import flags
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.run import command_line
 from yt8m_compact.run import weight_choice
@@ -73,6 +74,22 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "How --format=litert writes products with projections: dft, as "
         "transforms by small matrices; dense, as written out; auto, the smaller"
         " of both for each; fft, by operators that TensorFlow alone has.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum_class(
+        "export_precision",
+        export_precision.ExportPrecision.FLOAT32,
+        export_precision.ExportPrecision,
+        "What --format=litert stores weights in that have no precision of their"
+        " own; those that scores depend on too much are stored in more bits.",
+        flag_values=flag_values,
+    )
+    path_flags.define_pattern(
+        "calibration_data_pattern",
+        None,
+        "Files of records that --format=litert compares scores on, and chooses "
+        "by what --export_precision asks for: glob patterns, comma-separated. "
+        "If not given, inputs drawn at random.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
@@ -123,14 +140,20 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         size = packed_model.save(export_dir, config, model, step)
         size = f", {size:,} bytes"
     elif kind == "litert":
-        size, difference = litert.save(
+        saved = litert.save(
             export_dir,
             config,
             model,
             flag_values.projection_export,
             flag_values.batch_size or None,
+            flag_values.export_precision,
+            flag_values.calibration_data_pattern,
         )
-        size = f", {size:,} bytes, scores within {difference:.1e}"
+        print(*saved.lines, sep="\n", end="\n" if saved.lines else "")
+        size = (
+            f", {saved.size:,} bytes, scores within {saved.difference:.1e}, "
+            f"{saved.mean_difference:.1e} on average"
+        )
     else:
         layers.pack(model)
         module = serving.ServingModule(config, model, flag_values.top_k)

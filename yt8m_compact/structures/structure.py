@@ -10,9 +10,9 @@ from typing import Any, ClassVar, TypeAlias
 
 from yt8m_compact import lazy
 from yt8m_compact.structures import arguments
+from yt8m_compact.structures import coded_weight
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import precisions
-from yt8m_compact.structures import coded_weight
 from yt8m_compact.structures import product_form
 from yt8m_compact.structures import second_moments as moments_lib
 from yt8m_compact.structures import weight_spec

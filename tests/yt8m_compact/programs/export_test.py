@@ -172,7 +172,8 @@ def test_litert(tmp_path, capsys):
     size = os.path.getsize(f"{path}/model.tflite")
     assert re.search(
         rf"exported step \d+ of {re.escape(run.path)} to {re.escape(path)}, "
-        rf"{size:,} bytes, scores within \d\.\de-\d\d$",
+        rf"{size:,} bytes, scores within \d\.\de-\d\d, \d\.\de-\d\d on "
+        r"average$",
         capsys.readouterr().out.strip(),
     )
     assert sorted(os.listdir(path)) == ["config.json", "model.tflite"]
@@ -208,3 +209,30 @@ def test_a_file_that_predicts_something_else_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=message):
         run_export(f"--train_dir={run.path}", "--format=litert")
     assert not os.path.exists(f"{run.path}/litert")
+
+
+def test_litert_in_few_bits(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    assert not run_export(
+        f"--train_dir={run.path}",
+        "--format=litert",
+        "--export_precision=int8",
+        f"--calibration_data_pattern={run.pattern}",
+    )
+    *lines, last = capsys.readouterr().out.strip().splitlines()
+    # A form for each projection, and nothing that is worth fewer bits.
+    assert [line.split(": ")[1].split(",")[0] for line in lines] == [
+        "dense",
+        "dense",
+    ]
+    largest, mean = map(
+        float, re.search(r"within (\S+), (\S+) on average", last).groups()
+    )
+    opened = litert.LiteRtModel(f"{run.path}/litert/model.tflite")
+    batch = tiny_runs.features_of(run, run.pattern)
+    inputs = {"features": batch["features"]}
+    scores = opened.predict_each(inputs)
+    expected = tiny_runs.predictions_of(run, run.pattern)
+    differences = np.abs(scores - expected)[1::2]
+    assert largest == pytest.approx(differences.max(), rel=0.5, abs=1e-7)
+    assert mean == pytest.approx(differences.mean(), rel=0.5, abs=1e-8)

@@ -6,6 +6,7 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from collections.abc import Mapping
+import dataclasses
 import os
 import re
 import tempfile
@@ -17,8 +18,12 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files
+from yt8m_compact.inference.exports import export_precision
+from yt8m_compact.inference.exports import export_sample
 from yt8m_compact.inference.exports import litert_checksum
 from yt8m_compact.inference.exports import litert_constants
+from yt8m_compact.inference.exports import litert_quantization
+from yt8m_compact.inference.exports import measured_forms
 from yt8m_compact.inference.exports import packed_constants
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
@@ -26,8 +31,13 @@ from yt8m_compact.run import config as config_lib
 
 FILE_NAME = "model.tflite"
 _SIGNATURE = "serving_default"
-# Scores are from 0 to 1.
-_TOLERANCE = 1e-4
+# Beyond these differences of scores, which are from 0 to 1, a file is useless.
+_TOLERANCES = {
+    export_precision.ExportPrecision.FLOAT32: 1e-4,
+    export_precision.ExportPrecision.FLOAT16: 5e-3,
+    export_precision.ExportPrecision.INT8: 0.05,
+    export_precision.ExportPrecision.INT4: 0.2,
+}
 # What the converter says of an operator that it can't convert: that there is no
 # such, or where it is, in a shape that it does not take.
 _MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
@@ -76,9 +86,7 @@ def convert(function: Any) -> bytes:
         ) from None
 
 
-def write(
-    path: str, function: Any, model: keras.Model | None = None
-) -> int:
+def write(path: str, function: Any, model: keras.Model | None = None) -> int:
     """Writes a model to a file, whole or not at all.
 
     Args:
@@ -123,17 +131,39 @@ def write_content(path: str, content: bytes) -> int:
     return len(content)
 
 
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """What was written.
+
+    Attributes:
+        size: the bytes of the file.
+        difference: the largest of a score to that of the model.
+        mean_difference: the mean of all scores.
+        lines: how projections and constants are stored.
+    """
+
+    size: int
+    difference: float
+    mean_difference: float
+    lines: tuple[str, ...]
+
+
 def save(
     folder: str,
     config: config_lib.Config,
     model: keras.Model,
     export: projection_export.ProjectionExport,
     batch_size: int | None,
-) -> tuple[int, float]:
+    precision: export_precision.ExportPrecision = (
+        export_precision.ExportPrecision.FLOAT32
+    ),
+    calibration_data_pattern: str | None = None,
+) -> Saved:
     """Writes `model.tflite` and `config.json`, whole or not at all.
 
     The file is opened again before it appears, and has to predict what the
-    model does for inputs drawn at random.
+    model does: for records, or for inputs drawn at random. How constants are
+    stored is chosen by every second one, and the others judge.
 
     Args:
         folder: the folder, which is replaced.
@@ -141,34 +171,94 @@ def save(
         model: its model.
         export: the form of its projections.
         batch_size: videos to predict at once; None is any number.
+        precision: of what is no weight of a precision of its own.
+        calibration_data_pattern: files of records; None draws inputs.
 
     Returns:
-        The bytes of the file, and the largest difference of a score.
+        What was written.
 
     Raises:
-        ValueError: if the model has operators that LiteRT has not, or the file
-            does not predict the same.
+        ValueError: if the model has operators that LiteRT has not, the file
+            does not predict the same, or a package is missing.
+        DataError: if the records are missing, broken or of another kind.
         OSError: if it can't be written.
     """
     num_frames = None
     if config.data.frame_features:
         num_frames = config.prediction_reader().num_output_frames
     specs = portable_function.input_specs(model, batch_size, num_frames)
-    function = portable_function.make_portable_function(model, specs, export)
+    inputs = export_sample.take(config, specs, calibration_data_pattern)
+    expected = model(inputs, training=False).numpy()
+    forms = export
+    if export is projection_export.ProjectionExport.AUTO:
+        forms = measured_forms.MeasuredForms(batch_size or 1, _open_function)
+    function = portable_function.make_portable_function(model, specs, forms)
+    content, lines = _stored(
+        convert(function), model, precision, inputs, expected
+    )
+    if forms is not export:
+        lines = [*forms.to_lines(model), *lines]
     with files.writing_folder(folder, replace=True) as partial:
         config_lib.save(config, os.path.join(partial, "config.json"))
         path = os.path.join(partial, FILE_NAME)
-        size = write(path, function, model)
-        inputs = portable_function.draw_inputs(specs)
-        scores = LiteRtModel(path).predict_each(inputs)
-        expected = model(inputs, training=False).numpy()
-        difference = float(np.abs(scores - expected).max())
-        if not difference <= _TOLERANCE:
+        size = write_content(path, content)
+        # Those that nothing was chosen by.
+        judging = slice(1, None, 2) if len(expected) > 1 else slice(None)
+        if precision is export_precision.ExportPrecision.FLOAT32:
+            judging = slice(None)
+        scores = LiteRtModel(path).predict_each(_rows(inputs, judging))
+        differences = np.abs(scores - expected[judging])
+        difference = float(differences.max())
+        bound = _TOLERANCES[precision]
+        if not difference <= bound:
             raise ValueError(
-                f"expected the scores of the model, within {_TOLERANCE}, of its"
-                f" LiteRT file. Received: a difference of {difference}"
+                f"expected the scores of the model, within {bound}, of its"
+                f" LiteRT file in {precision}. Received: a difference of "
+                f"{difference}"
             )
-    return size, difference
+    return Saved(size, difference, float(differences.mean()), tuple(lines))
+
+
+def _stored(
+    content: bytes,
+    model: keras.Model,
+    precision: export_precision.ExportPrecision,
+    inputs: Mapping[str, np.ndarray],
+    expected: np.ndarray,
+) -> tuple[bytes, list[str]]:
+    """Stores the constants of a file, and says how."""
+    lines = []
+    graph = litert_constants.LiteRtGraph(content)
+    packed = packed_constants.find(model, graph)
+    if precision is not export_precision.ExportPrecision.FLOAT32:
+        choosing = slice(0, None, 2)
+        some = _rows(inputs, choosing)
+
+        def measure(content: bytes) -> float:
+            scores = LiteRtModel.from_content(content).predict_each(some)
+            return float(np.abs(scores - expected[choosing]).max())
+
+        content, choice = litert_quantization.choose(
+            content, precision, measure, packed
+        )
+        lines = choice.to_lines()
+    if packed:
+        graph = litert_constants.LiteRtGraph(content)
+        graph.store_all(packed)
+        content = graph.to_bytes()
+        count = sum(stored.decode().size for stored in packed.values())
+        lines.append(f"bits of their own: {count:,} values")
+    return content, lines
+
+
+def _rows(
+    inputs: Mapping[str, np.ndarray], rows: slice
+) -> dict[str, np.ndarray]:
+    return {name: value[rows] for name, value in inputs.items()}
+
+
+def _open_function(function: Any) -> "LiteRtModel":
+    return LiteRtModel.from_content(convert(function))
 
 
 def is_saved(folder: str) -> bool:
@@ -193,6 +283,32 @@ class LiteRtModel:
     ) -> None:
         with tf.io.gfile.GFile(os.fspath(path), "rb") as file:
             content = file.read()
+        self._open(content, os.fspath(path), num_threads)
+        if not litert_checksum.is_signed(content):
+            raise ValueError(
+                f"{path}: expected a LiteRT model as yt8m-export wrote it. "
+                "Received: another SHA-256 than the one that is in it; export "
+                "it again, or copy it again"
+            )
+
+    @classmethod
+    def from_content(
+        cls, content: bytes, name: str = FILE_NAME
+    ) -> "LiteRtModel":
+        """Opens what is not written yet, and has no checksum.
+
+        Args:
+            content: the bytes of a file.
+            name: what errors call it.
+
+        Returns:
+            The model, which computes with one thread.
+        """
+        model = cls.__new__(cls)
+        model._open(content, name, num_threads=1)
+        return model
+
+    def _open(self, content: bytes, path: str, num_threads: int) -> None:
         try:
             with warnings.catch_warnings():
                 # Of the same interpreter in a package of its own.
@@ -213,12 +329,6 @@ class LiteRtModel:
                 f"{path}: expected a LiteRT model of yt8m-export, with "
                 f"{portable_function.OUTPUT_NAME} as its output. Received: "
                 f"signatures {sorted(signatures)} with outputs {outputs}"
-            )
-        if not litert_checksum.is_signed(content):
-            raise ValueError(
-                f"{path}: expected a LiteRT model as yt8m-export wrote it. "
-                "Received: another SHA-256 than the one that is in it; export "
-                "it again, or copy it again"
             )
         self._run = self._interpreter.get_signature_runner(_SIGNATURE)
 

@@ -140,7 +140,7 @@ Stored = Halves | Codes
 class _Builder(flatbuffers.Builder):
     """Writes arrays of bytes, which constants are, where they can be read."""
 
-    def CreateNumpyVector(self, x):  # noqa: N802
+    def CreateNumpyVector(self, x):
         if x.dtype != np.uint8 or not x.size:
             return super().CreateNumpyVector(x)
         self.StartVector(1, x.size, _ALIGNMENT)
@@ -158,7 +158,13 @@ class LiteRtGraph:
     """
 
     def __init__(self, content: bytes) -> None:
+        self._content = content
         self._model = schema.ModelT.InitFromPackedBuf(content, 0)
+        for buffer in self._model.buffers:
+            if buffer.offset > 1:  # Behind all else, as ai-edge-quantizer does.
+                end = buffer.offset + buffer.size
+                data = np.frombuffer(content[buffer.offset : end], np.uint8)
+                buffer.data, buffer.offset, buffer.size = data, 0, 0
         # Constants are found by them, by ai-edge-quantizer too.
         for subgraph in self._model.subgraphs:
             seen: Counter[bytes] = Counter()
@@ -210,6 +216,19 @@ class LiteRtGraph:
             )
         return found
 
+    def offsets(self) -> dict[Key, int]:
+        """Finds where the float32 constants are in the bytes of the file.
+
+        Returns:
+            The place of the first byte of each, of a file that was not changed.
+        """
+        begin = np.frombuffer(self._content, np.uint8).ctypes.data
+        found = {}
+        for number, name in self.constants():
+            data = self._model.buffers[self._tensor(number, name).buffer].data
+            found[number, name] = data.ctypes.data - begin
+        return found
+
     def set_metadata(self, name: str, content: bytes) -> None:
         """Adds something that interpreters do not read.
 
@@ -234,10 +253,8 @@ class LiteRtGraph:
             key: of the constant.
             stored: what takes its place.
         """
-        number, name = key
-        subgraph = self._model.subgraphs[number]
-        names = [tensor.name for tensor in subgraph.tensors]
-        decoded = subgraph.tensors[names.index(name.encode())]
+        subgraph = self._model.subgraphs[key[0]]
+        decoded = self._tensor(*key)
         source = schema.TensorT()
         source.name = decoded.name + b"__stored"
         if isinstance(stored, Halves):
@@ -299,6 +316,10 @@ class LiteRtGraph:
                 )
             )
         subgraph.operators[:0] = operators
+
+    def _tensor(self, subgraph: int, name: str) -> schema.TensorT:
+        tensors = self._model.subgraphs[subgraph].tensors
+        return next(t for t in tensors if t.name == name.encode())
 
     def _type_of(self, operator: schema.OperatorT) -> str:
         code = self._model.operatorCodes[operator.opcodeIndex]

@@ -6,7 +6,7 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -15,9 +15,17 @@ import tensorflow as tf
 from yt8m_compact import structures
 from yt8m_compact.inference import frozen_function
 from yt8m_compact.inference.exports import portable_recurrence
-from yt8m_compact.inference.exports import projection_export as export_lib
 
 OUTPUT_NAME = "predictions"
+
+
+class Forms(Protocol):
+    """What chooses the form of projections: a `ProjectionExport`, say."""
+
+    def form_of(
+        self, structure: structures.Structure, input_dim: int, units: int
+    ) -> structures.ProductForm:
+        """Chooses one: a `structures.ChooseForm`."""
 
 
 def input_specs(
@@ -46,14 +54,14 @@ def input_specs(
 def make_portable_function(
     model: keras.Model,
     specs: Mapping[str, tf.TensorSpec],
-    export: export_lib.ProjectionExport,
+    export: Forms,
 ) -> Any:
     """Traces a model's predictions, by frozen weights.
 
     Args:
         model: a model whose inputs are a dict.
         specs: its inputs by name, as `input_specs` makes them.
-        export: the form of its projections.
+        export: chooses the form of its projections, by its `form_of`.
 
     Returns:
         A concrete function from the inputs to a dict with `predictions`, whose

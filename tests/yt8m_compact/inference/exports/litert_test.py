@@ -13,6 +13,7 @@ import numpy_models
 import small_models
 from yt8m_compact import layers
 from yt8m_compact.inference.exports import litert
+from yt8m_compact.inference.exports import litert_constants
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
 
@@ -82,9 +83,20 @@ def test_a_video_of_zeros_has_scores(tmp_path):
     assert_predicts(path, model, inputs)
 
 
-@pytest.mark.parametrize("name", ["MlpModel", "DbofModel"])
-def test_any_number_of_videos(name, tmp_path):
-    model = make_model(name, "diagonal_circulant")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("MlpModel", "diagonal_circulant"),
+        ("DbofModel", "diagonal_circulant"),
+        ("PooledEmbeddingModel", "diagonal_circulant"),
+        ("LstmModel", "diagonal_circulant"),
+        # By layers of Keras.
+        ("LstmModel", "dense"),
+        ("GruModel", "dense"),
+    ],
+)
+def test_any_number_of_videos(name, kind, tmp_path):
+    model = make_model(name, kind)
     path = str(tmp_path / "model.tflite")
     litert.write(path, make_function(model, DFT, batch_size=None))
     opened = litert.LiteRtModel(path)
@@ -173,12 +185,26 @@ def test_an_operator_that_is_missing_is_refused(tmp_path):
 
 
 def test_a_shape_that_is_not_taken_is_refused():
-    model = make_model("LstmModel", "dense")
+    # A list of tensors of unknown size.
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], name="features")])
+    def predict(features):
+        with tf.name_scope("layer_0"):
+            steps = tf.TensorArray(tf.float32, size=2, dynamic_size=False)
+            _, steps = tf.while_loop(
+                lambda number, _: number < 2,
+                lambda number, steps: (
+                    number + 1,
+                    steps.write(number, features),
+                ),
+                [0, steps],
+            )
+        return {"predictions": steps.stack()}
+
     message = (
-        r"Received: TensorListReserve in \S*layer_0\S*, .*; use .*batch_size=1"
+        r"Received: TensorListReserve in \S*layer_0\S*; use .*batch_size=1"
     )
     with pytest.raises(ValueError, match=message):
-        litert.convert(make_function(model, DFT, batch_size=None))
+        litert.convert(predict.get_concrete_function())
 
 
 @pytest.mark.parametrize(
@@ -196,6 +222,29 @@ def test_a_damaged_file_is_refused(damage, every_structure, tmp_path):
     path = tmp_path / "damaged.tflite"
     path.write_bytes(damage(content))
     message = f"{path}: expected a LiteRT model of yt8m-export, whole. Received"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        litert.LiteRtModel(path)
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
+def test_a_byte_that_is_not_seen_by_the_interpreter(place, tmp_path):
+    # As of a weight: it opens, and predicts something else.
+    model = make_model("MlpModel", "dense")
+    path = tmp_path / "damaged.tflite"
+    litert.write(str(path), make_function(model, DENSE))
+    content = bytearray(path.read_bytes())
+    graph = litert_constants.LiteRtGraph(bytes(content))
+    key, constant = max(
+        graph.constants().items(), key=lambda item: item[1].values.size
+    )
+    start = graph.offsets()[key]
+    content[start + int(place * constant.values.nbytes)] ^= 64
+    path.write_bytes(content)
+    litert.LiteRtModel.from_content(bytes(content))
+    message = (
+        f"{path}: expected a LiteRT model as yt8m-export wrote it. Received: "
+        "another SHA-256 than the one that is in it; export it again, or copy"
+    )
     with pytest.raises(ValueError, match=re.escape(message)):
         litert.LiteRtModel(path)
 
