@@ -15,7 +15,9 @@ yt8m-eval and yt8m-predict with --train_dir, yt8m-train with --init_from.
 
 --format=litert writes config.json and model.tflite, for LiteRT (TensorFlow
 Lite), of its own operators only. --projection_export says how projections with
-Fourier transforms, which it has not, are written; docs/export.md says more.
+Fourier transforms, which it has not, are written; --export_precision=int8, or
+int4 or float16, stores weights in fewer bits, as far as the scores of
+--calibration_data_pattern bear it. docs/export.md says more.
 """
 
 from collections.abc import Sequence

@@ -200,14 +200,26 @@ def test_litert(tmp_path, capsys):
     assert opened.input_shapes["frames"] == [None, 4, 9]
 
 
-def test_a_file_that_predicts_something_else_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("precision", "bound"), [("float32", "0.0001"), ("int8", "0.05")]
+)
+def test_a_file_that_predicts_something_else_is_refused(
+    precision, bound, tmp_path, monkeypatch
+):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     monkeypatch.setattr(
         litert.LiteRtModel, "__call__", lambda self, inputs: np.full([1, 5], 2)
     )
-    message = "expected the scores of the model, within 0.0001, of its LiteRT"
+    message = (
+        f"expected the scores of the model, within {bound}, of its LiteRT file "
+        f"in {precision}. Received: a difference of "
+    )
     with pytest.raises(ValueError, match=message):
-        run_export(f"--train_dir={run.path}", "--format=litert")
+        run_export(
+            f"--train_dir={run.path}",
+            "--format=litert",
+            f"--export_precision={precision}",
+        )
     assert not os.path.exists(f"{run.path}/litert")
 
 

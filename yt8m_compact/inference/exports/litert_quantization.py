@@ -336,7 +336,7 @@ def quantize(
     )
     return packed_constants.lay_out(
         coded.codes.reshape(values.shape), coded.scales.reshape(values.shape)
-    ) or litert_constants.Codes(coded.codes, coded.scales[:, 0], 0, 8)
+    )
 
 
 def _is_large_product(constant: litert_constants.Constant) -> bool:

@@ -15,10 +15,10 @@ from yt8m_compact.run import train_dir as train_dir_lib
 def test_records_as_the_run_reads_them(make):
     run = make()
     _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
-    frames = run.config.prediction_reader().num_output_frames
-    specs = portable_function.input_specs(
-        model, 1, frames if "frames" in model.input else None
-    )
+    frames = None
+    if "frames" in model.input:
+        frames = run.config.prediction_reader().num_output_frames
+    specs = portable_function.input_specs(model, 1, frames)
     inputs = export_sample.take(run.config, specs, run.pattern)
     expected = tiny_runs.features_of(run, run.pattern)
     assert inputs.keys() == model.input.keys()
