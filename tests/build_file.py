@@ -68,6 +68,7 @@ MAY_IMPORT = {
 # Top-level modules of installed packages and their Bazel labels.
 LABELS = {
     "absl": "@pypi//absl_py",
+    "flatbuffers": "@pypi//flatbuffers",
     "keras": "@pypi//keras",
     "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",
