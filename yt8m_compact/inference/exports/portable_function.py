@@ -6,6 +6,7 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from collections.abc import Mapping
+import contextlib
 from typing import Any, Protocol
 
 import keras
@@ -67,10 +68,11 @@ def make_portable_function(
         A concrete function from the inputs to a dict with `predictions`, whose
         variables are those that come of weights alone.
     """
-    with (
-        structures.product_forms(export.form_of),
-        portable_recurrence.portable_loops(model),
-    ):
+    loops = contextlib.nullcontext()
+    if any(spec.shape[0] is None for spec in specs.values()):
+        # Slower than lists of tensors where there can be such.
+        loops = portable_recurrence.portable_loops(model)
+    with structures.product_forms(export.form_of), loops:
         frozen = frozen_function.FrozenFunction(
             lambda *tensors: model(
                 dict(zip(specs, tensors, strict=True)), training=False
