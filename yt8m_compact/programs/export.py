@@ -130,6 +130,12 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     choice = command_line.weights_from_flag(flag_values)
     run = train_dir_lib.TrainDir(flag_values.train_dir)
     kind = flag_values.format
+    for name in ("export_precision", "calibration_data_pattern"):
+        if kind != "litert" and flag_values[name].present:
+            raise ValueError(
+                f"expected --format=litert with --{name}. Received: "
+                f"--format={kind}"
+            )
     export_dir = flag_values.export_dir or os.path.join(
         run.path, _FOLDERS[kind]
     )

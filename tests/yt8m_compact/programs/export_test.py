@@ -248,3 +248,15 @@ def test_litert_in_few_bits(tmp_path, capsys):
     differences = np.abs(scores - expected)[1::2]
     assert largest == pytest.approx(differences.max(), rel=0.5, abs=1e-7)
     assert mean == pytest.approx(differences.mean(), rel=0.5, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("export_precision", "int8"), ("calibration_data_pattern", "x")],
+)
+def test_flags_of_litert_alone(name, value):
+    message = (
+        f"expected --format=litert with --{name}. Received: --format=packed"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run_export("--train_dir=x", "--format=packed", f"--{name}={value}")
