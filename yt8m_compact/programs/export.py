@@ -75,7 +75,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         projection_export.ProjectionExport,
         "How --format=litert writes products with projections: dft, as "
         "transforms by small matrices; dense, as written out; auto, the smaller"
-        " of both for each; fft, by operators that TensorFlow alone has.",
+        " of both for each, or the faster of two that are about as small; fft, "
+        "by operators that TensorFlow alone has.",
         flag_values=flag_values,
     )
     flags.DEFINE_enum_class(
