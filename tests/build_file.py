@@ -69,6 +69,7 @@ MAY_IMPORT = {
 LABELS = {
     "absl": "@pypi//absl_py",
     "ai_edge_litert": "@pypi//ai_edge_litert",
+    "flatbuffers": "@pypi//flatbuffers",
     "keras": "@pypi//keras",
     "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",

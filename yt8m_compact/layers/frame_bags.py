@@ -67,8 +67,11 @@ class FrameBags(keras.layers.Layer):
         )
         # floor((place + 1/2) * m / (n k)), in integers.
         indices = (2 * places + 1)[tf.newaxis, :] * number // (2 * slots)
-        # A place to gather from, where no video of the batch has a frame.
-        frames = tf.pad(frames, [[0, 0], [0, tf.maximum(1 - time, 0)], [0, 0]])
+        if not frames.shape[1]:
+            # A place to gather from, where no video of the batch has a frame.
+            # LiteRT pads no bytes.
+            padding = [0, tf.maximum(1 - time, 0)]
+            frames = tf.pad(frames, [[0, 0], padding, [0, 0]])
         chosen = tf.gather(frames, indices, batch_dims=1)
         mask = tf.broadcast_to(number > 0, tf.shape(indices))
         size = self.frames_per_bag

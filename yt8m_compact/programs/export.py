@@ -42,6 +42,7 @@ from yt8m_compact import path_flags
 from yt8m_compact import presets
 from yt8m_compact import program
 from yt8m_compact import usage_error
+from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.programs import export_formats
 from yt8m_compact.run import command_line
@@ -54,8 +55,11 @@ with lazy.imports():
     from yt8m_compact.inference.exports import saved_model
 
 _FOLDERS = train_dir_lib.EXPORT_FOLDERS
-# Flags that are about serving.
-_OF_SAVED_MODEL = ("versioned", "max_batch", "warmup", "vocabulary_file")
+# Flags that are about one format.
+_FLAGS_OF_FORMATS = {
+    "saved_model": ("versioned", "max_batch", "warmup", "vocabulary_file"),
+    "litert": ("export_precision", "calibration_data_pattern"),
+}
 # Of the classes of 2018 and 2019, by their number.
 _KNOWN_CLASSES = {3862: "yt8m_2018_video_350k"}
 
@@ -91,6 +95,22 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "How litert, onnx and openvino write products with projections: dft, as"
         " transforms by small matrices; dense, as written out; auto, the "
         "smaller one for each; fft, by operators that TensorFlow alone has.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum_class(
+        "export_precision",
+        export_precision.ExportPrecision.FLOAT32,
+        export_precision.ExportPrecision,
+        "What --format=litert stores weights in that have no precision of their"
+        " own; those that scores depend on too much are stored in more bits.",
+        flag_values=flag_values,
+    )
+    path_flags.define_pattern(
+        "calibration_data_pattern",
+        None,
+        "Files of records that --format=litert compares scores on, and chooses "
+        "by what --export_precision asks for: glob patterns, comma-separated. "
+        "If not given, inputs drawn at random.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
@@ -173,7 +193,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     run = train_dir_lib.TrainDir(flag_values.train_dir)
     folders = _folders_of(flag_values, run.path)
     _check_portable(flag_values)
-    _check_serving_flags(flag_values)
+    _check_flags_of_formats(flag_values)
     # Told before what is imported for seconds.
     num_classes = run.load_config().data.num_classes
     class_names = None
@@ -199,6 +219,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     options = export_formats.Options(
         projection_export=flag_values.projection_export,
         batch_size=flag_values.batch_size or None,
+        precision=flag_values.export_precision,
+        calibration_data_pattern=flag_values.calibration_data_pattern,
         served=saved_model.Options(
             top_k=flag_values.top_k,
             class_names=class_names,
@@ -213,6 +235,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         written[kind] = export_formats.write(
             kind, folders[kind], about, model, options
         )
+        for line in written[kind].lines:
+            print(line)
         print(
             f"exported step {step}{which} of {run.path} to "
             f"{written[kind].describe()}",
@@ -258,18 +282,18 @@ def _check_portable(flag_values: flags.FlagValues) -> None:
         export_formats.expect_packages(kind)
 
 
-def _check_serving_flags(flag_values: flags.FlagValues) -> None:
+def _check_flags_of_formats(flag_values: flags.FlagValues) -> None:
     """Refuses what would not be used."""
-    for name in _OF_SAVED_MODEL:
-        if (
-            "saved_model" not in flag_values.format
-            and flag_values[name].present
-        ):
-            raise usage_error.UsageError(
-                f"expected --{name} with --format=saved_model, which alone is "
-                f"served. Received: {name}={flag_values[name].value!r}, "
-                f"format={','.join(flag_values.format)}"
-            )
+    for kind, names in _FLAGS_OF_FORMATS.items():
+        if kind in flag_values.format:
+            continue
+        for name in names:
+            if flag_values[name].present:
+                raise usage_error.UsageError(
+                    f"expected --format={kind} with --{name}, which is about it"
+                    f" alone. Received: {name}={flag_values[name].value!r}, "
+                    f"format={','.join(flag_values.format)}"
+                )
     if flag_values.versioned and flag_values.overwrite:
         raise usage_error.UsageError(
             "expected --versioned or --overwrite, not both: a new version "

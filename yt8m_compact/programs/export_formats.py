@@ -6,6 +6,7 @@ from collections.abc import Collection
 import dataclasses
 
 from yt8m_compact import lazy
+from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import projection_export as forms
 
 with lazy.imports():
@@ -36,11 +37,16 @@ class Options:
         projection_export: how portable ones write products with projections.
         batch_size: videos that portable ones predict at once; None is any
             number.
+        precision: what LiteRT stores constants in.
+        calibration_data_pattern: records that LiteRT chooses by; None draws
+            inputs.
         served: what is about a SavedModel alone.
     """
 
     projection_export: forms.ProjectionExport
     batch_size: int | None
+    precision: export_precision.ExportPrecision
+    calibration_data_pattern: str | None
     served: saved_model.Options
 
 
@@ -53,18 +59,25 @@ class Written:
         size: the bytes of its files.
         difference: the largest one of a score to the model; None if it was not
             looked for.
+        mean_difference: the mean one.
+        lines: how it is stored.
     """
 
     folder: str
     size: int
     difference: float | None = None
+    mean_difference: float | None = None
+    lines: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Describes it in the line of an export."""
         text = f"{self.folder}, {self.size:,} bytes"
         if self.difference is None:
             return text
-        return f"{text}, scores within {self.difference:.1e}"
+        text += f", scores within {self.difference:.1e}"
+        if self.mean_difference is None:
+            return text
+        return f"{text}, {self.mean_difference:.1e} on average"
 
 
 def in_order(kinds: Collection[str]) -> list[str]:
@@ -121,11 +134,18 @@ def write(
         return Written(folder, *keras_file.save(folder, about, model))
     if kind == "saved_model":
         return Written(*saved_model.save(folder, about, model, options.served))
-    save = {
-        "litert": litert.save,
-        "onnx": onnx.save,
-        "openvino": openvino.save,
-    }[kind]
+    if kind == "litert":
+        saved = litert.save(
+            folder,
+            about,
+            model,
+            options.projection_export,
+            options.batch_size,
+            options.precision,
+            options.calibration_data_pattern,
+        )
+        return Written(folder, **dataclasses.asdict(saved))
+    save = {"onnx": onnx.save, "openvino": openvino.save}[kind]
     return Written(
         folder,
         *save(

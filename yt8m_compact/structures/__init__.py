@@ -3,6 +3,7 @@
 # Every structure, so that a new one is named in one file, and the names of
 # `STRUCTURES` and `ALIASES`.
 from yt8m_compact.structures.arguments import check_positive as check_positive
+from yt8m_compact.structures.coded_weight import CodedWeight as CodedWeight
 from yt8m_compact.structures.precisions import *  # noqa: F403
 from yt8m_compact.structures.product_form import ChooseForm as ChooseForm
 from yt8m_compact.structures.product_form import ProductForm as ProductForm

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 
 from yt8m_compact import lazy
+from yt8m_compact.structures import coded_weight
 from yt8m_compact.structures import precisions
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import sum_structure
@@ -130,6 +131,17 @@ class Quantized(structure.Structure):
             .pack(weights[spec.name], spec)
             .items()
         }
+
+    def coded(
+        self, weights: structure.Arrays, input_dim: int, units: int
+    ) -> dict[str, coded_weight.CodedWeight]:
+        """Says of which codes the floats of `decode` are made."""
+        bits = self.pack(weights, input_dim, units)
+        found = {
+            spec.name: self._keeps(spec).coded(bits, spec)
+            for spec in self.inner.weights(input_dim, units)
+        }
+        return {name: coded for name, coded in found.items() if coded}
 
     def multiply(
         self, weights: structure.Weights, x: tf.Tensor, units: int

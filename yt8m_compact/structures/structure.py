@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from yt8m_compact import lazy
 from yt8m_compact.structures import arguments
+from yt8m_compact.structures import coded_weight
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import precisions
 from yt8m_compact.structures import product_form
@@ -201,6 +202,24 @@ class Structure(abc.ABC):
         else:
             product = self._multiply(weights, inner, units)
         return tf.cast(product, x.dtype)
+
+    def coded(
+        self, weights: Arrays, input_dim: int, units: int
+    ) -> dict[str, coded_weight.CodedWeight]:
+        """Says of which codes the floats of `decode` are made.
+
+        Args:
+            weights: the weights by name, as a layer holds them: floats, or the
+                bits of a packed structure.
+            input_dim: rows of the matrix.
+            units: columns of the matrix.
+
+        Returns:
+            By name those that are kept in fewer bits than float32; none unless
+            the structure has a precision.
+        """
+        del weights, input_dim, units
+        return {}
 
     def block_widths(self, input_dim: int, units: int) -> tuple[int, ...]:
         """Says which columns can be computed apart, at no cost.

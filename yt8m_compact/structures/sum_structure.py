@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from yt8m_compact import lazy
+from yt8m_compact.structures import coded_weight
 from yt8m_compact.structures import fitting
 from yt8m_compact.structures import precisions
 from yt8m_compact.structures import structure
@@ -111,6 +112,12 @@ class Sum(structure.Structure):
     ) -> dict[str, np.ndarray]:
         """Packs the weights of all parts."""
         return self._each("pack", weights, input_dim, units)
+
+    def coded(
+        self, weights: structure.Arrays, input_dim: int, units: int
+    ) -> dict[str, coded_weight.CodedWeight]:
+        """Says of which codes the floats of `decode` are made, of all parts."""
+        return self._each("coded", weights, input_dim, units)
 
     def weights(
         self, input_dim: int, units: int

@@ -14,6 +14,7 @@ import tiny_runs
 from yt8m_compact import usage_error
 from yt8m_compact.inference import artefacts
 from yt8m_compact.programs import export
+from yt8m_compact.programs import export_formats
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -184,7 +185,8 @@ def test_litert(tmp_path, capsys):
     size = os.path.getsize(f"{path}/model.tflite")
     assert re.search(
         rf"exported step \d+ of {re.escape(run.path)} to {re.escape(path)}, "
-        rf"{size:,} bytes, scores within \d\.\de-\d\d$",
+        rf"{size:,} bytes, scores within \d\.\de-\d\d, \d\.\de-\d\d on "
+        r"average$",
         capsys.readouterr().out.strip(),
     )
     assert sorted(os.listdir(path)) == [*COMPANIONS, "model.tflite"]
@@ -217,16 +219,28 @@ def test_litert(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_file_that_predicts_something_else_is_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("precision", "bound"), [("float32", "0.0001"), ("int8", "0.05")]
+)
+def test_a_file_that_predicts_something_else_is_refused(
+    precision, bound, tmp_path, monkeypatch
+):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     monkeypatch.setattr(
         artefacts.LiteRtModel,
         "__call__",
         lambda self, inputs: np.full([1, 5], 2),
     )
-    message = "expected the scores of the model, within 0.0001, of its LiteRT"
+    message = (
+        f"expected the scores of the model, within {bound}, of its LiteRT file "
+        f"in {precision}. Received: a difference of "
+    )
     with pytest.raises(ValueError, match=message):
-        run_export(f"--train_dir={run.path}", "--format=litert")
+        run_export(
+            f"--train_dir={run.path}",
+            "--format=litert",
+            f"--export_precision={precision}",
+        )
     assert not os.path.exists(f"{run.path}/litert")
 
 
@@ -294,10 +308,10 @@ def test_several_formats(tmp_path, capsys):
 def test_several_formats_in_the_folder_of_the_run(tmp_path, monkeypatch):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     monkeypatch.setattr(
-        export,
-        "_save",
+        export_formats,
+        "write",
         lambda kind, folder, *args: (
-            made.append((kind, folder)) or export._Written()
+            made.append((kind, folder)) or export_formats.Written(folder, 1)
         ),
     )
     made = []
@@ -482,19 +496,25 @@ def test_names_of_the_known_classes():
 
 
 @pytest.mark.parametrize(
-    ("flag", "shown"),
+    ("flag", "shown", "kind"),
     [
-        ("--versioned", "versioned=True"),
-        ("--max_batch=3", "max_batch=3"),
-        ("--nowarmup", "warmup=False"),
-        ("--vocabulary_file=a.csv", "vocabulary_file='a.csv'"),
+        ("--versioned", "versioned=True", "saved_model"),
+        ("--max_batch=3", "max_batch=3", "saved_model"),
+        ("--nowarmup", "warmup=False", "saved_model"),
+        ("--vocabulary_file=a.csv", "vocabulary_file='a.csv'", "saved_model"),
+        (
+            "--calibration_data_pattern=x",
+            "calibration_data_pattern='x'",
+            "litert",
+        ),
+        ("--export_precision=int8", "export_precision=<Ex", "litert"),
     ],
 )
-def test_flags_of_serving_with_another_format(tmp_path, flag, shown):
+def test_flags_of_another_format(tmp_path, flag, shown, kind):
     name = shown.partition("=")[0]
     message = (
-        f"expected --{name} with --format=saved_model, which alone is served."
-        f" Received: {shown}, format=keras"
+        f"expected --format={kind} with --{name}, which is about it alone. "
+        f"Received: {shown}"
     )
     with pytest.raises(usage_error.UsageError, match=re.escape(message)):
         run_export(f"--train_dir={tmp_path}", "--format=keras", flag)
@@ -507,3 +527,30 @@ def test_a_new_version_overwrites_nothing(tmp_path):
     )
     with pytest.raises(usage_error.UsageError, match=re.escape(message)):
         run_export(f"--train_dir={tmp_path}", "--versioned", "--overwrite")
+
+
+def test_litert_in_few_bits(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    assert not run_export(
+        f"--train_dir={run.path}",
+        "--format=litert",
+        "--export_precision=int8",
+        f"--calibration_data_pattern={run.pattern}",
+    )
+    *lines, last = capsys.readouterr().out.strip().splitlines()
+    # A form for each projection, and nothing that is worth fewer bits: which
+    # one is faster, too, where both are as small.
+    pattern = r"\w+/?\S*, circulant: (dft|dense), [\d,]+ bytes.* \(.* bytes.*\)"
+    assert len(lines) == 2
+    assert all(re.fullmatch(pattern, line) for line in lines)
+    largest, mean = map(
+        float, re.search(r"within (\S+), (\S+) on average", last).groups()
+    )
+    opened = artefacts.LiteRtModel(f"{run.path}/litert/model.tflite")
+    batch = tiny_runs.features_of(run, run.pattern)
+    inputs = {"features": batch["features"]}
+    scores = opened.predict_each(inputs)
+    expected = tiny_runs.predictions_of(run, run.pattern)
+    differences = np.abs(scores - expected)[1::2]
+    assert largest == pytest.approx(differences.max(), rel=0.5, abs=1e-7)
+    assert mean == pytest.approx(differences.mean(), rel=0.5, abs=1e-8)

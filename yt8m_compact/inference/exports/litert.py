@@ -5,21 +5,37 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
+from collections.abc import Mapping
+import dataclasses
 import os
 import re
 import tempfile
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files
 from yt8m_compact.inference.artefacts import litert as litert_artefact
 from yt8m_compact.inference.exports import companions
+from yt8m_compact.inference.exports import export_precision
+from yt8m_compact.inference.exports import export_sample
+from yt8m_compact.inference.exports import litert_constants
+from yt8m_compact.inference.exports import litert_quantization
+from yt8m_compact.inference.exports import measured_forms
+from yt8m_compact.inference.exports import packed_constants
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
 
 FILE_NAME = "model.tflite"
+# Beyond these differences of scores, which are from 0 to 1, a file is useless.
+_TOLERANCES = {
+    export_precision.ExportPrecision.FLOAT32: 1e-4,
+    export_precision.ExportPrecision.FLOAT16: 5e-3,
+    export_precision.ExportPrecision.INT8: 0.05,
+    export_precision.ExportPrecision.INT4: 0.2,
+}
 # What the converter says of an operator that it can't convert: that there is no
 # such, or where it is, in a shape that it does not take.
 _MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
@@ -77,12 +93,14 @@ def convert(function: Any) -> bytes:
         ) from None
 
 
-def write(path: str, function: Any) -> int:
+def write(path: str, function: Any, model: keras.Model | None = None) -> int:
     """Writes a model to a file, whole or not at all.
 
     Args:
         path: the file, which is replaced.
         function: of `portable_function.make_portable_function`.
+        model: what the function was made of, for the bits of its weights of a
+            precision; None stores floats.
 
     Returns:
         The number of its bytes.
@@ -92,9 +110,30 @@ def write(path: str, function: Any) -> int:
         OSError: if it can't be written.
     """
     content = convert(function)
+    if model is not None:
+        graph = litert_constants.LiteRtGraph(content)
+        graph.store_all(packed_constants.find(model, graph))
+        content = graph.to_bytes()
     with files.writing(path, "wb") as file:
         file.write(content)
     return len(content)
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """What was written.
+
+    Attributes:
+        size: the bytes of the file.
+        difference: the largest of a score to that of the model.
+        mean_difference: the mean of all scores.
+        lines: how projections and constants are stored.
+    """
+
+    size: int
+    difference: float
+    mean_difference: float
+    lines: tuple[str, ...]
 
 
 def save(
@@ -103,11 +142,16 @@ def save(
     model: keras.Model,
     export: projection_export.ProjectionExport,
     batch_size: int | None,
-) -> tuple[int, float]:
+    precision: export_precision.ExportPrecision = (
+        export_precision.ExportPrecision.FLOAT32
+    ),
+    calibration_data_pattern: str | None = None,
+) -> Saved:
     """Writes `model.tflite` and its companions, whole or not at all.
 
-    The file is opened again before it appears, and has to predict what the
-    model does for inputs drawn at random.
+    It is opened before it appears, and has to predict what the model does: for
+    records, or for inputs drawn at random. How constants are stored is chosen
+    by every second one, and the others judge.
 
     Args:
         folder: the folder, which is replaced.
@@ -115,34 +159,120 @@ def save(
         model: the model of the run.
         export: the form of its projections.
         batch_size: videos to predict at once; None is any number.
+        precision: of what is no weight of a precision of its own.
+        calibration_data_pattern: files of records; None draws inputs.
 
     Returns:
-        The bytes of the file, and the largest difference of a score.
+        What was written.
 
     Raises:
-        ValueError: if the model has operators that LiteRT has not, or the file
-            does not predict the same.
+        ValueError: if the model has operators that LiteRT has not, the file
+            does not predict the same, or a package is missing.
+        DataError: if the records are missing, broken or of another kind.
         OSError: if it can't be written.
     """
     model = portable_function.in_float32(about.config, model)
     specs = portable_function.specs_of_run(about.config, model, batch_size)
-    function = portable_function.make_portable_function(model, specs, export)
+    inputs = export_sample.take(about.config, specs, calibration_data_pattern)
+    expected = model(inputs, training=False).numpy()
+    forms = export
+    if export is projection_export.ProjectionExport.AUTO:
+        forms = measured_forms.MeasuredForms(batch_size or 1, _open_function)
+    function = portable_function.make_portable_function(model, specs, forms)
+    content, lines = _stored(
+        convert(function), model, precision, inputs, expected
+    )
+    if forms is not export:
+        lines = [*forms.to_lines(model), *lines]
+    differences = _differences(content, precision, inputs, expected)
+    card = companions.Artefact(
+        format="litert",
+        what="`model.tflite`, for LiteRT (TensorFlow Lite), of its own "
+        "operators only.",
+        inputs=companions.describe_specs(specs),
+        outputs=companions.describe_scores(about.config),
+        usage=_USAGE,
+        notes=[f"Stored: {line}." for line in lines],
+    )
     with files.writing_folder(folder, replace=True) as partial:
-        path = os.path.join(partial, FILE_NAME)
-        size = write(path, function)
-        difference = portable_function.expect_same_scores(
-            litert_artefact.LiteRtModel(path), model, specs
-        )
-        card = companions.Artefact(
-            format="litert",
-            what="`model.tflite`, for LiteRT (TensorFlow Lite), of its own "
-            "operators only.",
-            inputs=companions.describe_specs(specs),
-            outputs=companions.describe_scores(about.config),
-            usage=_USAGE,
-        )
+        with files.writing(os.path.join(partial, FILE_NAME), "wb") as file:
+            file.write(content)
         companions.write(partial, about, model, card)
-    return size, difference
+    return Saved(
+        len(content),
+        float(differences.max()),
+        float(differences.mean()),
+        tuple(lines),
+    )
+
+
+def _differences(
+    content: bytes,
+    precision: export_precision.ExportPrecision,
+    inputs: Mapping[str, np.ndarray],
+    expected: np.ndarray,
+) -> np.ndarray:
+    """Compares scores with those of the model; refuses what is useless."""
+    # Those that nothing was chosen by.
+    judging = slice(1, None, 2) if len(expected) > 1 else slice(None)
+    if precision is export_precision.ExportPrecision.FLOAT32:
+        judging = slice(None)
+    opened = litert_artefact.LiteRtModel.from_content(content)
+    scores = opened.predict_each(_rows(inputs, judging))
+    differences = np.abs(scores - expected[judging])
+    difference = float(differences.max())
+    bound = _TOLERANCES[precision]
+    if not difference <= bound:
+        raise ValueError(
+            f"expected the scores of the model, within {bound}, of its"
+            f" LiteRT file in {precision}. Received: a difference of "
+            f"{difference}"
+        )
+    return differences
+
+
+def _stored(
+    content: bytes,
+    model: keras.Model,
+    precision: export_precision.ExportPrecision,
+    inputs: Mapping[str, np.ndarray],
+    expected: np.ndarray,
+) -> tuple[bytes, list[str]]:
+    """Stores the constants of a file, and says how."""
+    lines = []
+    graph = litert_constants.LiteRtGraph(content)
+    packed = packed_constants.find(model, graph)
+    if precision is not export_precision.ExportPrecision.FLOAT32:
+        choosing = slice(0, None, 2)
+        some = _rows(inputs, choosing)
+
+        def measure(content: bytes) -> float:
+            scores = litert_artefact.LiteRtModel.from_content(
+                content
+            ).predict_each(some)
+            return float(np.abs(scores - expected[choosing]).max())
+
+        content, choice = litert_quantization.choose(
+            content, precision, measure, packed
+        )
+        lines = choice.to_lines()
+    if packed:
+        graph = litert_constants.LiteRtGraph(content)
+        graph.store_all(packed)
+        content = graph.to_bytes()
+        count = sum(stored.decode().size for stored in packed.values())
+        lines.append(f"bits of their own: {count:,} values")
+    return content, lines
+
+
+def _rows(
+    inputs: Mapping[str, np.ndarray], rows: slice
+) -> dict[str, np.ndarray]:
+    return {name: value[rows] for name, value in inputs.items()}
+
+
+def _open_function(function: Any) -> litert_artefact.LiteRtModel:
+    return litert_artefact.LiteRtModel.from_content(convert(function))
 
 
 def is_saved(folder: str) -> bool:

@@ -6,8 +6,9 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from collections.abc import Mapping
+import contextlib
 import dataclasses
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -16,12 +17,21 @@ import tensorflow as tf
 from yt8m_compact import structures
 from yt8m_compact.inference import frozen_function
 from yt8m_compact.inference.artefacts import artefact
-from yt8m_compact.inference.exports import projection_export as export_lib
+from yt8m_compact.inference.exports import portable_recurrence
 from yt8m_compact.run import config as config_lib
 
 OUTPUT_NAME = artefact.OUTPUT_NAME
 # Scores are from 0 to 1.
 _TOLERANCE = 1e-4
+
+
+class Forms(Protocol):
+    """What chooses the form of projections: a `ProjectionExport`, say."""
+
+    def form_of(
+        self, structure: structures.Structure, input_dim: int, units: int
+    ) -> structures.ProductForm:
+        """Chooses one: a `structures.ChooseForm`."""
 
 
 def input_specs(
@@ -88,20 +98,24 @@ def specs_of_run(
 def make_portable_function(
     model: keras.Model,
     specs: Mapping[str, tf.TensorSpec],
-    export: export_lib.ProjectionExport,
+    export: Forms,
 ) -> Any:
     """Traces a model's predictions, by frozen weights.
 
     Args:
         model: a model whose inputs are a dict.
         specs: its inputs by name, as `input_specs` makes them.
-        export: the form of its projections.
+        export: chooses the form of its projections, by its `form_of`.
 
     Returns:
         A concrete function from the inputs to a dict with `predictions`, whose
         variables are those that come of weights alone.
     """
-    with structures.product_forms(export.form_of):
+    loops = contextlib.nullcontext()
+    if any(spec.shape[0] is None for spec in specs.values()):
+        # Slower than lists of tensors where there can be such.
+        loops = portable_recurrence.portable_loops(model)
+    with structures.product_forms(export.form_of), loops:
         frozen = frozen_function.FrozenFunction(
             lambda *tensors: model(
                 dict(zip(specs, tensors, strict=True)), training=False

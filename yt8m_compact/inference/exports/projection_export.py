@@ -19,7 +19,8 @@ class ProjectionExport(enum.StrEnum):
     """How the projections of a model are exported.
 
     Attributes:
-        AUTO: each as `DFT` or `DENSE`, whichever has fewer bytes.
+        AUTO: each as `DFT` or `DENSE`, whichever has fewer bytes;
+            `measured_forms` asks for their times, too.
         FFT: by Fourier transforms, which TensorFlow alone has.
         DFT: by transforms as products of small matrices.
         DENSE: as matrices that are written out.

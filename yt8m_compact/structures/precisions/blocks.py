@@ -8,6 +8,7 @@ import math
 from typing import ClassVar
 
 from yt8m_compact import lazy
+from yt8m_compact.structures import coded_weight
 from yt8m_compact.structures import weight_spec
 from yt8m_compact.structures.precisions import precision
 
@@ -166,6 +167,25 @@ class Blocks(precision.Precision):
         blocks = self._to_blocks(tf.reshape(codes, spec.shape), spec)
         scales = tf.cast(arrays[f"{spec.name}_scales"], tf.float32)
         return self._from_blocks(blocks * tf.expand_dims(scales, 2), spec)
+
+    def coded(
+        self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
+    ) -> coded_weight.CodedWeight:
+        """Says of which codes a weight is made."""
+        levels = tf.constant(self.levels, tf.float32)
+        codes = ops.unpack_codes(
+            arrays[f"{spec.name}_codes"], spec.size, levels
+        )
+        scales = tf.cast(arrays[f"{spec.name}_scales"], tf.float32)
+        rows, _, columns = self._shape(spec)
+        blocks, size = self._block_shape(spec)
+        scales = tf.broadcast_to(
+            tf.expand_dims(scales, 2), [rows, blocks, size, columns]
+        )
+        return coded_weight.CodedWeight(
+            codes.numpy().astype(np.int8).reshape(spec.shape),
+            self._from_blocks(scales, spec).numpy(),
+        )
 
 
 def divided(values: tf.Tensor, scales: tf.Tensor) -> tf.Tensor:

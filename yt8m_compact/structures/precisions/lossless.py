@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from yt8m_compact import lazy
+from yt8m_compact.structures import coded_weight
 from yt8m_compact.structures import weight_spec
 from yt8m_compact.structures.precisions import precision
 
@@ -59,6 +60,15 @@ class _Signs(_Lossless):
             arrays[f"{spec.name}_codes"], spec.size, levels
         )
         return tf.reshape(codes, spec.shape)
+
+    def coded(
+        self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
+    ) -> coded_weight.CodedWeight:
+        """Says of which codes signs are made: themselves."""
+        signs = self.unpack(arrays, spec).numpy()
+        return coded_weight.CodedWeight(
+            signs.astype(np.int8), np.ones_like(signs)
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ import dataclasses
 
 from yt8m_compact import lazy
 from yt8m_compact.structures import arguments
+from yt8m_compact.structures import coded_weight
 from yt8m_compact.structures import weight_spec
 
 with lazy.imports():
@@ -108,6 +109,22 @@ class Precision(abc.ABC):
         Returns:
             Of the shape of `spec`, float32.
         """
+
+    def coded(
+        self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
+    ) -> coded_weight.CodedWeight | None:
+        """Says of which codes a weight is made.
+
+        Args:
+            arrays: those of `packed_specs`, by name.
+            spec: what the weight is.
+
+        Returns:
+            The codes and scales of the values of `unpack`; None for what is
+            made otherwise.
+        """
+        del arrays, spec
+        return None
 
 
 def packed_spec(

@@ -85,9 +85,20 @@ def test_a_video_of_zeros_has_scores(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["MlpModel", "DbofModel"])
-def test_any_number_of_videos(name, tmp_path):
-    model = make_model(name, "diagonal_circulant")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("MlpModel", "diagonal_circulant"),
+        ("DbofModel", "diagonal_circulant"),
+        ("PooledEmbeddingModel", "diagonal_circulant"),
+        ("LstmModel", "diagonal_circulant"),
+        # By layers of Keras.
+        ("LstmModel", "dense"),
+        ("GruModel", "dense"),
+    ],
+)
+def test_any_number_of_videos(name, kind, tmp_path):
+    model = make_model(name, kind)
     path = str(tmp_path / "model.tflite")
     litert.write(path, make_function(model, DFT, batch_size=None))
     opened = artefacts.LiteRtModel(path)
@@ -179,12 +190,26 @@ def test_an_operator_that_is_missing_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_a_shape_that_is_not_taken_is_refused():
-    model = make_model("LstmModel", "dense")
+    # A list of tensors of unknown size.
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], name="features")])
+    def predict(features):
+        with tf.name_scope("layer_0"):
+            steps = tf.TensorArray(tf.float32, size=2, dynamic_size=False)
+            _, steps = tf.while_loop(
+                lambda number, _: number < 2,
+                lambda number, steps: (
+                    number + 1,
+                    steps.write(number, features),
+                ),
+                [0, steps],
+            )
+        return {"predictions": steps.stack()}
+
     message = (
-        r"Received: TensorListReserve in \S*layer_0\S*, .*; use .*batch_size=1"
+        r"Received: TensorListReserve in \S*layer_0\S*; use .*batch_size=1"
     )
     with pytest.raises(ValueError, match=message):
-        litert.convert(make_function(model, DFT, batch_size=None))
+        litert.convert(predict.get_concrete_function())
 
 
 @pytest.mark.parametrize(

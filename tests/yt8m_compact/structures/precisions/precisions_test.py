@@ -107,6 +107,12 @@ def test_rounds_as_numpy_does(kind, block_size, spec):
     tensors = {name: tf.constant(array) for name, array in arrays.items()}
     unpacked = precision.unpack(tensors, spec)
     np.testing.assert_array_equal(unpacked, result)
+    # The codes are whole, of so many levels.
+    coded = precision.coded(arrays, spec)
+    assert coded.codes.dtype == np.int8
+    assert len(np.unique(coded.codes)) <= 2 ** math.ceil(BITS[kind])
+    assert coded.codes.shape == coded.scales.shape == spec.shape
+    np.testing.assert_array_equal(coded.decode(), result)
 
 
 @pytest.mark.parametrize("kind", BITS)

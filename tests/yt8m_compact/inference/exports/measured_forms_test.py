@@ -1,0 +1,82 @@
+"""Tests of the choice of forms by bytes and time."""
+
+import keras
+import numpy as np
+import pytest
+
+from yt8m_compact import layers
+from yt8m_compact import structures
+from yt8m_compact.inference.exports import litert
+from yt8m_compact.inference.exports import measured_forms
+from yt8m_compact.inference.exports import portable_function
+
+DFT, DENSE = structures.ProductForm.DFT, structures.ProductForm.DENSE
+# 4 * 100 * 100 bytes as a matrix; so many as factors, of 200 * rank values.
+_CLOSE = structures.LowRank(45)  # 36,000 bytes
+_FAR = structures.LowRank(30)  # 24,000 bytes
+
+
+@pytest.mark.parametrize(
+    ("structure", "milliseconds", "form"),
+    [
+        (_CLOSE, {DFT: 1.0, DENSE: 2.0}, DFT),
+        (_CLOSE, {DFT: 2.0, DENSE: 1.0}, DENSE),
+        # Too many bytes more, however fast; not even measured.
+        (_FAR, None, DFT),
+        (structures.LowRank(80), None, DENSE),
+        (structures.Dense(), None, DENSE),
+    ],
+)
+def test_bytes_then_time(structure, milliseconds, form, monkeypatch):
+    asked = []
+
+    def measure(self, structure, input_dim, units):
+        asked.append((input_dim, units))
+        return milliseconds
+
+    monkeypatch.setattr(measured_forms.MeasuredForms, "_measure", measure)
+    forms = measured_forms.MeasuredForms(1, None)
+    assert forms.form_of(structure, 100, 100) is form
+    assert forms.form_of(structure, 100, 100) is form
+    assert asked == ([(100, 100)] if milliseconds else [])
+    choice = forms.choices[structure, 100, 100]
+    assert choice.form is form
+    assert choice.num_bytes[DENSE] == 40_000
+
+
+def test_times_of_files():
+    # Asked for within the tracing of a model, as it will be.
+    features = keras.Input([100], name="features")
+    layer = layers.Projection(100, _CLOSE, name="hidden")
+    model = keras.Model({"features": features}, layer(features))
+    forms = measured_forms.MeasuredForms(
+        1,
+        lambda function: litert.LiteRtModel.from_content(
+            litert.convert(function)
+        ),
+    )
+    specs = portable_function.input_specs(model, 1, None)
+    function = portable_function.make_portable_function(model, specs, forms)
+    inputs = portable_function.draw_inputs(specs)
+    opened = litert.LiteRtModel.from_content(litert.convert(function))
+    np.testing.assert_allclose(
+        opened.predict_each(inputs), model(inputs), atol=1e-5
+    )
+    (choice,) = forms.choices.values()
+    assert set(choice.milliseconds) == {DFT, DENSE}
+    assert all(0 < value < 100 for value in choice.milliseconds.values())
+    assert choice.form is min(choice.milliseconds, key=choice.milliseconds.get)
+    (line,) = forms.to_lines(model)
+    assert line.startswith(f"hidden, low_rank(rank=45): {choice.form}, ")
+    assert "40,000 bytes" in line and line.count(" ms") == 2
+
+
+def test_text():
+    choice = measured_forms.Choice(DFT, {DFT: 1200, DENSE: 4_000_000}, {})
+    assert str(choice) == "dft, 1,200 bytes (dense 4,000,000 bytes)"
+    choice = measured_forms.Choice(
+        DENSE, {DFT: 900, DENSE: 1000}, {DFT: 0.25, DENSE: 0.0314}
+    )
+    assert str(choice) == (
+        "dense, 1,000 bytes 0.031 ms (dft 900 bytes 0.250 ms)"
+    )
