@@ -1,0 +1,126 @@
+"""The report that yt8m-export makes of what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import os
+import tempfile
+
+from absl import flags
+
+from yt8m_compact import lazy
+from yt8m_compact import path_flags
+from yt8m_compact.run import config as config_lib
+
+with lazy.imports():
+    import keras
+
+    from yt8m_compact.eval import evaluation
+    from yt8m_compact.eval import weights
+    from yt8m_compact.inference import artefacts
+    from yt8m_compact.inference.exports import report as report_lib
+    from yt8m_compact.run import train_dir as train_dir_lib
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the flags of the report."""
+    path_flags.define_pattern(
+        "report_data_pattern",
+        "",
+        "Records with labels that report.json is about, glob patterns, "
+        "comma-separated: GAP@20 of what was written is computed on all of "
+        "them, and its scores are compared with the model's on the first 256. "
+        "Without any, inputs are drawn at random.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "measure",
+        None,
+        "Whether the report has times, memory and a dense twin, too, which "
+        "take from ten seconds to minutes; if not given, it does with "
+        "--report_data_pattern.",
+        flag_values=flag_values,
+    )
+
+
+class Reporter:
+    """Reports on exports of one model.
+
+    Args:
+        config: the configuration of its run.
+        model: the model, which no format has changed yet.
+        data_pattern: records with labels; "" for none.
+        measured: whether times, memory and dense twins are wanted.
+    """
+
+    def __init__(
+        self,
+        config: config_lib.Config,
+        model: keras.Model,
+        data_pattern: str,
+        measured: bool,
+    ) -> None:
+        self._config = config
+        self._measured = measured
+        self._num_weights = weights.count_weights(model).total
+        self._reference = report_lib.make_reference(config, model, data_pattern)
+        self._evaluator = self._gap = None
+        if data_pattern:
+            self._evaluator = evaluation.Evaluator(None, data_pattern)
+            found = self._evaluator.evaluate_model(config, model)
+            self._gap = found.metrics["gap"]
+
+    def report(
+        self,
+        name: str,
+        folder: str,
+        save: Callable[[str, config_lib.Config, keras.Model], object],
+    ) -> report_lib.Report:
+        """Reports on an export, and writes `report.json` into its folder.
+
+        Args:
+            name: the format.
+            folder: where it was written.
+            save: exports a model of another configuration the same way.
+
+        Returns:
+            The report.
+
+        Raises:
+            ValueError: if the export can't be opened.
+            OSError: if the report can't be written.
+        """
+        inputs = self._reference.inputs if self._measured else None
+        rows = [
+            report_lib.measure(
+                name,
+                folder,
+                self._num_weights,
+                self._reference,
+                inputs=inputs,
+                score=self._score if self._evaluator else None,
+            )
+        ]
+        if self._measured:
+            with tempfile.TemporaryDirectory() as scratch:
+                path = os.path.join(scratch, "twin")
+                config = report_lib.dense_twin(self._config)
+                twin = train_dir_lib.build_model(config)
+                number = weights.count_weights(twin).total
+                save(path, config, twin)
+                rows.append(
+                    report_lib.measure(
+                        "dense twin", path, number, None, inputs=inputs
+                    )
+                )
+        result = report_lib.make(
+            self._config, rows, self._reference, model_gap=self._gap
+        )
+        report_lib.write(result, folder)
+        return result
+
+    def _score(
+        self, config: config_lib.Config, model: artefacts.Artefact
+    ) -> float:
+        found = self._evaluator.evaluate_artefact(config, model)
+        return found.metrics["gap"]
