@@ -10,6 +10,7 @@ the names of the labels and the inputs of each video.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 
@@ -32,9 +33,17 @@ def read(
         count: how many.
 
     Returns:
-        For each, `id`, `labels`, and `features` or `frames`, without padding.
+        For each, `id`, `labels`, and `features` or all `frames`, without
+        padding.
     """
     reader = config.reader(training=False)
+    if reader.frame_features:
+        # Whoever predicts chooses among them.
+        reader = dataclasses.replace(
+            reader,
+            frame_sampling=readers.FrameSampling.ALL,
+            num_sampled_frames=None,
+        )
     paths = readers.expand_patterns(pattern)
     dataset = readers.make_dataset(
         reader, paths, batch_size=count, num_readers=1

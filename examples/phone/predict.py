@@ -76,9 +76,7 @@ def make_inputs(array: np.ndarray, run) -> list[dict[str, np.ndarray]]:
     if count > num_taken:  # Evenly: the middles of num_taken equal parts.
         chosen = (2 * np.arange(num_taken) + 1) * count // (2 * num_taken)
     frames[0, : len(chosen)] = array[chosen]
-    return [
-        {"frames": frames, "num_frames": np.array([len(chosen)], np.int32)}
-    ]
+    return [{"frames": frames, "num_frames": np.array([len(chosen)], np.int32)}]
 
 
 def main() -> None:

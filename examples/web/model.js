@@ -49,12 +49,13 @@ function videoInputs(ort, record, shape) {
 
 function frameInputs(ort, record, shape) {
   const [, taken, size] = shape;
-  const chosen = chooseFrames(record.frames ?? [], taken);
-  if (chosen.some((frame) => frame.length !== size)) {
+  const wrong = record.frames?.find((frame) => frame.length !== size);
+  if (!record.frames || wrong) {
     throw new Error(
-      `expected frames of ${size} values. Received: ${chosen[0].length}`,
+      `expected frames of ${size} values. Received: ${wrong?.length ?? "none"}`,
     );
   }
+  const chosen = chooseFrames(record.frames, taken);
   const frames = new Uint8Array(taken * size);
   chosen.forEach((frame, i) => frames.set(frame, i * size));
   return {
