@@ -61,6 +61,8 @@ MAY_IMPORT = {
         "datasets",
         "run",
         "training",
+        "inference",
+        "eval_lib",
         "studies",
     },
 }
@@ -68,10 +70,13 @@ MAY_IMPORT = {
 # Top-level modules of installed packages and their Bazel labels.
 LABELS = {
     "absl": "@pypi//absl_py",
+    "ai_edge_litert": "@pypi//ai_edge_litert",
     "keras": "@pypi//keras",
     "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",
     "numpy": "@pypi//numpy",
+    "onnxruntime": "@pypi//onnxruntime",
+    "openvino": "@pypi//openvino",
     "optuna": "@pypi//optuna",
     "packaging": "@pypi//packaging",
     "pytest": "@pypi//pytest",
@@ -84,6 +89,7 @@ LABELS = {
     "tensorboard": "@pypi//tensorboard",
     "tensorflow": "@pypi//tensorflow",
     "tensorflow_datasets": "@pypi//tensorflow_datasets",
+    "tf2onnx": "@pypi//tf2onnx",
     "tqdm": "@pypi//tqdm",
 }
 # These rooms import no other package.
@@ -191,7 +197,7 @@ def _matcher(pattern: str):
 
 def python_files(root: pathlib.Path = ROOT) -> list[str]:
     """Lists the .py files of every room, under their import names."""
-    folders = ["yt8m_compact", *LINKS, "tests", "benchmarks"]
+    folders = ["yt8m_compact", *LINKS, "tests", "benchmarks", "examples"]
     paths = []
     for folder in folders:
         for path in (root / folder).rglob("*.py"):
