@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 
+from yt8m_compact import files
 from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact.inference.artefacts import artefact
@@ -37,7 +38,8 @@ class KerasModel(artefact.Artefact):
         self, path: str | os.PathLike[str], num_threads: int | None = None
     ) -> None:
         super().__init__(path, num_threads)
-        artefact.expect_file(self.path, self.KIND)
+        if not files.exists(self.path):
+            raise artefact.missing(self.path, self.KIND)
         tensorflow_tools.use_threads(num_threads)
         models.register_classes()
         try:

@@ -33,13 +33,14 @@ class LiteRtModel(artefact.Artefact):
         self, path: str | os.PathLike[str], num_threads: int | None = None
     ) -> None:
         super().__init__(path, num_threads)
-        artefact.expect_file(self.path, self.KIND)
+        source = artefact.source(self.path, self.KIND)
+        argument = "model_path" if isinstance(source, str) else "model_content"
         try:
             with warnings.catch_warnings():
                 # Of TensorFlow's, that there is a package of its own.
                 warnings.simplefilter("ignore")
                 self._interpreter = _interpreter_class()(
-                    self.path, num_threads=num_threads
+                    **{argument: source}, num_threads=num_threads
                 )
             self._interpreter.allocate_tensors()
             signatures = self._interpreter.get_signature_list()

@@ -30,7 +30,7 @@ class OnnxModel(artefact.Artefact):
         self, path: str | os.PathLike[str], num_threads: int | None = None
     ) -> None:
         super().__init__(path, num_threads)
-        artefact.expect_file(self.path, self.KIND)
+        source = artefact.source(self.path, self.KIND)
         try:
             import onnxruntime
         except ImportError as error:
@@ -43,7 +43,7 @@ class OnnxModel(artefact.Artefact):
         options.log_severity_level = _ERRORS_ONLY
         try:
             self._session = onnxruntime.InferenceSession(
-                self.path, options, providers=["CPUExecutionProvider"]
+                source, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # Its own have no class in common.
             raise artefact.damaged(self.path, self.KIND, error) from error
