@@ -142,7 +142,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         return _save(flag_values, folder, config, model, step)
 
     size = save(export_dir, config, model)
-    report = reporter.report(kind, export_dir, save)
+    report = reporter.report(kind, export_dir, {"dense twin": save})
     print(f"\n{report.to_text()}\n")
     which = "" if choice == weight_choice.RAW else f", weights {choice},"
     print(f"exported step {step}{which} of {run.path} to {export_dir}{size}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import os
 import tempfile
+from typing import Any
 
 from absl import flags
 
@@ -20,6 +21,10 @@ with lazy.imports():
     from yt8m_compact.inference import artefacts
     from yt8m_compact.inference.exports import report as report_lib
     from yt8m_compact.run import train_dir as train_dir_lib
+
+
+# Exports a model of a configuration to a folder.
+Save = Callable[[str, config_lib.Config, Any], object]
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -74,14 +79,15 @@ class Reporter:
         self,
         name: str,
         folder: str,
-        save: Callable[[str, config_lib.Config, keras.Model], object],
+        twins: Mapping[str, Save],
     ) -> report_lib.Report:
         """Reports on an export, and writes `report.json` into its folder.
 
         Args:
             name: the format.
             folder: where it was written.
-            save: exports a model of another configuration the same way.
+            twins: what exports the same model with dense projections, by the
+                name of its column: in the same way, or in fewer bits.
 
         Returns:
             The report.
@@ -102,22 +108,25 @@ class Reporter:
             )
         ]
         if self._measured:
-            with tempfile.TemporaryDirectory() as scratch:
-                path = os.path.join(scratch, "twin")
-                config = report_lib.dense_twin(self._config)
-                twin = train_dir_lib.build_model(config)
-                number = weights.count_weights(twin).total
-                save(path, config, twin)
-                rows.append(
-                    report_lib.measure(
-                        "dense twin", path, number, None, inputs=inputs
-                    )
-                )
+            rows += [
+                self._measure_twin(twin, save) for twin, save in twins.items()
+            ]
         result = report_lib.make(
             self._config, rows, self._reference, model_gap=self._gap
         )
         report_lib.write(result, folder)
         return result
+
+    def _measure_twin(self, name: str, save: Save) -> report_lib.Row:
+        config = report_lib.dense_twin(self._config)
+        twin = train_dir_lib.build_model(config)
+        number = weights.count_weights(twin).total
+        with tempfile.TemporaryDirectory() as scratch:
+            path = os.path.join(scratch, "twin")
+            save(path, config, twin)
+            return report_lib.measure(
+                name, path, number, None, inputs=self._reference.inputs
+            )
 
     def _score(
         self, config: config_lib.Config, model: artefacts.Artefact

@@ -44,8 +44,8 @@ class Reference:
     Attributes:
         inputs: its inputs by name.
         scores: float32 `[videos, num_classes]`.
-        pattern: the records that the inputs are from, None where they were
-            drawn at random.
+        pattern: the records that the inputs are from, without folders; None
+            where they were drawn at random.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -79,7 +79,11 @@ def make_reference(
         specs = portable_function.input_specs(model, None, num_frames)
         inputs = portable_function.draw_inputs(specs)
     scores = model.predict_on_batch({k: inputs[k] for k in model.input})
-    return Reference(inputs, np.asarray(scores, np.float32), pattern or None)
+    # Without folders: reports are sent away with what they are of.
+    names = map(os.path.basename, (pattern or "").split(","))
+    return Reference(
+        inputs, np.asarray(scores, np.float32), ",".join(names) or None
+    )
 
 
 def _read(config: config_lib.Config, pattern: str) -> dict[str, np.ndarray]:
