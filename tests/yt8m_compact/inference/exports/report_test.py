@@ -8,7 +8,6 @@ import pytest
 
 import small_artefacts
 import tiny_runs
-from yt8m_compact.inference.artefacts import measuring
 from yt8m_compact.inference.exports import report
 from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -104,17 +103,6 @@ def test_measured_in_a_process_without_tensorflow(measured):
         assert 0 < value.median_ms <= value.percentile_95_ms < 5_000
         # TensorFlow alone would take 400 MB.
         assert 10e6 < value.peak_bytes < 250e6
-
-
-def test_a_model_that_does_not_open_there(tmp_path):
-    path = tmp_path / "model.tflite"
-    path.write_bytes(b"not a model")
-    with pytest.raises(
-        ValueError,
-        match=r"model.tflite: expected a model that opens in a process of its "
-        r"own. Received: exit status 1, ValueError: .* expected a LiteRT model",
-    ):
-        measuring.measure(str(path), {"features": np.zeros((1, 9))}, 1)
 
 
 def test_the_dense_twin():
