@@ -19,6 +19,7 @@ import tabulate
 import tensorflow as tf
 
 from yt8m_compact import layers
+from yt8m_compact.inference import artefacts
 from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
@@ -46,7 +47,7 @@ def _write(path: str, structure: str, input_dim: int, units: int) -> int:
     rows = np.random.default_rng(0).standard_normal((3, input_dim))
     inputs = {"features": rows.astype("float32")}
     expected = model(inputs).numpy()
-    error = litert.LiteRtModel(path).predict_each(inputs) - expected
+    error = artefacts.LiteRtModel(path).predict_each(inputs) - expected
     assert np.abs(error).max() < 1e-5 * np.abs(expected).max()
     return size
 

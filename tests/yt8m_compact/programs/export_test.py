@@ -14,7 +14,7 @@ import tiny_runs
 from yt8m_compact import presets
 from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluate
-from yt8m_compact.inference.exports import litert
+from yt8m_compact.inference import artefacts
 from yt8m_compact.programs import export
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
@@ -182,7 +182,7 @@ def test_litert(tmp_path, capsys):
     saved = train_dir_lib.TrainDir(run.path).load_config()
     assert config_lib.load(f"{path}/config.json") == saved
     # What the model samples, of one video.
-    opened = litert.LiteRtModel(f"{path}/model.tflite")
+    opened = artefacts.LiteRtModel(f"{path}/model.tflite")
     assert opened.input_shapes == {"frames": [1, 4, 9], "num_frames": [1]}
     _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
     rng = np.random.default_rng(0)
@@ -198,14 +198,16 @@ def test_litert(tmp_path, capsys):
         run_export(*arguments)
     arguments += ("--overwrite", "--batch_size=0", "--projection_export=dense")
     assert run_export(*arguments) == 0
-    opened = litert.LiteRtModel(f"{path}/model.tflite")
+    opened = artefacts.LiteRtModel(f"{path}/model.tflite")
     assert opened.input_shapes["frames"] == [None, 4, 9]
 
 
 def test_a_file_that_predicts_something_else_is_refused(tmp_path, monkeypatch):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     monkeypatch.setattr(
-        litert.LiteRtModel, "__call__", lambda self, inputs: np.full([1, 5], 2)
+        artefacts.LiteRtModel,
+        "__call__",
+        lambda self, inputs: np.full([1, 5], 2),
     )
     message = "expected the scores of the model, within 0.0001, of its LiteRT"
     with pytest.raises(ValueError, match=message):
