@@ -178,7 +178,8 @@ def test_litert(tmp_path, capsys):
         rf"{size:,} bytes, scores within \d\.\de-\d\d$",
         capsys.readouterr().out.strip(),
     )
-    assert sorted(os.listdir(path)) == ["config.json", "model.tflite"]
+    names = ["config.json", "model.tflite", "report.json"]
+    assert sorted(os.listdir(path)) == names
     saved = train_dir_lib.TrainDir(run.path).load_config()
     assert config_lib.load(f"{path}/config.json") == saved
     # What the model samples, of one video.
