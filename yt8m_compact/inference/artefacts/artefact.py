@@ -6,12 +6,11 @@ import abc
 from collections.abc import Mapping, Sequence
 import os
 
-import numpy as np
-
 from yt8m_compact import files
 from yt8m_compact import lazy
 
 with lazy.imports():
+    import numpy as np
     import tensorflow as tf
 
 OUTPUT_NAME = "predictions"

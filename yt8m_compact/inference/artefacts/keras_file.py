@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 import os
 
-import numpy as np
-
 from yt8m_compact import files
 from yt8m_compact import lazy
 from yt8m_compact import models
@@ -14,6 +12,7 @@ from yt8m_compact.inference.artefacts import artefact
 
 with lazy.imports():
     import keras
+    import numpy as np
 
     from yt8m_compact.inference.artefacts import tensorflow_tools
 

@@ -7,9 +7,11 @@ import os
 from typing import Any
 import warnings
 
-import numpy as np
-
+from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts import artefact
+
+with lazy.imports():
+    import numpy as np
 
 SIGNATURE = "serving_default"
 
