@@ -31,6 +31,7 @@ from benchmarks import operator_times
 from benchmarks.steps import cases
 from benchmarks.steps import network as network_lib
 from benchmarks.steps import our_step
+from yt8m_compact import files
 from yt8m_compact import layers
 from yt8m_compact.inference import artefacts
 from yt8m_compact.inference.exports import export_precision
@@ -144,7 +145,8 @@ def _write_network(network: network_lib.Network, folder: str) -> None:
             stored = content
             if precision is not _P.FLOAT32:
                 stored = litert_quantization.store_all(content, precision)
-            litert.write_content(path, stored)
+            with files.writing(path, "wb") as file:
+                file.write(stored)
         keras.backend.clear_session()
 
 
@@ -172,7 +174,7 @@ def measure_network(name: str, folder: str, rounds: int) -> None:
     _write_network(network, folder)
     paths = {key: os.path.join(folder, f"{key}.tflite") for key in _VARIANTS}
     inputs = _video(network)
-    opened = {key: litert.LiteRtModel(path) for key, path in paths.items()}
+    opened = {key: artefacts.LiteRtModel(path) for key, path in paths.items()}
     errors = {}
     for key, variant in _VARIANTS.items():
         expected = np.load(os.path.join(folder, f"{variant.case}.npy"))

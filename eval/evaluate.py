@@ -158,7 +158,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_given(flag_values, "eval_data_pattern")
     # Told before what is imported for seconds.
     readers.expect_local_files(flag_values.eval_data_pattern)
-    if run and flag_values.run_once:
+    if run is None:
+        artefacts.find(flag_values.model_file)
+    elif flag_values.run_once:
         run.load_config()
     evaluator = evaluation.Evaluator(
         run and run.path,

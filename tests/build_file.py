@@ -61,6 +61,8 @@ MAY_IMPORT = {
         "datasets",
         "run",
         "training",
+        "inference",
+        "eval_lib",
         "studies",
     },
 }
@@ -198,7 +200,7 @@ def _matcher(pattern: str):
 
 def python_files(root: pathlib.Path = ROOT) -> list[str]:
     """Lists the .py files of every room, under their import names."""
-    folders = ["yt8m_compact", *LINKS, "tests", "benchmarks"]
+    folders = ["yt8m_compact", *LINKS, "tests", "benchmarks", "examples"]
     paths = []
     for folder in folders:
         for path in (root / folder).rglob("*.py"):

@@ -14,6 +14,7 @@ from absl import flags
 import pytest
 
 import record_makers
+import small_artefacts
 import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
@@ -97,6 +98,77 @@ def test_evaluate(tmp_path, capsys):
     ((step, gap),) = events["gap"]
     assert step == 10
     assert gap == pytest.approx(values["metrics"]["gap"], rel=1e-6)
+
+
+@pytest.mark.parametrize("level", small_artefacts.LEVELS)
+@pytest.mark.parametrize("name", small_artefacts.FORMATS)
+def test_file_of_any_format(name, level, tmp_path, capsys):
+    made = small_artefacts.make(level)
+    before = sorted(os.listdir(made.path(name)))
+    found = []
+    for source in (
+        f"--train_dir={made.run.path}",
+        f"--model_file={made.path(name)}",
+    ):
+        output = tmp_path / f"{len(found)}.json"
+        status = run_evaluate(
+            source,
+            f"--eval_data_pattern={made.run.pattern}",
+            f"--output_json={output}",
+            "--batch_size=7",
+            "--top_k=3",
+        )
+        assert status == 0
+        found.append(json.loads(output.read_text()))
+    run, file = found
+    # Packed, weights are rounded to 16 bits.
+    tolerance = 5e-3 if name == "packed" else 1e-4
+    for metric, value in run["metrics"].items():
+        assert file["metrics"][metric] == pytest.approx(value, rel=tolerance)
+    assert file["weights"]["total"] == run["weights"]["total"]
+    assert file["step"] is file["train_dir"] is None
+    assert file["model_file"].startswith(made.path(name))
+    text = capsys.readouterr().out
+    assert f"{file['model']} of {file['model_file']}\n" in text
+    # No events of TensorBoard beside it.
+    assert sorted(os.listdir(made.path(name))) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--train_dir=b"],
+            "expected --model_file or --train_dir, not both. Received: "
+            "model_file='a'",
+        ),
+        (
+            ["--parameters_only"],
+            "expected --model_file or --parameters_only, not both. ",
+        ),
+        (
+            ["--norun_once"],
+            "expected --model_file or --norun_once, not both. ",
+        ),
+        (
+            ["--checkpoint_step=3"],
+            "expected no --checkpoint_step: --model_file holds one. Received: "
+            "checkpoint_step=3",
+        ),
+        (
+            ["--weights=ema"],
+            "expected no --weights: --model_file holds those that were "
+            "exported. Received: weights=ema",
+        ),
+        (
+            ["--model=MoeModel"],
+            "expected no --model: the model is read from --model_file. ",
+        ),
+    ],
+)
+def test_flags_that_do_not_fit_a_file(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run_evaluate("--model_file=a", "--eval_data_pattern=b", *arguments)
 
 
 def test_mean_of_checkpoints(tmp_path, capsys):

@@ -135,6 +135,7 @@ def test_dict():
         "weight_choice",
         "top_k",
         "train_dir",
+        "model_file",
         "eval_data_pattern",
         "frame_seed",
         "skipped_files",

@@ -24,9 +24,14 @@ PATHS = {
         "init_from",
         "teacher",
     },
-    evaluate: {"train_dir", "eval_data_pattern", "output_json"},
-    predict: {"train_dir", "saved_model", "input_data_pattern", "output_file"},
-    export: {"train_dir", "export_dir"},
+    evaluate: {
+        "train_dir",
+        "model_file",
+        "eval_data_pattern",
+        "output_json",
+    },
+    predict: {"train_dir", "model_file", "input_data_pattern", "output_file"},
+    export: {"train_dir", "export_dir", "report_data_pattern"},
     demo: {"output_dir"},
     data.VERBS["download"]: {"output_dir", "checksums"},
     data.VERBS["verify"]: {
@@ -51,7 +56,7 @@ PATHS = {
 }
 # These are refused.
 OTHERS = {"segment_label_ids_file", "untar_model_dir"}
-_NAMES_FILES = re.compile(r"_dir$|_file$|pattern|_json$|_plot$|manifest|saved_")
+_NAMES_FILES = re.compile(r"_dir$|_file$|pattern|_json$|_plot$|manifest")
 
 
 @pytest.fixture(autouse=True)

@@ -99,7 +99,18 @@ ERRORS = [
     (
         "yt8m-predict --output_file=a --input_data_pattern=script",
         2,
-        "expected one of --train_dir, --saved_model and --preset. ",
+        "expected one of --train_dir, --model_file and --preset. ",
+    ),
+    (
+        "yt8m-predict --output_file=a --input_data_pattern=script "
+        "--model_file=missing.tflite",
+        1,
+        "missing.tflite: expected a model of yt8m-export: a file .tflite, ",
+    ),
+    (
+        "yt8m-eval --eval_data_pattern=script --model_file=run",
+        1,
+        "run: expected a model of yt8m-export: a file .tflite, ",
     ),
     ("yt8m-export --train_dir=run more", 2, "expected flags only, such as"),
     ("yt8m-demo --num_epochs=0", 2, "flag --num_epochs=0: "),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 import dataclasses
+import functools
 
 from yt8m_compact import lazy
 from yt8m_compact.inference.exports import export_precision
@@ -16,11 +17,13 @@ with lazy.imports():
     from yt8m_compact.inference.exports import companions
     from yt8m_compact.inference.exports import keras_file
     from yt8m_compact.inference.exports import litert
+    from yt8m_compact.inference.exports import litert_quantization
     from yt8m_compact.inference.exports import onnx
     from yt8m_compact.inference.exports import openvino
     from yt8m_compact.inference.exports import packed
     from yt8m_compact.inference.exports import saved_model
     from yt8m_compact.inference.exports import versions
+    from yt8m_compact.run import config as config_lib
 
 # Those that turn the weights of a model into their bits, which the others don't
 # take: they come last.
@@ -156,6 +159,49 @@ def write(
             options.batch_size,
         ),
     )
+
+
+def twins(
+    kind: str, about: companions.About, options: Options
+) -> dict[str, Callable[[str, config_lib.Config, keras.Model], object]]:
+    """Says what an export is compared with: dense models, untrained.
+
+    Args:
+        kind: the format.
+        about: how the export comes about.
+        options: how it is written.
+
+    Returns:
+        By name, what writes a model of a configuration to a folder: in the same
+        way, and to LiteRT also with all constants in few bits.
+    """
+
+    def same(folder: str, config: config_lib.Config, model: keras.Model):
+        served = dataclasses.replace(options.served, versioned=False)
+        write(
+            kind,
+            folder,
+            dataclasses.replace(about, config=config),
+            model,
+            dataclasses.replace(
+                options,
+                precision=export_precision.ExportPrecision.FLOAT32,
+                served=served,
+            ),
+        )
+
+    found = {"dense twin": same}
+    if kind == "litert" and litert_quantization.is_possible():
+        for precision in (
+            export_precision.ExportPrecision.INT8,
+            export_precision.ExportPrecision.INT4,
+        ):
+            found[f"dense twin, {precision}"] = functools.partial(
+                litert.save_in_few_bits,
+                precision=precision,
+                batch_size=options.batch_size,
+            )
+    return found
 
 
 def check_holds_versions(export_dir: str) -> None:

@@ -31,6 +31,7 @@ from yt8m_compact.run import command_line
 from yt8m_compact.run import train_dir as train_dir_lib
 
 with lazy.imports():
+    from yt8m_compact.inference import artefacts
     from yt8m_compact.inference import predictors
 
 # Flags of the starter code's inference.py.
@@ -198,6 +199,8 @@ def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
     # Told before what is imported for seconds.
     if train_dir:
         train_dir_lib.TrainDir(train_dir).load_config()
+    else:
+        artefacts.find(model_file)
     readers.expect_local_files(flag_values.input_data_pattern)
     if train_dir:
         step = flag_values.checkpoint_step

@@ -1,6 +1,7 @@
 """Tests of yt8m-export."""
 
 import importlib.util
+import json
 import os
 import re
 
@@ -11,7 +12,9 @@ import tensorflow as tf
 
 import record_makers
 import tiny_runs
+from yt8m_compact import presets
 from yt8m_compact import usage_error
+from yt8m_compact.eval import evaluate
 from yt8m_compact.inference import artefacts
 from yt8m_compact.programs import export
 from yt8m_compact.programs import export_formats
@@ -189,7 +192,11 @@ def test_litert(tmp_path, capsys):
         r"average$",
         capsys.readouterr().out.strip(),
     )
-    assert sorted(os.listdir(path)) == [*COMPANIONS, "model.tflite"]
+    assert sorted(os.listdir(path)) == [
+        *COMPANIONS,
+        "model.tflite",
+        "report.json",
+    ]
     saved = train_dir_lib.TrainDir(run.path).load_config()
     assert config_lib.load(f"{path}/config.json") == saved
     # What the model samples, of one video.
@@ -554,3 +561,62 @@ def test_litert_in_few_bits(tmp_path, capsys):
     differences = np.abs(scores - expected)[1::2]
     assert largest == pytest.approx(differences.max(), rel=0.5, abs=1e-7)
     assert mean == pytest.approx(differences.mean(), rel=0.5, abs=1e-8)
+
+
+@pytest.mark.slow
+def test_report_on_real_records(tmp_path, shared_data, capsys):
+    files = sorted((shared_data / "yt8m_2018_video").glob("*.tfrecord"))
+    export_dir = tmp_path / "export"
+    preset = presets.folder("yt8m_2018_video_100k")
+    run_export(
+        f"--train_dir={preset}",
+        f"--export_dir={export_dir}",
+        "--format=litert",
+        f"--report_data_pattern={files[-1]}",
+    )
+    values = json.loads((export_dir / "report.json").read_text())
+    row, twin = values["rows"]
+    assert row["name"] == "litert"
+    assert row["max_difference"] < 1e-4
+    assert row["gap"] == pytest.approx(values["model_gap"], abs=1e-3)
+    assert 0.5 < row["gap"] < 1
+    assert values["data_pattern"] == files[-1].name
+    # Of floats, two matrices: 1152 x 272 and 272 x 3862.
+    assert twin["num_bytes"] > 4 * (1152 + 3862) * 272 > 2 * row["num_bytes"]
+    assert twin["num_weights"] > 2 * row["num_weights"]
+    assert len(row["measurements"]) == len(twin["measurements"]) == 2
+    assert "dense twin" in capsys.readouterr().out
+    # What yt8m-eval says of the file is what the report says.
+    output = tmp_path / "evaluation.json"
+    flag_values = tiny_runs.parse_flags(
+        evaluate.define_flags,
+        f"--model_file={export_dir}/model.tflite",
+        f"--eval_data_pattern={files[-1]}",
+        f"--output_json={output}",
+    )
+    assert evaluate.main(flag_values, []) == 0
+    evaluation = json.loads(output.read_text())
+    assert evaluation["metrics"]["gap"] == row["gap"]
+    assert evaluation["model_file"] == f"{export_dir}/model.tflite"
+    assert evaluation["weights"]["total"] == row["num_weights"]
+
+
+@pytest.mark.parametrize("name", ["saved_model", "packed", "litert"])
+def test_every_export_has_a_report(name, tmp_path, capsys):
+    run = tiny_runs.video_run()
+    path = tmp_path / "export"
+    run_export(
+        f"--train_dir={run.path}", f"--export_dir={path}", f"--format={name}"
+    )
+    values = json.loads((path / "report.json").read_text())
+    (row,) = values["rows"]
+    assert row["name"] == name
+    assert row["max_difference"] < (1e-3 if name == "packed" else 1e-5)
+    assert row["num_bytes"] == sum(
+        file.stat().st_size
+        for file in path.rglob("*")
+        if file.is_file() and file.name not in ("config.json", "report.json")
+    )
+    assert row["measurements"] == []
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.split()[:1] == ["bytes,"] for line in lines)

@@ -6,6 +6,7 @@ from absl import flags
 import numpy as np
 import pytest
 
+import small_artefacts
 import tiny_runs
 from yt8m_compact import readers
 from yt8m_compact.inference import predictors
@@ -34,7 +35,7 @@ def test_from_run_and_saved_model(tmp_path, capsys):
     texts = []
     for source in (
         [f"--train_dir={run.path}", "--checkpoint_step=5"],
-        [f"--saved_model={exported}", "--batch_size=3"],
+        [f"--model_file={exported}", "--batch_size=3"],
         [f"--train_dir={run.path}"],
         [f"--train_dir={run.path}", "--weights=average:2"],
     ):
@@ -56,6 +57,62 @@ def test_from_run_and_saved_model(tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("level", small_artefacts.LEVELS)
+@pytest.mark.parametrize("name", ["litert", "onnx", "openvino", "keras"])
+def test_from_the_file_of_another_runtime(name, level, tmp_path):
+    made = small_artefacts.make(level)
+    output = tmp_path / "out.csv"
+    status = run_predict(
+        f"--model_file={made.file(name)}",
+        f"--input_data_pattern={made.run.pattern}",
+        f"--output_file={output}",
+        "--top_k=5",
+        "--num_readers=1",
+    )
+    assert status == 0
+    lines = output.read_text().splitlines()[1:]
+    ids = tiny_runs.features_of(made.run, made.run.pattern)["id"]
+    scores = tiny_runs.predictions_of(made.run, made.run.pattern)
+    assert len(lines) == len(scores) == 40
+    for line, video, row in zip(lines, ids, scores, strict=True):
+        found, pairs = line.split(",")
+        assert found == video.decode()
+        classes = [int(index) for index in pairs.split()[::2]]
+        assert sorted(classes) == [0, 1, 2, 3, 4]
+        np.testing.assert_allclose(
+            [float(score) for score in pairs.split()[1::2]],
+            row[classes],
+            atol=1e-5,
+        )
+
+
+@pytest.mark.parametrize("name", ["litert", "keras"])
+def test_segments_by_a_file(name, tmp_path):
+    # Of one to five frames, where the file takes four: filled up, or chosen.
+    made = small_artefacts.make("frame")
+    texts = []
+    for source in (
+        f"--train_dir={made.run.path}",
+        f"--model_file={made.path(name)}",
+    ):
+        output = tmp_path / f"{len(texts)}.csv"
+        run_predict(
+            source,
+            f"--input_data_pattern={made.run.pattern}",
+            f"--output_file={output}",
+            "--segment_labels",
+            "--num_readers=1",
+        )
+        texts.append(output.read_text().splitlines()[1:])
+    assert len(texts[0]) == len(texts[1]) > 40
+    for line, other in zip(*texts, strict=True):
+        values, wanted = (re.split("[, ]", text) for text in (line, other))
+        assert values[0] == wanted[0]
+        assert [float(x) for x in values[1:]] == pytest.approx(
+            [float(x) for x in wanted[1:]], abs=1e-4
+        )
+
+
 def test_scores_for_another_model(tmp_path, capsys):
     run = tiny_runs.video_run()
     arguments = [f"--train_dir={run.path}", "--num_readers=1"]
@@ -116,26 +173,26 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
     [
         (
             GIVEN,
-            "expected one of --train_dir, --saved_model and --preset. "
-            "Received: train_dir=None, saved_model=None, preset=None",
+            "expected one of --train_dir, --model_file and --preset. "
+            "Received: train_dir=None, model_file=None, preset=None",
         ),
         (
-            [*GIVEN, "--train_dir=a", "--saved_model=b"],
-            "expected one of --train_dir, --saved_model and --preset. "
-            "Received: train_dir='a', saved_model='b', preset=None",
+            [*GIVEN, "--train_dir=a", "--model_file=b"],
+            "expected one of --train_dir, --model_file and --preset. "
+            "Received: train_dir='a', model_file='b', preset=None",
         ),
         (
-            [*GIVEN, "--preset=c", "--saved_model=b"],
-            "Received: train_dir=None, saved_model='b', preset='c'",
+            [*GIVEN, "--preset=c", "--model_file=b"],
+            "Received: train_dir=None, model_file='b', preset='c'",
         ),
         (
-            [*GIVEN, "--saved_model=b", "--checkpoint_step=0"],
-            "expected no --checkpoint_step: a SavedModel holds one. Received: "
+            [*GIVEN, "--model_file=b", "--checkpoint_step=0"],
+            "expected no --checkpoint_step: --model_file holds one. Received: "
             "checkpoint_step=0",
         ),
         (
-            [*GIVEN, "--saved_model=b", "--weights=ema"],
-            "expected no --weights: a SavedModel holds those that were "
+            [*GIVEN, "--model_file=b", "--weights=ema"],
+            "expected no --weights: --model_file holds those that were "
             "exported. Received: weights=ema",
         ),
         (
@@ -151,7 +208,7 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
         (
             [*GIVEN, "--input_model_tgz=model.tgz"],
             "--input_model_tgz is not supported: use --train_dir or "
-            "--saved_model",
+            "--model_file",
         ),
         (
             [*GIVEN, "--output_model_tgz=model.tgz"],

@@ -6,9 +6,13 @@ import abc
 from collections.abc import Mapping, Sequence
 import os
 
-import numpy as np
-
 from yt8m_compact import files
+from yt8m_compact import lazy
+from yt8m_compact.run import export_manifest
+
+with lazy.imports():
+    import numpy as np
+    import tensorflow as tf
 
 OUTPUT_NAME = "predictions"
 
@@ -117,23 +121,38 @@ class Artefact(abc.ABC):
         return np.pad(value, [(0, 0), (0, missing), (0, 0)])
 
 
-def expect_file(path: str, kind: str) -> None:
-    """Checks that a runtime will find its file, which it says in its own way.
+def source(path: str, kind: str) -> str | bytes:
+    """Says what a runtime, which knows files of this system alone, may read.
+
+    Args:
+        path: the file, local or of any file system that TensorFlow knows.
+        kind: what it should be.
+
+    Returns:
+        The path, or what the file holds where it is not local.
+
+    Raises:
+        ValueError: if there is none, or it is not what the manifest beside it
+            says.
+        tf.errors.OpError: if it is not local and can't be read.
+    """
+    if not files.exists(path):
+        raise missing(path, kind)
+    export_manifest.verify_file(path)
+    if files.is_local(path):
+        return path
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return file.read()
+
+
+def missing(path: str, kind: str) -> ValueError:
+    """Makes the error of a file that is not there.
 
     Args:
         path: the file.
         kind: what it should be.
-
-    Raises:
-        ValueError: if there is none, or it is not one of this system.
     """
-    if not files.is_local(path):
-        raise ValueError(
-            f"{path}: expected {kind} in a file of this system, which its "
-            "runtime can open; copy it here. Received: a file elsewhere"
-        )
-    if not files.exists(path):
-        raise ValueError(f"{path}: expected {kind}. Received: no such file")
+    return ValueError(f"{path}: expected {kind}. Received: no such file")
 
 
 def damaged(path: str, kind: str, error: Exception) -> ValueError:

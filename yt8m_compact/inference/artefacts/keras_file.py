@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 import os
 
-import numpy as np
-
+from yt8m_compact import files
 from yt8m_compact import lazy
-from yt8m_compact import models
 from yt8m_compact.inference.artefacts import artefact
 
 with lazy.imports():
-    import keras
+    import numpy as np
 
     from yt8m_compact.inference.artefacts import tensorflow_tools
+    from yt8m_compact.inference.exports import keras_file as keras_export
 
 
 class KerasModel(artefact.Artefact):
@@ -37,15 +36,10 @@ class KerasModel(artefact.Artefact):
         self, path: str | os.PathLike[str], num_threads: int | None = None
     ) -> None:
         super().__init__(path, num_threads)
-        artefact.expect_file(self.path, self.KIND)
+        if not files.exists(self.path):
+            raise artefact.missing(self.path, self.KIND)
         tensorflow_tools.use_threads(num_threads)
-        models.register_classes()
-        try:
-            self._model = keras.saving.load_model(
-                self.path, compile=False, safe_mode=True
-            )
-        except Exception as error:  # Whatever a damaged archive brings about.
-            raise artefact.damaged(self.path, self.KIND, error) from error
+        self._model = keras_export.load(self.path)
         model = self._model
         if not isinstance(getattr(model, "input", None), dict):
             raise ValueError(

@@ -7,9 +7,11 @@ import os
 from typing import Any
 import warnings
 
-import numpy as np
-
+from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts import artefact
+
+with lazy.imports():
+    import numpy as np
 
 SIGNATURE = "serving_default"
 
@@ -33,13 +35,31 @@ class LiteRtModel(artefact.Artefact):
         self, path: str | os.PathLike[str], num_threads: int | None = None
     ) -> None:
         super().__init__(path, num_threads)
-        artefact.expect_file(self.path, self.KIND)
+        self._open(artefact.source(self.path, self.KIND))
+
+    @classmethod
+    def from_content(cls, content: bytes) -> LiteRtModel:
+        """Opens what is not written yet, to compute with one thread.
+
+        Args:
+            content: the bytes of a file.
+
+        Raises:
+            ValueError: as of the class.
+        """
+        model = cls.__new__(cls)
+        artefact.Artefact.__init__(model, "model.tflite", num_threads=1)
+        model._open(content)
+        return model
+
+    def _open(self, source: str | bytes) -> None:
+        argument = "model_path" if isinstance(source, str) else "model_content"
         try:
             with warnings.catch_warnings():
                 # Of TensorFlow's, that there is a package of its own.
                 warnings.simplefilter("ignore")
                 self._interpreter = _interpreter_class()(
-                    self.path, num_threads=num_threads
+                    **{argument: source}, num_threads=self.num_threads
                 )
             self._interpreter.allocate_tensors()
             signatures = self._interpreter.get_signature_list()

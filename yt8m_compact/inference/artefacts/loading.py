@@ -74,6 +74,34 @@ def find(path: str) -> str:
     return path if found[0] in _FOLDERS else os.path.join(path, found[0])
 
 
+def load_model(
+    path: str | os.PathLike[str], num_threads: int | None = None
+) -> artefact_lib.Artefact:
+    """Opens what yt8m-export wrote, without a look at its configuration.
+
+    It imports nothing but the runtime of the model.
+
+    Args:
+        path: as of `load`.
+        num_threads: as of `load`.
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError: as of `load`.
+    """
+    path = find(files.expand_user(path))
+    if not files.is_folder(path):
+        return _FILES[os.path.splitext(path)[1]](path, num_threads)
+    (kind,) = (
+        kind
+        for name, kind in _FOLDERS.items()
+        if files.exists(os.path.join(path, name))
+    )
+    return kind(path, num_threads)
+
+
 def load(
     path: str | os.PathLike[str], num_threads: int | None = None
 ) -> tuple[config_lib.Config, artefact_lib.Artefact]:
@@ -98,12 +126,7 @@ def load(
     """
     path = find(files.expand_user(path))
     if files.is_folder(path):
-        (kind,) = (
-            kind
-            for name, kind in _FOLDERS.items()
-            if files.exists(os.path.join(path, name))
-        )
-        model = kind(path, num_threads)
+        model = load_model(path, num_threads)
         return model.config, model
     config_path = os.path.join(os.path.dirname(path), _CONFIG_FILE)
     if not files.exists(config_path):
@@ -112,7 +135,7 @@ def load(
             "yt8m-export writes both. Received: none there"
         )
     config = config_lib.load(config_path)
-    model = _FILES[os.path.splitext(path)[1]](path, num_threads)
+    model = load_model(path, num_threads)
     _check_fits(model, config)
     return config, model
 

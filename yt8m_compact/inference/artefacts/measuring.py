@@ -77,6 +77,7 @@ def measure(
         np.savez(inputs_path, **inputs)
         root = pathlib.Path(yt8m_compact.__file__).resolve().parents[1]
         paths = [str(root), os.environ.get("PYTHONPATH", "")]
+        path_variable = os.pathsep.join(filter(None, paths))
         done = subprocess.run(
             [
                 sys.executable,
@@ -87,10 +88,7 @@ def measure(
                 str(num_threads),
                 str(seconds),
             ],
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            },
+            env={**os.environ, "PYTHONPATH": path_variable},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -111,7 +109,7 @@ def _measure_here(
     seconds: float,
 ) -> Measurement:
     """Measures an artefact in this process."""
-    _, model = loading.load(path, num_threads)
+    model = loading.load_model(path, num_threads)
     count = len(next(iter(inputs.values())))
     # Made ready before, since a call of a small model takes microseconds.
     videos = [

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 import os
 
-import numpy as np
-
+from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts import artefact
+
+with lazy.imports():
+    import numpy as np
 
 _ERRORS_ONLY = 3
 
@@ -30,7 +32,7 @@ class OnnxModel(artefact.Artefact):
         self, path: str | os.PathLike[str], num_threads: int | None = None
     ) -> None:
         super().__init__(path, num_threads)
-        artefact.expect_file(self.path, self.KIND)
+        source = artefact.source(self.path, self.KIND)
         try:
             import onnxruntime
         except ImportError as error:
@@ -43,7 +45,7 @@ class OnnxModel(artefact.Artefact):
         options.log_severity_level = _ERRORS_ONLY
         try:
             self._session = onnxruntime.InferenceSession(
-                self.path, options, providers=["CPUExecutionProvider"]
+                source, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # Its own have no class in common.
             raise artefact.damaged(self.path, self.KIND, error) from error

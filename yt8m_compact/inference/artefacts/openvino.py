@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 import os
 
-import numpy as np
-
+from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.inference.artefacts import openvino_package
+
+with lazy.imports():
+    import numpy as np
 
 
 class OpenVinoModel(artefact.Artefact):
@@ -32,9 +34,11 @@ class OpenVinoModel(artefact.Artefact):
         self, path: str | os.PathLike[str], num_threads: int | None = None
     ) -> None:
         super().__init__(path, num_threads)
-        artefact.expect_file(self.path, self.KIND)
-        weights = os.path.splitext(self.path)[0] + ".bin"
-        artefact.expect_file(weights, f"the weights of {self.path}")
+        weights_path = os.path.splitext(self.path)[0] + ".bin"
+        sources = (
+            artefact.source(self.path, self.KIND),
+            artefact.source(weights_path, f"the weights of {self.path}"),
+        )
         try:
             openvino = openvino_package.load()
         except ImportError as error:
@@ -47,7 +51,7 @@ class OpenVinoModel(artefact.Artefact):
         try:
             core = openvino.Core()
             self._compiled = core.compile_model(
-                core.read_model(self.path, weights), "CPU", properties
+                core.read_model(*sources), "CPU", properties
             )
         except RuntimeError as error:
             raise artefact.damaged(self.path, self.KIND, error) from error

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 import os
 
-import numpy as np
-
 from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.run import train_dir as train_dir_lib
 
 with lazy.imports():
+    import numpy as np
+
     from yt8m_compact.inference import serving
     from yt8m_compact.inference.artefacts import tensorflow_tools
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 import os
 
-import numpy as np
-
 from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts import artefact
 
 with lazy.imports():
+    import numpy as np
+
     from yt8m_compact.inference import serving
     from yt8m_compact.inference.artefacts import tensorflow_tools
 

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import enum
 import importlib
+import importlib.util
 import io
 import math
 import re
@@ -386,6 +387,11 @@ def _with_integer_products(
         )
     with contextlib.redirect_stdout(io.StringIO()):  # It prints sizes.
         return bytes(quantizer.quantize().quantized_model)
+
+
+def is_possible() -> bool:
+    """Says whether what makes products of whole numbers is installed."""
+    return importlib.util.find_spec("ai_edge_quantizer") is not None
 
 
 def _import_quantizer() -> types.ModuleType:

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import small_artefacts
 import tiny_runs
@@ -68,6 +69,23 @@ def test_a_file_is_named_or_its_folder(name):
         config, model = artefacts.load(path)
         assert model.path == made.file(name)
         assert config.model == made.run.config.model
+
+
+@pytest.mark.parametrize("name", ["litert", "onnx", "openvino"])
+def test_files_that_tensorflow_reaches(name):
+    made = small_artefacts.make("video")
+    folder = f"ram://artefacts/{name}"
+    for file in os.listdir(made.path(name)):
+        tf.io.gfile.copy(
+            os.path.join(made.path(name), file), f"{folder}/{file}"
+        )
+    _, model = artefacts.load(folder)
+    assert model.path.startswith(folder)
+    _, expected = artefacts.load(made.path(name))
+    inputs = read(made.run)
+    np.testing.assert_array_equal(
+        model.predict_each(inputs), expected.predict_each(inputs)
+    )
 
 
 @pytest.mark.parametrize("name", ["litert", "onnx", "openvino"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from yt8m_compact import structures
+from yt8m_compact.inference import artefacts
 from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import litert_constants
@@ -45,7 +46,7 @@ def large():
 
 
 def difference(content, inputs, expected):
-    model = litert.LiteRtModel.from_content(content)
+    model = artefacts.LiteRtModel.from_content(content)
     return float(np.abs(model.predict_each(inputs) - expected).max())
 
 

@@ -1,7 +1,6 @@
 """Tests of LiteRT files: what they hold, predict and refuse."""
 
 import dataclasses
-import re
 
 import keras
 import numpy as np
@@ -210,39 +209,3 @@ def test_a_shape_that_is_not_taken_is_refused():
     )
     with pytest.raises(ValueError, match=message):
         litert.convert(predict.get_concrete_function())
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content: b"",
-        lambda content: b"not a model",
-        lambda content: content[: len(content) // 2],
-        lambda content: b"\0" * 100 + content[100:],
-    ],
-)
-def test_a_damaged_file_is_refused(damage, every_structure, tmp_path):
-    with open(every_structure[1], "rb") as file:
-        content = file.read()
-    path = tmp_path / "damaged.tflite"
-    path.write_bytes(damage(content))
-    message = f"{path}: expected a LiteRT model of yt8m-export, whole. Received"
-    with pytest.raises(ValueError, match=re.escape(message)):
-        artefacts.LiteRtModel(path)
-
-
-def test_another_model_is_refused(tmp_path):
-    function = tf.function(
-        lambda x: x + 1, input_signature=[tf.TensorSpec([3])]
-    ).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-    path = tmp_path / "other.tflite"
-    path.write_bytes(converter.convert())
-    message = (
-        f"{path}: expected a LiteRT model of yt8m-export, with predictions as "
-        "its output. Received: outputs"
-    )
-    with pytest.raises(ValueError, match=re.escape(message)):
-        artefacts.LiteRtModel(path)
-    with pytest.raises(ValueError, match="missing.tflite: .*no such file"):
-        artefacts.LiteRtModel(tmp_path / "missing.tflite")

@@ -6,6 +6,7 @@ import pytest
 
 from yt8m_compact import layers
 from yt8m_compact import structures
+from yt8m_compact.inference import artefacts
 from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import measured_forms
 from yt8m_compact.inference.exports import portable_function
@@ -51,14 +52,14 @@ def test_times_of_files():
     model = keras.Model({"features": features}, layer(features))
     forms = measured_forms.MeasuredForms(
         1,
-        lambda function: litert.LiteRtModel.from_content(
+        lambda function: artefacts.LiteRtModel.from_content(
             litert.convert(function)
         ),
     )
     specs = portable_function.input_specs(model, 1, None)
     function = portable_function.make_portable_function(model, specs, forms)
     inputs = portable_function.draw_inputs(specs)
-    opened = litert.LiteRtModel.from_content(litert.convert(function))
+    opened = artefacts.LiteRtModel.from_content(litert.convert(function))
     np.testing.assert_allclose(
         opened.predict_each(inputs), model(inputs), atol=1e-5
     )

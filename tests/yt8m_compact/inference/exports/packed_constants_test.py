@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from yt8m_compact import layers
+from yt8m_compact.inference import artefacts
 from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import packed_constants
 from yt8m_compact.inference.exports import portable_function
@@ -102,7 +103,7 @@ def test_bits_are_kept(structure, norm, num_bytes, packed, tmp_path):
     assert 4 * count - num_bytes - 1500 < floats - size < 4 * count - num_bytes
     inputs = portable_function.draw_inputs(specs)
     np.testing.assert_allclose(
-        litert.LiteRtModel(path).predict_each(inputs),
+        artefacts.LiteRtModel(path).predict_each(inputs),
         model(inputs, training=False),
         atol=2e-5,
     )
