@@ -6,6 +6,7 @@ import os
 
 import tiny_runs
 from yt8m_compact.inference import serving
+from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import onnx
 from yt8m_compact.inference.exports import openvino
@@ -56,9 +57,10 @@ def make(level: str) -> SmallArtefacts:
     config, model, step = train_dir_lib.TrainDir(run.path).restore_model()
     made = SmallArtefacts(run, str(tiny_runs.make_folder()))
     export = projection_export.ProjectionExport.DFT
-    litert.save(made.path("litert"), config, model, export, 1)
-    onnx.save(made.path("onnx"), config, model, export, 1)
-    openvino.save(made.path("openvino"), config, model, export, 1)
+    about = companions.About(config, step)
+    litert.save(made.path("litert"), about, model, export, 1)
+    onnx.save(made.path("onnx"), about, model, export, 1)
+    openvino.save(made.path("openvino"), about, model, export, 1)
     os.mkdir(made.path("keras"))
     config_lib.save(config, os.path.join(made.path("keras"), "config.json"))
     model.save(made.file("keras"))
