@@ -31,7 +31,13 @@ PATHS = {
         "output_json",
     },
     predict: {"train_dir", "model_file", "input_data_pattern", "output_file"},
-    export: {"train_dir", "export_dir", "report_data_pattern"},
+    export: {
+        "train_dir",
+        "export_dir",
+        "report_data_pattern",
+        "calibration_data_pattern",
+        "vocabulary_file",
+    },
     demo: {"output_dir"},
     data.VERBS["download"]: {"output_dir", "checksums"},
     data.VERBS["verify"]: {

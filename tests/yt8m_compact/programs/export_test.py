@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+from unittest import mock
 
 from absl import flags
 import numpy as np
@@ -18,10 +19,17 @@ from yt8m_compact.eval import evaluate
 from yt8m_compact.inference import artefacts
 from yt8m_compact.programs import export
 from yt8m_compact.programs import export_formats
+from yt8m_compact.programs import export_report
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 
 COMPANIONS = ["README.md", "config.json", "export_manifest.json"]
+REPORT = "report.json"
+
+
+def exported(output: str) -> list[str]:
+    """Returns the lines of what was exported."""
+    return [line for line in output.splitlines() if line[:9] == "exported "]
 
 
 def run_export(*arguments: str) -> int:
@@ -44,10 +52,11 @@ def test_export(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     assert run_export(f"--train_dir={run.path}") == 0
     path = f"{run.path}/export"
+    (line,) = exported(capsys.readouterr().out)
     assert re.fullmatch(
         rf"exported step 10 of {re.escape(run.path)} to {re.escape(path)}, "
         r"[\d,]+ bytes, scores within \d\.\de[-+]\d\d",
-        capsys.readouterr().out.splitlines()[-1],
+        line,
     )
     assert predict(path)["scores"].shape == (4, 5)
     # There is one now; overwriting it must be asked for.
@@ -186,17 +195,14 @@ def test_litert(tmp_path, capsys):
     arguments = (f"--train_dir={run.path}", "--format=litert")
     assert run_export(*arguments) == 0
     size = os.path.getsize(f"{path}/model.tflite")
-    assert re.search(
+    (line,) = exported(capsys.readouterr().out)
+    assert re.fullmatch(
         rf"exported step \d+ of {re.escape(run.path)} to {re.escape(path)}, "
         rf"{size:,} bytes, scores within \d\.\de-\d\d, \d\.\de-\d\d on "
-        r"average$",
-        capsys.readouterr().out.strip(),
+        r"average",
+        line,
     )
-    assert sorted(os.listdir(path)) == [
-        *COMPANIONS,
-        "model.tflite",
-        "report.json",
-    ]
+    assert sorted(os.listdir(path)) == [*COMPANIONS, "model.tflite", REPORT]
     saved = train_dir_lib.TrainDir(run.path).load_config()
     assert config_lib.load(f"{path}/config.json") == saved
     # What the model samples, of one video.
@@ -268,26 +274,29 @@ def test_several_formats(tmp_path, capsys):
     saved_model = found.pop("saved_model")
     assert "saved_model.pb" in saved_model
     assert found == {
-        "onnx": ["config.json", "model.onnx"],
-        "openvino": ["config.json", "model.bin", "model.xml"],
-        "packed": ["config.json", "weights.safetensors"],
+        "onnx": [*COMPANIONS, "model.onnx", REPORT],
+        "openvino": [*COMPANIONS, "model.bin", "model.xml", REPORT],
+        "packed": [*COMPANIONS, REPORT, "weights.safetensors"],
     }
     # Those that pack the weights come last; the table is as it was asked for.
-    lines = capsys.readouterr().out.splitlines()[-9:]
+    output = capsys.readouterr().out
     for line, name in zip(
-        lines, ("openvino", "onnx", "packed", "saved_model"), strict=False
+        exported(output),
+        ("openvino", "onnx", "packed", "saved_model"),
+        strict=True,
     ):
         assert f" to {path}/{name}" in line
-    rows = [line.split() for line in lines[4:]]
-    assert [row[0] for row in rows] == ["format", *formats.split(",")]
+    _, head, _, _, sizes = output[output.index("\n\n") + 1 :].splitlines()[:5]
+    assert head.split() == formats.split(",")
+    assert sizes.split()[0] == "bytes"
+    number_of = dict(zip(formats.split(","), sizes.split()[1:], strict=True))
     onnx_bytes = os.path.getsize(path / "onnx" / "model.onnx")
-    assert rows[4][1] == f"{onnx_bytes:,}"
+    assert number_of["onnx"] == f"{onnx_bytes:,}"
     openvino_bytes = sum(
         os.path.getsize(path / "openvino" / f"model.{ending}")
         for ending in ("xml", "bin")
     )
-    assert rows[2][1] == f"{openvino_bytes:,}"
-    assert float(rows[2][2]) < 1e-5
+    assert number_of["openvino"] == f"{openvino_bytes:,}"
     _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
     rng = np.random.default_rng(0)
     inputs = {
@@ -321,6 +330,8 @@ def test_several_formats_in_the_folder_of_the_run(tmp_path, monkeypatch):
             made.append((kind, folder)) or export_formats.Written(folder, 1)
         ),
     )
+    monkeypatch.setattr(export_report, "make_reporter", mock.MagicMock())
+    monkeypatch.setattr(export_report, "to_text", lambda reports: "")
     made = []
     run_export(f"--train_dir={run.path}", "--format=saved_model,litert,onnx")
     assert made == [
@@ -401,11 +412,11 @@ def test_keras(tmp_path, capsys):
     arguments = (f"--train_dir={run.path}", "--format=keras")
     assert run_export(*arguments, "--licence=MIT", "--data_licence=CC0") == 0
     size = os.path.getsize(f"{path}/model.keras")
-    assert capsys.readouterr().out.splitlines()[-1] == (
+    assert exported(capsys.readouterr().out) == [
         f"exported step 10 of {run.path} to {path}, {size:,} bytes, scores "
         "within 0.0e+00"
-    )
-    assert sorted(os.listdir(path)) == [*COMPANIONS, "model.keras"]
+    ]
+    assert sorted(os.listdir(path)) == [*COMPANIONS, "model.keras", REPORT]
     with open(f"{path}/README.md") as file:
         card = file.read()
     assert "| the weights | MIT |" in card
@@ -423,14 +434,18 @@ def test_packed(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     path = f"{run.path}/packed"
     assert run_export(f"--train_dir={run.path}", "--format=packed") == 0
-    assert sorted(os.listdir(path)) == [*COMPANIONS, "weights.safetensors"]
+    assert sorted(os.listdir(path)) == [
+        *COMPANIONS,
+        REPORT,
+        "weights.safetensors",
+    ]
     size = sum(
         os.path.getsize(f"{path}/{name}")
         for name in ("config.json", "weights.safetensors")
     )
-    assert capsys.readouterr().out.splitlines()[-1] == (
+    assert exported(capsys.readouterr().out) == [
         f"exported step 10 of {run.path} to {path}, {size:,} bytes"
-    )
+    ]
 
 
 def test_versions_and_names(tmp_path, capsys):
@@ -454,6 +469,7 @@ def test_versions_and_names(tmp_path, capsys):
         "batching_params.pbtxt",
         "export_manifest.json",
         "fingerprint.pb",
+        REPORT,
         "saved_model.pb",
         "variables",
     ]
@@ -544,7 +560,9 @@ def test_litert_in_few_bits(tmp_path, capsys):
         "--export_precision=int8",
         f"--calibration_data_pattern={run.pattern}",
     )
-    *lines, last = capsys.readouterr().out.strip().splitlines()
+    output = capsys.readouterr().out
+    (last,) = exported(output)
+    lines = output[: output.index(last)].splitlines()
     # A form for each projection, and nothing that is worth fewer bits: which
     # one is faster, too, where both are as small.
     pattern = r"\w+/?\S*, circulant: (dft|dense), [\d,]+ bytes.* \(.* bytes.*\)"
@@ -575,7 +593,13 @@ def test_report_on_real_records(tmp_path, shared_data, capsys):
         f"--report_data_pattern={files[-1]}",
     )
     values = json.loads((export_dir / "report.json").read_text())
-    row, twin = values["rows"]
+    row, twin, *few_bits = values["rows"]
+    assert [other["name"] for other in few_bits] == [
+        "dense twin, int8",
+        "dense twin, int4",
+    ]
+    assert row["num_bytes"] < few_bits[0]["num_bytes"] < twin["num_bytes"] / 3
+    assert few_bits[1]["num_bytes"] < 0.6 * few_bits[0]["num_bytes"]
     assert row["name"] == "litert"
     assert row["max_difference"] < 1e-4
     assert row["gap"] == pytest.approx(values["model_gap"], abs=1e-3)
@@ -615,7 +639,7 @@ def test_every_export_has_a_report(name, tmp_path, capsys):
     assert row["num_bytes"] == sum(
         file.stat().st_size
         for file in path.rglob("*")
-        if file.is_file() and file.name not in ("config.json", "report.json")
+        if file.is_file() and file.name not in (*COMPANIONS, REPORT)
     )
     assert row["measurements"] == []
     lines = capsys.readouterr().out.splitlines()

@@ -113,8 +113,10 @@ def write(path: str, function: Any, model: keras.Model | None = None) -> int:
     content = convert(function)
     if model is not None:
         graph = litert_constants.LiteRtGraph(content)
-        graph.store_all(packed_constants.find(model, graph))
-        content = graph.to_bytes()
+        packed = packed_constants.find(model, graph)
+        if packed:
+            graph.store_all(packed)
+            content = graph.to_bytes()
     with files.writing(path, "wb") as file:
         file.write(content)
     return len(content)

@@ -151,7 +151,16 @@ def test_a_damaged_file_is_refused(name, damage, tmp_path):
     shutil.copytree(made.path(name), tmp_path / "export")
     path = tmp_path / "export" / os.path.basename(made.file(name))
     path.write_bytes(damage(path.read_bytes()))
+    manifest = tmp_path / "export" / "export_manifest.json"
+    if manifest.exists():
+        message = f"{path}: expected the file that yt8m-export wrote, "
+        with pytest.raises(ValueError, match=re.escape(message)):
+            artefacts.load(path)
+        # Without the sums, as of a file that was copied alone.
+        manifest.unlink()
     message = f"{path}: expected {CLASSES[name].KIND} of yt8m-export, whole. "
+    if name == "keras":
+        message = f"{path}: expected a .keras file of layers of Keras and of "
     with pytest.raises(ValueError, match=re.escape(message)):
         artefacts.load(path)
 

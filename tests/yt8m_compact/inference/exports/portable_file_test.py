@@ -9,6 +9,7 @@ import pytest
 
 import tiny_runs
 from yt8m_compact.inference.artefacts import artefact
+from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.run import config as config_lib
@@ -40,19 +41,23 @@ def save(folder, more):
 
     specs = portable_function.specs_of_run(config, model, None)
     contents = {"model.a": b"first", "model.b": b"second!"}
+    card = companions.Artefact("strange", "strange files.", {}, {}, "open()")
+    about = companions.About(config, 3)
     result = portable_file.save(
-        str(folder), config, model, specs, contents, open_file
+        str(folder), about, model, specs, contents, open_file, card
     )
     assert opened == [("model.a", b"first")]
     return config, result
 
 
-def test_files_are_written_with_the_configuration(tmp_path):
+def test_files_are_written_with_their_companions(tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "what_was_there").write_text("")
     config, (size, difference) = save(tmp_path / "old", 5e-5)
     assert sorted(p.name for p in (tmp_path / "old").iterdir()) == [
+        "README.md",
         "config.json",
+        "export_manifest.json",
         "model.a",
         "model.b",
     ]
