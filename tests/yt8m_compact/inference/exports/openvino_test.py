@@ -4,13 +4,13 @@ import re
 
 import keras
 import numpy as np
-import openvino as runtime
 import pytest
 
 import numpy_models
 import small_models
 from yt8m_compact import layers
 from yt8m_compact.inference import artefacts
+from yt8m_compact.inference.artefacts import openvino_package
 from yt8m_compact.inference.exports import onnx
 from yt8m_compact.inference.exports import openvino
 from yt8m_compact.inference.exports import portable_function
@@ -65,9 +65,10 @@ def test_the_output_has_one_name(tmp_path):
     )
     for name, content in openvino.convert(onnx.convert(function)).items():
         (tmp_path / name).write_bytes(content)
-    opened = runtime.Core().read_model(str(tmp_path / "model.xml"))
+    core = openvino_package.load().Core()
+    opened = core.read_model(str(tmp_path / "model.xml"))
     assert [value.names for value in opened.outputs] == [{"predictions"}]
     assert [value.names for value in opened.inputs] == [{"features"}]
     assert opened.inputs[0].partial_shape[0].is_dynamic
-    compiled = runtime.Core().compile_model(opened, "CPU")
+    compiled = core.compile_model(opened, "CPU")
     assert [value.names for value in compiled.outputs] == [{"predictions"}]
