@@ -1,7 +1,6 @@
 """Tests of what happens beside the steps: TensorBoard, signals, progress."""
 
 import json
-import os
 import signal
 import threading
 import time
@@ -165,10 +164,11 @@ def test_signal_is_noted(number):
     stop = callbacks.GracefulStop()
     with stop:
         assert stop.signal_number is None
-        os.kill(os.getpid(), number)
+        # To this thread: another one may be slow to take it.
+        signal.raise_signal(number)
         assert stop.signal_number == number
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             time.sleep(1)
     assert signal.getsignal(number) is previous
 
