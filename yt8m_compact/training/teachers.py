@@ -218,9 +218,8 @@ def _load_model(
         _LOGGER.info("teacher %s: the checkpoint of step %d", path, step)
         module = serving.ServingModule(teacher, model, top_k=1)
         names = tuple(serving.input_specs(teacher.data))
-        return lambda **inputs: module.predict_tensors(
-            *(inputs[name] for name in names)
-        )
+        function = module.functions[serving.TENSORS_SIGNATURE]
+        return lambda **inputs: function(*(inputs[name] for name in names))
     if not tf.saved_model.contains_saved_model(path):
         raise ValueError(
             f"{path}: expected a teacher: the folder of a run or of a "
