@@ -26,8 +26,8 @@ Several formats, comma-separated, are written one after the other, each to a
 folder of its own. With each travel the configuration of the run, a model card
 (README.md) and export_manifest.json, which says how it came about and has the
 SHA-256 of every file: programs here refuse a file that is not as it was
-written. report.json, and a table, say what each is worth: bytes, and differences of
-its scores to the model's. With --report_data_pattern, also its
+written. report.json, and a table, say what each is worth: bytes, and
+differences of its scores to the model's. With --report_data_pattern, also its
 own GAP@20, and times and memory beside those of a dense twin.
 """
 
