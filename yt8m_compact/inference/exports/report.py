@@ -145,7 +145,6 @@ class Report:
         model_gap: GAP@20 of the model in memory, None without data.
         machine: where it was measured.
         date: the day.
-        command: what was run.
     """
 
     model: str
@@ -157,7 +156,6 @@ class Report:
     date: str = dataclasses.field(
         default_factory=lambda: datetime.date.today().isoformat()
     )
-    command: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Writes the report as a dict that JSON can hold."""
@@ -380,8 +378,6 @@ def _notes(report: Report) -> list[str]:
             "A dense twin (dense) is the same model with dense matrices, "
             "exported the same way; its weights are not trained."
         )
-    if report.command:
-        notes.append(f"Command: `{report.command}`")
     return notes
 
 
