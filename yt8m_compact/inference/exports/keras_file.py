@@ -5,6 +5,7 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
+import io
 import os
 import zipfile
 
@@ -108,7 +109,7 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     export_manifest.verify_file(path)
     models.register_classes()
     with tf.io.gfile.GFile(path, "rb") as file:
-        is_whole = zipfile.is_zipfile(file)
+        is_whole = zipfile.is_zipfile(io.BytesIO(file.read()))
     try:
         if not is_whole:  # Keras says that it is not there.
             raise zipfile.BadZipFile("no zip file, or not all of it")

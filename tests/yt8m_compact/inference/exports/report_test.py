@@ -173,12 +173,12 @@ def test_tables_of_all_formats_are_as_wide_as_a_terminal():
             0.1234,
             (measurement, measurement),
         )
-        for name in ("saved_model", "  dense", "litert", "  dense int8")
+        for name in ("saved_model", "- dense", "litert", "- dense int8")
     ]
     found = report.Report("DbofModel", rows, 256, "a" * 30, machine="b" * 70)
     lines = found.to_text().splitlines()
     assert max(map(len, lines)) <= 80
-    assert any(line.startswith("  dense int8 ") for line in lines)
+    assert any(line.startswith("- dense int8 ") for line in lines)
 
 
 def test_markdown(measured):
