@@ -577,7 +577,7 @@ def test_litert_in_few_bits(tmp_path, capsys):
     lines = output[: output.index(last)].splitlines()
     # A form for each projection, and nothing that is worth fewer bits: which
     # one is faster, too, where both are as small.
-    pattern = r"\w+/?\S*, circulant: (dft|dense), [\d,]+ bytes.* \(.* bytes.*\)"
+    pattern = r"\w+/?\S*, circulant: (dft|dense), [\d,]+ bytes.* \(.*\), in .*"
     assert len(lines) == 2
     assert all(re.fullmatch(pattern, line) for line in lines)
     largest, mean = map(

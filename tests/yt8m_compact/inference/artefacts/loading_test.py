@@ -201,6 +201,14 @@ def test_a_damaged_folder_is_refused(kind, file, message, length, tmp_path):
         artefacts.load(tmp_path / "export")
 
 
+def test_a_folder_of_versions_is_none_of_them(tmp_path):
+    for version in ("1", "2"):
+        (tmp_path / version).mkdir()
+    message = "Received: a folder of 1, 2; name one of them"
+    with pytest.raises(ValueError, match=f"{message}$"):
+        artefacts.load(tmp_path)
+
+
 def test_weights_of_openvino_that_are_gone(tmp_path):
     made = small_artefacts.make("video")
     shutil.copytree(made.path("openvino"), tmp_path / "export")
