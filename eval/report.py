@@ -106,6 +106,8 @@ class Report:
         )
         rows.append(["total", "", "", *total, f"{weights.num_bytes:,}", ""])
         megabytes = f"{weights.megabytes:.3f} MB"
+        # A file of few bits has fewer.
+        of = "of weights" if self.model_file is None else "of the run's weights"
         return (
             _table(
                 rows,
@@ -122,7 +124,7 @@ class Report:
                 ],
                 "llrrrrrrr",
             )
-            + f"\n{megabytes} of weights (1 MB = 2^20 bytes)\n"
+            + f"\n{megabytes} {of} (1 MB = 2^20 bytes)\n"
             + self._multiply_adds_line()
         )
 

@@ -102,6 +102,13 @@ def test_text_without_metrics():
     assert report.to_text() == f"DbofModel\n\n{WEIGHTS_TABLE}"
 
 
+def test_weights_of_a_file_are_those_of_its_run():
+    text = make_report(train_dir=None, model_file="x/a.tflite").to_text()
+    assert text.startswith("DbofModel of x/a.tflite\n\n")
+    # The file may hold them in fewer bits.
+    assert "\n3.877 MB of the run's weights (1 MB = 2^20 bytes)\n" in text
+
+
 def test_text_of_another_top_k():
     assert "\nGAP@5  " in make_report(top_k=5).to_text()
 

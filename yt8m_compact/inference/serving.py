@@ -380,7 +380,14 @@ def load(
             "SavedModel without one; export the run again"
         )
     config = config_lib.load(config_path)
-    loaded = tf.saved_model.load(path)
+    try:
+        loaded = tf.saved_model.load(path)
+    # Of a file that ends too early IndexError is raised.
+    except (tf.errors.OpError, OSError, ValueError, LookupError) as error:
+        raise ValueError(
+            f"{path}: expected a SavedModel of yt8m-export, whole. "
+            f"Received: {' '.join(str(error).split())}"
+        ) from error
     function = loaded.signatures.get(TENSORS_SIGNATURE)
     expected = input_specs(config.data)
     inputs = function.structured_input_signature[1] if function else {}

@@ -26,7 +26,7 @@ Several formats, comma-separated, are written one after the other, each to a
 folder of its own. With each travel the configuration of the run, a model card
 (README.md) and export_manifest.json, which says how it came about and has the
 SHA-256 of every file: programs here refuse a file that is not as it was
-written. report.json, and a table, say what was written is worth: bytes, and
+written. report.json, and a table, say what each is worth: bytes, and
 differences of its scores to the model's. With --report_data_pattern, also its
 own GAP@20, and times and memory beside those of a dense twin.
 """
@@ -34,6 +34,7 @@ own GAP@20, and times and memory beside those of a dense twin.
 from __future__ import annotations
 
 from collections.abc import Sequence
+import enum
 import os
 
 from absl import flags
@@ -58,10 +59,17 @@ with lazy.imports():
     from yt8m_compact.inference.exports import saved_model
 
 _FOLDERS = train_dir_lib.EXPORT_FOLDERS
-# Flags that are about one format.
-_FLAGS_OF_FORMATS = {
-    "saved_model": ("versioned", "max_batch", "warmup", "vocabulary_file"),
-    "litert": ("export_precision", "calibration_data_pattern"),
+# Flags that are about some formats.
+_FORMATS_OF_FLAGS = {
+    "versioned": ("saved_model",),
+    "max_batch": ("saved_model",),
+    "warmup": ("saved_model",),
+    "vocabulary_file": ("saved_model",),
+    "top_k": ("saved_model",),
+    "export_precision": ("litert",),
+    "calibration_data_pattern": export_formats.PORTABLE,
+    "batch_size": export_formats.PORTABLE,
+    "projection_export": export_formats.PORTABLE,
 }
 # Of the classes of 2018 and 2019, by their number.
 _KNOWN_CLASSES = {3862: "yt8m_2018_video_350k"}
@@ -97,7 +105,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         projection_export.ProjectionExport,
         "How litert, onnx and openvino write products with projections: dft, as"
         " transforms by small matrices; dense, as written out; auto, the "
-        "smaller one for each; fft, by operators that TensorFlow alone has.",
+        "smaller one for each, or one that is faster and little larger; fft, "
+        "by operators that TensorFlow alone has.",
         flag_values=flag_values,
     )
     flags.DEFINE_enum_class(
@@ -111,9 +120,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     path_flags.define_pattern(
         "calibration_data_pattern",
         None,
-        "Files of records that --format=litert compares scores on, and chooses "
-        "by what --export_precision asks for: glob patterns, comma-separated. "
-        "If not given, inputs drawn at random.",
+        "Files of records, up to 64 of which litert, onnx and openvino compare "
+        "scores on, and litert chooses by what --export_precision asks for: "
+        "glob patterns, comma-separated. If not given, inputs drawn at random.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
@@ -295,16 +304,16 @@ def _check_portable(flag_values: flags.FlagValues) -> None:
 
 def _check_flags_of_formats(flag_values: flags.FlagValues) -> None:
     """Refuses what would not be used."""
-    for kind, names in _FLAGS_OF_FORMATS.items():
-        if kind in flag_values.format:
-            continue
-        for name in names:
-            if flag_values[name].present:
-                raise usage_error.UsageError(
-                    f"expected --format={kind} with --{name}, which is about it"
-                    f" alone. Received: {name}={flag_values[name].value!r}, "
-                    f"format={','.join(flag_values.format)}"
-                )
+    for name, kinds in _FORMATS_OF_FLAGS.items():
+        flag = flag_values[name]
+        if flag.present and not {*kinds} & {*flag_values.format}:
+            value = flag.value
+            shown = str(value) if isinstance(value, enum.Enum) else repr(value)
+            raise usage_error.UsageError(
+                f"expected --format={' or '.join(kinds)} with --{name}, which "
+                "is about that alone. Received: "
+                f"{name}={shown}, format={','.join(flag_values.format)}"
+            )
     if flag_values.versioned and flag_values.overwrite:
         raise usage_error.UsageError(
             "expected --versioned or --overwrite, not both: a new version "

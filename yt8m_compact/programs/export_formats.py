@@ -41,8 +41,8 @@ class Options:
         batch_size: videos that portable ones predict at once; None is any
             number.
         precision: what LiteRT stores constants in.
-        calibration_data_pattern: records that LiteRT chooses by; None draws
-            inputs.
+        calibration_data_pattern: records that portable ones are compared on,
+            and that LiteRT chooses by; None draws inputs.
         served: what is about a SavedModel alone.
     """
 
@@ -137,28 +137,21 @@ def write(
         return Written(folder, *keras_file.save(folder, about, model))
     if kind == "saved_model":
         return Written(*saved_model.save(folder, about, model, options.served))
-    if kind == "litert":
-        saved = litert.save(
-            folder,
-            about,
-            model,
-            options.projection_export,
-            options.batch_size,
-            options.precision,
-            options.calibration_data_pattern,
-        )
-        return Written(folder, **dataclasses.asdict(saved))
-    save = {"onnx": onnx.save, "openvino": openvino.save}[kind]
-    return Written(
+    arguments = [
         folder,
-        *save(
-            folder,
-            about,
-            model,
-            options.projection_export,
-            options.batch_size,
-        ),
-    )
+        about,
+        model,
+        options.projection_export,
+        options.batch_size,
+    ]
+    pattern = options.calibration_data_pattern
+    if kind == "litert":
+        saved = litert.save(*arguments, options.precision, pattern)
+    elif kind == "onnx":
+        saved = onnx.save(*arguments, pattern)
+    else:
+        saved = openvino.save(*arguments, pattern)
+    return Written(folder, **dataclasses.asdict(saved))
 
 
 def twins(
@@ -190,13 +183,13 @@ def twins(
             ),
         )
 
-    found = {"dense twin": same}
+    found = {"dense": same}
     if kind == "litert" and litert_quantization.is_possible():
         for precision in (
             export_precision.ExportPrecision.INT8,
             export_precision.ExportPrecision.INT4,
         ):
-            found[f"dense twin, {precision}"] = functools.partial(
+            found[f"dense {precision}"] = functools.partial(
                 litert.save_in_few_bits,
                 precision=precision,
                 batch_size=options.batch_size,

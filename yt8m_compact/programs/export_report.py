@@ -95,8 +95,7 @@ def to_text(reports: Sequence[report_lib.Report]) -> str:
         rows.append(first)
         if len(reports) > 1:  # Each format has its own.
             others = [
-                dataclasses.replace(row, name=f"{row.name}, {first.name}")
-                for row in others
+                dataclasses.replace(row, name=f"- {row.name}") for row in others
             ]
         rows += others
     return dataclasses.replace(reports[0], rows=tuple(rows)).to_text()

@@ -67,6 +67,11 @@ def find(path: str) -> str:
             advice = "; name one of them"
         elif "checkpoints" in names:
             advice = "; the folder of a run is what --train_dir takes"
+        # Of versions, or of several formats.
+        elif names and all(
+            files.is_folder(os.path.join(path, name)) for name in names
+        ):
+            advice = "; name one of them"
         raise ValueError(
             f"{path}: expected {_EXPECTED}. Received: a folder of "
             f"{', '.join(found or names) or 'nothing'}{advice}"

@@ -105,18 +105,18 @@ class Artefact:
     Attributes:
         format: its name, as `yt8m-export --format` takes it.
         what: what it is, after "It is": "a LiteRT file of ...".
+        usage: Python that predicts with it.
         inputs: what it takes: "float32 `[batch, 1152]`" by name.
         outputs: what it gives, likewise.
-        usage: Python that predicts with it.
         notes: sentences on what to know.
         config_path: where the folder has the configuration.
     """
 
     format: str
     what: str
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
     usage: str
+    inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: Sequence[str] = ()
     config_path: str = "config.json"
 

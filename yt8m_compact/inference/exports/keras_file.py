@@ -5,6 +5,7 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
+import io
 import os
 import zipfile
 
@@ -107,7 +108,11 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
         )
     export_manifest.verify_file(path)
     models.register_classes()
+    with tf.io.gfile.GFile(path, "rb") as file:
+        is_whole = zipfile.is_zipfile(io.BytesIO(file.read()))
     try:
+        if not is_whole:  # Keras says that it is not there.
+            raise zipfile.BadZipFile("no zip file, or not all of it")
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (
         ValueError,

@@ -6,7 +6,6 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from collections.abc import Mapping
-import dataclasses
 import os
 import re
 import tempfile
@@ -20,12 +19,12 @@ from yt8m_compact import files
 from yt8m_compact.inference.artefacts import litert as litert_artefact
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import export_precision
-from yt8m_compact.inference.exports import export_sample
 from yt8m_compact.inference.exports import litert_constants
 from yt8m_compact.inference.exports import litert_quantization
-from yt8m_compact.inference.exports import measured_forms
 from yt8m_compact.inference.exports import packed_constants
+from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.run import config as config_lib
 
@@ -122,23 +121,6 @@ def write(path: str, function: Any, model: keras.Model | None = None) -> int:
     return len(content)
 
 
-@dataclasses.dataclass(frozen=True)
-class Saved:
-    """What was written.
-
-    Attributes:
-        size: the bytes of the file.
-        difference: the largest of a score to that of the model.
-        mean_difference: the mean of all scores.
-        lines: how projections and constants are stored.
-    """
-
-    size: int
-    difference: float
-    mean_difference: float
-    lines: tuple[str, ...]
-
-
 def save(
     folder: str,
     about: companions.About,
@@ -149,7 +131,7 @@ def save(
         export_precision.ExportPrecision.FLOAT32
     ),
     calibration_data_pattern: str | None = None,
-) -> Saved:
+) -> portable_file.Saved:
     """Writes `model.tflite` and its companions, whole or not at all.
 
     It is opened before it appears, and has to predict what the model does: for
@@ -174,38 +156,30 @@ def save(
         DataError: if the records are missing, broken or of another kind.
         OSError: if it can't be written.
     """
-    model = portable_function.in_float32(about.config, model)
-    specs = portable_function.specs_of_run(about.config, model, batch_size)
-    inputs = export_sample.take(about.config, specs, calibration_data_pattern)
-    expected = model(inputs, training=False).numpy()
-    forms = export
-    if export is projection_export.ProjectionExport.AUTO:
-        forms = measured_forms.MeasuredForms(batch_size or 1, _open_function)
-    function = portable_function.make_portable_function(model, specs, forms)
-    content, lines = _stored(
-        convert(function), model, precision, inputs, expected
+    made = prepared.prepare(
+        about,
+        model,
+        export,
+        batch_size,
+        calibration_data_pattern,
+        open_function,
     )
-    if forms is not export:
-        lines = [*forms.to_lines(model), *lines]
-    differences = _differences(content, precision, inputs, expected)
+    content, lines = _stored(convert(made.function), made, precision)
+    differences = _differences(content, made, precision)
     card = companions.Artefact(
         format="litert",
         what="`model.tflite`, for LiteRT (TensorFlow Lite), of its own "
         "operators only.",
-        inputs=companions.describe_specs(specs),
-        outputs=companions.describe_scores(about.config),
         usage=_USAGE,
-        notes=[f"Stored: {line}." for line in lines],
     )
-    with files.writing_folder(folder, replace=True) as partial:
-        with files.writing(os.path.join(partial, FILE_NAME), "wb") as file:
-            file.write(content)
-        companions.write(partial, about, model, card)
-    return Saved(
-        len(content),
-        float(differences.max()),
-        float(differences.mean()),
-        tuple(lines),
+    return portable_file.write(
+        folder,
+        about,
+        made,
+        {FILE_NAME: content},
+        card,
+        (*made.lines, *lines),
+        differences,
     )
 
 
@@ -245,18 +219,17 @@ def save_in_few_bits(
 
 def _differences(
     content: bytes,
+    made: prepared.Prepared,
     precision: export_precision.ExportPrecision,
-    inputs: Mapping[str, np.ndarray],
-    expected: np.ndarray,
 ) -> np.ndarray:
     """Compares scores with those of the model; refuses what is useless."""
     # Those that nothing was chosen by.
-    judging = slice(1, None, 2) if len(expected) > 1 else slice(None)
+    judging = slice(1, None, 2) if len(made.expected) > 1 else slice(None)
     if precision is export_precision.ExportPrecision.FLOAT32:
         judging = slice(None)
     opened = litert_artefact.LiteRtModel.from_content(content)
-    scores = opened.predict_each(_rows(inputs, judging))
-    differences = np.abs(scores - expected[judging])
+    scores = opened.predict_each(_rows(made.inputs, judging))
+    differences = np.abs(scores - made.expected[judging])
     difference = float(differences.max())
     bound = _TOLERANCES[precision]
     if not difference <= bound:
@@ -270,24 +243,22 @@ def _differences(
 
 def _stored(
     content: bytes,
-    model: keras.Model,
+    made: prepared.Prepared,
     precision: export_precision.ExportPrecision,
-    inputs: Mapping[str, np.ndarray],
-    expected: np.ndarray,
 ) -> tuple[bytes, list[str]]:
     """Stores the constants of a file, and says how."""
     lines = []
     graph = litert_constants.LiteRtGraph(content)
-    packed = packed_constants.find(model, graph)
+    packed = packed_constants.find(made.model, graph)
     if precision is not export_precision.ExportPrecision.FLOAT32:
         choosing = slice(0, None, 2)
-        some = _rows(inputs, choosing)
+        some = _rows(made.inputs, choosing)
 
         def measure(content: bytes) -> float:
             scores = litert_artefact.LiteRtModel.from_content(
                 content
             ).predict_each(some)
-            return float(np.abs(scores - expected[choosing]).max())
+            return float(np.abs(scores - made.expected[choosing]).max())
 
         content, choice = litert_quantization.choose(
             content, precision, measure, packed
@@ -308,7 +279,15 @@ def _rows(
     return {name: value[rows] for name, value in inputs.items()}
 
 
-def _open_function(function: Any) -> litert_artefact.LiteRtModel:
+def open_function(function: Any) -> litert_artefact.LiteRtModel:
+    """Opens a file of a function, to predict on one thread.
+
+    Args:
+        function: of `portable_function.make_portable_function`.
+
+    Raises:
+        ValueError: as `convert` does.
+    """
     return litert_artefact.LiteRtModel.from_content(convert(function))
 
 

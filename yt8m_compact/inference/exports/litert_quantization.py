@@ -15,6 +15,7 @@ import io
 import math
 import re
 import types
+import warnings
 
 import numpy as np
 
@@ -385,7 +386,12 @@ def _with_integer_products(
             if bits < 8
             else quantizer_lib.AlgorithmName.MIN_MAX_UNIFORM_QUANT,
         )
-    with contextlib.redirect_stdout(io.StringIO()):  # It prints sizes.
+    with (
+        contextlib.redirect_stdout(io.StringIO()),  # It prints sizes.
+        warnings.catch_warnings(),
+    ):
+        # Of constants that are stored in few bits before.
+        warnings.simplefilter("ignore")
         return bytes(quantizer.quantize().quantized_model)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent import futures
 import dataclasses
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,6 +26,7 @@ _ROUNDS = 5
 _ROUND_SECONDS = 0.002
 
 Predict = Callable[[dict[str, np.ndarray]], np.ndarray]
+OpenFunction = Callable[[Any], Predict]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +74,7 @@ class MeasuredForms:
         choices: those that were made, by structure and size.
     """
 
-    def __init__(
-        self, rows: int, open_model: Callable[[object], Predict]
-    ) -> None:
+    def __init__(self, rows: int, open_model: OpenFunction) -> None:
         self._rows = rows
         self._open_model = open_model
         self.choices: dict[tuple[structures.Structure, int, int], Choice] = {}
@@ -109,7 +109,7 @@ class MeasuredForms:
             for part in getattr(base, "parts", (base,)):
                 choice = self.choices.get((part, *layer.sizes))
                 if choice and not isinstance(part, structures.Dense):
-                    lines.append(f"{layer.path}, {part}: {choice}")
+                    lines.append(f"{layer.path}, {part}: {choice}, in float32")
         return lines
 
     def _choose(

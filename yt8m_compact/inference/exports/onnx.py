@@ -9,6 +9,7 @@ keras_backend.expect_tensorflow()
 
 from collections.abc import Iterator
 import contextlib
+import functools
 import logging
 import os
 from typing import Any
@@ -23,6 +24,7 @@ from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import packages
 from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import projection_export
 
 with lazy.imports():
@@ -113,11 +115,12 @@ def save(
     model: keras.Model,
     export: projection_export.ProjectionExport,
     batch_size: int | None,
-) -> tuple[int, float]:
+    data_pattern: str | None = None,
+) -> portable_file.Saved:
     """Writes `model.onnx` and its companions, whole or not at all.
 
     The file is opened again before it appears, and has to predict what the
-    model does for inputs drawn at random.
+    model does, for records or for inputs drawn at random.
 
     Args:
         folder: the folder, which is replaced.
@@ -125,28 +128,44 @@ def save(
         model: the model of the run.
         export: the form of its projections.
         batch_size: videos to predict at once; None is any number.
+        data_pattern: files of records to compare on; None draws inputs.
 
     Returns:
-        The bytes of the file, and the largest difference of a score.
+        What was written.
 
     Raises:
         ValueError: if the model has operators that ONNX has not, is too large,
             or the file does not predict the same.
         OSError: if it can't be written.
     """
-    model = portable_function.in_float32(about.config, model)
-    specs = portable_function.specs_of_run(about.config, model, batch_size)
-    function = portable_function.make_portable_function(model, specs, export)
-    contents = {FILE_NAME: convert(function)}
+    made = prepared.prepare(
+        about, model, export, batch_size, data_pattern, open_function
+    )
+    contents = {FILE_NAME: convert(made.function)}
+    opened = portable_file.open_contents(contents, onnx_artefact.OnnxModel)
+    differences = portable_file.expect_same_scores(opened, made)
     card = companions.Artefact(
         format="onnx",
         what="`model.onnx`, of the operators of the standard of ONNX only.",
-        inputs=companions.describe_specs(specs),
-        outputs=companions.describe_scores(about.config),
         usage=_USAGE,
     )
-    return portable_file.save(
-        folder, about, model, specs, contents, onnx_artefact.OnnxModel, card
+    return portable_file.write(
+        folder, about, made, contents, card, made.lines, differences
+    )
+
+
+def open_function(function: Any) -> onnx_artefact.OnnxModel:
+    """Opens a file of a function, to predict on one thread.
+
+    Args:
+        function: of `portable_function.make_portable_function`.
+
+    Raises:
+        ValueError: as `convert` does.
+    """
+    return portable_file.open_contents(
+        {FILE_NAME: convert(function)},
+        functools.partial(onnx_artefact.OnnxModel, num_threads=1),
     )
 
 

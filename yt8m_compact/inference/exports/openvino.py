@@ -7,8 +7,10 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
+import functools
 import os
 import tempfile
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -20,6 +22,7 @@ from yt8m_compact.inference.exports import onnx
 from yt8m_compact.inference.exports import packages
 from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import projection_export
 
 FILE_NAME = "model.xml"
@@ -82,11 +85,12 @@ def save(
     model: keras.Model,
     export: projection_export.ProjectionExport,
     batch_size: int | None,
-) -> tuple[int, float]:
+    data_pattern: str | None = None,
+) -> portable_file.Saved:
     """Writes `model.xml`, `model.bin`, companions, whole or not at all.
 
     The files are opened again before they appear, and have to predict what the
-    model does for inputs drawn at random.
+    model does, for records or for inputs drawn at random.
 
     Args:
         folder: the folder, which is replaced.
@@ -94,34 +98,46 @@ def save(
         model: the model of the run.
         export: the form of its projections.
         batch_size: videos to predict at once; None is any number.
+        data_pattern: files of records to compare on; None draws inputs.
 
     Returns:
-        The bytes of both files, and the largest difference of a score.
+        What was written.
 
     Raises:
         ValueError: as `onnx.convert` does, or if the files do not predict the
             same.
         OSError: if they can't be written.
     """
-    model = portable_function.in_float32(about.config, model)
-    specs = portable_function.specs_of_run(about.config, model, batch_size)
-    function = portable_function.make_portable_function(model, specs, export)
-    contents = convert(onnx.convert(function))
+    made = prepared.prepare(
+        about, model, export, batch_size, data_pattern, open_function
+    )
+    contents = convert(onnx.convert(made.function))
+    opened = portable_file.open_contents(
+        contents, openvino_artefact.OpenVinoModel
+    )
+    differences = portable_file.expect_same_scores(opened, made)
     card = companions.Artefact(
         format="openvino",
         what="`model.xml` and `model.bin`, for OpenVINO.",
-        inputs=companions.describe_specs(specs),
-        outputs=companions.describe_scores(about.config),
         usage=_USAGE,
     )
-    return portable_file.save(
-        folder,
-        about,
-        model,
-        specs,
-        contents,
-        openvino_artefact.OpenVinoModel,
-        card,
+    return portable_file.write(
+        folder, about, made, contents, card, made.lines, differences
+    )
+
+
+def open_function(function: Any) -> openvino_artefact.OpenVinoModel:
+    """Opens a file of a function, to predict on one thread.
+
+    Args:
+        function: of `portable_function.make_portable_function`.
+
+    Raises:
+        ValueError: as `onnx.convert` does.
+    """
+    return portable_file.open_contents(
+        convert(onnx.convert(function)),
+        functools.partial(openvino_artefact.OpenVinoModel, num_threads=1),
     )
 
 

@@ -6,58 +6,135 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from collections.abc import Callable, Mapping
+import dataclasses
 import os
 import tempfile
 
-import keras
-import tensorflow as tf
+import numpy as np
 
 from yt8m_compact import files
 from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.inference.exports import companions
-from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import prepared
+
+# Of scores, which are from 0 to 1.
+_TOLERANCE = 1e-4
+
+OpenFile = Callable[[str], artefact.Artefact]
 
 
-def save(
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """What was written.
+
+    Attributes:
+        size: the bytes of the files.
+        difference: the largest of a score to that of the model.
+        mean_difference: the mean of all scores.
+        lines: how projections and constants are stored.
+    """
+
+    size: int
+    difference: float
+    mean_difference: float
+    lines: tuple[str, ...]
+
+
+def write(
     folder: str,
     about: companions.About,
-    model: keras.Model,
-    specs: Mapping[str, tf.TensorSpec],
+    made: prepared.Prepared,
     contents: Mapping[str, bytes],
-    open_file: Callable[[str], artefact.Artefact],
     card: companions.Artefact,
-) -> tuple[int, float]:
+    lines: tuple[str, ...],
+    differences: np.ndarray,
+) -> Saved:
     """Writes files and their companions, whole or not at all.
-
-    They are opened before they appear, in a folder of this system, which every
-    runtime can read, and have to predict what the model does for inputs drawn
-    at random.
 
     Args:
         folder: the folder, which is replaced.
         about: how the export comes about.
-        model: the model of the run.
-        specs: what the function of it takes.
-        contents: the bytes of the files, by name; the first is the one to open.
-        open_file: opens it.
-        card: what the files are, for the model card.
+        made: what the files are of.
+        contents: their bytes, by name.
+        card: what they are, for the model card, but for inputs and outputs.
+        lines: how projections and constants are stored.
+        differences: of scores to those of the model.
 
     Returns:
-        The bytes of the files, and the largest difference of a score.
+        What was written.
 
     Raises:
-        ValueError: if the files do not predict the same.
         OSError: if they can't be written.
     """
-    with tempfile.TemporaryDirectory() as local:
-        _write(local, contents)
-        opened = open_file(os.path.join(local, next(iter(contents))))
-        difference = portable_function.expect_same_scores(opened, model, specs)
-        del opened  # Which may hold the files open.
+    card = dataclasses.replace(
+        card,
+        inputs=companions.describe_specs(made.specs),
+        outputs=companions.describe_scores(about.config),
+        notes=[*card.notes, *(f"Stored: {line}." for line in lines)],
+    )
     with files.writing_folder(folder, replace=True) as partial:
         _write(partial, contents)
-        companions.write(partial, about, model, card)
-    return sum(map(len, contents.values())), difference
+        companions.write(partial, about, made.model, card)
+    return Saved(
+        sum(map(len, contents.values())),
+        float(differences.max()),
+        float(differences.mean()),
+        lines,
+    )
+
+
+def open_contents(
+    contents: Mapping[str, bytes], open_file: OpenFile
+) -> artefact.Artefact:
+    """Opens files that are not written yet.
+
+    They are put in a folder of this system, which every runtime can read, and
+    which goes away when they are open.
+
+    Args:
+        contents: the bytes of the files, by name; the first is the one to open.
+        open_file: opens it.
+
+    Raises:
+        ValueError: if they can't be opened.
+    """
+    # Windows keeps files that are open.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as local:
+        _write(local, contents)
+        return open_file(os.path.join(local, next(iter(contents))))
+
+
+def expect_same_scores(
+    opened: artefact.Artefact, made: prepared.Prepared
+) -> np.ndarray:
+    """Compares what files predict with their model.
+
+    Args:
+        opened: the files.
+        made: what they are of.
+
+    Returns:
+        The differences of scores, of all of the sample.
+
+    Raises:
+        ValueError: if one is too large.
+    """
+    inputs = made.inputs
+    differences = np.abs(opened.predict_each(inputs) - made.expected)
+    # Of one video, axes of size 1 hide what is wrong with more, and the other
+    # way round.
+    first = opened.predict_each({k: v[:1] for k, v in inputs.items()})
+    differences[:1] = np.maximum(
+        differences[:1], np.abs(first - made.expected[:1])
+    )
+    difference = float(differences.max())
+    if not difference <= _TOLERANCE:
+        noun = opened.KIND.partition(" ")[2]
+        raise ValueError(
+            f"expected the scores of the model, within {_TOLERANCE}, of its "
+            f"{noun}. Received: a difference of {difference}"
+        )
+    return differences
 
 
 def _write(folder: str, contents: Mapping[str, bytes]) -> None:

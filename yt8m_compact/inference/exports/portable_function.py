@@ -21,8 +21,6 @@ from yt8m_compact.inference.exports import portable_recurrence
 from yt8m_compact.run import config as config_lib
 
 OUTPUT_NAME = artefact.OUTPUT_NAME
-# Scores are from 0 to 1.
-_TOLERANCE = 1e-4
 
 
 class Forms(Protocol):
@@ -165,41 +163,6 @@ def draw_inputs(
             values = rng.standard_normal(shape)
         inputs[name] = values.astype(spec.dtype.as_numpy_dtype)
     return inputs
-
-
-def expect_same_scores(
-    opened: artefact.Artefact,
-    model: keras.Model,
-    specs: Mapping[str, tf.TensorSpec],
-) -> float:
-    """Compares what a file predicts with its model, for inputs that are drawn.
-
-    Args:
-        opened: the file.
-        model: the model.
-        specs: what the function of it takes.
-
-    Returns:
-        The largest difference of a score.
-
-    Raises:
-        ValueError: if it is too large.
-    """
-    difference = 0.0
-    # Of one video, axes of size 1 hide what is wrong with more, and the other
-    # way round.
-    for count in (4, 1):
-        inputs = draw_inputs(specs, count)
-        expected = model(inputs, training=False).numpy()
-        differences = np.abs(opened.predict_each(inputs) - expected)
-        difference = float(np.maximum(difference, differences.max()))
-        if not difference <= _TOLERANCE:
-            noun = opened.KIND.partition(" ")[2]
-            raise ValueError(
-                f"expected the scores of the model, within {_TOLERANCE}, of its"
-                f" {noun}. Received: a difference of {difference}"
-            )
-    return difference
 
 
 def layers_with(function: Any, operator: str) -> list[str]:

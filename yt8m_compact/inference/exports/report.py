@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import platform
+import textwrap
 from typing import Any
 import zipfile
 
@@ -24,6 +25,7 @@ from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import structures
 from yt8m_compact.inference import artefacts
+from yt8m_compact.inference import warmup
 from yt8m_compact.inference.artefacts import measuring
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.run import config as config_lib
@@ -35,6 +37,8 @@ _NUM_COMPARED = 256
 # What travels with a model and is not read to predict.
 _NOT_COUNTED = ("config.json", "README.md", FILE_NAME, "export_manifest.json")
 _NO_VALUE = "-"
+# Of a terminal.
+_COLUMNS = 80
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +111,7 @@ class Row:
     """What is known of one export.
 
     Attributes:
-        name: what it is called: the format, or "dense twin".
+        name: what it is called: the format, or "dense" for its twin.
         num_weights: how many weights the model has.
         num_bytes: of the files that are read to predict.
         zipped_bytes: of the same in a zip file.
@@ -141,7 +145,6 @@ class Report:
         model_gap: GAP@20 of the model in memory, None without data.
         machine: where it was measured.
         date: the day.
-        command: what was run.
     """
 
     model: str
@@ -153,15 +156,15 @@ class Report:
     date: str = dataclasses.field(
         default_factory=lambda: datetime.date.today().isoformat()
     )
-    command: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Writes the report as a dict that JSON can hold."""
         return dataclasses.asdict(self)
 
     def to_text(self) -> str:
-        """Writes the report as a table of text."""
-        return f"{_table(self.rows, 'simple')}\n\n" + "\n".join(_notes(self))
+        """Writes the report as tables of text, for a terminal."""
+        notes = [textwrap.fill(note, _COLUMNS) for note in _notes(self)]
+        return f"{_tables(self.rows, 'simple')}\n\n" + "\n".join(notes)
 
 
 def measure(
@@ -283,33 +286,51 @@ def markdown(report: Report) -> str:
         report: the report.
     """
     notes = "\n".join(f"* {note}" for note in _notes(report))
-    return f"{_table(report.rows, 'github')}\n\n{notes}\n"
+    return f"{_tables(report.rows, 'github')}\n\n{notes}\n"
 
 
-def _table(rows: Sequence[Row], tablefmt: str) -> str:
-    """Writes a column for each export, a line for each thing that is known."""
-    lines: list[tuple[str, Callable[[Row], str]]] = [
-        ("weights", lambda row: f"{row.num_weights:,}"),
-        ("bytes", lambda row: f"{row.num_bytes:,}"),
-        ("bytes, zipped", lambda row: f"{row.zipped_bytes:,}"),
-        ("largest difference", lambda row: _scientific(row.max_difference)),
-        ("mean difference", lambda row: _scientific(row.mean_difference)),
-        ("GAP@20", lambda row: _fixed(row.gap)),
-    ]
+def _tables(rows: Sequence[Row], tablefmt: str) -> str:
+    """Writes a line for each export: of its size and scores, of its time.
+
+    Two tables, so that both are as wide as a terminal, however many exports.
+    """
+    size: dict[str, Callable[[Row], str]] = {
+        "weights": lambda row: f"{row.num_weights:,}",
+        "bytes": lambda row: f"{row.num_bytes:,}",
+        "zipped": lambda row: f"{row.zipped_bytes:,}",
+        "largest": lambda row: _scientific(row.max_difference),
+        "mean": lambda row: _scientific(row.mean_difference),
+        "GAP@20": lambda row: _fixed(row.gap),
+    }
+    time: dict[str, Callable[[Row], str]] = {}
     for place, number in enumerate(NUM_THREADS):
         threads = f"{number} thread{'s' if number > 1 else ''}"
-        lines += [
-            (f"ms, {threads}, median", _value(place, "median_ms")),
-            (f"ms, {threads}, 95 %", _value(place, "percentile_95_ms")),
-        ]
-    lines.append(("peak memory, MB", _value(0, "peak_bytes", 2.0**-20)))
-    cells = [[name, *map(show, rows)] for name, show in lines]
+        time[f"ms, {threads}"] = _value(place, "median_ms")
+        time[f"95 %, {number}"] = _value(place, "percentile_95_ms")
+    time["MB"] = _value(0, "peak_bytes", 2.0**-20)
+    measured = [row for row in rows if row.measurements]
+    tables = [_table(rows, size, tablefmt)]
+    if measured:
+        tables.append(_table(measured, time, tablefmt))
+    return "\n\n".join(tables)
+
+
+def _table(
+    rows: Sequence[Row],
+    columns: Mapping[str, Callable[[Row], str]],
+    tablefmt: str,
+) -> str:
+    """Writes one table, without the columns that nothing is known of."""
+    cells = {
+        name: [show(row) for row in rows] for name, show in columns.items()
+    }
+    cells = {k: v for k, v in cells.items() if set(v) != {_NO_VALUE}}
     return tabulate.tabulate(
-        [line for line in cells if set(line[1:]) != {_NO_VALUE}],
-        ["", *(row.name for row in rows)],
+        {"": [row.name for row in rows], **cells},
+        "keys",
         tablefmt=tablefmt,
         disable_numparse=True,
-        colalign=["left", *["right"] * len(rows)],
+        colalign=["left", *["right"] * len(cells)],
     )
 
 
@@ -336,8 +357,9 @@ def _notes(report: Report) -> list[str]:
     if report.data_pattern:
         source = f"of {report.data_pattern}"
     notes = [
-        "Differences are those of scores, from 0 to 1, to the Keras model, for "
-        f"{report.num_compared} videos {source}."
+        "Differences, the largest and the mean one, are those of scores, from "
+        f"0 to 1, to the Keras model, for {report.num_compared} videos "
+        f"{source}."
     ]
     if report.model_gap is not None:
         notes.append(
@@ -346,17 +368,16 @@ def _notes(report: Report) -> list[str]:
         )
     if any(row.measurements for row in report.rows):
         notes.append(
-            "Times are of one video at a time, memory is that of a process "
-            "with Python and the runtime in it, measured on "
+            "Times are of one video at a time, the median and the 95th "
+            "percentile; memory (MB) is the most that a process with Python "
+            "and the runtime in it had. Measured on "
             f"{report.machine}, {report.date}."
         )
     if len(report.rows) > 1:
         notes.append(
-            "A dense twin is the same model with dense matrices, exported the "
-            "same way; its weights are not trained."
+            "A dense twin (dense) is the same model with dense matrices, "
+            "exported the same way; its weights are not trained."
         )
-    if report.command:
-        notes.append(f"Command: `{report.command}`")
     return notes
 
 
@@ -366,7 +387,7 @@ def _count_bytes(folder: str) -> tuple[int, int]:
         os.path.join(where, name)
         for where, _, names in tf.io.gfile.walk(folder)
         for name in names
-        if name not in _NOT_COUNTED
+        if name not in _NOT_COUNTED and os.path.basename(where) != warmup.FOLDER
     ]
     total = 0
     counter = _Counter()

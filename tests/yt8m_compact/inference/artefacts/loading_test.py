@@ -160,22 +160,53 @@ def test_a_damaged_file_is_refused(name, damage, tmp_path):
         manifest.unlink()
     message = f"{path}: expected {CLASSES[name].KIND} of yt8m-export, whole. "
     if name == "keras":
-        message = f"{path}: expected a .keras file of layers of Keras and of "
+        message = (
+            f"{path}: expected a .keras file of layers of Keras and of "
+            "yt8m_compact, whole. Received: no zip file, or not all of it"
+        )
     with pytest.raises(ValueError, match=re.escape(message)):
         artefacts.load(path)
 
 
 @pytest.mark.parametrize(
-    "name", ["saved_model/saved_model.pb", "packed/weights.safetensors"]
+    ("kind", "file", "message"),
+    [
+        (
+            "saved_model",
+            "saved_model.pb",
+            "export: expected a SavedModel of yt8m-export, whole. Received: ",
+        ),
+        (
+            "saved_model",
+            "variables/variables.data-00000-of-00001",
+            "export: expected a SavedModel of yt8m-export, whole. Received: ",
+        ),
+        (
+            "packed",
+            "weights.safetensors",
+            "export/weights.safetensors: expected packed weights. Received: ",
+        ),
+    ],
 )
-def test_a_damaged_folder_is_refused(name, tmp_path):
+@pytest.mark.parametrize("length", [0, 100])
+def test_a_damaged_folder_is_refused(kind, file, message, length, tmp_path):
     made = small_artefacts.make("video")
-    kind, file = name.split("/")
     shutil.copytree(made.path(kind), tmp_path / "export")
     path = tmp_path / "export" / file
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises((ValueError, OSError), match=str(tmp_path)):
+    path.write_bytes(path.read_bytes()[:length])
+    # Without the sums, as of an earlier version.
+    (tmp_path / "export" / "export_manifest.json").unlink(missing_ok=True)
+    message = f"{tmp_path}/{message}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         artefacts.load(tmp_path / "export")
+
+
+def test_a_folder_of_versions_is_none_of_them(tmp_path):
+    for version in ("1", "2"):
+        (tmp_path / version).mkdir()
+    message = "Received: a folder of 1, 2; name one of them"
+    with pytest.raises(ValueError, match=f"{message}$"):
+        artefacts.load(tmp_path)
 
 
 def test_weights_of_openvino_that_are_gone(tmp_path):

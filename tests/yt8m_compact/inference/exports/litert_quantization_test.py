@@ -160,3 +160,10 @@ def test_without_the_quantizer(large, monkeypatch):
     )
     with pytest.raises(ValueError, match=message):
         litert_quantization.store_all(large[0], INT8)
+
+
+def test_nothing_is_said_of_constants_that_are_stored_before(large, recwarn):
+    # The last layer is decoded, the first is multiplied by in whole numbers.
+    content, _, _ = large
+    litert_quantization.store_all(content, INT8)
+    assert not [str(w.message) for w in recwarn if "quantiz" in str(w.message)]

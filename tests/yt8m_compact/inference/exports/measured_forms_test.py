@@ -1,15 +1,21 @@
 """Tests of the choice of forms by bytes and time."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
 
+import tiny_runs
 from yt8m_compact import layers
 from yt8m_compact import structures
-from yt8m_compact.inference import artefacts
+from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import measured_forms
-from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import onnx
+from yt8m_compact.inference.exports import openvino
+from yt8m_compact.inference.exports import prepared
+from yt8m_compact.inference.exports import projection_export
 
 DFT, DENSE = structures.ProductForm.DFT, structures.ProductForm.DENSE
 # 4 * 100 * 100 bytes as a matrix; so many as factors, of 200 * rank values.
@@ -45,31 +51,35 @@ def test_bytes_then_time(structure, milliseconds, form, monkeypatch):
     assert choice.num_bytes[DENSE] == 40_000
 
 
-def test_times_of_files():
+@pytest.mark.parametrize("kind", [litert, onnx, openvino])
+def test_times_of_files(kind):
     # Asked for within the tracing of a model, as it will be.
     features = keras.Input([100], name="features")
     layer = layers.Projection(100, _CLOSE, name="hidden")
     model = keras.Model({"features": features}, layer(features))
-    forms = measured_forms.MeasuredForms(
+    config = tiny_runs.video_config("none")
+    made = prepared.prepare(
+        companions.About(config, 1),
+        model,
+        projection_export.ProjectionExport.AUTO,
         1,
-        lambda function: artefacts.LiteRtModel.from_content(
-            litert.convert(function)
-        ),
+        None,
+        kind.open_function,
     )
-    specs = portable_function.input_specs(model, 1, None)
-    function = portable_function.make_portable_function(model, specs, forms)
-    inputs = portable_function.draw_inputs(specs)
-    opened = artefacts.LiteRtModel.from_content(litert.convert(function))
+    opened = kind.open_function(made.function)
     np.testing.assert_allclose(
-        opened.predict_each(inputs), model(inputs), atol=1e-5
+        opened.predict_each(made.inputs), model(made.inputs), atol=1e-5
     )
-    (choice,) = forms.choices.values()
-    assert set(choice.milliseconds) == {DFT, DENSE}
-    assert all(0 < value < 100 for value in choice.milliseconds.values())
-    assert choice.form is min(choice.milliseconds, key=choice.milliseconds.get)
-    (line,) = forms.to_lines(model)
-    assert line.startswith(f"hidden, low_rank(rank=45): {choice.form}, ")
-    assert "40,000 bytes" in line and line.count(" ms") == 2
+    # Of this runtime: each form was measured, and the faster one is written.
+    (line,) = made.lines
+    found = re.fullmatch(
+        r"hidden, low_rank\(rank=45\): (dft|dense), [\d,]+ bytes ([\d.]+) ms "
+        r"\((dft|dense) [\d,]+ bytes ([\d.]+) ms\), in float32",
+        line,
+    )
+    assert {found[1], found[3]} == {"dft", "dense"}
+    assert 0 < float(found[2]) <= float(found[4]) < 100
+    assert " 40,000 bytes " in line
 
 
 def test_text():

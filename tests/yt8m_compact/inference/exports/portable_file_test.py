@@ -11,7 +11,8 @@ import tiny_runs
 from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import portable_file
-from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import prepared
+from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.run import config as config_lib
 
 
@@ -39,21 +40,26 @@ def save(folder, more):
             opened.append((os.path.basename(path), file.read()))
         return OffBy(model, more)
 
-    specs = portable_function.specs_of_run(config, model, None)
-    contents = {"model.a": b"first", "model.b": b"second!"}
-    card = companions.Artefact("strange", "strange files.", {}, {}, "open()")
     about = companions.About(config, 3)
-    result = portable_file.save(
-        str(folder), about, model, specs, contents, open_file, card
+    made = prepared.prepare(
+        about, model, projection_export.ProjectionExport.DFT, None, None, None
+    )
+    contents = {"model.a": b"first", "model.b": b"second!"}
+    card = companions.Artefact("strange", "strange files.", "open()")
+    differences = portable_file.expect_same_scores(
+        portable_file.open_contents(contents, open_file), made
     )
     assert opened == [("model.a", b"first")]
+    result = portable_file.write(
+        str(folder), about, made, contents, card, ("as it is",), differences
+    )
     return config, result
 
 
 def test_files_are_written_with_their_companions(tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "what_was_there").write_text("")
-    config, (size, difference) = save(tmp_path / "old", 5e-5)
+    config, saved = save(tmp_path / "old", 5e-5)
     assert sorted(p.name for p in (tmp_path / "old").iterdir()) == [
         "README.md",
         "config.json",
@@ -63,8 +69,13 @@ def test_files_are_written_with_their_companions(tmp_path):
     ]
     assert (tmp_path / "old" / "model.b").read_bytes() == b"second!"
     assert config_lib.load(str(tmp_path / "old" / "config.json")) == config
-    assert size == 5 + 7
-    assert difference == pytest.approx(5e-5, rel=0.01)
+    assert saved.size == 5 + 7
+    assert saved.difference == pytest.approx(5e-5, rel=0.01)
+    assert saved.mean_difference == pytest.approx(5e-5, rel=0.01)
+    assert saved.lines == ("as it is",)
+    card = (tmp_path / "old" / "README.md").read_text()
+    assert "\nStored: as it is.\n" in card
+    assert "| `features` | float32 `[batch, 9]` |" in card
 
 
 @pytest.mark.parametrize("more", [2e-4, -2e-4, np.nan])

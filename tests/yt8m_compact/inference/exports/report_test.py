@@ -1,6 +1,7 @@
 """Tests of the reports of exports: what they count, measure and say."""
 
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import small_artefacts
 import tiny_runs
+from yt8m_compact.inference.artefacts import measuring
 from yt8m_compact.inference.exports import report
 from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -27,7 +29,7 @@ def measured():
         score=lambda config, model: 0.25,
         seconds=0.05,
     )
-    twin = report.Row("dense twin", 456, 7_000, 6_000)
+    twin = report.Row("dense", 456, 7_000, 6_000)
     return reference, report.make(
         config, [row, twin], reference, model_gap=0.26, machine="here"
     )
@@ -73,14 +75,16 @@ def test_without_records_inputs_are_drawn():
 
 
 def test_bytes_are_those_that_are_read_to_predict(tmp_path):
-    (tmp_path / "variables").mkdir()
+    for name in ("variables", "assets.extra"):
+        (tmp_path / name).mkdir()
     contents = {
         "saved_model.pb": b"a" * 5_000,
         "variables/data": np.random.default_rng(0).bytes(3_000),
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-    for name in ("config.json", "report.json", "README.md"):
+    warmup = "assets.extra/tf_serving_warmup_requests"
+    for name in ("config.json", "report.json", "README.md", warmup):
         (tmp_path / name).write_bytes(b"b" * 1_000)
     row = report.measure("saved_model", str(tmp_path), 9, None)
     assert row.num_bytes == 8_000
@@ -116,36 +120,78 @@ def test_the_dense_twin():
     assert twin.model.dbof_cluster_size == config.model.dbof_cluster_size
 
 
-def test_table(measured):
+def test_tables(measured):
     _, found = measured
+    size, time, notes = found.to_text().split("\n\n")
+    header, rule, *lines = size.splitlines()
+    assert header.split() == [
+        "weights",
+        "bytes",
+        "zipped",
+        "largest",
+        "mean",
+        "GAP@20",
+    ]
+    assert {len(line) for line in (header, *lines)} == {len(rule)}  # aligned
+    litert, dense = (line.split() for line in lines)
+    assert litert[0] == "litert"
+    assert litert[1] == "123"
+    assert litert[-1] == "0.2500"
+    assert dense == ["dense", "456", "7,000", "6,000", "-", "-", "-"]
+    # Of the twin nothing was measured.
+    header, rule, line = time.splitlines()
+    assert re.split("  +", header.strip()) == [
+        "ms, 1 thread",
+        "95 %, 1",
+        "ms, 2 threads",
+        "95 %, 2",
+        "MB",
+    ]
+    name, *values = line.split()
+    assert name == "litert"
+    assert all(float(value) > 0 for value in values)
+    assert "GAP@20 of the Keras model on the same data: 0.2600." in notes
+
+
+def test_tables_of_all_formats_are_as_wide_as_a_terminal():
+    """The paper's network, and times of seconds."""
+    measurement = measuring.Measurement(
+        num_threads=1,
+        median_ms=1234.567,
+        percentile_95_ms=23456.78,
+        num_calls=9,
+        peak_bytes=12_345 * 2**20,
+    )
+    rows = [
+        report.Row(
+            name,
+            65_536_000,
+            262_861_424,
+            262_861_424,
+            1e-4,
+            1e-5,
+            0.1234,
+            (measurement, measurement),
+        )
+        for name in ("saved_model", "- dense", "litert", "- dense int8")
+    ]
+    found = report.Report("DbofModel", rows, 256, "a" * 30, machine="b" * 70)
     lines = found.to_text().splitlines()
-    assert lines[0].split() == ["litert", "dense", "twin"]
-    table = {" ".join(line.split()[:-2]): line.split()[-2:] for line in lines}
-    assert table["weights"] == ["123", "456"]
-    assert table["bytes"][1] == "7,000"
-    assert table["bytes, zipped"][1] == "6,000"
-    assert table["GAP@20"] == ["0.2500", "-"]
-    assert table["largest difference"][1] == "-"
-    for name in (
-        "ms, 1 thread, median",
-        "ms, 1 thread, 95 %",
-        "ms, 2 threads, median",
-        "ms, 2 threads, 95 %",
-        "peak memory, MB",
-    ):
-        assert float(table[name][0]) > 0
-    assert "GAP@20 of the Keras model on the same data: 0.2600." in lines
-    assert len({len(line) for line in lines[1:3]}) == 1  # aligned
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("- dense int8 ") for line in lines)
 
 
 def test_markdown(measured):
     _, found = measured
-    lines = report.markdown(found).splitlines()
-    assert lines[0].startswith("| ")
-    assert set(lines[1]) <= set("|-: ")
-    assert any(line.startswith("| bytes ") for line in lines)
-    assert any(line.startswith("* Differences are ") for line in lines)
-    assert any("measured on here, 20" in line for line in lines)
+    size, time, notes = report.markdown(found).split("\n\n")
+    for table in (size, time):
+        lines = table.splitlines()
+        assert lines[0].startswith("| ")
+        assert set(lines[1]) <= set("|-: ")
+        assert lines[2].startswith("| litert ")
+    lines = notes.splitlines()
+    assert any(line.startswith("* Differences, ") for line in lines)
+    assert any("Measured on here, 20" in line for line in lines)
 
 
 def test_json(measured, tmp_path):
@@ -154,7 +200,7 @@ def test_json(measured, tmp_path):
     values = json.loads((tmp_path / "report.json").read_text())
     assert values["model"] == "DbofModel"
     assert values["model_gap"] == 0.26
-    assert [row["name"] for row in values["rows"]] == ["litert", "dense twin"]
+    assert [row["name"] for row in values["rows"]] == ["litert", "dense"]
     measurement = values["rows"][0]["measurements"][1]
     assert measurement["num_threads"] == 2
     assert measurement["peak_bytes"] > 0
