@@ -100,6 +100,7 @@ def test_evaluate(tmp_path, capsys):
     assert gap == pytest.approx(values["metrics"]["gap"], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", small_artefacts.LEVELS)
 @pytest.mark.parametrize("name", small_artefacts.FORMATS)
 def test_file_of_any_format(name, level, tmp_path, capsys):

@@ -125,6 +125,7 @@ def expected_of(name, config, model, batch, statistics=None):
     return predict(config, model, batch, statistics)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CONFIGS)
 def test_equals_numpy(case):
     name, config = CONFIGS[case]

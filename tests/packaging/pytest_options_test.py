@@ -37,6 +37,7 @@ def test_slow_tests_run_where_they_are_asked_for():
     assert len(collect("-m", "")) == len(collect()) + len(collect("-m", "slow"))
 
 
+@pytest.mark.slow
 def test_files_with_slow_tests_come_first():
     found = collect("-m", "", files=(FAST, SLOW))
     assert list(dict.fromkeys(files_of(found))) == [SLOW, FAST]
@@ -44,6 +45,7 @@ def test_files_with_slow_tests_come_first():
     assert found == collect("-m", "")
 
 
+@pytest.mark.slow
 def test_the_first_of_each_folder():
     files = (SLOW, FAST, OTHER_FOLDER)
     every = collect("-m", "", files=files)

@@ -76,6 +76,7 @@ def test_every_video_comes_once_with_its_own_values(video_files):
         assert labels.tolist() == sorted(record_makers.video_labels(index, 10))
 
 
+@pytest.mark.slow
 def test_batches_have_the_size_asked_for(video_files):
     dataset = readers.make_dataset(_VIDEO, video_files, batch_size=5)
     assert [len(batch["id"]) for batch in dataset] == [5, 5, 5, 5, 3]
@@ -88,6 +89,7 @@ def test_batches_have_the_size_asked_for(video_files):
     assert dataset.element_spec["labels"].shape == [5, 10]
 
 
+@pytest.mark.slow
 def test_batch_limit(video_files):
     whole = list(readers.make_dataset(_VIDEO, video_files, batch_size=5))
     some = list(

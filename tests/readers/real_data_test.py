@@ -59,6 +59,7 @@ def _assert_same_video(found, id_key, features, names, num_classes):
     )
 
 
+@pytest.mark.slow
 def test_whole_video_level_files_of_2018(shared_data):
     files = readers.expand_patterns(
         f"{shared_data}/yt8m_2018_video/validate000[0-3].tfrecord"

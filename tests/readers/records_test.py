@@ -140,6 +140,7 @@ def test_shuffling_leaves_the_global_seed_alone(tmp_path):
     assert found == expected
 
 
+@pytest.mark.slow
 def test_shuffling_mixes_files_and_records(tmp_path):
     files, expected = _many_files(tmp_path, [50] * 6)
     found = _read(files, shuffle_buffer=300, seed=0)

@@ -182,6 +182,7 @@ def test_random_draws_are_split_mix_64():
             assert indices[row, draw] == expected
 
 
+@pytest.mark.slow
 def test_works_in_a_graph_with_unknown_batch():
     @tf.function(
         input_signature=[

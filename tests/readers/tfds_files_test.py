@@ -29,6 +29,7 @@ def test_files_of_a_split(folder):
     assert both[0].endswith("youtube8m-validation.tfrecord-00000-of-00001")
 
 
+@pytest.mark.slow
 def test_the_reader_reads_them(folder):
     reader = readers.VideoLevelReader(("mean_rgb", "mean_audio"), (6, 3), 10)
     files = readers.expand_patterns(f"{PATTERN}/validation")

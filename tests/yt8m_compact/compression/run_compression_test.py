@@ -224,6 +224,7 @@ def test_the_new_run(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_table_and_the_file(tmp_path):
     compression = compressed()
     text = compression.to_text()
@@ -404,6 +405,7 @@ def test_data_of_another_size(tmp_path):
             make(tmp_path / "small", **{name: pattern})
 
 
+@pytest.mark.slow
 def test_a_packed_model_is_refused(tmp_path):
     with pytest.raises(
         ValueError,
@@ -413,6 +415,7 @@ def test_a_packed_model_is_refused(tmp_path):
         make(tmp_path, train_dir=compressed().packed_path)
 
 
+@pytest.mark.slow
 def test_output_folders_that_are_taken(tmp_path):
     run = dense_run()
     with pytest.raises(
@@ -441,6 +444,7 @@ def test_output_folders_that_are_taken(tmp_path):
         make(done, "880B", num_videos=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "received"),
     [

@@ -32,6 +32,7 @@ def test_files_that_are_held_out(monkeypatch, num_files, num_videos, held_out):
     assert split.sampled == (split.held_out or tuple(files))
 
 
+@pytest.mark.slow
 def test_the_first_videos(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path, 12, num_files=1)
     config = tiny_runs.video_config(pattern)

@@ -19,6 +19,7 @@ LARGE_SIZES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "input_dim", "units"), [*SIZES, *LARGE_SIZES])
 def test_equals_the_product_without_xla(case, input_dim, units):
     layer = layer_conformance.make_layer(

@@ -258,6 +258,7 @@ def test_a_file_that_predicts_something_else_is_refused(
     assert not os.path.exists(f"{run.path}/litert")
 
 
+@pytest.mark.slow
 def test_several_formats(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.frame_run(), tmp_path)
     path = tmp_path / "exported"
@@ -392,6 +393,7 @@ def test_packages_that_are_missing_are_told_early(kind, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "opened"),
     [("onnx", artefacts.OnnxModel), ("openvino", artefacts.OpenVinoModel)],
@@ -435,6 +437,7 @@ def test_keras(tmp_path, capsys):
         run_export(*arguments)
 
 
+@pytest.mark.slow
 def test_packed(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     path = f"{run.path}/packed"
@@ -453,6 +456,7 @@ def test_packed(tmp_path, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_versions_and_names(tmp_path, capsys):
     base = tmp_path / "served"
     names = tmp_path / "names.csv"
@@ -564,6 +568,7 @@ def test_a_new_version_overwrites_nothing(tmp_path):
         run_export(f"--train_dir={tmp_path}", "--versioned", "--overwrite")
 
 
+@pytest.mark.slow
 def test_litert_in_few_bits(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     assert not run_export(
@@ -637,6 +642,7 @@ def test_report_on_real_records(tmp_path, shared_data, capsys):
     assert evaluation["weights"]["total"] == row["num_weights"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["saved_model", "packed", "litert"])
 def test_every_export_has_a_report(name, tmp_path, capsys):
     run = tiny_runs.video_run()

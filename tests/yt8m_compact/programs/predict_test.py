@@ -86,6 +86,7 @@ def test_from_the_file_of_another_runtime(name, level, tmp_path):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["litert", "keras"])
 def test_segments_by_a_file(name, tmp_path):
     # Of one to five frames, where the file takes four: filled up, or chosen.
@@ -113,6 +114,7 @@ def test_segments_by_a_file(name, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_scores_for_another_model(tmp_path, capsys):
     run = tiny_runs.video_run()
     arguments = [f"--train_dir={run.path}", "--num_readers=1"]

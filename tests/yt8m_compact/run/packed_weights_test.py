@@ -89,6 +89,7 @@ def test_what_is_not_finite_is_refused(tmp_path):
     assert not os.path.exists(path)
 
 
+@pytest.mark.slow
 def test_other_files_are_refused(tmp_path):
     path = os.path.join(tmp_path, "weights.safetensors")
     packed_weights.write(make_model(), path)

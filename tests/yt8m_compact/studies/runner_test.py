@@ -379,6 +379,7 @@ def make_search(num_trials: int, high: float = 1.5) -> study_file.Search:
     return study_file.Search(spaces, num_trials)
 
 
+@pytest.mark.slow
 def test_a_search_is_told_what_was_tried(bench, work, fake_search):
     names = [f"trial-000{i}-seed={seed}" for i in range(3) for seed in (1, 2)]
     work.ends = {names[4]: 2}

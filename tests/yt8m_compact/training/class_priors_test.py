@@ -86,6 +86,7 @@ def test_no_labels(tmp_path):
         class_priors.count_class_priors(reader, files, 1000, seed=0)
 
 
+@pytest.mark.slow
 def test_bad_record(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path, 9, labels=[7], num_files=1)
     reader = tiny_runs.video_config(pattern).reader(training=True)

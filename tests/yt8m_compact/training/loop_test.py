@@ -31,6 +31,7 @@ def losses(path: str) -> list[float]:
     return [v for _, v in tiny_runs.read_events(f"{path}/train")["loss"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [tiny_runs.video_run, tiny_runs.frame_run])
 def test_loss_decreases(run):
     values = losses(run().path)

@@ -34,6 +34,7 @@ def read(run):
     return {name: batch[name] for name in names}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", small_artefacts.LEVELS)
 @pytest.mark.parametrize("name", FORMATS)
 def test_predicts_as_the_run(name, level):

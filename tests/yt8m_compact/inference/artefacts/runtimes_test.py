@@ -92,6 +92,7 @@ def test_another_model_of_keras_is_refused(tmp_path):
         artefacts.KerasModel(path)
 
 
+@pytest.mark.slow
 def test_code_in_a_keras_file_is_not_run(tmp_path):
     inputs = keras.Input([3], name="features")
     outputs = keras.layers.Lambda(lambda x: x * 2)(inputs)

@@ -11,6 +11,7 @@ from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.run import train_dir as train_dir_lib
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [tiny_runs.video_run, tiny_runs.frame_run])
 def test_records_as_the_run_reads_them(make):
     run = make()

@@ -51,6 +51,7 @@ def test_bytes_then_time(structure, milliseconds, form, monkeypatch):
     assert choice.num_bytes[DENSE] == 40_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [litert, onnx, openvino])
 def test_times_of_files(kind):
     # Asked for within the tracing of a model, as it will be.

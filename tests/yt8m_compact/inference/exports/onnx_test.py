@@ -47,6 +47,7 @@ def loops():
     return onnx.load_from_string(content)
 
 
+@pytest.mark.slow
 def test_names_and_shapes(loops):
     def describe(value):
         dims = value.type.tensor_type.shape.dim
@@ -95,6 +96,7 @@ def test_no_weights_are_there_twice(loops):
     assert len(tensors) == len({*tensors})
 
 
+@pytest.mark.slow
 def test_the_file_is_as_small_as_that_of_litert():
     model = make_projection("diagonal_circulant", 1024)
     function = make_function(model, DFT)

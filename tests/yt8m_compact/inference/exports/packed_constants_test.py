@@ -109,6 +109,7 @@ def test_bits_are_kept(structure, norm, num_bytes, packed, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_what_is_made_of_weights_stays(tmp_path):
     # Spectra have no codes.
     model, _, function = make_model("circulant@int8", True)

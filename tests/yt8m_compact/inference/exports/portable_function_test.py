@@ -32,6 +32,7 @@ def test_frames_have_a_fixed_number():
     assert specs["features"].shape.as_list() == [1, 9]
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_the_trace():
     model = make_model("DbofModel")
     specs = portable_function.input_specs(model, 5, 6)
@@ -82,6 +83,7 @@ def test_a_model_of_mixed_precision_in_float32(policy):
     np.testing.assert_array_equal(found(inputs, training=False), expected)
 
 
+@pytest.mark.slow
 def test_operators_in_loops_have_a_layer():
     model = numpy_models.build(small_models.make_model("GruModel", KINDS))
     specs = portable_function.input_specs(model, 1, 6)

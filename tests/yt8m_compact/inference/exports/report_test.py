@@ -35,6 +35,7 @@ def measured():
     )
 
 
+@pytest.mark.slow
 def test_compares_with_the_model_on_the_records(measured):
     made = small_artefacts.make("frame")
     reference, found = measured

@@ -45,6 +45,7 @@ PLAIN = {
 }
 
 
+@pytest.mark.slow
 def test_versions_with_all_that_servers_take(tmp_path):
     pytest.importorskip("tensorflow_serving")
     about, model = restore()
@@ -99,6 +100,7 @@ def test_versions_with_all_that_servers_take(tmp_path):
             assert f"| gives `{name}: {key}` | {spec.dtype.name} `" in card
 
 
+@pytest.mark.slow
 def test_a_plain_one_replaces_what_was_there(tmp_path, monkeypatch):
     monkeypatch.setattr(warmup, "is_possible", lambda: False)
     about, model = restore()
@@ -122,6 +124,7 @@ def test_requests_that_cannot_be_written_leave_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_one_that_predicts_something_else(tmp_path, monkeypatch):
     about, model = restore()
     monkeypatch.setattr(
