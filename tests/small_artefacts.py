@@ -54,6 +54,8 @@ def make(level: str) -> SmallArtefacts:
         level: one of `LEVELS`.
     """
     run = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}[level]()
+    # Its own: what is found out about it is kept in its folder.
+    run = tiny_runs.copy_run(run, tiny_runs.make_folder())
     config, model, step = train_dir_lib.TrainDir(run.path).restore_model()
     made = SmallArtefacts(run, str(tiny_runs.make_folder()))
     export = projection_export.ProjectionExport.DFT

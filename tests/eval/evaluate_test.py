@@ -77,6 +77,7 @@ def test_evaluate(tmp_path, capsys):
         "weight_choice",
         "top_k",
         "train_dir",
+        "model_file",
         "eval_data_pattern",
         "frame_seed",
         "skipped_files",

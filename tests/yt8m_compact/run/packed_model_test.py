@@ -89,6 +89,7 @@ def test_a_folder_of_two_small_files(capsys):
         "README.md",
         "config.json",
         "export_manifest.json",
+        "report.json",
         "weights.safetensors",
     ]
     config, found, step = scores(folder)

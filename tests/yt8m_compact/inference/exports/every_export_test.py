@@ -24,6 +24,7 @@ AUTO, DFT, DENSE = (
     projection_export.ProjectionExport(name)
     for name in ("auto", "dft", "dense")
 )
+RECURRENT = ("LstmModel", "GruModel")
 _FRAMES = 6
 _LENGTHS = (4, 1, 6, 0, 3)
 # Transforms, products of factors, what is written out, and rounded weights.
@@ -105,6 +106,12 @@ def test_a_model(name, form, batch_size, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", models.MODELS)
 def test_every_model(name, kind, tmp_path):
+    if name in RECURRENT and "@" in kind:
+        # They are rounded at each step, by what ONNX has no operator for.
+        message = f"Received: Bitcast in {name}\\w*/layer_0"
+        with pytest.raises(ValueError, match=message):
+            check(name, kind, tmp_path)
+        return
     check(name, kind, tmp_path)
 
 
