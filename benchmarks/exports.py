@@ -1,26 +1,20 @@
-"""Measures files for other runtimes: bytes, and the time of one row.
+"""Measures files for other runtimes: the paper's network, bytes and times.
 
-    python -m benchmarks.exports
-    python -m benchmarks.exports --network=paper --folder=/tmp/exports
+    python -m benchmarks.exports --folder=EXPORTS
 
-The first: projections of the paper's sizes in LiteRT, on one thread: D·C by
-transforms of small matrices, as `yt8m-export --format=litert` writes them,
-beside the dense matrix in float32. They take turns in one process; the best of
-each counts.
-
-The second: the paper's network (see benchmarks/training_step.py), dense and
-with D·C everywhere, as files of one video of 30 frames, in float32 and in fewer
-bits; and what the operators of the compact one take, each alone. Files that are
-in the folder already are not made again.
+The network (see benchmarks/training_step.py), dense and with D·C everywhere,
+as files of one video of 30 frames, on one thread: of LiteRT in float32 and in
+fewer bits, of ONNX Runtime and OpenVINO in float32. All take turns in one
+process; the best of each counts. Then what the operators of the compact LiteRT
+file take, each alone. Files that are in the folder already are not made again.
+benchmarks/export_runtimes.py measures single projections.
 """
 
 import argparse
 import collections
 import dataclasses
 import os
-import tempfile
 import time
-import warnings
 
 import keras
 import numpy as np
@@ -32,63 +26,23 @@ from benchmarks.steps import cases
 from benchmarks.steps import network as network_lib
 from benchmarks.steps import our_step
 from yt8m_compact import files
-from yt8m_compact import layers
 from yt8m_compact.inference import artefacts
 from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import litert_quantization
+from yt8m_compact.inference.exports import onnx
+from yt8m_compact.inference.exports import openvino
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.run import train_dir as train_dir_lib
 
-_SIZES = ((1024, 8192), (8192, 512))
-_STRUCTURES = (
-    "diagonal_circulant(shared_diagonal=True)",
-    "diagonal_circulant",
-    "dense",
-)
 _CALLS = 20
 _TOP = 15
-
-
-def _write(path: str, structure: str, input_dim: int, units: int) -> int:
-    """Writes a projection without a bias; returns the bytes of its file."""
-    features = keras.Input([input_dim], name="features")
-    projection = layers.Projection(units, structure, use_bias=False)
-    model = keras.Model({"features": features}, projection(features))
-    function = portable_function.make_portable_function(
-        model,
-        portable_function.input_specs(model, 1, None),
-        projection_export.ProjectionExport.AUTO,
-    )
-    size = litert.write(path, function)
-    rows = np.random.default_rng(0).standard_normal((3, input_dim))
-    inputs = {"features": rows.astype("float32")}
-    expected = model(inputs).numpy()
-    error = artefacts.LiteRtModel(path).predict_each(inputs) - expected
-    assert np.abs(error).max() < 1e-5 * np.abs(expected).max()
-    return size
-
-
-def _open(path: str) -> tf.lite.Interpreter:
-    """Opens a file, with an input in place, and runs it once."""
-    with warnings.catch_warnings():
-        # Of the same interpreter in a package of its own.
-        warnings.simplefilter("ignore")
-        model = tf.lite.Interpreter(path, num_threads=1)
-    model.allocate_tensors()
-    (details,) = model.get_input_details()
-    row = np.random.default_rng(1).standard_normal(details["shape"])
-    model.set_tensor(details["index"], row.astype("float32"))
-    model.invoke()
-    return model
-
-
-def _milliseconds(model: tf.lite.Interpreter) -> float:
-    start = time.perf_counter()
-    for _ in range(_CALLS):
-        model.invoke()
-    return (time.perf_counter() - start) / _CALLS * 1e3
+_RUNTIMES = {
+    "LiteRT": ("model.tflite", artefacts.LiteRtModel),
+    "ONNX Runtime": ("model.onnx", artefacts.OnnxModel),
+    "OpenVINO": ("model.xml", artefacts.OpenVinoModel),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +51,7 @@ class _Variant:
 
     case: str
     precision: export_precision.ExportPrecision
+    runtime: str = "LiteRT"
 
 
 _P = export_precision.ExportPrecision
@@ -108,6 +63,11 @@ _VARIANTS = {
     "compact float16": _Variant("everywhere", _P.FLOAT16),
     "compact int8": _Variant("everywhere", _P.INT8),
     "shared float32": _Variant("everywhere_shared", _P.FLOAT32),
+    **{
+        f"{name}, {runtime}": _Variant(case, _P.FLOAT32, runtime)
+        for runtime in ("ONNX Runtime", "OpenVINO")
+        for name, case in (("dense", "dense"), ("compact", "everywhere"))
+    },
 }
 # What divided by what, in bytes or time, is at most how much.
 _AIMS = (
@@ -118,15 +78,24 @@ _AIMS = (
 )
 
 
+def _path(folder: str, key: str) -> str:
+    """Returns the file of a variant, each in a folder of its own."""
+    name, _ = _RUNTIMES[_VARIANTS[key].runtime]
+    return os.path.join(folder, key, name)
+
+
+def _num_bytes(path: str) -> int:
+    """Returns the bytes of a file, and of those that belong to it."""
+    return sum(
+        entry.stat().st_size for entry in os.scandir(os.path.dirname(path))
+    )
+
+
 def _write_network(network: network_lib.Network, folder: str) -> None:
     """Writes the files that are missing, and scores of the Keras models."""
     for case in dict.fromkeys(v.case for v in _VARIANTS.values()):
-        paths = {
-            variant.precision: os.path.join(folder, f"{name}.tflite")
-            for name, variant in _VARIANTS.items()
-            if variant.case == case
-        }
-        if all(map(os.path.exists, paths.values())):
+        keys = [key for key, v in _VARIANTS.items() if v.case == case]
+        if all(os.path.exists(_path(folder, key)) for key in keys):
             continue
         config = our_step.make_config(
             network, cases.CASES[case].structures, None
@@ -141,12 +110,25 @@ def _write_network(network: network_lib.Network, folder: str) -> None:
             model, specs, projection_export.ProjectionExport.AUTO
         )
         content = litert.convert(function)
-        for precision, path in paths.items():
-            stored = content
-            if precision is not _P.FLOAT32:
-                stored = litert_quantization.store_all(content, precision)
-            with files.writing(path, "wb") as file:
-                file.write(stored)
+        for key in keys:
+            variant = _VARIANTS[key]
+            if variant.runtime == "LiteRT":
+                stored = content
+                if variant.precision is not _P.FLOAT32:
+                    stored = litert_quantization.store_all(
+                        content, variant.precision
+                    )
+                contents = {litert.FILE_NAME: stored}
+            else:
+                contents = {onnx.FILE_NAME: onnx.convert(function)}
+                if variant.runtime == "OpenVINO":
+                    contents = openvino.convert(contents[onnx.FILE_NAME])
+            with files.writing_folder(
+                os.path.join(folder, key), replace=True
+            ) as partial:
+                for name, value in contents.items():
+                    with open(os.path.join(partial, name), "wb") as file:
+                        file.write(value)
         keras.backend.clear_session()
 
 
@@ -172,9 +154,12 @@ def measure_network(name: str, folder: str, rounds: int) -> None:
     network = dataclasses.replace(network_lib.NETWORKS[name], batch_size=1)
     os.makedirs(folder, exist_ok=True)
     _write_network(network, folder)
-    paths = {key: os.path.join(folder, f"{key}.tflite") for key in _VARIANTS}
+    paths = {key: _path(folder, key) for key in _VARIANTS}
     inputs = _video(network)
-    opened = {key: artefacts.LiteRtModel(path) for key, path in paths.items()}
+    opened = {
+        key: _RUNTIMES[variant.runtime][1](paths[key], num_threads=1)
+        for key, variant in _VARIANTS.items()
+    }
     errors = {}
     for key, variant in _VARIANTS.items():
         expected = np.load(os.path.join(folder, f"{variant.case}.npy"))
@@ -190,7 +175,7 @@ def measure_network(name: str, folder: str, rounds: int) -> None:
                 model(one)
                 times[key].append(1e3 * (time.perf_counter() - start))
     values = {
-        "bytes": {key: os.path.getsize(path) for key, path in paths.items()},
+        "bytes": {key: _num_bytes(path) for key, path in paths.items()},
         "ms": {key: min(some) for key, some in times.items()},
     }
     dense = {kind: found["dense float32"] for kind, found in values.items()}
@@ -242,46 +227,12 @@ def measure_network(name: str, folder: str, rounds: int) -> None:
     print(f"{total:.2f} ms of operators, each alone")
 
 
-def main(rounds: int) -> None:
-    """Prints a table.
-
-    Args:
-        rounds: how often each is timed.
-    """
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for input_dim, units in _SIZES:
-            sizes, opened = {}, {}
-            for structure in _STRUCTURES:
-                path = os.path.join(folder, structure)
-                sizes[structure] = _write(path, structure, input_dim, units)
-                opened[structure] = _open(path)
-            times = {structure: [] for structure in _STRUCTURES}
-            for _ in range(rounds):
-                for structure, model in opened.items():
-                    times[structure].append(_milliseconds(model))
-            rows += [
-                [
-                    f"{input_dim} -> {units}",
-                    structure,
-                    f"{sizes[structure]:,}",
-                    f"{sizes['dense'] / sizes[structure]:.0f}",
-                    f"{min(times[structure]):.3f}",
-                    f"{min(times['dense']) / min(times[structure]):.1f}",
-                ]
-                for structure in _STRUCTURES
-            ]
-    header = ["size", "structure", "bytes", "x fewer", "ms", "x faster"]
-    print(tabulate.tabulate(rows, header, disable_numparse=True))
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--network", choices=list(network_lib.NETWORKS))
+    parser.add_argument(
+        "--network", choices=list(network_lib.NETWORKS), default="paper"
+    )
     parser.add_argument("--folder", default="exports")
     arguments = parser.parse_args()
-    if arguments.network:
-        measure_network(arguments.network, arguments.folder, arguments.rounds)
-    else:
-        main(arguments.rounds)
+    measure_network(arguments.network, arguments.folder, arguments.rounds)

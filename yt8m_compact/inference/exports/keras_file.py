@@ -10,7 +10,6 @@ import os
 import zipfile
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files
@@ -19,6 +18,7 @@ from yt8m_compact import models
 from yt8m_compact.inference import serving
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import same_scores
 from yt8m_compact.run import export_manifest
 
 FILE_NAME = "model.keras"
@@ -143,12 +143,10 @@ def _compare(loaded: keras.Model, model: keras.Model) -> float:
     num_frames = 4 if "frames" in model.input else None
     specs = portable_function.input_specs(model, None, num_frames)
     inputs = portable_function.draw_inputs(specs)
-    scores = loaded(inputs, training=False)
-    expected = model(inputs, training=False)
-    difference = float(np.abs(scores - expected).max())
-    if not difference <= _TOLERANCE:
-        raise ValueError(
-            f"expected the scores of the model, within {_TOLERANCE}, of its "
-            f".keras file. Received: a difference of {difference}"
-        )
-    return difference
+    differences = same_scores.expect(
+        loaded(inputs, training=False),
+        model(inputs, training=False),
+        ".keras file",
+        _TOLERANCE,
+    )
+    return float(differences.max())

@@ -26,12 +26,13 @@ from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import projection_export
+from yt8m_compact.inference.exports import same_scores
 from yt8m_compact.run import config as config_lib
 
 FILE_NAME = "model.tflite"
 # Beyond these differences of scores, which are from 0 to 1, a file is useless.
 _TOLERANCES = {
-    export_precision.ExportPrecision.FLOAT32: 1e-4,
+    export_precision.ExportPrecision.FLOAT32: same_scores.TOLERANCE,
     export_precision.ExportPrecision.FLOAT16: 5e-3,
     export_precision.ExportPrecision.INT8: 0.05,
     export_precision.ExportPrecision.INT4: 0.2,
@@ -91,34 +92,6 @@ def convert(function: Any) -> bytes:
             f"{places}; use --projection_export=auto --batch_size=1, or another"
             " model"
         ) from None
-
-
-def write(path: str, function: Any, model: keras.Model | None = None) -> int:
-    """Writes a model to a file, whole or not at all.
-
-    Args:
-        path: the file, which is replaced.
-        function: of `portable_function.make_portable_function`.
-        model: what the function was made of, for the bits of its weights of a
-            precision; None stores floats.
-
-    Returns:
-        The number of its bytes.
-
-    Raises:
-        ValueError: if the model has operators that LiteRT has not.
-        OSError: if it can't be written.
-    """
-    content = convert(function)
-    if model is not None:
-        graph = litert_constants.LiteRtGraph(content)
-        packed = packed_constants.find(model, graph)
-        if packed:
-            graph.store_all(packed)
-            content = graph.to_bytes()
-    with files.writing(path, "wb") as file:
-        file.write(content)
-    return len(content)
 
 
 def save(
@@ -228,17 +201,12 @@ def _differences(
     if precision is export_precision.ExportPrecision.FLOAT32:
         judging = slice(None)
     opened = litert_artefact.LiteRtModel.from_content(content)
-    scores = opened.predict_each(_rows(made.inputs, judging))
-    differences = np.abs(scores - made.expected[judging])
-    difference = float(differences.max())
-    bound = _TOLERANCES[precision]
-    if not difference <= bound:
-        raise ValueError(
-            f"expected the scores of the model, within {bound}, of its"
-            f" LiteRT file in {precision}. Received: a difference of "
-            f"{difference}"
-        )
-    return differences
+    return same_scores.expect(
+        opened.predict_each(_rows(made.inputs, judging)),
+        made.expected[judging],
+        f"LiteRT file in {precision}",
+        _TOLERANCES[precision],
+    )
 
 
 def _stored(

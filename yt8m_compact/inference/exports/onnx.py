@@ -142,15 +142,13 @@ def save(
         about, model, export, batch_size, data_pattern, open_function
     )
     contents = {FILE_NAME: convert(made.function)}
-    opened = portable_file.open_contents(contents, onnx_artefact.OnnxModel)
-    differences = portable_file.expect_same_scores(opened, made)
     card = companions.Artefact(
         format="onnx",
         what="`model.onnx`, of the operators of the standard of ONNX only.",
         usage=_USAGE,
     )
-    return portable_file.write(
-        folder, about, made, contents, card, made.lines, differences
+    return portable_file.save(
+        folder, about, made, contents, onnx_artefact.OnnxModel, card
     )
 
 

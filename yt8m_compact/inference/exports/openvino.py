@@ -112,17 +112,13 @@ def save(
         about, model, export, batch_size, data_pattern, open_function
     )
     contents = convert(onnx.convert(made.function))
-    opened = portable_file.open_contents(
-        contents, openvino_artefact.OpenVinoModel
-    )
-    differences = portable_file.expect_same_scores(opened, made)
     card = companions.Artefact(
         format="openvino",
         what="`model.xml` and `model.bin`, for OpenVINO.",
         usage=_USAGE,
     )
-    return portable_file.write(
-        folder, about, made, contents, card, made.lines, differences
+    return portable_file.save(
+        folder, about, made, contents, openvino_artefact.OpenVinoModel, card
     )
 
 

@@ -16,9 +16,7 @@ from yt8m_compact import files
 from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import prepared
-
-# Of scores, which are from 0 to 1.
-_TOLERANCE = 1e-4
+from yt8m_compact.inference.exports import same_scores
 
 OpenFile = Callable[[str], artefact.Artefact]
 
@@ -83,6 +81,39 @@ def write(
     )
 
 
+def save(
+    folder: str,
+    about: companions.About,
+    made: prepared.Prepared,
+    contents: Mapping[str, bytes],
+    open_file: OpenFile,
+    card: companions.Artefact,
+) -> Saved:
+    """Writes files that predict what their model does, and their companions.
+
+    They are opened before they appear, and all appear or none.
+
+    Args:
+        folder: as of `write`.
+        about: likewise.
+        made: likewise.
+        contents: likewise; the first file is the one to open.
+        open_file: opens it.
+        card: as of `write`.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ValueError: if they can't be opened, or do not predict the same.
+        OSError: if they can't be written.
+    """
+    opened = open_contents(contents, open_file)
+    differences = _expect_same_scores(opened, made)
+    del opened  # Which may hold the files open.
+    return write(folder, about, made, contents, card, made.lines, differences)
+
+
 def open_contents(
     contents: Mapping[str, bytes], open_file: OpenFile
 ) -> artefact.Artefact:
@@ -104,36 +135,24 @@ def open_contents(
         return open_file(os.path.join(local, next(iter(contents))))
 
 
-def expect_same_scores(
+def _expect_same_scores(
     opened: artefact.Artefact, made: prepared.Prepared
 ) -> np.ndarray:
-    """Compares what files predict with their model.
+    """Compares all of the sample at once, and the first video alone.
 
-    Args:
-        opened: the files.
-        made: what they are of.
-
-    Returns:
-        The differences of scores, of all of the sample.
-
-    Raises:
-        ValueError: if one is too large.
+    Of one video, axes of size 1 hide what is wrong with more, and the other
+    way round.
     """
-    inputs = made.inputs
-    differences = np.abs(opened.predict_each(inputs) - made.expected)
-    # Of one video, axes of size 1 hide what is wrong with more, and the other
-    # way round.
-    first = opened.predict_each({k: v[:1] for k, v in inputs.items()})
-    differences[:1] = np.maximum(
-        differences[:1], np.abs(first - made.expected[:1])
+    inputs, noun = made.inputs, opened.KIND.partition(" ")[2]
+    differences = same_scores.expect(
+        opened.predict_each(inputs), made.expected, noun
     )
-    difference = float(differences.max())
-    if not difference <= _TOLERANCE:
-        noun = opened.KIND.partition(" ")[2]
-        raise ValueError(
-            f"expected the scores of the model, within {_TOLERANCE}, of its "
-            f"{noun}. Received: a difference of {difference}"
-        )
+    first = same_scores.expect(
+        opened.predict_each({k: v[:1] for k, v in inputs.items()}),
+        made.expected[:1],
+        noun,
+    )
+    differences[:1] = np.maximum(differences[:1], first)
     return differences
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import dataclasses
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files
@@ -20,11 +19,10 @@ from yt8m_compact.inference import serving
 from yt8m_compact.inference import warmup as warmup_lib
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import same_scores
 from yt8m_compact.inference.exports import versions
 
 FILE_NAME = "saved_model.pb"
-# Scores are from 0 to 1.
-_TOLERANCE = 1e-4
 
 _USAGE = """\
 import tensorflow as tf
@@ -176,14 +174,10 @@ def _check(folder: str, about: companions.About, model: keras.Model) -> float:
     inputs = portable_function.draw_inputs(specs)
     tensors = {name: tf.constant(value) for name, value in inputs.items()}
     scores = predict(**tensors)["predictions"]
-    expected = model(inputs, training=False)
-    difference = float(np.abs(scores - expected).max())
-    if not difference <= _TOLERANCE:
-        raise ValueError(
-            f"expected the scores of the model, within {_TOLERANCE}, of its "
-            f"SavedModel. Received: a difference of {difference}"
-        )
-    return difference
+    differences = same_scores.expect(
+        scores, model(inputs, training=False), "SavedModel"
+    )
+    return float(differences.max())
 
 
 def _num_bytes(folder: str) -> int:

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import layer_conformance
+import litert_files
 import numpy_models
 import small_models
 from yt8m_compact import layers
@@ -61,7 +62,7 @@ def assert_predicts(path, model, inputs):
 def test_predicts_as_the_model(name, export, tmp_path):
     model = make_model(name, "diagonal_circulant")
     path = str(tmp_path / "model.tflite")
-    size = litert.write(path, make_function(model, export))
+    size = litert_files.write(path, make_function(model, export))
     assert size == (tmp_path / "model.tflite").stat().st_size
     assert_predicts(path, model, make_inputs(model))
     assert artefacts.LiteRtModel(path).input_shapes == (
@@ -77,7 +78,7 @@ def test_a_video_of_zeros_has_scores(tmp_path):
     config = dataclasses.replace(config, l2_normalize=True)
     model = numpy_models.build(config)
     path = str(tmp_path / "model.tflite")
-    litert.write(path, make_function(model, DFT))
+    litert_files.write(path, make_function(model, DFT))
     inputs = make_inputs(model)
     inputs["features"][1] = 0
     assert_predicts(path, model, inputs)
@@ -99,7 +100,7 @@ def test_a_video_of_zeros_has_scores(tmp_path):
 def test_any_number_of_videos(name, kind, tmp_path):
     model = make_model(name, kind)
     path = str(tmp_path / "model.tflite")
-    litert.write(path, make_function(model, DFT, batch_size=None))
+    litert_files.write(path, make_function(model, DFT, batch_size=None))
     opened = artefacts.LiteRtModel(path)
     assert {shape[0] for shape in opened.input_shapes.values()} == {None}
     inputs = make_inputs(model)
@@ -113,7 +114,7 @@ def test_any_number_of_videos(name, kind, tmp_path):
 def test_a_file_of_two_videos_at_once_predicts_five(tmp_path):
     model = make_model("MlpModel", "diagonal_circulant")
     path = str(tmp_path / "model.tflite")
-    litert.write(path, make_function(model, DFT, batch_size=2))
+    litert_files.write(path, make_function(model, DFT, batch_size=2))
     assert artefacts.LiteRtModel(path).input_shapes == {"features": [2, 9]}
     inputs = make_inputs(model)
     assert len(inputs["features"]) == 5
@@ -144,7 +145,7 @@ def every_structure(tmp_path_factory):
                 ]
             )
     path = str(tmp_path_factory.mktemp("litert") / "model.tflite")
-    litert.write(path, make_function(model, DFT))
+    litert_files.write(path, make_function(model, DFT))
     return model, path
 
 
@@ -183,7 +184,7 @@ def test_an_operator_that_is_missing_is_refused(tmp_path):
         "; use --projection_export=auto --batch_size=1, or another model"
     )
     with pytest.raises(ValueError, match=message):
-        litert.write(str(path), make_function(model, FFT))
+        litert_files.write(str(path), make_function(model, FFT))
     assert not list(tmp_path.iterdir())
 
 

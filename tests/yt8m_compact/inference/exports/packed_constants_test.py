@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+import litert_files
 from yt8m_compact import layers
 from yt8m_compact.inference import artefacts
-from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import packed_constants
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
@@ -66,37 +66,36 @@ def make_model(structure, norm):
 
 # Bytes of the codes of 64 x 96 weights, and of 96 scales of 12 bytes.
 @pytest.mark.parametrize(
-    ("structure", "norm", "num_bytes"),
+    ("structure", "norm", "num_bytes", "packed"),
     [
-        ("dense@int8", True, 6144 + 1152),
-        ("dense@int8", False, 6144 + 1152),
-        ("dense@int4", True, 3072 + 1152),
-        ("dense@int2", True, 3072 + 1152),
-        ("dense@ternary", True, 1536 + 1152),
-        ("dense@binary", True, 1536 + 1152),
-        ("dense@int4(block_size=16)", True, 3072 + 4 * 1152),
-        ("dense@float16", False, 12288),
+        ("dense@int8", True, 6144 + 1152, False),
+        ("dense@int8", False, 6144 + 1152, False),
+        ("dense@int4", True, 3072 + 1152, False),
+        ("dense@int2", True, 3072 + 1152, False),
+        ("dense@ternary", True, 1536 + 1152, False),
+        ("dense@binary", True, 1536 + 1152, False),
+        ("dense@int4(block_size=16)", True, 3072 + 4 * 1152, False),
+        ("dense@float16", False, 12288, False),
         # 8 columns and 96, of 64 and 8 values.
-        ("low_rank(rank=8)@int8", True, 512 + 768 + 12 * 104),
+        ("low_rank(rank=8)@int8", True, 512 + 768 + 12 * 104, False),
         (
             "low_rank(rank=8)@int8 + dense@binary",
             False,
             1280 + 1536 + 1152 + 12 * 104,
+            False,
         ),
+        ("dense@int4", True, 3072 + 1152, True),
     ],
 )
-@pytest.mark.parametrize("packed", [False, True])
 def test_bits_are_kept(structure, norm, num_bytes, packed, tmp_path):
-    if packed and structure != "dense@int4":
-        pytest.skip("one is enough")
     model, specs, function = make_model(structure, norm)
     if packed:
         layers.pack(model)
         auto = projection_export.ProjectionExport.AUTO
         function = portable_function.make_portable_function(model, specs, auto)
-    floats = litert.write(str(tmp_path / "floats.tflite"), function)
+    floats = litert_files.write(str(tmp_path / "floats.tflite"), function)
     path = str(tmp_path / "bits.tflite")
-    size = litert.write(path, function, model)
+    size = litert_files.write(path, function, model)
     count = 1280 + 6144 if "+" in structure else 6144
     count = 1280 if structure == "low_rank(rank=8)@int8" else count
     # What says that they are decoded takes some bytes, for each weight.
@@ -113,6 +112,6 @@ def test_bits_are_kept(structure, norm, num_bytes, packed, tmp_path):
 def test_what_is_made_of_weights_stays(tmp_path):
     # Spectra have no codes.
     model, _, function = make_model("circulant@int8", True)
-    floats = litert.write(str(tmp_path / "floats.tflite"), function)
-    bits = litert.write(str(tmp_path / "bits.tflite"), function, model)
+    floats = litert_files.write(str(tmp_path / "floats.tflite"), function)
+    bits = litert_files.write(str(tmp_path / "bits.tflite"), function, model)
     assert floats == bits
