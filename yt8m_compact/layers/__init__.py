@@ -5,6 +5,7 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
+from yt8m_compact.layers.batch_normalization import BatchNormalization
 from yt8m_compact.layers.compactify import compactify
 from yt8m_compact.layers.compactify import dense_layers
 from yt8m_compact.layers.decision_attention import DecisionAttention
@@ -54,6 +55,7 @@ __all__ = [
     "FrameBags",
     "FrameMask",
     "FrameMoments",
+    "BatchNormalization",
     "FrameNormalization",
     "FramePooling",
     "FramePositions",

@@ -17,6 +17,10 @@ _WEIGHTS = "weights/"
 _OPTIMIZER = "optimizer/"
 # Before the names of an optimiser that another one wraps, to scale the loss.
 _INNER = "inner/"
+_STATES = "states/"
+# How the names of states end that older checkpoints do not have: over how many
+# steps a layer's statistics were averaged. They were over all of the run.
+_NEWER_STATE = "/statistics_steps"
 _SHOWN = 5
 
 
@@ -50,9 +54,11 @@ class RunCheckpoint:
         optimizer: keras.optimizers.Optimizer | None = None,
     ) -> None:
         self._weights = by_path(model.weights)
+        self._states: dict[str, tf.Variable] = {}
         groups = {"weights": self._weights}
         if optimizer is not None:
-            groups["states"] = _states(model)
+            self._states = _states(model)
+            groups["states"] = self._states
             groups["optimizer"] = _of_optimizer(optimizer)
         saved = {
             id(variable)
@@ -61,7 +67,8 @@ class RunCheckpoint:
         }
         if optimizer is not None:
             _check_saved(model, optimizer, saved)
-        self.checkpoint = tf.train.Checkpoint(**groups, **progress)
+        self._groups = {**groups, **progress}
+        self.checkpoint = tf.train.Checkpoint(**self._groups)
 
     def restore(self, path: str) -> None:
         """Reads a checkpoint, or says what is wrong with it.
@@ -76,9 +83,13 @@ class RunCheckpoint:
         # when it drops what it had read: 30 lines around the one of the error.
         tf.get_logger().addFilter(_is_no_restore_warning)
         try:
-            self._compare_weights(path)
-            status = self.checkpoint.restore(path).expect_partial()
+            names = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+            self._compare_weights(names)
+            checkpoint, newer = self._without_newer_states(names)
+            status = checkpoint.restore(path).expect_partial()
             status.assert_existing_objects_matched()
+            for state in newer:
+                state.assign(self._groups["step"])
         except (AssertionError, ValueError) as error:
             raise ValueError(
                 f"{path}: expected the weights of the model that config.json "
@@ -89,13 +100,28 @@ class RunCheckpoint:
         except READ_ERRORS as error:
             raise unreadable(path, error) from error
 
-    def _compare_weights(self, path: str) -> None:
+    def _without_newer_states(
+        self, names: Iterable[str]
+    ) -> tuple[tf.train.Checkpoint, list[tf.Variable]]:
+        """Leaves out the states that an older checkpoint does not have."""
+        missing = {
+            name
+            for name in self._states
+            if name.endswith(_NEWER_STATE)
+            and f"{_STATES}{_escape(name)}{_VALUE}" not in names
+        }
+        if not missing:
+            return self.checkpoint, []
+        kept = {k: v for k, v in self._states.items() if k not in missing}
+        checkpoint = tf.train.Checkpoint(**{**self._groups, "states": kept})
+        return checkpoint, [self._states[name] for name in missing]
+
+    def _compare_weights(self, names: Iterable[str]) -> None:
         """Compares the names of weights in a file with the model's.
 
         `assert_existing_objects_matched` knows of no variable that TensorFlow
         did not follow.
         """
-        names = tf.train.load_checkpoint(path).get_variable_to_shape_map()
         saved = {
             _unescape(name.removeprefix(_WEIGHTS).removesuffix(_VALUE))
             for name in names
