@@ -6,6 +6,7 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from yt8m_compact.layers.batch_normalization import BatchNormalization
+from yt8m_compact.layers.batch_normalization import moving_statistics
 from yt8m_compact.layers.compactify import compactify
 from yt8m_compact.layers.compactify import dense_layers
 from yt8m_compact.layers.decision_attention import DecisionAttention
@@ -47,6 +48,7 @@ __all__ = [
     "pack",
     "projections",
     "BagAverage",
+    "BatchNormalization",
     "DecisionAttention",
     "Dequantize",
     "EndOfChain",
@@ -55,7 +57,6 @@ __all__ = [
     "FrameBags",
     "FrameMask",
     "FrameMoments",
-    "BatchNormalization",
     "FrameNormalization",
     "FramePooling",
     "FramePositions",
@@ -81,4 +82,5 @@ __all__ = [
     "collect_input_moments",
     "compactify",
     "dense_layers",
+    "moving_statistics",
 ]

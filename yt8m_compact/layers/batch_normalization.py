@@ -116,3 +116,20 @@ class BatchNormalization(keras.layers.BatchNormalization):
             moving.assign(
                 tf.cast(moving, seen.dtype) * (1 - part) + seen * part
             )
+
+
+def moving_statistics(model: keras.Model) -> list[keras.Variable]:
+    """Lists the statistics that the batch normalisation of a model moves.
+
+    Args:
+        model: it was built.
+
+    Returns:
+        Mean and variance of each layer that is trained.
+    """
+    return [
+        statistic
+        for layer in model.layers
+        if isinstance(layer, BatchNormalization) and layer.trainable
+        for statistic in (layer.moving_mean, layer.moving_variance)
+    ]

@@ -13,7 +13,7 @@ SIZE = 3
 PACES = [10 / (t + 9) for t in range(1, 11)] + [0.5] * 4
 
 
-def make_batches(number=len(PACES), rows=5):
+def make_batches(number=14, rows=5):
     """Makes batches that differ in mean and variance, and by column."""
     rng = np.random.default_rng(0)
     spread = np.arange(1.0, number + 1)[:, np.newaxis, np.newaxis]
