@@ -8,12 +8,12 @@ import tensorflow as tf
 from yt8m_compact import layers
 
 SIZE = 3
-# The paces of the first steps: 10 / (t + 9), and 1 - .5 from step 11 on, where
-# it is 10 / 20.
-PACES = [10 / (t + 9) for t in range(1, 11)] + [0.5] * 4
+# The paces of the first steps: 20 / (t + 19), and 1 - .2 from step 6 on, where
+# it is 20 / 25.
+PACES = [20 / (t + 19) for t in range(1, 6)] + [0.8] * 4
 
 
-def make_batches(number=14, rows=5):
+def make_batches(number=9, rows=5):
     """Makes batches that differ in mean and variance, and by column."""
     rng = np.random.default_rng(0)
     spread = np.arange(1.0, number + 1)[:, np.newaxis, np.newaxis]
@@ -48,7 +48,7 @@ def average(moments):
 
 @pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
 def test_statistics_are_averages_of_what_was_seen(mode):
-    layer, _ = make_layers(momentum=0.5, dtype="float64")
+    layer, _ = make_layers(momentum=0.2, dtype="float64")
     call = layer
     if mode != "eager":
         call = tf.function(layer, jit_compile=mode == "xla")
@@ -62,12 +62,12 @@ def test_statistics_are_averages_of_what_was_seen(mode):
             np.testing.assert_allclose(moving, average(moments), rtol=1e-6)
 
 
-def test_no_momentum_is_the_last_step_and_all_of_it_the_last_tenth():
-    last, tenth = (
+def test_no_momentum_is_the_last_step_and_all_of_it_the_last_part():
+    last, part = (
         layers.BatchNormalization(momentum=momentum, dtype="float64")
         for momentum in (0.0, 1.0)
     )
-    for layer in (last, tenth):
+    for layer in (last, part):
         layer.build((None, SIZE))
 
         @tf.function
@@ -78,9 +78,9 @@ def test_no_momentum_is_the_last_step_and_all_of_it_the_last_tenth():
 
         move()
     np.testing.assert_allclose(last.moving_mean, 1000)
-    # The weight of step i is in proportion to i^9, about, and so the mean is 10
-    # elevenths of the last.
-    np.testing.assert_allclose(tenth.moving_mean, 10_000 / 11, rtol=1e-3)
+    # The weight of step i is in proportion to i^19, about, and so the mean is
+    # 20 / 21 of the last.
+    np.testing.assert_allclose(part.moving_mean, 20_000 / 21, rtol=1e-3)
 
 
 @pytest.mark.parametrize("mask", [False, True])
