@@ -42,8 +42,8 @@ def describe_run(
         )
     )
     rows = {
-        "command": f"`{_command()}`",
-        "folder": f"`{os.getcwd()}`",
+        "command": _code(_command()),
+        "folder": _code(os.getcwd()),
         "from step": f"{step:,}",
         "model": str(config.to_dict()["model"]["name"]),
         "versions": (
@@ -59,17 +59,18 @@ def describe_run(
     }
     if eval_files:
         rows["evaluation data"] = _describe_files(eval_files)
-    lines = ["| | |", "| --- | --- |"]
-    lines += [
-        f"| {name} | {text.replace('|', '&#124;')} |"
-        for name, text in rows.items()
-    ]
-    return "\n".join(lines)
+    # A list, since TensorBoard breaks the words of a table's first column.
+    return "\n".join(f"* **{name}:** {text}" for name, text in rows.items())
 
 
 def _command() -> str:
     name, *arguments = sys.argv or [""]
-    return shlex.join([os.path.basename(name), *arguments]).replace("`", "'")
+    return shlex.join([os.path.basename(name), *arguments])
+
+
+def _code(text: str) -> str:
+    """Makes code of Markdown."""
+    return f"`{text.replace('`', chr(39))}`"
 
 
 def _devices() -> str:
@@ -83,7 +84,7 @@ def _devices() -> str:
 
 def _describe_files(files: Sequence[str]) -> str:
     """Counts files, and names the first."""
-    shown = ", ".join(f"`{name}`" for name in files[:_SHOWN_FILES])
+    shown = ", ".join(map(_code, files[:_SHOWN_FILES]))
     more = ", ..." if len(files) > _SHOWN_FILES else ""
     count = f"{len(files):,} file{'s' if len(files) > 1 else ''}"
     return f"{count}: {shown}{more}"
