@@ -64,7 +64,8 @@ def batch_norm_momentum_setting() -> float:
     return settings.setting(
         0.99,
         "Share of the moving statistics that batch normalisation keeps at "
-        "each step; less suits short runs.",
+        "each step, or less: at first they are of the last twentieth of the "
+        "steps.",
         minimum=0.0,
         maximum=1.0,
     )

@@ -53,7 +53,7 @@ def describe_run(
         ),
         "machine": f"{platform.node()}, {platform.platform()}, "
         f"{os.cpu_count()} CPUs",
-        "devices": f"{strategy.num_replicas_in_sync}: {_devices()}",
+        "devices": f"{strategy.num_replicas_in_sync} ({_devices()})",
         "features": f"{features}, {data.num_classes:,} classes",
         "training data": _describe_files(files),
     }
