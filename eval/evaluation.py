@@ -14,6 +14,7 @@ from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import event_tags
 from yt8m_compact.run import weight_choice
 
 with lazy.imports():
@@ -370,11 +371,14 @@ def log_report(
         writer = tf.summary.create_file_writer(path)
         with writer.as_default(result.step):
             for metric in ("gap", "hit_at_1", "perr", "map", "loss"):
-                tf.summary.scalar(metric, result.metrics[metric])
-            tf.summary.scalar("weights", result.weights.total)
-            tf.summary.scalar("skipped_files", result.skipped_files)
-            tf.summary.scalar("skipped_records", result.skipped_records)
-            tf.summary.scalar("skipped_bytes", result.skipped_bytes)
+                event_tags.write_scalar(
+                    event_tags.metric_tag(metric), result.metrics[metric]
+                )
+            event_tags.write_skipped(
+                result.skipped_files,
+                result.skipped_records,
+                result.skipped_bytes,
+            )
             if write_more is not None:
                 write_more()
         writer.close()

@@ -96,7 +96,7 @@ def test_evaluate(tmp_path, capsys):
     assert f"MoeModel of {run.path}, step 10" in text
     assert f"GAP@3                 {values['metrics']['gap']:.4f}" in text
     events = tiny_runs.read_events(os.path.join(run.path, "eval"))
-    ((step, gap),) = events["gap"]
+    ((step, gap),) = events["metrics/gap"]
     assert step == 10
     assert gap == pytest.approx(values["metrics"]["gap"], rel=1e-6)
 
@@ -187,7 +187,7 @@ def test_mean_of_checkpoints(tmp_path, capsys):
     assert json.loads(path.read_text())["weight_choice"] == "average:2"
     # TensorBoard shows a curve of its own.
     events = tiny_runs.read_events(f"{run.path}/eval/average_2")
-    assert [step for step, _ in events["gap"]] == [10]
+    assert [step for step, _ in events["metrics/gap"]] == [10]
     assert "gap" not in tiny_runs.read_events(f"{run.path}/eval")
 
 
@@ -437,7 +437,7 @@ def test_each_new_checkpoint_until_none_comes(tmp_path, capsys, monkeypatch):
     steps = re.findall(r", step (\d+)\n", capsys.readouterr().out)
     assert steps == ["10", "11"]
     events = tiny_runs.read_events(os.path.join(run.path, "eval"))
-    assert [step for step, _ in events["gap"]] == [10, 11]
+    assert [step for step, _ in events["metrics/gap"]] == [10, 11]
 
 
 def test_package_keeps_its_names():

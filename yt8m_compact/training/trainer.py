@@ -30,6 +30,7 @@ from yt8m_compact.training import model as model_lib
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import profiler as profiler_lib
 from yt8m_compact.training import pruning as pruning_lib
+from yt8m_compact.training import run_page
 from yt8m_compact.training import step as step_lib
 from yt8m_compact.training import strategies
 from yt8m_compact.training import teachers as teachers_lib
@@ -119,6 +120,7 @@ class Trainer:
         self._workers = workers
         self._reader = reader
         self._files = files
+        self._eval_files = eval_files
         self._num_shards = data_order.num_shards(
             config.training, workers.number
         )
@@ -417,9 +419,18 @@ class Trainer:
                 self._step,
                 self._skipped,
                 describe(self.model) if describe is not None else "",
+                run_page.describe_run(
+                    self._config,
+                    self._files,
+                    self._eval_files,
+                    self._workers.strategy,
+                    int(self.position.step),
+                ),
             )
             closing.callback(logger.close)
-            hyperparameters.write(self._config, self._run)
+            closing.enter_context(
+                hyperparameters.writing(self._config, self._run)
+            )
             own += [
                 callbacks.ProgressBar(
                     self.position, training.num_epochs, self._files

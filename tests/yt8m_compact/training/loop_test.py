@@ -28,7 +28,9 @@ def videos(tmp_path) -> str:
 
 
 def losses(path: str) -> list[float]:
-    return [v for _, v in tiny_runs.read_events(f"{path}/train")["loss"]]
+    return [
+        v for _, v in tiny_runs.read_events(f"{path}/train")["metrics/loss"]
+    ]
 
 
 @pytest.mark.slow
