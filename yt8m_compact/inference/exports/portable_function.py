@@ -109,16 +109,18 @@ def make_portable_function(
         A concrete function from the inputs to a dict with `predictions`, whose
         variables are those that come of weights alone.
     """
+
+    def call_model(*tensors: tf.Tensor) -> tf.Tensor:
+        with portable_recurrence.decoded_ahead(model):
+            return model(dict(zip(specs, tensors, strict=True)), training=False)
+
     loops = contextlib.nullcontext()
     if any(spec.shape[0] is None for spec in specs.values()):
         # Slower than lists of tensors where there can be such.
         loops = portable_recurrence.portable_loops(model)
     with structures.product_forms(export.form_of), loops:
         frozen = frozen_function.FrozenFunction(
-            lambda *tensors: model(
-                dict(zip(specs, tensors, strict=True)), training=False
-            ),
-            list(specs.values()),
+            call_model, list(specs.values())
         )
 
     def predict(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
