@@ -113,9 +113,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "export_precision",
         export_precision.ExportPrecision.FLOAT32,
         export_precision.ExportPrecision,
-        "What litert, onnx and openvino store weights in that have no precision "
-        "of their own; those that scores depend on too much are stored in more "
-        "bits.",
+        "What litert, onnx and openvino store weights in that have no "
+        "precision of their own; those that scores depend on too much are "
+        "stored in more bits.",
         flag_values=flag_values,
     )
     path_flags.define_pattern(

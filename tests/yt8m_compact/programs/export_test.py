@@ -546,7 +546,11 @@ def test_names_of_the_known_classes():
             "litert or onnx or openvino",
         ),
         ("--top_k=3", "top_k=3", "saved_model"),
-        ("--export_precision=int8", "export_precision=int8", "litert"),
+        (
+            "--export_precision=int8",
+            "export_precision=int8",
+            "litert or onnx or openvino",
+        ),
     ],
 )
 def test_flags_of_another_format(tmp_path, flag, shown, kind):

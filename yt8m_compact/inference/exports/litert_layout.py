@@ -51,7 +51,7 @@ def lay_out(coded: structures.CodedWeight) -> litert_constants.Stored | None:
 
 def _bits(codes: np.ndarray) -> int:
     """Counts the bits that codes need, of those that there are."""
-    for bits in (2, 4):
+    for bits in litert_constants.readable_bits():
         half = 2 ** (bits - 1)
         if codes.min() >= -half and codes.max() < half:
             return bits

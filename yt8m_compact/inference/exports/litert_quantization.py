@@ -14,6 +14,8 @@ import re
 import types
 import warnings
 
+import numpy as np
+
 from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import few_bits
 from yt8m_compact.inference.exports import litert_constants
@@ -22,6 +24,8 @@ from yt8m_compact.inference.exports import litert_layout
 # From so many values on, a matrix is multiplied by in whole numbers: its floats
 # would have to come from memory. Measured for one row, see docs/export.md.
 _LEAST_INTEGER_PRODUCT = 2**16
+# The quantizer's search for scales of few bits calls what NumPy 2 has.
+_HAS_OCTAV = hasattr(np, "bool")
 
 
 def store_all(
@@ -147,7 +151,7 @@ def _with_integer_products(
             operation_name="FULLY_CONNECTED",
             num_bits=bits,
             algorithm_key=quantizer_lib.AlgorithmName.OCTAV
-            if bits < 8
+            if bits < 8 and _HAS_OCTAV
             else quantizer_lib.AlgorithmName.MIN_MAX_UNIFORM_QUANT,
         )
     with (

@@ -123,7 +123,7 @@ def save(
         onnx.find_packed,
         onnx.store_packed,
         onnx_constants.OnnxFile,
-        _open_content,
+        open_content,
     )
     content, lines = stored_constants.store(
         onnx.convert(made.function), made, precision, tools
@@ -154,11 +154,15 @@ def open_function(function: Any) -> openvino_artefact.OpenVinoModel:
     Raises:
         ValueError: as `onnx.convert` does.
     """
-    return _open_content(onnx.convert(function))
+    return open_content(onnx.convert(function))
 
 
-def _open_content(content: bytes) -> openvino_artefact.OpenVinoModel:
-    """Opens what OpenVINO makes of an ONNX file."""
+def open_content(content: bytes) -> openvino_artefact.OpenVinoModel:
+    """Opens what OpenVINO makes of an ONNX file, to predict on one thread.
+
+    Args:
+        content: of `onnx.convert`.
+    """
     return portable_file.open_contents(
         convert(content),
         functools.partial(openvino_artefact.OpenVinoModel, num_threads=1),

@@ -96,6 +96,22 @@ def test_no_weights_are_there_twice(loops):
     assert len(tensors) == len({*tensors})
 
 
+def test_zeros_are_said_by_their_number():
+    # Of a vector that is not one of length 0: `where(length > 0, x, zeros)`.
+    features = keras.Input([1024], name="features")
+    model = keras.Model(
+        {"features": features}, layers.UnitDirection()(features)
+    )
+    content = onnx_export.convert(make_function(model, DFT))
+    assert len(content) < 4096
+    x = np.stack([np.zeros(1024), np.arange(1024)]).astype("float32")
+    expected = x / [[1], [np.sqrt(np.sum(np.arange(1024.0) ** 2))]]
+    opened = onnx_export.open_content(content)
+    np.testing.assert_allclose(
+        opened.predict_each({"features": x}), expected, rtol=1e-5
+    )
+
+
 @pytest.mark.slow
 def test_the_file_is_as_small_as_that_of_litert():
     model = make_projection("diagonal_circulant", 1024)
