@@ -4,6 +4,9 @@ import importlib.util
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from unittest import mock
 
 from absl import flags
@@ -600,6 +603,54 @@ def test_litert_in_few_bits(tmp_path, capsys):
     differences = np.abs(scores - expected)[1::2]
     assert largest == pytest.approx(differences.max(), rel=0.5, abs=1e-7)
     assert mean == pytest.approx(differences.mean(), rel=0.5, abs=1e-8)
+
+
+_PAUSED = """
+import sys, time
+from yt8m_compact.inference.exports import companions
+from yt8m_compact.programs import export
+
+def pause(folder, *args, **kwargs):
+    print("paused", flush=True)
+    time.sleep(600)
+
+companions.write = pause
+export.run()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL"])
+def test_an_export_that_is_ended_leaves_nothing(name, tmp_path):
+    run = tiny_runs.video_run()
+    arguments = [f"--train_dir={run.path}", "--format=litert", "--nomeasure"]
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "exported").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PAUSED, *arguments]
+        + [f"--export_dir={tmp_path}/exported/a"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+    )
+    lines = iter(process.stdout.readline, "")
+    assert "paused\n" in lines
+    (partial,) = os.listdir(tmp_path / "exported")
+    assert re.fullmatch(r"\.a\.\w+\.partial", partial)
+    assert os.listdir(tmp_path / "exported" / partial) == ["model.tflite"]
+    process.send_signal(getattr(signal, name))
+    process.communicate()
+    assert process.returncode
+    # TensorFlow writes a file of its own, which a SIGKILL leaves.
+    ours = [p for p in (tmp_path / "temporary").iterdir() if p.is_dir()]
+    assert not ours
+    if name != "SIGKILL":
+        assert os.listdir(tmp_path / "exported") == []
+        return
+    # Nobody was left to remove it: the next export does, beside it, too.
+    assert os.listdir(tmp_path / "exported") == [partial]
+    assert not run_export(*arguments, f"--export_dir={tmp_path}/exported/b")
+    assert os.listdir(tmp_path / "exported") == ["b"]
 
 
 @pytest.mark.slow

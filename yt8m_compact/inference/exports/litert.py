@@ -8,7 +8,6 @@ keras_backend.expect_tensorflow()
 from collections.abc import Mapping
 import os
 import re
-import tempfile
 from typing import Any
 
 import keras
@@ -59,7 +58,7 @@ def convert(function: Any) -> bytes:
     saved.weights = list(function.variables)
     saved.function = function
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with files.temporary_folder() as folder:
             # Inputs and outputs have names only if they come from one.
             tf.saved_model.save(
                 saved, folder, {litert_artefact.SIGNATURE: function}

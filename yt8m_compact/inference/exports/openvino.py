@@ -9,12 +9,12 @@ keras_backend.expect_tensorflow()
 
 import functools
 import os
-import tempfile
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from yt8m_compact import files
 from yt8m_compact.inference.artefacts import openvino as openvino_artefact
 from yt8m_compact.inference.artefacts import openvino_package
 from yt8m_compact.inference.exports import companions
@@ -72,7 +72,7 @@ def convert(content: bytes) -> dict[str, bytes]:
         value.get_tensor().set_names({value.get_node().get_friendly_name()})
     (scores,) = model.outputs
     scores.get_tensor().set_names({portable_function.OUTPUT_NAME})
-    with tempfile.TemporaryDirectory() as folder:
+    with files.temporary_folder() as folder:
         path = os.path.join(folder, FILE_NAME)
         openvino.save_model(model, path, compress_to_fp16=False)
         contents = {}

@@ -8,7 +8,6 @@ keras_backend.expect_tensorflow()
 from collections.abc import Callable, Mapping
 import dataclasses
 import os
-import tempfile
 
 import numpy as np
 
@@ -110,8 +109,7 @@ def open_contents(
     Raises:
         ValueError: if they can't be opened.
     """
-    # Windows keeps files that are open.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as local:
+    with files.temporary_folder() as local:
         _write(local, contents)
         return open_file(os.path.join(local, next(iter(contents))))
 
