@@ -106,6 +106,7 @@ def convert(function: Any) -> bytes:
         model = tf2onnx.optimizer.optimize_graph(
             converted, catch_errors=False
         ).make_model("yt8m_compact")
+    _take_as_constants(model.graph, function.given)
     _expect_standard(model, function)
     _hoist_invariants(model.graph)
     _share_constants(model.graph)
@@ -157,7 +158,7 @@ def save(
         find_packed, store_packed, onnx_constants.OnnxFile, open_content
     )
     content, lines = stored_constants.store(
-        convert(made.function), made, precision, tools
+        convert_smallest(made), made, precision, tools
     )
     card = companions.Artefact(
         format="onnx",
@@ -236,6 +237,37 @@ def is_saved(folder: str) -> bool:
     return tf.io.gfile.exists(os.path.join(folder, FILE_NAME))
 
 
+def convert_smallest(made: prepared.Prepared) -> bytes:
+    """Converts a model to what takes the fewest bytes, of bits of its own.
+
+    Of weights with a precision that multiply by transforms, a file holds the
+    spectra in floats, or the bits and the operators that make spectra of them,
+    which runtimes do once, when they open it.
+
+    Args:
+        made: the model.
+
+    Returns:
+        The bytes of a file, with constants in float32.
+
+    Raises:
+        ValueError: as `convert` does.
+    """
+    contents = [convert(made.function)]
+    given = portable_function.with_spectra(made.model, made.forms)
+    if given:
+        function = portable_function.make_portable_function(
+            made.model, made.specs, made.forms, given
+        )
+        contents.append(convert(function))
+    return min(
+        contents,
+        key=lambda content: len(
+            store_packed(content, find_packed(made.model, content))
+        ),
+    )
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Silences what the converter says of operators: errors say it here."""
@@ -271,6 +303,18 @@ def _expect_real(function: Any) -> None:
     }
     if found:
         raise _missing_operators(found, function)
+
+
+def _take_as_constants(
+    graph: onnx.GraphProto, values: Mapping[str, np.ndarray]
+) -> None:
+    """Makes constants of inputs, which kept the converter from using them."""
+    for value in list(graph.input):
+        if value.name in values:
+            graph.input.remove(value)
+            graph.initializer.append(
+                onnx.numpy_helper.from_array(values[value.name], value.name)
+            )
 
 
 def _expect_standard(model: onnx.ModelProto, function: Any) -> None:

@@ -126,7 +126,7 @@ def save(
         open_content,
     )
     content, lines = stored_constants.store(
-        onnx.convert(made.function), made, precision, tools
+        onnx.convert_smallest(made), made, precision, tools
     )
     card = companions.Artefact(
         format="openvino",

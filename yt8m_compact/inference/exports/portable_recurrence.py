@@ -5,7 +5,7 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import functools
 
@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from yt8m_compact import layers
+from yt8m_compact import structures
 
 
 @contextlib.contextmanager
@@ -41,7 +42,9 @@ def portable_loops(model: keras.Model) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def decoded_ahead(model: keras.Model) -> Iterator[None]:
+def decoded_ahead(
+    model: keras.Model, given: Mapping[layers.Projection, structures.Weights]
+) -> Iterator[None]:
     """Traces a model with weights that were rounded before its loops.
 
     Recurrent layers would round those that have a precision at each step, and
@@ -49,6 +52,8 @@ def decoded_ahead(model: keras.Model) -> Iterator[None]:
 
     Args:
         model: the model, whose layers are as they were afterwards.
+        given: rounded weights by layer, of those that are not to be rounded
+            here.
     """
     coded = [
         layer
@@ -56,7 +61,7 @@ def decoded_ahead(model: keras.Model) -> Iterator[None]:
         if layer.structure.base != layer.structure
     ]
     for layer in coded:
-        weights = layer.decoded()
+        weights = given[layer] if layer in given else layer.decoded()
         object.__setattr__(
             layer, "decoded", lambda training=None, weights=weights: weights
         )
