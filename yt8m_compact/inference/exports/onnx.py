@@ -7,7 +7,7 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 import functools
 import logging
@@ -237,7 +237,9 @@ def is_saved(folder: str) -> bool:
     return tf.io.gfile.exists(os.path.join(folder, FILE_NAME))
 
 
-def convert_smallest(made: prepared.Prepared) -> bytes:
+def convert_smallest(
+    made: prepared.Prepared, count_bytes: Callable[[bytes], int] = len
+) -> bytes:
     """Converts a model to what takes the fewest bytes, of bits of its own.
 
     Of weights with a precision that multiply by transforms, a file holds the
@@ -246,6 +248,7 @@ def convert_smallest(made: prepared.Prepared) -> bytes:
 
     Args:
         made: the model.
+        count_bytes: says how many an ONNX file takes in the end.
 
     Returns:
         The bytes of a file, with constants in float32.
@@ -262,7 +265,7 @@ def convert_smallest(made: prepared.Prepared) -> bytes:
         contents.append(convert(function))
     return min(
         contents,
-        key=lambda content: len(
+        key=lambda content: count_bytes(
             store_packed(content, find_packed(made.model, content))
         ),
     )

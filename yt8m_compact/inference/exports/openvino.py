@@ -126,7 +126,7 @@ def save(
         open_content,
     )
     content, lines = stored_constants.store(
-        onnx.convert_smallest(made), made, precision, tools
+        onnx.convert_smallest(made, _count_bytes), made, precision, tools
     )
     card = companions.Artefact(
         format="openvino",
@@ -167,6 +167,10 @@ def open_content(content: bytes) -> openvino_artefact.OpenVinoModel:
         convert(content),
         functools.partial(openvino_artefact.OpenVinoModel, num_threads=1),
     )
+
+
+def _count_bytes(content: bytes) -> int:
+    return sum(map(len, convert(content).values()))
 
 
 def is_saved(folder: str) -> bool:

@@ -43,7 +43,7 @@ def test_layers_round_again_afterwards():
     features = keras.Input([8], name="features")
     projection = layers.Projection(4, "dense@int4")
     model = keras.Model({"features": features}, projection(features))
-    with portable_recurrence.decoded_ahead(model):
+    with portable_recurrence.decoded_ahead(model, {}):
         projection.kernel.assign(2 * projection.kernel)
         before = projection.decoded()["kernel"].numpy()
     after = projection.decoded()["kernel"].numpy()
