@@ -237,10 +237,11 @@ def test_litert(tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("precision", "bound"), [("float32", "0.0001"), ("int8", "0.05")]
+    ("precision", "bound", "suffix"),
+    [("float32", "0.0001", ""), ("int8", "0.05", " in int8")],
 )
 def test_a_file_that_predicts_something_else_is_refused(
-    precision, bound, tmp_path, monkeypatch
+    precision, bound, suffix, tmp_path, monkeypatch
 ):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     monkeypatch.setattr(
@@ -249,8 +250,8 @@ def test_a_file_that_predicts_something_else_is_refused(
         lambda self, inputs: np.full([1, 5], 2),
     )
     message = (
-        f"expected the scores of the model, within {bound}, of its LiteRT file "
-        f"in {precision}. Received: a difference of "
+        f"expected the scores of the model, within {bound}, of its LiteRT "
+        f"model{suffix}. Received: a difference of "
     )
     with pytest.raises(ValueError, match=message):
         run_export(

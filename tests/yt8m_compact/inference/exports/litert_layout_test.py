@@ -1,8 +1,8 @@
 """Tests of the codes that LiteRT stores."""
 
-import ml_dtypes
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from yt8m_compact import structures
 from yt8m_compact.inference.exports import litert_constants
@@ -55,7 +55,7 @@ def test_floats_of_16_bits():
     np.testing.assert_array_equal(stored.decode(), [1.5, -2.25])
     assert lay_out(values, np.full(2, 0.5, np.float32)) is None
     # LiteRT has no other ones.
-    bfloat16 = values.astype(ml_dtypes.bfloat16)
+    bfloat16 = values.astype(tf.bfloat16.as_numpy_dtype)
     assert lay_out(bfloat16, np.ones(2, np.float32)) is None
 
 

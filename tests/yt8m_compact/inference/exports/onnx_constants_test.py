@@ -1,10 +1,10 @@
 """Tests of how constants of ONNX files are stored."""
 
-import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tensorflow as tf
 
 from yt8m_compact import structures
 from yt8m_compact.inference.artefacts import openvino_package
@@ -155,7 +155,7 @@ def test_scales_of_blocks(runs, shape, count):
         assert len(kept.raw_data) == num_bytes * count
 
 
-@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("dtype", [np.float16, tf.bfloat16.as_numpy_dtype])
 def test_floats_of_16_bits(dtype):
     values = np.random.default_rng(0).standard_normal((6, 50)).astype(dtype)
     ones = np.ones(values.shape, np.float32)
