@@ -17,8 +17,6 @@ from yt8m_compact import structures
 from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import same_scores
 
-# Fewer bytes are not worth an operator.
-_LEAST_BYTES = 1024
 # Rows of fewer values are not worth a scale each.
 _LEAST_ROW = 32
 
@@ -95,6 +93,10 @@ class File(Protocol):
     @property
     def constants(self) -> Mapping[Any, Constant]:
         """The float32 constants."""
+
+    @property
+    def least_bytes(self) -> int:
+        """Of how many bytes a constant is worth operators that decode it."""
 
     def multiplies_whole_numbers(self, constant: Constant) -> bool:
         """Whether a constant can be of a level of `PRODUCTS`."""
@@ -284,7 +286,7 @@ def _chains(
     constants = {
         key: constant
         for key, constant in file.constants.items()
-        if key not in fixed and constant.values.nbytes >= _LEAST_BYTES
+        if key not in fixed and constant.values.nbytes >= file.least_bytes
     }
     levels = (*_LEVELS[precision], Level.FLOAT32)
     chains = {

@@ -54,6 +54,8 @@ class LiteRtFile:
         content: the file, with constants in float32.
     """
 
+    least_bytes = 1024
+
     def __init__(self, content: bytes) -> None:
         self._content = content
         graph = litert_constants.LiteRtGraph(content)

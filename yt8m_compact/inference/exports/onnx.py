@@ -178,18 +178,24 @@ def save(
 
 
 def find_packed(
-    model: keras.Model, content: bytes
+    model: keras.Model, content: bytes, least_bytes: int = 0
 ) -> dict[str, onnx_constants.Stored]:
     """Finds the constants of a file that are weights of a precision.
 
     Args:
         model: the model that the file was made of.
         content: the file.
+        least_bytes: of how many bytes a constant is worth operators that
+            decode it.
     """
     constants = onnx_constants.OnnxGraph(content).constants()
     return packed_constants.find(
         model,
-        {name: constant.values for name, constant in constants.items()},
+        {
+            name: constant.values
+            for name, constant in constants.items()
+            if constant.values.nbytes >= least_bytes
+        },
         onnx_constants.lay_out,
     )
 

@@ -358,10 +358,13 @@ class OnnxFile:
 
     Args:
         content: the file, with constants in float32.
+        least_bytes: of how many bytes a constant is worth operators that
+            decode it.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, least_bytes: int = 1024) -> None:
         self._content = content
+        self.least_bytes = least_bytes
         self.constants = OnnxGraph(content).constants()
         self._stored: dict[tuple[str, few_bits.Level], Stored] = {}
 

@@ -30,6 +30,8 @@ from yt8m_compact.inference.exports import stored_constants
 
 FILE_NAME = "model.xml"
 _WEIGHTS_NAME = "model.bin"
+# What decodes a constant takes about 4 KB of XML.
+_LEAST_BYTES = 6 * 1024
 
 _USAGE = """\
 import openvino
@@ -120,9 +122,9 @@ def save(
         about, model, export, batch_size, data_pattern, open_function
     )
     tools = stored_constants.Tools(
-        onnx.find_packed,
+        functools.partial(onnx.find_packed, least_bytes=_LEAST_BYTES),
         onnx.store_packed,
-        onnx_constants.OnnxFile,
+        functools.partial(onnx_constants.OnnxFile, least_bytes=_LEAST_BYTES),
         open_content,
     )
     content, lines = stored_constants.store(
