@@ -66,7 +66,7 @@ _FORMATS_OF_FLAGS = {
     "warmup": ("saved_model",),
     "vocabulary_file": ("saved_model",),
     "top_k": ("saved_model",),
-    "export_precision": ("litert",),
+    "export_precision": export_formats.PORTABLE,
     "calibration_data_pattern": export_formats.PORTABLE,
     "batch_size": export_formats.PORTABLE,
     "projection_export": export_formats.PORTABLE,
@@ -113,16 +113,17 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "export_precision",
         export_precision.ExportPrecision.FLOAT32,
         export_precision.ExportPrecision,
-        "What --format=litert stores weights in that have no precision of their"
-        " own; those that scores depend on too much are stored in more bits.",
+        "What litert, onnx and openvino store weights in that have no "
+        "precision of their own; those that scores depend on too much are "
+        "stored in more bits.",
         flag_values=flag_values,
     )
     path_flags.define_pattern(
         "calibration_data_pattern",
         None,
         "Files of records, up to 64 of which litert, onnx and openvino compare "
-        "scores on, and litert chooses by what --export_precision asks for: "
-        "glob patterns, comma-separated. If not given, inputs drawn at random.",
+        "scores on, and choose by what --export_precision asks for: glob "
+        "patterns, comma-separated. If not given, inputs drawn at random.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import os
-import tempfile
 from typing import Any
 
 from absl import flags
 
+from yt8m_compact import files
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import readers
@@ -177,7 +177,7 @@ class Reporter:
         config = report_lib.dense_twin(self._config)
         twin = train_dir_lib.build_model(config)
         number = weights.count_weights(twin).total
-        with tempfile.TemporaryDirectory() as scratch:
+        with files.temporary_folder() as scratch:
             path = os.path.join(scratch, "twin")
             save(path, config, twin)
             return report_lib.measure(
