@@ -22,6 +22,7 @@ from yt8m_compact import lazy
 from yt8m_compact import settings_flags
 from yt8m_compact import standard_streams
 from yt8m_compact import tensorflow_errors
+from yt8m_compact import tensorflow_silence
 from yt8m_compact import usage_error
 
 with lazy.imports():
@@ -190,6 +191,8 @@ def _call(
         # TensorFlow logs through absl; what it says at INFO is not for
         # users.
         absl_logging.set_verbosity(absl_logging.WARNING)
+    if verbosity.value <= 0:
+        tensorflow_silence.prepare()
     _LOGGER.setLevel(logging.INFO)
     if not _LOGGER.handlers:
         handler = logging.StreamHandler()
