@@ -19,6 +19,7 @@ import logging
 
 from absl import flags
 
+from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import path_flags
@@ -39,6 +40,41 @@ _LOGGER = logging.getLogger(__name__)
 
 # Flags of the starter code's eval.py.
 _REPLACED = ("label_loss",)
+
+PAGES = help_pages.HelpPages(
+    common={
+        "what is evaluated": (
+            "train_dir",
+            "model_file",
+            "checkpoint_step",
+            "weights",
+        ),
+        "a run that goes on": (
+            "run_once",
+            "eval_interval_secs",
+            "timeout_secs",
+        ),
+        "data": (
+            "eval_data_pattern",
+            "data",
+            "batch_size",
+            "num_readers",
+            "on_data_error",
+            "frame_seed",
+        ),
+        "report": ("top_k", "output_json"),
+        "weights of a model without data": (
+            "parameters_only",
+            "model",
+            "classifier_projection",
+            "fc_projection",
+            "feature_names",
+            "feature_sizes",
+            "frame_features",
+        ),
+    },
+    describe_model=command_line.describe_model,
+)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -258,7 +294,7 @@ def _write(result: report.Report, output_json: str | None) -> None:
 
 def run() -> None:
     """Runs yt8m-eval."""
-    program.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main, PAGES)
 
 
 if __name__ == "__main__":

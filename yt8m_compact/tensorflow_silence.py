@@ -22,10 +22,10 @@ with lazy.imports():
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _ALL, _ERRORS_ONLY = "0", "2"
 
-# What TensorFlow 2.16 to 2.21 logs at its import, whatever the level: notes and
-# warnings, what comes with the first of them, what LiteRT says at its start, the
-# rest of a note of two lines, and errors that it has of its own plugins on every
-# machine with CUDA.
+# What TensorFlow 2.16 to 2.21 logs at its import, whatever the level: notes,
+# warnings, what comes with the first of them, what LiteRT says at its start,
+# the rest of a note of two lines, and errors that it has of its own plugins on
+# every machine with CUDA.
 _NOTE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\) is called"
     rb"|[IW]\d{4} \d\d:\d\d:\d+\.\d+ +\d+ [\w.]+:\d+\] "
