@@ -287,7 +287,9 @@ class _Watch:
         if config.training.eval_data_pattern:
             evaluate = validation.Validation(self._output_dir, config.training)
         return training.Watching(
-            evaluate=evaluate, describe=validation.describe_weights
+            evaluate=evaluate,
+            describe=validation.describe_weights,
+            summarize=validation.summarize_weights,
         )
 
 

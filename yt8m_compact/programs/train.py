@@ -184,6 +184,7 @@ def _make_watching(
     return training.Watching(
         evaluate=evaluate,
         describe=validation.describe_weights,
+        summarize=validation.summarize_weights,
         make_callbacks=makers,
         profile=profile,
     )
