@@ -30,6 +30,7 @@ from yt8m_compact.eval import evaluation
 from yt8m_compact.run import command_line
 
 with lazy.imports():
+    from yt8m_compact.eval import checkpoint_lines
     from yt8m_compact.eval import follow_checkpoints
     from yt8m_compact.eval import report
     from yt8m_compact.eval import weights
@@ -208,16 +209,22 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         frame_seed=flag_values.frame_seed,
         weights=weights_choice,
     )
+    lines = None
+    if not flag_values.run_once:
+        lines = checkpoint_lines.CheckpointLines()
     for result in _results(evaluator, flag_values, run):
         # What was computed is shown first, whatever can't be written.
         if result.skipped:
             print(
                 f"left out of the data:\n{result.skipped.to_text()}", flush=True
             )
-        print(result.to_text(), flush=True)
+        text = lines.add(result) if lines else result.to_text()
+        print(text, flush=True)
         if run:
             evaluation.log_report(result, run)
         _write(result, flag_values.output_json)
+    if lines:
+        print(lines.end())
     return 0
 
 
