@@ -21,6 +21,7 @@ from yt8m_compact import files
 from yt8m_compact import flag_errors
 from yt8m_compact import help_pages
 from yt8m_compact import lazy
+from yt8m_compact import lean_keras
 from yt8m_compact import settings_flags
 from yt8m_compact import standard_streams
 from yt8m_compact import tensorflow_errors
@@ -222,6 +223,8 @@ def _call(
         absl_logging.set_verbosity(absl_logging.WARNING)
     if verbosity.value <= 0:
         tensorflow_silence.prepare()
+    if "callbacks" not in flag_values or not flag_values["callbacks"].value:
+        lean_keras.prepare()  # Callbacks of users may plot by Keras.
     _LOGGER.setLevel(logging.INFO)
     if not _LOGGER.handlers:
         handler = logging.StreamHandler()
