@@ -1,8 +1,8 @@
 """Keras without what only its wrappers and plots need.
 
-`import keras`, and with it `import tensorflow`, imports scikit-learn, Matplotlib
-and IPython where they are installed, 40 % of its time (docs/benchmarks.md,
-start-up). Programs use none of them through Keras.
+`import keras`, and with it `import tensorflow`, imports scikit-learn,
+Matplotlib and IPython where they are installed, which takes 40 % of its time
+(docs/benchmarks.md, start-up). Programs use none of them through Keras.
 """
 
 from __future__ import annotations
