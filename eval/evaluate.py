@@ -19,6 +19,7 @@ import logging
 
 from absl import flags
 
+from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import path_flags
@@ -29,6 +30,7 @@ from yt8m_compact.eval import evaluation
 from yt8m_compact.run import command_line
 
 with lazy.imports():
+    from yt8m_compact.eval import checkpoint_lines
     from yt8m_compact.eval import follow_checkpoints
     from yt8m_compact.eval import report
     from yt8m_compact.eval import weights
@@ -39,6 +41,41 @@ _LOGGER = logging.getLogger(__name__)
 
 # Flags of the starter code's eval.py.
 _REPLACED = ("label_loss",)
+
+PAGES = help_pages.HelpPages(
+    common={
+        "what is evaluated": (
+            "train_dir",
+            "model_file",
+            "checkpoint_step",
+            "weights",
+        ),
+        "a run that goes on": (
+            "run_once",
+            "eval_interval_secs",
+            "timeout_secs",
+        ),
+        "data": (
+            "eval_data_pattern",
+            "data",
+            "batch_size",
+            "num_readers",
+            "on_data_error",
+            "frame_seed",
+        ),
+        "report": ("top_k", "output_json"),
+        "weights of a model without data": (
+            "parameters_only",
+            "model",
+            "classifier_projection",
+            "fc_projection",
+            "feature_names",
+            "feature_sizes",
+            "frame_features",
+        ),
+    },
+    describe_model=command_line.describe_model,
+)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -172,16 +209,22 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         frame_seed=flag_values.frame_seed,
         weights=weights_choice,
     )
+    lines = None
+    if not flag_values.run_once:
+        lines = checkpoint_lines.CheckpointLines()
     for result in _results(evaluator, flag_values, run):
         # What was computed is shown first, whatever can't be written.
         if result.skipped:
             print(
                 f"left out of the data:\n{result.skipped.to_text()}", flush=True
             )
-        print(result.to_text(), flush=True)
+        text = lines.add(result) if lines else result.to_text()
+        print(text, flush=True)
         if run:
             evaluation.log_report(result, run)
         _write(result, flag_values.output_json)
+    if lines:
+        print(lines.end())
     return 0
 
 
@@ -258,7 +301,7 @@ def _write(result: report.Report, output_json: str | None) -> None:
 
 def run() -> None:
     """Runs yt8m-eval."""
-    program.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main, PAGES)
 
 
 if __name__ == "__main__":

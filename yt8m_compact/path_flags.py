@@ -22,6 +22,10 @@ class _PathParser(flags.ArgumentParser):
 class _PathsParser(flags.ListParser):
     """Reads paths, comma-separated."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.syntactic_help = ""  # Its errors say more.
+
     def parse(self, argument: str | list[str]) -> list[str]:
         return [files.expand_user(path) for path in super().parse(argument)]
 

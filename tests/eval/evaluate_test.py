@@ -434,8 +434,13 @@ def test_each_new_checkpoint_until_none_comes(tmp_path, capsys, monkeypatch):
     )
     trainer.join()
     assert status == 0
-    steps = re.findall(r", step (\d+)\n", capsys.readouterr().out)
-    assert steps == ["10", "11"]
+    output = capsys.readouterr().out
+    # The weights once, a line for each.
+    assert output.count("dense twin") == 1
+    lines = re.findall(r"^ +(\d+)( +[.\d]+){5} +8(  best)?$", output, re.M)
+    assert [(step, best) for step, _, best in lines][0] == ("10", "  best")
+    assert [step for step, _, _ in lines] == ["10", "11"]
+    assert re.search(r"^best: GAP@20 [.\d]+ at step 1[01] \(--", output, re.M)
     events = tiny_runs.read_events(os.path.join(run.path, "eval"))
     assert [step for step, _ in events["metrics/gap"]] == [10, 11]
 

@@ -29,6 +29,7 @@ with lazy.imports():
     from yt8m_compact import datasets
     from yt8m_compact import training
     from yt8m_compact.eval import report
+    from yt8m_compact.eval import validation
 
 _COMPACT = "diagonal_circulant"
 
@@ -89,7 +90,10 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
             synthetic, data_dir, projection, flag_values.num_epochs
         )
         start = time.perf_counter()
-        training.train(config, train_dir, start_new_model=True)
+        watching = training.Watching(summarize=validation.summarize_weights)
+        training.train(
+            config, train_dir, start_new_model=True, watching=watching
+        )
         seconds = time.perf_counter() - start
         values = _evaluate(train_dir, data_dir)
         results.append(report.TrainedModel(name, values, seconds))

@@ -40,6 +40,7 @@ import os
 from absl import flags
 
 from yt8m_compact import choice_flags
+from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import presets
@@ -73,6 +74,35 @@ _FORMATS_OF_FLAGS = {
 }
 # Of the classes of 2018 and 2019, by their number.
 _KNOWN_CLASSES = {3862: "yt8m_2018_video_350k"}
+
+PAGES = help_pages.HelpPages(
+    common={
+        "what is exported": ("train_dir", "checkpoint_step", "weights"),
+        "where and how": (
+            "export_dir",
+            "format",
+            "overwrite",
+            "projection_export",
+            "export_precision",
+            "calibration_data_pattern",
+            "batch_size",
+        ),
+        "for TensorFlow Serving": (
+            "versioned",
+            "max_batch",
+            "warmup",
+            "top_k",
+            "vocabulary_file",
+        ),
+        "card and report": (
+            "licence",
+            "data_licence",
+            "report_data_pattern",
+            "measure",
+        ),
+    },
+    needed=("train_dir",),
+)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -346,7 +376,7 @@ def _find_class_names(
 
 def run() -> None:
     """Runs yt8m-export."""
-    program.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main, PAGES)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import TextIO
 
 from absl import flags
 
+from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import presets
@@ -41,6 +42,28 @@ _REPLACED = (
     "output_model_tgz",
     "segment_max_pred",
     "segment_label_ids_file",
+)
+
+PAGES = help_pages.HelpPages(
+    common={
+        "what predicts": (
+            "train_dir",
+            "model_file",
+            "preset",
+            "checkpoint_step",
+            "weights",
+        ),
+        "data": (
+            "input_data_pattern",
+            "segment_labels",
+            "batch_size",
+            "num_readers",
+            "on_data_error",
+        ),
+        "predictions": ("output_file", "format", "top_k"),
+        "several machines": ("num_shards", "shard_index"),
+    },
+    needed=("input_data_pattern", "output_file"),
 )
 
 
@@ -212,7 +235,7 @@ def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
 
 def run() -> None:
     """Runs yt8m-predict."""
-    program.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main, PAGES)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 from typing import Any
 
 from absl import flags
 
+from yt8m_compact import flag_help
+from yt8m_compact import help_pages
 from yt8m_compact import models
 from yt8m_compact import path_flags
-from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
@@ -71,6 +72,8 @@ _REPLACED_BY_STRUCTURES: dict[str, tuple[Callable[..., Any], str]] = {
     "pad_input": (flags.DEFINE_bool, "diagonal_circulant(pad_input=True)"),
 }
 
+_FEW = 4  # models that are named by what they lack
+
 
 def define_replaced_flags(
     names: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
@@ -89,6 +92,7 @@ def define_replaced_flags(
             f"Not supported: {replacement}.",
             flag_values=flag_values,
         )
+        help_pages.set_group(flag_values, name, help_pages.NOT_SUPPORTED)
 
 
 def refuse_replaced_flags(
@@ -127,19 +131,20 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         "The model.",
         flag_values=flag_values,
     )
+    help_pages.set_group(flag_values, "model", "model")
     settings_flags.define(config_lib.DataConfig, flag_values)
     _group(flag_values, config_lib.DataConfig, "data")
     for name, users in _model_fields().items():
         user, field = next(iter(users.items()))
         help_text = (
             f"{field.metadata['help']} (default: {_defaults(users)}; used by "
-            f"{', '.join(users)})"
+            f"{_users(users)})"
         )
         if name not in flag_values:
             settings_flags.define_field(
                 models.MODELS[user], field, None, help_text, flag_values
             )
-            program.set_group(flag_values, name, "model")
+            help_pages.set_group(flag_values, name, "model")
     for name, (define, text) in _REPLACED_BY_STRUCTURES.items():
         define(
             name,
@@ -147,6 +152,7 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
             f"Not supported: write --classifier_projection='{text}'.",
             flag_values=flag_values,
         )
+        help_pages.set_group(flag_values, name, help_pages.NOT_SUPPORTED)
 
 
 def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -159,13 +165,13 @@ def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     _group(flag_values, config_lib.TrainingConfig, "training")
     for group, names in config_lib.TRAINING_GROUPS.items():
         for name in names:
-            program.set_group(flag_values, name, group)
+            help_pages.set_group(flag_values, name, group)
     define_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
 
 
 def _group(flag_values: flags.FlagValues, cls: type, group: str) -> None:
     for field in dataclasses.fields(cls):
-        program.set_group(flag_values, field.name, group)
+        help_pages.set_group(flag_values, field.name, group)
 
 
 def model_from_flags(
@@ -431,6 +437,40 @@ def _model_fields() -> dict[str, dict[str, dataclasses.Field]]:
         for field in dataclasses.fields(cls):
             fields.setdefault(field.name, {})[model] = field
     return fields
+
+
+def describe_model(name: str) -> str:
+    """Writes the settings of a model as `--help` lists flags.
+
+    Args:
+        name: a key of `models.MODELS`.
+
+    Returns:
+        A section.
+    """
+    return flag_help.section(
+        f"settings of --model={name}",
+        [
+            flag_help.Entry(
+                name=field.name,
+                text=field.metadata["help"],
+                default=_text(field.default),
+                choices=field.metadata["choices"] or (),
+                is_boolean=isinstance(field.default, bool),
+            )
+            for field in dataclasses.fields(models.MODELS[name])
+        ],
+    )
+
+
+def _users(users: Mapping[str, Any]) -> str:
+    """Names the models that have a setting, or the few that do not."""
+    others = [name for name in models.MODELS if name not in users]
+    if not others:
+        return "all models"
+    if len(others) <= _FEW:
+        return f"all models but {', '.join(others)}"
+    return ", ".join(users)
 
 
 def _defaults(users: dict[str, dataclasses.Field]) -> str:

@@ -52,7 +52,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows each epoch as a bar; where nobody looks, logs a line at its end.
+    """Shows each epoch as a bar; without a terminal, a line now and then.
 
     Args:
         position: where the run is.
@@ -75,21 +75,23 @@ class ProgressBar(keras.callbacks.Callback):
         self._name = ""
         self._bar = None
         self._text = ""
+        self._clock = progress.Clock()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._text = ""
         self._name = f"epoch {epoch + 1}/{self._num_epochs}"
         self._bar = progress.video_bar(
             self._name,
             self._files,
             total=self._num_examples,
             initial=int(self._position.examples),
+            clock=self._clock,
+            with_metrics=True,
         )
 
     def on_train_batch_end(self, batch, logs=None):
-        self._text = ", ".join(
-            f"{key} {value:.4g}" for key, value in sorted(logs.items())
-        )
+        self._text = progress.metrics_text(logs)
+        if isinstance(self._bar, progress.Lines):
+            self._text = f"step {int(self._position.step):,}, {self._text}"
         self._bar.set_postfix_str(self._text, refresh=False)
         self._done = int(self._position.examples)
         self._bar.update(self._done - self._bar.n)
@@ -105,11 +107,13 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not self.model.stop_training:
             self._num_examples = self._done
-            progress.finish(self._bar)
+            if not isinstance(self._bar, progress.Lines):
+                progress.finish(self._bar)
         self._bar.close()
-        if self._bar.disable and self._text:
-            step = int(self._position.step)
-            _LOGGER.info("%s step %d: %s", self._name, step, self._text)
+
+    def on_train_end(self, logs=None):
+        if isinstance(self._bar, progress.Lines) and self._text:
+            _LOGGER.info("%s: %s", self._name, self._text)
 
 
 class TensorBoardLogger(keras.callbacks.Callback):

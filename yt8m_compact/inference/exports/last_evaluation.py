@@ -92,9 +92,9 @@ def _from_events(
         if "tfevents" not in name:
             continue
         try:
-            for event in tf.compat.v1.train.summary_iterator(
-                os.path.join(folder, name)
-            ):
+            path = os.path.join(folder, name)
+            for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+                event = tf.compat.v1.Event.FromString(record)
                 for value in event.summary.value:
                     metric = event_tags.metric_of(value.tag)
                     if metric in config_lib.BETTER:
