@@ -1,7 +1,8 @@
 """The pages of the site that the hook of MkDocs makes."""
 
 import re
-import sys
+import runpy
+import types
 
 import pytest
 import yaml
@@ -13,13 +14,9 @@ ROOT = build_file.ROOT
 
 @pytest.fixture(scope="module")
 def site_pages():
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        import site_pages
-
-        yield site_pages
-    finally:
-        sys.path.remove(str(ROOT / "docs"))
+    return types.SimpleNamespace(
+        **runpy.run_path(str(ROOT / "docs" / "site_pages.py"))
+    )
 
 
 def test_every_public_module_is_in_the_reference_once(site_pages):
