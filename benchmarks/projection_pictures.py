@@ -52,7 +52,7 @@ _TIMED = (
 
 
 def draw_twins(path: pathlib.Path) -> None:
-    """Draws the dense twin of one projection of each structure."""
+    """Draws the dense equivalent of one projection of each structure."""
     figure, axes = pyplot.subplots(
         4, 4, figsize=(12, 8.2), layout="constrained"
     )

@@ -118,8 +118,8 @@ def format_points(some: Sequence[Point]) -> str:
                 ]
             )
     metric = {"gap": "GAP@20", "map": "MAP"}[some[0].first.metric]
-    headers = ["model", "precision", "weights", "MB", metric, "95 %"]
-    headers += ["against dense", "seeds", "ms a row"]
+    headers = ["model", "precision", "parameters", "MB", metric, "95 %"]
+    headers += ["against dense", "seeds", "ms of a video"]
     return tabulate.tabulate(
         rows,
         headers,
