@@ -107,11 +107,7 @@ class Report:
         rows.append(["total", "", "", *total, f"{weights.num_bytes:,}", ""])
         megabytes = f"{weights.megabytes:.3f} MB"
         # A file of few bits has fewer.
-        of = (
-            "of parameters"
-            if self.model_file is None
-            else "of the run's parameters"
-        )
+        of = "" if self.model_file is None else "the run's "
         return (
             _table(
                 rows,
@@ -128,7 +124,7 @@ class Report:
                 ],
                 "llrrrrrrr",
             )
-            + f"\n{megabytes} of {of} (1 MB = 2^20 bytes)\n"
+            + f"\n{megabytes} of {of}parameters (1 MB = 2^20 bytes)\n"
             + self._multiply_adds_line()
         )
 
