@@ -163,7 +163,7 @@ def _draw_panel(
     margin = 0.3 * max(top - low, 0.05 * top)
     axis.set_ylim(low - margin, top + margin)
     left, right_end = axis.get_xlim()
-    axis.set_xlim(left / 2.5, right_end * 1.3)
+    axis.set_xlim(left / 3.5, right_end * 1.3)
     axis.set_xlabel("file that is shipped (weights and configuration)")
     axis.set_ylabel(_METRICS[some[0].first.metric])
     axis.set_title(_TITLES[data])
