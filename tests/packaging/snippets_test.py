@@ -10,6 +10,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import json
 import re
 import shlex
 
@@ -172,6 +173,21 @@ def test_readme_has_commands_of_nearly_every_program():
     )
     found = {words[0] for words in commands(shell)}
     assert found == {*_PROGRAMS} - {"yt8m-compress"}
+
+
+def test_the_compact_model_of_the_readme_has_the_parameters_it_says(tmp_path):
+    shell = "\n".join(
+        text for language, text in _blocks("README.md") if language == "bash"
+    )
+    (words,) = [
+        words for words in commands(shell) if "--parameters_only" in words
+    ]
+    path = tmp_path / "report.json"
+    flag_values = _parse([*words, f"--output_json={path}"])
+    assert evaluate.main(flag_values, []) == 0
+    counted = json.loads(path.read_text())["weights"]
+    millions = f"{counted['total'] / 1e6:.1f} million parameters"
+    assert f"{millions}, {counted['percent_of_dense']:.1f} %" in shell
 
 
 def _python(document: str) -> list[str]:
