@@ -5,7 +5,7 @@
     python -m benchmarks.projections --output_json=projections.json
     python -m benchmarks.projections --memory
 
-For each shape, rows x inputs x outputs, all run in turn in one process:
+For each shape, batch x inputs x outputs, all run in turn in one process:
 `keras.layers.Dense`; the formulation of the paper's released code and that of
 PEFT's C3A, written from their descriptions; our layers, without and with XLA.
 Forward, and forward and backward (to the input and to all weights), the best
