@@ -19,7 +19,6 @@ import sys
 import time
 
 from absl import flags
-import tabulate
 
 from yt8m_compact import lazy
 from yt8m_compact import models
@@ -29,6 +28,7 @@ from yt8m_compact.run import config as config_lib
 
 with lazy.imports():
     import numpy as np
+    import tabulate
 
     from yt8m_compact import datasets
     from yt8m_compact import readers
