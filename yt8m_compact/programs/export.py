@@ -28,7 +28,7 @@ folder of its own. With each travel the configuration of the run, a model card
 SHA-256 of every file: programs here refuse a file that is not as it was
 written. report.json, and a table, say what each is worth: bytes, and
 differences of its scores to the model's. With --report_data_pattern, also its
-own GAP@20, and times and memory beside those of a dense twin.
+own GAP@20, and times and memory beside those of a dense equivalent.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "measure",
         None,
-        "Whether the report has times, memory and a dense twin, too, which "
-        "take from ten seconds to minutes; if not given, it does with "
+        "Whether the report has times, memory and a dense equivalent, too, "
+        "which take from ten seconds to minutes; if not given, it does with "
         "--report_data_pattern.",
         flag_values=flag_values,
     )
@@ -108,7 +108,7 @@ class Reporter:
         config: the configuration of its run.
         model: the model, which no format has changed yet.
         data_pattern: records with labels; "" for none.
-        measured: whether times, memory and dense twins are wanted.
+        measured: whether times, memory and dense equivalents are wanted.
     """
 
     def __init__(

@@ -295,7 +295,7 @@ def _tables(rows: Sequence[Row], tablefmt: str) -> str:
     Two tables, so that both are as wide as a terminal, however many exports.
     """
     size: dict[str, Callable[[Row], str]] = {
-        "weights": lambda row: f"{row.num_weights:,}",
+        "params": lambda row: f"{row.num_weights:,}",
         "bytes": lambda row: f"{row.num_bytes:,}",
         "zipped": lambda row: f"{row.zipped_bytes:,}",
         "largest": lambda row: _scientific(row.max_difference),
@@ -375,8 +375,8 @@ def _notes(report: Report) -> list[str]:
         )
     if len(report.rows) > 1:
         notes.append(
-            "A dense twin (dense) is the same model with dense matrices, "
-            "exported the same way; its weights are not trained."
+            "The dense equivalent (dense) is the same model with dense "
+            "matrices, exported the same way; its weights are not trained."
         )
     return notes
 

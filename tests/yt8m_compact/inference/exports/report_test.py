@@ -72,7 +72,7 @@ def test_without_records_inputs_are_drawn():
     found = report.make(config, [report.Row("a", 1, 2, 3)], reference)
     assert "for 4 videos drawn at random" in found.to_text()
     assert "GAP" not in found.to_text()
-    assert "dense twin" not in found.to_text()
+    assert "dense equivalent" not in found.to_text()
 
 
 def test_bytes_are_those_that_are_read_to_predict(tmp_path):
@@ -126,7 +126,7 @@ def test_tables(measured):
     size, time, notes = found.to_text().split("\n\n")
     header, rule, *lines = size.splitlines()
     assert header.split() == [
-        "weights",
+        "params",
         "bytes",
         "zipped",
         "largest",
