@@ -224,7 +224,8 @@ with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     model = keras.Sequential([keras.layers.Activation("linear")])
     made = [e.GlobalAveragePrecision(3, 80), e.HitAtOne(),
             e.EqualRecallPrecision(4), e.MeanAveragePrecision(7, 80)]
-    model.compile(loss=models.LabelLoss(ops.cross_entropy_loss), metrics=made, jit_compile=False)
+    loss = models.LabelLoss(ops.cross_entropy_loss)
+    model.compile(loss=loss, metrics=made, jit_compile=False)
 found = model.evaluate(
     scores, labels, batch_size=16, verbose=0, return_dict=True)
 print({name: found[name] for name in ("gap", "hit_at_1", "perr", "map")})

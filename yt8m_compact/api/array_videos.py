@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from yt8m_compact import ops
 from yt8m_compact.api import label_lists
+from yt8m_compact.readers import regular_frames
 from yt8m_compact.run import config as config_lib
 
 # Features of videos, or frames of videos; by the name of a feature, or of all.
@@ -304,4 +305,10 @@ def _bytes(value: bytes) -> tf.train.Feature:
 
 
 def _floats(value: np.ndarray) -> tf.train.Feature:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=value))
+    # As protobuf writes a list of floats: a tenth of the time of giving it each
+    # of 1,152.
+    content = value.astype("<f4").tobytes()
+    floats = tf.train.FloatList.FromString(
+        b"\x0a" + regular_frames.varint(len(content)) + content
+    )
+    return tf.train.Feature(float_list=floats)

@@ -1,0 +1,92 @@
+"""Tests of what `import yt8m_compact` has at hand."""
+
+import builtins
+import inspect
+import sys
+
+import pytest
+
+import build_file
+import tiny_runs
+import yt8m_compact as yt8m
+from yt8m_compact import evaluation
+
+_ROOMS = sorted(
+    path.parent.name
+    for path in (build_file.ROOT / "yt8m_compact").glob("*/__init__.py")
+)
+_FUNCTIONS = ("fit", "load", "load_preset", "load_run", "metrics")
+
+
+def test_import_brings_nothing_heavy(tmp_path):
+    code = (
+        "import sys, yt8m_compact as y; dir(y); y.models.MODELS; "
+        "y.run.TrainingConfig; y.structures; y.readers; "
+        "print({'keras', 'numpy', 'tensorflow', 'tensorboard'} & {*sys.modules})"
+    )
+    done = tiny_runs.execute("-c", code, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
+
+
+def test_every_name_is_there():
+    assert {*yt8m.__all__} <= {*dir(yt8m)}
+    for name in yt8m.__all__:
+        assert getattr(yt8m, name) is not None
+    # All rooms, listed or not.
+    assert "layers" in _ROOMS
+    for room in _ROOMS:
+        assert inspect.ismodule(getattr(yt8m, room)), room
+    hidden = {"api", "eval", "programs"}
+    assert {*_ROOMS} - hidden <= {*dir(yt8m)}
+    assert not {*dir(yt8m)} & {*dir(builtins)} - {"__doc__", "__name__"} - {
+        name for name in dir(builtins) if name.startswith("_")
+    }
+    with pytest.raises(AttributeError, match="'yt8m_compact' has no attribute"):
+        yt8m.nothing  # noqa: B018
+
+
+def test_modules_of_modules_are_attributes():
+    assert yt8m.run.config.Config is yt8m.run.Config
+    assert (
+        yt8m.inference.exports.packed
+        is sys.modules["yt8m_compact.inference.exports.packed"]
+    )
+
+
+@pytest.mark.parametrize("name", _FUNCTIONS)
+def test_functions_say_what_they_take(name):
+    function = getattr(yt8m, name)
+    assert ">>> " in function.__doc__
+    signature = inspect.signature(function)
+    for parameter in signature.parameters.values():
+        assert parameter.kind not in (
+            parameter.VAR_KEYWORD,
+            parameter.VAR_POSITIONAL,
+        )
+        assert parameter.annotation is not parameter.empty
+        assert f"\n        {parameter.name}: " in function.__doc__
+    assert signature.return_annotation is not signature.empty
+
+
+@pytest.mark.parametrize("name", yt8m.api.__all__)
+def test_methods_say_what_they_take(name):
+    value = getattr(yt8m.api, name)
+    if not inspect.isclass(value):
+        return
+    for method, function in inspect.getmembers(value, inspect.isfunction):
+        if method.startswith("_"):
+            continue
+        signature = inspect.signature(function)
+        assert function.__doc__, method
+        assert signature.return_annotation is not signature.empty, method
+
+
+def test_evaluation_is_the_eval_folder():
+    assert yt8m.evaluation is evaluation
+    assert evaluation.__all__ == yt8m.eval.__all__
+    assert {*evaluation.__all__, "metrics"} <= {*dir(evaluation)} | {"metrics"}
+    for name in evaluation.__all__:
+        assert getattr(evaluation, name) is getattr(yt8m.eval, name)
+    assert evaluation.metrics is sys.modules["yt8m_compact.eval.metrics"]
+    with pytest.raises(AttributeError, match="'yt8m_compact.eval' has no attr"):
+        evaluation.nothing  # noqa: B018
