@@ -147,11 +147,11 @@ def test_frames_and_the_best_of_the_evaluations():
             seen.append(logs["val_gap"])
 
     run = yt8m.fit(
-        tiny_runs.dbof_config(iterations=2),
+        models.FrameLevelLogisticConfig(),
         codes,
         _LABELS,
         validation_data=(codes[:12], _LABELS[:12]),
-        training=_training(num_epochs=4, base_learning_rate=0.1),
+        training=_training(num_epochs=3, base_learning_rate=0.1),
         callbacks=[lambda config: Watch()],
         class_names=["a", "b", "c", "d"],
     )
