@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
+import functools
+import io
 import os
 from typing import TYPE_CHECKING
 
@@ -127,7 +129,15 @@ class History:
             ending = os.path.splitext(os.fspath(path))[1].lstrip(".").lower()
             with files.writing(os.fspath(path), "wb") as file:
                 figure.savefig(file, format=ending, dpi=110)
+        # What notebooks ask for; pyplot, which they know, keeps its figures.
+        figure._repr_png_ = functools.partial(_to_png, figure)
         return figure
+
+
+def _to_png(figure: figure_lib.Figure) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=90)
+    return content.getvalue()
 
 
 def read_history(run: train_dir_lib.TrainDir) -> History:

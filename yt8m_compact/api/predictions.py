@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 import dataclasses
 import operator
+from typing import overload
 
 import numpy as np
 
@@ -46,8 +47,30 @@ class Predictions(Sequence[list[tuple[str, float]]]):
         """The number of videos."""
         return len(self.ids)
 
-    def __getitem__(self, video: int) -> list[tuple[str, float]]:
-        """Returns names and probabilities of the classes of a video."""
+    @overload
+    def __getitem__(self, video: int) -> list[tuple[str, float]]: ...
+
+    @overload
+    def __getitem__(self, video: slice) -> Predictions: ...
+
+    def __getitem__(
+        self, video: int | slice
+    ) -> list[tuple[str, float]] | Predictions:
+        """Returns names and probabilities of the classes of a video.
+
+        Args:
+            video: its place; or a slice of videos.
+
+        Returns:
+            A pair a class; or the predictions of the slice.
+        """
+        if isinstance(video, slice):
+            return Predictions(
+                self.ids[video],
+                self.classes[video],
+                self.scores[video],
+                self.class_names,
+            )
         place = operator.index(video)
         return [
             (self.name_of(index), float(score))

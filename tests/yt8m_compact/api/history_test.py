@@ -38,6 +38,8 @@ def test_best():
 def test_plot(tmp_path, monkeypatch):
     figure = _HISTORY.plot(tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    # As notebooks show it.
+    assert figure._repr_png_().startswith(b"\x89PNG")
     loss, gap = figure.axes
     lines = {
         line.get_label(): line.get_xydata().tolist() for line in loss.lines

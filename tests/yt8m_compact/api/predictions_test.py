@@ -22,6 +22,8 @@ def test_is_a_sequence_over_the_videos():
     assert [*found] == rows
     assert found[-1] == rows[1]
     assert len(found) == 2
+    assert [*found[1:]] == rows[1:]
+    assert found[:1].ids == ("a",)
     assert str(found) == "a   class 1 0.500\nbc  class 0 0.250"
     with pytest.raises(IndexError):
         found[2]
