@@ -79,6 +79,8 @@ LABELS = {
     "keras": "@pypi//keras",
     "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",
+    "nbclient": "@pypi//nbclient",
+    "nbformat": "@pypi//nbformat",
     "numpy": "@pypi//numpy",
     "onnx": "@pypi//onnx",
     "onnxruntime": "@pypi//onnxruntime",

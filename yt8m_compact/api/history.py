@@ -163,8 +163,8 @@ def _training_curves(run: train_dir_lib.TrainDir) -> dict[str, Curve]:
     for path in sorted(paths):
         for event in _read_events(path):
             for value in event.summary.value:
-                name = value.tag.rpartition("/")[2]
-                if name in _TITLES and not value.tensor.tensor_shape.dim:
+                name = value.tag.removeprefix("metrics/")
+                if name in _TITLES:
                     number = tf.make_ndarray(value.tensor).item()
                     points.setdefault(name, {})[event.step] = float(number)
     return {
