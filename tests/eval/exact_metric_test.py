@@ -255,7 +255,7 @@ def test_of_two_replicas(tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        "global_average_precision",
+        pytest.param("global_average_precision", marks=pytest.mark.slow),
         "hit_at_one",
         "equal_recall_precision",
         "mean_average_precision",

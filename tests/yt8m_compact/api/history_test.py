@@ -35,6 +35,7 @@ def test_best():
         history_lib.History({}, {}).best()
 
 
+@pytest.mark.slow
 def test_plot(tmp_path, monkeypatch):
     figure = _HISTORY.plot(tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
