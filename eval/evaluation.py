@@ -126,7 +126,7 @@ class Evaluator:
         self._config: config_lib.Config | None = None
         self._model: keras.Model | None = None
         self._frozen: frozen_model.FrozenModel | None = None
-        self._predict: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
+        self._predict: _Predict | None = None
 
     def evaluate(
         self, step: train_dir_lib.Step = None, viewer: Viewer | None = None
@@ -242,7 +242,7 @@ class Evaluator:
     def _use(self, config: config_lib.Config, model: keras.Model) -> None:
         self._frozen = frozen_model.FrozenModel(model)
         self._frozen.prepare(None)
-        self._predict = _make_predict(self._frozen, config)
+        self._predict = _Predict(self._frozen, config)
         self._config, self._model = config, model
 
     def _evaluate_restored(
@@ -322,10 +322,41 @@ class Evaluator:
         )
 
 
-def _make_predict(model: frozen_model.FrozenModel, config: config_lib.Config):
-    """Compiles the step from a batch to predictions and losses."""
-    step = _make_step(model.predict_many, config)
-    return tf.function(step, reduce_retracing=True, autograph=False)
+class _Predict:
+    """The compiled step from a batch to predictions and losses.
+
+    Traced once, for batches of any size: the last and smaller one is no other.
+
+    Attributes:
+        num_traces: how often it was traced.
+    """
+
+    def __init__(
+        self, model: frozen_model.FrozenModel, config: config_lib.Config
+    ) -> None:
+        self._step = _make_step(model.predict_many, config)
+        self._functions: dict[tuple[str, ...], Callable[..., Any]] = {}
+        self.num_traces = 0
+
+    def __call__(
+        self, batch: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        names = tuple(batch)
+        if names not in self._functions:
+            spec = {
+                name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+                for name, value in batch.items()
+            }
+            self._functions[names] = tf.function(
+                self._trace, input_signature=[spec], autograph=False
+            )
+        return self._functions[names](batch)
+
+    def _trace(
+        self, batch: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self.num_traces += 1
+        return self._step(batch)
 
 
 def _make_step(

@@ -343,13 +343,14 @@ def test_events_that_cannot_be_written(tmp_path, caplog):
 @pytest.mark.slow
 def test_several_checkpoints_are_evaluated_by_one_function():
     run = tiny_runs.video_run()
-    evaluator = evaluation.Evaluator(run.path, run.pattern)
+    # The last of the batches is smaller.
+    evaluator = evaluation.Evaluator(run.path, run.pattern, batch_size=16)
     for step in (0, 10, 5):
         found = evaluator.evaluate(step)
         assert found == evaluation.evaluate_run(
-            run.path, run.pattern, step=step
+            run.path, run.pattern, step=step, batch_size=16
         )
-    assert evaluator._predict.experimental_get_tracing_count() == 1
+    assert evaluator._predict.num_traces == 1
 
 
 @pytest.mark.slow

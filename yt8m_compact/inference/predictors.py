@@ -1,6 +1,6 @@
 """Predictions for files of records, as the starter code's CSV."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import dataclasses
 
 import numpy as np
@@ -150,13 +150,34 @@ def predictor_from_artefact(path: str, *, segments: bool = False) -> Predictor:
         ValueError: as of `artefacts.load`, or if segments of video-level
             features are asked for.
     """
-    config, model = artefacts.load(path)
+    return predictor_from_model_file(*artefacts.load(path), segments=segments)
+
+
+def predictor_from_model_file(
+    config: config_lib.Config,
+    model: artefacts.Artefact,
+    *,
+    segments: bool = False,
+) -> Predictor:
+    """Makes a predictor from an artefact that is open.
+
+    Args:
+        config: the configuration of its run.
+        model: the artefact.
+        segments: as in `predictor_from_train_dir`.
+
+    Returns:
+        The predictor.
+
+    Raises:
+        ValueError: if segments of video-level features are asked for.
+    """
 
     def predict(**inputs: tf.Tensor) -> dict[str, np.ndarray]:
         arrays = {name: value.numpy() for name, value in inputs.items()}
         return {"predictions": model.predict_each(arrays)}
 
-    return _make_predictor(path, config, predict, segments)
+    return _make_predictor(model.path, config, predict, segments)
 
 
 def _make_predictor(
@@ -292,6 +313,60 @@ def write_scores(
     return rows.number
 
 
+def predict_files(
+    predictor: Predictor,
+    input_data_pattern: str | Sequence[str],
+    *,
+    batch_size: int = 256,
+    num_readers: int = 8,
+    skipped: readers.SkippedData | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Predicts every record, the same as `write_csv` writes.
+
+    Args:
+        predictor: as of `write_csv`.
+        input_data_pattern: files to predict, as of `readers.expand_patterns`.
+        batch_size: as of `write_csv`.
+        num_readers: likewise.
+        skipped: likewise.
+
+    Yields:
+        Ids, bytes `[rows]`, and predictions, float32 `[rows, num_classes]`.
+
+    Raises:
+        DataError: as of `write_csv`.
+        ValueError: likewise.
+    """
+    yield from _Rows(
+        predictor, input_data_pattern, batch_size, num_readers, 1, 0, skipped
+    )
+
+
+def predict_records(
+    predictor: Predictor, records: Sequence[bytes], *, batch_size: int = 256
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Predicts records in memory.
+
+    Args:
+        predictor: as of `write_csv`.
+        records: serialized, as in files.
+        batch_size: number of records parsed at a time.
+
+    Yields:
+        As `predict_files`.
+
+    Raises:
+        DataError: if a record does not fit.
+        ValueError: if a prediction is not finite.
+    """
+    if predictor.refresh is not None:
+        predictor.refresh()
+    reader = predictor.reader
+    dataset = tf.data.Dataset.from_tensor_slices(list(records))
+    dataset = dataset.batch(batch_size).map(lambda batch: reader.parse(batch))
+    yield from _predict_blocks(predictor, dataset)
+
+
 class _Rows:
     """Ids and predictions of all rows of files, read and predicted in blocks.
 
@@ -302,7 +377,7 @@ class _Rows:
     def __init__(
         self,
         predictor: Predictor,
-        input_data_pattern: str,
+        input_data_pattern: str | Sequence[str],
         batch_size: int,
         num_readers: int,
         num_shards: int,

@@ -72,8 +72,6 @@ _FORMATS_OF_FLAGS = {
     "batch_size": export_formats.PORTABLE,
     "projection_export": export_formats.PORTABLE,
 }
-# Of the classes of 2018 and 2019, by their number.
-_KNOWN_CLASSES = {3862: "yt8m_2018_video_350k"}
 
 PAGES = help_pages.HelpPages(
     common={
@@ -358,8 +356,7 @@ def _find_class_names(
     """Reads the names of the classes; None where they are not known."""
     path = flag_values.vocabulary_file
     if path is None:
-        preset = _KNOWN_CLASSES.get(num_classes)
-        return preset and presets.class_names(preset)
+        return presets.known_class_names(num_classes)
     names = datasets.read_class_names(path)
     if not names or max(names) >= num_classes:
         raise ValueError(

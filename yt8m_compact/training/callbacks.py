@@ -253,6 +253,13 @@ class TensorBoardLogger(keras.callbacks.Callback):
             self._log_skipped()
             self._writer.flush()
 
+    def on_train_end(self, logs=None):
+        # The last steps have a point, too: those of a short run are all it has.
+        if self._writer is not None and self._step.has_logs:
+            with self._writing(int(self._position.step)):
+                for name, value in self._step.logs().items():
+                    tf.summary.scalar(name, value)
+
     def _log_skipped(self) -> None:
         if self._skipped is not None:
             event_tags.write_skipped(

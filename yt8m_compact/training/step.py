@@ -122,6 +122,11 @@ class TrainingStep:
         """Returns the metrics: means since `reset_metrics`."""
         return _means(self._sums.numpy())
 
+    @property
+    def has_logs(self) -> bool:
+        """Whether there were steps since `reset_metrics`."""
+        return bool(self._sums[1].numpy().any())
+
     def epoch_logs(self) -> dict[str, float]:
         """Returns the metrics: means since `start_epoch`."""
         return _means(self._earlier_sums + self._sums.numpy())

@@ -213,11 +213,12 @@ def test_log_steps(tmp_path, run, events):
     training.train(config, str(tmp_path))
     found = tiny_runs.read_events(f"{tmp_path}/train")
     every = [value for _, value in events["metrics/loss"]]
-    # Means over the two batches since the last point.
-    assert [step for step, _ in found["metrics/loss"]] == [2, 4]
+    # Means over the two batches since the last point, and of the last steps,
+    # which a run of fewer than log_steps has no other of.
+    assert [step for step, _ in found["metrics/loss"]] == [2, 4, 5]
     np.testing.assert_allclose(
         [value for _, value in found["metrics/loss"]],
-        [np.mean(every[:2]), np.mean(every[2:4])],
+        [np.mean(every[:2]), np.mean(every[2:4]), every[4]],
         rtol=1e-5,
     )
     assert [step for step, _ in found["speed/examples_per_second"]] == [2, 4]
