@@ -21,8 +21,12 @@ _COLUMNS = 8
 # holds. 1.3 s for a million entries, and 5 s in chunks of 65,536.
 _ROWS = 4096
 _THRESHOLDS = 512
+# Thresholds whose ranks differ by less than one in so many are taken as one: of
+# 22 million entries 4,000, in a third of the time. Draws move by less than .003
+# of themselves, all alike, so that their deviation is the same.
+_RESOLUTION = 300
 # Of a class with m labels, the false predictions that are drawn.
-_FALSE_PER_LABEL, _LEAST_FALSE, _MOST_FALSE = 4, 1000, 20_000
+_FALSE_PER_LABEL, _LEAST_FALSE, _MOST_FALSE = 2, 1000, 20_000
 
 
 class Draws:
@@ -85,8 +89,8 @@ class Draws:
         # What comes after the last hit changes nothing.
         lowest = scores[hits].min(initial=np.inf)
         entries = np.flatnonzero(scores >= lowest)
-        order = np.argsort(-scores[entries], kind="stable")
-        entries = entries[order]
+        # The order of equal scores changes nothing.
+        entries = entries[np.argsort(-scores[entries])]
         sums = _precision_sums(
             scores[entries],
             hits[entries],
@@ -102,9 +106,10 @@ class MapDraws:
     """MAP of each draw, from the scores of one class after the other.
 
     As in `EvaluationMetrics`, a class counts where a video that has it was
-    drawn. A false prediction counts as often as its video was drawn if it is
-    among the first 4 m + 1,000 (20,000 at most) of a class with m labels, and
-    once if it comes later: there, how many of them are drawn hardly differs.
+    drawn. Of a class with m labels, a false prediction counts as often as its
+    video was drawn if it is among the first m + n predictions, n = 2 m + 1,000
+    or 20,000 if that is less; and once if it comes later: there, how many of
+    them are drawn hardly differs.
 
     Args:
         draws: The draws.
@@ -134,7 +139,7 @@ class MapDraws:
         is_positive[positives] = True
         # All labels, and what is false among the first.
         listed = np.flatnonzero((scores >= lowest) | is_positive)
-        listed = listed[np.argsort(-scores[listed], kind="stable")]
+        listed = listed[np.argsort(-scores[listed])]
         sums = _precision_sums(
             scores[listed],
             is_positive[listed],
@@ -277,29 +282,38 @@ def _precision_sums(
     before = np.searchsorted(hits, ends)
     adds = np.diff(before, prepend=0) > 0
     ends, before = ends[adds], before[adds]
-    left_out = np.zeros(len(ends), np.int64)
-    if num_reached is not None:
-        left_out = num_reached - ends
+    ranks = ends if num_reached is None else num_reached
+    kept = _distinct_ranks(ranks)
+    ends, before, left_out = ends[kept], before[kept], (ranks - ends)[kept]
     hit_videos = videos[hits]
     ends = np.concatenate([[0], ends])
     before = np.concatenate([[0], before])
     num_draws = counts.shape[1]
-    reached = np.zeros(num_draws, np.int64)
-    true = np.zeros(num_draws, np.int64)
+    reached = np.zeros(num_draws)
+    true = np.zeros(num_draws)
     result = np.zeros(num_draws)
     for start in range(0, len(left_out), _THRESHOLDS):
         part = slice(start, start + _THRESHOLDS + 1)
-        steps = _segment_sums(counts, hit_videos, before[part])
-        all_true = true + np.cumsum(steps, axis=0)
-        all_reached = reached + np.cumsum(
-            _segment_sums(counts, videos, ends[part]), axis=0
+        hits_of = _segment_sums(counts, hit_videos, before[part])
+        precision = np.cumsum(hits_of, axis=0, dtype=np.float64)
+        precision += true
+        true = precision[-1].copy()
+        found = np.cumsum(
+            _segment_sums(counts, videos, ends[part]), axis=0, dtype=np.float64
         )
-        true, reached = all_true[-1], all_reached[-1]
-        all_reached = all_reached + left_out[start : start + _THRESHOLDS, None]
-        result += np.einsum(
-            "ij,ij->j", steps, all_true / np.maximum(all_reached, 1)
-        )
+        found += reached
+        reached = found[-1].copy()
+        found += left_out[start : start + _THRESHOLDS, np.newaxis]
+        precision /= np.maximum(found, 1, out=found)
+        result += np.einsum("ij,ij->j", hits_of, precision)
     return result
+
+
+def _distinct_ranks(ranks: np.ndarray) -> np.ndarray:
+    """Says which of some rising ranks to keep: bool, the last one always."""
+    steps = np.log(np.maximum(ranks / _RESOLUTION, 1))
+    steps = np.minimum(ranks, _RESOLUTION) + np.floor(_RESOLUTION * steps)
+    return np.append(steps[1:] != steps[:-1], True)
 
 
 def _segment_sums(
