@@ -6,8 +6,8 @@
 Puts simulated videos of two models through `EvaluationMetrics`, one after the
 other as yt8m-eval does, and prints what intervals, paired differences and the
 details of classes cost on top of the metrics, and the memory of the process.
-Scores are drawn at random with 3 labels a video in a long tail; they are 17 GB a
-model, most of them in a temporary file. Seconds are of processor time.
+Scores are drawn at random with 3 labels a video in a long tail; they are 17 GB
+a model, most of them in a temporary file. Seconds are of processor time.
 """
 
 import argparse
@@ -27,7 +27,6 @@ from yt8m_compact.eval import metrics as metrics_lib
 from yt8m_compact.eval.insight import details as details_lib
 
 _BATCH_SIZE = 1024
-_MEMORY_LIMIT = 256 << 20
 
 
 class Clock:
@@ -37,6 +36,7 @@ class Clock:
         self.seconds = 0.0
 
     def __call__(self, function, *args):
+        """Calls a function."""
         start = time.process_time()
         result = function(*args)
         self.seconds += time.process_time() - start
@@ -52,9 +52,7 @@ def evaluate(
     metrics_time, draws_time, details_time = Clock(), Clock(), Clock()
     details = details_lib.Details(num_classes)
     map_draws = bootstrap.MapDraws(draws)
-    with metrics_lib.EvaluationMetrics(
-        num_classes, memory_limit_bytes=_MEMORY_LIMIT
-    ) as metrics:
+    with metrics_lib.EvaluationMetrics(num_classes) as metrics:
         while metrics.num_examples < num_videos:
             count = min(_BATCH_SIZE, num_videos - metrics.num_examples)
             scale = rng.uniform(1 - noise, 1.0, (count, 1)).astype(np.float32)

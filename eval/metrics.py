@@ -199,7 +199,8 @@ class EvaluationMetrics:
 
     def result(
         self,
-        on_class: Callable[[average_precision.ClassRanking], None] | None = None,
+        on_class: Callable[[average_precision.ClassRanking], None]
+        | None = None,
     ) -> dict[str, float | int | None]:
         """Computes the metrics of all videos added so far.
 
@@ -289,7 +290,8 @@ class EvaluationMetrics:
 
     def class_average_precisions(
         self,
-        on_class: Callable[[average_precision.ClassRanking], None] | None = None,
+        on_class: Callable[[average_precision.ClassRanking], None]
+        | None = None,
     ) -> np.ndarray:
         """Computes the average precision of every class.
 

@@ -68,11 +68,8 @@ def calibrate(
         bins = np.minimum((some * num_bins).astype(np.int64), num_bins - 1)
         counts += np.bincount(bins, minlength=num_bins)
         sums += np.bincount(bins, some, minlength=num_bins)
-        num_hits += np.bincount(
-            bins[hits[rows][counted]], minlength=num_bins
-        )
+        num_hits += np.bincount(bins[hits[rows][counted]], minlength=num_bins)
     if not counts.any():
         return None
     with np.errstate(invalid="ignore"):
         return Calibration(counts, sums / counts, num_hits / counts)
-

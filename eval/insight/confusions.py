@@ -94,9 +94,7 @@ class Confusions:
         """
         self._count()
         missed, predicted = np.divmod(self._keys, self._num_classes)
-        misses = np.bincount(
-            missed, self._counts, minlength=self._num_classes
-        )
+        misses = np.bincount(missed, self._counts, minlength=self._num_classes)
         # Thirds that are summed in another order are the same still.
         order = np.lexsort((self._keys, -np.round(self._counts, 6)))[:number]
         return [

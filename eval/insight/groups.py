@@ -52,9 +52,7 @@ def by_frequency(support: np.ndarray) -> dict[str, np.ndarray]:
     # Whole numbers: a third as a fraction would be rounded.
     thirds[order] = 3 * before // max(support.sum(), 1)
     thirds[support == 0] = -1
-    return {
-        name: thirds == third for third, name in enumerate(FREQUENCIES)
-    }
+    return {name: thirds == third for third, name in enumerate(FREQUENCIES)}
 
 
 def by_vertical(
