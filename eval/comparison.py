@@ -239,8 +239,7 @@ class Comparison:
     def letters(self) -> list[str]:
         """A short name for each member: A to Z, then A1."""
         return [
-            chr(ord("A") + number % 26)
-            + (str(number // 26) if number > 25 else "")
+            chr(ord("A") + number % 26) + str(number // 26 or "")
             for number in range(len(self.members))
         ]
 
@@ -319,11 +318,10 @@ class Comparison:
             f"{self.num_draws} draws of as many videos"
         )
         lines = self.difference_lines()
-        if lines:
-            about += ", of differences on the same draws"
-        return "\n\n".join(
-            [table, *(["\n".join(lines)] if lines else []), about]
-        )
+        if not lines:
+            return f"{table}\n\n{about}"
+        about += ", of differences on the same draws"
+        return "\n\n".join([table, "\n".join(lines), about])
 
 
 def short_names(paths: Sequence[str]) -> list[str]:

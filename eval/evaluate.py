@@ -117,8 +117,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     path_flags.define_path(
         "report_dir",
         None,
-        "Folder to write to what is known of classes, calibration, frequent and "
-        "rare classes and confusions: index.html, which holds all pictures, "
+        "Folder to write what is known of classes, calibration, frequent and "
+        "rare classes and confusions to: index.html, which holds all pictures, "
         "CSV files, PNG files, and events for TensorBoard.",
         flag_values=flag_values,
     )

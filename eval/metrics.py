@@ -12,6 +12,9 @@ from yt8m_compact.eval import average_precision
 from yt8m_compact.eval import ranked_videos
 from yt8m_compact.eval import score_store
 
+# Gets the ranking of a class.
+OnClass = Callable[[average_precision.ClassRanking], None]
+
 
 class EvaluationMetrics:
     r"""Collects batches of predictions and computes the metrics of all.
@@ -75,7 +78,7 @@ class EvaluationMetrics:
         num_classes: int,
         top_k: int = 20,
         *,
-        memory_limit_bytes: int = 2 << 30,
+        memory_limit_bytes: int = 256 << 20,
         spill_dir: str | os.PathLike[str] | None = None,
     ):
         if top_k < 1:
@@ -199,8 +202,7 @@ class EvaluationMetrics:
 
     def result(
         self,
-        on_class: Callable[[average_precision.ClassRanking], None]
-        | None = None,
+        on_class: OnClass | None = None,
     ) -> dict[str, float | int | None]:
         """Computes the metrics of all videos added so far.
 
@@ -290,8 +292,7 @@ class EvaluationMetrics:
 
     def class_average_precisions(
         self,
-        on_class: Callable[[average_precision.ClassRanking], None]
-        | None = None,
+        on_class: OnClass | None = None,
     ) -> np.ndarray:
         """Computes the average precision of every class.
 

@@ -106,7 +106,7 @@ def label_digests(
     """Makes a number of the labels of each video, whatever their order.
 
     Args:
-        videos: int `[labels]`, the place in the batch of the video of each label.
+        videos: int `[labels]`, of each label the place of its video.
         classes: int `[labels]`, its class.
         num_videos: Videos of the batch.
 

@@ -20,8 +20,8 @@ def write_classes(
 
     A row a class in the order of the scores: `index`, `name` (empty where it is
     not known), `videos` that have it, `average_precision`, and `threshold`,
-    `precision`, `recall` and `f1` where F1 is best. What is not defined, as of a
-    class that no video has, is empty.
+    `precision`, `recall` and `f1` where F1 is best. What is not defined, as of
+    a class that no video has, is empty.
 
     Args:
         table: The metrics.

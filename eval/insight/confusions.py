@@ -109,7 +109,8 @@ class Confusions:
 
     def _count(self) -> None:
         waiting = [(self._keys, self._counts), *self._waiting]
-        keys, counts = (np.concatenate(part) for part in zip(*waiting))
+        parts = zip(*waiting, strict=True)
+        keys, counts = (np.concatenate(part) for part in parts)
         self._keys, places = np.unique(keys, return_inverse=True)
         self._counts = np.bincount(
             places.reshape(-1), counts, minlength=len(self._keys)

@@ -36,9 +36,9 @@ def by_frequency(support: np.ndarray) -> dict[str, np.ndarray]:
     """Divides classes into head, middle and tail, by a third of all labels.
 
     The head are the most frequent classes that have a third of all labels
-    together, or as few more as classes allow; the middle are the next ones up to
-    two thirds, and the tail the rest. Of equally frequent classes the lower one
-    comes first. So each has about as many labels to be right about.
+    together, or as few more as classes allow; the middle are the next ones up
+    to two thirds, and the tail the rest. Of equally frequent classes the lower
+    one comes first. So each has about as many labels to be right about.
 
     Args:
         support: int `[num_classes]`, the labels of each class.

@@ -22,7 +22,8 @@ h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2em; }
 h3 { font-size: 1em; margin-bottom: .3em; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
-td, th { padding: .15em .7em; text-align: right; border-bottom: 1px solid #ddd; }
+td, th { padding: .15em .7em; text-align: right;
+  border-bottom: 1px solid #ddd; }
 th { font-weight: 600; background: #f6f6f6; }
 td:first-child, th:first-child, .text { text-align: left; }
 .columns { display: flex; flex-wrap: wrap; gap: 1em 2.5em; }
@@ -32,14 +33,14 @@ figcaption, .note { color: #666; font-size: .9em; max-width: 52em; }
 """
 _CAPTIONS = {
     "gap_against_bytes": "GAP against the size of the models.",
-    "precision_recall": "Precision and recall of the predictions that GAP ranks,"
-    " over all thresholds. Recall counts all labels, so that the line ends where"
-    " labels are not among a video's best classes.",
-    "reliability": "How often predictions are right against what they say,"
-    " and how many there are; a line above the diagonal is too modest, one below"
-    " it too sure. ECE is the mean distance, by predictions.",
-    "class_frequency": "Average precision of classes against how many videos have"
-    " them.",
+    "precision_recall": "Precision and recall of the predictions that GAP"
+    " ranks, over all thresholds. Recall counts all labels, so that the line"
+    " ends where labels are not among a video's best classes.",
+    "reliability": "How often predictions are right against what they say, and"
+    " how many there are; a line above the diagonal is too modest, one below it"
+    " too sure. ECE is the mean distance, by predictions.",
+    "class_frequency": "Average precision of classes against how many videos"
+    " have them.",
     "groups": "GAP of some classes alone, with their labels in brackets. Head,"
     " middle and tail are the most frequent, the next and the rarest classes"
     " with a third of all labels each; below are the verticals, where the"

@@ -67,7 +67,8 @@ def write(
         names: The name of each class, as far as they are known.
         pictures: Of `draw`.
     """
-    os.makedirs(folder, exist_ok=True)
+    if files.is_local(folder):  # Others make folders with files.
+        os.makedirs(folder, exist_ok=True)
     insights = {}
     for letter, title, member in zip(
         compared.letters, compared.titles, compared.members, strict=True
