@@ -86,17 +86,16 @@ class Draws:
         """
         scores = ranked.scores.ravel()
         hits = ranked.hits.ravel()
-        # What comes after the last hit changes nothing.
+        # What comes after the last hit changes nothing, as does the order of
+        # equal scores.
         lowest = scores[hits].min(initial=np.inf)
-        entries = np.flatnonzero(scores >= lowest)
-        # The order of equal scores changes nothing.
-        entries = entries[np.argsort(-scores[entries])]
-        sums = _precision_sums(
-            scores[entries],
-            hits[entries],
-            (entries // ranked.scores.shape[1]).astype(np.int32),
-            self.counts,
-        )
+        number = np.count_nonzero(scores >= lowest)
+        entries = np.argsort(scores)[::-1][:number]
+        scores, hits = scores[entries], hits[entries]
+        entries //= ranked.scores.shape[1]
+        videos = entries.astype(np.int32)
+        del entries  # 8 bytes each, of 22 million.
+        sums = _precision_sums(scores, hits, videos, self.counts)
         positives = self.means(ranked.num_labels) * len(ranked)
         # To whole numbers, as of which no labels are none.
         return sums / np.maximum(np.round(positives), 1)
@@ -276,12 +275,13 @@ def _precision_sums(
         float64 `[draws]`.
     """
     # Equal scores are one threshold, where the last of them is.
-    ends = 1 + np.flatnonzero(np.append(scores[1:] != scores[:-1], True))
     hits = np.flatnonzero(is_positive)
-    # Positives at or before each threshold, and thresholds that add some.
-    before = np.searchsorted(hits, ends)
-    adds = np.diff(before, prepend=0) > 0
-    ends, before = ends[adds], before[adds]
+    hit_scores = scores[hits]
+    before = 1 + np.flatnonzero(
+        np.append(hit_scores[1:] != hit_scores[:-1], True)
+    )
+    rising = scores[::-1]
+    ends = len(scores) - np.searchsorted(rising, hit_scores[before - 1])
     ranks = ends if num_reached is None else num_reached
     kept = _distinct_ranks(ranks)
     ends, before, left_out = ends[kept], before[kept], (ranks - ends)[kept]

@@ -260,13 +260,17 @@ class Comparison:
             for letter, member in zip(self.letters, self.members, strict=True)
         ][1:]
 
-    def table(self) -> tuple[list[str], list[list[str]]]:
-        """Writes the members as a table: headers, and a row a member."""
-        known = [
+    def _known(self) -> list[str]:
+        """Lists the metrics that some member has."""
+        return [
             metric
             for metric in METRICS
             if any(m.metrics.get(metric) is not None for m in self.members)
         ]
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Writes the members as a table: headers, and a row a member."""
+        known = self._known()
         columns = {
             "bytes": lambda costs: _count(costs.num_bytes),
             "parameters": lambda costs: _count(costs.num_weights),
@@ -293,18 +297,20 @@ class Comparison:
         ]
         return headers, rows
 
-    def difference_lines(self) -> list[str]:
-        """Writes a line a difference: `B - A: GAP@20 +.0040 [.0010, .0070]`."""
-        lines = []
-        for letter, found in self.differences():
-            parts = [
-                f"{METRICS[metric].format(top_k=self.top_k)} "
-                f"{difference.value:+.4f} "
-                f"[{difference.low:+.4f}, {difference.high:+.4f}]"
-                for metric, difference in found.items()
+    def difference_rows(self) -> list[list[str]]:
+        """Writes differences as rows: `B - A`, then a cell a metric.
+
+        Returns:
+            The rows; `+0.0040 [+0.0010, +0.0070]` is a difference and its
+            interval, and the metrics are those of `table`.
+        """
+        return [
+            [
+                f"{letter} - {self.letters[0]}",
+                *(_difference(found.get(metric)) for metric in self._known()),
             ]
-            lines.append(f"{letter} - {self.letters[0]}: {', '.join(parts)}")
-        return lines
+            for letter, found in self.differences()
+        ]
 
     def to_text(self) -> str:
         """Writes the comparison as tables of text."""
@@ -317,10 +323,17 @@ class Comparison:
             f"{self.num_videos:,} videos; +- and [] are 95 % intervals of "
             f"{self.num_draws} draws of as many videos"
         )
-        lines = self.difference_lines()
-        if not lines:
+        differences = self.difference_rows()
+        if not differences:
             return f"{table}\n\n{about}"
         about += ", of differences on the same draws"
+        names = headers[1 : len(differences[0])]
+        # A line a metric: rows of intervals are wider than terminals.
+        lines = [
+            f"{row[0]}: {name} {cell}"
+            for row in differences
+            for name, cell in zip(names, row[1:], strict=True)
+        ]
         return "\n\n".join([table, "\n".join(lines), about])
 
 
@@ -361,6 +374,15 @@ def _with_interval(value: float | None, half: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.4f}" + ("" if half is None else f" +-{half:.4f}")
+
+
+def _difference(difference: Difference | None) -> str:
+    if difference is None:
+        return "-"
+    return (
+        f"{difference.value:+.4f} "
+        f"[{difference.low:+.4f}, {difference.high:+.4f}]"
+    )
 
 
 def _count(number: int | None) -> str:

@@ -78,7 +78,7 @@ class EvaluationMetrics:
         num_classes: int,
         top_k: int = 20,
         *,
-        memory_limit_bytes: int = 256 << 20,
+        memory_limit_bytes: int = 128 << 20,
         spill_dir: str | os.PathLike[str] | None = None,
     ):
         if top_k < 1:
@@ -288,7 +288,9 @@ class EvaluationMetrics:
         """
         self._check_open()
         self._expect_videos()
-        return ranked_videos.concatenate(self._ranked)
+        # Not twice in memory: they are as good in one piece.
+        self._ranked = [ranked_videos.concatenate(self._ranked)]
+        return self._ranked[0]
 
     def class_average_precisions(
         self,

@@ -15,16 +15,19 @@ from yt8m_compact.eval.insight import details as details_lib
 # Rare classes have a good or bad average precision by chance.
 _LEAST_VIDEOS = 10
 _NUM_ROWS = 20
+_NUM_CHANGES = 12
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #222; margin: 2em auto;
-  max-width: 75em; padding: 0 1em; }
+  max-width: 80em; padding: 0 1em; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2em; }
 h3 { font-size: 1em; margin-bottom: .3em; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums;
+  font-size: .92em; }
 .wide { overflow-x: auto; }
-td, th { padding: .15em .7em; text-align: right;
+td, th { padding: .15em .55em; text-align: right;
   border-bottom: 1px solid #ddd; }
 th { font-weight: 600; background: #f6f6f6; }
+td:not(.text) { white-space: nowrap; }
 td:first-child, th:first-child, .text { text-align: left; }
 .columns { display: flex; flex-wrap: wrap; gap: 1em 2.5em; }
 figure { margin: 0; flex: 1 1 28em; max-width: 38em; }
@@ -57,7 +60,7 @@ class Page:
         about: Lines of text below it.
         headers: Of the table of models.
         rows: Of the table of models.
-        differences: A line each.
+        differences: Rows of the same columns, as many as have differences.
         names: The name of each class, as far as they are known.
         insights: By the name of the model.
         pictures: PNG files, by their names.
@@ -67,7 +70,7 @@ class Page:
     about: Sequence[str]
     headers: Sequence[str]
     rows: Sequence[Sequence[str]]
-    differences: Sequence[str]
+    differences: Sequence[Sequence[str]]
     names: Mapping[int, str]
     insights: Mapping[str, details_lib.Insight]
     pictures: Mapping[str, bytes]
@@ -84,7 +87,13 @@ class Page:
             *(f'<p class="note">{_escape(line)}</p>' for line in self.about),
             _table(self.headers, self.rows),
         ]
-        parts += [f"<p>{_escape(line)}</p>" for line in self.differences]
+        if self.differences:
+            parts.append("<h3>Differences</h3>")
+            parts.append(
+                _table(
+                    self.headers[: len(self.differences[0])], self.differences
+                )
+            )
         parts.append('<h2>Pictures</h2><div class="columns">')
         parts += [
             _figure(name, self.pictures[name])
@@ -181,6 +190,7 @@ class Page:
     def _changes(self) -> str:
         """Writes the classes that differ the most from those of the first."""
         (first, one), *others = self.insights.items()
+        letter = first.split()[0]
         parts = ["<h2>Classes that changed the most</h2>"]
         for name, other in others:
             before = one.classes.average_precision
@@ -194,8 +204,8 @@ class Page:
             )
             parts.append('<div class="columns">')
             for heading, classes in (
-                ("Worse", order[change[order] < 0][:_NUM_ROWS]),
-                ("Better", order[change[order] > 0][: -_NUM_ROWS - 1 : -1]),
+                ("Worse", order[change[order] < 0][:_NUM_CHANGES]),
+                ("Better", order[change[order] > 0][: -_NUM_CHANGES - 1 : -1]),
             ):
                 rows = [
                     [
@@ -208,13 +218,14 @@ class Page:
                     for index in classes
                 ]
                 parts.append(f"<div><h3>{heading}</h3>")
-                headers = ["class", "videos", "before", "now", "change"]
+                headers = ["class", "videos", letter, name.split()[0], "change"]
                 parts.append(_table(headers, rows) + "</div>")
             parts.append("</div>")
         return "\n".join(parts)
 
     def _name(self, index: int) -> str:
-        return self.names.get(int(index), f"class {index}")
+        name = self.names.get(int(index), str(index))
+        return f"class {name}" if name == str(index) else name
 
 
 def _figure(name: str, picture: bytes) -> str:

@@ -100,12 +100,13 @@ def write(
         title="Comparison" if len(insights) > 1 else f"Evaluation of {title}",
         about=[
             about,
-            f"+- and [] are 95 % intervals: {compared.num_draws} draws of as "
-            "many videos, of differences on the same draws.",
+            "\N{PLUS-MINUS SIGN} and [] are 95 % intervals: "
+            f"{compared.num_draws} draws of as many videos, of differences on "
+            "the same draws.",
         ],
         headers=headers,
         rows=rows,
-        differences=compared.difference_lines(),
+        differences=compared.difference_rows(),
         names=names,
         insights=insights,
         pictures=pictures,
