@@ -276,6 +276,8 @@ def _precision_sums(
     """
     # Equal scores are one threshold, where the last of them is.
     hits = np.flatnonzero(is_positive)
+    if not len(hits):
+        return np.zeros(counts.shape[1])
     hit_scores = scores[hits]
     before = 1 + np.flatnonzero(
         np.append(hit_scores[1:] != hit_scores[:-1], True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import functools
 from typing import Any
@@ -113,7 +113,7 @@ class Comparer:
         self._members: list[comparison.Member] = []
 
     def evaluate(
-        self, sources: Sequence[Source]
+        self, sources: Iterable[Source]
     ) -> Iterator[tuple[Source, report_lib.Report]]:
         """Evaluates models; `result` compares them then.
 

@@ -208,6 +208,12 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         flag_values, "eval_data_pattern", "validation", "test"
     )
     program.expect_given(flag_values, "eval_data_pattern")
+    if flag_values.vocabulary_file and not flag_values.report_dir:
+        raise usage_error.UsageError(
+            "expected --report_dir with --vocabulary_file, which is for that "
+            "alone. Received: "
+            f"vocabulary_file={flag_values.vocabulary_file!r}"
+        )
     if flag_values.report_dir:
         plots.expect_matplotlib("report_dir", flag_values.report_dir)
         program.expect_no_file(flag_values, "report_dir")
@@ -338,11 +344,6 @@ def _read_classes(
     """Reads the names and the verticals of classes, as far as known."""
     path = flag_values.vocabulary_file
     if not flag_values.report_dir:
-        if path:
-            raise usage_error.UsageError(
-                "expected --report_dir with --vocabulary_file, which is for "
-                f"that alone. Received: vocabulary_file={path!r}"
-            )
         return {}, {}
     if runs:
         config = runs[0].load_config()
