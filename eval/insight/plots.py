@@ -218,6 +218,7 @@ def _draw_groups(insights: Mapping[str, details_lib.Insight]) -> bytes:
         [f"{group.name} ({group.num_labels:,})" for group in shown],
         fontsize="small",
     )
+    axis.margins(y=0.01)
     axis.invert_yaxis()
     axis.set_xlim(0, 1)
     axis.set_xlabel("GAP of these classes (and their labels)")
