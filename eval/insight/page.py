@@ -88,12 +88,9 @@ class Page:
             _table(self.headers, self.rows),
         ]
         if self.differences:
+            names = self.headers[1 : len(self.differences[0])]
             parts.append("<h3>Differences</h3>")
-            parts.append(
-                _table(
-                    self.headers[: len(self.differences[0])], self.differences
-                )
-            )
+            parts.append(_table(["difference", *names], self.differences))
         parts.append('<h2>Pictures</h2><div class="columns">')
         parts += [
             _figure(name, self.pictures[name])
