@@ -167,14 +167,41 @@ class Comparer:
         )
         return report
 
+    def add_predictions(
+        self,
+        name: str,
+        ids: np.ndarray,
+        digests: np.ndarray,
+        best: ranked_videos.RankedVideos,
+    ) -> None:
+        """Adds predictions of the same videos, as of a file, in any order.
+
+        Args:
+            name: What they are called.
+            ids: bytes `[videos]`.
+            digests: uint64 `[videos]`, of `same_videos.label_digests`.
+            best: The best classes of the videos.
+
+        Raises:
+            ValueError: If the videos or their labels differ, or there are none.
+        """
+        places = self._same.arrange(name, ids)
+        self._same.start(name)
+        self._same.check(np.asarray(ids)[places], digests[places])
+        self._same.finish()
+        self._members.append(
+            comparison.member_of_predictions(
+                name, best.take(places), self._find_draws(len(best))
+            )
+        )
+
     def result(self) -> comparison.Comparison:
         """Compares what was evaluated, the first one with all others."""
-        first = self._members[0]
         return comparison.Comparison(
             tuple(self._members),
-            num_videos=first.report["metrics"]["num_examples"],
+            num_videos=len(self._draws.counts),
             eval_data_pattern=self._pattern,
-            top_k=first.report["top_k"],
+            top_k=self._kwargs.get("top_k", 20),
             num_draws=self._num_draws,
             seed=self._seed,
         )

@@ -67,6 +67,26 @@ class RankedVideos:
         """Returns the number of videos."""
         return len(self.scores)
 
+    def take(self, places: np.ndarray) -> "RankedVideos":
+        """Takes some videos.
+
+        Args:
+            places: int `[n]`, their places here.
+
+        Returns:
+            These, in that order.
+        """
+        values = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+        }
+        return RankedVideos(
+            **{
+                name: None if array is None else array[places]
+                for name, array in values.items()
+            }
+        )
+
     @property
     def hit_at_1(self) -> np.ndarray:
         """Whether the first class is a label, bool `[videos]`."""

@@ -28,6 +28,38 @@ class SameVideos:
         self._digests = np.zeros(0, np.uint64)
         self._position = 0
 
+    def arrange(self, name: str, ids: np.ndarray) -> np.ndarray:
+        """Finds the order in which videos of a file are those of the first.
+
+        Args:
+            name: What the file is called in errors.
+            ids: bytes `[videos]`, in any order.
+
+        Returns:
+            int `[videos]`, the places of the videos of the first model in the
+            file; as they are where the file is the first itself.
+
+        Raises:
+            ValueError: If a video of the first model is not there.
+        """
+        ids = np.asarray(ids).astype(np.bytes_)
+        if self._first is None:
+            return np.arange(len(ids))
+        order = np.argsort(ids, kind="stable")
+        places = np.searchsorted(ids, self._ids, sorter=order)
+        places = order[np.minimum(places, len(ids) - 1)]
+        missing = ids[places] != self._ids
+        if missing.any():
+            raise ValueError(
+                f"expected the {len(self._ids)} videos of {self._first} for "
+                f"all models. Received: none of the id "
+                f"{self._text(self._ids, int(np.argmax(missing)))} of {name}"
+            )
+        if len(ids) > len(self._ids):
+            self._name = name
+            self._fail_by_number(str(len(ids)))
+        return places
+
     def start(self, name: str) -> None:
         """Begins with a model.
 

@@ -59,6 +59,13 @@ def test_concatenate():
     np.testing.assert_array_equal(both.classes[2:], second.classes)
 
 
+def test_take():
+    taken = _make(losses=np.array([0.5, 2.0])).take(np.array([1, 0, 1]))
+    np.testing.assert_array_equal(taken.losses, [2.0, 0.5, 2.0])
+    np.testing.assert_array_equal(taken.classes, [[1, 2], [2, 0], [1, 2]])
+    assert _make().take(np.array([1])).losses is None
+
+
 @pytest.mark.parametrize(
     "name", ["classes", "hits", "num_labels", "num_found", "losses"]
 )

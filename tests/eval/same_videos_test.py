@@ -61,6 +61,28 @@ def test_other_labels(same):
         _see(same, "B", IDS, digests)
 
 
+def test_videos_of_a_file_come_in_any_order(same):
+    ids = [b"e", IDS[3], b"a", b"bcd"]
+    places = same.arrange("file", np.array(ids))
+    np.testing.assert_array_equal(places, [2, 3, 0, 1])
+    first = same_videos.SameVideos()
+    np.testing.assert_array_equal(first.arrange("file", ids), [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([b"a", b"bcd", b"e", b"x"], "none of the id 'häuser' of file"),
+        ([b"a"], "none of the id 'bcd' of file"),
+        ([*IDS, b"x"], "the 4 videos of first .*Received: 5 of file"),
+        ([*IDS, b"a"], "the 4 videos of first .*Received: 5 of file"),
+    ],
+)
+def test_files_of_other_videos(same, ids, message):
+    with pytest.raises(ValueError, match=message):
+        same.arrange("file", np.array(ids))
+
+
 def test_digests_are_of_sets_of_labels():
     one = same_videos.label_digests([0, 0, 2], [5, 7, 7], 3)
     other = same_videos.label_digests([0, 0, 2], [7, 5, 5], 3)
