@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 import logging
 import os
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from yt8m_compact import lazy
 from yt8m_compact import models
@@ -21,11 +21,14 @@ with lazy.imports():
     import keras
     import tensorflow as tf
 
+    from yt8m_compact.eval import average_precision
     from yt8m_compact.eval import metrics as metrics_lib
+    from yt8m_compact.eval import ranked_videos
     from yt8m_compact.eval import report
     from yt8m_compact.eval import weights
     from yt8m_compact.inference import artefacts
     from yt8m_compact.inference import frozen_model
+    from yt8m_compact.inference import latency
     from yt8m_compact.run import chosen_weights
     from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -72,6 +75,17 @@ class Viewer(Protocol):
 
     def on_end(self, metrics: metrics_lib.EvaluationMetrics) -> None:
         """Gets the metrics of all."""
+
+
+@runtime_checkable
+class RankingViewer(Viewer, Protocol):
+    """Looks at the rankings that the metrics are made of, too."""
+
+    def on_ranking(self, ranking: ranked_videos.Ranking) -> None:
+        """Gets how the classes of each batch are ranked, before `on_batch`."""
+
+    def on_class(self, ranking: average_precision.ClassRanking) -> None:
+        """Gets how each class ranks all videos, before `on_end`."""
 
 
 class Evaluator:
@@ -171,13 +185,17 @@ class Evaluator:
         return self._evaluate_restored(step)
 
     def evaluate_artefact(
-        self, config: config_lib.Config, model: artefacts.Artefact
+        self,
+        config: config_lib.Config,
+        model: artefacts.Artefact,
+        viewer: Viewer | None = None,
     ) -> report.Report:
         """Evaluates what yt8m-export wrote, by its own runtime.
 
         Args:
             config: the configuration of its run.
             model: the artefact.
+            viewer: who looks at what the report does not hold.
 
         Returns:
             The report, without a step.
@@ -200,6 +218,7 @@ class Evaluator:
         return self._evaluate(
             config,
             _make_step(predict, config),
+            viewer,
             weights=counts,
             model_file=model.path,
         )
@@ -231,6 +250,17 @@ class Evaluator:
                 raise
             return None
         return self._evaluate_restored(step)
+
+    def measure_latency(self, batch: Mapping[str, tf.Tensor]) -> float:
+        """Measures how long the model that was evaluated takes for one video.
+
+        Args:
+            batch: a batch of videos, of which the first is predicted.
+
+        Returns:
+            Milliseconds, compiled by TensorFlow.
+        """
+        return latency.measure(self._config, self._model, batch)
 
     def _restore(self, config: config_lib.Config, paths: list[str]) -> int:
         if self._config != config:  # The first, or that of a new run.
@@ -272,6 +302,7 @@ class Evaluator:
         if self._on_data_error == "skip":
             skipped = readers.SkippedData()
         record_format = readers.check_format(files, reader, skipped=skipped)
+        ranks = isinstance(viewer, RankingViewer)
         has_labels = record_format.has_labels or config.data.segment_labels
         dataset = readers.make_dataset(
             reader,
@@ -300,12 +331,14 @@ class Evaluator:
                     )
                 has_labels = True
                 predictions, loss = predict(batch)
-                metrics.update(predictions, batch["labels"], loss)
+                ranking = metrics.update(predictions, batch["labels"], loss)
+                if ranks:
+                    viewer.on_ranking(ranking)
                 if viewer is not None:
                     viewer.on_batch(batch, predictions)
                 bar.update(len(predictions))
             progress.finish(bar)
-            values = metrics.result()
+            values = metrics.result(viewer.on_class if ranks else None)
             if viewer is not None:
                 viewer.on_end(metrics)
         return report.Report(

@@ -9,15 +9,12 @@ import tabulate
 
 from yt8m_compact import files
 from yt8m_compact import readers
+from yt8m_compact.eval import comparison
 from yt8m_compact.eval import weights as weights_lib
 
 # Metrics in the order of the tables; the JSON has the names as they are.
 METRIC_NAMES = {
-    "gap": "GAP@{top_k}",
-    "hit_at_1": "Hit@1",
-    "perr": "PERR",
-    "map": "MAP",
-    "loss": "loss",
+    **comparison.METRICS,
     "num_examples": "videos",
     "num_classes_with_positives": "classes with labels",
 }

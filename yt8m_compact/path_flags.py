@@ -77,6 +77,29 @@ def define_path(
     _define(_PathParser, name, default, help_text, flag_values, kwargs)
 
 
+def define_repeated_path(
+    name: str, help_text: str, *, flag_values: flags.FlagValues
+) -> None:
+    """Defines a flag that names a file or a folder each time it is given.
+
+    Its value is the list of them, None if it was not given. A comma is part of
+    a name.
+
+    Args:
+        name: The flag.
+        help_text: Its help.
+        flag_values: Where to define it.
+    """
+    flags.DEFINE_multi(
+        _PathParser(),
+        flags.ArgumentSerializer(),
+        name,
+        None,
+        help_text,
+        flag_values=flag_values,
+    )
+
+
 def define_pattern(
     name: str,
     default: str | None,

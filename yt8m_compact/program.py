@@ -372,17 +372,18 @@ def expect_no_file(flag_values: flags.FlagValues, name: str) -> None:
 
     Args:
         flag_values: the parsed flags.
-        name: the flag that names the folder; it may be empty.
+        name: the flag that names the folder, or folders; it may be empty.
 
     Raises:
         UsageError: if it is a file of this system.
     """
-    path = flag_values[name].value
-    if path and os.path.isfile(path):
-        raise usage_error.UsageError(
-            f"expected --{name} to be a folder. Received: {name}={path!r}, "
-            "which is a file"
-        )
+    value = flag_values[name].value
+    for path in value if isinstance(value, list) else [value]:
+        if path and os.path.isfile(path):
+            raise usage_error.UsageError(
+                f"expected --{name} to be a folder. Received: {name}={path!r}, "
+                "which is a file"
+            )
 
 
 def expect_given(flag_values: flags.FlagValues, name: str) -> None:

@@ -243,6 +243,10 @@ def test_expect_no_file(tmp_path):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         program.expect_no_file(flag_values, "dir")
+    # Of several, each.
+    flag_values["dir"].value = [str(tmp_path), str(path)]
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        program.expect_no_file(flag_values, "dir")
 
 
 def run_main(main, *arguments, closed=(), pages=None) -> tuple[int, str, str]:

@@ -255,39 +255,66 @@ class _StepParser(flags.ArgumentParser):
         raise ValueError(f"expected a step or best. Received: {argument!r:.80}")
 
 
-def define_checkpoint_flag(flag_values: flags.FlagValues, text: str) -> None:
+def define_checkpoint_flag(
+    flag_values: flags.FlagValues, text: str, *, repeated: bool = False
+) -> None:
     """Defines `--checkpoint_step`.
 
     Args:
         flag_values: where to define it.
         text: what the checkpoint is for, the start of the help.
+        repeated: whether it may be given several times; its value is a list.
     """
+    help_text = (
+        f"{text}, or best for that which was best when training evaluated it "
+        "(--keep_best); the newest one if not given."
+    )
+    parser, serializer = _StepParser(), flags.ArgumentSerializer()
+    if repeated:
+        flags.DEFINE_multi(
+            parser,
+            serializer,
+            "checkpoint_step",
+            None,
+            f"{help_text} Given several times, all of them.",
+            flag_values=flag_values,
+        )
+        return
     flags.DEFINE(
-        _StepParser(),
+        parser,
         "checkpoint_step",
         None,
-        f"{text}, or best for that which was best when training evaluated it "
-        "(--keep_best); the newest one if not given.",
+        help_text,
         flag_values=flag_values,
-        serializer=flags.ArgumentSerializer(),
+        serializer=serializer,
     )
 
 
-def define_model_file_flag(flag_values: flags.FlagValues, use: str) -> None:
+def define_model_file_flag(
+    flag_values: flags.FlagValues, use: str, *, repeated: bool = False
+) -> None:
     """Defines `--model_file`.
 
     Args:
         flag_values: where to define it.
         use: what the model is for, for the help.
+        repeated: whether it may be given several times; its value is a list.
     """
-    path_flags.define_path(
-        "model_file",
-        None,
+    help_text = (
         f"What yt8m-export wrote, to {use} in the place of --train_dir: a file "
         ".tflite, .onnx, .xml (OpenVINO) or .keras, or the folder of one, of a "
         "SavedModel or of a packed model. A SavedModel runs what its author "
-        "wrote: give only one that you trust.",
-        flag_values=flag_values,
+        "wrote: give only one that you trust."
+    )
+    if repeated:
+        path_flags.define_repeated_path(
+            "model_file",
+            f"{help_text} Given several times, all are compared.",
+            flag_values=flag_values,
+        )
+        return
+    path_flags.define_path(
+        "model_file", None, help_text, flag_values=flag_values
     )
 
 
@@ -302,9 +329,10 @@ def refuse_choice_of_weights(flag_values: flags.FlagValues) -> None:
     """
     step = flag_values.checkpoint_step
     if step is not None:
+        steps = step if isinstance(step, list) else [step]
         raise usage_error.UsageError(
             "expected no --checkpoint_step: --model_file holds one. Received: "
-            f"checkpoint_step={step}"
+            f"checkpoint_step={','.join(map(str, steps))}"
         )
     choice = weights_from_flag(flag_values)
     if choice != weight_choice.RAW:

@@ -383,21 +383,49 @@ def _notes(report: Report) -> list[str]:
 
 def _count_bytes(folder: str) -> tuple[int, int]:
     """Counts the bytes of an export, and of the same in a zip file."""
-    paths = [
-        os.path.join(where, name)
-        for where, _, names in tf.io.gfile.walk(folder)
-        for name in names
-        if name not in _NOT_COUNTED and os.path.basename(where) != warmup.FOLDER
-    ]
     total = 0
     counter = _Counter()
     with zipfile.ZipFile(counter, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(paths):
+        for path in _read_to_predict(folder):
             with tf.io.gfile.GFile(path, "rb") as file:
                 content = file.read()
             total += len(content)
             archive.writestr(os.path.relpath(path, folder), content)
     return total, counter.number
+
+
+def _read_to_predict(folder: str) -> list[str]:
+    """Lists the files of an export without those that only travel with it."""
+    return sorted(
+        os.path.join(where, name)
+        for where, _, names in tf.io.gfile.walk(folder)
+        for name in names
+        if name not in _NOT_COUNTED and os.path.basename(where) != warmup.FOLDER
+    )
+
+
+def count_bytes(path: str) -> int:
+    """Counts the bytes that are read to predict by an artefact.
+
+    Args:
+        path: its file, beside which others of the same name count, too, as
+            those of OpenVINO's weights; or the folder that it is.
+
+    Returns:
+        The bytes.
+    """
+    if files.is_folder(path):
+        paths = _read_to_predict(path)
+    else:
+        folder, name = os.path.split(path)
+        folder = folder or "."
+        stem = os.path.join(folder, os.path.splitext(name)[0])
+        paths = [
+            one
+            for one in _read_to_predict(folder)
+            if os.path.splitext(one)[0] == stem
+        ]
+    return sum(tf.io.gfile.stat(one).length for one in paths)
 
 
 class _Counter:

@@ -205,3 +205,22 @@ def test_json(measured, tmp_path):
     measurement = values["rows"][0]["measurements"][1]
     assert measurement["num_threads"] == 2
     assert measurement["peak_bytes"] > 0
+
+
+def test_bytes_that_are_read_to_predict(tmp_path, monkeypatch):
+    for name, size in {
+        "model.xml": 3,
+        "model.bin": 40,
+        "other.xml": 500,
+        "config.json": 6_000,
+        "weights.safetensors": 70_000,
+    }.items():
+        (tmp_path / name).write_bytes(bytes(size))
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "variables" / "model.bin").write_bytes(bytes(800_000))
+    # A file counts with those of its name beside it, a folder whole.
+    assert report.count_bytes(str(tmp_path / "model.xml")) == 43
+    assert report.count_bytes(str(tmp_path / "other.xml")) == 500
+    assert report.count_bytes(str(tmp_path)) == 870_543
+    monkeypatch.chdir(tmp_path)
+    assert report.count_bytes("model.xml") == 43
