@@ -7,6 +7,9 @@ Example:
 The model is what --train_dir says; with --model_file=exported/model.tflite in
 its place, what yt8m-export wrote is evaluated, by its own runtime.
 
+Files of predictions need no model, whoever wrote them:
+  yt8m-eval --predictions=predictions.csv --labels='data/validate*.tfrecord'
+
 To count the weights of a model without data or checkpoint:
   yt8m-eval --parameters_only --model=DbofModel --frame_features \
     --feature_names=rgb,audio --feature_sizes=1024,128
@@ -26,10 +29,12 @@ from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluation
+from yt8m_compact.eval import prediction_flags
 from yt8m_compact.run import command_line
 
 with lazy.imports():
     from yt8m_compact.eval import follow_checkpoints
+    from yt8m_compact.eval import prediction_evaluation
     from yt8m_compact.eval import report
     from yt8m_compact.eval import weights
     from yt8m_compact.inference import artefacts
@@ -90,6 +95,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         upper_bound=2**32 - 1,
         flag_values=flag_values,
     )
+    prediction_flags.define(flag_values)
     program.define_on_data_error(flag_values)
     path_flags.define_path(
         "output_json",
@@ -135,6 +141,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_no_file(flag_values, "train_dir")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_json")
+    if prediction_flags.are_given(flag_values):
+        return _evaluate_predictions(flag_values)
     if flag_values.model_file:
         _expect_model_file_alone(flag_values)
     if flag_values.parameters_only:
@@ -182,6 +190,22 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         if run:
             evaluation.log_report(result, run)
         _write(result, flag_values.output_json)
+    return 0
+
+
+def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
+    """Evaluates files of predictions; returns the exit status."""
+    prediction_flags.expect_alone(flag_values)
+    result = prediction_evaluation.evaluate_predictions(
+        flag_values.predictions,
+        flag_values.labels,
+        num_classes=flag_values.num_classes,
+        top_k=flag_values.top_k,
+        segment_map_k=flag_values.segment_map_k,
+    )
+    print(result.to_text(), flush=True)
+    if flag_values.output_json:
+        prediction_evaluation.write_json(result, flag_values.output_json)
     return 0
 
 

@@ -61,12 +61,12 @@ def byte_bar(name: str) -> tqdm.tqdm:
     )
 
 
-def count_bar(name: str, total: int, unit: str) -> tqdm.tqdm:
+def count_bar(name: str, total: int | None, unit: str) -> tqdm.tqdm:
     """Makes a bar that counts things of a known number, as `byte_bar`.
 
     Args:
         name: what is done.
-        total: how many there are.
+        total: how many there are, None where that is not known.
         unit: what they are, with a space before it.
 
     Returns:

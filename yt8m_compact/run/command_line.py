@@ -379,12 +379,15 @@ def use_features(
             flag_values[name].value = value
 
 
-def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
+def refuse_model_flags(
+    flag_values: flags.FlagValues, reason: str, but: Sequence[str] = ()
+) -> None:
     """Refuses the flags of data and model, where a run says what they are.
 
     Args:
         flag_values: where `define_model_flags` defined them.
         reason: why they are refused, for the error.
+        but: those that are not.
 
     Raises:
         UsageError: if one was given.
@@ -396,7 +399,7 @@ def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
         *_model_fields(),
         *_REPLACED_BY_STRUCTURES,
     ):
-        if flag_values[name].present:
+        if flag_values[name].present and name not in but:
             raise usage_error.UsageError(
                 f"expected no --{name}: {reason}. Received: "
                 f"{name}={flag_values[name].value!r}"
