@@ -192,7 +192,6 @@ def test_as_of_the_run(tmp_path, level):
             predictors.predictor_from_train_dir(made.path),
             made.pattern,
             path,
-            top_k=5,
         )
         report = prediction_evaluation.evaluate_predictions(
             path, made.pattern, num_classes=5, top_k=3

@@ -13,6 +13,7 @@ from yt8m_compact.predictions.label_files import (
     read_rating_file as read_rating_file,
 )
 from yt8m_compact.predictions.label_table import LabelTable as LabelTable
+from yt8m_compact.predictions.parquet import load_pyarrow as load_pyarrow
 from yt8m_compact.predictions.rating_table import RatingTable as RatingTable
 from yt8m_compact.predictions.rows import Rows as Rows
 from yt8m_compact.predictions.writing import RowWriter as RowWriter

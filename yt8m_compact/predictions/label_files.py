@@ -1,5 +1,6 @@
 """Files of labels: CSV, JSON lines, Parquet."""
 
+import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -73,11 +74,11 @@ def read_label_file(
         read = _read_parquet
     elif start.startswith(b"{"):
         read = _read_json_lines
-    ids, counts, lines, blocks = [], [], [], []
+    ids, counts, lines = [], array.array("q"), array.array("q")
+    all_labels = array.array("i")
     for number, video_id, labels in read(path):
-        values = np.unique(kaggle_csv.class_array(labels))
-        outside = values[(values < 0) | (values >= num_classes)]
-        if len(outside):
+        values = sorted({*labels})
+        if values and not 0 <= values[0] <= values[-1] < num_classes:
             wrong = next(c for c in labels if not 0 <= c < num_classes)
             raise errors.DataError(
                 f"{path}: line {number}: expected labels from 0 to "
@@ -88,7 +89,7 @@ def read_label_file(
         ids.append(video_id)
         counts.append(len(values))
         lines.append(number)
-        blocks.append(values.astype(np.int32))
+        all_labels.extend(values)
         advance(1)
     if not ids:
         raise errors.DataError(
@@ -97,7 +98,7 @@ def read_label_file(
     return label_table.LabelTable(
         ids,
         np.array(counts, np.int64),
-        np.concatenate(blocks),
+        np.array(all_labels, np.int32),
         where=path,
         places=lines,
     )

@@ -29,16 +29,6 @@ _REPLACED: dict[str, tuple[Callable[..., Any], str]] = {
         "call tf.debugging.set_log_device_placement, or set the variable "
         "TF_CPP_MAX_VLOG_LEVEL",
     ),
-    "segment_max_pred": (
-        flags.DEFINE_integer,
-        "every segment has its own line, id:start and its --top_k classes; "
-        "leave the flag out",
-    ),
-    "segment_label_ids_file": (
-        flags.DEFINE_string,
-        "all classes are predicted; leave the flag out, and raise --top_k "
-        "where classes are to be chosen afterwards",
-    ),
     "input_model_tgz": (
         flags.DEFINE_string,
         "use --train_dir or --model_file",

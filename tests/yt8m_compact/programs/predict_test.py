@@ -151,12 +151,11 @@ def test_scores_for_another_model(tmp_path, capsys):
 def test_number_of_classes_by_default(tmp_path, monkeypatch, name, expected):
     written = {}
 
-    def write(predictor, pattern, path, **kwargs):
-        written.update(kwargs)
+    def write(predictor, pattern, path, output, **kwargs):
+        written.update(output.describe())
         return 0
 
-    function = {"csv": "write_csv", "teacher": "write_scores"}[name]
-    monkeypatch.setattr(predictors, function, write)
+    monkeypatch.setattr(predictors, "write_predictions", write)
     run = tiny_runs.video_run()
     run_predict(
         f"--train_dir={run.path}",
@@ -175,13 +174,14 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
     [
         (
             GIVEN,
-            "expected one of --train_dir, --model_file and --preset. "
-            "Received: train_dir=None, model_file=None, preset=None",
+            "expected one of --train_dir, --model_file, --preset and "
+            "--ensemble. Received: train_dir=None, model_file=None, "
+            "preset=None, ensemble=None",
         ),
         (
             [*GIVEN, "--train_dir=a", "--model_file=b"],
-            "expected one of --train_dir, --model_file and --preset. "
-            "Received: train_dir='a', model_file='b', preset=None",
+            "expected one of --train_dir, --model_file, --preset and "
+            "--ensemble. Received: train_dir='a', model_file='b', preset=None",
         ),
         (
             [*GIVEN, "--preset=c", "--model_file=b"],
@@ -218,11 +218,52 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
         ),
         (
             [*GIVEN, "--segment_max_pred=9"],
-            "--segment_max_pred is not supported: every segment has its own",
+            "expected --segment_max_pred with --format=segments; others have a "
+            "line for each segment, with its --top_k classes. Received: "
+            "format=csv",
         ),
         (
             [*GIVEN, "--segment_label_ids_file=ids.csv"],
-            "--segment_label_ids_file is not supported: all classes are pred",
+            "expected --segment_label_ids_file with --format=segments",
+        ),
+        (
+            [*GIVEN, "--format=segments", "--top_k=5"],
+            "expected no --top_k with --format=segments, which has "
+            "--segment_max_pred. Received: top_k=5",
+        ),
+        (
+            [*GIVEN, "--class_names"],
+            "expected a format that holds class names: jsonl or parquet",
+        ),
+        (
+            [*GIVEN, "--vocabulary_file=a"],
+            "expected a format that holds class names: jsonl or parquet",
+        ),
+        (
+            [*GIVEN, "--embeddings"],
+            "expected a format that holds embeddings: jsonl or parquet",
+        ),
+        (
+            [*GIVEN, "--train_dir=a", "--ensemble_weights=1"],
+            "expected --ensemble_weights with --ensemble. Received: "
+            "ensemble_weights=1",
+        ),
+        (
+            [*GIVEN, "--ensemble=a,b", "--weights=ema"],
+            "expected no --weights with --ensemble, of newest checkpoints",
+        ),
+        (
+            [*GIVEN, "--ensemble=a,b", "--ensemble_weights=1"],
+            "expected 2 weights of an ensemble, 0 or more each and not all 0. "
+            "Received: weights=[1.0]",
+        ),
+        (
+            [*GIVEN, "--ensemble=a,b", "--ensemble_weights=1,x"],
+            "expected numbers. Received: ensemble_weights=1,x",
+        ),
+        (
+            [*GIVEN, "--ensemble=not-there.tflite"],
+            "not-there.tflite: expected a model of yt8m-export",
         ),
     ],
 )
