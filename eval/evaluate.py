@@ -10,6 +10,9 @@ its place, what yt8m-export wrote is evaluated, by its own runtime.
 Files of predictions need no model, whoever wrote them:
   yt8m-eval --predictions=predictions.csv --labels='data/validate*.tfrecord'
 
+Several models are evaluated together, by the weights that suit them best:
+  yt8m-eval --ensemble=runs/a,runs/b --eval_data_pattern='data/validate*'
+
 To count the weights of a model without data or checkpoint:
   yt8m-eval --parameters_only --model=DbofModel --frame_features \
     --feature_names=rgb,audio --feature_sizes=1024,128
@@ -30,14 +33,20 @@ from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluation
 from yt8m_compact.eval import prediction_flags
+from yt8m_compact.inference import ensemble_flags
 from yt8m_compact.run import command_line
+from yt8m_compact.run import weight_choice
 
 with lazy.imports():
+    from yt8m_compact.eval import ensemble_evaluation
     from yt8m_compact.eval import follow_checkpoints
     from yt8m_compact.eval import prediction_evaluation
     from yt8m_compact.eval import report
+    from yt8m_compact.eval import segment_evaluation
     from yt8m_compact.eval import weights
     from yt8m_compact.inference import artefacts
+    from yt8m_compact.inference import ensembles
+    from yt8m_compact.inference import predictors
     from yt8m_compact.run import train_dir as train_dir_lib
 
 _LOGGER = logging.getLogger(__name__)
@@ -143,6 +152,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_folder(flag_values, "output_json")
     if prediction_flags.are_given(flag_values):
         return _evaluate_predictions(flag_values)
+    if flag_values.ensemble:
+        return _evaluate_ensemble(flag_values)
     if flag_values.model_file:
         _expect_model_file_alone(flag_values)
     if flag_values.parameters_only:
@@ -170,6 +181,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         artefacts.find(flag_values.model_file)
     elif flag_values.run_once:
         run.load_config()
+    if flag_values["segment_map_k"].present:
+        return _evaluate_segments(flag_values, weights_choice)
     evaluator = evaluation.Evaluator(
         run and run.path,
         flag_values.eval_data_pattern,
@@ -202,6 +215,58 @@ def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
         num_classes=flag_values.num_classes,
         top_k=flag_values.top_k,
         segment_map_k=flag_values.segment_map_k,
+    )
+    print(result.to_text(), flush=True)
+    if flag_values.output_json:
+        prediction_evaluation.write_json(result, flag_values.output_json)
+    return 0
+
+
+def _evaluate_ensemble(flag_values: flags.FlagValues) -> int:
+    """Evaluates models together; returns the exit status."""
+    prediction_flags.expect_ensemble_alone(flag_values)
+    command_line.use_data_flag(
+        flag_values, "eval_data_pattern", "validation", "test"
+    )
+    program.expect_given(flag_values, "eval_data_pattern")
+    weights_of_each = ensemble_flags.weights(flag_values)
+    ensemble_flags.expect_members(flag_values.ensemble)
+    readers.expect_local_files(flag_values.eval_data_pattern)
+    result = ensemble_evaluation.evaluate_ensemble(
+        flag_values.ensemble,
+        [ensembles.load_member(name) for name in flag_values.ensemble],
+        flag_values.eval_data_pattern,
+        weights=weights_of_each,
+        top_k=flag_values.top_k,
+        batch_size=flag_values.batch_size,
+        num_readers=flag_values.num_readers,
+        seed=flag_values.ensemble_seed,
+    )
+    print(result.to_text(), flush=True)
+    if flag_values.output_json:
+        ensemble_evaluation.write_json(result, flag_values.output_json)
+    return 0
+
+
+def _evaluate_segments(
+    flag_values: flags.FlagValues, choice: weight_choice.WeightChoice
+) -> int:
+    """Computes MAP@K of all segments; returns the exit status."""
+    prediction_flags.expect_segments_only(flag_values)
+    name = flag_values.model_file or flag_values.train_dir
+    if flag_values.model_file:
+        predictor = predictors.predictor_from_artefact(name, segments=True)
+    else:
+        predictor = predictors.predictor_from_train_dir(
+            name, flag_values.checkpoint_step, segments=True, choice=choice
+        )
+    result = segment_evaluation.evaluate_segments(
+        predictor,
+        name,
+        flag_values.eval_data_pattern,
+        k=flag_values.segment_map_k,
+        batch_size=flag_values.batch_size,
+        num_readers=flag_values.num_readers,
     )
     print(result.to_text(), flush=True)
     if flag_values.output_json:

@@ -7,14 +7,13 @@ from absl import flags
 from yt8m_compact import path_flags
 from yt8m_compact import program
 from yt8m_compact import usage_error
+from yt8m_compact.inference import ensemble_flags
 from yt8m_compact.predictions import segment_csv
 from yt8m_compact.run import command_line
 
 _OF_MODELS = (
     "train_dir",
     "model_file",
-    "eval_data_pattern",
-    "data",
     "checkpoint_step",
     "weights",
     "frame_seed",
@@ -44,10 +43,22 @@ def define(flag_values: flags.FlagValues) -> None:
         "labels, a CSV of VideoId,Labels, JSON lines or Parquet.",
         flag_values=flag_values,
     )
+    ensemble_flags.define(
+        flag_values,
+        "Models to evaluate together, by weights that are found if not given",
+    )
+    flags.DEFINE_integer(
+        "ensemble_seed",
+        0,
+        "Decides the random part of the search for --ensemble_weights.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
     flags.DEFINE_integer(
         "segment_map_k",
         segment_csv.TOP_SEGMENTS,
-        "How many segments of each class MAP@K counts.",
+        "How many segments of each class MAP@K counts. With a model, it is "
+        "MAP@K that is computed, of all segments of the videos.",
         lower_bound=1,
         flag_values=flag_values,
     )
@@ -80,18 +91,55 @@ def expect_alone(flag_values: flags.FlagValues) -> None:
         UsageError: if it was given, or there are no labels.
     """
     program.expect_given(flag_values, "labels")
-    for name in _OF_MODELS:
-        if flag_values[name].present:
-            raise usage_error.UsageError(
-                f"expected --predictions or --{name}, not both. Received: "
-                f"predictions={flag_values.predictions!r}"
-            )
-    if flag_values["on_data_error"].present:
-        raise usage_error.UsageError(
-            "expected no --on_data_error with --predictions: what is left out "
-            "of a file can't be compared. Received: on_data_error="
-            f"{flag_values.on_data_error}"
-        )
+    _refuse(
+        flag_values,
+        "predictions",
+        *_OF_MODELS,
+        "data",
+        "eval_data_pattern",
+        "on_data_error",
+        "ensemble",
+    )
     command_line.refuse_model_flags(
         flag_values, "--predictions need no model", but=("num_classes",)
     )
+
+
+def expect_ensemble_alone(flag_values: flags.FlagValues) -> None:
+    """Refuses what an ensemble is not evaluated with.
+
+    Args:
+        flag_values: the parsed flags.
+
+    Raises:
+        UsageError: if it was given.
+    """
+    _refuse(
+        flag_values, "ensemble", *_OF_MODELS, "on_data_error", "segment_map_k"
+    )
+    command_line.refuse_model_flags(
+        flag_values, "the models are read from --ensemble"
+    )
+
+
+def expect_segments_only(flag_values: flags.FlagValues) -> None:
+    """Refuses what MAP@K of all segments is not computed with.
+
+    Args:
+        flag_values: the parsed flags.
+
+    Raises:
+        UsageError: if it was given.
+    """
+    _refuse(
+        flag_values, "segment_map_k", "run_once", "frame_seed", "on_data_error"
+    )
+
+
+def _refuse(flag_values: flags.FlagValues, name: str, *others: str) -> None:
+    for other in others:
+        if flag_values[other].present:
+            raise usage_error.UsageError(
+                f"expected --{name} or --{other}, not both. Received: "
+                f"{name}={flag_values[name].value!r}"
+            )

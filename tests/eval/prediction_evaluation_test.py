@@ -168,7 +168,7 @@ def test_files_that_do_not_go_together(tmp_path):
         ),
         (
             ["--predictions=a", "--labels=b", "--on_data_error=skip"],
-            "expected no --on_data_error with --predictions",
+            "expected --predictions or --on_data_error, not both",
         ),
         (
             ["--predictions=a", "--labels=b", "--model=MoeModel"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import contextlib
 import json
 import os
@@ -129,6 +129,28 @@ class Parts:
             return ()
         values = [arrays[_VALUES.format(i)] for i in range(len(arrays) - 2)]
         return arrays[_IDS].astype(object), *values
+
+    def iterate(
+        self, numbers: Iterable[int]
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yields ids and values of parts that are there.
+
+        Args:
+            numbers: of the parts.
+
+        Raises:
+            OSError: if one is damaged now.
+        """
+        for number in numbers:
+            block = self.load(number)
+            if block is None:
+                raise OSError(
+                    f"{self._path(number)}: expected to read again what was "
+                    "predicted. Received: a damaged part; check the disk, and "
+                    "go on"
+                )
+            if block:
+                yield block
 
     def load_skipped(self, number: int) -> dict[str, Any]:
         """Reads again what was left out of the files of a part that is there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
 from typing import Protocol
 
@@ -127,6 +127,31 @@ def values_of(
             f"NaN or infinity for {ids[np.argmax(bad)].decode()}"
         )
     return values
+
+
+def in_blocks(
+    parts: Iterable[tuple[np.ndarray, ...]],
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Cuts arrays of rows anew.
+
+    Args:
+        parts: arrays of as many rows, of any number.
+
+    Yields:
+        The same rows, `BLOCK_SIZE` each, and fewer at the end.
+    """
+    rest: list[np.ndarray] = []
+    for part in parts:
+        if rest:
+            part = [
+                np.concatenate(pair) for pair in zip(rest, part, strict=True)
+            ]
+        whole = len(part[0]) // BLOCK_SIZE * BLOCK_SIZE
+        for start in range(0, whole, BLOCK_SIZE):
+            yield tuple(one[start : start + BLOCK_SIZE] for one in part)
+        rest = [one[whole:] for one in part]
+    if rest and len(rest[0]):
+        yield tuple(rest)
 
 
 class Rows:

@@ -456,16 +456,12 @@ def write_predictions(
         _predict_missing(rows, groups, reading, output, parts)
         number = 0
         with writing as sink:
-            for block in map(parts.load, range(len(groups))):
-                if block is None:
-                    raise OSError(
-                        f"{output_file}: expected to read again what was "
-                        "predicted. Received: a damaged part; check the disk, "
-                        "and go on"
-                    )
-                if block:
-                    sink.add(*block)
-                    number += len(block[0])
+            # In blocks as those that are written at once.
+            for block in prediction_rows.in_blocks(
+                parts.iterate(range(len(groups)))
+            ):
+                sink.add(*block)
+                number += len(block[0])
             rows.expect_rows(number)
     return number
 
