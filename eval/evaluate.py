@@ -32,8 +32,8 @@ from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluation
-from yt8m_compact.eval import prediction_flags
-from yt8m_compact.inference import ensemble_flags
+from yt8m_compact.programs import ensemble_flags
+from yt8m_compact.programs import prediction_flags
 from yt8m_compact.run import command_line
 from yt8m_compact.run import weight_choice
 
@@ -152,6 +152,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_folder(flag_values, "output_json")
     if prediction_flags.are_given(flag_values):
         return _evaluate_predictions(flag_values)
+    if flag_values["segment_map_k"].present and not flag_values.ensemble:
+        prediction_flags.expect_segments_only(flag_values)
     if flag_values.ensemble:
         return _evaluate_ensemble(flag_values)
     if flag_values.model_file:
@@ -252,7 +254,6 @@ def _evaluate_segments(
     flag_values: flags.FlagValues, choice: weight_choice.WeightChoice
 ) -> int:
     """Computes MAP@K of all segments; returns the exit status."""
-    prediction_flags.expect_segments_only(flag_values)
     name = flag_values.model_file or flag_values.train_dir
     if flag_values.model_file:
         predictor = predictors.predictor_from_artefact(name, segments=True)

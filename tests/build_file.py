@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "structures": {"base", "ops"},
     "layers": {"base", "ops", "structures"},
     "readers": {"base", "ops"},
+    "predictions": {"base", "readers"},
     "progress": {"readers"},
     "datasets": {"base", "ops", "readers", "progress"},
     "models": {"base", "ops", "structures", "layers"},
@@ -48,14 +49,15 @@ MAY_IMPORT = {
         "presets",
     },
     "training": _RUN_AND_BELOW | {"inference"},  # teachers predict
-    "inference": _RUN_AND_BELOW,
+    "inference": _RUN_AND_BELOW | {"predictions"},
     "compression": _RUN_AND_BELOW | {"training", "inference"},
-    "eval_lib": _RUN_AND_BELOW | {"inference"},
+    "eval_lib": _RUN_AND_BELOW | {"inference", "predictions"},
     "studies": _RUN_AND_BELOW
     | {"program", "training", "inference", "eval_lib"},
     "programs": {
         "base",
         "program",
+        "predictions",
         "presets",
         "readers",
         "datasets",
@@ -81,6 +83,7 @@ LABELS = {
     "openvino": "@pypi//openvino",
     "optuna": "@pypi//optuna",
     "packaging": "@pypi//packaging",
+    "pyarrow": "@pypi//pyarrow",
     "pytest": "@pypi//pytest",
     "safetensors": "@pypi//safetensors",
     "scipy": "@pypi//scipy",

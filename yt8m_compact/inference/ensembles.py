@@ -9,9 +9,9 @@ import itertools
 import numpy as np
 
 from yt8m_compact import readers
-from yt8m_compact.inference import ensemble_flags
 from yt8m_compact.inference import prediction_rows
 from yt8m_compact.inference import predictors
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 class Ensemble:
@@ -224,6 +224,6 @@ def load_member(name: str, *, segments: bool = False) -> predictors.Predictor:
     Raises:
         ValueError: if there is none.
     """
-    if ensemble_flags.is_run(name):
+    if train_dir_lib.is_run(name):
         return predictors.predictor_from_train_dir(name, segments=segments)
     return predictors.predictor_from_artefact(name, segments=segments)

@@ -190,7 +190,12 @@ def predictor_from_module(
         function = module.functions.get(serving.EMBEDDINGS_SIGNATURE)
         if function is None:
             raise _without_embeddings(where)
-        predictor = _make_predictor(where, module.config, function, segments)
+        names = tuple(serving.input_specs(module.config.data))
+
+        def embed(**inputs: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            return function(*(inputs[name] for name in names))
+
+        predictor = _make_predictor(where, module.config, embed, segments)
         return dataclasses.replace(
             predictor, refresh=module.refresh, output=_EMBEDDINGS
         )

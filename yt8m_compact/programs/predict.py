@@ -34,11 +34,11 @@ from yt8m_compact import presets
 from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import usage_error
-from yt8m_compact.inference import ensemble_flags
 from yt8m_compact.predictions import class_list
 from yt8m_compact.predictions import segment_csv
 from yt8m_compact.predictions import writing
 from yt8m_compact.programs import class_names as class_names_lib
+from yt8m_compact.programs import ensemble_flags
 from yt8m_compact.run import command_line
 from yt8m_compact.run import train_dir as train_dir_lib
 

@@ -10,7 +10,6 @@ import formula_predictors
 import record_makers
 import tiny_runs
 from yt8m_compact import readers
-from yt8m_compact.inference import ensemble_flags
 from yt8m_compact.inference import ensembles
 from yt8m_compact.inference import outputs
 from yt8m_compact.inference import prediction_rows
@@ -115,13 +114,6 @@ def test_what_is_refused(members, weights, message, monkeypatch):
     pattern = ".*".join(map(re.escape, message.split(".*")))
     with pytest.raises(ValueError, match=pattern):
         ensembles.Ensemble(made, weights)
-
-
-def test_what_a_name_means(tmp_path):
-    (tmp_path / "checkpoints").mkdir()
-    assert ensemble_flags.is_run(str(tmp_path))
-    assert ensemble_flags.is_run("preset:yt8m_2018_video_100k")
-    assert not ensemble_flags.is_run(str(tmp_path / "model.tflite"))
 
 
 @pytest.mark.slow

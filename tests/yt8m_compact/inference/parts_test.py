@@ -111,15 +111,22 @@ class _StoppedError(Exception):
 
 
 @pytest.mark.parametrize(
-    "name", ["out.csv", "out.jsonl.gz", "out.parquet", "out.tfrecord"]
+    "name",
+    [
+        "out.csv",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("out.jsonl.gz", "out.parquet", "out.tfrecord")
+        ),
+    ],
 )
 def test_going_on(tmp_path, name):
-    pattern = tiny_runs.write_videos(tmp_path / "data", 40, num_files=5)
+    pattern = tiny_runs.write_videos(tmp_path / "data", 40, num_files=3)
     calls = []
 
     def stop():
         calls.append(len(calls))
-        if len(calls) == 4:
+        if len(calls) == 3:
             raise _StoppedError
 
     path = tmp_path / name
@@ -135,7 +142,7 @@ def test_going_on(tmp_path, name):
         )
     assert not path.exists()
     parts = tmp_path / f"{name}.parts"
-    assert len([*parts.glob("*.npz")]) == 3
+    assert len([*parts.glob("*.npz")]) == 2
     # One that another prediction would take for its own.
     with pytest.raises(
         ValueError, match="those of another, which differs in m"
@@ -150,7 +157,7 @@ def test_going_on(tmp_path, name):
         formula_predictors.make(0, stop), pattern, str(path), **arguments
     )
     assert number == expected == 40
-    assert len(calls) == 9 + 3
+    assert len(calls) == 9 + 2
     with open(whole, "rb") as file:
         assert path.read_bytes() == file.read()
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
@@ -158,6 +165,7 @@ def test_going_on(tmp_path, name):
     )
 
 
+@pytest.mark.slow
 def test_several_files_a_part(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "data", 40, num_files=5)
     texts = []
@@ -174,6 +182,7 @@ def test_several_files_a_part(tmp_path):
     assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_told_once(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "data", 12, num_files=3)
     files = readers.expand_patterns(pattern)

@@ -1,17 +1,23 @@
 """Tests of yt8m-predict."""
 
+import json
 import re
 
 from absl import flags
+import keras
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 import small_artefacts
 import tiny_runs
+from yt8m_compact import models as models_lib
+from yt8m_compact import predictions
 from yt8m_compact import readers
 from yt8m_compact.inference import predictors
 from yt8m_compact.programs import export
 from yt8m_compact.programs import predict
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 def run_predict(*arguments: str) -> int:
@@ -164,6 +170,134 @@ def test_number_of_classes_by_default(tmp_path, monkeypatch, name, expected):
         f"--format={name}",
     )
     assert written["top_k"] == expected
+
+
+@pytest.mark.slow
+def test_names_thresholds_and_ensembles(tmp_path):
+    run = tiny_runs.video_run()
+    vocabulary = tmp_path / "vocabulary.csv"
+    vocabulary.write_text("Index,Name\n0,Game\n1,Vehicle\n4,Car\n")
+    exported = str(tmp_path / "export")
+    export.main(
+        tiny_runs.parse_flags(
+            export.define_flags,
+            f"--train_dir={run.path}",
+            f"--export_dir={exported}",
+            "--checkpoint_step=5",
+        ),
+        [],
+    )
+    batch = tiny_runs.features_of(run, run.pattern)
+    models = [
+        train_dir_lib.TrainDir(run.path).restore_model(step)[1]
+        for step in (None, 5)
+    ]
+    expected = sum(
+        weight * model({"features": batch["features"]}, training=False).numpy()
+        for weight, model in zip((0.25, 0.75), models, strict=True)
+    )
+    least = float(np.quantile(expected, 0.6))
+    output = tmp_path / "out.jsonl"
+    status = run_predict(
+        f"--ensemble={run.path},{exported}",
+        "--ensemble_weights=1,3",
+        f"--input_data_pattern={run.pattern}",
+        f"--output_file={output}",
+        f"--vocabulary_file={vocabulary}",
+        f"--min_probability={least}",
+        "--top_k=4",
+        "--num_readers=1",
+    )
+    assert status == 0
+    names = ["Game", "Vehicle", "2", "3", "Car"]
+    values = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [value["id"].encode() for value in values] == batch["id"].tolist()
+    for value, scores in zip(values, expected, strict=True):
+        order = np.argsort(-scores)[:4]
+        order = [label for label in order if scores[label] >= least]
+        assert value["classes"] == order
+        assert value["names"] == [names[label] for label in order]
+        np.testing.assert_allclose(value["scores"], scores[order], rtol=1e-5)
+    assert len({len(value["classes"]) for value in values}) > 1
+
+
+@pytest.mark.slow
+def test_embeddings(tmp_path):
+    run = tiny_runs.frame_run()
+    exported = {
+        name: str(tmp_path / name) for name in ("saved_model", "packed")
+    }
+    for name, path in exported.items():
+        export.main(
+            tiny_runs.parse_flags(
+                export.define_flags,
+                f"--train_dir={run.path}",
+                f"--export_dir={path}",
+                f"--format={name}",
+            ),
+            [],
+        )
+    found = []
+    for source in (
+        f"--train_dir={run.path}",
+        *(f"--model_file={path}" for path in exported.values()),
+    ):
+        output = tmp_path / "out.parquet"
+        run_predict(
+            source,
+            f"--input_data_pattern={run.pattern}",
+            f"--output_file={output}",
+            "--embeddings",
+            "--num_readers=1",
+        )
+        table = pyarrow.parquet.read_table(output)
+        assert table.column_names == ["id", "embedding"]
+        found.append(np.array(table["embedding"].to_pylist(), np.float32))
+    batch = tiny_runs.features_of(run, run.pattern)
+    assert table["id"].to_pylist() == [name.decode() for name in batch["id"]]
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    part = keras.Model(model.input, models_lib.find_embedding(model))
+    expected = part({name: batch[name] for name in model.input})
+    assert found[0].shape == (40, 8)
+    for embeddings, error in zip(found, (1e-5, 1e-5, 1e-2), strict=True):
+        np.testing.assert_allclose(embeddings, expected, atol=error)
+    run = tiny_runs.video_run()
+    with pytest.raises(ValueError, match="a layer before its classifier, for"):
+        run_predict(
+            f"--train_dir={run.path}",
+            f"--input_data_pattern={run.pattern}",
+            f"--output_file={output}",
+            "--embeddings",
+        )
+
+
+@pytest.mark.slow
+def test_embeddings_of_a_file_of_another_runtime(tmp_path):
+    made = small_artefacts.make("video")
+    with pytest.raises(
+        ValueError, match="which have embeddings. Received: a Li"
+    ):
+        run_predict(
+            f"--model_file={made.file('litert')}",
+            f"--input_data_pattern={made.run.pattern}",
+            f"--output_file={tmp_path}/out.jsonl",
+            "--embeddings",
+        )
+
+
+def test_names_that_are_not_known(tmp_path):
+    flag_values = tiny_runs.parse_flags(
+        predict.define_flags, "--output_file=out.jsonl", "--class_names"
+    )
+    with pytest.raises(
+        ValueError, match="expected --vocabulary_file, .*: none, of 5 classes"
+    ):
+        predict._make_output(flag_values, predictions.Format.JSONL, 5)
+    output = predict._make_output(flag_values, predictions.Format.JSONL, 3862)
+    assert output.class_names[0] == "Game"
+    flag_values.class_names = False
+    output = predict._make_output(flag_values, predictions.Format.JSONL, 3862)
+    assert output.class_names is None
 
 
 GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]

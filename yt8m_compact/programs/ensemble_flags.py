@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-import os
 
 from absl import flags
 
-from yt8m_compact import files
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
-from yt8m_compact import presets
 from yt8m_compact import usage_error
 from yt8m_compact.inference import artefacts
 from yt8m_compact.run import train_dir as train_dir_lib
@@ -77,18 +74,7 @@ def expect_members(names: Sequence[str]) -> None:
         ValueError: if there is no such model.
     """
     for name in names:
-        if is_run(name):
+        if train_dir_lib.is_run(name):
             train_dir_lib.TrainDir(name).load_config()
         else:
             artefacts.find(name)
-
-
-def is_run(name: str) -> bool:
-    """Whether a name is that of a run or of a preset, not of an artefact.
-
-    Args:
-        name: as of `ensembles.load_member`.
-    """
-    if name.startswith(presets.PREFIX):
-        return True
-    return files.is_folder(os.path.join(name, "checkpoints"))

@@ -7,8 +7,8 @@ from absl import flags
 from yt8m_compact import path_flags
 from yt8m_compact import program
 from yt8m_compact import usage_error
-from yt8m_compact.inference import ensemble_flags
 from yt8m_compact.predictions import segment_csv
+from yt8m_compact.programs import ensemble_flags
 from yt8m_compact.run import command_line
 
 _OF_MODELS = (
