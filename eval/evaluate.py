@@ -15,6 +15,12 @@ differences:
 
 --report_dir writes a page of HTML about classes, calibration and the rest.
 
+Files of predictions need no model, whoever wrote them:
+  yt8m-eval --predictions=predictions.csv --labels='data/validate*.tfrecord'
+
+Several models are evaluated together, by the weights that suit them best:
+  yt8m-eval --ensemble=runs/a,runs/b --eval_data_pattern='data/validate*'
+
 To count the weights of a model without data or checkpoint:
   yt8m-eval --parameters_only --model=DbofModel --frame_features \
     --feature_names=rgb,audio --feature_sizes=1024,128
@@ -36,19 +42,27 @@ from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluation
+from yt8m_compact.programs import ensemble_flags
+from yt8m_compact.programs import prediction_flags
 from yt8m_compact.run import command_line
+from yt8m_compact.run import weight_choice
 
 with lazy.imports():
     from yt8m_compact import datasets
     from yt8m_compact.eval import checkpoint_lines
     from yt8m_compact.eval import comparing
     from yt8m_compact.eval import comparison
+    from yt8m_compact.eval import ensemble_evaluation
     from yt8m_compact.eval import follow_checkpoints
+    from yt8m_compact.eval import prediction_evaluation
     from yt8m_compact.eval import report
+    from yt8m_compact.eval import segment_evaluation
     from yt8m_compact.eval import weights
     from yt8m_compact.eval.insight import plots
     from yt8m_compact.eval.insight import report_folder
     from yt8m_compact.inference import artefacts
+    from yt8m_compact.inference import ensembles
+    from yt8m_compact.inference import predictors
     from yt8m_compact.programs import class_names
     from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -78,7 +92,9 @@ PAGES = help_pages.HelpPages(
             "on_data_error",
             "frame_seed",
         ),
-        "report": ("top_k", "output_json"),
+        "predictions in the place of a model": ("predictions", "labels"),
+        "several models together": ("ensemble", "ensemble_weights"),
+        "report": ("top_k", "output_json", "report_dir", "vocabulary_file"),
         "weights of a model without data": (
             "parameters_only",
             "model",
@@ -144,6 +160,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         upper_bound=2**32 - 1,
         flag_values=flag_values,
     )
+    prediction_flags.define(flag_values)
     program.define_on_data_error(flag_values)
     path_flags.define_path(
         "output_json",
@@ -221,6 +238,12 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_no_file(flag_values, "train_dir")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_json")
+    if prediction_flags.are_given(flag_values):
+        return _evaluate_predictions(flag_values)
+    if flag_values["segment_map_k"].present and not flag_values.ensemble:
+        prediction_flags.expect_segments_only(flag_values)
+    if flag_values.ensemble:
+        return _evaluate_ensemble(flag_values)
     train_dirs = flag_values.train_dir or []
     model_files = flag_values.model_file or []
     if model_files:
@@ -269,6 +292,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         "frame_seed": flag_values.frame_seed,
         "weights": weights_choice,
     }
+    if flag_values["segment_map_k"].present:
+        return _evaluate_segments(flag_values, weights_choice)
     if num_models > 1 or flag_values.report_dir:
         return _compare(flag_values, runs, options)
     run = next(iter(runs), None)
@@ -299,6 +324,75 @@ def _show(
     print(text, flush=True)
 
 
+def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
+    """Evaluates files of predictions; returns the exit status."""
+    prediction_flags.expect_alone(flag_values)
+    result = prediction_evaluation.evaluate_predictions(
+        flag_values.predictions,
+        flag_values.labels,
+        num_classes=flag_values.num_classes,
+        top_k=flag_values.top_k,
+        segment_map_k=flag_values.segment_map_k,
+    )
+    print(result.to_text(), flush=True)
+    if flag_values.output_json:
+        prediction_evaluation.write_json(result, flag_values.output_json)
+    return 0
+
+
+def _evaluate_ensemble(flag_values: flags.FlagValues) -> int:
+    """Evaluates models together; returns the exit status."""
+    prediction_flags.expect_ensemble_alone(flag_values)
+    command_line.use_data_flag(
+        flag_values, "eval_data_pattern", "validation", "test"
+    )
+    program.expect_given(flag_values, "eval_data_pattern")
+    weights_of_each = ensemble_flags.weights(flag_values)
+    ensemble_flags.expect_members(flag_values.ensemble)
+    readers.expect_local_files(flag_values.eval_data_pattern)
+    result = ensemble_evaluation.evaluate_ensemble(
+        flag_values.ensemble,
+        [ensembles.load_member(name) for name in flag_values.ensemble],
+        flag_values.eval_data_pattern,
+        weights=weights_of_each,
+        top_k=flag_values.top_k,
+        batch_size=flag_values.batch_size,
+        num_readers=flag_values.num_readers,
+        seed=flag_values.ensemble_seed,
+    )
+    print(result.to_text(), flush=True)
+    if flag_values.output_json:
+        ensemble_evaluation.write_json(result, flag_values.output_json)
+    return 0
+
+
+def _evaluate_segments(
+    flag_values: flags.FlagValues, choice: weight_choice.WeightChoice
+) -> int:
+    """Computes MAP@K of all segments; returns the exit status."""
+    if flag_values.model_file:
+        (name,) = flag_values.model_file
+        predictor = predictors.predictor_from_artefact(name, segments=True)
+    else:
+        (name,) = flag_values.train_dir
+        (step,) = flag_values.checkpoint_step or [None]
+        predictor = predictors.predictor_from_train_dir(
+            name, step, segments=True, choice=choice
+        )
+    result = segment_evaluation.evaluate_segments(
+        predictor,
+        name,
+        flag_values.eval_data_pattern,
+        k=flag_values.segment_map_k,
+        batch_size=flag_values.batch_size,
+        num_readers=flag_values.num_readers,
+    )
+    print(result.to_text(), flush=True)
+    if flag_values.output_json:
+        prediction_evaluation.write_json(result, flag_values.output_json)
+    return 0
+
+
 def _expect_model_files_fit(flag_values: flags.FlagValues) -> None:
     """Refuses what only a run has beside `--model_file`."""
     if not flag_values.train_dir:
@@ -319,6 +413,7 @@ def _expect_one_model(flag_values: flags.FlagValues, num_models: int) -> None:
     for name, is_given in (
         ("parameters_only", flag_values.parameters_only),
         ("norun_once", not flag_values.run_once),
+        ("segment_map_k", flag_values["segment_map_k"].present),
     ):
         if is_given and (num_models > 1 or flag_values.report_dir):
             raise usage_error.UsageError(

@@ -19,6 +19,7 @@ import tensorflow as tf
 from yt8m_compact import files as files_lib
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.readers import errors
+from yt8m_compact.readers import id_index
 from yt8m_compact.readers import messages
 from yt8m_compact.readers import records
 from yt8m_compact.readers import score_table
@@ -202,7 +203,10 @@ def read_scores(
                 f"named together, {first} as in {files[0]}. Received: {header};"
                 " separate teachers by commas"
             )
-        blocks += reading
+        blocks += (
+            (id_index.keys_of(ids), classes, scores)
+            for ids, classes, scores in reading
+        )
     if first is None or not blocks:
         raise errors.DataError(
             f"{', '.join(files) or 'no file'}: expected the scores of one "
@@ -218,8 +222,27 @@ def read_scores(
     return first, table
 
 
+def read_blocks(
+    file: str,
+) -> Iterator[tuple[list[bytes], np.ndarray, np.ndarray]]:
+    """Reads one file of scores, without keeping what was read.
+
+    Args:
+        file: The name of the file.
+
+    Yields:
+        Ids, classes and scores of some videos each, as of `ScoreWriter.write`.
+
+    Raises:
+        DataError: As of `read_scores`.
+    """
+    reading = _read_file(file)
+    next(reading)
+    yield from reading
+
+
 def _read_file(file: str) -> Iterator:
-    """Yields the header, and keys, classes and scores of some videos each."""
+    """Yields the header, and ids, classes and scores of some videos each."""
     number, end, header = 0, None, None
     for index, data in _numbered_records(file):
         where = f"{file}: record {index}"
@@ -299,8 +322,8 @@ def _parse_header(
 
 def _parse_block(
     feature: Mapping[str, tf.train.Feature], header: ScoreHeader, where: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns keys of ids, classes and scores."""
+) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+    """Returns ids, classes and scores."""
     ids = _texts(feature, "id")
     classes = np.array(_numbers(feature, "classes"), np.int64)
     stored = _texts(feature, "scores")
@@ -334,7 +357,7 @@ def _parse_block(
             f"Received: {wrong}; write the file again"
         )
     small = np.uint16 if header.num_classes <= 1 << 16 else np.int32
-    return score_table.keys_of(ids), classes.astype(small), scores
+    return ids, classes.astype(small), scores
 
 
 def _are_scores(values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What was left out of damaged data: counted by file, said, never silent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 import dataclasses
 import logging
 import threading
@@ -122,6 +122,29 @@ class SkippedData:
                     )
                 )
             return listed
+
+    def to_dict(self) -> dict[str, dict]:
+        """Writes all of it as a dict that JSON can hold."""
+        with self._lock:
+            return {
+                "records": {
+                    file: {str(index): text for index, text in found.items()}
+                    for file, found in self._records.items()
+                },
+                "rests": {file: [*rest] for file, rest in self._rests.items()},
+            }
+
+    def add_dict(self, values: Mapping[str, Mapping]) -> None:
+        """Counts what another has counted.
+
+        Args:
+            values: What its `to_dict` returned.
+        """
+        for file, found in values.get("records", {}).items():
+            for index, reason in found.items():
+                self.add_record(file, int(index), reason)
+        for file, rest in values.get("rests", {}).items():
+            self.add_rest(file, *rest)
 
     def to_text(self) -> str:
         """Writes a table, a line for each file."""

@@ -11,7 +11,7 @@ may end with an error, never with a mixed file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import errno
 import io
@@ -105,7 +105,10 @@ def show_whole_names(text: str) -> str:
 
 @contextlib.contextmanager
 def writing(
-    path: str | os.PathLike[str], mode: str = "w"
+    path: str | os.PathLike[str],
+    mode: str = "w",
+    *,
+    check: Callable[[str], object] | None = None,
 ) -> Iterator[IO | tf.io.gfile.GFile]:
     """Opens a file that appears when it is complete.
 
@@ -120,6 +123,9 @@ def writing(
     Args:
         path: The file, local or of any file system that TensorFlow knows.
         mode: "w" for text in UTF-8, "wb" for bytes.
+        check: Looks at the complete file before it appears, under the name
+            that it gets, and raises an error if it shall not. Not called for
+            what is written through.
 
     Yields:
         The open file.
@@ -133,6 +139,8 @@ def writing(
         with writing_path(path) as partial:
             with tf.io.gfile.GFile(partial, mode) as file:
                 yield file
+            if check is not None:
+                check(partial)
         return
     descriptor = _own_descriptor(path)
     if descriptor is not None:
@@ -153,6 +161,8 @@ def writing(
             file = _open(partial, mode, path)
         with file:
             yield file
+        if check is not None and partial != path:
+            check(partial)
 
 
 @contextlib.contextmanager

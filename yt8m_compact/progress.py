@@ -239,13 +239,13 @@ def byte_bar(name: str) -> tqdm.tqdm | Lines:
 
 
 def count_bar(
-    name: str, total: int, unit: str, *, is_shown: bool = True
+    name: str, total: int | None, unit: str, *, is_shown: bool = True
 ) -> tqdm.tqdm | Lines:
     """Makes a bar that counts things of a known number, as `byte_bar`.
 
     Args:
         name: what is done.
-        total: how many there are.
+        total: how many there are, None where that is not known.
         unit: what they are, with a space before it.
         is_shown: whether anything is shown at all.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from yt8m_compact import readers
+from yt8m_compact.readers import id_index
 from yt8m_compact.readers import score_table
 
 # Ids of all lengths, of which some are the start of others.
@@ -32,7 +33,7 @@ def make_table(ids, **kwargs):
         "where": "scores",
         **kwargs,
     }
-    return score_table.ScoreTable(score_table.keys_of(ids), **arguments)
+    return score_table.ScoreTable(id_index.keys_of(ids), **arguments)
 
 
 def test_every_id_is_its_own():
@@ -43,8 +44,8 @@ def test_every_id_is_its_own():
 
 
 def test_an_id_takes_at_most_16_bytes():
-    assert score_table.keys_of(IDS).dtype.itemsize == 16
-    assert score_table.keys_of(IDS[:5]).dtype.itemsize == 4
+    assert id_index.keys_of(IDS).dtype.itemsize == 16
+    assert id_index.keys_of(IDS[:5]).dtype.itemsize == 4
 
 
 @pytest.mark.parametrize("number", [1, 5, len(IDS)])

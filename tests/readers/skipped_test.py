@@ -1,5 +1,6 @@
 """Tests of damaged data that is left out and counted."""
 
+import json
 import pathlib
 
 import numpy as np
@@ -228,3 +229,17 @@ def test_fixed_batches_are_refused(files):
             drop_remainder=True,
             skipped=readers.SkippedData(),
         )
+
+
+def test_what_another_has_counted():
+    first, again = readers.SkippedData(), readers.SkippedData()
+    first.add_record("a", 7, "bad")
+    first.add_record("a", 2, "worse")
+    first.add_rest("b", 9, 100, "cut")
+    again.add_record("a", 2, "worse")
+    again.add_dict(json.loads(json.dumps(first.to_dict())))
+    # Each once.
+    assert again.files() == first.files()
+    assert (again.num_records, again.num_bytes) == (2, 100)
+    again.add_dict({})
+    assert again.files() == first.files()

@@ -264,9 +264,7 @@ class Classifier(abc.ABC):
                 data=data,
                 name="videos",
             ).to_records(data, None)
-        return predictors.predict_records(
-            self._predictor, list(records), batch_size=batch_size
-        )
+        return self._predictor.predict_records(list(records), batch_size)
 
     def _refuse_segments(self) -> None:
         if self.config.data.segment_labels:

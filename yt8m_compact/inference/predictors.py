@@ -1,31 +1,33 @@
-"""Predictions for files of records, as the starter code's CSV."""
+"""Predictions for files of records: what predicts, and the files written."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
+import functools
+import logging
+from typing import Any
+import zlib
 
 import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import models
-from yt8m_compact import ops
+from yt8m_compact import predictions as predictions_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact.inference import artefacts
+from yt8m_compact.inference import outputs as outputs_lib
+from yt8m_compact.inference import parts as parts_lib
+from yt8m_compact.inference import prediction_rows
 from yt8m_compact.inference import serving
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.run import weight_choice
 
-CSV_HEADER = "VideoId,LabelConfidencePairs"
-CSV_TOP_K = 20
-# 40 bytes a video of YouTube-8M: 0.25 GB for the 6.1 million of 2018.
-TEACHER_TOP_K = 10
-
-# The model always gets this many rows, whatever the batch size and whatever was
-# skipped: the last bits of a matrix product depend on the number of rows.
-_BLOCK_SIZE = 64
-_PREFETCHED_BLOCKS = 2
+_EMBEDDINGS = "embeddings"
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +42,23 @@ class Predictor:
         refresh: has `predict` take the weights of a model in memory as they
             are then; None where they do not change.
         model_name: the name of the model.
+        identity: says what the model is, the same of the same weights, to go
+            on with what it predicted before; None where that is not known.
+        output: what of the outputs of `predict` is wanted: `predictions`, or
+            `embeddings`, float32 `[rows, size]`.
     """
 
     reader: readers.Reader
     predict: Callable[..., Mapping[str, tf.Tensor | np.ndarray]]
     refresh: Callable[[], None] | None = None
     model_name: str = "unknown"
+    identity: Callable[[], str] | None = None
+    output: str = "predictions"
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return self.reader.num_classes
 
     @property
     def unit(self) -> str:
@@ -58,6 +71,65 @@ class Predictor:
             self.reader.frame_features
             and self.reader.parts is readers.VideoParts.ALL_SEGMENTS
         )
+
+    def prepare(
+        self, files: Sequence[str], skipped: readers.SkippedData | None
+    ) -> None:
+        """Checks that the model fits the files, and takes its weights.
+
+        Args:
+            files: names of files.
+            skipped: where damaged data is left out, what counts it.
+
+        Raises:
+            DataError: if the data is of another kind than the model's.
+        """
+        readers.check_format(files, self.reader, skipped=skipped)
+        if self.refresh is not None:
+            self.refresh()
+
+    def blocks(
+        self, files: Sequence[str], reading: prediction_rows.Reading
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields ids, and predictions or embeddings, of some rows each.
+
+        Args:
+            files: names of files.
+            reading: how they are read.
+        """
+        yield from self._predict(
+            prediction_rows.read_blocks(self.reader, files, reading)
+        )
+
+    def predict_records(
+        self, records: Sequence[bytes], batch_size: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields ids, and predictions or embeddings, of records in memory.
+
+        Args:
+            records: serialized, as in files.
+            batch_size: number of records parsed at a time.
+
+        Raises:
+            DataError: if a record does not fit.
+            ValueError: if a prediction is not finite.
+        """
+        if self.refresh is not None:
+            self.refresh()
+        dataset = tf.data.Dataset.from_tensor_slices(list(records))
+        dataset = dataset.batch(batch_size).map(
+            lambda batch: self.reader.parse(batch)
+        )
+        yield from self._predict(
+            prediction_rows.blocks_of(self.reader, dataset)
+        )
+
+    def _predict(
+        self, blocks: Iterable[tuple[np.ndarray, dict[str, tf.Tensor]]]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for ids, inputs in blocks:
+            outputs = self.predict(**inputs)
+            yield ids, prediction_rows.values_of(outputs, self.output, ids)
 
     def count_videos(self, ids: np.ndarray) -> int:
         """Counts the videos that begin among rows.
@@ -75,6 +147,7 @@ def predictor_from_train_dir(
     step: train_dir_lib.Step = None,
     *,
     segments: bool = False,
+    embeddings: bool = False,
     choice: weight_choice.WeightChoice = weight_choice.RAW,
 ) -> Predictor:
     """Makes a predictor from a run's checkpoint.
@@ -86,28 +159,41 @@ def predictor_from_train_dir(
             4, 5 to 9 and so on, rated or not, the last one shorter, as with the
             starter code's `--segment_labels`, instead of whole videos. Their
             ids are `id:start`.
+        embeddings: whether to compute embeddings, what the classifier is given,
+            instead of predictions.
         choice: which weights.
 
     Returns:
         The predictor.
 
     Raises:
-        ValueError: if the run is missing or broken, or segments of video-level
-            features are asked for.
+        ValueError: if the run is missing or broken, segments of video-level
+            features are asked for, or embeddings of a model without a layer
+            before the classifier.
     """
     run = train_dir_lib.TrainDir(train_dir)
     config, model, _ = run.restore_model(step, choice)
-    return predictor_from_module(
+
+    def identity() -> str:
+        checksum = zlib.crc32(config.to_json().encode())
+        for weight in model.weights:
+            checksum = zlib.crc32(weight.numpy().tobytes(), checksum)
+        return f"run {checksum:08x}"
+
+    predictor = predictor_from_module(
         serving.ServingModule(config, model, top_k=1),
         segments=segments,
+        embeddings=embeddings,
         where=train_dir,
     )
+    return dataclasses.replace(predictor, identity=identity)
 
 
 def predictor_from_module(
     module: serving.ServingModule,
     *,
     segments: bool = False,
+    embeddings: bool = False,
     where: str = "the model",
 ) -> Predictor:
     """Makes a predictor from a model in memory.
@@ -118,14 +204,29 @@ def predictor_from_module(
     Args:
         module: the model, and the configuration of its run.
         segments: as in `predictor_from_train_dir`.
+        embeddings: likewise.
         where: what to call the model in errors, such as its folder.
 
     Returns:
         The predictor.
 
     Raises:
-        ValueError: if segments of video-level features are asked for.
+        ValueError: if segments of video-level features are asked for, or
+            embeddings of a model without a layer before the classifier.
     """
+    if embeddings:
+        function = module.functions.get(serving.EMBEDDINGS_SIGNATURE)
+        if function is None:
+            raise _without_embeddings(where)
+        names = tuple(serving.input_specs(module.config.data))
+
+        def embed(**inputs: tf.Tensor) -> Mapping[str, tf.Tensor]:
+            return function(*(inputs[name] for name in names))
+
+        predictor = _make_predictor(where, module.config, embed, segments)
+        return dataclasses.replace(
+            predictor, refresh=module.refresh, output=_EMBEDDINGS
+        )
     predict = module.make_predict()
     return dataclasses.replace(
         _make_predictor(where, module.config, predict, segments),
@@ -133,7 +234,17 @@ def predictor_from_module(
     )
 
 
-def predictor_from_artefact(path: str, *, segments: bool = False) -> Predictor:
+def _without_embeddings(where: str) -> ValueError:
+    return ValueError(
+        f"{where}: expected a model with a layer before its classifier, for "
+        "embeddings. Received: one that looks at the features themselves, or "
+        "classifies frames one by one"
+    )
+
+
+def predictor_from_artefact(
+    path: str, *, segments: bool = False, embeddings: bool = False
+) -> Predictor:
     """Makes a predictor from what yt8m-export wrote.
 
     A SavedModel is a program, which may read and write files: load only what
@@ -142,15 +253,40 @@ def predictor_from_artefact(path: str, *, segments: bool = False) -> Predictor:
     Args:
         path: as of `artefacts.load`.
         segments: as in `predictor_from_train_dir`.
+        embeddings: likewise; SavedModels and packed models have them.
 
     Returns:
         The predictor.
 
     Raises:
-        ValueError: as of `artefacts.load`, or if segments of video-level
-            features are asked for.
+        ValueError: as of `artefacts.load`, if segments of video-level features
+            are asked for, or embeddings of what has none.
     """
-    return predictor_from_model_file(*artefacts.load(path), segments=segments)
+    identity = functools.partial(_identity_of_files, path)
+    if embeddings:
+        kind = artefacts.kind_of(path)
+        if kind is artefacts.PackedModel:
+            packed = predictor_from_train_dir(
+                path, segments=segments, embeddings=True
+            )
+            return dataclasses.replace(packed, identity=identity)
+        if kind is not artefacts.SavedModel:
+            raise ValueError(
+                f"{path}: expected a run, a SavedModel or a packed model, "
+                f"which have embeddings. Received: {kind.KIND}"
+            )
+        config, embed = serving.load_embeddings(path)
+        if embed is None:
+            raise _without_embeddings(path)
+        return dataclasses.replace(
+            _make_predictor(path, config, embed, segments),
+            identity=identity,
+            output=_EMBEDDINGS,
+        )
+    return dataclasses.replace(
+        predictor_from_model_file(*artefacts.load(path), segments=segments),
+        identity=identity,
+    )
 
 
 def predictor_from_model_file(
@@ -180,6 +316,25 @@ def predictor_from_model_file(
     return _make_predictor(model.path, config, predict, segments)
 
 
+def _identity_of_files(path: str) -> str:
+    """Sums up a file, or what is in a folder, whatever their names."""
+    checksum = 0
+    for file in sorted(_list_files(path)):
+        with tf.io.gfile.GFile(file, "rb") as opened:
+            while data := opened.read(1 << 24):
+                checksum = zlib.crc32(data, checksum)
+    return f"artefact {checksum:08x}"
+
+
+def _list_files(path: str) -> Iterator[str]:
+    path = files_lib.expand_user(path)
+    if not files_lib.is_folder(path):
+        yield path
+        return
+    for folder, _, names in tf.io.gfile.walk(path):
+        yield from (tf.io.gfile.join(folder, name) for name in names)
+
+
 def _make_predictor(
     path: str,
     config: config_lib.Config,
@@ -198,16 +353,12 @@ def _make_predictor(
 
 
 def write_csv(
-    predictor: Predictor,
+    source: prediction_rows.Source,
     input_data_pattern: str,
     output_file: str,
     *,
-    top_k: int = CSV_TOP_K,
-    batch_size: int = 256,
-    num_readers: int = 8,
-    num_shards: int = 1,
-    shard_index: int = 0,
-    skipped: readers.SkippedData | None = None,
+    top_k: int | None = None,
+    **kwargs: Any,
 ) -> int:
     """Predicts every record and writes the starter code's CSV.
 
@@ -218,56 +369,33 @@ def write_csv(
     `+`, `-` or `@`, which spreadsheets take for formulas.
 
     Args:
-        predictor: from `predictor_from_train_dir` or
-            `predictor_from_artefact`.
-        input_data_pattern: files to predict: glob patterns, comma-separated.
+        source: as of `write_predictions`.
+        input_data_pattern: likewise.
         output_file: the CSV file.
-        top_k: number of pairs of a line; at most all classes.
-        batch_size: number of records read at a time; the output does not
-            depend on it.
-        num_readers: number of files that are read at the same time; only the
-            order of the lines depends on it.
-        num_shards: how many workers share the files.
-        shard_index: which of them this is; it predicts every `num_shards`-th
-            file.
-        skipped: where to count what is damaged or does not fit, which is then
-            left out. None to stop with an error.
+        top_k: number of pairs of a line; at most all classes. None is 20.
+        **kwargs: other arguments of `write_predictions`.
 
     Returns:
         The number of videos, or of segments.
 
     Raises:
-        DataError: if the data is missing or broken, of another kind than the
-            model's, or all of it was left out.
-        ValueError: if there is no such shard, or a prediction is not finite.
+        DataError: as of `write_predictions`.
+        ValueError: likewise.
+        OSError: likewise.
     """
-    rows = _Rows(
-        predictor,
-        input_data_pattern,
-        batch_size,
-        num_readers,
-        num_shards,
-        shard_index,
-        skipped,
+    output = outputs_lib.Output(top_k=top_k)
+    return write_predictions(
+        source, input_data_pattern, output_file, output, **kwargs
     )
-    with files_lib.writing(output_file) as csv:
-        csv.write(CSV_HEADER + "\n")
-        for ids, predictions in rows:
-            csv.write("".join(_format_lines(ids, predictions, top_k)))
-    return rows.number
 
 
 def write_scores(
-    predictor: Predictor,
+    source: prediction_rows.Source,
     input_data_pattern: str,
     output_file: str,
     *,
-    top_k: int = TEACHER_TOP_K,
-    batch_size: int = 256,
-    num_readers: int = 8,
-    num_shards: int = 1,
-    shard_index: int = 0,
-    skipped: readers.SkippedData | None = None,
+    top_k: int | None = None,
+    **kwargs: Any,
 ) -> int:
     """Predicts every record and writes scores to learn from.
 
@@ -275,58 +403,138 @@ def write_scores(
     complete and was read again.
 
     Args:
-        predictor: as of `write_csv`.
+        source: as of `write_predictions`.
         input_data_pattern: likewise.
         output_file: the file.
-        top_k: number of classes of a video; at most all.
-        batch_size: as of `write_csv`.
-        num_readers: likewise.
-        num_shards: likewise.
-        shard_index: likewise.
-        skipped: likewise.
+        top_k: number of classes of a video; at most all. None is 10.
+        **kwargs: other arguments of `write_predictions`.
 
     Returns:
         The number of videos, or of segments.
 
     Raises:
-        DataError: as of `write_csv`.
+        DataError: as of `write_predictions`.
         ValueError: likewise, and if a prediction is not in [0, 1].
+        OSError: likewise.
+    """
+    output = outputs_lib.Output(predictions_lib.Format.TEACHER, top_k=top_k)
+    return write_predictions(
+        source, input_data_pattern, output_file, output, **kwargs
+    )
+
+
+def write_predictions(
+    source: prediction_rows.Source,
+    input_data_pattern: str,
+    output_file: str,
+    output: outputs_lib.Output | None = None,
+    *,
+    batch_size: int = 256,
+    num_readers: int = 8,
+    num_shards: int = 1,
+    shard_index: int = 0,
+    skipped: readers.SkippedData | None = None,
+    resume: bool = False,
+) -> int:
+    """Predicts every record and writes what was predicted.
+
+    Args:
+        source: a `Predictor`, or an `Ensemble` of several.
+        input_data_pattern: files to predict: glob patterns, comma-separated.
+        output_file: the file; it appears when it is complete and was read
+            again.
+        output: what is written; None is what the file's name ends with.
+        batch_size: number of records read at a time; the output does not
+            depend on it.
+        num_readers: number of files that are read at the same time; only the
+            order of the rows depends on it.
+        num_shards: how many workers share the files.
+        shard_index: which of them this is; it predicts every `num_shards`-th
+            file.
+        skipped: where to count what is damaged or does not fit, which is then
+            left out. None to stop with an error.
+        resume: whether to keep what is predicted of every `num_readers` files
+            in the folder `OUTPUT_FILE.parts` until the file is there, and to go
+            on with what is in it.
+
+    Returns:
+        The number of videos, or of segments.
+
+    Raises:
+        DataError: if the data is missing or broken, of another kind than the
+            model's, or all of it was left out.
+        ValueError: if there is no such shard, a prediction is not finite or not
+            in [0, 1], the file's format can't hold what is asked for, or
+            another prediction was begun in the folder to go on with.
         OSError: if the file can't be written, or read again.
     """
-    rows = _Rows(
-        predictor,
-        input_data_pattern,
-        batch_size,
-        num_readers,
-        num_shards,
-        shard_index,
-        skipped,
+    if output is None:
+        kind = predictions_lib.format_of_suffix(output_file)
+        output = outputs_lib.Output(kind)
+    if output.format is predictions_lib.Format.SEGMENTS and (
+        source.unit != "segments"
+    ):
+        raise ValueError(
+            "expected segments to be predicted, which the format segments "
+            f"ranks. Received: {source.unit}; ask for segments of a run of "
+            "frames"
+        )
+    files = readers.shard_files(
+        readers.expand_patterns(input_data_pattern), num_shards, shard_index
     )
-    num_classes = predictor.reader.num_classes
-    top_k = min(top_k, num_classes)
-    header = readers.ScoreHeader(predictor.model_name, num_classes, top_k)
-    with readers.writing_scores(output_file, header) as writer:
-        for ids, predictions in rows:
-            classes = ops.top_k_classes(predictions, top_k)
-            scores = np.take_along_axis(predictions, classes, axis=1)
-            writer.write(ids, classes, scores)
-    return rows.number
+    reading = prediction_rows.Reading(batch_size, num_readers, skipped)
+    rows = prediction_rows.Rows(source, files, reading)
+    writing = output.writing(output_file, source.model_name, source.num_classes)
+    if not resume:
+        with writing as sink:
+            for ids, values in rows:
+                sink.add(ids, *output.choose(values))
+        return rows.number
+    if source.identity is None:
+        raise ValueError(
+            "expected a run or an artefact to resume with. Received: a model "
+            "in memory"
+        )
+    task = {
+        "model": source.identity(),
+        "output": output.describe(),
+        "files": [*zip(files, readers.file_sizes(files), strict=True)],
+        "unit": source.unit,
+        "num_readers": num_readers,
+        "skips": skipped is not None,
+    }
+    with parts_lib.keeping(output_file, task) as parts:
+        groups = [
+            files[start : start + num_readers]
+            for start in range(0, len(files), num_readers)
+        ]
+        _predict_missing(rows, groups, reading, output, parts)
+        number = 0
+        with writing as sink:
+            # In blocks as those that are written at once.
+            for block in prediction_rows.in_blocks(
+                parts.iterate(range(len(groups)))
+            ):
+                sink.add(*block)
+                number += len(block[0])
+            rows.expect_rows(number)
+    return number
 
 
 def predict_files(
-    predictor: Predictor,
+    source: prediction_rows.Source,
     input_data_pattern: str | Sequence[str],
     *,
     batch_size: int = 256,
     num_readers: int = 8,
     skipped: readers.SkippedData | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Predicts every record, the same as `write_csv` writes.
+    """Predicts every record, the same as `write_predictions` writes.
 
     Args:
-        predictor: as of `write_csv`.
+        source: as of `write_predictions`.
         input_data_pattern: files to predict, as of `readers.expand_patterns`.
-        batch_size: as of `write_csv`.
+        batch_size: as of `write_predictions`.
         num_readers: likewise.
         skipped: likewise.
 
@@ -334,142 +542,44 @@ def predict_files(
         Ids, bytes `[rows]`, and predictions, float32 `[rows, num_classes]`.
 
     Raises:
-        DataError: as of `write_csv`.
+        DataError: as of `write_predictions`.
         ValueError: likewise.
     """
-    yield from _Rows(
-        predictor, input_data_pattern, batch_size, num_readers, 1, 0, skipped
+    yield from prediction_rows.Rows(
+        source,
+        readers.expand_patterns(input_data_pattern),
+        prediction_rows.Reading(batch_size, num_readers, skipped),
     )
 
 
-def predict_records(
-    predictor: Predictor, records: Sequence[bytes], *, batch_size: int = 256
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Predicts records in memory.
-
-    Args:
-        predictor: as of `write_csv`.
-        records: serialized, as in files.
-        batch_size: number of records parsed at a time.
-
-    Yields:
-        As `predict_files`.
-
-    Raises:
-        DataError: if a record does not fit.
-        ValueError: if a prediction is not finite.
-    """
-    if predictor.refresh is not None:
-        predictor.refresh()
-    reader = predictor.reader
-    dataset = tf.data.Dataset.from_tensor_slices(list(records))
-    dataset = dataset.batch(batch_size).map(lambda batch: reader.parse(batch))
-    yield from _predict_blocks(predictor, dataset)
-
-
-class _Rows:
-    """Ids and predictions of all rows of files, read and predicted in blocks.
-
-    Attributes:
-        number: how many rows there were so far.
-    """
-
-    def __init__(
-        self,
-        predictor: Predictor,
-        input_data_pattern: str | Sequence[str],
-        batch_size: int,
-        num_readers: int,
-        num_shards: int,
-        shard_index: int,
-        skipped: readers.SkippedData | None,
-    ) -> None:
-        self.number = 0
-        self._predictor = predictor
-        self._skipped = skipped
-        self._files = readers.shard_files(
-            readers.expand_patterns(input_data_pattern), num_shards, shard_index
+def _predict_missing(
+    rows: prediction_rows.Rows,
+    groups: Sequence[Sequence[str]],
+    reading: prediction_rows.Reading,
+    output: outputs_lib.Output,
+    parts: parts_lib.Parts,
+) -> None:
+    """Predicts the parts that are not there yet, of a group of files each."""
+    found = sum(parts.load(number) is not None for number in range(len(groups)))
+    if found:
+        _LOGGER.info(
+            "going on: %d of %d parts were predicted before", found, len(groups)
         )
-        # Data of another kind is an error, not thousands of skipped records.
-        readers.check_format(self._files, predictor.reader, skipped=skipped)
-        self._dataset = readers.make_dataset(
-            predictor.reader,
-            self._files,
-            batch_size=batch_size,
-            num_readers=num_readers,
-            skipped=skipped,
-        )
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        predictor, skipped = self._predictor, self._skipped
-        if predictor.refresh is not None:
-            predictor.refresh()
-        with progress.video_bar("predict", self._files) as bar:
-            try:
-                for ids, predictions in _predict_blocks(
-                    predictor, self._dataset
-                ):
-                    yield ids, predictions
-                    self.number += len(ids)
-                    bar.update(predictor.count_videos(ids))
-            except readers.DataError as error:
-                if skipped is not None:
-                    raise
-                raise readers.DataError(
-                    f"{error} The {self.number:,} {predictor.unit} predicted "
-                    "before are not kept; to go on, leave out such records "
-                    "with on_data_error=skip, or mend the file and start again."
-                ) from None
-            progress.finish(bar)
-            if skipped and not self.number:
-                raise readers.DataError(
-                    f"{self._files[0]}: expected at least one record that can "
-                    f"be predicted. Received:\n{skipped.to_text()}"
-                )
-
-
-def _predict_blocks(
-    predictor: Predictor, dataset: tf.data.Dataset
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields ids and predictions of up to `_BLOCK_SIZE` rows."""
-    names = ("features",)
-    if predictor.reader.frame_features:
-        names = ("frames", "num_frames")
-    blocks = dataset.rebatch(_BLOCK_SIZE).prefetch(_PREFETCHED_BLOCKS)
-    with readers.readable_errors():
-        for block in blocks:
-            size = len(block["id"])
-            # The last block is filled up with its last row.
-            rows = tf.minimum(tf.range(_BLOCK_SIZE), size - 1)
-            if size < _BLOCK_SIZE:
-                inputs = {name: tf.gather(block[name], rows) for name in names}
-            else:
-                inputs = {name: block[name] for name in names}
-            outputs = predictor.predict(**inputs)
-            ids = block["id"].numpy()
-            predictions = np.asarray(outputs["predictions"])[:size]
-            _check_finite(ids, predictions)
-            yield ids, predictions
-
-
-def _check_finite(ids: np.ndarray, predictions: np.ndarray) -> None:
-    bad = ~np.isfinite(predictions).all(axis=1)
-    if bad.any():
-        raise ValueError(
-            "expected finite predictions: has the training diverged? Received: "
-            f"NaN or infinity for {ids[np.argmax(bad)].decode()}"
-        )
-
-
-def _format_lines(
-    ids: np.ndarray, predictions: np.ndarray, top_k: int
-) -> Iterator[str]:
-    top_k = min(top_k, predictions.shape[1])
-    classes = ops.top_k_classes(predictions, top_k)
-    scores = np.take_along_axis(predictions, classes, axis=1)
-    # One format for a line: a third of the time of one for each pair.
-    pairs = np.empty((len(ids), 2 * top_k), object)
-    pairs[:, 0::2], pairs[:, 1::2] = classes, scores
-    line = "%s," + " ".join(["%d %g"] * top_k) + "\n"
-    for row_id, row in zip(ids, pairs.tolist(), strict=True):
-        yield line % (row_id.decode(), *row)
+    with progress.video_bar("predict", rows.files) as bar:
+        for number, group in enumerate(groups):
+            block = parts.load(number)
+            if block is None:
+                skipped = None
+                if reading.skipped is not None:
+                    skipped = readers.SkippedData()
+                part = dataclasses.replace(reading, skipped=skipped)
+                blocks = [
+                    (ids, *output.choose(values))
+                    for ids, values in rows.read(group, part, bar, kept=True)
+                ]
+                parts.save(number, blocks, skipped)
+            elif block:
+                bar.update(rows.source.count_videos(block[0]))
+            if reading.skipped is not None:
+                reading.skipped.add_dict(parts.load_skipped(number))
+        progress.finish(bar)

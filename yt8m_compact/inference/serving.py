@@ -7,6 +7,7 @@ keras_backend.expect_tensorflow()
 
 from collections.abc import Callable, Mapping, Sequence
 import os
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -365,28 +366,7 @@ def load(
         ValueError: if there is none, it was not written by `save`, a file of it
             is damaged, or its signature is not that of its configuration.
     """
-    if not tf.saved_model.contains_saved_model(path):
-        raise ValueError(
-            f"{path}: expected a SavedModel that yt8m-export wrote. Received: "
-            "none there"
-        )
-    export_manifest.verify(path)
-    config_path = os.path.join(path, ASSETS, CONFIG_FILE)
-    if not tf.io.gfile.exists(config_path):
-        raise ValueError(
-            f"{path}: expected a SavedModel that yt8m-export wrote, with the "
-            f"configuration of its run in assets/{CONFIG_FILE}. Received: a "
-            "SavedModel without one; export the run again"
-        )
-    config = config_lib.load(config_path)
-    try:
-        loaded = tf.saved_model.load(path)
-    # Of a file that ends too early IndexError is raised.
-    except (tf.errors.OpError, OSError, ValueError, LookupError) as error:
-        raise ValueError(
-            f"{path}: expected a SavedModel of yt8m-export, whole. "
-            f"Received: {' '.join(str(error).split())}"
-        ) from error
+    config, loaded = _load(path)
     function = loaded.signatures.get(TENSORS_SIGNATURE)
     expected = input_specs(config.data)
     inputs = function.structured_input_signature[1] if function else {}
@@ -411,6 +391,59 @@ def load(
         return loaded.signatures[TENSORS_SIGNATURE](**inputs)
 
     return config, predict
+
+
+def load_embeddings(
+    path: str,
+) -> tuple[config_lib.Config, Callable[..., Mapping[str, tf.Tensor]] | None]:
+    """Loads a SavedModel of `save`, to compute embeddings; see `load`.
+
+    Args:
+        path: the folder of the SavedModel.
+
+    Returns:
+        The configuration of its run, and a function of what `input_specs`
+        names, which returns a dict with `embeddings`, float32 `[batch, size]`;
+        None where the model has none.
+
+    Raises:
+        ValueError: as of `load`, but for its signature.
+    """
+    config, loaded = _load(path)
+    if EMBEDDINGS_SIGNATURE not in loaded.signatures:
+        return config, None
+
+    def embed(**inputs: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        return loaded.signatures[EMBEDDINGS_SIGNATURE](**inputs)
+
+    return config, embed
+
+
+def _load(path: str) -> tuple[config_lib.Config, Any]:
+    """Loads a SavedModel, and the configuration of its run."""
+    if not tf.saved_model.contains_saved_model(path):
+        raise ValueError(
+            f"{path}: expected a SavedModel that yt8m-export wrote. Received: "
+            "none there"
+        )
+    export_manifest.verify(path)
+    config_path = os.path.join(path, ASSETS, CONFIG_FILE)
+    if not tf.io.gfile.exists(config_path):
+        raise ValueError(
+            f"{path}: expected a SavedModel that yt8m-export wrote, with the "
+            f"configuration of its run in assets/{CONFIG_FILE}. Received: a "
+            "SavedModel without one; export the run again"
+        )
+    config = config_lib.load(config_path)
+    try:
+        loaded = tf.saved_model.load(path)
+    # Of a file that ends too early IndexError is raised.
+    except (tf.errors.OpError, OSError, ValueError, LookupError) as error:
+        raise ValueError(
+            f"{path}: expected a SavedModel of yt8m-export, whole. "
+            f"Received: {' '.join(str(error).split())}"
+        ) from error
+    return config, loaded
 
 
 def _describe(specs: Mapping[str, tf.TensorSpec | tf.Tensor]) -> str:

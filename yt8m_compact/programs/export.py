@@ -43,11 +43,11 @@ from yt8m_compact import choice_flags
 from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
-from yt8m_compact import presets
 from yt8m_compact import program
 from yt8m_compact import usage_error
 from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import projection_export
+from yt8m_compact.programs import class_names as class_names_lib
 from yt8m_compact.programs import export_formats
 from yt8m_compact.programs import export_report
 from yt8m_compact.run import command_line
@@ -55,7 +55,6 @@ from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.run import weight_choice
 
 with lazy.imports():
-    from yt8m_compact import datasets
     from yt8m_compact.inference.exports import companions
     from yt8m_compact.inference.exports import saved_model
 
@@ -241,7 +240,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     num_classes = run.load_config().data.num_classes
     class_names = None
     if "saved_model" in folders:
-        class_names = _find_class_names(flag_values, num_classes)
+        class_names = class_names_lib.find(
+            flag_values.vocabulary_file, num_classes
+        )
     for kind, folder in folders.items():
         if kind == "saved_model" and flag_values.versioned:
             export_formats.check_holds_versions(folder)
@@ -348,27 +349,6 @@ def _check_flags_of_formats(flag_values: flags.FlagValues) -> None:
             "expected --versioned or --overwrite, not both: a new version "
             "replaces none. Received: versioned=True, overwrite=True"
         )
-
-
-def _find_class_names(
-    flag_values: flags.FlagValues, num_classes: int
-) -> tuple[str, ...] | None:
-    """Reads the names of the classes; None where they are not known."""
-    path = flag_values.vocabulary_file
-    if path is None:
-        return presets.known_class_names(num_classes)
-    names = datasets.read_class_names(path)
-    if not names or max(names) >= num_classes:
-        raise ValueError(
-            f"{path}: expected the names of the {num_classes} classes of the "
-            f"run. Received: {len(names)} names, of classes up to "
-            f"{max(names, default=None)}"
-        )
-    # What has no name is called by its number.
-    return tuple(
-        " ".join(names.get(index, "").split()) or str(index)
-        for index in range(num_classes)
-    )
 
 
 def run() -> None:

@@ -1,4 +1,4 @@
-r"""Predicts the classes of videos: a CSV, or scores for another model to learn.
+r"""Predicts the classes of videos: CSV, JSON lines, Parquet, or for a teacher.
 
 Example:
     yt8m-predict --train_dir=runs/dbof \
@@ -9,7 +9,13 @@ by what yt8m-export wrote, in any of its formats. A SavedModel is a program:
 load only what you would run. With --preset, it predicts by a model that comes
 with the package, of video-level features.
 --segment_labels predicts every 5 s of the videos. Labels are not looked at.
---format=teacher writes the scores that --teacher of yt8m-train reads.
+--format=teacher writes the scores that --teacher of yt8m-train reads, and
+--format=segments what the challenge of 2019 asked for.
+
+Several models predict together, by the weights that yt8m-eval --ensemble finds:
+  yt8m-predict --ensemble=runs/a,runs/b,exported/c.tflite \
+    --ensemble_weights=0.5,0.3,0.2 --input_data_pattern='data/test*.tfrecord' \
+    --output_file=predictions.parquet --resume
 """
 
 from __future__ import annotations
@@ -24,15 +30,24 @@ from absl import flags
 from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
+from yt8m_compact import predictions
 from yt8m_compact import presets
 from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import usage_error
+from yt8m_compact.predictions import class_list
+from yt8m_compact.predictions import segment_csv
+from yt8m_compact.predictions import writing
+from yt8m_compact.programs import class_names as class_names_lib
+from yt8m_compact.programs import ensemble_flags
 from yt8m_compact.run import command_line
 from yt8m_compact.run import train_dir as train_dir_lib
 
 with lazy.imports():
     from yt8m_compact.inference import artefacts
+    from yt8m_compact.inference import ensembles
+    from yt8m_compact.inference import outputs
+    from yt8m_compact.inference import prediction_rows
     from yt8m_compact.inference import predictors
 
 # Flags of the starter code's inference.py.
@@ -40,9 +55,8 @@ _REPLACED = (
     "input_model_tgz",
     "untar_model_dir",
     "output_model_tgz",
-    "segment_max_pred",
-    "segment_label_ids_file",
 )
+_Format = predictions.Format
 
 PAGES = help_pages.HelpPages(
     common={
@@ -50,6 +64,7 @@ PAGES = help_pages.HelpPages(
             "train_dir",
             "model_file",
             "preset",
+            "ensemble",
             "checkpoint_step",
             "weights",
         ),
@@ -60,7 +75,15 @@ PAGES = help_pages.HelpPages(
             "num_readers",
             "on_data_error",
         ),
-        "predictions": ("output_file", "format", "top_k"),
+        "predictions": (
+            "output_file",
+            "format",
+            "top_k",
+            "min_probability",
+            "class_names",
+            "embeddings",
+            "resume",
+        ),
         "several machines": ("num_shards", "shard_index"),
     },
     needed=("input_data_pattern", "output_file"),
@@ -83,6 +106,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         f"one of {', '.join(presets.names())}.",
         flag_values=flag_values,
     )
+    ensemble_flags.define(flag_values, "Models that predict together")
     command_line.define_checkpoint_flag(
         flag_values, "Step of the checkpoint of --train_dir"
     )
@@ -102,10 +126,42 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_enum(
         "format",
-        "csv",
-        ["csv", "teacher"],
-        "The starter code's CSV; or scores of 16 bits, which yt8m-train learns "
-        "from with --teacher, 4 bytes for each of --top_k classes.",
+        None,
+        [kind.value for kind in _Format],
+        "The starter code's CSV; JSON lines; Parquet; scores of 16 bits, which "
+        "yt8m-train learns from with --teacher, 4 bytes for each of --top_k "
+        "classes; or the segments of each class, as in 2019. If not given, "
+        "what --output_file ends with: .csv, .jsonl, .parquet, .tfrecord "
+        "(teacher), and .gz after the first two.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_float(
+        "min_probability",
+        0.0,
+        "The least probability of a class that is written, of --top_k.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "class_names",
+        None,
+        "Whether JSON lines and Parquet have the names of the classes, beside "
+        "their numbers (default: where they are known).",
+        flag_values=flag_values,
+    )
+    path_flags.define_path(
+        "vocabulary_file",
+        None,
+        "The names of the classes, as of yt8m-export; those of YouTube-8M of "
+        "2018 if not given and there are 3862 classes.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "embeddings",
+        False,
+        "Whether to write embeddings instead of classes: what the classifier "
+        "is given, a vector for each video, as JSON lines or Parquet.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
@@ -138,6 +194,27 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "id:start, instead of the whole video.",
         flag_values=flag_values,
     )
+    flags.DEFINE_integer(
+        "segment_max_pred",
+        segment_csv.TOP_SEGMENTS,
+        "With --format=segments, how many segments of each class.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    path_flags.define_path(
+        "segment_label_ids_file",
+        None,
+        "With --format=segments, a file of the classes to write, a number a "
+        "line; all if not given.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "resume",
+        False,
+        "Whether to keep what is predicted in OUTPUT_FILE.parts until "
+        "--output_file is there, and to go on with what is in it.",
+        flag_values=flag_values,
+    )
     program.define_on_data_error(flag_values)
     flags.DEFINE_integer(
         "num_shards",
@@ -166,22 +243,21 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_given(flag_values, "output_file")
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_file")
-    predictor = _make_predictor(flag_values)
+    output_format = _output_format(flag_values)
+    predictor = _make_predictor(flag_values, output_format)
     skip = flag_values.on_data_error == "skip"
     skipped = readers.SkippedData() if skip else None
-    write, top_k = predictors.write_csv, predictors.CSV_TOP_K
-    if flag_values.format == "teacher":
-        write, top_k = predictors.write_scores, predictors.TEACHER_TOP_K
-    number = write(
+    number = predictors.write_predictions(
         predictor,
         flag_values.input_data_pattern,
         flag_values.output_file,
-        top_k=flag_values.top_k or top_k,
+        _make_output(flag_values, output_format, predictor.num_classes),
         batch_size=flag_values.batch_size,
         num_readers=flag_values.num_readers,
         num_shards=flag_values.num_shards,
         shard_index=flag_values.shard_index,
         skipped=skipped,
+        resume=flag_values.resume,
     )
     stream = _message_stream(flag_values.output_file)
     if skipped:
@@ -204,21 +280,95 @@ def _message_stream(output_file: str) -> TextIO:
     return sys.stdout
 
 
-def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
-    train_dir, model_file = flag_values.train_dir, flag_values.model_file
-    preset = flag_values.preset
-    if sum(map(bool, (train_dir, model_file, preset))) != 1:
+def _output_format(flag_values: flags.FlagValues) -> _Format:
+    """Returns the format to write; refuses what it can't hold."""
+    kind = predictions.format_of_suffix(flag_values.output_file)
+    if flag_values.format is not None:
+        kind = _Format(flag_values.format)
+    with usage_error.from_value_errors():
+        writing.expect_holds(
+            kind,
+            class_names=bool(
+                flag_values.class_names or flag_values.vocabulary_file
+            ),
+            embeddings=flag_values.embeddings,
+        )
+    if kind is not _Format.SEGMENTS:
+        for name in ("segment_max_pred", "segment_label_ids_file"):
+            if flag_values[name].present:
+                raise usage_error.UsageError(
+                    f"expected --{name} with --format=segments; others have a "
+                    "line for each segment, with its --top_k classes. "
+                    f"Received: format={kind.value}"
+                )
+    elif flag_values["top_k"].present:
         raise usage_error.UsageError(
-            "expected one of --train_dir, --model_file and --preset. Received:"
-            f" train_dir={train_dir!r}, model_file={model_file!r}, "
-            f"preset={preset!r}"
+            "expected no --top_k with --format=segments, which has "
+            f"--segment_max_pred. Received: top_k={flag_values.top_k}"
+        )
+    if kind is _Format.PARQUET:
+        predictions.load_pyarrow()  # Told before hours of work.
+    return kind
+
+
+def _make_output(
+    flag_values: flags.FlagValues, kind: _Format, num_classes: int
+) -> outputs.Output:
+    """Says what is written."""
+    names = classes = None
+    if (
+        kind in (_Format.JSONL, _Format.PARQUET)
+        and not flag_values.embeddings
+        and flag_values.class_names is not False
+    ):
+        names = class_names_lib.find(flag_values.vocabulary_file, num_classes)
+        if names is None and flag_values.class_names:
+            raise usage_error.UsageError(
+                "expected --vocabulary_file, which has the names of the "
+                f"classes. Received: none, of {num_classes} classes"
+            )
+    if flag_values.segment_label_ids_file:
+        classes = class_list.read_class_list(
+            flag_values.segment_label_ids_file, num_classes
+        )
+    with usage_error.from_value_errors():
+        return outputs.Output(
+            kind,
+            top_k=flag_values.top_k,
+            min_probability=flag_values.min_probability,
+            class_names=names,
+            embeddings=flag_values.embeddings,
+            classes=classes,
+            segment_max_pred=flag_values.segment_max_pred,
+        )
+
+
+def _make_predictor(
+    flag_values: flags.FlagValues, kind: _Format
+) -> prediction_rows.Source:
+    train_dir, model_file = flag_values.train_dir, flag_values.model_file
+    preset, ensemble = flag_values.preset, flag_values.ensemble
+    if sum(map(bool, (train_dir, model_file, preset, ensemble))) != 1:
+        raise usage_error.UsageError(
+            "expected one of --train_dir, --model_file, --preset and "
+            f"--ensemble. Received: train_dir={train_dir!r}, "
+            f"model_file={model_file!r}, preset={preset!r}, "
+            f"ensemble={ensemble!r}"
         )
     if preset:
         train_dir = presets.PREFIX + preset
     choice = command_line.weights_from_flag(flag_values)
     if model_file:
         command_line.refuse_choice_of_weights(flag_values)
-    segments = flag_values.segment_labels
+    segments = flag_values.segment_labels or kind is _Format.SEGMENTS
+    embeddings = flag_values.embeddings
+    if ensemble:
+        return _make_ensemble(flag_values, segments)
+    if flag_values.ensemble_weights:
+        raise usage_error.UsageError(
+            "expected --ensemble_weights with --ensemble. Received: "
+            f"ensemble_weights={','.join(flag_values.ensemble_weights)}"
+        )
     # Told before what is imported for seconds.
     if train_dir:
         train_dir_lib.TrainDir(train_dir).load_config()
@@ -228,9 +378,36 @@ def _make_predictor(flag_values: flags.FlagValues) -> predictors.Predictor:
     if train_dir:
         step = flag_values.checkpoint_step
         return predictors.predictor_from_train_dir(
-            train_dir, step, segments=segments, choice=choice
+            train_dir,
+            step,
+            segments=segments,
+            embeddings=embeddings,
+            choice=choice,
         )
-    return predictors.predictor_from_artefact(model_file, segments=segments)
+    return predictors.predictor_from_artefact(
+        model_file, segments=segments, embeddings=embeddings
+    )
+
+
+def _make_ensemble(
+    flag_values: flags.FlagValues, segments: bool
+) -> ensembles.Ensemble:
+    for name in ("checkpoint_step", "weights", "embeddings"):
+        if flag_values[name].present:
+            raise usage_error.UsageError(
+                f"expected no --{name} with --ensemble, of newest checkpoints. "
+                f"Received: {name}={flag_values[name].value}"
+            )
+    weights = ensemble_flags.weights(flag_values)
+    ensemble_flags.expect_members(flag_values.ensemble)
+    readers.expect_local_files(flag_values.input_data_pattern)
+    return ensembles.Ensemble(
+        [
+            ensembles.load_member(name, segments=segments)
+            for name in flag_values.ensemble
+        ],
+        weights,
+    )
 
 
 def run() -> None:

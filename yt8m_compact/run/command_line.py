@@ -30,16 +30,6 @@ _REPLACED: dict[str, tuple[Callable[..., Any], str]] = {
         "call tf.debugging.set_log_device_placement, or set the variable "
         "TF_CPP_MAX_VLOG_LEVEL",
     ),
-    "segment_max_pred": (
-        flags.DEFINE_integer,
-        "every segment has its own line, id:start and its --top_k classes; "
-        "leave the flag out",
-    ),
-    "segment_label_ids_file": (
-        flags.DEFINE_string,
-        "all classes are predicted; leave the flag out, and raise --top_k "
-        "where classes are to be chosen afterwards",
-    ),
     "input_model_tgz": (
         flags.DEFINE_string,
         "use --train_dir or --model_file",
@@ -413,12 +403,15 @@ def use_features(
             flag_values[name].value = value
 
 
-def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
+def refuse_model_flags(
+    flag_values: flags.FlagValues, reason: str, but: Sequence[str] = ()
+) -> None:
     """Refuses the flags of data and model, where a run says what they are.
 
     Args:
         flag_values: where `define_model_flags` defined them.
         reason: why they are refused, for the error.
+        but: those that are not.
 
     Raises:
         UsageError: if one was given.
@@ -430,7 +423,7 @@ def refuse_model_flags(flag_values: flags.FlagValues, reason: str) -> None:
         *_model_fields(),
         *_REPLACED_BY_STRUCTURES,
     ):
-        if flag_values[name].present:
+        if flag_values[name].present and name not in but:
             raise usage_error.UsageError(
                 f"expected no --{name}: {reason}. Received: "
                 f"{name}={flag_values[name].value!r}"

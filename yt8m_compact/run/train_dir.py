@@ -70,6 +70,17 @@ _T = TypeVar("_T")
 Step = int | Literal["best"] | None
 
 
+def is_run(name: str) -> bool:
+    """Whether a name is that of a run or a preset, not of what was exported.
+
+    Args:
+        name: a folder, a file, or `preset:NAME`.
+    """
+    if name.startswith(presets.PREFIX):
+        return True
+    return files.is_folder(os.path.join(name, "checkpoints"))
+
+
 class TrainDir:
     """Names and reads what a run keeps in its folder.
 

@@ -17,8 +17,11 @@ from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import training
 from yt8m_compact.eval import evaluation
+from yt8m_compact.inference import outputs
 from yt8m_compact.inference import predictors
 from yt8m_compact.inference import serving
+from yt8m_compact.predictions import kaggle_csv
+from yt8m_compact.predictions import rows as rows_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 
 RUNS = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}
@@ -61,13 +64,17 @@ def test_format():
         ],
         np.float32,
     )
-    assert list(predictors._format_lines(ids, predictions, 4)) == [
-        "aaaa,1 1 0 0.5 3 0.123457 2 1.23457e-05\n",
-        "a-_9,1 0.75 3 0.75 0 0.25 2 0.25\n",
-    ]
+
+    def format_lines(top_k):
+        chosen = outputs.Output(top_k=top_k).choose(predictions)
+        return kaggle_csv.format_rows(rows_lib.from_arrays(ids, *chosen))
+
+    assert format_lines(4) == (
+        "aaaa,1 1 0 0.5 3 0.123457 2 1.23457e-05\n"
+        "a-_9,1 0.75 3 0.75 0 0.25 2 0.25\n"
+    )
     # Where a scarce place is tied for, too.
-    (line,) = predictors._format_lines(ids[1:], predictions[1:], 3)
-    assert line == "a-_9,1 0.75 3 0.75 0 0.25\n"
+    assert format_lines(3).endswith("a-_9,1 0.75 3 0.75 0 0.25\n")
 
 
 @pytest.mark.slow

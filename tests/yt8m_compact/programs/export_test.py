@@ -20,6 +20,7 @@ from yt8m_compact import presets
 from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluate
 from yt8m_compact.inference import artefacts
+from yt8m_compact.programs import class_names
 from yt8m_compact.programs import export
 from yt8m_compact.programs import export_formats
 from yt8m_compact.programs import export_report
@@ -525,10 +526,9 @@ def test_names_of_other_classes(tmp_path, text, received):
 
 
 def test_names_of_the_known_classes():
-    flag_values = tiny_runs.parse_flags(export.define_flags, "--train_dir=x")
-    names = export._find_class_names(flag_values, 3862)
+    names = class_names.find(None, 3862)
     assert (len(names), names[0]) == (3862, "Game")
-    assert export._find_class_names(flag_values, 3863) is None
+    assert class_names.find(None, 3863) is None
 
 
 @pytest.mark.parametrize(

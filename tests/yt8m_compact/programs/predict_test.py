@@ -1,17 +1,23 @@
 """Tests of yt8m-predict."""
 
+import json
 import re
 
 from absl import flags
+import keras
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 import small_artefacts
 import tiny_runs
+from yt8m_compact import models as models_lib
+from yt8m_compact import predictions
 from yt8m_compact import readers
 from yt8m_compact.inference import predictors
 from yt8m_compact.programs import export
 from yt8m_compact.programs import predict
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 def run_predict(*arguments: str) -> int:
@@ -151,12 +157,11 @@ def test_scores_for_another_model(tmp_path, capsys):
 def test_number_of_classes_by_default(tmp_path, monkeypatch, name, expected):
     written = {}
 
-    def write(predictor, pattern, path, **kwargs):
-        written.update(kwargs)
+    def write(predictor, pattern, path, output, **kwargs):
+        written.update(output.describe())
         return 0
 
-    function = {"csv": "write_csv", "teacher": "write_scores"}[name]
-    monkeypatch.setattr(predictors, function, write)
+    monkeypatch.setattr(predictors, "write_predictions", write)
     run = tiny_runs.video_run()
     run_predict(
         f"--train_dir={run.path}",
@@ -167,6 +172,134 @@ def test_number_of_classes_by_default(tmp_path, monkeypatch, name, expected):
     assert written["top_k"] == expected
 
 
+@pytest.mark.slow
+def test_names_thresholds_and_ensembles(tmp_path):
+    run = tiny_runs.video_run()
+    vocabulary = tmp_path / "vocabulary.csv"
+    vocabulary.write_text("Index,Name\n0,Game\n1,Vehicle\n4,Car\n")
+    exported = str(tmp_path / "export")
+    export.main(
+        tiny_runs.parse_flags(
+            export.define_flags,
+            f"--train_dir={run.path}",
+            f"--export_dir={exported}",
+            "--checkpoint_step=5",
+        ),
+        [],
+    )
+    batch = tiny_runs.features_of(run, run.pattern)
+    models = [
+        train_dir_lib.TrainDir(run.path).restore_model(step)[1]
+        for step in (None, 5)
+    ]
+    expected = sum(
+        weight * model({"features": batch["features"]}, training=False).numpy()
+        for weight, model in zip((0.25, 0.75), models, strict=True)
+    )
+    least = float(np.quantile(expected, 0.6))
+    output = tmp_path / "out.jsonl"
+    status = run_predict(
+        f"--ensemble={run.path},{exported}",
+        "--ensemble_weights=1,3",
+        f"--input_data_pattern={run.pattern}",
+        f"--output_file={output}",
+        f"--vocabulary_file={vocabulary}",
+        f"--min_probability={least}",
+        "--top_k=4",
+        "--num_readers=1",
+    )
+    assert status == 0
+    names = ["Game", "Vehicle", "2", "3", "Car"]
+    values = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [value["id"].encode() for value in values] == batch["id"].tolist()
+    for value, scores in zip(values, expected, strict=True):
+        order = np.argsort(-scores)[:4]
+        order = [label for label in order if scores[label] >= least]
+        assert value["classes"] == order
+        assert value["names"] == [names[label] for label in order]
+        np.testing.assert_allclose(value["scores"], scores[order], rtol=1e-5)
+    assert len({len(value["classes"]) for value in values}) > 1
+
+
+@pytest.mark.slow
+def test_embeddings(tmp_path):
+    run = tiny_runs.frame_run()
+    exported = {
+        name: str(tmp_path / name) for name in ("saved_model", "packed")
+    }
+    for name, path in exported.items():
+        export.main(
+            tiny_runs.parse_flags(
+                export.define_flags,
+                f"--train_dir={run.path}",
+                f"--export_dir={path}",
+                f"--format={name}",
+            ),
+            [],
+        )
+    found = []
+    for source in (
+        f"--train_dir={run.path}",
+        *(f"--model_file={path}" for path in exported.values()),
+    ):
+        output = tmp_path / "out.parquet"
+        run_predict(
+            source,
+            f"--input_data_pattern={run.pattern}",
+            f"--output_file={output}",
+            "--embeddings",
+            "--num_readers=1",
+        )
+        table = pyarrow.parquet.read_table(output)
+        assert table.column_names == ["id", "embedding"]
+        found.append(np.array(table["embedding"].to_pylist(), np.float32))
+    batch = tiny_runs.features_of(run, run.pattern)
+    assert table["id"].to_pylist() == [name.decode() for name in batch["id"]]
+    _, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
+    part = keras.Model(model.input, models_lib.find_embedding(model))
+    expected = part({name: batch[name] for name in model.input})
+    assert found[0].shape == (40, 8)
+    for embeddings, error in zip(found, (1e-5, 1e-5, 1e-2), strict=True):
+        np.testing.assert_allclose(embeddings, expected, atol=error)
+    run = tiny_runs.video_run()
+    with pytest.raises(ValueError, match="a layer before its classifier, for"):
+        run_predict(
+            f"--train_dir={run.path}",
+            f"--input_data_pattern={run.pattern}",
+            f"--output_file={output}",
+            "--embeddings",
+        )
+
+
+@pytest.mark.slow
+def test_embeddings_of_a_file_of_another_runtime(tmp_path):
+    made = small_artefacts.make("video")
+    with pytest.raises(
+        ValueError, match="which have embeddings. Received: a Li"
+    ):
+        run_predict(
+            f"--model_file={made.file('litert')}",
+            f"--input_data_pattern={made.run.pattern}",
+            f"--output_file={tmp_path}/out.jsonl",
+            "--embeddings",
+        )
+
+
+def test_names_that_are_not_known(tmp_path):
+    flag_values = tiny_runs.parse_flags(
+        predict.define_flags, "--output_file=out.jsonl", "--class_names"
+    )
+    with pytest.raises(
+        ValueError, match="expected --vocabulary_file, .*: none, of 5 classes"
+    ):
+        predict._make_output(flag_values, predictions.Format.JSONL, 5)
+    output = predict._make_output(flag_values, predictions.Format.JSONL, 3862)
+    assert output.class_names[0] == "Game"
+    flag_values.class_names = False
+    output = predict._make_output(flag_values, predictions.Format.JSONL, 3862)
+    assert output.class_names is None
+
+
 GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
 
 
@@ -175,13 +308,14 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
     [
         (
             GIVEN,
-            "expected one of --train_dir, --model_file and --preset. "
-            "Received: train_dir=None, model_file=None, preset=None",
+            "expected one of --train_dir, --model_file, --preset and "
+            "--ensemble. Received: train_dir=None, model_file=None, "
+            "preset=None, ensemble=None",
         ),
         (
             [*GIVEN, "--train_dir=a", "--model_file=b"],
-            "expected one of --train_dir, --model_file and --preset. "
-            "Received: train_dir='a', model_file='b', preset=None",
+            "expected one of --train_dir, --model_file, --preset and "
+            "--ensemble. Received: train_dir='a', model_file='b', preset=None",
         ),
         (
             [*GIVEN, "--preset=c", "--model_file=b"],
@@ -218,11 +352,52 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
         ),
         (
             [*GIVEN, "--segment_max_pred=9"],
-            "--segment_max_pred is not supported: every segment has its own",
+            "expected --segment_max_pred with --format=segments; others have a "
+            "line for each segment, with its --top_k classes. Received: "
+            "format=csv",
         ),
         (
             [*GIVEN, "--segment_label_ids_file=ids.csv"],
-            "--segment_label_ids_file is not supported: all classes are pred",
+            "expected --segment_label_ids_file with --format=segments",
+        ),
+        (
+            [*GIVEN, "--format=segments", "--top_k=5"],
+            "expected no --top_k with --format=segments, which has "
+            "--segment_max_pred. Received: top_k=5",
+        ),
+        (
+            [*GIVEN, "--class_names"],
+            "expected a format that holds class names: jsonl or parquet",
+        ),
+        (
+            [*GIVEN, "--vocabulary_file=a"],
+            "expected a format that holds class names: jsonl or parquet",
+        ),
+        (
+            [*GIVEN, "--embeddings"],
+            "expected a format that holds embeddings: jsonl or parquet",
+        ),
+        (
+            [*GIVEN, "--train_dir=a", "--ensemble_weights=1"],
+            "expected --ensemble_weights with --ensemble. Received: "
+            "ensemble_weights=1",
+        ),
+        (
+            [*GIVEN, "--ensemble=a,b", "--weights=ema"],
+            "expected no --weights with --ensemble, of newest checkpoints",
+        ),
+        (
+            [*GIVEN, "--ensemble=a,b", "--ensemble_weights=1"],
+            "expected 2 weights of an ensemble, 0 or more each and not all 0. "
+            "Received: weights=[1.0]",
+        ),
+        (
+            [*GIVEN, "--ensemble=a,b", "--ensemble_weights=1,x"],
+            "expected numbers. Received: ensemble_weights=1,x",
+        ),
+        (
+            [*GIVEN, "--ensemble=not-there.tflite"],
+            "not-there.tflite: expected a model of yt8m-export",
         ),
     ],
 )

@@ -589,3 +589,10 @@ def test_what_is_exported_is_of_the_run(tmp_path):
     for name in [*folders, "mine"]:
         (tmp_path / name).mkdir()
     assert run.own_paths() == [f"{tmp_path}/{name}" for name in folders]
+
+
+def test_what_a_name_means(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    assert train_dir_lib.is_run(str(tmp_path))
+    assert train_dir_lib.is_run("preset:yt8m_2018_video_100k")
+    assert not train_dir_lib.is_run(str(tmp_path / "model.tflite"))

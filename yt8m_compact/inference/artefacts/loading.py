@@ -79,6 +79,29 @@ def find(path: str) -> str:
     return path if found[0] in _FOLDERS else os.path.join(path, found[0])
 
 
+def kind_of(path: str) -> type[artefact_lib.Artefact]:
+    """Says what an artefact is.
+
+    Args:
+        path: a file, or the folder of an export.
+
+    Returns:
+        The class that opens it.
+
+    Raises:
+        ValueError: as of `find`.
+    """
+    path = find(files.expand_user(path))
+    if not files.is_folder(path):
+        return _FILES[os.path.splitext(path)[1]]
+    (kind,) = (
+        kind
+        for name, kind in _FOLDERS.items()
+        if files.exists(os.path.join(path, name))
+    )
+    return kind
+
+
 def load_model(
     path: str | os.PathLike[str], num_threads: int | None = None
 ) -> artefact_lib.Artefact:
@@ -97,14 +120,7 @@ def load_model(
         ValueError: as of `load`.
     """
     path = find(files.expand_user(path))
-    if not files.is_folder(path):
-        return _FILES[os.path.splitext(path)[1]](path, num_threads)
-    (kind,) = (
-        kind
-        for name, kind in _FOLDERS.items()
-        if files.exists(os.path.join(path, name))
-    )
-    return kind(path, num_threads)
+    return kind_of(path)(path, num_threads)
 
 
 def load(

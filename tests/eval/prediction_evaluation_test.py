@@ -1,0 +1,214 @@
+"""Tests of the evaluation of files of predictions."""
+
+import json
+import re
+
+import pytest
+
+import tiny_runs
+from yt8m_compact import readers
+from yt8m_compact import usage_error
+from yt8m_compact.eval import evaluate
+from yt8m_compact.eval import evaluation
+from yt8m_compact.eval import prediction_evaluation
+from yt8m_compact.inference import predictors
+
+PREDICTIONS = """VideoId,LabelConfidencePairs
+aaaa,4 0.75 1 0.5 2 0.25
+bbbb,1 0.625 0 0.375
+"""
+LABELS = "VideoId,Labels\nbbbb,0\naaaa,1 3\n"
+
+
+def write(tmp_path, predictions=PREDICTIONS, labels=LABELS):
+    paths = [tmp_path / "predictions", tmp_path / "labels"]
+    for path, text in zip(paths, (predictions, labels), strict=True):
+        path.write_text(text)
+    return [str(path) for path in paths]
+
+
+def run(*arguments):
+    flag_values = tiny_runs.parse_flags(evaluate.define_flags, *arguments)
+    return evaluate.main(flag_values, [])
+
+
+def test_program(tmp_path, capsys):
+    predictions, labels = write(tmp_path)
+    output = tmp_path / "report.json"
+    status = run(
+        f"--predictions={predictions}",
+        f"--labels={labels}",
+        "--num_classes=5",
+        "--top_k=2",
+        f"--output_json={output}",
+    )
+    assert status == 0
+    report = json.loads(output.read_text())
+    # As in listed_metrics_test.py, without its third video.
+    assert report["metrics"] == pytest.approx(
+        {
+            "gap": (1 / 3 + 2 / 4) / 3,
+            "hit_at_1": 0,
+            "perr": (1 / 2) / 2,
+            "map": (1 + 1 / 2 + 0) / 3,
+            "loss": None,
+            "num_examples": 2,
+            "num_classes_with_positives": 3,
+        }
+    )
+    assert report["format"] == "csv"
+    assert report["top_k"] == 2
+    text = capsys.readouterr().out
+    assert text.startswith(f"{predictions} against {labels}\n")
+    assert "GAP@2                 0.2778\n" in text
+    assert "loss" not in text
+
+
+def test_segments(tmp_path):
+    predictions, labels = write(
+        tmp_path,
+        "Class,Segments\n3,x:0 a:0 a:5\n",
+        "SegmentId,Class,Score\na:0,3,0\na:5,3,1\n",
+    )
+    report = prediction_evaluation.evaluate_predictions(
+        predictions, labels, num_classes=5, segment_map_k=3
+    )
+    assert report.metrics["map_at_k"] == 1 / 2
+    assert "MAP@3                   0.5000\n" in report.to_text()
+    report = prediction_evaluation.evaluate_predictions(
+        predictions, labels, num_classes=5, segment_map_k=2
+    )
+    assert report.metrics["map_at_k"] == 0
+
+
+@pytest.mark.parametrize(
+    ("predictions", "labels", "message"),
+    [
+        (
+            PREDICTIONS + "cccc,1 0.5\n",
+            LABELS,
+            "predictions: line 4: expected a video of .*labels. Rec.*cccc",
+        ),
+        (
+            PREDICTIONS + "aaaa,1 0.5\n",
+            LABELS,
+            "predictions: line 4: expected each video once. Received: 'aaaa', "
+            "which is on line 2 of .*predictions too",
+        ),
+        (
+            PREDICTIONS[: PREDICTIONS.index("bbbb")],
+            LABELS + "cc,\ndd,\nee,\n",
+            "predictions: expected predictions of all 5 videos of .*labels. "
+            "Received: none of 4 of them, such as bbbb, cc, dd, ...",
+        ),
+        (
+            PREDICTIONS,
+            LABELS + "cc,9\n",
+            "labels: line 4: expected labels from",
+        ),
+        (
+            PREDICTIONS + "c,9 1\n",
+            LABELS,
+            "predictions: line 4: expected classe",
+        ),
+    ],
+)
+def test_what_is_refused(tmp_path, predictions, labels, message):
+    paths = write(tmp_path, predictions, labels)
+    with pytest.raises(readers.DataError, match=message):
+        prediction_evaluation.evaluate_predictions(*paths, num_classes=5)
+
+
+def test_a_video_in_two_files_and_in_two_blocks(tmp_path):
+    lines = PREDICTIONS.splitlines(keepends=True)
+    parts = {"a.csv": lines[:2], "b.csv": [lines[0], *lines[2:]]}
+    for name, text in parts.items():
+        (tmp_path / name).write_text("".join(text))
+    _, labels = write(tmp_path)
+    pattern = str(tmp_path / "*.csv")
+    report = prediction_evaluation.evaluate_predictions(
+        pattern, labels, num_classes=5
+    )
+    assert report.metrics["num_examples"] == 2
+    (tmp_path / "b.csv").write_text("".join([*lines[:1], *lines[2:], lines[1]]))
+    message = "b.csv: line 3: .* 'aaaa', which is on line 2 of .*a.csv too"
+    with pytest.raises(readers.DataError, match=message):
+        prediction_evaluation.evaluate_predictions(
+            pattern, labels, num_classes=5
+        )
+
+
+def test_files_that_do_not_go_together(tmp_path):
+    predictions, labels = write(tmp_path, "Class,Segments\n3,x:0\n")
+    with pytest.raises(
+        readers.DataError, match="expected one file of segments"
+    ):
+        prediction_evaluation.evaluate_predictions(
+            f"{predictions},{labels}", labels, num_classes=5
+        )
+    predictions, labels = write(tmp_path)
+    with pytest.raises(readers.DataError, match="expected one file of labels"):
+        prediction_evaluation.evaluate_predictions(
+            predictions, f"{labels},{predictions}", num_classes=5
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--labels=a"], "expected --labels with --predictions;.*labels='a'"),
+        (["--predictions=a"], "expected --labels."),
+        (
+            ["--predictions=a", "--labels=b", "--train_dir=c"],
+            "expected --predictions or --train_dir, not both",
+        ),
+        (
+            ["--predictions=a", "--labels=b", "--norun_once"],
+            "expected --predictions or --run_once, not both",
+        ),
+        (
+            ["--predictions=a", "--labels=b", "--on_data_error=skip"],
+            "expected --predictions or --on_data_error, not both",
+        ),
+        (
+            ["--predictions=a", "--labels=b", "--model=MoeModel"],
+            "expected no --model: --predictions need no model",
+        ),
+    ],
+)
+def test_flags_that_are_refused(arguments, message):
+    with pytest.raises(usage_error.UsageError, match=message):
+        run(*arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_as_of_the_run(tmp_path, level):
+    made = {"video": tiny_runs.video_run, "frame": tiny_runs.frame_run}[level]()
+    expected = evaluation.evaluate_run(made.path, made.pattern, top_k=3).metrics
+    for name in ("out.jsonl", "out.parquet"):
+        path = str(tmp_path / name)
+        predictors.write_predictions(
+            predictors.predictor_from_train_dir(made.path),
+            made.pattern,
+            path,
+        )
+        report = prediction_evaluation.evaluate_predictions(
+            path, made.pattern, num_classes=5, top_k=3
+        )
+        # All digits of all classes: the last bits of the predictions are
+        # those of blocks of another size.
+        assert report.metrics == pytest.approx({**expected, "loss": None})
+
+
+def test_names_of_metrics_of_numbers():
+    report = prediction_evaluation.PredictionReport(
+        "p",
+        "l",
+        "segments",
+        {"map_at_k": 0.25, "num_rated_listed": 1234},
+        20,
+        10**5,
+    )
+    assert re.search(r"MAP@100,000\s+0.2500\n", report.to_text())
+    assert re.search(r"rated segments listed\s+1,234$", report.to_text())

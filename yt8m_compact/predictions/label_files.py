@@ -1,0 +1,182 @@
+"""Files of labels: CSV, JSON lines, Parquet."""
+
+import array
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from yt8m_compact.predictions import json_lines
+from yt8m_compact.predictions import kaggle_csv
+from yt8m_compact.predictions import label_table
+from yt8m_compact.predictions import parquet
+from yt8m_compact.predictions import rating_table
+from yt8m_compact.predictions import text_lines
+from yt8m_compact.readers import errors
+
+LABEL_HEADER = "VideoId,Labels"
+RATING_HEADER = "SegmentId,Class,Score"
+# A line or row of a file: its number, the id, and its labels.
+_Row = tuple[int, bytes, list[int]]
+
+
+def is_label_file(path: str) -> bool:
+    """Whether a file is of labels or ratings, by its first bytes.
+
+    Args:
+        path: the file.
+    """
+    with text_lines.open_bytes(path) as file:
+        start = file.read(64).removeprefix(b"\xef\xbb\xbf")
+    return start.lstrip().startswith(
+        (b"PAR1", b"{", b"VideoId,", b"SegmentId,")
+    )
+
+
+def is_rating_file(path: str) -> bool:
+    """Whether a file is of ratings, by its first bytes.
+
+    Args:
+        path: the file.
+    """
+    with text_lines.open_bytes(path) as file:
+        return file.read(64).removeprefix(b"\xef\xbb\xbf")[:10] == b"SegmentId,"
+
+
+def read_label_file(
+    path: str,
+    num_classes: int,
+    advance: Callable[[int], Any] = lambda number: None,
+) -> label_table.LabelTable:
+    """Reads the labels of videos.
+
+    A CSV has the header `VideoId,Labels` and lines of an id, a comma and
+    classes, separated by spaces; JSON lines have `id` and `labels`; Parquet has
+    columns of these names.
+
+    Args:
+        path: the file.
+        num_classes: the number of classes.
+        advance: gets the number of videos that were read, again and again.
+
+    Returns:
+        The labels.
+
+    Raises:
+        DataError: if it is no such file or was cut, or a row is not what it is
+            to be; the error names the file and the line.
+        OSError: if there is none.
+    """
+    with text_lines.open_bytes(path) as file:
+        start = file.read(64).lstrip()
+    read = _read_csv
+    if start.startswith(b"PAR1"):
+        read = _read_parquet
+    elif start.startswith(b"{"):
+        read = _read_json_lines
+    ids, counts, lines = [], array.array("q"), array.array("q")
+    all_labels = array.array("i")
+    for number, video_id, labels in read(path):
+        values = sorted({*labels})
+        if values and not 0 <= values[0] <= values[-1] < num_classes:
+            wrong = next(c for c in labels if not 0 <= c < num_classes)
+            raise errors.DataError(
+                f"{path}: line {number}: expected labels from 0 to "
+                f"{num_classes - 1}. Received: {wrong}, of "
+                f"{video_id.decode(errors='replace')}; set --num_classes to "
+                "the number of classes, or correct the file"
+            )
+        ids.append(video_id)
+        counts.append(len(values))
+        lines.append(number)
+        all_labels.extend(values)
+        advance(1)
+    if not ids:
+        raise errors.DataError(
+            f"{path}: expected the labels of a video or more. Received: none"
+        )
+    return label_table.LabelTable(
+        ids,
+        np.array(counts, np.int64),
+        np.array(all_labels, np.int32),
+        where=path,
+        places=lines,
+    )
+
+
+def read_rating_file(path: str, num_classes: int) -> rating_table.RatingTable:
+    """Reads ratings of segments, as those of YouTube-8M of 2019.
+
+    A CSV with the header `SegmentId,Class,Score` and lines such as
+    `abcd:35,7,1`: whether class 7 is in the 5 s from 35 on.
+
+    Args:
+        path: the file.
+        num_classes: the number of classes.
+
+    Returns:
+        The ratings.
+
+    Raises:
+        DataError: if it is no such file or was cut, or a line is not what it
+            is to be; the error names the line.
+        OSError: if there is none.
+    """
+    lines = text_lines.read_lines(path)
+    kaggle_csv.expect_header(path, next(lines, (1, "")), RATING_HEADER)
+    segments, classes, positive = [], [], []
+    for number, line in lines:
+        words = line.split(",")
+        if (
+            len(words) != 3
+            or not words[0].rpartition(":")[0]
+            or not words[0].rpartition(":")[2].isdecimal()
+            or not words[1].isdecimal()
+            or not int(words[1]) < num_classes
+            or words[2] not in ("0", "1", "0.0", "1.0")
+        ):
+            raise errors.DataError(
+                f"{path}: line {number}: expected a segment id:start, a class "
+                f"from 0 to {num_classes - 1}, and 0 or 1. Received: "
+                f"{text_lines.shown(line)!r}"
+            )
+        segments.append(words[0].encode())
+        classes.append(int(words[1]))
+        positive.append(words[2] in ("1", "1.0"))
+    if not segments:
+        raise errors.DataError(
+            f"{path}: expected a rating or more. Received: none"
+        )
+    return rating_table.RatingTable(
+        segments, np.array(classes), np.array(positive), where=path
+    )
+
+
+def _read_csv(path: str) -> Iterator[_Row]:
+    lines = text_lines.read_lines(path)
+    kaggle_csv.expect_header(path, next(lines, (1, "")), LABEL_HEADER)
+    for number, line in lines:
+        video_id, words = kaggle_csv.split_line(path, number, line)
+        wrong = [w for w in words if not (w.isdecimal() and w.isascii())]
+        if wrong:
+            raise errors.DataError(
+                f"{path}: line {number}: expected classes, whole numbers. "
+                f"Received: {text_lines.shown(wrong[0])!r}, of {video_id}"
+            )
+        yield number, video_id.encode(), [int(word) for word in words]
+
+
+def _read_json_lines(path: str) -> Iterator[_Row]:
+    for number, value in json_lines.read_objects(path):
+        where = f"{path}: line {number}"
+        labels = json_lines.numbers_of(value, "labels", int, where)
+        yield number, json_lines.id_of(value, where), labels
+
+
+def _read_parquet(path: str) -> Iterator[_Row]:
+    columns = {"id": "text", "labels": "integers"}
+    for start, ids, [(counts, values)] in parquet.read_columns(path, columns):
+        ends = np.cumsum(counts)
+        for row, (video_id, end) in enumerate(zip(ids, ends, strict=True)):
+            labels = values[end - counts[row] : end].tolist()
+            yield start + row, video_id, labels

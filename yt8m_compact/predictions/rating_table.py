@@ -1,0 +1,82 @@
+"""Ratings of segments in memory: which class is in which segment, or is not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from yt8m_compact.readers import errors
+
+_SHIFT = 32
+
+
+class RatingTable:
+    """What people said of some segments of videos, a class each time.
+
+    Args:
+        segments: bytes `id:start`, of each rating.
+        classes: int `[ratings]`, the class that was asked for.
+        positive: bool `[ratings]`, whether it is there.
+        where: what to call the source in errors.
+
+    Raises:
+        DataError: if a segment has two ratings of a class that differ.
+    """
+
+    def __init__(
+        self,
+        segments: Sequence[bytes],
+        classes: np.ndarray,
+        positive: np.ndarray,
+        *,
+        where: str,
+    ) -> None:
+        self.where = where
+        numbers: dict[bytes, int] = {}
+        rows = [numbers.setdefault(one, len(numbers)) for one in segments]
+        self._numbers = numbers
+        codes = (np.array(rows, np.int64) << _SHIFT) | np.asarray(
+            classes, np.int64
+        )
+        self._codes, first = np.unique(codes, return_index=True)
+        self._positive = np.asarray(positive, bool)[first]
+        places = np.searchsorted(self._codes, codes)
+        differ = self._positive[places] != positive
+        if differ.any():
+            index = int(np.argmax(differ))
+            raise errors.DataError(
+                f"{where}: expected one rating of a class in a segment. "
+                f"Received: two that differ, of class {classes[index]} in "
+                f"{segments[index].decode(errors='replace')}"
+            )
+
+    def __len__(self) -> int:
+        """Returns the number of ratings."""
+        return len(self._codes)
+
+    @property
+    def num_segments(self) -> int:
+        """The number of segments that have a rating."""
+        return len(self._numbers)
+
+    def positives(self) -> dict[int, int]:
+        """Counts in how many segments each class is, if it is in any."""
+        classes = self._codes[self._positive] & ((1 << _SHIFT) - 1)
+        found, counts = np.unique(classes, return_counts=True)
+        return dict(zip(found.tolist(), counts.tolist(), strict=True))
+
+    def ratings_of(self, label: int, segments: Sequence[bytes]) -> np.ndarray:
+        """Returns the ratings of a class, of those segments that have one.
+
+        Args:
+            label: the class.
+            segments: ids, in any order.
+
+        Returns:
+            bool `[rated]`, in their order; others are left out.
+        """
+        numbers = self._numbers
+        rows = [numbers[one] for one in segments if one in numbers]
+        codes = (np.array(rows, np.int64) << _SHIFT) | label
+        places = np.searchsorted(self._codes, codes)
+        places = np.minimum(places, len(self._codes) - 1)
+        return self._positive[places[self._codes[places] == codes]]

@@ -1,0 +1,147 @@
+"""Flags of yt8m-eval that name predictions in the place of a model."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from yt8m_compact import path_flags
+from yt8m_compact import program
+from yt8m_compact import usage_error
+from yt8m_compact.predictions import segment_csv
+from yt8m_compact.programs import ensemble_flags
+from yt8m_compact.run import command_line
+
+_OF_MODELS = (
+    "train_dir",
+    "model_file",
+    "checkpoint_step",
+    "weights",
+    "frame_seed",
+    "parameters_only",
+    "run_once",
+    "report_dir",
+    "vocabulary_file",
+)
+
+
+def define(flag_values: flags.FlagValues) -> None:
+    """Defines the flags.
+
+    Args:
+        flag_values: where to define them.
+    """
+    path_flags.define_pattern(
+        "predictions",
+        "",
+        "Files of predictions to evaluate in the place of a model, against "
+        "--labels: CSV of VideoId,LabelConfidencePairs or Class,Segments, JSON "
+        "lines, Parquet, or what yt8m-predict wrote.",
+        flag_values=flag_values,
+    )
+    path_flags.define_pattern(
+        "labels",
+        "",
+        "What --predictions are compared with: TFRecord files; or one file of "
+        "labels, a CSV of VideoId,Labels, JSON lines or Parquet.",
+        flag_values=flag_values,
+    )
+    ensemble_flags.define(
+        flag_values,
+        "Models to evaluate together, by weights that are found if not given",
+    )
+    flags.DEFINE_integer(
+        "ensemble_seed",
+        0,
+        "Decides the random part of the search for --ensemble_weights.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "segment_map_k",
+        segment_csv.TOP_SEGMENTS,
+        "How many segments of each class MAP@K counts. With a model, it is "
+        "MAP@K that is computed, of all segments of the videos.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+
+
+def are_given(flag_values: flags.FlagValues) -> bool:
+    """Whether predictions are to be evaluated.
+
+    Args:
+        flag_values: the parsed flags.
+
+    Raises:
+        UsageError: if labels are given without.
+    """
+    if flag_values.labels and not flag_values.predictions:
+        raise usage_error.UsageError(
+            "expected --labels with --predictions; a model is evaluated on "
+            f"--eval_data_pattern. Received: labels={flag_values.labels!r}"
+        )
+    return bool(flag_values.predictions)
+
+
+def expect_alone(flag_values: flags.FlagValues) -> None:
+    """Refuses what only a model has beside predictions.
+
+    Args:
+        flag_values: the parsed flags.
+
+    Raises:
+        UsageError: if it was given, or there are no labels.
+    """
+    program.expect_given(flag_values, "labels")
+    _refuse(
+        flag_values,
+        "predictions",
+        *_OF_MODELS,
+        "data",
+        "eval_data_pattern",
+        "on_data_error",
+        "ensemble",
+    )
+    command_line.refuse_model_flags(
+        flag_values, "--predictions need no model", but=("num_classes",)
+    )
+
+
+def expect_ensemble_alone(flag_values: flags.FlagValues) -> None:
+    """Refuses what an ensemble is not evaluated with.
+
+    Args:
+        flag_values: the parsed flags.
+
+    Raises:
+        UsageError: if it was given.
+    """
+    _refuse(
+        flag_values, "ensemble", *_OF_MODELS, "on_data_error", "segment_map_k"
+    )
+    command_line.refuse_model_flags(
+        flag_values, "the models are read from --ensemble"
+    )
+
+
+def expect_segments_only(flag_values: flags.FlagValues) -> None:
+    """Refuses what MAP@K of all segments is not computed with.
+
+    Args:
+        flag_values: the parsed flags.
+
+    Raises:
+        UsageError: if it was given.
+    """
+    _refuse(
+        flag_values, "segment_map_k", "run_once", "frame_seed", "on_data_error"
+    )
+
+
+def _refuse(flag_values: flags.FlagValues, name: str, *others: str) -> None:
+    for other in others:
+        if flag_values[other].present:
+            raise usage_error.UsageError(
+                f"expected --{name} or --{other}, not both. Received: "
+                f"{name}={flag_values[name].value!r}"
+            )
