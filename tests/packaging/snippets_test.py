@@ -51,14 +51,17 @@ _PROGRAMS = {
 _PLACEHOLDERS = {
     "bias",
     "data",
+    "dense_labels",
     "features",
     "frames",
     "kernel",
+    "labels",
     "model",
     "model_of_yours",
     "name",
     "num_frames",
     "record",
+    "scores",
     "strategy",
 }
 # Commands that find what they name in the root of a clone alone.
