@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator, Sequence
 import contextlib
+import dataclasses
 import os
 import tempfile
 
@@ -225,7 +226,10 @@ class Classifier(abc.ABC):
                 on_data_error=on_data_error,
                 frame_seed=frame_seed,
             )
-            return self._evaluate(evaluator)
+            found = self._evaluate(evaluator)
+            if not is_in_files(videos):
+                found = dataclasses.replace(found, eval_data_pattern=None)
+            return found
 
     @abc.abstractmethod
     def _evaluate(self, evaluator: evaluation.Evaluator) -> report.Report:

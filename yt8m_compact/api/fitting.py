@@ -113,6 +113,7 @@ def fit(
             configuration does not fit the run in `train_dir`.
         DataError: if records are missing or broken.
         OSError: if the run or the records can't be written.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, when the run is saved.
     """
     given = _read_model(model)
     training = training or given.training
@@ -154,7 +155,14 @@ def fit(
             start=given.start,
         )
         if result.signal_number is not None:
-            raise KeyboardInterrupt
+            # Of a temporary folder nothing is left.
+            kept = "nothing is saved"
+            if train_dir is not None:
+                kept = (
+                    f"step {result.step} is saved in {run.path}; the same call "
+                    "goes on from there"
+                )
+            raise KeyboardInterrupt(kept)
         config, trained, step = run.restore_model(
             None if result.best is None else train_dir_lib.BEST
         )

@@ -220,6 +220,17 @@ def test_what_is_wrong_is_named(arguments, message):
         yt8m.fit(**given)
 
 
+def test_an_interrupt_is_passed_on(tmp_path, monkeypatch):
+    def train(config, train_dir, **kwargs):
+        assert os.path.basename(train_dir) == "run"
+        return yt8m.training.TrainingResult(3, 0, "", signal_number=2)
+
+    monkeypatch.setattr(yt8m.training, "train", train)
+    # It has saved a checkpoint: the same call goes on from there.
+    with pytest.raises(KeyboardInterrupt, match="step 3 is saved in .*run"):
+        yt8m.fit("MoeModel", _FEATURES, _LABELS, train_dir=tmp_path / "run")
+
+
 @pytest.mark.slow
 def test_files_without_records(tmp_path):
     path = tmp_path / "a.tfrecord"

@@ -105,6 +105,8 @@ def test_arrays_are_as_records():
     report = opened.evaluate(run.pattern)
     again = opened.evaluate(batch["features"], batch["labels"])
     assert again.metrics == report.metrics
+    assert report.eval_data_pattern == run.pattern
+    assert again.eval_data_pattern is None
     found = yt8m.metrics(batch["labels"], scores)
     for name, value in found.items():
         assert value == pytest.approx(report.metrics[name], abs=1e-6)
