@@ -288,9 +288,7 @@ class EvaluationMetrics:
         """
         self._check_open()
         self._expect_videos()
-        # Not twice in memory: they are as good in one piece.
-        self._ranked = [ranked_videos.concatenate(self._ranked)]
-        return self._ranked[0]
+        return self._join()
 
     def class_average_precisions(
         self,
@@ -364,12 +362,15 @@ class EvaluationMetrics:
         ):
             values.clear()
 
+    def _join(self) -> ranked_videos.RankedVideos:
+        """Joins the batches, which are not kept in pieces then, too."""
+        self._ranked = [ranked_videos.concatenate(self._ranked)]
+        return self._ranked[0]
+
     def _pool(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the scores that GAP ranks, and those of labels among them."""
-        return (
-            np.concatenate([part.scores.ravel() for part in self._ranked]),
-            np.concatenate([part.scores[part.hits] for part in self._ranked]),
-        )
+        best = self._join()
+        return best.scores.ravel(), best.scores[best.hits]
 
     def _num_positives(self) -> int:
         return sum(map(len, self._positive_classes))
