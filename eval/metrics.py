@@ -296,7 +296,6 @@ class EvaluationMetrics:
             ValueError: If there is no video, or the metrics are closed.
         """
         self._check_open()
-        self._expect_videos()
         return self._join()
 
     def class_average_precisions(
@@ -374,6 +373,7 @@ class EvaluationMetrics:
 
     def _join(self) -> ranked_videos.RankedVideos:
         """Joins the batches, which are not kept in pieces then, too."""
+        self._expect_videos()
         parts = [*self._ranked, *self._recent]
         if len(parts) > 1:
             self._ranked, self._recent = [ranked_videos.concatenate(parts)], []
