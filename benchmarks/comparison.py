@@ -87,6 +87,12 @@ def evaluate(
     )
 
 
+def _peak_memory() -> float:
+    # Linux gives kilobytes, macOS bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--num_videos", type=int, default=1_112_356)
@@ -97,6 +103,7 @@ def main() -> None:
         f", NumPy {np.__version__}, {args.num_videos:,} videos x "
         f"{args.num_classes:,} classes, {bootstrap.NUM_DRAWS} draws\n"
     )
+    imported = _peak_memory()
     start = time.process_time()
     draws = bootstrap.Draws(args.num_videos)
     rows = [("drawing the videos, s", time.process_time() - start)]
@@ -107,11 +114,9 @@ def main() -> None:
         )
         found.append((values, of_draws))
         rows += [(f"{name}: {key}, s", s) for key, s in seconds.items()]
-    # Linux gives kilobytes, macOS bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    rows.append(("peak memory of the process, GB", peak / 1e9))
-    print(tabulate.tabulate(rows, floatfmt=".1f"), end="\n\n")
+    rows.append(("peak memory of the process, GB", _peak_memory()))
+    rows.append(("of that, what was imported, GB", imported))
+    print(tabulate.tabulate(rows, floatfmt=".2f"), end="\n\n")
     (a, draws_a), (b, draws_b) = found
     for metric in draws_a:
         half = bootstrap.half_width(draws_b[metric] - draws_a[metric])

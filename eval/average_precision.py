@@ -70,7 +70,8 @@ def find_thresholds(
         The counts.
     """
     thresholds, hits = np.unique(positive_scores, return_counts=True)
-    reached = np.sort(scores[scores >= thresholds[0]])
+    reached = scores[scores >= thresholds[0]]
+    reached.sort()
     return Thresholds(
         thresholds,
         hits,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,9 @@ _COLUMNS = 8
 # holds. 1.3 s for a million entries, and 5 s in chunks of 65,536.
 _ROWS = 4096
 _THRESHOLDS = 512
+# Entries that are sorted at once, about: 32 bytes each.
+_PART = 1 << 22
+_SAMPLE = 1 << 16
 # Thresholds whose ranks differ by less than one in so many are taken as one: of
 # 22 million entries 4,000, in a third of the time. Draws move by less than .003
 # of themselves, all alike, so that their deviation is the same.
@@ -86,19 +90,18 @@ class Draws:
         """
         scores = ranked.scores.ravel()
         hits = ranked.hits.ravel()
-        # What comes after the last hit changes nothing, as does the order of
-        # equal scores.
+        sums = _PrecisionSums(self.counts)
+        # What comes after the last hit changes nothing.
         lowest = scores[hits].min(initial=np.inf)
-        number = np.count_nonzero(scores >= lowest)
-        entries = np.argsort(scores)[::-1][:number]
-        scores, hits = scores[entries], hits[entries]
-        entries //= ranked.scores.shape[1]
-        videos = entries.astype(np.int32)
-        del entries  # 8 bytes each, of 22 million.
-        sums = _precision_sums(scores, hits, videos, self.counts)
+        for low, high in _parts(scores, lowest):
+            entries = np.flatnonzero((scores >= low) & (scores < high))
+            # The order of equal scores changes nothing.
+            entries = entries[np.argsort(scores[entries])[::-1]]
+            videos = entries // ranked.scores.shape[1]
+            sums.add(scores[entries], hits[entries], videos)
         positives = self.means(ranked.num_labels) * len(ranked)
         # To whole numbers, as of which no labels are none.
-        return sums / np.maximum(np.round(positives), 1)
+        return sums.sums / np.maximum(np.round(positives), 1)
 
 
 class MapDraws:
@@ -139,18 +142,18 @@ class MapDraws:
         # All labels, and what is false among the first.
         listed = np.flatnonzero((scores >= lowest) | is_positive)
         listed = listed[np.argsort(-scores[listed])]
-        sums = _precision_sums(
+        sums = _PrecisionSums(self._counts)
+        sums.add(
             scores[listed],
             is_positive[listed],
             listed,
-            self._counts,
             thresholds.num_reached[::-1],
         )
         is_positive[positives] = False
         number = _segment_sums(
             self._counts, positives, np.array([0, len(positives)])
         )[0]
-        self._sums += sums / np.maximum(number, 1)
+        self._sums += sums.sums / np.maximum(number, 1)
         self._numbers += number > 0
 
     def result(self) -> np.ndarray:
@@ -249,70 +252,119 @@ def half_width(draws: np.ndarray) -> float:
     return _DEVIATIONS * float(np.std(draws, ddof=1))
 
 
-def _precision_sums(
-    scores: np.ndarray,
-    is_positive: np.ndarray,
-    videos: np.ndarray,
-    counts: np.ndarray,
-    num_reached: np.ndarray | None = None,
-) -> np.ndarray:
+class _PrecisionSums:
     """Sums the precision at each positive of a ranked list, for each draw.
 
     See `average_precision.average_precision`, with each entry as often as its
     video was drawn.
 
+    Attributes:
+        sums: float64 `[draws]`.
+
     Args:
-        scores: `[n]`, falling.
-        is_positive: bool `[n]`.
-        videos: int `[n]`, the video of each entry.
         counts: uint8 `[videos, draws]`, how often each video was drawn.
-        num_reached: int `[thresholds]`, how many entries there are at or above
-            each distinct score of a positive, falling; more than in the list
-            where it leaves out some that are false, which count once. As many
-            as in the list if None.
+    """
+
+    def __init__(self, counts: np.ndarray) -> None:
+        self._counts = counts
+        number = counts.shape[1]
+        self._num_entries = 0
+        self._reached = np.zeros(number)
+        self._true = np.zeros(number)
+        self.sums = np.zeros(number)
+
+    def add(
+        self,
+        scores: np.ndarray,
+        is_positive: np.ndarray,
+        videos: np.ndarray,
+        num_reached: np.ndarray | None = None,
+    ) -> None:
+        """Adds entries that are all below those before.
+
+        Args:
+            scores: `[n]`, falling.
+            is_positive: bool `[n]`.
+            videos: int `[n]`, the video of each entry.
+            num_reached: int `[thresholds]`, how many entries there are at or
+                above each distinct score of a positive, falling; more than in
+                the list where it leaves out some that are false, which count
+                once. As many as in the list if None.
+        """
+        before, ends = _find_thresholds(scores, is_positive)
+        ranks = ends + self._num_entries
+        left_out = np.zeros(len(ends), np.int64)
+        if num_reached is not None:
+            left_out, ranks = num_reached - ranks, num_reached
+        kept = _distinct_ranks(ranks)
+        left_out = left_out[kept]
+        before = np.concatenate([[0], before[kept]])
+        ends = np.concatenate([[0], ends[kept]])
+        hit_videos = videos[is_positive]
+        for start in range(0, len(left_out), _THRESHOLDS):
+            part = slice(start, start + _THRESHOLDS + 1)
+            hits = _segment_sums(self._counts, hit_videos, before[part])
+            precision = np.cumsum(hits, axis=0, dtype=np.float64)
+            precision += self._true
+            self._true = precision[-1].copy()
+            reached = np.cumsum(
+                _segment_sums(self._counts, videos, ends[part]),
+                axis=0,
+                dtype=np.float64,
+            )
+            reached += self._reached
+            self._reached = reached[-1].copy()
+            reached += left_out[start : start + _THRESHOLDS, np.newaxis]
+            precision /= np.maximum(reached, 1, out=reached)
+            self.sums += np.einsum("ij,ij->j", hits, precision)
+        if ends[-1] < len(scores):
+            rest = np.array([ends[-1], len(scores)])
+            self._reached += _segment_sums(self._counts, videos, rest)[0]
+        self._num_entries += len(scores)
+
+
+def _find_thresholds(
+    scores: np.ndarray, is_positive: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the distinct scores of positives in a list that falls.
 
     Returns:
-        float64 `[draws]`.
+        int `[thresholds]` each: how many positives, and how many entries, are
+        at or above each. Equal scores are one threshold, where the last is.
     """
-    # Equal scores are one threshold, where the last of them is.
-    hits = np.flatnonzero(is_positive)
-    if not len(hits):
-        return np.zeros(counts.shape[1])
-    hit_scores = scores[hits]
-    before = 1 + np.flatnonzero(
-        np.append(hit_scores[1:] != hit_scores[:-1], True)
-    )
-    rising = scores[::-1]
-    ends = len(scores) - np.searchsorted(rising, hit_scores[before - 1])
-    ranks = ends if num_reached is None else num_reached
-    kept = _distinct_ranks(ranks)
-    ends, before, left_out = ends[kept], before[kept], (ranks - ends)[kept]
-    hit_videos = videos[hits]
-    ends = np.concatenate([[0], ends])
-    before = np.concatenate([[0], before])
-    num_draws = counts.shape[1]
-    reached = np.zeros(num_draws)
-    true = np.zeros(num_draws)
-    result = np.zeros(num_draws)
-    for start in range(0, len(left_out), _THRESHOLDS):
-        part = slice(start, start + _THRESHOLDS + 1)
-        hits_of = _segment_sums(counts, hit_videos, before[part])
-        precision = np.cumsum(hits_of, axis=0, dtype=np.float64)
-        precision += true
-        true = precision[-1].copy()
-        found = np.cumsum(
-            _segment_sums(counts, videos, ends[part]), axis=0, dtype=np.float64
-        )
-        found += reached
-        reached = found[-1].copy()
-        found += left_out[start : start + _THRESHOLDS, np.newaxis]
-        precision /= np.maximum(found, 1, out=found)
-        result += np.einsum("ij,ij->j", hits_of, precision)
-    return result
+    hit_scores = scores[is_positive]
+    if not len(hit_scores):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    is_last = np.append(hit_scores[1:] != hit_scores[:-1], True)
+    before = 1 + np.flatnonzero(is_last)
+    places = np.searchsorted(scores[::-1], hit_scores[before - 1])
+    return before, len(scores) - places
+
+
+def _parts(scores: np.ndarray, lowest: float) -> Iterator[tuple[float, float]]:
+    """Cuts scores into parts that are sorted one by one, to save memory.
+
+    Args:
+        scores: `[n]`.
+        lowest: the lowest score that matters.
+
+    Yields:
+        From where, included, to where, the highest part first.
+    """
+    number = -(-len(scores) // _PART)
+    sample = np.sort(scores[:: max(1, len(scores) // _SAMPLE)])
+    places = np.arange(1, number) * len(sample) // number
+    edges = np.unique(sample[places])
+    high = np.inf
+    for low in [*edges[edges > lowest][::-1], lowest]:
+        yield low, high
+        high = low
 
 
 def _distinct_ranks(ranks: np.ndarray) -> np.ndarray:
     """Says which of some rising ranks to keep: bool, the last one always."""
+    if not len(ranks):
+        return np.zeros(0, bool)
     steps = np.log(np.maximum(ranks / _RESOLUTION, 1))
     steps = np.minimum(ranks, _RESOLUTION) + np.floor(_RESOLUTION * steps)
     return np.append(steps[1:] != steps[:-1], True)

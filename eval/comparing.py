@@ -22,6 +22,7 @@ from yt8m_compact.eval.insight import details as details_lib
 from yt8m_compact.inference import artefacts
 from yt8m_compact.inference import latency
 from yt8m_compact.inference.exports import report as export_report
+from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 
 
@@ -111,6 +112,8 @@ class Comparer:
         self._same = same_videos.SameVideos()
         self._draws: bootstrap.Draws | None = None
         self._members: list[comparison.Member] = []
+        # The name of the first model, and how many classes it has.
+        self._classes: tuple[str, int] | None = None
 
     def evaluate(
         self, sources: Iterable[Source]
@@ -124,7 +127,8 @@ class Comparer:
             Each of them, and its report.
 
         Raises:
-            ValueError: As `evaluation.evaluate_run`, or if the videos differ.
+            ValueError: As `evaluation.evaluate_run`, or if the videos or the
+                number of classes differ.
             DataError: As `evaluation.evaluate_run`.
             OSError: As `evaluation.evaluate_run`.
         """
@@ -138,11 +142,14 @@ class Comparer:
         self._same.start(source.name)
         viewer = _Viewer(self._same, self._find_draws, self._make_details)
         if source.model_file is None:
+            run = train_dir_lib.TrainDir(source.train_dir)
+            self._check_classes(source, run.load_config())
             report = evaluator.evaluate(source.step, viewer)
             num_bytes = report.weights.num_bytes
             milliseconds = evaluator.measure_latency(viewer.first)
         else:
             config, model = artefacts.load(source.model_file)
+            self._check_classes(source, config)
             report = evaluator.evaluate_artefact(config, model, viewer)
             num_bytes = export_report.count_bytes(model.path)
             milliseconds = latency.measure_artefact(model, viewer.first)
@@ -166,6 +173,16 @@ class Comparer:
             )
         )
         return report
+
+    def _check_classes(self, source: Source, config: config_lib.Config) -> None:
+        """Checks, before it predicts, that a model is of the same classes."""
+        number = config.data.num_classes
+        first, expected = self._classes = self._classes or (source.name, number)
+        if number != expected:
+            raise ValueError(
+                f"expected models of the same classes. Received: {number} "
+                f"classes of {source.name}, where {first} has {expected}"
+            )
 
     def add_predictions(
         self,

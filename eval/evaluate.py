@@ -449,12 +449,12 @@ def _compare(
         reports.append((source, result))
         if len(sources) == 1:
             _show(result)
-        elif result.skipped:
-            print(
-                f"left out of the data of {source.name}:\n"
-                f"{result.skipped.to_text()}",
-                flush=True,
-            )
+            continue
+        if result.skipped:
+            print(f"left out of the data:\n{result.skipped.to_text()}")
+        # What is known already, if another one fails.
+        gap = f"GAP@{result.top_k} {result.metrics['gap']:.4f}"
+        print(f"{source.name}: {gap}", flush=True)
     compared = comparer.result()
     print(compared.to_text(), flush=True)
     pictures = {}

@@ -39,12 +39,16 @@ def _draw(number, num_draws, seed):
 
 
 @pytest.mark.parametrize("metric", ["gap", "map"])
-@pytest.mark.parametrize("rows", [4096, 3])
+@pytest.mark.parametrize(
+    ("rows", "part", "sample"), [(4096, 1 << 22, 999), (3, 7, 50), (3, 7, 999)]
+)
 def test_draws_are_the_metric_of_the_videos_that_were_drawn(
-    metric, rows, monkeypatch
+    metric, rows, part, sample, monkeypatch
 ):
     monkeypatch.setattr(bootstrap, "_ROWS", rows)
     monkeypatch.setattr(bootstrap, "_THRESHOLDS", 4 * rows)
+    monkeypatch.setattr(bootstrap, "_PART", part)
+    monkeypatch.setattr(bootstrap, "_SAMPLE", sample)
     predictions, labels = _make_videos()
     with _evaluate(predictions, labels) as metrics:
         draws = _view(metrics, metric, num_draws=20, seed=5).draws

@@ -1,5 +1,7 @@
 """Tests of models and predictions that are evaluated on the same videos."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import tiny_runs
 from yt8m_compact.eval import comparing
 from yt8m_compact.eval import ranked_videos
 from yt8m_compact.eval import same_videos
+from yt8m_compact.run import config as config_lib
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,23 @@ from yt8m_compact.eval import same_videos
 def test_sources(arguments, expected):
     found = comparing.make_sources(*arguments)
     assert found == [comparing.Source(*one) for one in expected]
+
+
+@pytest.mark.slow
+def test_models_of_other_classes_are_not_compared(tmp_path):
+    run = tiny_runs.video_run()
+    data = dataclasses.replace(run.config.data, num_classes=4)
+    other = dataclasses.replace(run.config, data=data)
+    config_lib.save(other, str(tmp_path / "config.json"))
+    comparer = comparing.Comparer(run.pattern, num_draws=2)
+    sources = (
+        comparing.Source("one", train_dir=run.path),
+        comparing.Source("other", train_dir=str(tmp_path)),
+    )
+    with pytest.raises(
+        ValueError, match="Received: 4 classes of other, where one has 5"
+    ):
+        list(comparer.evaluate(sources))
 
 
 @pytest.mark.slow
