@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 import types
 from typing import IO, Any
 
-import numpy as np
-
 from yt8m_compact import files
 from yt8m_compact import lazy
 from yt8m_compact.predictions import rows as rows_lib
 from yt8m_compact.readers import errors
 
 with lazy.imports():
+    import numpy as np
     import tensorflow as tf
 
 _BLOCK_ROWS = 1024

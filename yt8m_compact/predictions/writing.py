@@ -9,8 +9,6 @@ import io
 from typing import IO
 import zlib
 
-import numpy as np
-
 from yt8m_compact import files
 from yt8m_compact import lazy
 from yt8m_compact.predictions import formats
@@ -21,6 +19,7 @@ from yt8m_compact.predictions import rows as rows_lib
 from yt8m_compact.predictions import segment_csv
 
 with lazy.imports():
+    import numpy as np
     import tensorflow as tf
 
 _READ_BYTES = 1 << 20
