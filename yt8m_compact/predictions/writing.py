@@ -11,6 +11,7 @@ import zlib
 
 from yt8m_compact import files
 from yt8m_compact import lazy
+from yt8m_compact.predictions import binary_files
 from yt8m_compact.predictions import formats
 from yt8m_compact.predictions import json_lines
 from yt8m_compact.predictions import kaggle_csv
@@ -20,7 +21,6 @@ from yt8m_compact.predictions import segment_csv
 
 with lazy.imports():
     import numpy as np
-    import tensorflow as tf
 
 _READ_BYTES = 1 << 20
 
@@ -214,9 +214,8 @@ class _Summed(io.RawIOBase):
 
 def _compare(path: str, size: int, checksum: int) -> str:
     """Returns how a file differs from what was written, "" if not at all."""
-    opened = open if files.is_local(path) else tf.io.gfile.GFile
     read_size = read_sum = 0
-    with opened(path, "rb") as file:
+    with binary_files.open_binary(path) as file:
         while data := file.read(_READ_BYTES):
             read_size += len(data)
             read_sum = zlib.crc32(data, read_sum)

@@ -94,7 +94,7 @@ def test_one_task_and_one_process(tmp_path):
     parts_lib.Parts(folder, TASK).close()
 
 
-@pytest.mark.parametrize("path", ["/dev/null", "gs://bucket/out.csv", "folder"])
+@pytest.mark.parametrize("path", ["/dev/fd/1", "gs://bucket/out.csv", "folder"])
 def test_where_nothing_can_be_kept(tmp_path, path):
     path = str(tmp_path) if path == "folder" else path
     with (
