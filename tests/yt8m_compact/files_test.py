@@ -136,6 +136,44 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path, old):
     assert not old or path.read_text() == old
 
 
+def test_a_file_is_looked_at_before_it_appears(tmp_path):
+    path = tmp_path / "a"
+    write(path, "old\n")
+    seen = []
+
+    def look(name):
+        seen.append((name, pathlib.Path(name).read_text(), path.read_text()))
+        if len(seen) == 2:
+            raise ValueError("refused")
+
+    with files.writing(path, check=look) as file:
+        file.write("new\n")
+    assert path.read_text() == "new\n"
+    with (
+        pytest.raises(ValueError, match="refused"),
+        files.writing(path, check=look) as file,
+    ):
+        file.write("newer\n")
+    assert [text for _, *text in seen] == [
+        ["new\n", "old\n"],
+        ["newer\n", "new\n"],
+    ]
+    assert path.read_text() == "new\n"
+    assert names(tmp_path) == ["a"]
+    # Not what fails before, nor what is written through.
+    with (
+        pytest.raises(KeyError),
+        files.writing(path, check=look),
+    ):
+        raise KeyError
+    with open(tmp_path / "b", "w") as other:
+        name = f"/dev/fd/{other.fileno()}"
+        with files.writing(name, check=look) as file:
+            file.write("x")
+    assert (tmp_path / "b").read_text() == "x"
+    assert len(seen) == 2
+
+
 def test_who_opens_by_name(tmp_path):
     with files.writing_path(tmp_path / "a.png") as partial:
         pathlib.Path(partial).write_text("picture")
@@ -899,6 +937,10 @@ def test_a_file_that_is_not_local(tmp_path):
     with pytest.raises(Expected), files.writing(path) as file:
         file.write("half of it")
         raise Expected
+    seen = []
+    with files.writing(path, check=seen.append) as file:
+        file.write("new\n")
+    assert len(seen) == 1
     with files.tf.io.gfile.GFile(path) as file:
         assert file.read() == "new\n"
     assert files.tf.io.gfile.listdir(f"ram://{tmp_path.name}") == ["a"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 import enum
 
-import numpy as np
-
 from yt8m_compact import lazy
 from yt8m_compact.predictions import json_lines
 from yt8m_compact.predictions import kaggle_csv
@@ -17,6 +15,8 @@ from yt8m_compact.predictions import text_lines
 from yt8m_compact.readers import errors
 
 with lazy.imports():
+    import numpy as np
+
     from yt8m_compact.readers import score_files
 
 # The name of the format is in the first record, behind its length and checksum.

@@ -1,16 +1,20 @@
 """JSON lines: an object a line, `id`, `classes`, `scores`, maybe more."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 import itertools
 import json
 from typing import Any
 
-import numpy as np
-
+from yt8m_compact import lazy
 from yt8m_compact.predictions import kaggle_csv
 from yt8m_compact.predictions import rows as rows_lib
 from yt8m_compact.predictions import text_lines
 from yt8m_compact.readers import errors
+
+with lazy.imports():
+    import numpy as np
 
 _BLOCK_LINES = 1024
 

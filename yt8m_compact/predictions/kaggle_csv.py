@@ -4,14 +4,18 @@ The header `VideoId,LabelConfidencePairs`, then lines of an id, a comma, and
 pairs of class and probability, all separated by spaces.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 import itertools
 
-import numpy as np
-
+from yt8m_compact import lazy
 from yt8m_compact.predictions import rows as rows_lib
 from yt8m_compact.predictions import text_lines
 from yt8m_compact.readers import errors
+
+with lazy.imports():
+    import numpy as np
 
 HEADER = "VideoId,LabelConfidencePairs"
 # Of 20 classes each: some 3 MB of Python's objects.

@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 import types
 from typing import IO, Any
 
-import numpy as np
-
-from yt8m_compact import files
 from yt8m_compact import lazy
+from yt8m_compact.predictions import binary_files
 from yt8m_compact.predictions import rows as rows_lib
 from yt8m_compact.readers import errors
 
 with lazy.imports():
-    import tensorflow as tf
+    import numpy as np
 
 _BLOCK_ROWS = 1024
 # A group is held in memory until it is written.
@@ -137,8 +135,10 @@ def count_rows(path: str) -> int:
         path: the file.
     """
     arrow = load_pyarrow()
-    file = path if files.is_local(path) else tf.io.gfile.GFile(path, "rb")
-    with arrow.parquet.ParquetFile(file) as parquet:
+    with (
+        binary_files.open_binary(path) as file,
+        arrow.parquet.ParquetFile(file) as parquet,
+    ):
         return parquet.metadata.num_rows
 
 
@@ -196,11 +196,12 @@ def read_columns(
         DataError: if it is another file, or was cut or damaged.
     """
     arrow = load_pyarrow()
-    path = files.expand_user(path)
-    file = path if files.is_local(path) else tf.io.gfile.GFile(path, "rb")
     start = 1
     try:
-        with arrow.parquet.ParquetFile(file) as parquet:
+        with (
+            binary_files.open_binary(path) as file,
+            arrow.parquet.ParquetFile(file) as parquet,
+        ):
             _check_schema(arrow, path, parquet.schema_arrow, columns)
             for batch in parquet.iter_batches(_BLOCK_ROWS, columns=[*columns]):
                 arrays = [batch.column(name) for name in columns]

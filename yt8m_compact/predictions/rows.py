@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 import dataclasses
 
-import numpy as np
-
+from yt8m_compact import lazy
 from yt8m_compact.readers import errors
+
+with lazy.imports():
+    import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,12 +9,8 @@ import io
 from typing import IO
 import zlib
 
-from yt8m_compact import files
-from yt8m_compact import lazy
+from yt8m_compact.predictions import binary_files
 from yt8m_compact.readers import errors
-
-with lazy.imports():
-    import tensorflow as tf
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile)
@@ -71,12 +67,7 @@ def open_bytes(path: str) -> Iterator[IO[bytes]]:
         DataError: if it was compressed, and is not whole.
         OSError: if there is none.
     """
-    path = files.expand_user(path)
-    if files.is_local(path):
-        raw = open(path, "rb")
-    else:
-        raw = io.BufferedReader(_Remote(path))
-    with raw:
+    with binary_files.open_binary(path) as raw:
         if raw.peek(2)[:2] == _GZIP_MAGIC:
             try:
                 with gzip.GzipFile(fileobj=raw) as file:
@@ -92,25 +83,6 @@ def _damaged(where: str, error: Exception) -> errors.DataError:
         f"{where}: expected what gzip compressed, whole. Received: {error}; "
         "copy or write the file again"
     )
-
-
-class _Remote(io.RawIOBase):
-    """A file of one of TensorFlow's file systems as Python's own."""
-
-    def __init__(self, path: str) -> None:
-        self._file = tf.io.gfile.GFile(path, "rb")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:
-        data = self._file.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 def shown(text: str) -> str:

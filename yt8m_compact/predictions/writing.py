@@ -9,10 +9,9 @@ import io
 from typing import IO
 import zlib
 
-import numpy as np
-
 from yt8m_compact import files
 from yt8m_compact import lazy
+from yt8m_compact.predictions import binary_files
 from yt8m_compact.predictions import formats
 from yt8m_compact.predictions import json_lines
 from yt8m_compact.predictions import kaggle_csv
@@ -21,7 +20,7 @@ from yt8m_compact.predictions import rows as rows_lib
 from yt8m_compact.predictions import segment_csv
 
 with lazy.imports():
-    import tensorflow as tf
+    import numpy as np
 
 _READ_BYTES = 1 << 20
 
@@ -215,9 +214,8 @@ class _Summed(io.RawIOBase):
 
 def _compare(path: str, size: int, checksum: int) -> str:
     """Returns how a file differs from what was written, "" if not at all."""
-    opened = open if files.is_local(path) else tf.io.gfile.GFile
     read_size = read_sum = 0
-    with opened(path, "rb") as file:
+    with binary_files.open_binary(path) as file:
         while data := file.read(_READ_BYTES):
             read_size += len(data)
             read_sum = zlib.crc32(data, read_sum)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from yt8m_compact import files
 from yt8m_compact import predictions
 from yt8m_compact.predictions import rows as rows_lib
 from yt8m_compact.predictions import writing
@@ -190,3 +191,15 @@ def test_without_pyarrow(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"yt8m-compact\[parquet\]"):
         write(tmp_path / "out.parquet")
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "jsonl", "parquet"])
+def test_files_that_are_not_local(tmp_path, suffix):
+    path = f"ram://{tmp_path.name}/out.{suffix}"
+    files.tf.io.gfile.makedirs(f"ram://{tmp_path.name}")
+    write(path)
+    (rows,) = predictions.read_rows(path, 4)
+    assert rows.ids == IDS
+    np.testing.assert_allclose(rows.scores, SCORES.ravel(), rtol=1e-5)
+    assert files.list_folder(f"ram://{tmp_path.name}") == [f"out.{suffix}"]
