@@ -1,6 +1,8 @@
 """Tests of the comparison of models."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -182,3 +184,19 @@ def test_letters():
 )
 def test_short_names(paths, names):
     assert comparison.short_names(paths) == names
+
+
+@pytest.mark.slow
+def test_needs_no_tensorflow():
+    # Predictions of others are compared where it is not wanted.
+    code = (
+        "import sys\n"
+        "import numpy as np\n"
+        "from yt8m_compact.eval import comparison, metrics, same_videos\n"
+        "from yt8m_compact.eval.insight import report_folder\n"
+        "with metrics.EvaluationMetrics(2) as found:\n"
+        "    found.update(np.eye(2), np.eye(2))\n"
+        "    assert found.result()['gap'] == 1\n"
+        "assert not {'tensorflow', 'keras'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
