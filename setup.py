@@ -1,6 +1,7 @@
 """Maps the top-level folders to the packages they are imported as."""
 
 import pathlib
+import re
 
 import setuptools
 
@@ -36,8 +37,21 @@ def find_packages() -> list[str]:
     return sorted(packages)
 
 
+def read_long_description() -> str:
+    """Reads README.md as a package index can show it.
+
+    There the other files of the repository are not beside it: of links to them
+    the words are left, and pictures go.
+    """
+    text = (_ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"!\[[^\]]*\]\((?!https?:)[^)]*\)\n*", "", text)
+    return re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
+
+
 if __name__ == "__main__":
     setuptools.setup(
+        long_description=read_long_description(),
+        long_description_content_type="text/markdown",
         packages=find_packages(),
         package_dir=PACKAGE_DIR,
         package_data={

@@ -46,6 +46,8 @@ _COMPACT_FRAMES = [
 ]
 _DECAY = ["--learning_rate_decay=0.7", "--learning_rate_decay_examples=40000"]
 
+_LOW_RANK_CLASSIFIER = "--classifier_projection=low_rank(rank=64)"
+
 # Name, data set, flags.
 RUNS = [
     (
@@ -68,6 +70,29 @@ RUNS = [
             "--num_epochs=20",
             "--base_learning_rate=0.1",
             *_DECAY,
+        ],
+    ),
+    (
+        "logistic, four diagonal circulants",
+        "YouTube-8M",
+        [
+            "--model=LogisticModel",
+            f"{_COMPACT_CLASSIFIER}(num_factors=4)",
+            "--batch_size=128",
+            "--num_epochs=20",
+            "--base_learning_rate=0.03",
+            *_DECAY,
+        ],
+    ),
+    (
+        "logistic, low rank",
+        "YouTube-8M",
+        [
+            "--model=LogisticModel",
+            _LOW_RANK_CLASSIFIER,
+            "--batch_size=128",
+            "--num_epochs=5",
+            "--base_learning_rate=0.02",
         ],
     ),
     (
@@ -103,6 +128,16 @@ RUNS = [
         "DBoF, compact embedding and FC",
         "AudioSet",
         [*_COMPACT_FRAMES, "--num_epochs=5", "--base_learning_rate=0.001"],
+    ),
+    (
+        "DBoF, compact embedding and FC, low-rank classifier",
+        "AudioSet",
+        [
+            *_COMPACT_FRAMES,
+            _LOW_RANK_CLASSIFIER,
+            "--num_epochs=5",
+            "--base_learning_rate=0.001",
+        ],
     ),
     (
         "DBoF, compact everywhere",

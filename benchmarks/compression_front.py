@@ -76,7 +76,7 @@ def _measure(args: argparse.Namespace) -> None:
         results.append(args.output_csv, row)
         tqdm.tqdm.write(
             f"{row.case}, seed {seed}: {row.metric} {row.value:.4f}, "
-            f"{row.bytes / 1e6:.4f} MB, {row.row_ms:.2f} ms a row"
+            f"{row.bytes / 1e6:.4f} MB, {row.row_ms:.2f} ms a video"
         )
 
 

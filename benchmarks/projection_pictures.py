@@ -52,7 +52,7 @@ _TIMED = (
 
 
 def draw_twins(path: pathlib.Path) -> None:
-    """Draws the dense twin of one projection of each structure."""
+    """Draws the dense equivalent of one projection of each structure."""
     figure, axes = pyplot.subplots(
         4, 4, figsize=(12, 8.2), layout="constrained"
     )
@@ -66,7 +66,7 @@ def draw_twins(path: pathlib.Path) -> None:
         limit = np.abs(kernel).max()
         axis.imshow(kernel, cmap="RdBu", vmin=-limit, vmax=limit)
         count = sum(np.prod(w.shape) for w in layer.trainable_weights)
-        axis.set_title(f"{structure}\n{count} weights", fontsize=9)
+        axis.set_title(f"{structure}\n{count} parameters", fontsize=9)
     figure.savefig(path, dpi=100)
 
 
@@ -134,14 +134,14 @@ def main() -> None:
     )
     parser.add_argument("--output_dir", type=pathlib.Path, required=True)
     parser.add_argument("--sizes", default="64,128,256,512,1024,2048,4096")
-    parser.add_argument("--rows", type=int, default=256)
+    parser.add_argument("--batch_size", type=int, default=256)
     args = parser.parse_args()
     args.output_dir.mkdir(parents=True, exist_ok=True)
     draw_twins(args.output_dir / "dense_twins.png")
     draw_times(
         args.output_dir / "projection_time.png",
         [int(size) for size in args.sizes.split(",")],
-        args.rows,
+        args.batch_size,
     )
 
 

@@ -5,13 +5,13 @@
     python -m benchmarks.projections --output_json=projections.json
     python -m benchmarks.projections --memory
 
-For each shape, rows x inputs x outputs, all run in turn in one process:
+For each shape, batch x inputs x outputs, all run in turn in one process:
 `keras.layers.Dense`; the formulation of the paper's released code and that of
 PEFT's C3A, written from their descriptions; our layers, without and with XLA.
 Forward, and forward and backward (to the input and to all weights), the best
 time of `--repeats` rounds. `error` is the largest difference of outputs and
-gradients from those of the dense twin in float64, as a share of the largest
-value, on the first rows.
+gradients from those of the dense equivalent in float64, as a share of the
+largest value, on the first rows.
 
 `--memory` measures, in place of times, the most memory that forward and
 backward take with all rows beyond what they take with one row: each in a
@@ -111,7 +111,7 @@ class Case:
         method: how.
         multiply: from rows and weights to the outputs.
         weights: by name.
-        dense_kernel: from the weights to the dense twin's kernel.
+        dense_kernel: from the weights to the dense equivalent's kernel.
     """
 
     structure: str
@@ -230,7 +230,7 @@ def make_cases(input_dim: int, units: int) -> list[Case]:
 
 
 def check(case: Case, x: tf.Tensor, upstream: tf.Tensor) -> None:
-    """Compares outputs and gradients with the dense twin's in float64."""
+    """Compares outputs and gradients with the dense equivalent's in float64."""
     x, upstream = x[:_CHECKED_ROWS], upstream[:_CHECKED_ROWS]
     y, (of_x, of_weights) = case.both(x, case.weights, upstream)
     wide = {k: tf.cast(v, tf.float64) for k, v in case.weights.items()}

@@ -1,10 +1,11 @@
-r"""Time in which programs answer what needs no TensorFlow, beside its import.
+r"""Time in which programs answer what computes nothing, beside imports.
 
     python -m benchmarks.startup
 
 Each command is a process of its own, as a user starts it: help, the version,
-a wrong flag, a value that is refused, of each program and verb. They run in
-turn with `import tensorflow`, several times over; the median of each counts.
+a wrong flag, a value that is refused, of each program and verb, and the weights
+of a model, which need Keras. They run in turn with `import tensorflow`, several
+times over; the median of each counts.
 """
 
 import argparse
@@ -32,7 +33,7 @@ _MODULES = {
     "yt8m-demo": "yt8m_compact.programs.demo",
     "yt8m-data": "yt8m_compact.programs.data.main",
 }
-_FLAGS = ("--help", "--helpfull", "--version", "--wrong_flag")
+_FLAGS = ("--help", "--helpfull", "--version", "--lr=1")
 _IMPORT = "import tensorflow"
 _NOTHING = "pass"
 # Values that are refused by the flag or by the settings it is for.
@@ -44,6 +45,14 @@ _REFUSED = (
     "yt8m-demo --num_epochs=0",
     "yt8m-data synthesize --output_dir=a --num_classes=0",
 )
+# Answers about one model; those with _KERAS import it.
+_OF_A_MODEL = (
+    "yt8m-train --help --model=DbofModel",
+    "yt8m-eval --parameters_only",
+    "yt8m-eval --parameters_only --model=DbofModel --frame_features "
+    "--feature_names=rgb,audio --feature_sizes=1024,128",
+)
+_KERAS = "--parameters_only"
 
 
 def _commands() -> dict[str, list[str]]:
@@ -51,6 +60,7 @@ def _commands() -> dict[str, list[str]]:
     lines = [
         *(f"{name} {flag}" for name in _names() for flag in _FLAGS),
         *_REFUSED,
+        *_OF_A_MODEL,
     ]
     commands = {_NOTHING: ["-c", "pass"], _IMPORT: ["-c", _IMPORT]}
     for line in lines:
@@ -114,14 +124,20 @@ def main() -> None:
         for name in _names()
     ]
     others = [
-        row for row in rows if row["command"] in {_NOTHING, _IMPORT, *_REFUSED}
+        row
+        for row in rows
+        if row["command"] in {_NOTHING, _IMPORT, *_REFUSED, *_OF_A_MODEL}
     ]
     style = {"floatfmt": ".2f", "tablefmt": "github"}
     print(tabulate.tabulate(answers, ["seconds", *_FLAGS], **style))
     print()
     print(tabulate.tabulate(others, "keys", **style))
     highest = max(
-        (row for row in rows if row["command"] != _IMPORT),
+        (
+            row
+            for row in rows
+            if row["command"] != _IMPORT and _KERAS not in row["command"]
+        ),
         key=lambda row: row["processor"],
     )
     print(

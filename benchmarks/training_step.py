@@ -164,7 +164,7 @@ def format_cases(records: list[dict[str, Any]]) -> str:
         )
     return _format(
         rows,
-        ["case", "how", "ms a step", "videos/s", "peak MB", "weights"]
+        ["case", "how", "ms a step", "videos/s", "peak MB", "parameters"]
         + ["1 video, ms", "floor, ms", "products", "transforms", "bytes"]
         + ["x floor"],
         2,

@@ -1,6 +1,84 @@
 """Average precision of one ranked list, ties taken as one threshold."""
 
+import dataclasses
+
 import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Thresholds:
+    """What a ranked list has found at each score of a positive.
+
+    Recall steps up, and the best F1 is reached, at these scores alone.
+
+    Attributes:
+        scores: `[thresholds]`, the distinct scores of positives, rising.
+        hits: int `[thresholds]`, the positives of exactly that score.
+        true_positives: int `[thresholds]`, those of that score or a higher one.
+        num_reached: int `[thresholds]`, the entries of that score or higher.
+        reached: the scores of all entries at the lowest threshold or above,
+            rising.
+    """
+
+    scores: np.ndarray
+    hits: np.ndarray
+    true_positives: np.ndarray
+    num_reached: np.ndarray
+    reached: np.ndarray
+
+    def average_precision(self, num_positives: int) -> float:
+        """Computes the average precision, see the function of that name.
+
+        Args:
+            num_positives: The positives that a perfect list would hold.
+
+        Returns:
+            It, in `[0, 1]`.
+        """
+        precision = self.true_positives / self.num_reached
+        return float(np.sum(self.hits * precision) / num_positives)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassRanking:
+    """How a class ranks all videos.
+
+    Attributes:
+        index: The class.
+        scores: float `[videos]`, its score of each; valid until the next class.
+        positives: int `[m]`, the videos that have it, rising.
+        thresholds: What is found at the scores of these.
+    """
+
+    index: int
+    scores: np.ndarray
+    positives: np.ndarray
+    thresholds: Thresholds
+
+
+def find_thresholds(
+    scores: np.ndarray, positive_scores: np.ndarray
+) -> Thresholds:
+    """Counts what is found at each score of a positive.
+
+    Args:
+        scores: float `[n]`, the scores of all entries in any order, those of
+            the positives included.
+        positive_scores: float `[m]`, the scores of the positives, at least one.
+
+    Returns:
+        The counts.
+    """
+    thresholds, hits = np.unique(positive_scores, return_counts=True)
+    reached = scores[scores >= thresholds[0]]
+    reached.sort()
+    return Thresholds(
+        thresholds,
+        hits,
+        true_positives=np.cumsum(hits[::-1])[::-1],
+        num_reached=reached.size - np.searchsorted(reached, thresholds),
+        reached=reached,
+    )
 
 
 def average_precision(
@@ -52,8 +130,5 @@ def average_precision(
         )
     if not num_found:
         return 0.0
-    thresholds, hits = np.unique(positive_scores, return_counts=True)
-    reached = np.sort(scores[scores >= thresholds[0]])
-    num_reached = reached.size - np.searchsorted(reached, thresholds)
-    true_positives = np.cumsum(hits[::-1])[::-1]
-    return float(np.sum(hits * (true_positives / num_reached)) / num_positives)
+    thresholds = find_thresholds(scores, positive_scores)
+    return thresholds.average_precision(num_positives)

@@ -7,6 +7,14 @@ Example:
 The model is what --train_dir says; with --model_file=exported/model.tflite in
 its place, what yt8m-export wrote is evaluated, by its own runtime.
 
+Several models are compared on the same videos, each --train_dir,
+--checkpoint_step and --model_file that is given, with intervals of their
+differences:
+  yt8m-eval --train_dir=runs/dense --train_dir=runs/compact \
+    --eval_data_pattern='data/validate*.tfrecord' --report_dir=report
+
+--report_dir writes a page of HTML about classes, calibration and the rest.
+
 Files of predictions need no model, whoever wrote them:
   yt8m-eval --predictions=predictions.csv --labels='data/validate*.tfrecord'
 
@@ -20,11 +28,13 @@ To count the weights of a model without data or checkpoint:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+import functools
 import logging
 
 from absl import flags
 
+from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import path_flags
@@ -38,15 +48,22 @@ from yt8m_compact.run import command_line
 from yt8m_compact.run import weight_choice
 
 with lazy.imports():
+    from yt8m_compact import datasets
+    from yt8m_compact.eval import checkpoint_lines
+    from yt8m_compact.eval import comparing
+    from yt8m_compact.eval import comparison
     from yt8m_compact.eval import ensemble_evaluation
     from yt8m_compact.eval import follow_checkpoints
     from yt8m_compact.eval import prediction_evaluation
     from yt8m_compact.eval import report
     from yt8m_compact.eval import segment_evaluation
     from yt8m_compact.eval import weights
+    from yt8m_compact.eval.insight import plots
+    from yt8m_compact.eval.insight import report_folder
     from yt8m_compact.inference import artefacts
     from yt8m_compact.inference import ensembles
     from yt8m_compact.inference import predictors
+    from yt8m_compact.programs import class_names
     from yt8m_compact.run import train_dir as train_dir_lib
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,13 +71,52 @@ _LOGGER = logging.getLogger(__name__)
 # Flags of the starter code's eval.py.
 _REPLACED = ("label_loss",)
 
+PAGES = help_pages.HelpPages(
+    common={
+        "what is evaluated": (
+            "train_dir",
+            "model_file",
+            "checkpoint_step",
+            "weights",
+        ),
+        "a run that goes on": (
+            "run_once",
+            "eval_interval_secs",
+            "timeout_secs",
+        ),
+        "data": (
+            "eval_data_pattern",
+            "data",
+            "batch_size",
+            "num_readers",
+            "on_data_error",
+            "frame_seed",
+        ),
+        "predictions in the place of a model": ("predictions", "labels"),
+        "several models together": ("ensemble", "ensemble_weights"),
+        "report": ("top_k", "output_json", "report_dir", "vocabulary_file"),
+        "weights of a model without data": (
+            "parameters_only",
+            "model",
+            "classifier_projection",
+            "fc_projection",
+            "feature_names",
+            "feature_sizes",
+            "frame_features",
+        ),
+    },
+    describe_model=command_line.describe_model,
+)
+
 
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the program's flags."""
-    path_flags.define_path(
-        "train_dir", None, "Folder of the run.", flag_values=flag_values
+    path_flags.define_repeated_path(
+        "train_dir",
+        "Folder of the run. Given several times, all are compared.",
+        flag_values=flag_values,
     )
-    command_line.define_model_file_flag(flag_values, "evaluate")
+    command_line.define_model_file_flag(flag_values, "evaluate", repeated=True)
     path_flags.define_pattern(
         "eval_data_pattern",
         "",
@@ -71,7 +127,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         flag_values, "evaluates on its validation split, or else on test"
     )
     command_line.define_checkpoint_flag(
-        flag_values, "Step of the checkpoint to evaluate"
+        flag_values, "Step of the checkpoint to evaluate", repeated=True
     )
     command_line.define_weights_flag(flag_values)
     flags.DEFINE_integer(
@@ -110,6 +166,38 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "output_json",
         None,
         "File to write the report to, as JSON.",
+        flag_values=flag_values,
+    )
+    path_flags.define_path(
+        "report_dir",
+        None,
+        "Folder to write what is known of classes, calibration, frequent and "
+        "rare classes and confusions to: index.html, which holds all pictures, "
+        "CSV files, PNG files, and events for TensorBoard.",
+        flag_values=flag_values,
+    )
+    path_flags.define_path(
+        "vocabulary_file",
+        None,
+        "CSV file of the classes' names and verticals, YouTube-8M's "
+        "vocabulary.csv or AudioSet's class_labels_indices.csv, for "
+        "--report_dir; the names of YouTube-8M of 2018 if not given and there "
+        "are 3862 classes.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "bootstrap_draws",
+        200,
+        "How often videos are drawn for the intervals of a comparison and of "
+        "--report_dir.",
+        lower_bound=2,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "bootstrap_seed",
+        0,
+        "Seed of these draws.",
+        lower_bound=0,
         flag_values=flag_values,
     )
     flags.DEFINE_bool(
@@ -156,19 +244,22 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         prediction_flags.expect_segments_only(flag_values)
     if flag_values.ensemble:
         return _evaluate_ensemble(flag_values)
-    if flag_values.model_file:
-        _expect_model_file_alone(flag_values)
+    train_dirs = flag_values.train_dir or []
+    model_files = flag_values.model_file or []
+    if model_files:
+        _expect_model_files_fit(flag_values)
+    num_models = len(train_dirs) * len(flag_values.checkpoint_step or [None])
+    num_models += len(model_files)
+    _expect_one_model(flag_values, num_models)
     if flag_values.parameters_only:
         result = _count_parameters(flag_values)
         print(result.to_text(), flush=True)
         _write(result, flag_values.output_json)
         return 0
-    run = None
-    if flag_values.model_file:
-        source = "--model_file"
-    else:
-        source = "--train_dir"
-        run = train_dir_lib.TrainDir(flag_values.train_dir)
+    runs = [train_dir_lib.TrainDir(path) for path in train_dirs]
+    if not runs and not model_files:
+        train_dir_lib.TrainDir(None)  # Says that it is missing.
+    source = "--train_dir" if runs else "--model_file"
     command_line.refuse_model_flags(
         flag_values, f"the model is read from {source}"
     )
@@ -177,35 +268,60 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         flag_values, "eval_data_pattern", "validation", "test"
     )
     program.expect_given(flag_values, "eval_data_pattern")
+    if flag_values.vocabulary_file and not flag_values.report_dir:
+        raise usage_error.UsageError(
+            "expected --report_dir with --vocabulary_file, which is for that "
+            "alone. Received: "
+            f"vocabulary_file={flag_values.vocabulary_file!r}"
+        )
+    if flag_values.report_dir:
+        plots.expect_matplotlib("report_dir", flag_values.report_dir)
+        program.expect_no_file(flag_values, "report_dir")
     # Told before what is imported for seconds.
     readers.expect_local_files(flag_values.eval_data_pattern)
-    if run is None:
-        artefacts.find(flag_values.model_file)
-    elif flag_values.run_once:
-        run.load_config()
+    for path in model_files:
+        artefacts.find(path)
+    if flag_values.run_once:
+        for run in runs:
+            run.load_config()
+    options = {
+        "batch_size": flag_values.batch_size,
+        "top_k": flag_values.top_k,
+        "num_readers": flag_values.num_readers,
+        "on_data_error": flag_values.on_data_error,
+        "frame_seed": flag_values.frame_seed,
+        "weights": weights_choice,
+    }
     if flag_values["segment_map_k"].present:
         return _evaluate_segments(flag_values, weights_choice)
+    if num_models > 1 or flag_values.report_dir:
+        return _compare(flag_values, runs, options)
+    run = next(iter(runs), None)
     evaluator = evaluation.Evaluator(
-        run and run.path,
-        flag_values.eval_data_pattern,
-        batch_size=flag_values.batch_size,
-        top_k=flag_values.top_k,
-        num_readers=flag_values.num_readers,
-        on_data_error=flag_values.on_data_error,
-        frame_seed=flag_values.frame_seed,
-        weights=weights_choice,
+        run and run.path, flag_values.eval_data_pattern, **options
     )
+    lines = None
+    if not flag_values.run_once:
+        lines = checkpoint_lines.CheckpointLines()
     for result in _results(evaluator, flag_values, run):
-        # What was computed is shown first, whatever can't be written.
-        if result.skipped:
-            print(
-                f"left out of the data:\n{result.skipped.to_text()}", flush=True
-            )
-        print(result.to_text(), flush=True)
+        _show(result, lines)
         if run:
             evaluation.log_report(result, run)
         _write(result, flag_values.output_json)
+    if lines:
+        print(lines.end())
     return 0
+
+
+def _show(
+    result: report.Report,
+    lines: checkpoint_lines.CheckpointLines | None = None,
+) -> None:
+    """Prints a report, or a line of it, whatever can't be written then."""
+    if result.skipped:
+        print(f"left out of the data:\n{result.skipped.to_text()}", flush=True)
+    text = lines.add(result) if lines else result.to_text()
+    print(text, flush=True)
 
 
 def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
@@ -254,12 +370,14 @@ def _evaluate_segments(
     flag_values: flags.FlagValues, choice: weight_choice.WeightChoice
 ) -> int:
     """Computes MAP@K of all segments; returns the exit status."""
-    name = flag_values.model_file or flag_values.train_dir
     if flag_values.model_file:
+        (name,) = flag_values.model_file
         predictor = predictors.predictor_from_artefact(name, segments=True)
     else:
+        (name,) = flag_values.train_dir
+        (step,) = flag_values.checkpoint_step or [None]
         predictor = predictors.predictor_from_train_dir(
-            name, flag_values.checkpoint_step, segments=True, choice=choice
+            name, step, segments=True, choice=choice
         )
     result = segment_evaluation.evaluate_segments(
         predictor,
@@ -275,19 +393,106 @@ def _evaluate_segments(
     return 0
 
 
-def _expect_model_file_alone(flag_values: flags.FlagValues) -> None:
+def _expect_model_files_fit(flag_values: flags.FlagValues) -> None:
     """Refuses what only a run has beside `--model_file`."""
-    command_line.refuse_choice_of_weights(flag_values)
+    if not flag_values.train_dir:
+        command_line.refuse_choice_of_weights(flag_values)
     for name, is_given in (
-        ("train_dir", flag_values.train_dir is not None),
         ("parameters_only", flag_values.parameters_only),
         ("norun_once", not flag_values.run_once),
     ):
         if is_given:
             raise usage_error.UsageError(
                 f"expected --model_file or --{name}, not both. Received: "
-                f"model_file={flag_values.model_file!r}"
+                f"model_file={','.join(flag_values.model_file)!r}"
             )
+
+
+def _expect_one_model(flag_values: flags.FlagValues, num_models: int) -> None:
+    """Refuses what is not done with several models, or a page about them."""
+    for name, is_given in (
+        ("parameters_only", flag_values.parameters_only),
+        ("norun_once", not flag_values.run_once),
+        ("segment_map_k", flag_values["segment_map_k"].present),
+    ):
+        if is_given and (num_models > 1 or flag_values.report_dir):
+            raise usage_error.UsageError(
+                f"expected one model and no --report_dir with --{name}. "
+                f"Received: {num_models} models, "
+                f"report_dir={flag_values.report_dir!r}"
+            )
+
+
+def _compare(
+    flag_values: flags.FlagValues,
+    runs: Sequence[train_dir_lib.TrainDir],
+    options: Mapping[str, object],
+) -> int:
+    """Compares several models, or writes a page about one or several."""
+    paths = [run.path for run in runs]
+    sources = comparing.make_sources(
+        paths,
+        flag_values.checkpoint_step or [None],
+        flag_values.model_file or [],
+    )
+    names, verticals = _read_classes(flag_values, runs)
+    comparer = comparing.Comparer(
+        flag_values.eval_data_pattern,
+        num_draws=flag_values.bootstrap_draws,
+        seed=flag_values.bootstrap_seed,
+        with_insight=bool(flag_values.report_dir),
+        verticals=verticals,
+        **options,
+    )
+    reports = []
+    for source, result in comparer.evaluate(sources):
+        reports.append((source, result))
+        if len(sources) == 1:
+            _show(result)
+            continue
+        if result.skipped:
+            print(f"left out of the data:\n{result.skipped.to_text()}")
+        # What is known already, if another one fails.
+        gap = f"GAP@{result.top_k} {result.metrics['gap']:.4f}"
+        print(f"{source.name}: {gap}", flush=True)
+    compared = comparer.result()
+    print(compared.to_text(), flush=True)
+    pictures = {}
+    if flag_values.report_dir:
+        pictures = report_folder.draw(compared)
+        report_folder.write(compared, flag_values.report_dir, names, pictures)
+        comparing.log_pictures(pictures, flag_values.report_dir)
+        print(f"wrote {flag_values.report_dir}/index.html", flush=True)
+    for source, result in reports:
+        if source.train_dir is not None:
+            # Pictures of a comparison are no curve of one run.
+            shown = pictures if len(sources) == 1 else {}
+            evaluation.log_report(
+                result,
+                train_dir_lib.TrainDir(source.train_dir),
+                write_more=functools.partial(comparing.log_images, shown),
+            )
+    if flag_values.output_json and len(sources) == 1:
+        _write(reports[0][1], flag_values.output_json)
+    elif flag_values.output_json:
+        comparison.write_json(compared, flag_values.output_json)
+    return 0
+
+
+def _read_classes(
+    flag_values: flags.FlagValues, runs: Sequence[train_dir_lib.TrainDir]
+) -> tuple[Mapping[int, str], Mapping[str, Sequence[int]]]:
+    """Reads the names and the verticals of classes, as far as known."""
+    path = flag_values.vocabulary_file
+    if not flag_values.report_dir:
+        return {}, {}
+    if runs:
+        config = runs[0].load_config()
+    else:
+        config, _ = artefacts.load(flag_values.model_file[0])
+    found = class_names.find(path, config.data.num_classes)
+    names = dict(enumerate(found or ()))
+    return names, datasets.read_verticals(path) if path else {}
 
 
 def _results(
@@ -298,10 +503,10 @@ def _results(
     """Yields the reports of the checkpoints, or of the file, to evaluate."""
     if run is None:
         yield evaluator.evaluate_artefact(
-            *artefacts.load(flag_values.model_file)
+            *artefacts.load(flag_values.model_file[0])
         )
         return
-    step = flag_values.checkpoint_step
+    (step,) = flag_values.checkpoint_step or [None]
     if flag_values.run_once:
         yield evaluator.evaluate(step)
         return
@@ -322,11 +527,12 @@ def _results(
 
 
 def _count_parameters(flag_values: flags.FlagValues) -> report.Report:
-    if flag_values.train_dir is not None:
+    train_dir = next(iter(flag_values.train_dir or []), None)
+    if train_dir is not None:
         command_line.refuse_model_flags(
             flag_values, "the model is read from --train_dir"
         )
-        config = train_dir_lib.TrainDir(flag_values.train_dir).load_config()
+        config = train_dir_lib.TrainDir(train_dir).load_config()
         data, model = config.data, config.model.without_unused()
     else:
         data, model = command_line.model_from_flags(flag_values)
@@ -337,7 +543,7 @@ def _count_parameters(flag_values: flags.FlagValues) -> report.Report:
             feature_sizes=data.feature_sizes,
             num_classes=data.num_classes,
         ),
-        train_dir=flag_values.train_dir,
+        train_dir=train_dir,
     )
 
 
@@ -348,7 +554,7 @@ def _write(result: report.Report, output_json: str | None) -> None:
 
 def run() -> None:
     """Runs yt8m-eval."""
-    program.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main, PAGES)
 
 
 if __name__ == "__main__":

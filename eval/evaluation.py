@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 import logging
 import os
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from yt8m_compact import lazy
 from yt8m_compact import models
@@ -14,17 +14,21 @@ from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import event_tags
 from yt8m_compact.run import weight_choice
 
 with lazy.imports():
     import keras
     import tensorflow as tf
 
+    from yt8m_compact.eval import average_precision
     from yt8m_compact.eval import metrics as metrics_lib
+    from yt8m_compact.eval import ranked_videos
     from yt8m_compact.eval import report
     from yt8m_compact.eval import weights
     from yt8m_compact.inference import artefacts
     from yt8m_compact.inference import frozen_model
+    from yt8m_compact.inference import latency
     from yt8m_compact.run import chosen_weights
     from yt8m_compact.run import train_dir as train_dir_lib
 
@@ -71,6 +75,17 @@ class Viewer(Protocol):
 
     def on_end(self, metrics: metrics_lib.EvaluationMetrics) -> None:
         """Gets the metrics of all."""
+
+
+@runtime_checkable
+class RankingViewer(Viewer, Protocol):
+    """Looks at the rankings that the metrics are made of, too."""
+
+    def on_ranking(self, ranking: ranked_videos.Ranking) -> None:
+        """Gets how the classes of each batch are ranked, before `on_batch`."""
+
+    def on_class(self, ranking: average_precision.ClassRanking) -> None:
+        """Gets how each class ranks all videos, before `on_end`."""
 
 
 class Evaluator:
@@ -125,7 +140,7 @@ class Evaluator:
         self._config: config_lib.Config | None = None
         self._model: keras.Model | None = None
         self._frozen: frozen_model.FrozenModel | None = None
-        self._predict: Callable[..., tuple[tf.Tensor, tf.Tensor]] | None = None
+        self._predict: _Predict | None = None
 
     def evaluate(
         self, step: train_dir_lib.Step = None, viewer: Viewer | None = None
@@ -170,13 +185,17 @@ class Evaluator:
         return self._evaluate_restored(step)
 
     def evaluate_artefact(
-        self, config: config_lib.Config, model: artefacts.Artefact
+        self,
+        config: config_lib.Config,
+        model: artefacts.Artefact,
+        viewer: Viewer | None = None,
     ) -> report.Report:
         """Evaluates what yt8m-export wrote, by its own runtime.
 
         Args:
             config: the configuration of its run.
             model: the artefact.
+            viewer: who looks at what the report does not hold.
 
         Returns:
             The report, without a step.
@@ -199,6 +218,7 @@ class Evaluator:
         return self._evaluate(
             config,
             _make_step(predict, config),
+            viewer,
             weights=counts,
             model_file=model.path,
         )
@@ -231,6 +251,17 @@ class Evaluator:
             return None
         return self._evaluate_restored(step)
 
+    def measure_latency(self, batch: Mapping[str, tf.Tensor]) -> float:
+        """Measures how long the model that was evaluated takes for one video.
+
+        Args:
+            batch: a batch of videos, of which the first is predicted.
+
+        Returns:
+            Milliseconds, compiled by TensorFlow.
+        """
+        return latency.measure(self._config, self._model, batch)
+
     def _restore(self, config: config_lib.Config, paths: list[str]) -> int:
         if self._config != config:  # The first, or that of a new run.
             self._use(config, train_dir_lib.build_model(config))
@@ -241,7 +272,7 @@ class Evaluator:
     def _use(self, config: config_lib.Config, model: keras.Model) -> None:
         self._frozen = frozen_model.FrozenModel(model)
         self._frozen.prepare(None)
-        self._predict = _make_predict(self._frozen, config)
+        self._predict = _Predict(self._frozen, config)
         self._config, self._model = config, model
 
     def _evaluate_restored(
@@ -271,6 +302,7 @@ class Evaluator:
         if self._on_data_error == "skip":
             skipped = readers.SkippedData()
         record_format = readers.check_format(files, reader, skipped=skipped)
+        ranks = isinstance(viewer, RankingViewer)
         has_labels = record_format.has_labels or config.data.segment_labels
         dataset = readers.make_dataset(
             reader,
@@ -299,12 +331,14 @@ class Evaluator:
                     )
                 has_labels = True
                 predictions, loss = predict(batch)
-                metrics.update(predictions, batch["labels"], loss)
+                ranking = metrics.update(predictions, batch["labels"], loss)
+                if ranks:
+                    viewer.on_ranking(ranking)
                 if viewer is not None:
                     viewer.on_batch(batch, predictions)
                 bar.update(len(predictions))
             progress.finish(bar)
-            values = metrics.result()
+            values = metrics.result(viewer.on_class if ranks else None)
             if viewer is not None:
                 viewer.on_end(metrics)
         return report.Report(
@@ -321,10 +355,41 @@ class Evaluator:
         )
 
 
-def _make_predict(model: frozen_model.FrozenModel, config: config_lib.Config):
-    """Compiles the step from a batch to predictions and losses."""
-    step = _make_step(model.predict_many, config)
-    return tf.function(step, reduce_retracing=True, autograph=False)
+class _Predict:
+    """The compiled step from a batch to predictions and losses.
+
+    Traced once, for batches of any size: the last and smaller one is no other.
+
+    Attributes:
+        num_traces: how often it was traced.
+    """
+
+    def __init__(
+        self, model: frozen_model.FrozenModel, config: config_lib.Config
+    ) -> None:
+        self._step = _make_step(model.predict_many, config)
+        self._functions: dict[tuple[str, ...], Callable[..., Any]] = {}
+        self.num_traces = 0
+
+    def __call__(
+        self, batch: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        names = tuple(batch)
+        if names not in self._functions:
+            spec = {
+                name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+                for name, value in batch.items()
+            }
+            self._functions[names] = tf.function(
+                self._trace, input_signature=[spec], autograph=False
+            )
+        return self._functions[names](batch)
+
+    def _trace(
+        self, batch: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self.num_traces += 1
+        return self._step(batch)
 
 
 def _make_step(
@@ -370,11 +435,14 @@ def log_report(
         writer = tf.summary.create_file_writer(path)
         with writer.as_default(result.step):
             for metric in ("gap", "hit_at_1", "perr", "map", "loss"):
-                tf.summary.scalar(metric, result.metrics[metric])
-            tf.summary.scalar("weights", result.weights.total)
-            tf.summary.scalar("skipped_files", result.skipped_files)
-            tf.summary.scalar("skipped_records", result.skipped_records)
-            tf.summary.scalar("skipped_bytes", result.skipped_bytes)
+                event_tags.write_scalar(
+                    event_tags.metric_tag(metric), result.metrics[metric]
+                )
+            event_tags.write_skipped(
+                result.skipped_files,
+                result.skipped_records,
+                result.skipped_bytes,
+            )
             if write_more is not None:
                 write_more()
         writer.close()

@@ -1,5 +1,6 @@
 """GAP, Hit@1, PERR, MAP and loss over a whole evaluation set, exactly."""
 
+from collections.abc import Callable, Iterator
 import math
 import os
 
@@ -8,7 +9,13 @@ import numpy.typing as npt
 
 from yt8m_compact import ops
 from yt8m_compact.eval import average_precision
+from yt8m_compact.eval import ranked_videos
 from yt8m_compact.eval import score_store
+
+_JOINED = 64  # batches
+
+# Gets the ranking of a class.
+OnClass = Callable[[average_precision.ClassRanking], None]
 
 
 class EvaluationMetrics:
@@ -38,7 +45,7 @@ class EvaluationMetrics:
 
     MAP needs the predictions of all videos. Beyond `memory_limit_bytes` they
     go to a temporary file, of 15 KiB a video with 3,862 classes (17 GB for
-    1.1 million). What else is kept are about `4 * top_k` bytes a video. Use
+    1.1 million). What else is kept are about `7 * top_k` bytes a video. Use
     the object in a `with` statement, or call `close`, to have the file deleted
     early; it never outlives the process.
 
@@ -73,7 +80,7 @@ class EvaluationMetrics:
         num_classes: int,
         top_k: int = 20,
         *,
-        memory_limit_bytes: int = 2 << 30,
+        memory_limit_bytes: int = 128 << 20,
         spill_dir: str | os.PathLike[str] | None = None,
     ):
         if top_k < 1:
@@ -85,18 +92,22 @@ class EvaluationMetrics:
             memory_limit_bytes=memory_limit_bytes,
             spill_dir=spill_dir,
         )
+        # As small as the classes and their number allow.
+        self._index_dtype = np.min_scalar_type(num_classes)
         # GAP: what is pooled, and the labels among it.
-        self._pool: list[np.ndarray] = []
-        self._pool_positives: list[np.ndarray] = []
-        # MAP: the labels and their predictions.
+        self._ranked: list[ranked_videos.RankedVideos] = []
+        # The last batches, which are joined now and then: memory that small
+        # arrays took is not given back to the system, of 1.1 million videos
+        # 0.2 GB.
+        self._recent: list[ranked_videos.RankedVideos] = []
+        # MAP: the labels.
         self._positive_classes: list[np.ndarray] = []
-        self._positive_scores: list[np.ndarray] = []
+        self._positive_videos: list[np.ndarray] = []
         # PERR, for each number of labels n: how many of the first n classes
         # were labels, summed over the videos with n labels. Whole numbers,
         # so that the sum does not depend on the batches.
         self._hits_by_num_labels = np.zeros(num_classes + 1, np.int64)
         self._num_hits_at_1 = 0
-        self._losses: list[np.ndarray] = []
         self._has_loss: bool | None = None
 
     def __enter__(self) -> "EvaluationMetrics":
@@ -134,7 +145,7 @@ class EvaluationMetrics:
         predictions: npt.ArrayLike,
         labels: npt.ArrayLike,
         loss: npt.ArrayLike | None = None,
-    ) -> None:
+    ) -> ranked_videos.Ranking:
         """Adds a batch of videos.
 
         A batch that is refused leaves the metrics as they were.
@@ -145,6 +156,9 @@ class EvaluationMetrics:
             labels: 0 or 1, `[batch, num_classes]`, of any type.
             loss: float `[batch]`, the loss of each video; in all batches or
                 in none.
+
+        Returns:
+            The ranking that was made of them.
 
         Raises:
             ValueError: If a shape or type is wrong, a prediction or loss is
@@ -168,25 +182,42 @@ class EvaluationMetrics:
         hits = np.take_along_axis(is_label, ranked, axis=1)
         in_perr = np.arange(depth) < num_labels[:, np.newaxis]
 
+        num_found = np.count_nonzero(hits & in_perr, axis=1)
+        start = self.num_examples
+
         # First what can fail, so that nothing else has changed then.
         self._store.append(predictions)
         self._has_loss = losses is not None
-        if losses is not None:
-            self._losses.append(losses)
-        pool = scores[:, : self._top_k]
-        self._pool.append(pool.flatten())
-        self._pool_positives.append(pool[hits[:, : self._top_k]])
-        self._positive_classes.append(classes.astype(np.int32))
-        self._positive_scores.append(predictions[videos, classes])
-        self._num_hits_at_1 += int(np.count_nonzero(hits[:, 0]))
-        np.add.at(
-            self._hits_by_num_labels,
-            num_labels,
-            np.count_nonzero(hits & in_perr, axis=1),
+        first = slice(self._top_k)
+        self._recent.append(
+            ranked_videos.RankedVideos(
+                # Copies, or what is deeper would be kept, too.
+                scores=scores[:, first].copy(),
+                classes=ranked[:, first].astype(self._index_dtype),
+                hits=hits[:, first].copy(),
+                num_labels=num_labels.astype(self._index_dtype),
+                num_found=num_found.astype(self._index_dtype),
+                losses=losses,
+            )
         )
+        if len(self._recent) == _JOINED:
+            self._ranked.append(ranked_videos.concatenate(self._recent))
+            self._recent = []
+        self._positive_classes.append(classes.astype(np.int32))
+        self._positive_videos.append((start + videos).astype(np.int32))
+        self._num_hits_at_1 += int(np.count_nonzero(hits[:, 0]))
+        np.add.at(self._hits_by_num_labels, num_labels, num_found)
+        return ranked_videos.Ranking(ranked, hits, is_label, num_labels)
 
-    def result(self) -> dict[str, float | int | None]:
+    def result(
+        self,
+        on_class: OnClass | None = None,
+    ) -> dict[str, float | int | None]:
         """Computes the metrics of all videos added so far.
+
+        Args:
+            on_class: Gets the ranking of each class that a video has, in the
+                one pass over all scores.
 
         Returns:
             `gap`, `hit_at_1`, `perr`, `map` and `loss` (the mean; `None` if
@@ -199,21 +230,20 @@ class EvaluationMetrics:
                 metrics are closed.
             OSError: If the temporary file cannot be read.
         """
-        class_average_precisions = self.class_average_precisions()
+        class_average_precisions = self.class_average_precisions(on_class)
         evaluated = class_average_precisions[
             ~np.isnan(class_average_precisions)
         ]
+        pool, pool_positives = self._pool()
         gap = average_precision.average_precision(
-            np.concatenate(self._pool),
-            np.concatenate(self._pool_positives),
-            num_positives=sum(map(len, self._positive_scores)),
+            pool, pool_positives, num_positives=self._num_positives()
         )
         precision_sums = self._hits_by_num_labels[1:] / np.arange(
             1, self._num_classes + 1
         )
         loss = None
         if self._has_loss:
-            losses = np.concatenate(self._losses)
+            losses = self._join().losses
             loss = math.fsum(losses) / self.num_examples
         return {
             "gap": gap,
@@ -245,24 +275,37 @@ class EvaluationMetrics:
         self._check_open()
         last = num_thresholds - 1
         pooled, hits = (
-            np.histogram(
-                np.concatenate(scores), num_thresholds, (0, 1 + 1 / last)
-            )[0]
-            for scores in (self._pool, self._pool_positives)
+            np.histogram(scores, num_thresholds, (0, 1 + 1 / last))[0]
+            for scores in self._pool()
         )
         above, true = (
             np.cumsum(counts[::-1])[::-1].astype(np.float64)
             for counts in (pooled, hits)
         )
-        positives = sum(map(len, self._positive_scores))
+        positives = self._num_positives()
         pairs = self.num_examples * self._num_classes
         false = above - true
         return np.stack(
             [true, false, pairs - positives - false, positives - true]
         )
 
-    def class_average_precisions(self) -> np.ndarray:
+    def best_classes(self) -> ranked_videos.RankedVideos:
+        """Returns the best classes of all videos, in the order of the batches.
+
+        Raises:
+            ValueError: If there is no video, or the metrics are closed.
+        """
+        self._check_open()
+        return self._join()
+
+    def class_average_precisions(
+        self,
+        on_class: OnClass | None = None,
+    ) -> np.ndarray:
         """Computes the average precision of every class.
+
+        Args:
+            on_class: As of `result`.
 
         Returns:
             float64 `[num_classes]`; NaN for a class that no video has.
@@ -272,12 +315,28 @@ class EvaluationMetrics:
                 metrics are closed.
             OSError: If the temporary file cannot be read.
         """
-        self._check_open()
-        if not self.num_examples:
-            raise ValueError(
-                "expected at least one video before the metrics are computed: "
-                "is the data empty? Received: num_examples=0"
+        result = np.full(self._num_classes, np.nan)
+        for ranking in self.rank_classes():
+            result[ranking.index] = ranking.thresholds.average_precision(
+                len(ranking.positives)
             )
+            if on_class is not None:
+                on_class(ranking)
+        return result
+
+    def rank_classes(self) -> Iterator[average_precision.ClassRanking]:
+        """Yields how each class that a video has ranks all videos.
+
+        Yields:
+            The rankings, by rising class.
+
+        Raises:
+            ValueError: If there is no video, no label in any of them, or the
+                metrics are closed.
+            OSError: If the temporary file cannot be read.
+        """
+        self._check_open()
+        self._expect_videos()
         classes = np.concatenate(self._positive_classes)
         if not classes.size:
             raise ValueError(
@@ -286,31 +345,55 @@ class EvaluationMetrics:
                 f"labels in num_examples={self.num_examples}"
             )
         order = np.argsort(classes, kind="stable")
-        scores = np.concatenate(self._positive_scores)[order]
+        videos = np.concatenate(self._positive_videos)[order]
         present, starts = np.unique(classes[order], return_index=True)
-        result = np.full(self._num_classes, np.nan)
-        for class_index, positive_scores, all_scores in zip(
-            present,
-            np.split(scores, starts[1:]),
+        for class_index, positives, scores in zip(
+            present.tolist(),
+            np.split(videos, starts[1:]),
             self._store.iterate(present),
             strict=True,
         ):
-            result[class_index] = average_precision.average_precision(
-                all_scores, positive_scores
+            yield average_precision.ClassRanking(
+                class_index,
+                scores,
+                positives,
+                average_precision.find_thresholds(scores, scores[positives]),
             )
-        return result
 
     def close(self) -> None:
         """Drops everything, the temporary file included; may be repeated."""
         self._store.close()
         for values in (
-            self._pool,
-            self._pool_positives,
+            self._ranked,
+            self._recent,
             self._positive_classes,
-            self._positive_scores,
-            self._losses,
+            self._positive_videos,
         ):
             values.clear()
+
+    def _join(self) -> ranked_videos.RankedVideos:
+        """Joins the batches, which are not kept in pieces then, too."""
+        self._expect_videos()
+        parts = [*self._ranked, *self._recent]
+        if len(parts) > 1:
+            self._ranked, self._recent = [ranked_videos.concatenate(parts)], []
+            return self._ranked[0]
+        return parts[0]
+
+    def _pool(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the scores that GAP ranks, and those of labels among them."""
+        best = self._join()
+        return best.scores.ravel(), best.scores[best.hits]
+
+    def _num_positives(self) -> int:
+        return sum(map(len, self._positive_classes))
+
+    def _expect_videos(self) -> None:
+        if not self.num_examples:
+            raise ValueError(
+                "expected at least one video before the metrics are computed: "
+                "is the data empty? Received: num_examples=0"
+            )
 
     def _check_open(self) -> None:
         if self._store.closed:

@@ -9,15 +9,12 @@ import tabulate
 
 from yt8m_compact import files
 from yt8m_compact import readers
+from yt8m_compact.eval import comparison
 from yt8m_compact.eval import weights as weights_lib
 
 # Metrics in the order of the tables; the JSON has the names as they are.
 METRIC_NAMES = {
-    "gap": "GAP@{top_k}",
-    "hit_at_1": "Hit@1",
-    "perr": "PERR",
-    "map": "MAP",
-    "loss": "loss",
+    **comparison.METRICS,
     "num_examples": "videos",
     "num_classes_with_positives": "classes with labels",
 }
@@ -107,7 +104,7 @@ class Report:
         rows.append(["total", "", "", *total, f"{weights.num_bytes:,}", ""])
         megabytes = f"{weights.megabytes:.3f} MB"
         # A file of few bits has fewer.
-        of = "of weights" if self.model_file is None else "of the run's weights"
+        of = "" if self.model_file is None else "the run's "
         return (
             _table(
                 rows,
@@ -115,16 +112,16 @@ class Report:
                     "layer",
                     "kind",
                     "units",
-                    "weights",
+                    "parameters",
                     "trainable",
-                    "dense twin",
+                    "dense equivalent",
                     "% of dense",
                     "bytes",
                     "multiply-adds",
                 ],
                 "llrrrrrrr",
             )
-            + f"\n{megabytes} {of} (1 MB = 2^20 bytes)\n"
+            + f"\n{megabytes} of {of}parameters (1 MB = 2^20 bytes)\n"
             + self._multiply_adds_line()
         )
 
@@ -133,7 +130,7 @@ class Report:
         text = f"{weights.multiply_adds:,} multiply-adds a video"
         if any(layer.per_frame for layer in weights.layers):
             text += f" and {weights.multiply_adds_per_frame:,} a frame"
-        text += "; not counted: layers without weights"
+        text += "; not counted: layers without parameters"
         return ", ".join([text, *weights.not_counted])
 
     def _metrics_table(self) -> str:
@@ -186,7 +183,7 @@ def format_comparison(
                 f"{row.seconds:.0f}",
             ]
         )
-    headers = ["model", "weights", "MB", "% of dense", "GAP@20", "Hit@1"]
+    headers = ["model", "parameters", "MB", "% of dense", "GAP@20", "Hit@1"]
     headers += ["PERR", "MAP", "seconds"]
     align = "l" + "r" * (len(headers) - 1)
     return _table(rows, headers, align, tablefmt)

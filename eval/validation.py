@@ -75,6 +75,15 @@ def describe_weights(model: keras.Model) -> str:
     return report.Report(model=model.name, weights=counts).weights_table()
 
 
+def summarize_weights(model: keras.Model) -> str:
+    """Says how many weights a model has, for `training.Watching`."""
+    counts = weights.count_weights(model)
+    text = f"{counts.total:,} weights, "
+    if counts.total != counts.dense_equivalent:
+        text += f"{counts.percent_of_dense:.2f} % of its dense twin, "
+    return f"{text}{counts.megabytes:.2f} MB"
+
+
 class _Viewer:
     """Keeps what TensorBoard shows beside the metrics."""
 

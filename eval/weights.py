@@ -1,4 +1,4 @@
-"""How many weights and multiply-adds a model has, and its dense twin."""
+"""How many weights and multiply-adds a model and its dense equivalent have."""
 
 from collections.abc import Sequence
 from concurrent import futures

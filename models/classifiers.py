@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from yt8m_compact import lazy
-from yt8m_compact import ops
 from yt8m_compact import structures
 
 with lazy.imports():
@@ -134,9 +133,8 @@ def gate_context(
     gates = layers.Projection(
         x.shape[-1], structure, use_bias=False, name=name
     )(x)
-    gates = keras.layers.BatchNormalization(
+    gates = layers.BatchNormalization(
         momentum=batch_norm_momentum,
-        synchronized=ops.num_replicas() > 1,
         name=f"{name}_bn",
     )(gates)
     gates = keras.layers.Activation(

@@ -8,7 +8,6 @@ import dataclasses
 from typing import ClassVar, NamedTuple
 
 from yt8m_compact import lazy
-from yt8m_compact import ops
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
@@ -65,7 +64,8 @@ def batch_norm_momentum_setting() -> float:
     return settings.setting(
         0.99,
         "Share of the moving statistics that batch normalisation keeps at "
-        "each step; less suits short runs.",
+        "each step, or less: at first they are of the last twentieth of the "
+        "steps.",
         minimum=0.0,
         maximum=1.0,
     )
@@ -109,11 +109,10 @@ class BatchNormConfig(FrameModelConfig):
 
     batch_norm_momentum: float = batch_norm_momentum_setting()
 
-    def _batch_norm(self, name: str) -> keras.layers.BatchNormalization:
+    def _batch_norm(self, name: str) -> layers.BatchNormalization:
         """Makes the batch normalisation of vectors."""
-        return keras.layers.BatchNormalization(
+        return layers.BatchNormalization(
             momentum=self.batch_norm_momentum,
-            synchronized=ops.num_replicas() > 1,
             name=name,
         )
 

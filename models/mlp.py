@@ -7,7 +7,6 @@ import dataclasses
 from typing import ClassVar
 
 from yt8m_compact import lazy
-from yt8m_compact import ops
 from yt8m_compact import settings
 from yt8m_compact import structures
 from yt8m_compact.models import classifiers
@@ -97,9 +96,8 @@ class MlpConfig(model_config.ModelConfig):
             kernel_initializer="he_normal",
             name=f"hidden_{index}",
         )(x)
-        x = keras.layers.BatchNormalization(
+        x = layers.BatchNormalization(
             momentum=self.batch_norm_momentum,
-            synchronized=ops.num_replicas() > 1,
             name=f"hidden_{index}_bn",
         )(x)
         x = keras.layers.Activation("relu", name=f"hidden_{index}_relu")(x)

@@ -34,11 +34,12 @@ def structure_setting(
     """
     what = "as for --classifier_projection."
     if lists:
+        known = ", ".join(structures.signatures())
         what = (
             "low_rank(rank=64) say, or a sum such as low_rank(rank=64) + "
-            f"diagonal_circulant, of {', '.join(structures.signatures())}. "
-            "Behind @ the precision of its weights, low_rank(rank=64)@int4 "
-            f"say, of {', '.join(structures.PRECISIONS)}."
+            f"diagonal_circulant. There are {known}. Behind @ the precision of "
+            "its weights, low_rank(rank=64)@int4 say, of "
+            f"{', '.join(structures.PRECISIONS)}."
         )
     return settings.setting(
         default,

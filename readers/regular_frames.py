@@ -59,9 +59,9 @@ def frame_header(size: int) -> bytes:
     Returns:
         The headers of the Feature, its BytesList, and the value in that.
     """
-    value = bytes([_FIELD_1]) + _varint(size)
-    values = bytes([_FIELD_1]) + _varint(len(value) + size)
-    feature = bytes([_FIELD_1]) + _varint(len(values) + len(value) + size)
+    value = bytes([_FIELD_1]) + varint(size)
+    values = bytes([_FIELD_1]) + varint(len(value) + size)
+    feature = bytes([_FIELD_1]) + varint(len(values) + len(value) + size)
     return feature + values + value
 
 
@@ -308,7 +308,15 @@ def _enter(
     return good, content, length
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """Writes a number as protobuf does.
+
+    Args:
+        number: 0 or more.
+
+    Returns:
+        7 bits a byte, the lowest first.
+    """
     digits = []
     while number >= 128:
         digits.append(number % 128 + 128)

@@ -51,7 +51,7 @@ def check_training(
     """Checks the predictions in training, and the statistics that move.
 
     Args:
-        model: the model, whose batch normalisation has a momentum of 0.99.
+        model: the model, which was not trained yet.
         batch: its inputs.
         expected: `[batch, num_classes]`.
         statistics: mean and variance of what each batch normalisation sees.
@@ -74,12 +74,10 @@ def check_training(
         for old, new, seen in zip(
             olds, moving(layer), statistics[layer.name], strict=True
         ):
-            # (new - old) = (1 - momentum) (seen - old)
-            # Far enough for the tolerance below to tell them apart.
-            assert 0.01 * np.abs(seen - old).max() > 1e-4
-            np.testing.assert_allclose(
-                new, 0.99 * old + 0.01 * seen, rtol=1e-5, atol=1e-6
-            )
+            # Those of the first step. Far enough for the tolerance to tell
+            # them from those before.
+            assert np.abs(seen - old).max() > 1e-2
+            np.testing.assert_allclose(new, seen, rtol=1e-4, atol=1e-5)
 
 
 def check_gradients_do_not_see_the_padding(model: keras.Model) -> None:

@@ -5,8 +5,6 @@ from typing import Any
 import keras
 
 from yt8m_compact.inference.exports import litert
-from yt8m_compact.inference.exports import litert_constants
-from yt8m_compact.inference.exports import packed_constants
 
 
 def write(path: str, function: Any, model: keras.Model | None = None) -> int:
@@ -17,11 +15,9 @@ def write(path: str, function: Any, model: keras.Model | None = None) -> int:
     """
     content = litert.convert(function)
     if model is not None:
-        graph = litert_constants.LiteRtGraph(content)
-        packed = packed_constants.find(model, graph)
+        packed = litert.find_packed(model, content)
         if packed:
-            graph.store_all(packed)
-            content = graph.to_bytes()
+            content = litert.store_packed(content, packed)
     with open(path, "wb") as file:
         file.write(content)
     return len(content)

@@ -318,7 +318,7 @@ def read_events(folder: str) -> dict[str, list[tuple[int, Any]]]:
 
     Returns:
         Step and value of each point, by tag: a float, a string, or an array for
-        a histogram.
+        a histogram or a picture.
     """
     accumulator = event_accumulator.EventAccumulator(
         folder, size_guidance={event_accumulator.TENSORS: 0}
@@ -337,7 +337,7 @@ def read_events(folder: str) -> dict[str, list[tuple[int, Any]]]:
 
 
 def _value(array: np.ndarray) -> Any:
-    if array.dtype == object:
+    if array.dtype == object and array.size == 1:
         return array.item().decode()
     return array.item() if array.size == 1 else array
 

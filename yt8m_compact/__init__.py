@@ -1,11 +1,65 @@
-"""Compact video classification on YouTube-8M with circulant projections."""
+"""Compact video classification on YouTube-8M with circulant projections.
 
-import importlib as _importlib
+Example:
+    ```python
+    import yt8m_compact as yt8m
+
+    run = yt8m.load_run("runs/compact")
+    print(run.predict("data/test*.tfrecord", top_k=3)[0])
+    print(run.evaluate("data/validate*.tfrecord").metrics["gap"])
+    ```
+
+TensorFlow and Keras are imported by what needs them, when it is used.
+docs/python.md shows all of it.
+"""
+
+from importlib import import_module as _import_module
 from importlib import metadata as _metadata
 import sys as _sys
-from typing import Any as _Any
 
-__all__ = ["__version__", "load_preset"]
+from yt8m_compact import lazy
+
+with lazy.imports():
+    from yt8m_compact import compression
+    from yt8m_compact import datasets
+    from yt8m_compact import evaluation
+    from yt8m_compact import inference
+    from yt8m_compact import layers
+    from yt8m_compact import models
+    from yt8m_compact import ops
+    from yt8m_compact import presets
+    from yt8m_compact import readers
+    from yt8m_compact import run
+    from yt8m_compact import structures
+    from yt8m_compact import studies
+    from yt8m_compact import training
+    from yt8m_compact.api.array_metrics import metrics
+    from yt8m_compact.api.fitting import fit
+    from yt8m_compact.api.opening import load
+    from yt8m_compact.api.opening import load_preset
+    from yt8m_compact.api.opening import load_run
+
+__all__ = [
+    "__version__",
+    "compression",
+    "datasets",
+    "evaluation",
+    "fit",
+    "inference",
+    "layers",
+    "load",
+    "load_preset",
+    "load_run",
+    "metrics",
+    "models",
+    "ops",
+    "presets",
+    "readers",
+    "run",
+    "structures",
+    "studies",
+    "training",
+]
 
 try:
     __version__ = _metadata.version("yt8m-compact")
@@ -13,36 +67,12 @@ except _metadata.PackageNotFoundError:  # a checkout that was not installed
     __version__ = "0+unknown"
 
 
-def load_preset(name: str) -> _Any:
-    """Loads a trained model that comes with the package, see `presets`.
-
-    Example:
-        >>> classifier = yt8m_compact.load_preset("yt8m_2018_video_350k")
-        >>> classifier.classify(features, top_k=3)  # doctest: +SKIP
-        [[('Game', 0.97), ('Video game', 0.93), ('Action-adventure game', ...)]]
-
-    Args:
-        name: its name, one of `presets.names()`.
-
-    Returns:
-        An `inference.classifier.Classifier`: the model, its configuration and
-        the names of its classes.
-
-    Raises:
-        ValueError: if there is none of this name.
-    """
-    # When it is called: TensorFlow takes seconds, and this is what every room
-    # imports, not one that imports rooms.
-    module = _importlib.import_module("yt8m_compact.inference.classifier")
-    return module.load_preset(name)
-
-
 def _register_classes() -> None:
     """Makes known to Keras what `.keras` files name, where Keras is there."""
     keras = _sys.modules.get("keras")
     # Not while it is being imported, nor for a backend that we refuse.
     if hasattr(keras, "saving") and keras.config.backend() == "tensorflow":
-        module = _importlib.import_module("yt8m_compact.models")
+        module = _import_module("yt8m_compact.models")
         module.register_classes()
 
 

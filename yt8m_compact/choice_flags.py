@@ -12,6 +12,7 @@ class _ChoicesParser(flags.ListParser):
 
     def __init__(self, choices: Sequence[str]) -> None:
         super().__init__()
+        self.syntactic_help = ""  # Its errors say more.
         self._choices = tuple(choices)
 
     def parse(self, argument: str | list[str]) -> list[str]:
@@ -51,7 +52,7 @@ def define_choices(
         _ChoicesParser(choices),
         name,
         list(default),
-        f"<{'|'.join(choices)}>: {help_text}",
+        f"{help_text} There are {', '.join(choices)}.",
         flag_values=flag_values,
         serializer=flags.CsvListSerializer(","),
     )

@@ -2,7 +2,8 @@
 
 Local files are locked while they are written, so that what a killed process
 left behind can be told from what another one is writing, and goes when the
-same file is next written. Where there are no locks, leftovers stay: on file
+same file is next written, or a folder beside a folder. Where there are no
+locks, leftovers stay: on file
 systems that only `tf.io.gfile` reaches (`gs://...`), on mounts without them,
 and on Windows. Two machines that write one file where locks are not shared
 may end with an error, never with a mixed file.
@@ -20,6 +21,7 @@ import secrets
 import shutil
 import stat
 import sys
+import tempfile
 from typing import IO
 
 from yt8m_compact import lazy
@@ -35,6 +37,7 @@ except ImportError:  # Windows
 # Ends every temporary name: no pattern of data ends so.
 PARTIAL = ".partial"
 _TOKEN_BYTES = 6
+_TEMPORARY = "yt8m_compact"
 # A name may have 255 bytes, 143 where names are encrypted; the rest is for the
 # dots, the token and the ending.
 _KEPT_BYTES = 100
@@ -218,7 +221,8 @@ def writing_folder(
     """Makes a folder that appears when all of it is there.
 
     A folder that can't be replaced, such as a mounted one, gets the contents
-    one by one at the end.
+    one by one at the end. What processes that were killed left of this and of
+    other folders beside it goes.
 
     Args:
         path: The folder; there must be none of this name, or an empty one.
@@ -260,6 +264,30 @@ def writing_folder(
         shutil.rmtree(partial, ignore_errors=True)
         raise
     finally:
+        if lock is not None:
+            os.close(lock)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[str]:
+    """Makes a folder of this system for this process alone, which goes again.
+
+    As `tempfile.TemporaryDirectory` does; but what processes that were killed
+    left of such folders goes, too.
+
+    Yields:
+        The folder.
+
+    Raises:
+        OSError: If it can't be made.
+    """
+    target = os.path.join(tempfile.gettempdir(), _TEMPORARY)
+    folder, lock = _make_partial_folder(target, mode=0o700)
+    try:
+        yield folder
+    finally:
+        # Windows keeps files that are open.
+        shutil.rmtree(folder, ignore_errors=True)
         if lock is not None:
             os.close(lock)
 
@@ -336,10 +364,12 @@ def _make_partial(path: str) -> tuple[str, str, int] | None:
             return target, partial, lock
 
 
-def _make_partial_folder(target: str) -> tuple[str, int | None]:
+def _make_partial_folder(
+    target: str, mode: int = 0o777
+) -> tuple[str, int | None]:
     """Makes a folder to write in the place of another, and locks it."""
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    _remove_abandoned(target)
+    _remove_abandoned(target, folders_beside=True)
     inner = os.path.join(target, os.path.basename(target))
     empty = False
     if os.path.exists(target):
@@ -351,7 +381,7 @@ def _make_partial_folder(target: str) -> tuple[str, int | None]:
     while True:
         partial = _partial_name(path)
         try:
-            os.mkdir(partial)
+            os.mkdir(partial, mode)
         except OSError as error:
             usable = path == target and os.path.isdir(target)
             if error.errno not in _FIXED or not usable:
@@ -384,8 +414,14 @@ def _lock_new(lock: int, partial: str) -> bool:
     return False
 
 
-def _remove_abandoned(path: str) -> None:
-    """Removes what processes that were killed left of the same file."""
+def _remove_abandoned(path: str, folders_beside: bool = False) -> None:
+    """Removes what processes that were killed left.
+
+    Args:
+        path: of this file or folder.
+        folders_beside: of any folder beside it, too. Not of files: where locks
+            are not shared, many machines write files side by side.
+    """
     if fcntl is None:
         return
     folder = os.path.dirname(path)
@@ -396,9 +432,13 @@ def _remove_abandoned(path: str) -> None:
         return
     for name in names:
         match = _PARTIAL_NAME.fullmatch(name)
-        if not meant or not match or match["name"] != meant["name"]:
+        if not meant or not match:
             continue
         partial = os.path.join(folder, name)
+        if match["name"] != meant["name"] and not (
+            folders_beside and os.path.isdir(partial)
+        ):
+            continue
         with contextlib.suppress(OSError):
             lock = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
@@ -509,13 +549,29 @@ def _rename_folder(partial: str, target: str, replace: bool) -> None:
         os.rename(partial, target)
         return
     old = _partial_name(target)
-    os.rename(target, old)
+    with _locked(target):  # Nobody takes it for what was left behind.
+        os.rename(target, old)
+        try:
+            os.rename(partial, target)
+        except BaseException:
+            os.rename(old, target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Locks a folder, where that can be done."""
+    lock = None
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     try:
-        os.rename(partial, target)
-    except BaseException:
-        os.rename(old, target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 def _remove(path: str) -> None:

@@ -16,6 +16,7 @@ name, so such a module begins with `from __future__ import annotations`.
 import builtins
 from collections.abc import Callable, Mapping, Sequence
 import importlib
+import importlib.util
 import sys
 import threading
 import types
@@ -31,7 +32,8 @@ class imports:
     those of other modules or threads. In a module, they bring modules: each
     name is a stand-in, and becomes the module itself at its first use. In the
     `__init__.py` of a package, which only passes names on, they bring
-    anything: the names are attributes of the package (PEP 562).
+    anything: the names are attributes of the package (PEP 562), and so are its
+    modules that nobody has imported yet.
 
     Raises:
         ImportError: If an import is relative, or of the form `import a.b`,
@@ -84,7 +86,10 @@ class _Deferred:
     def _load(self) -> Any:
         """Imports it, and puts it where this stood."""
         loaded = importlib.import_module(self._module)
-        if self._part is not None:
+        if vars(loaded) is self._namespace:
+            # A package that passes on a module of its own.
+            loaded = importlib.import_module(f"{self._module}.{self._part}")
+        elif self._part is not None:
             # As `from module import part` does.
             try:
                 loaded = getattr(loaded, self._part)
@@ -127,10 +132,17 @@ def _attributes(
 ) -> Callable[[str], Any]:
     def get_attribute(name: str) -> Any:
         if name not in deferred:
-            raise AttributeError(
-                f"module {namespace['__name__']!r} has no attribute {name!r}"
-            )
+            return _submodule(namespace["__name__"], name)
         namespace[name] = deferred[name]._load()
         return namespace[name]
 
     return get_attribute
+
+
+def _submodule(package: str, name: str) -> types.ModuleType:
+    """Imports a module of a package, which makes it an attribute."""
+    module = f"{package}.{name}"
+    # Not what Python and its tools look for in every module, `__wrapped__` say.
+    if name.startswith("_") or importlib.util.find_spec(module) is None:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    return importlib.import_module(module)

@@ -22,6 +22,10 @@ class _PathParser(flags.ArgumentParser):
 class _PathsParser(flags.ListParser):
     """Reads paths, comma-separated."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.syntactic_help = ""  # Its errors say more.
+
     def parse(self, argument: str | list[str]) -> list[str]:
         return [files.expand_user(path) for path in super().parse(argument)]
 
@@ -71,6 +75,29 @@ def define_path(
         **kwargs: Other arguments of `flags.DEFINE`, such as `required`.
     """
     _define(_PathParser, name, default, help_text, flag_values, kwargs)
+
+
+def define_repeated_path(
+    name: str, help_text: str, *, flag_values: flags.FlagValues
+) -> None:
+    """Defines a flag that names a file or a folder each time it is given.
+
+    Its value is the list of them, None if it was not given. A comma is part of
+    a name.
+
+    Args:
+        name: The flag.
+        help_text: Its help.
+        flag_values: Where to define it.
+    """
+    flags.DEFINE_multi(
+        _PathParser(),
+        flags.ArgumentSerializer(),
+        name,
+        None,
+        help_text,
+        flag_values=flag_values,
+    )
 
 
 def define_pattern(

@@ -18,10 +18,14 @@ from absl import logging as absl_logging
 
 import yt8m_compact
 from yt8m_compact import files
+from yt8m_compact import flag_errors
+from yt8m_compact import help_pages
 from yt8m_compact import lazy
+from yt8m_compact import lean_keras
 from yt8m_compact import settings_flags
 from yt8m_compact import standard_streams
 from yt8m_compact import tensorflow_errors
+from yt8m_compact import tensorflow_silence
 from yt8m_compact import usage_error
 
 with lazy.imports():
@@ -51,63 +55,75 @@ def run(
     doc: str,
     define_flags: Callable[[flags.FlagValues], None],
     main: Callable[[flags.FlagValues, Sequence[str]], int | None],
+    pages: help_pages.HelpPages | None = None,
 ) -> None:
     """Runs a program: parses its flags, calls it, exits.
 
     Errors that a user can mend (`ValueError`, `OSError`, and what TensorFlow
     raises for files, disks and memory) become one line on standard error and
     exit status 1, or 2 where the command line is wrong; `--verbosity=1` shows
-    where they come from. `--help` and `--version` end with 0. Closed standard
-    streams and readers that go away (`| head`) end nothing. A signal that ends
-    the program lets it clean up first.
+    where they come from, and what TensorFlow logs. `--help` and `--version` end
+    with 0. Closed standard streams and readers that go away (`| head`) end
+    nothing. A signal that ends the program lets it clean up first.
 
     Args:
         doc: what the program does, the start of its `--help`.
         define_flags: defines the program's flags.
         main: the program; gets the parsed flags and the arguments that are not
             flags, and returns the exit status, None for 0.
+        pages: what `--help` shows; all flags if None.
     """
     _prepare()
     flag_values = flags.FLAGS
-    known = set(flag_values)
-    if "h" not in flag_values:
-        flags.DEFINE_alias("h", "help")
+    shared = {*flag_values}
     define_flags(flag_values)
-    # `--help` shows the flags of the main module, which is a script of pip's.
-    new = [flag_values[name] for name in flag_values if name not in known]
-    for flag in new:
-        flag_values.register_key_flag_for_module(sys.argv[0], flag)
-    # Not as an attribute, which would be the value of a flag.
-    vars(flag_values)["main_module_help"] = lambda: _grouped_help(new)
-    sys.modules["__main__"].__doc__ = doc
+    own = [name for name in flag_values if name not in shared]
+    _define_help_flags(flag_values)
+
+    def get_help() -> str | None:
+        return _asked_help(
+            doc, flag_values, own, pages or help_pages.HelpPages()
+        )
+
     app.run(
         lambda argv: _call(lambda: main(flag_values, argv[1:]), flag_values),
-        flags_parser=_parse,
+        flags_parser=lambda argv: _parse(argv, get_help),
     )
 
 
-def set_group(flag_values: flags.FlagValues, name: str, group: str) -> None:
-    """Says under which heading `--help` lists a flag.
+def _define_help_flags(flag_values: flags.FlagValues) -> None:
+    """Defines flags that ask for help, in the place of absl's, which end."""
+    for name, short, text in (
+        ("help", "h", "show the flags that most people need"),
+        ("helpshort", "?", "as --help"),
+        ("helpfull", None, "show all flags"),
+    ):
+        flags.DEFINE_bool(
+            name,
+            False,
+            text,
+            flag_values=flag_values,
+            short_name=short,
+            allow_override=True,
+        )
 
-    Args:
-        flag_values: where the flag is defined.
-        name: its name.
-        group: the heading; flags without one come first.
-    """
-    flag_values[name].group = group
 
-
-def _grouped_help(shown: Sequence[flags.Flag]) -> str:
-    """Writes the help of flags, by heading, in the order of the first ones."""
-    groups: dict[str, flags.FlagValues] = {sys.argv[0]: flags.FlagValues()}
-    for flag in shown:
-        group = getattr(flag, "group", sys.argv[0])
-        values = groups.setdefault(group, flags.FlagValues())
-        values[flag.name] = flag
-        values.register_key_flag_for_module(group, flag)
-    return "\n".join(
-        values.module_help(group) for group, values in groups.items()
-    )
+def _asked_help(
+    doc: str,
+    flag_values: flags.FlagValues,
+    own: Sequence[str],
+    pages: help_pages.HelpPages,
+) -> str | None:
+    """Writes the help that flags ask for, None if they ask for none."""
+    program = os.path.basename(sys.argv[0])
+    if flag_values["helpfull"].value:
+        return f"{doc.strip()}\n\n{pages.full(flag_values, own)}"
+    if not (flag_values["help"].value or flag_values["helpshort"].value):
+        return None
+    if pages.describe_model is not None and flag_values["model"].present:
+        settings = pages.describe_model(flag_values["model"].value)
+        return f"{settings}\n\nAll flags: {program} --helpfull"
+    return f"{doc.strip()}\n\n{pages.short(program, flag_values, own)}"
 
 
 def run_parsed(parse: Callable[[Sequence[str]], Parsed]) -> None:
@@ -135,18 +151,33 @@ def run_parsed(parse: Callable[[Sequence[str]], Parsed]) -> None:
     )
 
 
-def _parse(argv: Sequence[str]) -> Sequence[str]:
+def _parse(
+    argv: Sequence[str], get_help: Callable[[], str | None]
+) -> Sequence[str]:
     """Parses flags; returns the program's name and what are no flags."""
     try:
-        return flags.FLAGS(argv)
+        rest = flags.FLAGS(argv)
     except flags.Error as error:
-        text = " ".join(str(error).split())
+        # A command line that asks for help need not be complete.
+        if flag_errors.is_incomplete(error) or isinstance(
+            error, flags.UnrecognizedFlagError
+        ):
+            _show_help(get_help)
         program = os.path.basename(argv[0])
-        print(
-            f"{program}: error: {text}; see `{program} --help`", file=sys.stderr
-        )
+        text = flag_errors.of_absl(error, flags.FLAGS, program)
+        print(f"{program}: error: {text}", file=sys.stderr)
         sys.exit(_USAGE_STATUS)
     except SystemExit:  # What was asked for was shown; absl ends with 1 then.
+        sys.exit(0)
+    _show_help(get_help)
+    return rest
+
+
+def _show_help(get_help: Callable[[], str | None]) -> None:
+    """Shows help and ends, where it is asked for."""
+    text = get_help()
+    if text is not None:
+        print(text)
         sys.exit(0)
 
 
@@ -190,6 +221,10 @@ def _call(
         # TensorFlow logs through absl; what it says at INFO is not for
         # users.
         absl_logging.set_verbosity(absl_logging.WARNING)
+    if verbosity.value <= 0:
+        tensorflow_silence.prepare()
+    if "callbacks" not in flag_values or not flag_values["callbacks"].value:
+        lean_keras.prepare()  # Callbacks of users may plot by Keras.
     _LOGGER.setLevel(logging.INFO)
     if not _LOGGER.handlers:
         handler = logging.StreamHandler()
@@ -337,17 +372,18 @@ def expect_no_file(flag_values: flags.FlagValues, name: str) -> None:
 
     Args:
         flag_values: the parsed flags.
-        name: the flag that names the folder; it may be empty.
+        name: the flag that names the folder, or folders; it may be empty.
 
     Raises:
         UsageError: if it is a file of this system.
     """
-    path = flag_values[name].value
-    if path and os.path.isfile(path):
-        raise usage_error.UsageError(
-            f"expected --{name} to be a folder. Received: {name}={path!r}, "
-            "which is a file"
-        )
+    value = flag_values[name].value
+    for path in value if isinstance(value, list) else [value]:
+        if path and os.path.isfile(path):
+            raise usage_error.UsageError(
+                f"expected --{name} to be a folder. Received: {name}={path!r}, "
+                "which is a file"
+            )
 
 
 def expect_given(flag_values: flags.FlagValues, name: str) -> None:
@@ -362,6 +398,4 @@ def expect_given(flag_values: flags.FlagValues, name: str) -> None:
     """
     flag = flag_values[name]
     if not flag.value:
-        raise usage_error.UsageError(
-            f"expected --{name}. {flag.help} Received: {name}={flag.value!r}"
-        )
+        raise usage_error.UsageError(flag_errors.not_given(flag))

@@ -1,10 +1,19 @@
-"""Standard output and errors that don't end a program when nobody reads."""
+"""Standard output and errors that don't end a program when nobody reads.
 
+On a terminal, lines are written above the progress bars that are there.
+"""
+
+from collections.abc import Iterator
+import contextlib
 import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
+import weakref
+
+# The progress bars that lines must not cut: those that are closed are skipped.
+BARS: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def prepare() -> None:
@@ -60,7 +69,8 @@ class _LastingFile(io.FileIO):
 def _make_lasting(stream: TextIO, number: int) -> TextIO:
     stream.flush()
     file = _LastingFile(number)
-    return io.TextIOWrapper(
+    make = _Terminal if file.isatty() else io.TextIOWrapper
+    return make(
         file if stream.write_through else io.BufferedWriter(file),
         encoding=stream.encoding,
         errors=(
@@ -69,3 +79,59 @@ def _make_lasting(stream: TextIO, number: int) -> TextIO:
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
+
+
+class _Terminal(io.TextIOWrapper):
+    """A terminal that shows bars, whose lines are written above them."""
+
+    _part = ""  # of a line, which waits for its end
+
+    def write(self, text: str) -> int:
+        bars = [bar for bar in BARS if not bar.disable]
+        if text.startswith("\r") or not (bars or self._part):
+            return super().write(text)  # A bar of somebody else, or none.
+        whole, newline, self._part = (self._part + text).rpartition("\n")
+        if not bars:
+            whole, newline, self._part = whole + newline + self._part, "", ""
+        if whole or newline:
+            with _cleared(bars):
+                super().write(whole + newline)
+                self.flush()
+        return len(text)
+
+
+@contextlib.contextmanager
+def _cleared(bars: list[Any]) -> Iterator[None]:
+    with contextlib.ExitStack() as locks:
+        for bar in bars:
+            locks.enter_context(bar.get_lock())
+        for bar in bars:
+            bar.clear()
+        yield
+        for bar in bars:
+            bar.refresh()
+
+
+class _UnderBars:
+    """A terminal as bars write to it."""
+
+    def __init__(self, stream: _Terminal) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return io.TextIOWrapper.write(self._stream, text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def under_bars(stream: TextIO) -> TextIO:
+    """Returns what bars write to, for a stream whose lines spare them.
+
+    Args:
+        stream: standard error, as `prepare` left it.
+
+    Returns:
+        A stream; the same one where nothing is to be spared.
+    """
+    return _UnderBars(stream) if isinstance(stream, _Terminal) else stream

@@ -104,8 +104,8 @@ class Experiment:
             ):
                 mean = np.mean(predictions, axis=0)
                 metrics.update(mean, labels)
-                viewer.on_batch({"labels": labels}, mean)
             values = metrics.result()
+            viewer.on_end(metrics)
         return self._row(
             case, seed, viewer, values, steps=0, weights=0, bytes=0, row_ms=0.0
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import os
 
+from matplotlib import axes as axes_lib
 from matplotlib import pyplot
 from matplotlib import ticker
 
@@ -19,9 +20,25 @@ _MARKERS = {
 }
 _METRICS = {"gap": "GAP@20", "map": "MAP"}
 _TITLES = {
-    cases.YT8M: "YouTube-8M, video level, shards 0080-0099",
-    cases.AUDIOSET: "AudioSet, frame level, a tenth of the balanced videos",
+    cases.YT8M: "YouTube-8M, features of videos: accuracy against file size",
+    cases.AUDIOSET: "AudioSet, frames: accuracy against file size",
 }
+# What is called otherwise than its cases.
+_CHOSEN = "structure and bits chosen for a budget"
+_NAMES = {
+    "to a budget": _CHOSEN,
+    "earlier recipe": _CHOSEN,
+    "low_rank": "low rank",
+}
+_COLOURS = {
+    _CHOSEN: "tab:red",
+    "dense, float32": "black",
+    "dense, fewer bits": "grey",
+    "low rank, float32": "tab:blue",
+    "low rank, fewer bits": "tab:cyan",
+}
+# Of sizes that differ by less only the smaller one is described.
+_APART = 1.2
 
 
 def draw(
@@ -37,74 +54,136 @@ def draw(
     figure, axes = pyplot.subplots(
         1,
         len(points),
-        figsize=(9.5 * len(points), 7),
+        figsize=(10 * len(points), 6),
         layout="constrained",
         squeeze=False,
     )
-    families = dict.fromkeys(
-        point.first.family for some in points.values() for point in some
-    )
-    families.pop("teacher", None)
-    colours = pyplot.colormaps["tab20"].colors
-    colour_of = dict(zip(families, colours * 2, strict=False))
     for axis, (data, some) in zip(axes[0], points.items(), strict=True):
-        _draw_panel(axis, data, some, colour_of)
-    figure.savefig(path, dpi=80)
+        _draw_panel(axis, data, some)
+    figure.savefig(path, dpi=90)
     pyplot.close(figure)
 
 
-def _draw_panel(axis, data, some, colour_of):
+def families(
+    some: Sequence[summary.Point],
+) -> dict[str, list[summary.Point]]:
+    """Groups what is shipped by what it is called in the picture.
+
+    Args:
+        some: points of one data set.
+
+    Returns:
+        The points of each name, teachers left out.
+    """
+    groups: dict[str, list[summary.Point]] = {}
+    for point in some:
+        family = point.first.family
+        if point.bytes and family != "teacher":
+            name = _NAMES.get(family, family)
+            if name != _CHOSEN:
+                is_float = point.first.precision == "float32"
+                name += ", float32" if is_float else ", fewer bits"
+            groups.setdefault(name, []).append(point)
+    return groups
+
+
+def describe(point: summary.Point, best: summary.Point) -> str:
+    """Says what one gains, and what one pays.
+
+    Args:
+        point: what is described.
+        best: the dense model of floats that it is compared with.
+
+    Returns:
+        Two lines: size, accuracy and time, and the first two as shares.
+    """
+    metric = f"{point.value:.3f}".removeprefix("0")
+    text = f"{point.bytes / 1e6:.2g} MB, {metric}, {point.row_ms:.1f} ms"
+    if point is best:
+        return f"dense, float32\n{text}"
+    share = best.bytes / point.bytes
+    return (
+        f"{text}\n1/{share:.0f} of the bytes, "
+        f"{100 * point.value / best.value:.1f} %"
+    )
+
+
+def _draw_panel(
+    axis: axes_lib.Axes, data: str, some: Sequence[summary.Point]
+) -> None:
     best = summary.reference(some)
-    shipped = [p for p in some if p.bytes and p.first.family in colour_of]
-    for family, colour in colour_of.items():
-        members = [p for p in shipped if p.first.family == family]
-        if not members:
-            continue
+    groups = families(some)
+    shipped = [point for members in groups.values() for point in members]
+    palette = iter(pyplot.colormaps["tab20"].colors)
+    for name, members in groups.items():
+        colour = _COLOURS.get(name) or next(palette)
         line = summary.front(members)
+        is_chosen = name == _CHOSEN
         axis.plot(
-            [p.bytes for p in line],
-            [p.value for p in line],
+            [point.bytes for point in line],
+            [point.value for point in line],
             color=colour,
-            label=family,
-            linewidth=2 if family == "to a budget" else 1.2,
+            label=name,
+            linewidth=3 if is_chosen else 1.2,
         )
         for point in members:
-            axis.errorbar(
+            axis.plot(
                 point.bytes,
                 point.value,
-                yerr=point.half_interval,
                 color=colour,
                 marker=_MARKERS[point.first.precision],
-                markersize=9 if point.first.precision == "binary" else 6,
-                elinewidth=0.6,
+                markersize=14 if point.first.precision == "binary" else 6,
             )
     for precision, marker in _MARKERS.items():
-        if any(p.first.precision == precision for p in shipped):
+        if any(point.first.precision == precision for point in shipped):
             axis.plot([], [], "k", marker=marker, ls="", label=precision)
     if best is not None:
-        axis.axhline(
-            best.value, color="black", ls=":", label="the best dense model"
+        axis.axhline(best.value, color="grey", ls=":", lw=1)
+        _annotate(axis, best, best, (-20, 14))
+        described = 0.0
+        for point in summary.front(groups.get(_CHOSEN, [])):
+            if point.bytes > _APART * described:
+                _annotate(axis, point, best, (-55, 20))
+                described = point.bytes
+        right = axis.secondary_yaxis(
+            "right",
+            functions=(
+                lambda value: 100 * value / best.value,
+                lambda percent: percent * best.value / 100,
+            ),
         )
-    if best is not None and data == cases.YT8M:
-        sizes = sorted(cases.AIMS)
-        axis.step(
-            [*sizes, max(p.bytes for p in shipped)],
-            [best.value - cases.AIMS[size] for size in (*sizes, sizes[-1])],
-            where="post",
-            color="grey",
-            ls="--",
-            label="aims",
-        )
+        right.set_ylabel("% of the dense model's")
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(
-        ticker.FuncFormatter(lambda value, _: f"{value / 1e6:g}")
+        ticker.FuncFormatter(lambda value, _: f"{value / 1e6:g} MB")
     )
     # What falls below half of the best is left out of sight.
-    top = max(p.value for p in shipped)
-    low = max(min(p.value for p in shipped), 0.6 * top)
-    axis.set_ylim(low - 0.02 * top, top * 1.02)
-    axis.set_xlabel("MB of the shipped files, weights and configuration")
+    top = max(point.value for point in shipped)
+    low = max(min(point.value for point in shipped), 0.6 * top)
+    margin = 0.3 * max(top - low, 0.05 * top)
+    axis.set_ylim(low - margin, top + margin)
+    left, right_end = axis.get_xlim()
+    axis.set_xlim(left / 3.5, right_end * 1.3)
+    axis.set_xlabel("file that is shipped (weights and configuration)")
     axis.set_ylabel(_METRICS[some[0].first.metric])
     axis.set_title(_TITLES[data])
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=8, ncols=2)
+    axis.legend(loc="lower right", fontsize=9, ncols=2)
+
+
+def _annotate(
+    axis: axes_lib.Axes,
+    point: summary.Point,
+    best: summary.Point,
+    offset: tuple[int, int],
+) -> None:
+    axis.annotate(
+        describe(point, best),
+        (point.bytes, point.value),
+        xytext=offset,
+        textcoords="offset points",
+        ha="center",
+        fontsize=9.5,
+        color="black" if point is best else "tab:red",
+        arrowprops={"arrowstyle": "-", "color": "grey", "lw": 0.6},
+    )

@@ -40,6 +40,11 @@ class Point:
         """The bytes of the largest of the files."""
         return max(row.bytes for row in self.rows)
 
+    @property
+    def row_ms(self) -> float:
+        """The time of one video: the seed that other jobs disturbed least."""
+        return min(row.row_ms for row in self.rows)
+
 
 def points(rows: Iterable[results.Row], data: str, split: str) -> list[Point]:
     """Groups the rows of a data set by case.
@@ -118,8 +123,8 @@ def format_points(some: Sequence[Point]) -> str:
                 ]
             )
     metric = {"gap": "GAP@20", "map": "MAP"}[some[0].first.metric]
-    headers = ["model", "precision", "weights", "MB", metric, "95 %"]
-    headers += ["against dense", "seeds", "ms a row"]
+    headers = ["model", "precision", "parameters", "MB", metric, "95 %"]
+    headers += ["against dense", "seeds", "ms of a video"]
     return tabulate.tabulate(
         rows,
         headers,

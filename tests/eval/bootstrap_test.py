@@ -1,4 +1,4 @@
-"""Tests of the interval of a metric."""
+"""Tests of the intervals of metrics."""
 
 import numpy as np
 import pytest
@@ -7,36 +7,67 @@ from yt8m_compact.eval import bootstrap
 from yt8m_compact.eval import metrics as metrics_lib
 
 
-def _view(viewer, predictions, labels, batch_size=7):
-    for start in range(0, len(labels), batch_size):
-        rows = slice(start, start + batch_size)
-        viewer.on_batch({"labels": labels[rows]}, predictions[rows])
-
-
-def _make_videos(number=40, num_classes=6):
+def _make_videos(number=40, num_classes=6, levels=10):
     rng = np.random.default_rng(3)
     labels = rng.random((number, num_classes)) < 0.3
     # Few levels, so that many scores are equal.
-    scores = np.round(2 * rng.random(labels.shape) + labels, 1) / 3
-    return scores.astype(np.float32), labels.astype(np.float32)
+    scores = np.round(levels * (2 * rng.random(labels.shape) + labels))
+    return (scores / levels / 3).astype(np.float32), labels.astype(np.float32)
+
+
+def _evaluate(predictions, labels, top_k=3, batch_size=7, **kwargs):
+    metrics = metrics_lib.EvaluationMetrics(labels.shape[1], top_k, **kwargs)
+    for start in range(0, len(labels), batch_size):
+        rows = slice(start, start + batch_size)
+        metrics.update(predictions[rows], labels[rows])
+    return metrics
+
+
+def _view(metrics, metric="gap", **kwargs):
+    viewer = bootstrap.Bootstrap(metric, **kwargs)
+    viewer.on_end(metrics)
+    return viewer
+
+
+def _draw(number, num_draws, seed):
+    """How often each video is drawn, by NumPy's numbers one after the other."""
+    rng = np.random.default_rng(seed)
+    for _ in range(num_draws):
+        times = np.zeros(number, int)
+        np.add.at(times, rng.integers(number, size=number), 1)
+        yield times
 
 
 @pytest.mark.parametrize("metric", ["gap", "map"])
-def test_draws_are_the_metric_of_the_videos_that_were_drawn(metric):
+@pytest.mark.parametrize(
+    ("rows", "part", "sample"), [(4096, 1 << 22, 999), (3, 7, 50), (3, 7, 999)]
+)
+def test_draws_are_the_metric_of_the_videos_that_were_drawn(
+    metric, rows, part, sample, monkeypatch
+):
+    monkeypatch.setattr(bootstrap, "_ROWS", rows)
+    monkeypatch.setattr(bootstrap, "_THRESHOLDS", 4 * rows)
+    monkeypatch.setattr(bootstrap, "_PART", part)
+    monkeypatch.setattr(bootstrap, "_SAMPLE", sample)
     predictions, labels = _make_videos()
-    viewer = bootstrap.Bootstrap(metric, top_k=3, num_draws=20, seed=5)
-    _view(viewer, predictions, labels)
-    draws = viewer.draws()
-    counts = np.random.default_rng(5).multinomial(40, [1 / 40] * 40, size=20)
-    for draw, times in zip(draws, counts, strict=True):
-        with metrics_lib.EvaluationMetrics(6, top_k=3) as metrics:
-            metrics.update(
-                np.repeat(predictions, times, axis=0),
-                np.repeat(labels, times, axis=0),
-            )
+    with _evaluate(predictions, labels) as metrics:
+        draws = _view(metrics, metric, num_draws=20, seed=5).draws
+    for draw, times in zip(draws, _draw(40, 20, seed=5), strict=True):
+        drawn = (np.repeat(array, times, axis=0) for array in _make_videos())
+        with _evaluate(*drawn) as metrics:
             expected = metrics.result()[metric]
         assert draw == pytest.approx(expected, abs=1e-12)
     assert len(set(draws)) > 10
+
+
+def test_means_of_draws():
+    values = np.arange(7) ** 2
+    draws = bootstrap.Draws(7, num_draws=11, seed=2)
+    expected = [np.mean(np.repeat(values, t)) for t in _draw(7, 11, seed=2)]
+    np.testing.assert_allclose(draws.means(values), expected, rtol=1e-12)
+    hits = values > 3
+    expected = [np.mean(np.repeat(hits, t)) for t in _draw(7, 11, seed=2)]
+    np.testing.assert_allclose(draws.means(hits), expected, rtol=1e-12)
 
 
 def test_interval_by_hand():
@@ -45,22 +76,42 @@ def test_interval_by_hand():
     # standard deviation over draws of n videos is 2 q sqrt(q (1 - q) / n).
     labels = np.eye(2, dtype=np.float32)[np.arange(400) % 2]
     predictions = np.tile(np.float32([0.8, 0.3]), (400, 1))
-    viewer = bootstrap.Bootstrap("gap", top_k=1, num_draws=4000)
-    _view(viewer, predictions, labels, 128)
+    with _evaluate(predictions, labels, 1, 128) as metrics:
+        viewer = _view(metrics, "gap", num_draws=4000)
     low, high = viewer.interval(0.25)
     half = 1.96 * 2 * 0.5 * (0.25 / 400) ** 0.5
     assert (high + low) / 2 == pytest.approx(0.25)
     assert (high - low) / 2 == pytest.approx(half, rel=0.05)
 
 
+def test_false_predictions_that_come_late_count_once(monkeypatch):
+    # Of 1,000 videos a class of 20 labels draws 10 + 20 false ones here.
+    monkeypatch.setattr(bootstrap, "_FALSE_PER_LABEL", 1)
+    monkeypatch.setattr(bootstrap, "_LEAST_FALSE", 10)
+    rng = np.random.default_rng(4)
+    labels = np.zeros((1000, 3), np.float32)
+    for column in labels.T:
+        column[rng.choice(1000, 20, replace=False)] = 1
+    predictions = (rng.random(labels.shape) + 0.8 * labels).astype(np.float32)
+    with _evaluate(predictions, labels, batch_size=500) as metrics:
+        draws = _view(metrics, "map", num_draws=100, seed=1).draws
+    exact = []
+    for times in _draw(1000, 100, seed=1):
+        drawn = (np.repeat(a, times, axis=0) for a in (predictions, labels))
+        with _evaluate(*drawn, batch_size=1000) as metrics:
+            exact.append(metrics.result()["map"])
+    # They are left out of some draws, and the width hardly differs.
+    assert np.any(draws != exact)
+    assert np.corrcoef(draws, exact)[0, 1] > 0.98
+    assert np.std(draws) == pytest.approx(np.std(exact), rel=0.1)
+
+
 def test_draws_are_the_same_again():
-    predictions, labels = _make_videos()
-    viewers = [
-        bootstrap.Bootstrap("gap", num_draws=5, seed=seed) for seed in (0, 0, 1)
-    ]
-    for viewer in viewers:
-        _view(viewer, predictions, labels)
-    first, again, other = (viewer.draws() for viewer in viewers)
+    with _evaluate(*_make_videos()) as metrics:
+        first, again, other = (
+            _view(metrics, "gap", num_draws=5, seed=seed).draws
+            for seed in (0, 0, 1)
+        )
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)
 
@@ -69,11 +120,36 @@ def test_classes_that_are_not_drawn_do_not_count():
     # The only label of the second class is drawn by some, and then found.
     predictions = np.float32([[0.9, 0.2], [0.8, 0.7], [0.1, 0.3]])
     labels = np.float32([[1, 0], [1, 1], [1, 0]])
-    viewer = bootstrap.Bootstrap("map", num_draws=50)
-    _view(viewer, predictions, labels)
-    np.testing.assert_array_equal(viewer.draws(), 1.0)
+    with _evaluate(predictions, labels) as metrics:
+        np.testing.assert_array_equal(
+            _view(metrics, "map", num_draws=50).draws, 1.0
+        )
+
+
+def test_draws_without_a_label_are_0():
+    # Half of the draws of two videos lack one of them.
+    predictions = np.float32([[0.9], [0.2]])
+    labels = np.float32([[1], [0]])
+    with _evaluate(predictions, labels, 1) as metrics:
+        for metric in ("gap", "map"):
+            draws = _view(metrics, metric, num_draws=50).draws
+            assert set(draws) == {0.0, 1.0}
+
+
+def test_labels_that_are_not_found_are_0():
+    predictions = np.float32([[0.9, 0.1], [0.2, 0.1]])
+    labels = np.float32([[0, 1], [0, 1]])
+    with _evaluate(predictions, labels, 1) as metrics:
+        draws = _view(metrics, "gap", num_draws=5).draws
+    np.testing.assert_array_equal(draws, 0.0)
 
 
 def test_unknown_metric():
     with pytest.raises(ValueError, match="a metric of gap, map.*metric='perr'"):
         bootstrap.Bootstrap("perr")
+
+
+@pytest.mark.parametrize("numbers", [(0, 5), (3, 1)])
+def test_numbers_that_are_too_small(numbers):
+    with pytest.raises(ValueError, match="one video and two draws.*num_videos"):
+        bootstrap.Draws(*numbers)

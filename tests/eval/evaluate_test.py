@@ -19,6 +19,7 @@ import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import training
+from yt8m_compact.eval import comparing
 from yt8m_compact.eval import evaluate
 from yt8m_compact.eval import evaluation
 from yt8m_compact.eval import follow_checkpoints
@@ -96,7 +97,7 @@ def test_evaluate(tmp_path, capsys):
     assert f"MoeModel of {run.path}, step 10" in text
     assert f"GAP@3                 {values['metrics']['gap']:.4f}" in text
     events = tiny_runs.read_events(os.path.join(run.path, "eval"))
-    ((step, gap),) = events["gap"]
+    ((step, gap),) = events["metrics/gap"]
     assert step == 10
     assert gap == pytest.approx(values["metrics"]["gap"], rel=1e-6)
 
@@ -136,17 +137,118 @@ def test_file_of_any_format(name, level, tmp_path, capsys):
     assert sorted(os.listdir(made.path(name))) == before
 
 
+@pytest.mark.slow
+def test_compare_checkpoints_and_files(tmp_path, capsys):
+    made = small_artefacts.make("video")
+    run = tiny_runs.copy_run(made.run, tmp_path)
+    path = tmp_path / "comparison.json"
+    status = run_evaluate(
+        f"--train_dir={run.path}",
+        "--checkpoint_step=10",
+        "--checkpoint_step=0",
+        f"--model_file={made.path('litert')}",
+        f"--eval_data_pattern={run.pattern}",
+        f"--output_json={path}",
+        "--top_k=3",
+        "--batch_size=9",
+        "--bootstrap_draws=30",
+        "--bootstrap_seed=4",
+    )
+    assert status == 0
+    values = json.loads(path.read_text())
+    last, first, file = values["members"]
+    name = os.path.basename(run.path)
+    assert last["name"] == f"{name}, step 10"
+    assert first["name"] == f"{name}, step 0"
+    assert file["name"] == "litert"
+    assert (values["num_draws"], values["seed"]) == (30, 4)
+    assert values["num_videos"] == 40
+    for member, step in ((last, 10), (first, 0)):
+        alone = evaluation.evaluate_run(
+            run.path, run.pattern, step=step, top_k=3
+        )
+        for metric in ("gap", "hit_at_1", "perr", "map", "loss"):
+            assert member["metrics"][metric] == pytest.approx(
+                alone.metrics[metric], rel=1e-6
+            )
+        assert member["costs"]["num_bytes"] == alone.weights.num_bytes
+        assert member["report"]["step"] == step
+    assert file["costs"]["num_bytes"] == os.path.getsize(made.file("litert"))
+    assert all(m["costs"]["milliseconds"] > 0 for m in values["members"])
+    of_first, of_file = values["differences"]
+    assert (of_first["of"], of_first["minus"]) == ("B", "A")
+    for metric, difference in of_first["metrics"].items():
+        assert difference["value"] == pytest.approx(
+            first["metrics"][metric] - last["metrics"][metric]
+        )
+        assert difference["low"] <= difference["value"] <= difference["high"]
+    # The same model, but for rounding.
+    assert abs(of_file["metrics"]["loss"]["high"]) < 1e-3
+    text = capsys.readouterr().out
+    gaps = [
+        f"{m['name']}: GAP@3 {m['metrics']['gap']:.4f}" for m in (last, file)
+    ]
+    assert all(line in text.splitlines() for line in gaps)
+    assert f"B - A: GAP@3 {of_first['metrics']['gap']['value']:+.4f} [" in text
+    # Each checkpoint in its curve.
+    events = tiny_runs.read_events(os.path.join(run.path, "eval"))
+    assert sorted(step for step, _ in events["gap"]) == [0, 10]
+
+
+@pytest.mark.slow
+def test_other_videos_are_not_compared(tmp_path):
+    run = tiny_runs.video_run()
+    comparer = comparing.Comparer(tiny_runs.write_videos(tmp_path, 12))
+    sources = (
+        comparing.Source(name, train_dir=run.path) for name in ("one", "other")
+    )
+    evaluations = comparer.evaluate(sources)
+    next(evaluations)
+    # Files that change while they are evaluated on.
+    tiny_runs.write_videos(tmp_path, 12, start=90)
+    with pytest.raises(ValueError, match="as video 0 of other, where one has"):
+        next(evaluations)
+
+
+@pytest.mark.slow
+def test_report_folder(tmp_path, capsys):
+    run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
+    vocabulary = tmp_path / "vocabulary.csv"
+    lines = [f"{i},Class {i},{'AB'[i % 2]}\n" for i in range(5)]
+    vocabulary.write_text("Index,Name,Vertical1\n" + "".join(lines))
+    folder, path = tmp_path / "report", tmp_path / "report.json"
+    run_evaluate(
+        f"--train_dir={run.path}",
+        f"--eval_data_pattern={run.pattern}",
+        f"--report_dir={folder}",
+        f"--vocabulary_file={vocabulary}",
+        f"--output_json={path}",
+    )
+    text = capsys.readouterr().out
+    assert f"MoeModel of {run.path}, step 10\n" in text
+    assert text.endswith(f"wrote {folder}/index.html\n")
+    # Of one model, the JSON is what it is without a page.
+    assert METRICS < set(json.loads(path.read_text())["metrics"])
+    (insight,) = json.loads((folder / "insight.json").read_text()).values()
+    assert [group["name"] for group in insight["verticals"]] == ["A", "B"]
+    labels = tiny_runs.features_of(run, run.pattern)["labels"]
+    rows = (folder / "classes.csv").read_text().splitlines()[1:]
+    for index, row in enumerate(rows):
+        number = int(labels[:, index].sum())
+        assert row.startswith(f"{index},Class {index},{number},")
+    assert len(rows) == 5
+    pictures = {"precision_recall", "class_frequency", "groups", "reliability"}
+    for events in (folder, os.path.join(run.path, "eval")):
+        assert pictures < {*tiny_runs.read_events(str(events)), "gap"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (
-            ["--train_dir=b"],
-            "expected --model_file or --train_dir, not both. Received: "
-            "model_file='a'",
-        ),
-        (
             ["--parameters_only"],
-            "expected --model_file or --parameters_only, not both. ",
+            "expected --model_file or --parameters_only, not both. Received: "
+            "model_file='a'",
         ),
         (
             ["--norun_once"],
@@ -187,7 +289,7 @@ def test_mean_of_checkpoints(tmp_path, capsys):
     assert json.loads(path.read_text())["weight_choice"] == "average:2"
     # TensorBoard shows a curve of its own.
     events = tiny_runs.read_events(f"{run.path}/eval/average_2")
-    assert [step for step, _ in events["gap"]] == [10]
+    assert [step for step, _ in events["metrics/gap"]] == [10]
     assert "gap" not in tiny_runs.read_events(f"{run.path}/eval")
 
 
@@ -297,6 +399,25 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
         (
             GIVEN,
             "no file matches the pattern 'data*'",
+        ),
+        (
+            [*GIVEN, "--train_dir=other", "--norun_once"],
+            "expected one model and no --report_dir with --norun_once. "
+            "Received: 2 models, report_dir=None",
+        ),
+        (
+            [*GIVEN, "--report_dir=x", "--norun_once"],
+            "expected one model and no --report_dir with --norun_once. "
+            "Received: 1 models, report_dir='x'",
+        ),
+        (
+            [*GIVEN, "--vocabulary_file=x"],
+            "expected --report_dir with --vocabulary_file, which is for that "
+            "alone. Received: vocabulary_file='x'",
+        ),
+        (
+            ["--parameters_only", "--train_dir=a", "--train_dir=b"],
+            "expected one model and no --report_dir with --parameters_only. ",
         ),
     ],
 )
@@ -434,10 +555,15 @@ def test_each_new_checkpoint_until_none_comes(tmp_path, capsys, monkeypatch):
     )
     trainer.join()
     assert status == 0
-    steps = re.findall(r", step (\d+)\n", capsys.readouterr().out)
-    assert steps == ["10", "11"]
+    output = capsys.readouterr().out
+    # The weights once, a line for each.
+    assert output.count("dense twin") == 1
+    lines = re.findall(r"^ +(\d+)( +[.\d]+){5} +8(  best)?$", output, re.M)
+    assert [(step, best) for step, _, best in lines][0] == ("10", "  best")
+    assert [step for step, _, _ in lines] == ["10", "11"]
+    assert re.search(r"^best: GAP@20 [.\d]+ at step 1[01] \(--", output, re.M)
     events = tiny_runs.read_events(os.path.join(run.path, "eval"))
-    assert [step for step, _ in events["gap"]] == [10, 11]
+    assert [step for step, _ in events["metrics/gap"]] == [10, 11]
 
 
 def test_package_keeps_its_names():

@@ -64,18 +64,18 @@ def make_report(**kwargs) -> report_lib.Report:
 
 
 WEIGHTS_TABLE = """\
-layer    kind                  units    weights    trainable    dense twin    \
-% of dense      bytes    multiply-adds
--------  ------------------  -------  ---------  -----------  ------------  \
-------------  ---------  ---------------
-fc       circulant             4,096  1,000,000    1,000,000     8,000,000     \
-    12.50  4,000,000          123,456
-fc_bn    BatchNormalization    4,096     16,384        8,192        16,384     \
-   100.00     65,536            4,096
-total                                 1,016,384    1,008,192     8,016,384     \
-    12.68  4,065,536
-3.877 MB of weights (1 MB = 2^20 bytes)
-127,552 multiply-adds a video; not counted: layers without weights"""
+layer    kind                  units    parameters    trainable    \
+dense equivalent    % of dense      bytes    multiply-adds
+-------  ------------------  -------  ------------  -----------  \
+------------------  ------------  ---------  ---------------
+fc       circulant             4,096     1,000,000    1,000,000    \
+       8,000,000         12.50  4,000,000          123,456
+fc_bn    BatchNormalization    4,096        16,384        8,192    \
+          16,384        100.00     65,536            4,096
+total                                    1,016,384    1,008,192    \
+       8,016,384         12.68  4,065,536
+3.877 MB of parameters (1 MB = 2^20 bytes)
+127,552 multiply-adds a video; not counted: layers without parameters"""
 
 METRICS_TABLE = """\
 metric                   value
@@ -106,7 +106,7 @@ def test_weights_of_a_file_are_those_of_its_run():
     text = make_report(train_dir=None, model_file="x/a.tflite").to_text()
     assert text.startswith("DbofModel of x/a.tflite\n\n")
     # The file may hold them in fewer bits.
-    assert "\n3.877 MB of the run's weights (1 MB = 2^20 bytes)\n" in text
+    assert "\n3.877 MB of the run's parameters (1 MB = 2^20 bytes)\n" in text
 
 
 def test_text_of_another_top_k():
@@ -128,7 +128,7 @@ def test_multiply_adds_of_frames_and_of_what_is_not_counted():
     assert vlad.split()[-1] == "-"
     assert (
         "0 multiply-adds a video and 123,456 a frame; not counted: layers "
-        "without weights, vlad"
+        "without parameters, vlad"
     ) in lines
 
 

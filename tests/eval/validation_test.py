@@ -53,20 +53,21 @@ def test_metrics_are_those_of_the_evaluation_program(run, events):
     assert first["metrics"]["loss"] != second["metrics"]["loss"]
     # The curves, of the same names as those of training.
     for name in METRICS:
-        assert [step for step, _ in events[name]] == [5, 10]
+        points = events[f"metrics/{name}"]
+        assert [step for step, _ in points] == [5, 10]
         np.testing.assert_allclose(
-            [value for _, value in events[name]],
+            [value for _, value in points],
             [first["metrics"][name], second["metrics"][name]],
             rtol=1e-6,
         )
     trained = tiny_runs.read_events(f"{run.path}/train")
-    assert {"gap", "hit_at_1", "loss"} <= set(trained)
+    assert {"metrics/gap", "metrics/hit_at_1", "metrics/loss"} <= set(trained)
     # What the steps did meanwhile is not counted with it.
-    assert [step for step, _ in trained["loss"]] == list(range(1, 11))
+    assert [step for step, _ in trained["metrics/loss"]] == list(range(1, 11))
 
 
 def test_weights_as_text(run):
-    ((step, text),) = tiny_runs.read_events(f"{run.path}/train")["weights"]
+    ((step, text),) = tiny_runs.read_events(f"{run.path}/train")["run/weights"]
     assert step == 0
     lines = [line.split() for line in text.splitlines()]
     # 9 features x 5 classes, and 5 biases.

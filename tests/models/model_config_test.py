@@ -51,7 +51,7 @@ SMALL = {
 }
 
 # For each field another value, and what it changes. `batch_norm` is the moving
-# statistics after one step of training.
+# statistics after one step of training, late in a run.
 COMMON = {
     "classifier_projection": ("circulant", {"weights", "outputs", "losses"}),
     "l2_normalize": (False, {"outputs", "layers"}),
@@ -356,6 +356,10 @@ def describe(config):
             for layer in model.layers
             if isinstance(layer, layers.RepeatableDropout)
         ]
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            # Late in a run, when the momentum counts.
+            layer._statistics_steps.assign(10**6)
     model(batch, training=True)
     if hasattr(config, "cl_lambda"):
         description["distillation"] = round(

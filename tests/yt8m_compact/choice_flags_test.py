@@ -40,7 +40,9 @@ def test_it_can_be_given_again_as_it_is_shown():
 
 def test_help_lists_the_names():
     help_text = parse()["format"].help
-    assert help_text == "<saved_model|onnx|openvino>: What to write."
+    assert help_text == (
+        "What to write. There are saved_model, onnx, openvino."
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -623,6 +624,91 @@ def test_what_a_kill_leaves_goes_at_the_next_write(tmp_path, folder):
     other.touch()
     write_again()
     assert names(tmp_path) == [other.name, "a"]
+
+
+def test_what_a_kill_leaves_goes_with_a_folder_beside_it(tmp_path):
+    ours, theirs = os.pipe()
+
+    def write_for_ever():
+        with files.writing_folder(tmp_path / "a") as partial:
+            pathlib.Path(partial, "in").touch()
+            os.write(theirs, b"ready")
+            time.sleep(60)
+
+    def write_beside():
+        with files.writing_folder(tmp_path / "b", replace=True):
+            pass
+
+    child = in_child(write_for_ever)
+    assert os.read(ours, 5) == b"ready"
+    write_beside()
+    # Of one that is still at work nothing is taken away.
+    (partial,) = {*names(tmp_path)} - {"b"}
+    assert os.listdir(tmp_path / partial) == ["in"]
+    os.kill(child, signal.SIGKILL)
+    assert wait(child) == -signal.SIGKILL
+    # What others may have called so stays: files, other names.
+    (tmp_path / ".c.0123456789ab.partial").touch()
+    (tmp_path / ".d.partial").mkdir()
+    write_beside()
+    assert names(tmp_path) == [".c.0123456789ab.partial", ".d.partial", "b"]
+
+
+def test_temporary_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with files.temporary_folder() as first:
+        with files.temporary_folder() as second:
+            assert first != second
+            assert stat.S_IMODE(os.stat(first).st_mode) == 0o700
+            pathlib.Path(second, "in").touch()
+        assert names(tmp_path) == [os.path.basename(first)]
+    assert names(tmp_path) == []
+    with pytest.raises(KeyError), files.temporary_folder():
+        raise KeyError
+    assert names(tmp_path) == []
+
+
+def test_temporary_folders_that_a_kill_leaves(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ours, theirs = os.pipe()
+
+    def hold():
+        with files.temporary_folder() as folder:
+            pathlib.Path(folder, "in").touch()
+            os.write(theirs, b"ready")
+            time.sleep(60)
+
+    child = in_child(hold)
+    assert os.read(ours, 5) == b"ready"
+    left = names(tmp_path)
+    with files.temporary_folder():
+        assert {*left} < {*names(tmp_path)}
+    os.kill(child, signal.SIGKILL)
+    assert wait(child) == -signal.SIGKILL
+    assert names(tmp_path) == left
+    with files.temporary_folder() as folder:
+        assert names(tmp_path) == [os.path.basename(folder)]
+
+
+def test_what_is_being_replaced_is_no_leftover(tmp_path, monkeypatch):
+    # Between its two names, somebody else writes a folder beside it.
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "old").touch()
+    rename = os.rename
+
+    def rename_and_write(source, target):
+        rename(source, target)
+        if source == str(tmp_path / "a"):
+            with files.writing_folder(tmp_path / "c"):
+                pass
+            assert os.listdir(target) == ["old"]
+
+    monkeypatch.setattr(os, "rename", rename_and_write)
+    with files.writing_folder(tmp_path / "a", replace=True) as partial:
+        pathlib.Path(partial, "new").touch()
+    assert names(tmp_path) == ["a", "b", "c"]
+    assert os.listdir(tmp_path / "a") == ["new"]
 
 
 def test_two_writers_of_one_file(tmp_path):

@@ -216,6 +216,31 @@ def test_a_package_passes_names_on(package):
     assert names["part"] is sys.modules["lazy_package.part"]
 
 
+def test_a_package_has_its_modules(package, make_module):
+    make_module("lazy_package/more", "value = 5\n")
+    assert not hasattr(package, "less")
+    assert package.more.value == 5
+    assert package.more is sys.modules["lazy_package.more"]
+
+
+def test_a_package_passes_on_modules_of_its_own(make_module):
+    make_module("lazy_own/part", "value = 6\n")
+    make_module(
+        "lazy_own/__init__",
+        """
+        from yt8m_compact import lazy
+
+        with lazy.imports():
+            from lazy_own import part
+        """,
+    )
+    package = importlib.import_module("lazy_own")
+    assert imported() == {"lazy_own"}
+    assert "part" in dir(package)
+    assert package.part.value == 6
+    assert package.part is sys.modules["lazy_own.part"]
+
+
 def test_a_package_has_no_other_names(package):
     message = "module 'lazy_package' has no attribute 'number'"
     with pytest.raises(AttributeError, match=f"^{message}$"):

@@ -29,6 +29,8 @@ PATHS = {
         "model_file",
         "eval_data_pattern",
         "output_json",
+        "report_dir",
+        "vocabulary_file",
     },
     predict: {"train_dir", "model_file", "input_data_pattern", "output_file"},
     export: {
@@ -60,6 +62,8 @@ PATHS = {
     data.VERBS["split"]: {"input_data_pattern", "output_dir"},
     data.VERBS["synthesize"]: {"output_dir"},
 }
+# What may be given several times.
+REPEATED = {evaluate: {"train_dir", "model_file"}}
 # These are refused.
 OTHERS = {"segment_label_ids_file", "untar_model_dir"}
 _NAMES_FILES = re.compile(r"_dir$|_file$|pattern|_json$|_plot$|manifest")
@@ -81,7 +85,8 @@ def test_flags_of_programs(program, home):
     for name in PATHS[program]:
         flag_values[name].parse("~/a")
         value = flag_values[name].value
-        assert value == ([f"{home}/a"] if name == "manifest" else f"{home}/a")
+        is_list = name == "manifest" or name in REPEATED.get(program, ())
+        assert value == ([f"{home}/a"] if is_list else f"{home}/a")
 
 
 def parse(define, text):
@@ -132,6 +137,14 @@ def test_paths(home):
     value = parse(path_flags.define_paths, "~/a, b,~")
     assert value == [f"{home}/a", "b", home]
     assert parse(path_flags.define_paths, "") == []
+
+
+def test_repeated_path(home):
+    flag_values = flags.FlagValues()
+    path_flags.define_repeated_path("flag", "Help.", flag_values=flag_values)
+    assert flag_values["flag"].value is None
+    flag_values(["program", "--flag=~/a,b", "--flag=c"])
+    assert flag_values["flag"].value == [f"{home}/a,b", "c"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import tensorflow as tf
 
 import console_scripts
 from yt8m_compact import files
+from yt8m_compact import flag_help
+from yt8m_compact import help_pages
 from yt8m_compact import program
 from yt8m_compact.programs.data import main as data
 from yt8m_compact.run import config as config_lib
@@ -21,7 +23,7 @@ from yt8m_compact.run import config as config_lib
 PROGRAMS = console_scripts.PROGRAMS
 
 COMMANDS = {
-    **{name: [name, "--help"] for name in PROGRAMS},
+    **{name: [name, "--helpfull"] for name in PROGRAMS},
     "done": ["yt8m-eval", "--parameters_only", "--num_classes=5"],
     "value error": ["yt8m-eval", "--train_dir=missing"],
     "data error": [
@@ -86,12 +88,8 @@ def test_help(results, name):
     module = PROGRAMS[name]
     assert text.lstrip().startswith(module.__doc__.splitlines()[0])
     if module is data:
-        assert re.findall(r"^  (\w+)  ", text, re.MULTILINE) == [*data.VERBS]
-        return
-    flag_values = flags.FlagValues()
-    module.define_flags(flag_values)
-    listed = re.findall(r"^ +--(?:\[no\])?(\w+):", text, flags=re.MULTILINE)
-    assert set(flag_values) <= set(listed)
+        verbs = re.findall(r"^  (\w+)  +[A-Z]", text, re.MULTILINE)
+        assert verbs == [*data.VERBS]
 
 
 def test_success(results):
@@ -188,12 +186,11 @@ def test_verbose_error_has_a_traceback(results):
 
 def test_unknown_flag(results):
     assert results["unknown"][0] == 2
-    (line,) = errors_of(results["unknown"])
-    assert line.startswith(
-        "yt8m-train: error: Unknown command line flag 'learning_rate'. Did you "
-        "mean: learning_rate"
-    )
-    assert line.endswith("; see `yt8m-train --help`")
+    assert errors_of(results["unknown"]) == [
+        "yt8m-train: error: expected a flag of yt8m-train; see `yt8m-train "
+        "--help`. Received: --learning_rate; did you mean "
+        "--base_learning_rate?"
+    ]
 
 
 def test_a_command_line_of_a_verb_with_a_traceback(results):
@@ -246,9 +243,13 @@ def test_expect_no_file(tmp_path):
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         program.expect_no_file(flag_values, "dir")
+    # Of several, each.
+    flag_values["dir"].value = [str(tmp_path), str(path)]
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        program.expect_no_file(flag_values, "dir")
 
 
-def run_main(main, *arguments, closed=()) -> tuple[int, str, str]:
+def run_main(main, *arguments, closed=(), pages=None) -> tuple[int, str, str]:
     """Runs a program in a process of its own; returns status and streams."""
     streams = [tempfile.TemporaryFile("w+") for _ in range(2)]
     child = os.fork()
@@ -264,7 +265,7 @@ def run_main(main, *arguments, closed=()) -> tuple[int, str, str]:
                 setattr(sys, name, stream)
                 setattr(sys, f"__{name}__", stream)
             sys.argv = ["yt8m-test", *arguments]
-            program.run("Tests.", _define_long_help, main)
+            program.run("Tests.", _define_long_help, main, pages)
         except SystemExit as error:
             status = error.code or 0
         finally:
@@ -417,32 +418,74 @@ def test_help_for_narrow_terminals(monkeypatch, columns):
     assert (longest <= 60) == (columns == "60")
 
 
-def test_help_by_groups(monkeypatch):
+def headings_and_flags(text: str) -> list[str]:
+    lines = text.splitlines()[2:]
+    return [
+        line.split(":")[0]
+        for line in lines
+        if line.endswith(":") or line.startswith("  --")
+    ]
+
+
+@pytest.fixture
+def define(monkeypatch):
     def define(flag_values):
         for name in ("ant", "bee", "cat", "dog"):
             flags.DEFINE_integer(name, 1, f"A {name}.", flag_values=flag_values)
-        program.set_group(flag_values, "dog", "of people")
-        program.set_group(flag_values, "ant", "insects")
-        program.set_group(flag_values, "bee", "insects")
+        help_pages.set_group(flag_values, "dog", "of people")
+        help_pages.set_group(flag_values, "ant", "insects")
+        help_pages.set_group(flag_values, "bee", "insects")
 
     monkeypatch.setattr(sys.modules[__name__], "_define_long_help", define)
+
+
+def test_help_by_groups(define):
     _, output, _ = run_main(raise_(ValueError("no help")), "--help")
-    lines = output.splitlines()
-    # Flags of no group first, then groups in the order of their first flags.
-    found = [
-        line.split(":")[0]
-        for line in lines[lines.index("flags:") :]
-        if line.endswith(":") or line.startswith("  --")
-    ]
-    assert found == [
-        "flags",
-        "yt8m-test",
+    # Groups in the order of their first flags, then those of no group.
+    assert headings_and_flags(output) == [
+        "insects",
+        "  --ant",
+        "  --bee",
+        "of people",
+        "  --dog",
+        "other flags",
         "  --cat",
-        "  --[no]h",
+    ]
+    assert output.count(" (default: 1)\n") == 4
+
+
+def test_short_and_full_help(define):
+    pages = help_pages.HelpPages(
+        common={"mine": ("cat", "ant")}, needed=("ant",)
+    )
+    main = raise_(ValueError("no help"))
+    _, output, _ = run_main(main, "--help", pages=pages)
+    assert headings_and_flags(output) == ["mine", "  --cat", "  --ant"]
+    assert "  --ant: A ant. (needed)\n" in output
+    assert output.endswith(
+        "All 4 flags: yt8m-test --helpfull\nWhat TensorFlow logs, and where "
+        "an error comes from: --verbosity=1\n"
+    )
+    _, output, _ = run_main(main, "--helpfull", pages=pages)
+    found = headings_and_flags(output)
+    assert found[:7] == [
+        "mine",
+        "  --cat",
         "insects",
         "  --ant",
         "  --bee",
         "of people",
         "  --dog",
     ]
-    assert lines.count("    (default: '1')") == 4
+    assert found[7] == "flags of every program"
+    assert "  --verbosity" in found
+
+
+def test_long_texts_are_cut_after_a_sentence_in_short_help():
+    text = "Has 0.5 of it, e.g. a (b). " + "More of it. " * 20
+    entry = flag_help.Entry(name="ant", text=text, default="1")
+    assert entry.brief().lines() == [
+        "  --ant: Has 0.5 of it, e.g. a (b). (default: 1)"
+    ]
+    entry = flag_help.Entry(name="ant", text="One. Two.", is_boolean=True)
+    assert entry.brief().lines() == ["  --[no]ant: One. Two."]

@@ -1,8 +1,14 @@
 """Tests of standard streams that are closed, cut off or narrow."""
 
+import contextlib
+import fcntl
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -138,3 +144,81 @@ def test_streams_that_somebody_replaced_stay(capsys):
     replaced = sys.stdout, sys.stderr
     standard_streams.prepare()
     assert (sys.stdout, sys.stderr) == replaced
+
+
+def on_terminal(code: str, folder) -> list[str]:
+    """Runs Python on a terminal of 80 columns; returns what that shows."""
+    script = folder / "script.py"
+    script.write_text(HEAD + code)
+    child, terminal = pty.fork()
+    if not child:
+        os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+        size = struct.pack("HHHH", 24, 80, 0, 0)
+        fcntl.ioctl(1, termios.TIOCSWINSZ, size)
+        os.execv(sys.executable, [sys.executable, str(script)])
+    written = b""
+    with contextlib.suppress(OSError):  # Its end is an error on Linux.
+        while part := os.read(terminal, 1 << 16):
+            written += part
+    os.close(terminal)
+    assert os.waitpid(child, 0)[1] == 0, written.decode()
+    return shown(written.decode())
+
+
+def shown(text: str) -> list[str]:
+    """What a terminal of 80 columns has after some text."""
+    lines, row, column = [""], 0, 0
+    for token in re.findall(r"\x1b\[A|\r|\n|[^\x1b]", text):
+        if token == "\x1b[A":
+            row -= 1
+        elif token == "\r":
+            column = 0
+        else:
+            if token == "\n" or column == 80:
+                row, column = row + 1, 0
+                lines += [""] * (row + 1 - len(lines))
+            if token != "\n":
+                line = lines[row].ljust(column)
+                lines[row] = line[:column] + token + line[column + 1 :]
+                column += 1
+    return [line.rstrip() for line in lines]
+
+
+_BARS = """
+import logging, warnings
+from yt8m_compact import progress
+standard_streams.prepare()
+warnings.showwarning = lambda text, *more: print(text, file=sys.stderr)
+print("before")
+logging.basicConfig(level="INFO", format="%(message)s")
+with progress.count_bar("outer", 4, " things") as bar:
+    bar.update(1)
+    bar.refresh()
+    print("of standard output")
+    with progress.count_bar("inner", 4, " things") as inner:
+        inner.update(2)
+        inner.refresh()
+        logging.info("a log line")
+        warnings.warn("a warning")
+    print("in ", end="")
+    print("parts")
+    bar.update(3)
+print("after")
+"""
+
+
+def test_lines_cut_no_bars(tmp_path):
+    lines = on_terminal(_BARS, tmp_path)
+    bar = [line for line in lines if line.startswith("outer")]
+    assert len(bar) == 1
+    assert bar[0].startswith("outer: 100%|")
+    # The inner one is gone.
+    assert [line for line in lines if line not in bar] == [
+        "before",
+        "of standard output",
+        "a log line",
+        "a warning",
+        "in parts",
+        "after",
+        "",
+    ]

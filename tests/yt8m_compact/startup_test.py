@@ -1,5 +1,9 @@
 """Programs answer before TensorFlow is imported, where nothing is computed."""
 
+import dataclasses
+import re
+
+from absl import flags
 import pytest
 
 import console_scripts
@@ -16,7 +20,12 @@ ANSWERS = [
     *(
         (f"{name} {flag}", 0, module.__doc__.splitlines()[0])
         for name, module in PROGRAMS.items()
-        for flag in ("--help", "-h", "--helpfull")
+        for flag in ("--help", "-h", "-?", "--helpfull", "--wrng --help")
+        if name != "yt8m-data" or "wrng" not in flag
+    ),
+    *(
+        (f"{name} --help --model=MoeModel", 0, "settings of --model=MoeModel:")
+        for name in ("yt8m-train", "yt8m-eval")
     ),
     *(
         (f"yt8m-data {verb} {flag}", 0, module.__doc__.splitlines()[0])
@@ -28,7 +37,7 @@ ANSWERS = [
 ]
 ERRORS = [
     *(
-        (f"{name} --wrng", 2, "error: Unknown command line flag 'wrng'")
+        (f"{name} --wrng", 2, f"error: expected a flag of {name}; see `{name}")
         for name in PROGRAMS
         if name != "yt8m-data"
     ),
@@ -39,17 +48,38 @@ ERRORS = [
         for verb in _VERBS
     ),
     # A flag that is needed.
-    ("yt8m-train", 2, "--train_dir must have a value"),
+    ("yt8m-train", 2, "error: expected --train_dir. Folder of the run: "),
     ("yt8m-train --train_dir=run", 2, "expected --train_data_pattern. "),
-    ("yt8m-export", 2, "--train_dir must have a value"),
-    ("yt8m-predict", 2, "--output_file must have a value"),
+    ("yt8m-export", 2, "error: expected --train_dir. Folder of the run. "),
+    ("yt8m-predict", 2, "error: expected --output_file. File to write. "),
     ("yt8m-predict --output_file=a", 2, "expected --input_data_pattern. "),
     ("yt8m-eval --train_dir=run", 2, "expected --eval_data_pattern. "),
     *((verb, 2, "error: expected --") for verb in _VERBS),
     # A value that is refused, by the flag or by the settings.
-    (f"{_TRAIN} --batch_size=a", 2, "flag --batch_size=a: "),
+    (
+        f"{_TRAIN} --batch_size=a",
+        2,
+        "error: expected --batch_size to be an integer. Received: "
+        "batch_size='a'",
+    ),
     (f"{_TRAIN} --batch_size=0", 2, "expected --batch_size to be at least 1"),
-    (f"{_TRAIN} --model=Dbof", 2, "flag --model=Dbof: value should be one of"),
+    (f"{_TRAIN} --model=Dbof", 2, "model='Dbof'; did you mean DbofModel?"),
+    ("yt8m-train --model=DBofModel --help", 2, "; did you mean DbofModel?"),
+    (f"{_TRAIN} --lr=1", 2, "--lr; did you mean --base_learning_rate?"),
+    (f"{_TRAIN} --noxla", 2, "--noxla; did you mean --nojit_compile?"),
+    ("yt8m-eval --val_data=a", 2, "did you mean --eval_data_pattern?"),
+    ("yt8m-predict --output=a", 2, "did you mean --output_file?"),
+    ("yt8m-demo --epochs=2", 2, "--epochs; did you mean --num_epochs?"),
+    ("yt8m-compress --bs=2", 2, "--bs; did you mean --batch_size?"),
+    ("yt8m-export --format=tflite", 2, "'tflite'; did you mean litert?"),
+    ("yt8m-export --projection_export=fast", 2, "one of auto, fft, dft, dens"),
+    ("yt8m-data pool --num_workers=2", 2, "did you mean --num_processes?"),
+    (
+        f"{_TRAIN} --checkpoint_step",
+        2,
+        "--checkpoint_step; did you mean --checkpoint_steps?",
+    ),
+    (f"{_TRAIN} --batch_size", 2, "Missing value for flag --batch_size; see"),
     (
         f"{_TRAIN} --classifier_projection=low_rnk",
         2,
@@ -90,7 +120,7 @@ ERRORS = [
         "the run of batch_size=0, train_data_pattern=script)",
     ),
     ("yt8m-eval --parameters_only --num_classes=0", 2, "expected --num_class"),
-    ("yt8m-eval --top_k=0", 2, "flag --top_k=0: "),
+    ("yt8m-eval --top_k=0", 2, "to be a positive integer. Rec"),
     (
         "yt8m-eval --train_dir=run --eval_data_pattern=a --model=MoeModel",
         2,
@@ -113,7 +143,7 @@ ERRORS = [
         "run: expected a model of yt8m-export: a file .tflite, ",
     ),
     ("yt8m-export --train_dir=run more", 2, "expected flags only, such as"),
-    ("yt8m-demo --num_epochs=0", 2, "flag --num_epochs=0: "),
+    ("yt8m-demo --num_epochs=0", 2, "to be a positive integer."),
     (
         "yt8m-compress --train_dir=run --output_dir=out --budget=1",
         2,
@@ -220,7 +250,43 @@ def results(tmp_path_factory) -> dict[str, console_scripts.Answer]:
 def test_help_and_version(results, command, status, start):
     found, output, errors, heavy = results[command]
     assert (found, errors, heavy) == (status, "", [])
-    assert output.lstrip().startswith(start)
+    assert output.startswith(start)
+    assert max(map(len, output.splitlines())) <= 80 or "full" in command
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_is_short_and_full_help_is_not(results, program):
+    if program == "yt8m-data":
+        return
+    flag_values = flags.FlagValues()
+    PROGRAMS[program].define_flags(flag_values)
+    short, full = (
+        re.findall(
+            r"^  --(?:\[no\])?(\w+):",
+            results[f"{program} {flag}"].output,
+            re.MULTILINE,
+        )
+        for flag in ("--help", "--helpfull")
+    )
+    assert {*short} <= {*flag_values}
+    assert len(short) <= 26
+    # Each once, with those of every program.
+    assert {*flag_values} < {*full}
+    assert len(full) == len({*full})
+    # By theme, where there are more than a few.
+    headings = re.findall(
+        r"^\w.*:$", results[f"{program} --help"].output, re.MULTILINE
+    )
+    assert len(headings) >= 4 or len(short) < 10
+
+
+def test_help_of_a_model_has_its_settings_only(results):
+    text = results["yt8m-train --help --model=MoeModel"].output
+    listed = re.findall(r"^  --(?:\[no\])?(\w+):", text, re.MULTILINE)
+    fields = dataclasses.fields(models.MODELS["MoeModel"])
+    assert listed == [field.name for field in fields]
+    # Its own default; another model has 4.
+    assert "on top. (default: 2)" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(("command", "status", "text"), ERRORS)

@@ -33,6 +33,7 @@ _UNITS = {
     "MiB": (Unit.BYTES, 2.0**20),
     "GiB": (Unit.BYTES, 2.0**30),
     "weights": (Unit.WEIGHTS, 1.0),
+    "parameters": (Unit.WEIGHTS, 1.0),
     "us": (Unit.MILLISECONDS, 1e-3),
     "ms": (Unit.MILLISECONDS, 1.0),
     "s": (Unit.MILLISECONDS, 1e3),

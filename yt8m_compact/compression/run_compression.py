@@ -19,13 +19,13 @@ from yt8m_compact import structures
 from yt8m_compact import training
 from yt8m_compact.compression import budget as budget_lib
 from yt8m_compact.compression import choosing
-from yt8m_compact.compression import latency
 from yt8m_compact.compression import places as places_lib
 from yt8m_compact.compression import plan as plan_lib
 from yt8m_compact.compression import sample as sample_lib
 from yt8m_compact.compression import sensitivity
 from yt8m_compact.compression import settings as settings_lib
 from yt8m_compact.compression import table
+from yt8m_compact.inference import latency
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import packed
 from yt8m_compact.run import config as config_lib

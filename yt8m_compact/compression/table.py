@@ -95,7 +95,7 @@ def _scores(plan: plan_lib.Plan) -> list[str]:
         )
     if not rows:
         return []
-    headers = ("", "GAP@20", "loss", "bytes", "weights", "ms of a video")
+    headers = ("", "GAP@20", "loss", "bytes", "parameters", "ms of a video")
     align = ("left", *["right"] * 5)
     return [_table(rows, headers, align)]
 

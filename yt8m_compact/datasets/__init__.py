@@ -8,6 +8,7 @@ with lazy.imports():
     from yt8m_compact.datasets.convert import convert_files
     from yt8m_compact.datasets.convert import read_class_names
     from yt8m_compact.datasets.convert import read_labels
+    from yt8m_compact.datasets.convert import read_verticals
     from yt8m_compact.datasets.convert import read_vocabulary
     from yt8m_compact.datasets.download import MIRRORS
     from yt8m_compact.datasets.download import SPLITS as DOWNLOAD_SPLITS
@@ -106,6 +107,7 @@ __all__ = [
     "read_labels",
     "read_manifest",
     "read_class_names",
+    "read_verticals",
     "read_vocabulary",
     "repack_files",
     "repair_files",

@@ -37,6 +37,7 @@ _ID_KEYS = (*ids_lib.ID_KEYS, "example/id")
 _PATH_KEY = "clip/data_path"
 _NAME_COLUMNS = ("name", "label_name", "display_name", "mid")
 _INDEX_COLUMNS = ("index", "label_id")
+_VERTICAL_COLUMNS = ("vertical1", "vertical2", "vertical3")
 # Python refuses to read thousands of digits.
 _DIGITS = "[0-9]{1,18}"
 # The labels of all videos of YouTube-8M, by number, take 0.2 GB.
@@ -187,12 +188,38 @@ def read_class_names(path: str) -> dict[int, str]:
     return class_names
 
 
-def _read_classes(path: str) -> Iterator[tuple[int, list[str]]]:
-    """Yields each line's class and its names."""
+def read_verticals(path: str) -> dict[str, list[int]]:
+    """Reads which classes belong to which vertical, such as `Games`.
+
+    Args:
+        path: As of `read_vocabulary`; with columns `Vertical1`, `Vertical2` and
+            `Vertical3`, as far as there are verticals.
+
+    Returns:
+        The classes of each vertical, rising, by its name; none where the file
+        has no such column.
+
+    Raises:
+        ValueError: If the file is anything else.
+    """
+    verticals: dict[str, set[int]] = {}
+    for index, names in _read_classes(path, _VERTICAL_COLUMNS):
+        for name in filter(None, names):
+            verticals.setdefault(name, set()).add(index)
+    return {name: sorted(verticals[name]) for name in sorted(verticals)}
+
+
+def _read_classes(
+    path: str, wanted: Sequence[str] = ()
+) -> Iterator[tuple[int, list[str]]]:
+    """Yields each line's class and its names, or what it has of columns."""
     rows = _read_csv(path)
     columns = [column.strip().lower() for column in rows[0][1]]
     indices = [columns.index(c) for c in _INDEX_COLUMNS if c in columns]
     names = [columns.index(c) for c in _NAME_COLUMNS if c in columns]
+    shown = names
+    if wanted:
+        shown = [columns.index(c) for c in wanted if c in columns]
     if not indices or not names:
         raise ValueError(
             f"{path}: expected columns {' or '.join(_INDEX_COLUMNS)}, and "
@@ -211,7 +238,7 @@ def _read_classes(path: str) -> Iterator[tuple[int, list[str]]]:
                 f"{path}: line {line}: expected the number of a class. "
                 f"Received: {row[indices[0]]!r:.80}"
             )
-        yield index, [row[column].strip() for column in names]
+        yield index, [row[column].strip() for column in shown]
 
 
 def read_labels(

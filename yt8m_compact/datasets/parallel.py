@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 
 import tqdm
 
+from yt8m_compact import lean_keras
+from yt8m_compact import tensorflow_silence
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Update = Callable[[int], None]
@@ -106,6 +109,8 @@ def map_tasks(
 def _start_worker(reports: Any) -> None:
     global _reports
     _reports = reports
+    tensorflow_silence.prepare_worker()
+    lean_keras.prepare()
     # Ctrl-C is for the process that started this one, which then ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)

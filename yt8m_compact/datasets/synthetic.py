@@ -35,6 +35,7 @@ from typing import Any
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import lazy
+from yt8m_compact import progress as progress_lib
 from yt8m_compact import settings
 from yt8m_compact import untrusted
 from yt8m_compact.readers import feature_spec
@@ -42,7 +43,6 @@ from yt8m_compact.readers import feature_spec
 with lazy.imports():
     import numpy as np
     import tensorflow as tf
-    import tqdm
 
     from yt8m_compact.datasets import frame_counts
     from yt8m_compact.datasets import parallel
@@ -356,11 +356,8 @@ def write_synthetic(
     num_processes = parallel.choose_num_processes(
         num_processes, len(missing), num_bytes
     )
-    with tqdm.tqdm(
-        total=total,
-        desc="Writing synthetic videos",
-        unit=" videos",
-        disable=None if progress else True,
+    with progress_lib.count_bar(
+        "write", total, " videos", is_shown=progress
     ) as bar:
         tasks = [(folder, config, *which) for which in missing]
         for task, num_bytes in parallel.map_tasks(

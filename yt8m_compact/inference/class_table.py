@@ -1,10 +1,13 @@
 """The names of the classes, as a table that is served."""
 
 from collections.abc import Sequence
+import contextlib
 import os
-import tempfile
+import weakref
 
 import tensorflow as tf
+
+from yt8m_compact import files
 
 FILE_NAME = "class_names.txt"
 
@@ -36,8 +39,10 @@ class ClassTable(tf.Module):
                     f"[{index}]={name!r:.80}"
                 )
         # TensorFlow copies it when it saves the table.
-        self._folder = tempfile.TemporaryDirectory()
-        path = os.path.join(self._folder.name, FILE_NAME)
+        closing = contextlib.ExitStack()
+        folder = closing.enter_context(files.temporary_folder())
+        weakref.finalize(self, closing.close)
+        path = os.path.join(folder, FILE_NAME)
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(f"{name}\n" for name in names)
         lookup = tf.lookup

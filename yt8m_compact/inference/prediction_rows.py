@@ -79,9 +79,6 @@ def read_blocks(
         Ids, bytes `[rows]`, and the inputs by name, of `BLOCK_SIZE` rows each:
         those after `rows` are the last one again.
     """
-    names = ("features",)
-    if reader.frame_features:
-        names = ("frames", "num_frames")
     dataset = readers.make_dataset(
         reader,
         files,
@@ -89,6 +86,24 @@ def read_blocks(
         num_readers=reading.num_readers,
         skipped=reading.skipped,
     )
+    yield from blocks_of(reader, dataset)
+
+
+def blocks_of(
+    reader: readers.Reader, dataset: tf.data.Dataset
+) -> Iterator[tuple[np.ndarray, dict[str, tf.Tensor]]]:
+    """Cuts batches anew.
+
+    Args:
+        reader: what parsed the records.
+        dataset: its batches, of any number of rows.
+
+    Yields:
+        As `read_blocks`.
+    """
+    names = ("features",)
+    if reader.frame_features:
+        names = ("frames", "num_frames")
     blocks = dataset.rebatch(BLOCK_SIZE).prefetch(_PREFETCHED_BLOCKS)
     with readers.readable_errors():
         for block in blocks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import functools
 import logging
@@ -97,9 +97,37 @@ class Predictor:
             files: names of files.
             reading: how they are read.
         """
-        for ids, inputs in prediction_rows.read_blocks(
-            self.reader, files, reading
-        ):
+        yield from self._predict(
+            prediction_rows.read_blocks(self.reader, files, reading)
+        )
+
+    def predict_records(
+        self, records: Sequence[bytes], batch_size: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields ids, and predictions or embeddings, of records in memory.
+
+        Args:
+            records: serialized, as in files.
+            batch_size: number of records parsed at a time.
+
+        Raises:
+            DataError: if a record does not fit.
+            ValueError: if a prediction is not finite.
+        """
+        if self.refresh is not None:
+            self.refresh()
+        dataset = tf.data.Dataset.from_tensor_slices(list(records))
+        dataset = dataset.batch(batch_size).map(
+            lambda batch: self.reader.parse(batch)
+        )
+        yield from self._predict(
+            prediction_rows.blocks_of(self.reader, dataset)
+        )
+
+    def _predict(
+        self, blocks: Iterable[tuple[np.ndarray, dict[str, tf.Tensor]]]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for ids, inputs in blocks:
             outputs = self.predict(**inputs)
             yield ids, prediction_rows.values_of(outputs, self.output, ids)
 
@@ -255,15 +283,37 @@ def predictor_from_artefact(
             identity=identity,
             output=_EMBEDDINGS,
         )
-    config, model = artefacts.load(path)
+    return dataclasses.replace(
+        predictor_from_model_file(*artefacts.load(path), segments=segments),
+        identity=identity,
+    )
+
+
+def predictor_from_model_file(
+    config: config_lib.Config,
+    model: artefacts.Artefact,
+    *,
+    segments: bool = False,
+) -> Predictor:
+    """Makes a predictor from an artefact that is open.
+
+    Args:
+        config: the configuration of its run.
+        model: the artefact.
+        segments: as in `predictor_from_train_dir`.
+
+    Returns:
+        The predictor.
+
+    Raises:
+        ValueError: if segments of video-level features are asked for.
+    """
 
     def predict(**inputs: tf.Tensor) -> dict[str, np.ndarray]:
         arrays = {name: value.numpy() for name, value in inputs.items()}
         return {"predictions": model.predict_each(arrays)}
 
-    return dataclasses.replace(
-        _make_predictor(path, config, predict, segments), identity=identity
-    )
+    return _make_predictor(model.path, config, predict, segments)
 
 
 def _identity_of_files(path: str) -> str:
@@ -469,6 +519,37 @@ def write_predictions(
                 number += len(block[0])
             rows.expect_rows(number)
     return number
+
+
+def predict_files(
+    source: prediction_rows.Source,
+    input_data_pattern: str | Sequence[str],
+    *,
+    batch_size: int = 256,
+    num_readers: int = 8,
+    skipped: readers.SkippedData | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Predicts every record, the same as `write_predictions` writes.
+
+    Args:
+        source: as of `write_predictions`.
+        input_data_pattern: files to predict, as of `readers.expand_patterns`.
+        batch_size: as of `write_predictions`.
+        num_readers: likewise.
+        skipped: likewise.
+
+    Yields:
+        Ids, bytes `[rows]`, and predictions, float32 `[rows, num_classes]`.
+
+    Raises:
+        DataError: as of `write_predictions`.
+        ValueError: likewise.
+    """
+    yield from prediction_rows.Rows(
+        source,
+        readers.expand_patterns(input_data_pattern),
+        prediction_rows.Reading(batch_size, num_readers, skipped),
+    )
 
 
 def _predict_missing(

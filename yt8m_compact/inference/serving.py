@@ -7,7 +7,6 @@ keras_backend.expect_tensorflow()
 
 from collections.abc import Callable, Mapping, Sequence
 import os
-import tempfile
 from typing import Any
 
 import keras
@@ -339,7 +338,7 @@ def write(module: ServingModule, folder: str) -> None:
     signatures = module.concrete_functions()
     saved.functions = list(signatures.values())
     saved.weights = module.tracked()
-    with tempfile.TemporaryDirectory() as assets:
+    with files.temporary_folder() as assets:
         path = os.path.join(assets, CONFIG_FILE)
         config_lib.save(module.config, path)
         # What is tracked is copied into the SavedModel, and found by servers.

@@ -5,6 +5,8 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
+from yt8m_compact.layers.batch_normalization import BatchNormalization
+from yt8m_compact.layers.batch_normalization import moving_statistics
 from yt8m_compact.layers.compactify import compactify
 from yt8m_compact.layers.compactify import dense_layers
 from yt8m_compact.layers.decision_attention import DecisionAttention
@@ -46,6 +48,7 @@ __all__ = [
     "pack",
     "projections",
     "BagAverage",
+    "BatchNormalization",
     "DecisionAttention",
     "Dequantize",
     "EndOfChain",
@@ -79,4 +82,5 @@ __all__ = [
     "collect_input_moments",
     "compactify",
     "dense_layers",
+    "moving_statistics",
 ]

@@ -9,13 +9,11 @@ import tensorflow as tf
 
 from yt8m_compact import ops
 from yt8m_compact import structures
+from yt8m_compact.layers import batch_normalization
 from yt8m_compact.layers import frame_pooling
 
 # Functions that never fall, so that they and a maximum may change places.
 RISING_ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "tanh")
-
-# Arguments of Keras' layer that are as they are here, and in its config.
-_NOT_OPTIONS = {"axis": -1, "renorm": False, "synchronized": False}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,16 +44,15 @@ class _Block:
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
-class FrameNormalization(keras.layers.BatchNormalization):
+class FrameNormalization(batch_normalization.BatchNormalization):
     """Batch normalisation of frames, an activation, and pooling over frames.
 
-    What `keras.layers.BatchNormalization`, `keras.layers.Activation` and
-    `FramePooling` compute one after another, to rounding, outputs and
-    gradients, in one pass over the frames in place of many; see
-    `ops.normalize_frames`. Weights are those of the first, under its names.
-    With a deferred projection before it (`units`, `structure`), the product of
-    all frames with all columns never exists as one: see
-    `ops.normalize_products`.
+    What `BatchNormalization`, `keras.layers.Activation` and `FramePooling`
+    compute one after another, to rounding, outputs and gradients, in one pass
+    over the frames in place of many; see `ops.normalize_frames`. Weights are
+    those of the first, under its names. With a deferred projection before it
+    (`units`, `structure`), the product of all frames with all columns never
+    exists as one: see `ops.normalize_products`.
 
     Args:
         activation: name of the activation: linear, relu, relu6, sigmoid, tanh.
@@ -65,8 +62,8 @@ class FrameNormalization(keras.layers.BatchNormalization):
         structure: of that projection.
         input_gradient: whether training needs the gradient of that projection's
             input; not where nothing before it is trained.
-        **kwargs: the arguments of `keras.layers.BatchNormalization`, but
-            `axis` (the last), `renorm` and `synchronized`.
+        **kwargs: the arguments of `BatchNormalization`, but `synchronized`:
+            replicas share their moments.
 
     Call arguments:
         inputs: float `[batch, max_frames, size]`, or the list that a deferred
@@ -82,7 +79,7 @@ class FrameNormalization(keras.layers.BatchNormalization):
 
     Raises:
         ValueError: if the activation or the pooling is unknown, or an argument
-            of `keras.layers.BatchNormalization` is one of the three above.
+            of `keras.layers.BatchNormalization` is one that is not taken.
 
     References:
         Ioffe and Szegedy, https://arxiv.org/abs/1502.03167.
@@ -107,13 +104,13 @@ class FrameNormalization(keras.layers.BatchNormalization):
                 f"expected one of {', '.join(frame_pooling.POOLING_METHODS)}, "
                 f"or None. Received: pooling={pooling!r}"
             )
-        for name, only in _NOT_OPTIONS.items():
-            if kwargs.get(name, only) != only:
-                raise ValueError(
-                    f"expected {name}={only}. Received: {name}={kwargs[name]}"
-                )
+        if kwargs.pop("synchronized", False):
+            raise ValueError(
+                "expected synchronized=False. Received: synchronized=True; "
+                "replicas share their moments in any case"
+            )
         # Keras would round the weights of a deferred product to 16 bits.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(synchronized=False, autocast=False, **kwargs)
         self.activation = activation
         self.pooling = pooling
         self.units = units
@@ -153,8 +150,10 @@ class FrameNormalization(keras.layers.BatchNormalization):
                 ops.normalize_frames_by(x, mask, *parameters, **arguments)
             ]
         if learns:
-            self._move("moving_mean", [block.mean for block in blocks])
-            self._move("moving_variance", [block.variance for block in blocks])
+            self.move_statistics(
+                _join([block.mean for block in blocks]),
+                _join([block.variance for block in blocks]),
+            )
             blocks = [block.outputs for block in blocks]
         return _join(blocks)
 
@@ -207,12 +206,6 @@ class FrameNormalization(keras.layers.BatchNormalization):
                 self.moving_variance,
             )
         ]
-
-    def _move(self, name: str, seen: list[tf.Tensor]) -> None:
-        """Moves a statistic to what blocks have seen."""
-        moving, seen = getattr(self, name), _join(seen)
-        kept = tf.cast(moving, seen.dtype) * self.momentum
-        moving.assign(kept + seen * (1.0 - self.momentum))
 
     def compute_mask(self, inputs, previous_mask):
         # Pooled, the frames are gone; Keras would pass theirs on.

@@ -1,6 +1,6 @@
 """Initialisers that structured projections need beside those of Keras."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import dataclasses
 import math
 from typing import Any
@@ -28,7 +28,7 @@ class RandomSign(initializers.Initializer):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
-    def __call__(self, shape, dtype=None) -> Any:
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         """Draws a tensor.
 
         Args:
@@ -59,7 +59,7 @@ class RandomPermutation(initializers.Initializer):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
-    def __call__(self, shape, dtype=None) -> Any:
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         """Draws a tensor.
 
         Args:
@@ -101,7 +101,7 @@ class RandomPositions(initializers.Initializer):
         self.pattern = ops.PositionPattern(rows, columns, kept, group)
         self.seed = seed
 
-    def __call__(self, shape, dtype=None) -> Any:
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         """Draws a tensor.
 
         Args:
@@ -167,7 +167,7 @@ class FanOutNormal(initializers.Initializer):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
-    def __call__(self, shape, dtype=None) -> Any:
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         """Draws a tensor.
 
         Args:
@@ -221,7 +221,7 @@ class LogOdds(initializers.Initializer):
             )
         self.probabilities = values
 
-    def __call__(self, shape, dtype=None) -> Any:
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         """Computes the values.
 
         Args:

@@ -15,6 +15,9 @@ class L2Penalty(keras.regularizers.L2):
         l2: the factor.
     """
 
+    def __init__(self, l2: float = 0.01) -> None:
+        super().__init__(l2)
+
     def __call__(self, x):
         x = tf.convert_to_tensor(x)
         return tf.cast(2 * self.l2, x.dtype) * tf.nn.l2_loss(x)

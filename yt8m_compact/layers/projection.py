@@ -355,8 +355,12 @@ class Projection(keras.layers.Layer):
             for name, variable in self.structure_weights.items()
         }
 
-    def _decoded(self, training: bool | None) -> structures.Weights:
-        """Returns the floats of `W`, without their precisions."""
+    def decoded(self, training: bool | None = None) -> structures.Weights:
+        """Computes the floats of `W`, without their precisions.
+
+        Args:
+            training: whether the layer is being trained.
+        """
         sizes = self.input_dim, self.units
         weights = self._tensors()
         if self.structure.base == self.structure:
@@ -455,7 +459,7 @@ class Projection(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         inputs = tf.cast(inputs, self.compute_dtype)
-        weights = self._decoded(training)
+        weights = self.decoded(training)
         if self.deferred:
             return [inputs, *weights.values()]
         structure = self.structure.base

@@ -386,8 +386,9 @@ def _fill_padding(
         return values, None
     missing = tf.maximum(1 - tf.shape(values)[1], 0)
     values = tf.pad(values, [[0, 0], [0, missing], [0, 0]])
-    mask = tf.pad(mask, [[0, 0], [0, missing]])
-    place = tf.argmax(tf.cast(mask, tf.int32), axis=1)
+    # LiteRT's converter of TensorFlow 2.16 pads no truth values.
+    padded = tf.pad(tf.cast(mask, tf.int32), [[0, 0], [0, missing]])
+    mask, place = tf.cast(padded, tf.bool), tf.argmax(padded, axis=1)
     first = tf.gather(values, place, axis=1, batch_dims=1)[:, tf.newaxis]
     some = tf.reduce_any(mask, axis=1, keepdims=True)
     return tf.where(mask[:, :, tf.newaxis], values, first), some

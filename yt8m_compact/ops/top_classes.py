@@ -5,8 +5,14 @@ They differ in one thing: TensorFlow takes every subnormal score (below 1.2e-38
 in float32) for zero.
 """
 
+from __future__ import annotations
+
 import numpy as np
-import tensorflow as tf
+
+from yt8m_compact import lazy
+
+with lazy.imports():
+    import tensorflow as tf
 
 
 def top_k(predictions: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:

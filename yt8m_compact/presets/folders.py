@@ -8,6 +8,8 @@ from yt8m_compact import names as names_lib
 PREFIX = "preset:"
 _ROOT = pathlib.Path(__file__).parent
 _CLASSES = {"yt8m_2018": "yt8m_2018_classes.txt"}
+# Of the classes of 2018 and 2019, by their number.
+_CLASSES_BY_NUMBER = {3862: "yt8m_2018_classes.txt"}
 
 
 def names() -> tuple[str, ...]:
@@ -54,4 +56,21 @@ def class_names(name: str) -> tuple[str, ...]:
     file = next(
         file for prefix, file in _CLASSES.items() if name.startswith(prefix)
     )
+    return _read(file)
+
+
+def known_class_names(num_classes: int) -> tuple[str, ...] | None:
+    """Reads the names of classes that are known by their number.
+
+    Args:
+        num_classes: how many classes there are.
+
+    Returns:
+        Those of YouTube-8M of 2018 for 3,862 classes; None for others.
+    """
+    file = _CLASSES_BY_NUMBER.get(num_classes)
+    return None if file is None else _read(file)
+
+
+def _read(file: str) -> tuple[str, ...]:
     return tuple((_ROOT / file).read_text("utf-8").splitlines())

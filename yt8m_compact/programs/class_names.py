@@ -8,9 +8,6 @@ from yt8m_compact import presets
 with lazy.imports():
     from yt8m_compact import datasets
 
-# Of the classes of 2018 and 2019, by their number.
-_KNOWN_CLASSES = {3862: "yt8m_2018_video_350k"}
-
 
 def find(path: str | None, num_classes: int) -> tuple[str, ...] | None:
     """Reads the names of the classes.
@@ -27,8 +24,7 @@ def find(path: str | None, num_classes: int) -> tuple[str, ...] | None:
         ValueError: if it is no vocabulary, or of other classes.
     """
     if path is None:
-        preset = _KNOWN_CLASSES.get(num_classes)
-        return preset and presets.class_names(preset)
+        return presets.known_class_names(num_classes)
     names = datasets.read_class_names(path)
     if not names or max(names) >= num_classes:
         raise ValueError(

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 
 from absl import flags
 
+from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
@@ -42,6 +43,32 @@ with lazy.imports():
 
 
 _PATTERNS = ("train_data_pattern", "sample_data_pattern", "eval_data_pattern")
+
+PAGES = help_pages.HelpPages(
+    common={
+        "runs": ("train_dir", "output_dir", "checkpoint_step", "weights"),
+        "data": (
+            "train_data_pattern",
+            "sample_data_pattern",
+            "eval_data_pattern",
+        ),
+        "what is chosen": (
+            "budget",
+            "structures",
+            "precisions",
+            "choose_by",
+            "num_sample_videos",
+            "dry_run",
+        ),
+        "training": (
+            "num_epochs",
+            "batch_size",
+            "base_learning_rate",
+            "teacher_weight",
+        ),
+    },
+    needed=("train_dir", "output_dir", "budget", "train_data_pattern"),
+)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -260,13 +287,15 @@ class _Watch:
         if config.training.eval_data_pattern:
             evaluate = validation.Validation(self._output_dir, config.training)
         return training.Watching(
-            evaluate=evaluate, describe=validation.describe_weights
+            evaluate=evaluate,
+            describe=validation.describe_weights,
+            summarize=validation.summarize_weights,
         )
 
 
 def run() -> None:
     """Runs yt8m-compress."""
-    program.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main, PAGES)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Shows the whole way on synthetic videos: a dense and a compact DBoF.
 
 Makes a small synthetic data set in YouTube-8M's frame-level format, trains a
-dense and a compact DBoF model on it, evaluates both with yt8m-eval, and
-compares them. It takes a few minutes on two cores and about 0.7 GB of disk.
+dense and a compact DBoF model on it, evaluates both with yt8m-eval, compares
+them, and shows what both say of one video. It takes a few minutes on two cores
+and about 0.7 GB of disk.
 
 Example:
     yt8m-demo
@@ -26,11 +27,22 @@ from yt8m_compact import program
 from yt8m_compact.run import config as config_lib
 
 with lazy.imports():
+    import numpy as np
+    import tabulate
+
     from yt8m_compact import datasets
+    from yt8m_compact import readers
     from yt8m_compact import training
+    from yt8m_compact.compression import latency
     from yt8m_compact.eval import report
+    from yt8m_compact.eval import validation
+    from yt8m_compact.run import train_dir as train_dir_lib
 
 _COMPACT = "diagonal_circulant"
+_TOP_K = 5
+# Enough videos for one of them to have this many labels, the usual number.
+_BATCH_SIZE = 64
+_NUM_LABELS = 3
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -89,11 +101,15 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
             synthetic, data_dir, projection, flag_values.num_epochs
         )
         start = time.perf_counter()
-        training.train(config, train_dir, start_new_model=True)
+        watching = training.Watching(summarize=validation.summarize_weights)
+        training.train(
+            config, train_dir, start_new_model=True, watching=watching
+        )
         seconds = time.perf_counter() - start
         values = _evaluate(train_dir, data_dir)
         results.append(report.TrainedModel(name, values, seconds))
     print(f"\n{report.format_comparison(results)}\n")
+    print(f"{_show_video(results, runs_dir, data_dir)}\n")
     print(
         "The data are synthetic: the scores compare the two models, and no "
         "others.\nLook at both runs: tensorboard --logdir "
@@ -152,6 +168,60 @@ def _evaluate(train_dir: str, data_dir: str) -> dict:
         )
     with open(path) as file:
         return json.load(file)
+
+
+def _show_video(
+    results: Sequence[report.TrainedModel], runs_dir: str, data_dir: str
+) -> str:
+    """Writes what the models say of one video, beside each other."""
+    columns, headers, batch, row = [], [], None, 0
+    for result in results:
+        run = train_dir_lib.TrainDir(os.path.join(runs_dir, result.name))
+        config, model, _ = run.restore_model()
+        if batch is None:
+            batch = _read_batch(config, data_dir)
+            counts = np.count_nonzero(batch["labels"], axis=1)
+            # The first such one, whatever the models say.
+            row = int(np.argmax(counts == _NUM_LABELS))
+            batch = {
+                name: value[row : row + 1] for name, value in batch.items()
+            }
+        milliseconds = latency.measure(config, model, batch)
+        inputs = {tensor.name: batch[tensor.name] for tensor in model.inputs}
+        scores = np.asarray(model(inputs, training=False))[0]
+        best = np.argsort(-scores, kind="stable")[:_TOP_K]
+        labels = np.flatnonzero(batch["labels"][0])
+        columns.append(
+            [
+                f"{scores[index]:.3f}  class {index}"
+                f"{'  right' if index in labels else ''}"
+                for index in best
+            ]
+        )
+        megabytes = result.report["weights"]["megabytes"]
+        headers.append(
+            f"{result.name}: {megabytes:.2f} MB, {milliseconds:.2f} ms a video"
+        )
+    video = batch["id"][0].numpy().decode()
+    names = ", ".join(f"class {index}" for index in labels)
+    table = tabulate.tabulate(
+        list(zip(*columns, strict=True)), headers, disable_numparse=True
+    )
+    return (
+        f"The likeliest classes of video {video}, whose labels are {names}:"
+        f"\n\n{table}"
+    )
+
+
+def _read_batch(config: config_lib.Config, data_dir: str) -> dict:
+    """Reads the first videos that the models were evaluated on."""
+    pattern = os.path.join(data_dir, "validate-*.tfrecord")
+    dataset = readers.make_dataset(
+        config.reader(training=False),
+        readers.expand_patterns(pattern),
+        batch_size=_BATCH_SIZE,
+    )
+    return next(iter(dataset))
 
 
 def run() -> None:

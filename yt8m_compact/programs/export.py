@@ -28,7 +28,7 @@ folder of its own. With each travel the configuration of the run, a model card
 SHA-256 of every file: programs here refuse a file that is not as it was
 written. report.json, and a table, say what each is worth: bytes, and
 differences of its scores to the model's. With --report_data_pattern, also its
-own GAP@20, and times and memory beside those of a dense twin.
+own GAP@20, and times and memory beside those of a dense equivalent.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ import os
 from absl import flags
 
 from yt8m_compact import choice_flags
+from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
@@ -65,11 +66,40 @@ _FORMATS_OF_FLAGS = {
     "warmup": ("saved_model",),
     "vocabulary_file": ("saved_model",),
     "top_k": ("saved_model",),
-    "export_precision": ("litert",),
+    "export_precision": export_formats.PORTABLE,
     "calibration_data_pattern": export_formats.PORTABLE,
     "batch_size": export_formats.PORTABLE,
     "projection_export": export_formats.PORTABLE,
 }
+
+PAGES = help_pages.HelpPages(
+    common={
+        "what is exported": ("train_dir", "checkpoint_step", "weights"),
+        "where and how": (
+            "export_dir",
+            "format",
+            "overwrite",
+            "projection_export",
+            "export_precision",
+            "calibration_data_pattern",
+            "batch_size",
+        ),
+        "for TensorFlow Serving": (
+            "versioned",
+            "max_batch",
+            "warmup",
+            "top_k",
+            "vocabulary_file",
+        ),
+        "card and report": (
+            "licence",
+            "data_licence",
+            "report_data_pattern",
+            "measure",
+        ),
+    },
+    needed=("train_dir",),
+)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -110,16 +140,17 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "export_precision",
         export_precision.ExportPrecision.FLOAT32,
         export_precision.ExportPrecision,
-        "What --format=litert stores weights in that have no precision of their"
-        " own; those that scores depend on too much are stored in more bits.",
+        "What litert, onnx and openvino store weights in that have no "
+        "precision of their own; those that scores depend on too much are "
+        "stored in more bits.",
         flag_values=flag_values,
     )
     path_flags.define_pattern(
         "calibration_data_pattern",
         None,
         "Files of records, up to 64 of which litert, onnx and openvino compare "
-        "scores on, and litert chooses by what --export_precision asks for: "
-        "glob patterns, comma-separated. If not given, inputs drawn at random.",
+        "scores on, and choose by what --export_precision asks for: glob "
+        "patterns, comma-separated. If not given, inputs drawn at random.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
@@ -322,7 +353,7 @@ def _check_flags_of_formats(flag_values: flags.FlagValues) -> None:
 
 def run() -> None:
     """Runs yt8m-export."""
-    program.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main, PAGES)
 
 
 if __name__ == "__main__":

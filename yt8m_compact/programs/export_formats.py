@@ -40,9 +40,9 @@ class Options:
         projection_export: how portable ones write products with projections.
         batch_size: videos that portable ones predict at once; None is any
             number.
-        precision: what LiteRT stores constants in.
+        precision: what portable ones store constants in.
         calibration_data_pattern: records that portable ones are compared on,
-            and that LiteRT chooses by; None draws inputs.
+            and choose by; None draws inputs.
         served: what is about a SavedModel alone.
     """
 
@@ -143,14 +143,15 @@ def write(
         model,
         options.projection_export,
         options.batch_size,
+        options.precision,
+        options.calibration_data_pattern,
     ]
-    pattern = options.calibration_data_pattern
     if kind == "litert":
-        saved = litert.save(*arguments, options.precision, pattern)
+        saved = litert.save(*arguments)
     elif kind == "onnx":
-        saved = onnx.save(*arguments, pattern)
+        saved = onnx.save(*arguments)
     else:
-        saved = openvino.save(*arguments, pattern)
+        saved = openvino.save(*arguments)
     return Written(folder, **dataclasses.asdict(saved))
 
 

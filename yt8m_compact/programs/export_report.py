@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import os
-import tempfile
 from typing import Any
 
 from absl import flags
 
+from yt8m_compact import files
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import readers
@@ -44,8 +44,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "measure",
         None,
-        "Whether the report has times, memory and a dense twin, too, which "
-        "take from ten seconds to minutes; if not given, it does with "
+        "Whether the report has times, memory and a dense equivalent, too, "
+        "which take from ten seconds to minutes; if not given, it does with "
         "--report_data_pattern.",
         flag_values=flag_values,
     )
@@ -108,7 +108,7 @@ class Reporter:
         config: the configuration of its run.
         model: the model, which no format has changed yet.
         data_pattern: records with labels; "" for none.
-        measured: whether times, memory and dense twins are wanted.
+        measured: whether times, memory and dense equivalents are wanted.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Reporter:
         config = report_lib.dense_twin(self._config)
         twin = train_dir_lib.build_model(config)
         number = weights.count_weights(twin).total
-        with tempfile.TemporaryDirectory() as scratch:
+        with files.temporary_folder() as scratch:
             path = os.path.join(scratch, "twin")
             save(path, config, twin)
             return report_lib.measure(

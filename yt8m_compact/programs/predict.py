@@ -27,6 +27,7 @@ from typing import TextIO
 
 from absl import flags
 
+from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import predictions
@@ -56,6 +57,37 @@ _REPLACED = (
     "output_model_tgz",
 )
 _Format = predictions.Format
+
+PAGES = help_pages.HelpPages(
+    common={
+        "what predicts": (
+            "train_dir",
+            "model_file",
+            "preset",
+            "ensemble",
+            "checkpoint_step",
+            "weights",
+        ),
+        "data": (
+            "input_data_pattern",
+            "segment_labels",
+            "batch_size",
+            "num_readers",
+            "on_data_error",
+        ),
+        "predictions": (
+            "output_file",
+            "format",
+            "top_k",
+            "min_probability",
+            "class_names",
+            "embeddings",
+            "resume",
+        ),
+        "several machines": ("num_shards", "shard_index"),
+    },
+    needed=("input_data_pattern", "output_file"),
+)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -380,7 +412,7 @@ def _make_ensemble(
 
 def run() -> None:
     """Runs yt8m-predict."""
-    program.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main, PAGES)
 
 
 if __name__ == "__main__":

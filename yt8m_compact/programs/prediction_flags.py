@@ -19,6 +19,8 @@ _OF_MODELS = (
     "frame_seed",
     "parameters_only",
     "run_once",
+    "report_dir",
+    "vocabulary_file",
 )
 
 

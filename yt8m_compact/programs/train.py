@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from yt8m_compact import files
+from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
@@ -37,6 +38,37 @@ with lazy.imports():
     from yt8m_compact import training
     from yt8m_compact.eval import validation
     from yt8m_compact.training import user_callbacks
+
+PAGES = help_pages.HelpPages(
+    common={
+        "run": ("train_dir", "start_new_model", "init_from", "study"),
+        "data": (
+            "train_data_pattern",
+            "eval_data_pattern",
+            "feature_names",
+            "feature_sizes",
+            "frame_features",
+            "num_classes",
+            "on_data_error",
+        ),
+        "model": ("model", "classifier_projection", "fc_projection"),
+        "training": (
+            "batch_size",
+            "num_epochs",
+            "max_steps",
+            "base_learning_rate",
+            "optimizer",
+            "label_loss",
+            "teacher",
+            "early_stopping",
+            "checkpoint_steps",
+            "dtype_policy",
+            "seed",
+        ),
+    },
+    needed=("train_dir", "train_data_pattern"),
+    describe_model=command_line.describe_model,
+)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -68,6 +100,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "trains on its train split; its features, sizes and classes are those "
         "of the data set where their flags are not given",
     )
+    help_pages.set_group(flag_values, "data", "data")
     path_flags.define_path(
         "vocabulary_file",
         None,
@@ -93,6 +126,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     command_line.define_model_flags(flag_values)
     command_line.define_training_flags(flag_values)
+    for name in ("callbacks", "profile", "vocabulary_file"):
+        help_pages.set_group(flag_values, name, "watching")
 
 
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
@@ -149,6 +184,7 @@ def _make_watching(
     return training.Watching(
         evaluate=evaluate,
         describe=validation.describe_weights,
+        summarize=validation.summarize_weights,
         make_callbacks=makers,
         profile=profile,
     )
@@ -189,7 +225,7 @@ def _config(flag_values: flags.FlagValues) -> config_lib.Config:
 
 def run() -> None:
     """Runs yt8m-train."""
-    program.run(__doc__, define_flags, main)
+    program.run(__doc__, define_flags, main, PAGES)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,18 @@ and values that begin with a dash are put as it wants them.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import dataclasses
-import textwrap
 from typing import Any, Protocol
 
 from absl import flags
 from absl.flags import argparse_flags
 
+from yt8m_compact import flag_errors
+from yt8m_compact import flag_help
 from yt8m_compact import names
 from yt8m_compact import program
 
 _HELP = {"h": "help", "?": "help", "help": "help"}
 _ARGPARSE = {"helpshort", "helpfull"}
-_MAX_COLUMNS = 80
 
 
 class Verb(Protocol):
@@ -152,20 +152,7 @@ def _parse_value(flag: flags.Flag, value: str) -> Any:
     try:
         return flag.parser.parse(value)
     except ValueError as error:
-        name = flag.name
-        choices = getattr(flag.parser, "enum_values", ())
-        if choices:
-            expected = f"one of {', '.join(filter(None, choices))}"
-        elif flag.boolean:
-            expected = "true or false"
-        elif flag.parser.syntactic_help:
-            expected = flag.parser.syntactic_help
-        else:  # A path, whose errors say what was expected.
-            raise ValueError(f"flag --{name}={value}: {error}") from error
-        raise ValueError(
-            f"expected --{name} to be {expected}. Received: {name}={value!r}"
-            f"{names.suggestion(value, choices)}"
-        ) from error
+        raise ValueError(flag_errors.wrong_value(flag, value, error)) from error
 
 
 def _value(name: str, rest: Iterator[str]) -> str:
@@ -221,8 +208,12 @@ def _program_help(prog: str, doc: str | None, verbs: Mapping[str, Verb]) -> str:
             "",
             "Verbs:",
             *(
-                f"  {name:{width}}  {_first_line(verb.__doc__)}"
+                line
                 for name, verb in verbs.items()
+                for line in flag_help.wrap(
+                    f"  {name:{width}}  {_first_line(verb.__doc__)}",
+                    " " * (width + 4),
+                )
             ),
             "",
             "Every verb has absl's flags, too, such as --verbosity=1, which "
@@ -237,32 +228,12 @@ def _first_line(doc: str | None) -> str:
 
 
 def _verb_help(verb: Verb, flag_values: flags.FlagValues) -> str:
-    lines = [(verb.__doc__ or "").strip(), "", "flags:"]
-    for name in flag_values:
-        flag = flag_values[name]
-        text = flag.help
-        choices = getattr(flag.parser, "enum_values", ())
-        if choices:  # absl's own way to list them comes first.
-            text = text.removeprefix(f"<{'|'.join(choices)}>: ")
-        lines += _wrap(f"  --{'[no]' if flag.boolean else ''}{name}: {text}")
-        if choices:
-            lines += _wrap(f"    (one of {', '.join(filter(None, choices))})")
-        default = flag.default_as_str
-        if name in verb.NEEDED:
-            lines.append("    (needed)")
-        elif default not in (None, "''"):
-            lines.append(f"    (default: {default[1:-1]})")
-    return "\n".join(lines)
-
-
-def _wrap(text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        min(flags.get_help_width(), _MAX_COLUMNS),
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    entries = [
+        flag_help.entry_of(flag_values[name], name in verb.NEEDED)
+        for name in flag_values
+    ]
+    doc = (verb.__doc__ or "").strip()
+    return f"{doc}\n\n{flag_help.section('flags', entries)}"
 
 
 def _verb_error(verbs: Mapping[str, Verb], words: Sequence[str]) -> ValueError:
@@ -283,15 +254,18 @@ def _flag_error(
     """Says of a flag that a verb does not have what there is instead."""
     name = text.removeprefix("--").partition("=")[0]
     flag = _find(name, defined.values())
-    see = f"see `{prog} {verb} --help`"
+    see = f"{prog} {verb} --help"
     if flag is not None:
         given = text.removeprefix("--")
         return ValueError(
-            f"expected no --{flag.name}: {verb} does not use it; {see}. "
+            f"expected no --{flag.name}: {verb} does not use it; see `{see}`. "
             f"Received: {given}"
         )
-    known = [f"--{known}" for known in (*defined[verb], *flags.FLAGS)]
+    known = {
+        name: values[name]
+        for values in (defined[verb], flags.FLAGS)
+        for name in values
+    }
     return ValueError(
-        f"expected a flag of {verb}; {see}. Received: --{name}"
-        f"{names.suggestion(f'--{name}', known)}"
+        flag_errors.unknown_flag(name, known, whose=verb, see=see)
     )

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 import logging
 import re
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import layers
 from yt8m_compact import tensorflow_errors
 
 # TensorFlow's reader raises IndexError where the file is too short.
@@ -17,6 +19,12 @@ _WEIGHTS = "weights/"
 _OPTIMIZER = "optimizer/"
 # Before the names of an optimiser that another one wraps, to scale the loss.
 _INNER = "inner/"
+_STATES = "states/"
+# How the names of states end that older checkpoints do not have: of how many
+# steps a layer's statistics are an average. They were of all of the run.
+_STEPS_OF_STATISTICS = "/statistics_steps"
+# What optimisers did not keep of a layer's statistics: their average.
+_AVERAGE = "average"
 _SHOWN = 5
 
 
@@ -32,7 +40,7 @@ class RunCheckpoint:
 
     Args:
         model: the model that was built.
-        progress: other variables, by name: where the run is.
+        progress: other variables, by name: where the run is, `step` for one.
         optimizer: the optimiser that was built; None to read a model alone.
 
     Attributes:
@@ -61,7 +69,13 @@ class RunCheckpoint:
         }
         if optimizer is not None:
             _check_saved(model, optimizer, saved)
-        self.checkpoint = tf.train.Checkpoint(**groups, **progress)
+        self._groups = {**groups, **progress}
+        # By their keys, what may be missing in a checkpoint that is older, and
+        # what it starts as then.
+        self._newer: dict[str, tuple[tf.Variable, tf.Variable]] = {}
+        if optimizer is not None:
+            self._newer = _newer(model, self._groups)
+        self.checkpoint = tf.train.Checkpoint(**self._groups)
 
     def restore(self, path: str) -> None:
         """Reads a checkpoint, or says what is wrong with it.
@@ -76,9 +90,15 @@ class RunCheckpoint:
         # when it drops what it had read: 30 lines around the one of the error.
         tf.get_logger().addFilter(_is_no_restore_warning)
         try:
-            self._compare_weights(path)
-            status = self.checkpoint.restore(path).expect_partial()
+            names = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+            self._compare_weights(names)
+            missing = [key for key in self._newer if key not in names]
+            checkpoint = self._without(missing)
+            status = checkpoint.restore(path).expect_partial()
             status.assert_existing_objects_matched()
+            for key in missing:
+                variable, start = self._newer[key]
+                variable.assign(start)
         except (AssertionError, ValueError) as error:
             raise ValueError(
                 f"{path}: expected the weights of the model that config.json "
@@ -89,13 +109,26 @@ class RunCheckpoint:
         except READ_ERRORS as error:
             raise unreadable(path, error) from error
 
-    def _compare_weights(self, path: str) -> None:
+    def _without(self, keys: Sequence[str]) -> tf.train.Checkpoint:
+        """Leaves out what an older checkpoint does not have."""
+        if not keys:
+            return self.checkpoint
+        left_out = {id(self._newer[key][0]) for key in keys}
+        groups = dict(self._groups)
+        for name in ("states", "optimizer"):
+            groups[name] = {
+                key: variable
+                for key, variable in groups[name].items()
+                if id(variable) not in left_out
+            }
+        return tf.train.Checkpoint(**groups)
+
+    def _compare_weights(self, names: Iterable[str]) -> None:
         """Compares the names of weights in a file with the model's.
 
         `assert_existing_objects_matched` knows of no variable that TensorFlow
         did not follow.
         """
-        names = tf.train.load_checkpoint(path).get_variable_to_shape_map()
         saved = {
             _unescape(name.removeprefix(_WEIGHTS).removesuffix(_VALUE))
             for name in names
@@ -150,6 +183,46 @@ def _of_optimizer(
     return names
 
 
+def has_slots(
+    path: str, variables: Sequence[keras.Variable], slot: str
+) -> bool:
+    """Says whether an optimiser has kept something for variables.
+
+    Args:
+        path: see `read_slots`.
+        variables: see there.
+        slot: see there.
+
+    Returns:
+        Whether it has for all of them.
+
+    Raises:
+        ValueError: if the file is broken.
+    """
+    try:
+        reader = tf.train.load_checkpoint(path)
+    except READ_ERRORS as error:
+        raise unreadable(path, error) from error
+    return all(_slot_key(reader, one, slot) is not None for one in variables)
+
+
+def _slot_key(reader, variable: keras.Variable, slot: str) -> str | None:
+    """Returns where a checkpoint has a slot, if it has."""
+    name = _slot_name(variable.path, slot)
+    keys = [_key(_OPTIMIZER, prefix + name) for prefix in ("", _INNER)]
+    return next(filter(reader.has_tensor, keys), None)
+
+
+def _slot_name(path: str, slot: str) -> str:
+    """Names the slot of a variable as Keras does."""
+    return f"{path.replace('/', '_')}_{slot}"
+
+
+def _key(group: str, name: str) -> str:
+    """Returns where a checkpoint has a variable of a group."""
+    return f"{group}{_escape(name)}{_VALUE}"
+
+
 def read_slots(
     path: str, variables: Sequence[keras.Variable], slot: str
 ) -> list[np.ndarray]:
@@ -170,13 +243,7 @@ def read_slots(
     try:
         reader = tf.train.load_checkpoint(path)
         for variable in variables:
-            # As Keras names it.
-            name = f"{variable.path.replace('/', '_')}_{slot}"
-            keys = [
-                f"{_OPTIMIZER}{_escape(prefix + name)}{_VALUE}"
-                for prefix in ("", _INNER)
-            ]
-            key = next(filter(reader.has_tensor, keys), None)
+            key = _slot_key(reader, variable, slot)
             if key is None:
                 raise ValueError(
                     f"{path}: expected the {slot} of {variable.path}, which "
@@ -204,6 +271,24 @@ def _states(model: keras.Model) -> dict[str, tf.Variable]:
             if isinstance(value, tf.Variable):
                 states[f"{layer.name}/{name.lstrip('_')}"] = value
     return states
+
+
+def _newer(
+    model: keras.Model, groups: Mapping[str, Any]
+) -> dict[str, tuple[tf.Variable, tf.Variable]]:
+    """Lists what older checkpoints lack, by its key, with where it starts."""
+    found = {
+        _key(_STATES, name): (state, groups["step"])
+        for name, state in groups["states"].items()
+        if name.endswith(_STEPS_OF_STATISTICS)
+    }
+    for statistic in layers.moving_statistics(model):
+        name = _slot_name(statistic.path, _AVERAGE)
+        for slot in (name, f"{_INNER}{name}"):
+            if slot in groups["optimizer"]:
+                average = groups["optimizer"][slot]
+                found[_key(_OPTIMIZER, slot)] = average, statistic.value
+    return found
 
 
 def _followed(root: tf.train.Checkpoint | keras.Model) -> list[tf.Variable]:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import layers
 from yt8m_compact.run import checkpoint as run_checkpoint
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import packed_weights
@@ -24,9 +25,8 @@ def restore(
     any case: the others are where gradients are taken, and not for predicting.
 
     Moving statistics of batch normalisation go with what they belong to: with
-    the moving average, which follows the weights closely, those of the
-    checkpoint, which are a moving average themselves; with the mean of
-    checkpoints, the mean of theirs.
+    the moving average of the weights, theirs, which older checkpoints do not
+    have; with the mean of checkpoints, the mean of theirs.
 
     Args:
         model: the model to fill.
@@ -81,8 +81,12 @@ def _restore_one(
     run_checkpoint.RunCheckpoint(model, {"step": step}).restore(path)
     trained = model.trainable_variables
     if choice.ema:
-        averages = run_checkpoint.read_slots(path, trained, "average")
-        for variable, average in zip(trained, averages, strict=True):
+        averaged = [*trained]
+        statistics = layers.moving_statistics(model)
+        if run_checkpoint.has_slots(path, statistics, "average"):
+            averaged += statistics
+        averages = run_checkpoint.read_slots(path, averaged, "average")
+        for variable, average in zip(averaged, averages, strict=True):
             variable.assign(average)
     elif config.training.optimizer == "ScheduleFreeAdamW":
         beta = weight_choice.SCHEDULE_FREE_BETA

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 from typing import Any
 
 from absl import flags
 
+from yt8m_compact import flag_help
+from yt8m_compact import help_pages
 from yt8m_compact import models
 from yt8m_compact import path_flags
-from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
@@ -61,6 +62,8 @@ _REPLACED_BY_STRUCTURES: dict[str, tuple[Callable[..., Any], str]] = {
     "pad_input": (flags.DEFINE_bool, "diagonal_circulant(pad_input=True)"),
 }
 
+_FEW = 4  # models that are named by what they lack
+
 
 def define_replaced_flags(
     names: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
@@ -79,6 +82,7 @@ def define_replaced_flags(
             f"Not supported: {replacement}.",
             flag_values=flag_values,
         )
+        help_pages.set_group(flag_values, name, help_pages.NOT_SUPPORTED)
 
 
 def refuse_replaced_flags(
@@ -117,19 +121,20 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         "The model.",
         flag_values=flag_values,
     )
+    help_pages.set_group(flag_values, "model", "model")
     settings_flags.define(config_lib.DataConfig, flag_values)
     _group(flag_values, config_lib.DataConfig, "data")
     for name, users in _model_fields().items():
         user, field = next(iter(users.items()))
         help_text = (
             f"{field.metadata['help']} (default: {_defaults(users)}; used by "
-            f"{', '.join(users)})"
+            f"{_users(users)})"
         )
         if name not in flag_values:
             settings_flags.define_field(
                 models.MODELS[user], field, None, help_text, flag_values
             )
-            program.set_group(flag_values, name, "model")
+            help_pages.set_group(flag_values, name, "model")
     for name, (define, text) in _REPLACED_BY_STRUCTURES.items():
         define(
             name,
@@ -137,6 +142,7 @@ def define_model_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
             f"Not supported: write --classifier_projection='{text}'.",
             flag_values=flag_values,
         )
+        help_pages.set_group(flag_values, name, help_pages.NOT_SUPPORTED)
 
 
 def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
@@ -149,13 +155,13 @@ def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     _group(flag_values, config_lib.TrainingConfig, "training")
     for group, names in config_lib.TRAINING_GROUPS.items():
         for name in names:
-            program.set_group(flag_values, name, group)
+            help_pages.set_group(flag_values, name, group)
     define_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
 
 
 def _group(flag_values: flags.FlagValues, cls: type, group: str) -> None:
     for field in dataclasses.fields(cls):
-        program.set_group(flag_values, field.name, group)
+        help_pages.set_group(flag_values, field.name, group)
 
 
 def model_from_flags(
@@ -239,39 +245,66 @@ class _StepParser(flags.ArgumentParser):
         raise ValueError(f"expected a step or best. Received: {argument!r:.80}")
 
 
-def define_checkpoint_flag(flag_values: flags.FlagValues, text: str) -> None:
+def define_checkpoint_flag(
+    flag_values: flags.FlagValues, text: str, *, repeated: bool = False
+) -> None:
     """Defines `--checkpoint_step`.
 
     Args:
         flag_values: where to define it.
         text: what the checkpoint is for, the start of the help.
+        repeated: whether it may be given several times; its value is a list.
     """
+    help_text = (
+        f"{text}, or best for that which was best when training evaluated it "
+        "(--keep_best); the newest one if not given."
+    )
+    parser, serializer = _StepParser(), flags.ArgumentSerializer()
+    if repeated:
+        flags.DEFINE_multi(
+            parser,
+            serializer,
+            "checkpoint_step",
+            None,
+            f"{help_text} Given several times, all of them.",
+            flag_values=flag_values,
+        )
+        return
     flags.DEFINE(
-        _StepParser(),
+        parser,
         "checkpoint_step",
         None,
-        f"{text}, or best for that which was best when training evaluated it "
-        "(--keep_best); the newest one if not given.",
+        help_text,
         flag_values=flag_values,
-        serializer=flags.ArgumentSerializer(),
+        serializer=serializer,
     )
 
 
-def define_model_file_flag(flag_values: flags.FlagValues, use: str) -> None:
+def define_model_file_flag(
+    flag_values: flags.FlagValues, use: str, *, repeated: bool = False
+) -> None:
     """Defines `--model_file`.
 
     Args:
         flag_values: where to define it.
         use: what the model is for, for the help.
+        repeated: whether it may be given several times; its value is a list.
     """
-    path_flags.define_path(
-        "model_file",
-        None,
+    help_text = (
         f"What yt8m-export wrote, to {use} in the place of --train_dir: a file "
         ".tflite, .onnx, .xml (OpenVINO) or .keras, or the folder of one, of a "
         "SavedModel or of a packed model. A SavedModel runs what its author "
-        "wrote: give only one that you trust.",
-        flag_values=flag_values,
+        "wrote: give only one that you trust."
+    )
+    if repeated:
+        path_flags.define_repeated_path(
+            "model_file",
+            f"{help_text} Given several times, all are compared.",
+            flag_values=flag_values,
+        )
+        return
+    path_flags.define_path(
+        "model_file", None, help_text, flag_values=flag_values
     )
 
 
@@ -286,9 +319,10 @@ def refuse_choice_of_weights(flag_values: flags.FlagValues) -> None:
     """
     step = flag_values.checkpoint_step
     if step is not None:
+        steps = step if isinstance(step, list) else [step]
         raise usage_error.UsageError(
             "expected no --checkpoint_step: --model_file holds one. Received: "
-            f"checkpoint_step={step}"
+            f"checkpoint_step={','.join(map(str, steps))}"
         )
     choice = weights_from_flag(flag_values)
     if choice != weight_choice.RAW:
@@ -424,6 +458,40 @@ def _model_fields() -> dict[str, dict[str, dataclasses.Field]]:
         for field in dataclasses.fields(cls):
             fields.setdefault(field.name, {})[model] = field
     return fields
+
+
+def describe_model(name: str) -> str:
+    """Writes the settings of a model as `--help` lists flags.
+
+    Args:
+        name: a key of `models.MODELS`.
+
+    Returns:
+        A section.
+    """
+    return flag_help.section(
+        f"settings of --model={name}",
+        [
+            flag_help.Entry(
+                name=field.name,
+                text=field.metadata["help"],
+                default=_text(field.default),
+                choices=field.metadata["choices"] or (),
+                is_boolean=isinstance(field.default, bool),
+            )
+            for field in dataclasses.fields(models.MODELS[name])
+        ],
+    )
+
+
+def _users(users: Mapping[str, Any]) -> str:
+    """Names the models that have a setting, or the few that do not."""
+    others = [name for name in models.MODELS if name not in users]
+    if not others:
+        return "all models"
+    if len(others) <= _FEW:
+        return f"all models but {', '.join(others)}"
+    return ", ".join(users)
 
 
 def _defaults(users: dict[str, dataclasses.Field]) -> str:

@@ -396,7 +396,9 @@ def _watching(config: config_lib.Config, path: str) -> training.Watching:
     if config.training.eval_data_pattern:
         evaluate = validation.Validation(path, config.training)
     return training.Watching(
-        evaluate=evaluate, describe=validation.describe_weights
+        evaluate=evaluate,
+        describe=validation.describe_weights,
+        summarize=validation.summarize_weights,
     )
 
 

@@ -88,7 +88,7 @@ def to_text(study: study_file.Study, runs: Sequence[study_run.StudyRun]) -> str:
     several = len(study.seeds) > 1
     headers = [*study.varied, *(["runs"] if several else [])]
     align = ["left"] * len(study.varied) + ["right"] * several
-    headers += [*map(metric_name, metrics), "weights", "% of dense", "bytes"]
+    headers += [*map(metric_name, metrics), "parameters", "% of dense", "bytes"]
     align += ["right"] * (len(metrics) + 3)
     rows = [
         [

@@ -5,16 +5,17 @@ import contextlib
 import logging
 import math
 import signal
-import time
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import event_tags
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import step as step_lib
 
@@ -51,7 +52,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows each epoch as a bar; where nobody looks, logs a line at its end.
+    """Shows each epoch as a bar; without a terminal, a line now and then.
 
     Args:
         position: where the run is.
@@ -74,21 +75,23 @@ class ProgressBar(keras.callbacks.Callback):
         self._name = ""
         self._bar = None
         self._text = ""
+        self._clock = progress.Clock()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._text = ""
         self._name = f"epoch {epoch + 1}/{self._num_epochs}"
         self._bar = progress.video_bar(
             self._name,
             self._files,
             total=self._num_examples,
             initial=int(self._position.examples),
+            clock=self._clock,
+            with_metrics=True,
         )
 
     def on_train_batch_end(self, batch, logs=None):
-        self._text = ", ".join(
-            f"{key} {value:.4g}" for key, value in sorted(logs.items())
-        )
+        self._text = progress.metrics_text(logs)
+        if isinstance(self._bar, progress.Lines):
+            self._text = f"step {int(self._position.step):,}, {self._text}"
         self._bar.set_postfix_str(self._text, refresh=False)
         self._done = int(self._position.examples)
         self._bar.update(self._done - self._bar.n)
@@ -104,24 +107,22 @@ class ProgressBar(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not self.model.stop_training:
             self._num_examples = self._done
-            progress.finish(self._bar)
+            if not isinstance(self._bar, progress.Lines):
+                progress.finish(self._bar)
         self._bar.close()
-        if self._bar.disable and self._text:
-            step = int(self._position.step)
-            _LOGGER.info("%s step %d: %s", self._name, step, self._text)
+
+    def on_train_end(self, logs=None):
+        if isinstance(self._bar, progress.Lines) and self._text:
+            _LOGGER.info("%s: %s", self._name, self._text)
 
 
 class TensorBoardLogger(keras.callbacks.Callback):
     """Writes what a run does for TensorBoard.
 
-    Scalars `loss`, `gap`, `hit_at_1` (means over the training batches since
-    the last point), `learning_rate`, `examples_per_second`, `input_wait`, the
-    share of the time in which the steps waited for their batches,
-    `gradient_norm/LAYER` of the last batch before it is clipped,
-    `weight_norm/LAYER` and, where damaged data is left out, `skipped_files` (of
-    which something is), `skipped_records` and `skipped_bytes`; the
-    configuration and the weights as text, and histograms of all weights on
-    request.
+    Scalars, of the tags and meaning of `run.event_tags`: metrics (means over
+    the training batches since the last point), learning rate, speed, norms of
+    gradients and weights by layer and, where damaged data was left out, how
+    much; texts, and histograms of all weights on request.
 
     Args:
         path: the folder of the events.
@@ -130,6 +131,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
         step: what trains.
         skipped: what is left out of the data, or None.
         weights_table: the weights of the model, as text.
+        page: how the run is made, in Markdown.
     """
 
     def __init__(
@@ -140,6 +142,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
         step: step_lib.TrainingStep,
         skipped: readers.SkippedData | None = None,
         weights_table: str = "",
+        page: str = "",
     ) -> None:
         super().__init__()
         self._step = step
@@ -148,16 +151,22 @@ class TensorBoardLogger(keras.callbacks.Callback):
         self._position = position
         self._path = path
         self._writer: tf.summary.SummaryWriter | None = None
-        self._since: tuple[int, float, float] | None = None
-        self._test_start = 0.0
+        # Of the steps since the last point whose speed counts: their videos,
+        # their seconds, and how many of these they waited.
+        self._speed = np.zeros(3)
+        # What was done before the call of steps: steps, videos, seconds, and
+        # seconds of waiting. None before the first call of an epoch.
+        self._before: np.ndarray | None = None
         with self._writing():
             self._writer = tf.summary.create_file_writer(path)
         if self._writer is None:
             return
         with self._writing(int(position.step)):
-            tf.summary.text("config", _code(config.to_json()))
+            if page:
+                tf.summary.text("run", page)
             if weights_table:
-                tf.summary.text("weights", _code(weights_table))
+                tf.summary.text("run/weights", _code(weights_table))
+            tf.summary.text("run/config", _code(config.to_json()))
 
     @contextlib.contextmanager
     def _writing(self, step: int | None = None) -> Iterator[None]:
@@ -178,51 +187,58 @@ class TensorBoardLogger(keras.callbacks.Callback):
             )
 
     def on_epoch_begin(self, epoch, logs=None):
-        # Compilation and the filling of the shuffle buffer are no steps.
-        self._since = None
+        self._before = None
+        self._speed = np.zeros(3)
 
     def on_train_batch_end(self, batch, logs=None):
         step = int(self._position.step)
-        now = time.perf_counter()
-        if self._since is None:
-            self._since = step, now, self._step.waited_seconds
+        self._count_speed(step)
         if step % self._config.training.log_steps:
             return
         if self._writer is not None:
             with self._writing(step):
-                self._log(step, now, logs or {})
-        self._since = step, now, self._step.waited_seconds
+                self._log(logs or {})
+        self._speed = np.zeros(3)
         self._step.reset_metrics()
 
-    def on_test_begin(self, logs=None):
-        self._test_start = time.perf_counter()
+    def _count_speed(self, step: int) -> None:
+        """Adds the last call of steps, if its speed is that of the run.
 
-    def on_test_end(self, logs=None):
-        if self._since is not None:  # An evaluation is no step either.
-            step, start, waited = self._since
-            start += time.perf_counter() - self._test_start
-            self._since = step, start, waited
+        Not the first of an epoch, which fills the shuffle buffer and may
+        compile, nor the last one if its batch is a smaller one, for which the
+        step is compiled anew.
+        """
+        now = np.array(
+            [
+                step,
+                int(self._position.examples),
+                self._step.seconds,
+                self._step.waited_seconds,
+            ]
+        )
+        before, self._before = self._before, now
+        if before is None:
+            return
+        steps, *done = now - before
+        if done[0] >= steps * self._config.training.batch_size:
+            self._speed += done
 
-    def _log(self, step: int, now: float, logs: dict[str, float]) -> None:
+    def _log(self, logs: dict[str, float]) -> None:
         for name, value in logs.items():
-            tf.summary.scalar(name, value)
+            event_tags.write_scalar(event_tags.metric_tag(name), value)
         rate = self.model.optimizer.learning_rate
-        tf.summary.scalar("learning_rate", rate)
-        if self._skipped is not None:
-            self._log_skipped()
+        event_tags.write_scalar("optimizer/learning_rate", rate)
         for layer, norm in self._step.gradient_norms().items():
-            tf.summary.scalar(f"gradient_norm/{layer}", norm)
+            event_tags.write_scalar(f"norms_of_gradients/{layer}", norm)
         for layer, norm in self._step.weight_norms().items():
-            tf.summary.scalar(f"weight_norm/{layer}", norm)
-        first, start, waited = self._since
-        if step > first:
-            speed = (step - first) / (now - start)
-            tf.summary.scalar(
-                "examples_per_second",
-                speed * self._config.training.batch_size,
+            event_tags.write_scalar(f"norms_of_weights/{layer}", norm)
+        self._log_skipped()
+        examples, seconds, waited = self._speed
+        if examples:
+            event_tags.write_scalar(
+                "speed/examples_per_second", examples / seconds
             )
-            waited = self._step.waited_seconds - waited
-            tf.summary.scalar("input_wait", waited / (now - start))
+            event_tags.write_scalar("speed/input_wait", waited / seconds)
 
     def on_epoch_end(self, epoch, logs=None):
         if self._writer is None:
@@ -230,15 +246,27 @@ class TensorBoardLogger(keras.callbacks.Callback):
         with self._writing(int(self._position.step)):
             if self._config.training.weight_histograms:
                 for weight in self.model.weights:
-                    tf.summary.histogram(weight.path, weight.value)
-            if self._skipped is not None:
-                self._log_skipped()
+                    tag = f"weights/{weight.path}"
+                    tf.summary.histogram(
+                        tag, weight.value, description=event_tags.describe(tag)
+                    )
+            self._log_skipped()
             self._writer.flush()
 
+    def on_train_end(self, logs=None):
+        # The last steps have a point, too: those of a short run are all it has.
+        if self._writer is not None and self._step.has_logs:
+            with self._writing(int(self._position.step)):
+                for name, value in self._step.logs().items():
+                    tf.summary.scalar(name, value)
+
     def _log_skipped(self) -> None:
-        tf.summary.scalar("skipped_files", self._skipped.num_files)
-        tf.summary.scalar("skipped_records", self._skipped.num_records)
-        tf.summary.scalar("skipped_bytes", self._skipped.num_bytes)
+        if self._skipped is not None:
+            event_tags.write_skipped(
+                self._skipped.num_files,
+                self._skipped.num_records,
+                self._skipped.num_bytes,
+            )
 
     def close(self) -> None:
         """Writes what is left and closes the file."""

@@ -1,10 +1,14 @@
 """The settings of a run, for TensorBoard's table of runs (HParams)."""
 
+from collections.abc import Iterator
+import contextlib
 import logging
 import os
 from typing import Any
 
 from tensorboard.plugins.hparams import api
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams import summary
 import tensorflow as tf
 
 from yt8m_compact import files
@@ -15,8 +19,11 @@ from yt8m_compact.run import train_dir as train_dir_lib
 _LOGGER = logging.getLogger(__name__)
 
 
-def write(config: config_lib.Config, run: train_dir_lib.TrainDir) -> None:
-    """Writes the settings to the events of a run as a whole.
+@contextlib.contextmanager
+def writing(
+    config: config_lib.Config, run: train_dir_lib.TrainDir
+) -> Iterator[None]:
+    """Writes the settings to the events of a run as a whole, and how it ended.
 
     There, and not beside the curves, so that the table has the last value of
     `train` and of `validation` of each metric. Where they can't be written,
@@ -25,11 +32,23 @@ def write(config: config_lib.Config, run: train_dir_lib.TrainDir) -> None:
     Args:
         config: the run's configuration.
         run: its folder.
+
+    Yields:
+        While the run goes on.
     """
     path = run.events_path()
     # A run that continues stays the same one.
     name = os.path.abspath(path) if files.is_local(path) else path
-    settings = api.hparams_pb(flatten(config), trial_id=name)
+    _write(path, api.hparams_pb(flatten(config), trial_id=name))
+    status = api_pb2.STATUS_FAILURE
+    try:
+        yield
+        status = api_pb2.STATUS_SUCCESS
+    finally:
+        _write(path, summary.session_end_pb(status))
+
+
+def _write(path: str, settings: Any) -> None:
     try:
         writer = tf.summary.create_file_writer(
             path, filename_suffix=train_dir_lib.HPARAMS_SUFFIX

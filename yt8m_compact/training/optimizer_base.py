@@ -1,5 +1,7 @@
 """What all optimisers here do otherwise than Keras's."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -15,7 +17,9 @@ class OptimizerBase(keras.optimizers.Optimizer):
 
     Keras moves the average of the weights at each step, and so, where gradients
     are accumulated, several times towards weights that did not change. It
-    starts it at zeros, which a checkpoint may hold before the first step.
+    starts it at zeros, which a checkpoint may hold before the first step. And
+    it averages what it trains alone: averaged weights make other activations
+    than those that batch normalisation has statistics of.
 
     Attributes:
         gradients_are_sums: whether the gradients are those of all replicas
@@ -23,6 +27,16 @@ class OptimizerBase(keras.optimizers.Optimizer):
     """
 
     gradients_are_sums = False
+    _statistics: Sequence[keras.Variable] = ()
+
+    def average_too(self, statistics: Sequence[keras.Variable]) -> None:
+        """Averages what layers move in training with the weights.
+
+        Args:
+            statistics: such as those of batch normalisation; before `build`.
+        """
+        # Beside Keras, for which they would be the optimiser's own.
+        vars(self)["_statistics"] = tuple(statistics)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         if self.gradients_are_sums:
@@ -35,10 +49,19 @@ class OptimizerBase(keras.optimizers.Optimizer):
             return
         super().build(variables)
         if self.use_ema:
-            for average, variable in zip(
-                self._model_variables_moving_average, variables, strict=True
-            ):
+            self._averages_of_statistics = self.add_optimizer_variables(
+                self._statistics, "average"
+            )
+            for variable, average in self._averaged(variables):
                 average.assign(variable)
+
+    def _averaged(self, variables):
+        """Lists what is averaged, and its average."""
+        averages = [
+            *self._model_variables_moving_average,
+            *self._averages_of_statistics,
+        ]
+        return zip([*variables, *self._statistics], averages, strict=True)
 
     def _clip_gradients(self, grads):
         if self.clipnorm and self.clipnorm > 0:
@@ -55,19 +78,14 @@ class OptimizerBase(keras.optimizers.Optimizer):
         """
 
     def _update_model_variables_moving_average(self, trainable_variables):
-        steps = self.gradient_accumulation_steps
-        if not (self.use_ema and steps):
-            super()._update_model_variables_moving_average(trainable_variables)
+        if not self.use_ema:
             return
+        steps = self.gradient_accumulation_steps or 1
         # Counted by batches, this one not yet.
         updated = keras.ops.equal((self._iterations + 1) % steps, 0)
         kept = keras.ops.where(updated, self.ema_momentum, 1.0)
         kept = keras.ops.where(self._iterations < steps, 0.0, kept)
-        for variable, average in zip(
-            trainable_variables,
-            self._model_variables_moving_average,
-            strict=True,
-        ):
+        for variable, average in self._averaged(trainable_variables):
             momentum = keras.ops.cast(kept, variable.dtype)
             average.assign(momentum * average + (1 - momentum) * variable)
 

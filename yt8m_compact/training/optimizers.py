@@ -2,6 +2,7 @@
 
 import keras
 
+from yt8m_compact import layers
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import learning_rates
 from yt8m_compact.training import lion
@@ -65,6 +66,7 @@ def make_optimizer(
         gradient_accumulation_steps=accumulated if accumulated > 1 else None,
     )
     if model is not None:
+        optimizer.average_too(layers.moving_statistics(model))
         decaying = set(map(id, weight_kinds.kernels(model)))
         optimizer.exclude_from_weight_decay(
             var_list=[

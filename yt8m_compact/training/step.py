@@ -1,6 +1,7 @@
 """The training step: loss, gradients, update and metrics, on any strategy."""
 
 from collections.abc import Callable, Iterator
+import time
 from typing import Any
 
 import keras
@@ -76,6 +77,7 @@ class TrainingStep:
         self._gradient_norms = tf.Variable(
             tf.zeros([len(self._norms.layers)]), trainable=False
         )
+        self._seconds = 0.0
         self._waited = tf.Variable(0.0, trainable=False, dtype=tf.float64)
         if self._strategy.num_replicas_in_sync > 1:
             optimizer = model.optimizer
@@ -100,13 +102,16 @@ class TrainingStep:
         Returns:
             How many steps were done; fewer than `limit` at the end of the data.
         """
-        return int(
+        start = time.perf_counter()
+        done = int(
             self._run(
                 iterator,
                 tf.constant(limit, tf.int64),
                 tf.constant(stop),
             )
         )
+        self._seconds += time.perf_counter() - start
+        return done
 
     @property
     def stopping(self) -> bool:
@@ -116,6 +121,11 @@ class TrainingStep:
     def logs(self) -> dict[str, float]:
         """Returns the metrics: means since `reset_metrics`."""
         return _means(self._sums.numpy())
+
+    @property
+    def has_logs(self) -> bool:
+        """Whether there were steps since `reset_metrics`."""
+        return bool(self._sums[1].numpy().any())
 
     def epoch_logs(self) -> dict[str, float]:
         """Returns the metrics: means since `start_epoch`."""
@@ -130,6 +140,11 @@ class TrainingStep:
         """Starts all means anew."""
         self.reset_metrics()
         self._earlier_sums = np.zeros_like(self._earlier_sums)
+
+    @property
+    def seconds(self) -> float:
+        """How long all steps took, with what they waited for."""
+        return self._seconds
 
     @property
     def waited_seconds(self) -> float:

@@ -20,6 +20,7 @@ from yt8m_compact.run import checkpoint as run_checkpoint
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import lock as run_lock
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.training import banner
 from yt8m_compact.training import batches
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import data_order
@@ -30,6 +31,7 @@ from yt8m_compact.training import model as model_lib
 from yt8m_compact.training import position as position_lib
 from yt8m_compact.training import profiler as profiler_lib
 from yt8m_compact.training import pruning as pruning_lib
+from yt8m_compact.training import run_page
 from yt8m_compact.training import step as step_lib
 from yt8m_compact.training import strategies
 from yt8m_compact.training import teachers as teachers_lib
@@ -80,6 +82,8 @@ class Watching:
     Attributes:
         evaluate: evaluates the checkpoint of a step on `eval_data_pattern`.
         describe: writes the weights of a model as a table, for TensorBoard.
+        summarize: says in a few words how many weights a model has; their
+            number alone is shown if None.
         make_callbacks: functions that make callbacks, as `fit` takes them, of
             the configuration; in each worker.
         profile: the first and the last step to profile.
@@ -87,6 +91,7 @@ class Watching:
 
     evaluate: validation_lib.Evaluate | None = None
     describe: Callable[[keras.Model], str] | None = None
+    summarize: Callable[[keras.Model], str] | None = None
     make_callbacks: Sequence[user_callbacks.CallbackMaker] = ()
     profile: tuple[int, int] | None = None
 
@@ -119,6 +124,7 @@ class Trainer:
         self._workers = workers
         self._reader = reader
         self._files = files
+        self._eval_files = eval_files
         self._num_shards = data_order.num_shards(
             config.training, workers.number
         )
@@ -144,12 +150,7 @@ class Trainer:
                 config.training.pruned_at_step,
                 ", ".join(pruning.names),
             )
-        _LOGGER.info(
-            "XLA compiles %s (jit_compile)",
-            "the whole step"
-            if self.model.jit_compile
-            else "the layers that gain by it",
-        )
+        self._eval_files = eval_files
         self._validation: validation_lib.Validation | None = None
         if eval_files is not None:
             self._validation = validation_lib.Validation(
@@ -375,6 +376,8 @@ class Trainer:
         self.model.stop_training = False
         with contextlib.ExitStack() as closing:
             callback_list = self._make_callbacks(closing)
+            if self._workers.is_chief and self._unfinished():
+                self._introduce()
             closing.enter_context(stop)
             closing.enter_context(readers.readable_errors())
             callback_list.on_train_begin()
@@ -399,6 +402,26 @@ class Trainer:
             stopped_early=self._stops_early(),
         )
 
+    def _introduce(self) -> None:
+        """Says what is trained on what, before the first step."""
+        summarize = self._watching.summarize
+        weights = (
+            f"{self.model.count_params():,} weights"
+            if summarize is None
+            else summarize(self.model)
+        )
+        text = banner.describe_run(
+            self._config,
+            train_dir=self._run.path,
+            weights=weights,
+            files=self._files,
+            eval_files=self._eval_files,
+            device=banner.describe_device(self._workers),
+            is_compiled=self.model.jit_compile,
+            first_step=int(self.position.step),
+        )
+        _LOGGER.info("%s", text)
+
     def _make_callbacks(
         self, closing: contextlib.ExitStack
     ) -> keras.callbacks.CallbackList:
@@ -417,9 +440,18 @@ class Trainer:
                 self._step,
                 self._skipped,
                 describe(self.model) if describe is not None else "",
+                run_page.describe_run(
+                    self._config,
+                    self._files,
+                    self._eval_files,
+                    self._workers.strategy,
+                    int(self.position.step),
+                ),
             )
             closing.callback(logger.close)
-            hyperparameters.write(self._config, self._run)
+            closing.enter_context(
+                hyperparameters.writing(self._config, self._run)
+            )
             own += [
                 callbacks.ProgressBar(
                     self.position, training.num_epochs, self._files

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 import logging
 
+from yt8m_compact import progress
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import evaluations
@@ -121,12 +122,9 @@ class Validation:
         if metric == "none":
             metric = "gap"
         best, last = self._found.best(metric), self._found.last
-        texts = [f"{name} {value:.4f}" for name, value in last.metrics.items()]
         _LOGGER.info(
-            "validation at step %d: %s; best %s %.4f at step %d",
-            step,
-            ", ".join(texts),
-            metric,
-            best.metrics[metric],
-            best.step,
+            "step %s: val %s%s",
+            f"{step:,}",
+            progress.metrics_text(last.metrics, digits=4),
+            " best" if best.step == step else "",
         )

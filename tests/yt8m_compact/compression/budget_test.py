@@ -16,6 +16,7 @@ from yt8m_compact.compression import budget
         ("2_000B", 2000, budget.Unit.BYTES, "2,000 bytes"),
         ("64KiB", 65_536, budget.Unit.BYTES, "65,536 bytes"),
         ("500000_weights", 5e5, budget.Unit.WEIGHTS, "500,000 weights"),
+        ("500000_parameters", 5e5, budget.Unit.WEIGHTS, "500,000 weights"),
         ("500_000 weights", 5e5, budget.Unit.WEIGHTS, "500,000 weights"),
         ("2ms", 2, budget.Unit.MILLISECONDS, "2 ms"),
         ("250us", 0.25, budget.Unit.MILLISECONDS, "0.25 ms"),

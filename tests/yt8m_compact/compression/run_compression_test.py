@@ -158,7 +158,7 @@ def test_the_choice_is_the_best_sum(tmp_path):
 
 @pytest.mark.slow
 def test_what_is_measured_is_the_loss_of_the_new_model(tmp_path):
-    """One place alone: in the dense twin, and as it will be built."""
+    """One place alone: in the dense equivalent, and as it will be built."""
     compression = make(tmp_path, "880B")
     plan = compression.choose()
     _, source, _ = train_dir_lib.TrainDir(dense_run().path).restore_model()

@@ -345,6 +345,21 @@ def test_names_of_classes(tmp_path):
     }
 
 
+def test_verticals_of_classes(tmp_path):
+    path = tmp_path / "vocabulary.csv"
+    path.write_text(
+        "Index,Name,Vertical1,Vertical2,Vertical3\n2,Cat,Pets,,\n0,Go,Games,"
+        "Sports ,\n1,Dog race,Sports,Pets,Sports\n3,x,,,\n"
+    )
+    assert datasets.read_verticals(str(path)) == {
+        "Games": [0],
+        "Pets": [1, 2],
+        "Sports": [0, 1],
+    }
+    path.write_text("index,mid,display_name\n0,/m/1,Speech\n")
+    assert datasets.read_verticals(str(path)) == {}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -82,7 +82,7 @@ class Chain:
     """The layers that are fused, one after another."""
 
     def __init__(self, activation, pooling, dtype="float32", **kwargs):
-        self.norm = keras.layers.BatchNormalization(dtype=dtype, **kwargs)
+        self.norm = layers.BatchNormalization(dtype=dtype, **kwargs)
         self.activation = keras.layers.Activation(activation, dtype=dtype)
         self.pooling = pooling and layers.FramePooling(pooling, dtype=dtype)
 

@@ -75,6 +75,6 @@ def test_classifies_with_names(name):
     classifier = yt8m_compact.load_preset(name)
     assert len(classifier.class_names) == classifier.config.data.num_classes
     features = np.random.default_rng(0).standard_normal((3, 1152))
-    for named in classifier.classify(features, top_k=4):
+    for named in classifier.predict(features, top_k=4):
         assert len(named) == 4
         assert all(0 < score < 1 for _, score in named)

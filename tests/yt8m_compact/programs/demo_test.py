@@ -1,9 +1,11 @@
 """Tests of yt8m-demo."""
 
 import json
+import re
 
 from absl import flags
 import pytest
+import tensorflow as tf
 
 from yt8m_compact.programs import demo
 
@@ -32,6 +34,45 @@ def test_demo_runs_and_compares_both(tmp_path, capsys):
     assert dense["weights"]["percent_of_dense"] == 100
     assert compact["weights"]["dense_equivalent"] == dense["weights"]["total"]
     assert compact["weights"]["total"] < dense["weights"]["total"] / 5
-    table = capsys.readouterr().out
-    assert f"{compact['weights']['total']:,}" in table
-    assert f"tensorboard --logdir {tmp_path}/runs" in table
+    printed = capsys.readouterr().out
+    assert f"{compact['weights']['total']:,}" in printed
+    assert f"tensorboard --logdir {tmp_path}/runs" in printed
+    shows_a_video_with_its_labels(printed, tmp_path / "data")
+
+
+def shows_a_video_with_its_labels(printed, data_dir):
+    (start,) = re.finditer(
+        r"^The likeliest classes of video (\w+), whose labels are (.*):$",
+        printed,
+        re.MULTILINE,
+    )
+    labels = [int(number) for number in re.findall(r"\d+", start[2])]
+    assert labels == labels_of(start[1], data_dir)
+    head, _, *rows = printed[start.end() :].strip().splitlines()[:7]
+    assert re.fullmatch(
+        r"dense: 7\.84 MB, [\d.]+ ms a video +"
+        r"compact: 0\.55 MB, [\d.]+ ms a video",
+        head,
+    )
+    found = [
+        re.findall(r"([\d.]+)  class (\d+)(  right)?", row) for row in rows
+    ]
+    assert [len(row) for row in found] == [2] * 5
+    for column in zip(*found, strict=True):
+        scores = [float(score) for score, _, _ in column]
+        assert scores == sorted(scores, reverse=True)
+        classes = [int(index) for _, index, _ in column]
+        assert len(set(classes)) == 5
+        marked = {int(index) for _, index, right in column if right}
+        assert marked == {index for index in classes if index in labels}
+
+
+def labels_of(video, data_dir):
+    """Reads the labels of one video, by TensorFlow alone."""
+    for path in sorted(data_dir.glob("validate-*.tfrecord")):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            example = tf.train.SequenceExample.FromString(record)
+            context = example.context.feature
+            if context["id"].bytes_list.value[0].decode() == video:
+                return sorted(context["labels"].int64_list.value)
+    raise AssertionError(video)

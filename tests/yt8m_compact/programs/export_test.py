@@ -4,6 +4,9 @@ import importlib.util
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from unittest import mock
 
 from absl import flags
@@ -235,10 +238,11 @@ def test_litert(tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("precision", "bound"), [("float32", "0.0001"), ("int8", "0.05")]
+    ("precision", "bound", "suffix"),
+    [("float32", "0.0001", ""), ("int8", "0.05", " in int8")],
 )
 def test_a_file_that_predicts_something_else_is_refused(
-    precision, bound, tmp_path, monkeypatch
+    precision, bound, suffix, tmp_path, monkeypatch
 ):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     monkeypatch.setattr(
@@ -247,8 +251,8 @@ def test_a_file_that_predicts_something_else_is_refused(
         lambda self, inputs: np.full([1, 5], 2),
     )
     message = (
-        f"expected the scores of the model, within {bound}, of its LiteRT file "
-        f"in {precision}. Received: a difference of "
+        f"expected the scores of the model, within {bound}, of its LiteRT "
+        f"model{suffix}. Received: a difference of "
     )
     with pytest.raises(ValueError, match=message):
         run_export(
@@ -546,7 +550,11 @@ def test_names_of_the_known_classes():
             "litert or onnx or openvino",
         ),
         ("--top_k=3", "top_k=3", "saved_model"),
-        ("--export_precision=int8", "export_precision=int8", "litert"),
+        (
+            "--export_precision=int8",
+            "export_precision=int8",
+            "litert or onnx or openvino",
+        ),
     ],
 )
 def test_flags_of_another_format(tmp_path, flag, shown, kind):
@@ -596,6 +604,54 @@ def test_litert_in_few_bits(tmp_path, capsys):
     differences = np.abs(scores - expected)[1::2]
     assert largest == pytest.approx(differences.max(), rel=0.5, abs=1e-7)
     assert mean == pytest.approx(differences.mean(), rel=0.5, abs=1e-8)
+
+
+_PAUSED = """
+import sys, time
+from yt8m_compact.inference.exports import companions
+from yt8m_compact.programs import export
+
+def pause(folder, *args, **kwargs):
+    print("paused", flush=True)
+    time.sleep(600)
+
+companions.write = pause
+export.run()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL"])
+def test_an_export_that_is_ended_leaves_nothing(name, tmp_path):
+    run = tiny_runs.video_run()
+    arguments = [f"--train_dir={run.path}", "--format=litert", "--nomeasure"]
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "exported").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PAUSED, *arguments]
+        + [f"--export_dir={tmp_path}/exported/a"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+    )
+    lines = iter(process.stdout.readline, "")
+    assert "paused\n" in lines
+    (partial,) = os.listdir(tmp_path / "exported")
+    assert re.fullmatch(r"\.a\.\w+\.partial", partial)
+    assert os.listdir(tmp_path / "exported" / partial) == ["model.tflite"]
+    process.send_signal(getattr(signal, name))
+    process.communicate()
+    assert process.returncode
+    # TensorFlow writes a file of its own, which a SIGKILL leaves.
+    ours = [p for p in (tmp_path / "temporary").iterdir() if p.is_dir()]
+    assert not ours
+    if name != "SIGKILL":
+        assert os.listdir(tmp_path / "exported") == []
+        return
+    # Nobody was left to remove it: the next export does, beside it, too.
+    assert os.listdir(tmp_path / "exported") == [partial]
+    assert not run_export(*arguments, f"--export_dir={tmp_path}/exported/b")
+    assert os.listdir(tmp_path / "exported") == ["b"]
 
 
 @pytest.mark.slow

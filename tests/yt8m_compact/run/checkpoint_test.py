@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from yt8m_compact import layers
 from yt8m_compact.run import checkpoint as run_checkpoint
+from yt8m_compact.run import config as config_lib
+from yt8m_compact.training import optimizers
 
 
 class InLists(keras.layers.Layer):
@@ -82,7 +84,7 @@ def save(model, path, **kwargs) -> str:
 def test_names_in_the_file(tmp_path):
     model = make_model(
         keras.layers.Dense(2, name="dense"),
-        keras.layers.BatchNormalization(name="norm"),
+        layers.BatchNormalization(name="norm"),
         layers.RepeatableDropout(0.5, name="drop"),
     )
     optimizer = make_optimizer(model)
@@ -103,6 +105,7 @@ def test_names_in_the_file(tmp_path):
         "weights/norm.Smoving_mean",
         "weights/norm.Smoving_variance",
         "states/drop.Snum_steps",
+        "states/norm.Sstatistics_steps",
         "optimizer/iteration",
         "optimizer/learning_rate",
         *moments,
@@ -216,6 +219,49 @@ def test_optimizer_and_states_come_back(tmp_path):
         np.testing.assert_array_equal(found, saved)
     # What is dropped goes on: Keras's own dropout too.
     np.testing.assert_array_equal(other(x, training=True), expected)
+
+
+def test_older_checkpoints_without_counts_and_averages(tmp_path):
+    def make():
+        return make_model(
+            keras.layers.Dense(2, name="dense"),
+            layers.BatchNormalization(name="norm"),
+        )
+
+    model = make()
+    number(model.weights)
+    # What such a version saved: optimisers had no averages of statistics.
+    optimizer = optimizers.make_optimizer(
+        config_lib.TrainingConfig(ema_momentum=0.5)
+    )
+    optimizer.build(model.trainable_variables)
+    step = tf.Variable(7, dtype=tf.int64)
+    saved = run_checkpoint.RunCheckpoint(model, {"step": step}, optimizer)
+    path = saved._without([*saved._newer]).save(str(tmp_path / "ckpt"))
+    assert not any("statistics" in name for name in names_in(path))
+    assert run_checkpoint.has_slots(path, model.trainable_variables, "average")
+    statistics = layers.moving_statistics(model)
+    assert not run_checkpoint.has_slots(path, statistics, "average")
+    other = make()
+    optimizer = optimizers.make_optimizer(
+        config_lib.TrainingConfig(ema_momentum=0.5), other
+    )
+    optimizer.build(other.trainable_variables)
+    run_checkpoint.RunCheckpoint(
+        other, {"step": tf.Variable(0, dtype=tf.int64)}, optimizer
+    ).restore(path)
+    # Averages of all of the run's steps; and what averages them starts there.
+    assert int(other.get_layer("norm")._statistics_steps) == 7
+    for average, statistic, before in zip(
+        optimizer._averages_of_statistics,
+        layers.moving_statistics(other),
+        statistics,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(statistic, before)
+        np.testing.assert_array_equal(average, before)
+    with pytest.raises(ValueError, match="expected a checkpoint that can be "):
+        run_checkpoint.has_slots(f"{path}x", statistics, "average")
 
 
 def test_what_would_not_be_saved_is_refused():

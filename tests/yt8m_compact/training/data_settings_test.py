@@ -233,9 +233,9 @@ def test_training_and_evaluation_skip_damage_and_report(
     ] == ["train1.tfrecord", "train2.tfrecord"]
     events = tiny_runs.read_events(str(tmp_path / "run" / "train"))
     size = len(record_makers.make_video_example(59, num_classes=5)) + 16 - 9
-    assert events["skipped_files"][-1][1] == 2
-    assert events["skipped_records"][-1][1] == 1
-    assert events["skipped_bytes"][-1][1] == size
+    assert events["skipped/files"][-1][1] == 2
+    assert events["skipped/records"][-1][1] == 1
+    assert events["skipped/bytes"][-1][1] == size
 
     with pytest.raises(readers.DataError, match=r"train\d.tfrecord: record"):
         evaluation.evaluate_run(str(tmp_path / "run"), damaged)
@@ -270,8 +270,8 @@ def test_an_empty_file_among_good_ones(tmp_path, caplog):
     logged = [record.getMessage() for record in caplog.records]
     assert sum(text.startswith(f"skipped {empty}: ") for text in logged) == 1
     events = tiny_runs.read_events(run + "/train")
-    assert events["skipped_files"][-1][1] == 1
-    assert events["skipped_records"][-1][1] == 0
+    assert events["skipped/files"][-1][1] == 1
+    assert events["skipped/records"][-1][1] == 0
 
     with pytest.raises(readers.DataError, match=message):
         evaluation.evaluate_run(run, pattern)

@@ -1,8 +1,11 @@
 """Tests of the settings in TensorBoard's table of runs."""
 
+import contextlib
 import dataclasses
 
+import pytest
 from tensorboard.backend.event_processing import event_accumulator
+from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import metadata
 
 import tiny_runs
@@ -29,7 +32,8 @@ def test_settings(tmp_path):
     config = tiny_runs.video_config(
         "data*", models.MoeConfig(moe_num_mixtures=3), base_learning_rate=0.5
     )
-    hyperparameters.write(config, train_dir_lib.TrainDir(str(tmp_path)))
+    with hyperparameters.writing(config, train_dir_lib.TrainDir(str(tmp_path))):
+        pass
     values, name = read(tmp_path)
     assert name == str(tmp_path)
     assert values["model.name"] == "MoeModel"
@@ -47,9 +51,28 @@ def test_a_folder_that_is_none(tmp_path, caplog):
     path = tmp_path / "file"
     path.write_text("")
     config = tiny_runs.video_config("data*")
-    hyperparameters.write(config, train_dir_lib.TrainDir(str(path)))
-    (message,) = caplog.messages
-    assert message.startswith(
-        f"{path}: TensorBoard's events can't be written, training goes on "
-        "without them: "
-    )
+    with hyperparameters.writing(config, train_dir_lib.TrainDir(str(path))):
+        pass
+    assert len(caplog.messages) == 2
+    for message in caplog.messages:
+        assert message.startswith(
+            f"{path}: TensorBoard's events can't be written, training goes on "
+            "without them: "
+        )
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_how_it_ended(tmp_path, failing):
+    config = tiny_runs.video_config("data*")
+    run = train_dir_lib.TrainDir(str(tmp_path))
+    with contextlib.suppress(ValueError):
+        with hyperparameters.writing(config, run):
+            if failing:
+                raise ValueError
+    accumulator = event_accumulator.EventAccumulator(str(tmp_path))
+    accumulator.Reload()
+    tag = metadata.SESSION_END_INFO_TAG
+    content = accumulator.SummaryMetadata(tag).plugin_data.content
+    info = metadata.parse_session_end_info_plugin_data(content)
+    expected = "STATUS_FAILURE" if failing else "STATUS_SUCCESS"
+    assert info.status == api_pb2.Status.Value(expected)

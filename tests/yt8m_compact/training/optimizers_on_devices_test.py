@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import layers
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import optimizers
 
@@ -32,7 +33,8 @@ def train(strategy, **settings):
     )
     with strategy.scope():
         inputs = keras.Input([4])
-        hidden = keras.layers.Dense(5)(inputs)
+        hidden = layers.BatchNormalization()(inputs)
+        hidden = keras.layers.Dense(5)(hidden)
         model = keras.Model(inputs, keras.layers.Dense(3)(hidden))
         for weight in model.weights:
             values = 0.1 * np.arange(np.prod(weight.shape))
@@ -42,7 +44,8 @@ def train(strategy, **settings):
 
     def step(batch):
         with tf.GradientTape() as tape:
-            loss = optimizer.scale_loss(tf.reduce_sum(model(batch) ** 2) / 4)
+            outputs = model(batch, training=True)
+            loss = optimizer.scale_loss(tf.reduce_sum(outputs**2) / 4)
         variables = model.trainable_variables
         optimizer.apply(tape.gradient(loss, variables), variables)
 

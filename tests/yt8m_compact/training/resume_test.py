@@ -155,7 +155,9 @@ def test_changed_training_flags_are_taken_and_logged(tmp_path, log):
         for m in log.messages
     )
     # Two steps after the change, only the second of which is logged.
-    rates = tiny_runs.read_events(f"{run.path}/train")["learning_rate"]
+    rates = tiny_runs.read_events(f"{run.path}/train")[
+        "optimizer/learning_rate"
+    ]
     assert rates[-1] == (12, pytest.approx(0.5))
     assert [step for step, _ in rates] == [*range(1, 11), 12]
 

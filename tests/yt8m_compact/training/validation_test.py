@@ -99,8 +99,11 @@ def test_each_epoch(tmp_path, data, reference, caplog):
     # An evaluation changes nothing.
     assert_same_weights(tmp_path, None, reference, 30)
     assert (
-        "validation at step 15: gap 0.4000, hit_at_1 0.5000, perr 0.2500, map "
-        "0.1250, loss 2.6000; best gap 0.4000 at step 10"
+        "step 15: val loss 2.6 gap 0.4000 hit@1 0.5000 perr 0.2500 map 0.1250"
+    ) in caplog.messages
+    assert (
+        "step 30: val loss 2.1 gap 0.5000 hit@1 0.5000 perr 0.2500 map 0.1250 "
+        "best"
     ) in caplog.messages
 
 

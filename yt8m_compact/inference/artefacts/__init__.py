@@ -1,5 +1,6 @@
 """Models that were exported, open to predict: a class a runtime."""
 
+from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts.artefact import Artefact as Artefact
 from yt8m_compact.inference.artefacts.keras_file import KerasModel as KerasModel
 from yt8m_compact.inference.artefacts.litert import LiteRtModel as LiteRtModel
@@ -14,3 +15,6 @@ from yt8m_compact.inference.artefacts.packed import PackedModel as PackedModel
 from yt8m_compact.inference.artefacts.saved_model import (
     SavedModel as SavedModel,
 )
+
+with lazy.imports():
+    from yt8m_compact.inference.artefacts import measuring as measuring

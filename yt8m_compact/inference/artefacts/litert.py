@@ -8,6 +8,7 @@ from typing import Any
 import warnings
 
 from yt8m_compact import lazy
+from yt8m_compact import tensorflow_silence
 from yt8m_compact.inference.artefacts import artefact
 
 with lazy.imports():
@@ -55,13 +56,16 @@ class LiteRtModel(artefact.Artefact):
     def _open(self, source: str | bytes) -> None:
         argument = "model_path" if isinstance(source, str) else "model_content"
         try:
-            with warnings.catch_warnings():
+            with (
+                warnings.catch_warnings(),
+                tensorflow_silence.without_notes(),
+            ):
                 # Of TensorFlow's, that there is a package of its own.
                 warnings.simplefilter("ignore")
                 self._interpreter = _interpreter_class()(
                     **{argument: source}, num_threads=self.num_threads
                 )
-            self._interpreter.allocate_tensors()
+                self._interpreter.allocate_tensors()
             signatures = self._interpreter.get_signature_list()
         except (ValueError, RuntimeError) as error:
             raise artefact.damaged(self.path, self.KIND, error) from error

@@ -15,12 +15,12 @@ import pathlib
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 
 import numpy as np
 
 import yt8m_compact
+from yt8m_compact import files
 from yt8m_compact.inference.artefacts import loading
 
 _WARM_UP = 5
@@ -72,7 +72,7 @@ def measure(
     Raises:
         ValueError: if the artefact can't be opened there.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with files.temporary_folder() as folder:
         inputs_path = os.path.join(folder, "inputs.npz")
         np.savez(inputs_path, **inputs)
         root = pathlib.Path(yt8m_compact.__file__).resolve().parents[1]

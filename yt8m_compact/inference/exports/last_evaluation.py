@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import evaluations_file
+from yt8m_compact.run import event_tags
 from yt8m_compact.run import export_manifest
 from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.run import weight_choice
@@ -91,13 +92,14 @@ def _from_events(
         if "tfevents" not in name:
             continue
         try:
-            for event in tf.compat.v1.train.summary_iterator(
-                os.path.join(folder, name)
-            ):
+            path = os.path.join(folder, name)
+            for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+                event = tf.compat.v1.Event.FromString(record)
                 for value in event.summary.value:
-                    if value.tag in config_lib.BETTER:
+                    metric = event_tags.metric_of(value.tag)
+                    if metric in config_lib.BETTER:
                         number = float(tf.make_ndarray(value.tensor))
-                        metrics.setdefault(event.step, {})[value.tag] = number
+                        metrics.setdefault(event.step, {})[metric] = number
         except tf.errors.DataLossError:  # One that is being written.
             continue
     for step, values in metrics.items():

@@ -8,11 +8,9 @@ keras_backend.expect_tensorflow()
 from collections.abc import Mapping
 import os
 import re
-import tempfile
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import files
@@ -20,23 +18,17 @@ from yt8m_compact.inference.artefacts import litert as litert_artefact
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import litert_constants
+from yt8m_compact.inference.exports import litert_layout
 from yt8m_compact.inference.exports import litert_quantization
 from yt8m_compact.inference.exports import packed_constants
 from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import projection_export
-from yt8m_compact.inference.exports import same_scores
+from yt8m_compact.inference.exports import stored_constants
 from yt8m_compact.run import config as config_lib
 
 FILE_NAME = "model.tflite"
-# Beyond these differences of scores, which are from 0 to 1, a file is useless.
-_TOLERANCES = {
-    export_precision.ExportPrecision.FLOAT32: same_scores.TOLERANCE,
-    export_precision.ExportPrecision.FLOAT16: 5e-3,
-    export_precision.ExportPrecision.INT8: 0.05,
-    export_precision.ExportPrecision.INT4: 0.2,
-}
 # What the converter says of an operator that it can't convert: that there is no
 # such, or where it is, in a shape that it does not take.
 _MISSING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
@@ -66,7 +58,7 @@ def convert(function: Any) -> bytes:
     saved.weights = list(function.variables)
     saved.function = function
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with files.temporary_folder() as folder:
             # Inputs and outputs have names only if they come from one.
             tf.saved_model.save(
                 saved, folder, {litert_artefact.SIGNATURE: function}
@@ -137,22 +129,24 @@ def save(
         calibration_data_pattern,
         open_function,
     )
-    content, lines = _stored(convert(made.function), made, precision)
-    differences = _differences(content, made, precision)
+    content, lines = stored_constants.store(
+        convert(made.function), made, precision, _TOOLS
+    )
     card = companions.Artefact(
         format="litert",
         what="`model.tflite`, for LiteRT (TensorFlow Lite), of its own "
         "operators only.",
         usage=_USAGE,
     )
-    return portable_file.write(
+    return portable_file.save(
         folder,
         about,
         made,
         {FILE_NAME: content},
+        litert_artefact.LiteRtModel,
         card,
-        (*made.lines, *lines),
-        differences,
+        precision,
+        lines,
     )
 
 
@@ -190,61 +184,36 @@ def save_in_few_bits(
             file.write(content)
 
 
-def _differences(
-    content: bytes,
-    made: prepared.Prepared,
-    precision: export_precision.ExportPrecision,
-) -> np.ndarray:
-    """Compares scores with those of the model; refuses what is useless."""
-    # Those that nothing was chosen by.
-    judging = slice(1, None, 2) if len(made.expected) > 1 else slice(None)
-    if precision is export_precision.ExportPrecision.FLOAT32:
-        judging = slice(None)
-    opened = litert_artefact.LiteRtModel.from_content(content)
-    return same_scores.expect(
-        opened.predict_each(_rows(made.inputs, judging)),
-        made.expected[judging],
-        f"LiteRT file in {precision}",
-        _TOLERANCES[precision],
+def find_packed(
+    model: keras.Model, content: bytes
+) -> dict[litert_constants.Key, litert_constants.Stored]:
+    """Finds the constants of a file that are weights of a precision.
+
+    Args:
+        model: the model that the file was made of.
+        content: the file.
+    """
+    constants = litert_constants.LiteRtGraph(content).constants()
+    return packed_constants.find(
+        model,
+        {key: constant.values for key, constant in constants.items()},
+        litert_layout.lay_out,
     )
 
 
-def _stored(
+def store_packed(
     content: bytes,
-    made: prepared.Prepared,
-    precision: export_precision.ExportPrecision,
-) -> tuple[bytes, list[str]]:
-    """Stores the constants of a file, and says how."""
-    lines = []
+    packed: Mapping[litert_constants.Key, litert_constants.Stored],
+) -> bytes:
+    """Stores constants of a file in their bits.
+
+    Args:
+        content: the file.
+        packed: of `find_packed`.
+    """
     graph = litert_constants.LiteRtGraph(content)
-    packed = packed_constants.find(made.model, graph)
-    if precision is not export_precision.ExportPrecision.FLOAT32:
-        choosing = slice(0, None, 2)
-        some = _rows(made.inputs, choosing)
-
-        def measure(content: bytes) -> float:
-            scores = litert_artefact.LiteRtModel.from_content(
-                content
-            ).predict_each(some)
-            return float(np.abs(scores - made.expected[choosing]).max())
-
-        content, choice = litert_quantization.choose(
-            content, precision, measure, packed
-        )
-        lines = choice.to_lines()
-    if packed:
-        graph = litert_constants.LiteRtGraph(content)
-        graph.store_all(packed)
-        content = graph.to_bytes()
-        count = sum(stored.decode().size for stored in packed.values())
-        lines.append(f"bits of their own: {count:,} values")
-    return content, lines
-
-
-def _rows(
-    inputs: Mapping[str, np.ndarray], rows: slice
-) -> dict[str, np.ndarray]:
-    return {name: value[rows] for name, value in inputs.items()}
+    graph.store_all(packed)
+    return graph.to_bytes()
 
 
 def open_function(function: Any) -> litert_artefact.LiteRtModel:
@@ -262,3 +231,11 @@ def open_function(function: Any) -> litert_artefact.LiteRtModel:
 def is_saved(folder: str) -> bool:
     """Says whether a folder holds what `save` writes."""
     return tf.io.gfile.exists(os.path.join(folder, FILE_NAME))
+
+
+_TOOLS = stored_constants.Tools(
+    find_packed=find_packed,
+    store_packed=store_packed,
+    make_file=litert_quantization.LiteRtFile,
+    open_content=litert_artefact.LiteRtModel.from_content,
+)

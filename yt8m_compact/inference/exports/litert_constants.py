@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 import dataclasses
 import functools
+import importlib.util
 import math
 
 import flatbuffers
@@ -20,14 +21,25 @@ _ALIGNMENT = 16
 _IDENTIFIER = b"TFL3"
 # Versions of DEQUANTIZE, by what it reads.
 _HALF_VERSION = 3
+_INT2 = 19  # TensorFlow 2.16 has no name for it.
 _CODE_TYPES = {  # bits: type, version
     8: (schema.TensorType.INT8, 5),
     4: (schema.TensorType.INT4, 6),
-    2: (schema.TensorType.INT2, 7),
+    2: (_INT2, 7),
 }
 
 Key = tuple[int, str]
 """The subgraph of a constant, and its name, which is unique there."""
+
+
+def readable_bits() -> tuple[int, ...]:
+    """Lists the bits of codes that the interpreter here decodes.
+
+    LiteRT's own has all; that of an older TensorFlow has those of 8 alone.
+    """
+    own = importlib.util.find_spec("ai_edge_litert") is not None
+    recent = hasattr(schema.TensorType, "INT2")
+    return (2, 4, 8) if own or recent else (8,)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 import functools
 import logging
@@ -21,11 +21,15 @@ import tensorflow as tf
 from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts import onnx as onnx_artefact
 from yt8m_compact.inference.exports import companions
+from yt8m_compact.inference.exports import export_precision
+from yt8m_compact.inference.exports import onnx_constants
 from yt8m_compact.inference.exports import packages
+from yt8m_compact.inference.exports import packed_constants
 from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import projection_export
+from yt8m_compact.inference.exports import stored_constants
 
 with lazy.imports():
     import onnx
@@ -42,6 +46,8 @@ _READ = "ReadVariableOp"  # becomes a constant
 _BATCH = "batch"
 # Smaller constants are sizes and the like, which need no place of their own.
 _MIN_SHARED = 64
+# Those of one value are said by it, if that is shorter.
+_MIN_FILLED = 1024
 
 _USAGE = """\
 import onnxruntime
@@ -100,9 +106,11 @@ def convert(function: Any) -> bytes:
         model = tf2onnx.optimizer.optimize_graph(
             converted, catch_errors=False
         ).make_model("yt8m_compact")
+    _take_as_constants(model.graph, function.given)
     _expect_standard(model, function)
     _hoist_invariants(model.graph)
     _share_constants(model.graph)
+    _fill_uniform_constants(model.graph)
     _name_batches(model.graph)
     _drop_unused_domains(model)
     onnx.checker.check_model(model, full_check=True)
@@ -115,6 +123,9 @@ def save(
     model: keras.Model,
     export: projection_export.ProjectionExport,
     batch_size: int | None,
+    precision: export_precision.ExportPrecision = (
+        export_precision.ExportPrecision.FLOAT32
+    ),
     data_pattern: str | None = None,
 ) -> portable_file.Saved:
     """Writes `model.onnx` and its companions, whole or not at all.
@@ -128,7 +139,9 @@ def save(
         model: the model of the run.
         export: the form of its projections.
         batch_size: videos to predict at once; None is any number.
-        data_pattern: files of records to compare on; None draws inputs.
+        precision: of what is no weight of a precision of its own.
+        data_pattern: files of records to compare on, and to choose by how
+            constants are stored; None draws inputs.
 
     Returns:
         What was written.
@@ -141,14 +154,75 @@ def save(
     made = prepared.prepare(
         about, model, export, batch_size, data_pattern, open_function
     )
-    contents = {FILE_NAME: convert(made.function)}
+    tools = stored_constants.Tools(
+        find_packed, store_packed, onnx_constants.OnnxFile, open_content
+    )
+    content, lines = stored_constants.store(
+        convert_smallest(made), made, precision, tools
+    )
     card = companions.Artefact(
         format="onnx",
         what="`model.onnx`, of the operators of the standard of ONNX only.",
         usage=_USAGE,
     )
     return portable_file.save(
-        folder, about, made, contents, onnx_artefact.OnnxModel, card
+        folder,
+        about,
+        made,
+        {FILE_NAME: content},
+        onnx_artefact.OnnxModel,
+        card,
+        precision,
+        lines,
+    )
+
+
+def find_packed(
+    model: keras.Model, content: bytes, least_bytes: int = 0
+) -> dict[str, onnx_constants.Stored]:
+    """Finds the constants of a file that are weights of a precision.
+
+    Args:
+        model: the model that the file was made of.
+        content: the file.
+        least_bytes: of how many bytes a constant is worth operators that
+            decode it.
+    """
+    constants = onnx_constants.OnnxGraph(content).constants()
+    return packed_constants.find(
+        model,
+        {
+            name: constant.values
+            for name, constant in constants.items()
+            if constant.values.nbytes >= least_bytes
+        },
+        onnx_constants.lay_out,
+    )
+
+
+def store_packed(
+    content: bytes, packed: Mapping[str, onnx_constants.Stored]
+) -> bytes:
+    """Stores constants of a file in their bits.
+
+    Args:
+        content: the file.
+        packed: of `find_packed`.
+    """
+    graph = onnx_constants.OnnxGraph(content)
+    graph.store_all(packed)
+    return graph.to_bytes()
+
+
+def open_content(content: bytes) -> onnx_artefact.OnnxModel:
+    """Opens a file that is not written yet, to predict on one thread.
+
+    Args:
+        content: the bytes of the file.
+    """
+    return portable_file.open_contents(
+        {FILE_NAME: content},
+        functools.partial(onnx_artefact.OnnxModel, num_threads=1),
     )
 
 
@@ -161,15 +235,46 @@ def open_function(function: Any) -> onnx_artefact.OnnxModel:
     Raises:
         ValueError: as `convert` does.
     """
-    return portable_file.open_contents(
-        {FILE_NAME: convert(function)},
-        functools.partial(onnx_artefact.OnnxModel, num_threads=1),
-    )
+    return open_content(convert(function))
 
 
 def is_saved(folder: str) -> bool:
     """Says whether a folder holds what `save` writes."""
     return tf.io.gfile.exists(os.path.join(folder, FILE_NAME))
+
+
+def convert_smallest(
+    made: prepared.Prepared, count_bytes: Callable[[bytes], int] = len
+) -> bytes:
+    """Converts a model to what takes the fewest bytes, of bits of its own.
+
+    Of weights with a precision that multiply by transforms, a file holds the
+    spectra in floats, or the bits and the operators that make spectra of them,
+    which runtimes do once, when they open it.
+
+    Args:
+        made: the model.
+        count_bytes: says how many an ONNX file takes in the end.
+
+    Returns:
+        The bytes of a file, with constants in float32.
+
+    Raises:
+        ValueError: as `convert` does.
+    """
+    contents = [convert(made.function)]
+    given = portable_function.with_spectra(made.model, made.forms)
+    if given:
+        function = portable_function.make_portable_function(
+            made.model, made.specs, made.forms, given
+        )
+        contents.append(convert(function))
+    return min(
+        contents,
+        key=lambda content: count_bytes(
+            store_packed(content, find_packed(made.model, content))
+        ),
+    )
 
 
 @contextlib.contextmanager
@@ -207,6 +312,18 @@ def _expect_real(function: Any) -> None:
     }
     if found:
         raise _missing_operators(found, function)
+
+
+def _take_as_constants(
+    graph: onnx.GraphProto, values: Mapping[str, np.ndarray]
+) -> None:
+    """Makes constants of inputs, which kept the converter from using them."""
+    for value in list(graph.input):
+        if value.name in values:
+            graph.input.remove(value)
+            graph.initializer.append(
+                onnx.numpy_helper.from_array(values[value.name], value.name)
+            )
 
 
 def _expect_standard(model: onnx.ModelProto, function: Any) -> None:
@@ -311,6 +428,25 @@ def _share_constants(graph: onnx.GraphProto) -> None:
             _rename(inner, tensor.name, shared[key].name)
             inner.initializer.remove(tensor)
     graph.initializer.extend(shared.values())
+
+
+def _fill_uniform_constants(graph: onnx.GraphProto) -> None:
+    """Says zeros and the like by their shape and one of them."""
+    for tensor in list(graph.initializer):
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.nbytes < _MIN_FILLED or (values != values.flat[0]).any():
+            continue
+        shape = np.array(values.shape, np.int64)
+        sizes = onnx.numpy_helper.from_array(shape, f"{tensor.name}_shape")
+        graph.initializer.remove(tensor)
+        graph.initializer.append(sizes)
+        value = onnx.numpy_helper.from_array(values.ravel()[:1])
+        graph.node.insert(
+            0,
+            onnx.helper.make_node(
+                "ConstantOfShape", [sizes.name], [tensor.name], value=value
+            ),
+        )
 
 
 def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:

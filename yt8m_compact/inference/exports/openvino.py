@@ -9,24 +9,29 @@ keras_backend.expect_tensorflow()
 
 import functools
 import os
-import tempfile
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from yt8m_compact import files
 from yt8m_compact.inference.artefacts import openvino as openvino_artefact
 from yt8m_compact.inference.artefacts import openvino_package
 from yt8m_compact.inference.exports import companions
+from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import onnx
+from yt8m_compact.inference.exports import onnx_constants
 from yt8m_compact.inference.exports import packages
 from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import projection_export
+from yt8m_compact.inference.exports import stored_constants
 
 FILE_NAME = "model.xml"
 _WEIGHTS_NAME = "model.bin"
+# What decodes a constant takes about 4 KB of XML.
+_LEAST_BYTES = 6 * 1024
 
 _USAGE = """\
 import openvino
@@ -69,7 +74,7 @@ def convert(content: bytes) -> dict[str, bytes]:
         value.get_tensor().set_names({value.get_node().get_friendly_name()})
     (scores,) = model.outputs
     scores.get_tensor().set_names({portable_function.OUTPUT_NAME})
-    with tempfile.TemporaryDirectory() as folder:
+    with files.temporary_folder() as folder:
         path = os.path.join(folder, FILE_NAME)
         openvino.save_model(model, path, compress_to_fp16=False)
         contents = {}
@@ -85,6 +90,9 @@ def save(
     model: keras.Model,
     export: projection_export.ProjectionExport,
     batch_size: int | None,
+    precision: export_precision.ExportPrecision = (
+        export_precision.ExportPrecision.FLOAT32
+    ),
     data_pattern: str | None = None,
 ) -> portable_file.Saved:
     """Writes `model.xml`, `model.bin`, companions, whole or not at all.
@@ -98,7 +106,9 @@ def save(
         model: the model of the run.
         export: the form of its projections.
         batch_size: videos to predict at once; None is any number.
-        data_pattern: files of records to compare on; None draws inputs.
+        precision: of what is no weight of a precision of its own.
+        data_pattern: files of records to compare on, and to choose by how
+            constants are stored; None draws inputs.
 
     Returns:
         What was written.
@@ -111,14 +121,29 @@ def save(
     made = prepared.prepare(
         about, model, export, batch_size, data_pattern, open_function
     )
-    contents = convert(onnx.convert(made.function))
+    tools = stored_constants.Tools(
+        functools.partial(onnx.find_packed, least_bytes=_LEAST_BYTES),
+        onnx.store_packed,
+        functools.partial(onnx_constants.OnnxFile, least_bytes=_LEAST_BYTES),
+        open_content,
+    )
+    content, lines = stored_constants.store(
+        onnx.convert_smallest(made, _count_bytes), made, precision, tools
+    )
     card = companions.Artefact(
         format="openvino",
         what="`model.xml` and `model.bin`, for OpenVINO.",
         usage=_USAGE,
     )
     return portable_file.save(
-        folder, about, made, contents, openvino_artefact.OpenVinoModel, card
+        folder,
+        about,
+        made,
+        convert(content),
+        openvino_artefact.OpenVinoModel,
+        card,
+        precision,
+        lines,
     )
 
 
@@ -131,10 +156,23 @@ def open_function(function: Any) -> openvino_artefact.OpenVinoModel:
     Raises:
         ValueError: as `onnx.convert` does.
     """
+    return open_content(onnx.convert(function))
+
+
+def open_content(content: bytes) -> openvino_artefact.OpenVinoModel:
+    """Opens what OpenVINO makes of an ONNX file, to predict on one thread.
+
+    Args:
+        content: of `onnx.convert`.
+    """
     return portable_file.open_contents(
-        convert(onnx.convert(function)),
+        convert(content),
         functools.partial(openvino_artefact.OpenVinoModel, num_threads=1),
     )
+
+
+def _count_bytes(content: bytes) -> int:
+    return sum(map(len, convert(content).values()))
 
 
 def is_saved(folder: str) -> bool:

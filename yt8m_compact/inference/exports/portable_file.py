@@ -8,13 +8,14 @@ keras_backend.expect_tensorflow()
 from collections.abc import Callable, Mapping
 import dataclasses
 import os
-import tempfile
 
 import numpy as np
 
 from yt8m_compact import files
 from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.inference.exports import companions
+from yt8m_compact.inference.exports import export_precision
+from yt8m_compact.inference.exports import few_bits
 from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import same_scores
 
@@ -38,32 +39,44 @@ class Saved:
     lines: tuple[str, ...]
 
 
-def write(
+def save(
     folder: str,
     about: companions.About,
     made: prepared.Prepared,
     contents: Mapping[str, bytes],
+    open_file: OpenFile,
     card: companions.Artefact,
-    lines: tuple[str, ...],
-    differences: np.ndarray,
+    precision: export_precision.ExportPrecision = (
+        export_precision.ExportPrecision.FLOAT32
+    ),
+    lines: tuple[str, ...] = (),
 ) -> Saved:
-    """Writes files and their companions, whole or not at all.
+    """Writes files that predict what their model does, and their companions.
+
+    They are opened before they appear, and all appear or none.
 
     Args:
         folder: the folder, which is replaced.
         about: how the export comes about.
         made: what the files are of.
-        contents: their bytes, by name.
+        contents: their bytes, by name; the first file is the one to open.
+        open_file: opens it.
         card: what they are, for the model card, but for inputs and outputs.
-        lines: how projections and constants are stored.
-        differences: of scores to those of the model.
+        precision: of their constants, which were chosen by every second video:
+            the others judge.
+        lines: how constants are stored.
 
     Returns:
         What was written.
 
     Raises:
+        ValueError: if they can't be opened, or do not predict the same.
         OSError: if they can't be written.
     """
+    opened = open_contents(contents, open_file)
+    differences = _expect_same_scores(opened, made, precision)
+    del opened  # Which may hold the files open.
+    lines = (*made.lines, *lines)
     card = dataclasses.replace(
         card,
         inputs=companions.describe_specs(made.specs),
@@ -81,39 +94,6 @@ def write(
     )
 
 
-def save(
-    folder: str,
-    about: companions.About,
-    made: prepared.Prepared,
-    contents: Mapping[str, bytes],
-    open_file: OpenFile,
-    card: companions.Artefact,
-) -> Saved:
-    """Writes files that predict what their model does, and their companions.
-
-    They are opened before they appear, and all appear or none.
-
-    Args:
-        folder: as of `write`.
-        about: likewise.
-        made: likewise.
-        contents: likewise; the first file is the one to open.
-        open_file: opens it.
-        card: as of `write`.
-
-    Returns:
-        What was written.
-
-    Raises:
-        ValueError: if they can't be opened, or do not predict the same.
-        OSError: if they can't be written.
-    """
-    opened = open_contents(contents, open_file)
-    differences = _expect_same_scores(opened, made)
-    del opened  # Which may hold the files open.
-    return write(folder, about, made, contents, card, made.lines, differences)
-
-
 def open_contents(
     contents: Mapping[str, bytes], open_file: OpenFile
 ) -> artefact.Artefact:
@@ -129,28 +109,38 @@ def open_contents(
     Raises:
         ValueError: if they can't be opened.
     """
-    # Windows keeps files that are open.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as local:
+    with files.temporary_folder() as local:
         _write(local, contents)
         return open_file(os.path.join(local, next(iter(contents))))
 
 
 def _expect_same_scores(
-    opened: artefact.Artefact, made: prepared.Prepared
+    opened: artefact.Artefact,
+    made: prepared.Prepared,
+    precision: export_precision.ExportPrecision,
 ) -> np.ndarray:
     """Compares all of the sample at once, and the first video alone.
 
     Of one video, axes of size 1 hide what is wrong with more, and the other
     way round.
     """
-    inputs, noun = made.inputs, opened.KIND.partition(" ")[2]
+    noun = opened.KIND.partition(" ")[2]
+    judging = slice(None)
+    if precision is not export_precision.ExportPrecision.FLOAT32:
+        noun += f" in {precision}"
+        if len(made.expected) > 1:  # Those that nothing was chosen by.
+            judging = slice(1, None, 2)
+    inputs = {name: value[judging] for name, value in made.inputs.items()}
+    expected = made.expected[judging]
+    tolerance = few_bits.TOLERANCES[precision]
     differences = same_scores.expect(
-        opened.predict_each(inputs), made.expected, noun
+        opened.predict_each(inputs), expected, noun, tolerance
     )
     first = same_scores.expect(
         opened.predict_each({k: v[:1] for k, v in inputs.items()}),
-        made.expected[:1],
+        expected[:1],
         noun,
+        tolerance,
     )
     differences[:1] = np.maximum(differences[:1], first)
     return differences

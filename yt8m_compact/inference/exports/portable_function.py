@@ -5,7 +5,7 @@ from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import contextlib
 import dataclasses
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from yt8m_compact import layers
 from yt8m_compact import structures
 from yt8m_compact.inference import frozen_function
 from yt8m_compact.inference.artefacts import artefact
@@ -21,6 +22,7 @@ from yt8m_compact.inference.exports import portable_recurrence
 from yt8m_compact.run import config as config_lib
 
 OUTPUT_NAME = artefact.OUTPUT_NAME
+_GIVEN = "given"
 
 
 class Forms(Protocol):
@@ -97,6 +99,7 @@ def make_portable_function(
     model: keras.Model,
     specs: Mapping[str, tf.TensorSpec],
     export: Forms,
+    given: Sequence[layers.Projection] = (),
 ) -> Any:
     """Traces a model's predictions, by frozen weights.
 
@@ -104,25 +107,46 @@ def make_portable_function(
         model: a model whose inputs are a dict.
         specs: its inputs by name, as `input_specs` makes them.
         export: chooses the form of its projections, by its `form_of`.
+        given: projections whose rounded weights the function is given, so that
+            what comes of them is computed by its operators.
 
     Returns:
         A concrete function from the inputs to a dict with `predictions`, whose
-        variables are those that come of weights alone.
+        variables are those that come of weights alone. Its attribute `given`
+        has the weights that are to be given, by the names of its other inputs.
     """
+    weights = {
+        f"{_GIVEN}_{number}_{name}": (layer, name, value)
+        for number, layer in enumerate(given)
+        for name, value in layer.decoded().items()
+    }
+    all_specs = {
+        **specs,
+        **{
+            name: tf.TensorSpec(value.shape, value.dtype, name)
+            for name, (_, _, value) in weights.items()
+        },
+    }
+
+    def call_model(*tensors: tf.Tensor) -> tf.Tensor:
+        inputs = dict(zip(all_specs, tensors, strict=True))
+        rounded: dict[layers.Projection, dict[str, tf.Tensor]] = {}
+        for name, (layer, weight, _) in weights.items():
+            rounded.setdefault(layer, {})[weight] = inputs.pop(name)
+        with portable_recurrence.decoded_ahead(model, rounded):
+            return model(inputs, training=False)
+
     loops = contextlib.nullcontext()
     if any(spec.shape[0] is None for spec in specs.values()):
         # Slower than lists of tensors where there can be such.
         loops = portable_recurrence.portable_loops(model)
     with structures.product_forms(export.form_of), loops:
         frozen = frozen_function.FrozenFunction(
-            lambda *tensors: model(
-                dict(zip(specs, tensors, strict=True)), training=False
-            ),
-            list(specs.values()),
+            call_model, list(all_specs.values())
         )
 
     def predict(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        outputs = frozen(*[inputs[name] for name in specs])
+        outputs = frozen(*[inputs[name] for name in all_specs])
         # What is read by a copied operation would not be known as read.
         graph = tf.compat.v1.get_default_graph()
         captured = {id(outer) for outer, _ in graph.captures}
@@ -132,9 +156,38 @@ def make_portable_function(
         return {OUTPUT_NAME: outputs}
 
     function = tf.function(predict, autograph=False)
-    concrete = function.get_concrete_function(**specs)
+    concrete = function.get_concrete_function(**all_specs)
     concrete.frozen = frozen  # Its variables live as long as it does.
+    concrete.given = {
+        name: value.numpy() for name, (_, _, value) in weights.items()
+    }
     return concrete
+
+
+def with_spectra(model: keras.Model, export: Forms) -> list[layers.Projection]:
+    """Lists the projections of a precision that multiply by transforms.
+
+    What a file holds of them are spectra, in floats, unless it is given the
+    rounded weights.
+
+    Args:
+        model: the model.
+        export: chooses the form of its projections.
+    """
+
+    def is_transformed(layer: layers.Projection) -> bool:
+        base = layer.structure.base
+        return any(
+            part.uses_transforms
+            and export.form_of(part, *layer.sizes) is structures.ProductForm.DFT
+            for part in getattr(base, "parts", (base,))
+        )
+
+    return [
+        layer
+        for layer in layers.projections(model)
+        if layer.structure.base != layer.structure and is_transformed(layer)
+    ]
 
 
 def draw_inputs(

@@ -1,16 +1,19 @@
-"""Recurrent layers as loops that other runtimes have the operators of."""
+"""Recurrent layers in operators that other runtimes have."""
 
 # ruff: noqa: E402
 from yt8m_compact import keras_backend
 
 keras_backend.expect_tensorflow()
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import functools
 
 import keras
 import tensorflow as tf
+
+from yt8m_compact import layers
+from yt8m_compact import structures
 
 
 @contextlib.contextmanager
@@ -36,6 +39,37 @@ def portable_loops(model: keras.Model) -> Iterator[None]:
     finally:
         for layer in recurrent:
             object.__delattr__(layer, "inner_loop")
+
+
+@contextlib.contextmanager
+def decoded_ahead(
+    model: keras.Model, given: Mapping[layers.Projection, structures.Weights]
+) -> Iterator[None]:
+    """Traces a model with weights that were rounded before its loops.
+
+    Recurrent layers would round those that have a precision at each step, and
+    other runtimes have not even the operators.
+
+    Args:
+        model: the model, whose layers are as they were afterwards.
+        given: rounded weights by layer, of those that are not to be rounded
+            here.
+    """
+    coded = [
+        layer
+        for layer in layers.projections(model)
+        if layer.structure.base != layer.structure
+    ]
+    for layer in coded:
+        weights = given[layer] if layer in given else layer.decoded()
+        object.__setattr__(
+            layer, "decoded", lambda training=None, weights=weights: weights
+        )
+    try:
+        yield
+    finally:
+        for layer in coded:
+            object.__delattr__(layer, "decoded")
 
 
 def _inner_loop(

@@ -27,6 +27,7 @@ class Prepared:
     Attributes:
         model: the model, which computes in float32.
         specs: what the function takes, by name.
+        forms: chooses the form of its projections.
         function: of `portable_function.make_portable_function`.
         inputs: those that files are compared with the model on.
         expected: what the model predicts for them.
@@ -35,6 +36,7 @@ class Prepared:
 
     model: keras.Model
     specs: Mapping[str, tf.TensorSpec]
+    forms: portable_function.Forms
     function: Any
     inputs: Mapping[str, np.ndarray]
     expected: np.ndarray
@@ -70,12 +72,10 @@ def prepare(
     specs = portable_function.specs_of_run(about.config, model, batch_size)
     inputs = export_sample.take(about.config, specs, data_pattern)
     expected = model(inputs, training=False).numpy()
-    if export is not projection_export.ProjectionExport.AUTO:
-        function = portable_function.make_portable_function(
-            model, specs, export
-        )
-        return Prepared(model, specs, function, inputs, expected, ())
-    forms = measured_forms.MeasuredForms(batch_size or 1, open_function)
+    forms, lines = export, ()
+    if export is projection_export.ProjectionExport.AUTO:
+        forms = measured_forms.MeasuredForms(batch_size or 1, open_function)
     function = portable_function.make_portable_function(model, specs, forms)
-    lines = tuple(forms.to_lines(model))
-    return Prepared(model, specs, function, inputs, expected, lines)
+    if isinstance(forms, measured_forms.MeasuredForms):
+        lines = tuple(forms.to_lines(model))
+    return Prepared(model, specs, forms, function, inputs, expected, lines)

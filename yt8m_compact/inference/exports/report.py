@@ -295,7 +295,7 @@ def _tables(rows: Sequence[Row], tablefmt: str) -> str:
     Two tables, so that both are as wide as a terminal, however many exports.
     """
     size: dict[str, Callable[[Row], str]] = {
-        "weights": lambda row: f"{row.num_weights:,}",
+        "params": lambda row: f"{row.num_weights:,}",
         "bytes": lambda row: f"{row.num_bytes:,}",
         "zipped": lambda row: f"{row.zipped_bytes:,}",
         "largest": lambda row: _scientific(row.max_difference),
@@ -375,29 +375,57 @@ def _notes(report: Report) -> list[str]:
         )
     if len(report.rows) > 1:
         notes.append(
-            "A dense twin (dense) is the same model with dense matrices, "
-            "exported the same way; its weights are not trained."
+            "The dense equivalent (dense) is the same model with dense "
+            "matrices, exported the same way; its weights are not trained."
         )
     return notes
 
 
 def _count_bytes(folder: str) -> tuple[int, int]:
     """Counts the bytes of an export, and of the same in a zip file."""
-    paths = [
-        os.path.join(where, name)
-        for where, _, names in tf.io.gfile.walk(folder)
-        for name in names
-        if name not in _NOT_COUNTED and os.path.basename(where) != warmup.FOLDER
-    ]
     total = 0
     counter = _Counter()
     with zipfile.ZipFile(counter, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(paths):
+        for path in _read_to_predict(folder):
             with tf.io.gfile.GFile(path, "rb") as file:
                 content = file.read()
             total += len(content)
             archive.writestr(os.path.relpath(path, folder), content)
     return total, counter.number
+
+
+def _read_to_predict(folder: str) -> list[str]:
+    """Lists the files of an export without those that only travel with it."""
+    return sorted(
+        os.path.join(where, name)
+        for where, _, names in tf.io.gfile.walk(folder)
+        for name in names
+        if name not in _NOT_COUNTED and os.path.basename(where) != warmup.FOLDER
+    )
+
+
+def count_bytes(path: str) -> int:
+    """Counts the bytes that are read to predict by an artefact.
+
+    Args:
+        path: its file, beside which others of the same name count, too, as
+            those of OpenVINO's weights; or the folder that it is.
+
+    Returns:
+        The bytes.
+    """
+    if files.is_folder(path):
+        paths = _read_to_predict(path)
+    else:
+        folder, name = os.path.split(path)
+        folder = folder or "."
+        stem = os.path.join(folder, os.path.splitext(name)[0])
+        paths = [
+            one
+            for one in _read_to_predict(folder)
+            if os.path.splitext(one)[0] == stem
+        ]
+    return sum(tf.io.gfile.stat(one).length for one in paths)
 
 
 class _Counter:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from yt8m_compact import lazy
+from yt8m_compact.structures import coded_weight
 from yt8m_compact.structures import weight_spec
 from yt8m_compact.structures.precisions import precision
 
@@ -58,3 +59,12 @@ class Half(precision.Precision):
         return tf.cast(
             tf.bitcast(bits, tf.as_dtype(self.float_dtype)), tf.float32
         )
+
+    def coded(
+        self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
+    ) -> coded_weight.CodedWeight:
+        """Says of which codes a weight is made: its values."""
+        dtype = tf.as_dtype(self.float_dtype).as_numpy_dtype
+        halves = np.asarray(arrays[f"{spec.name}_bits"]).view(dtype)
+        ones = np.ones(spec.shape, np.float32)
+        return coded_weight.CodedWeight(halves, ones)

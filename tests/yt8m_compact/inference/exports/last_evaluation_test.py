@@ -25,13 +25,15 @@ def write_evaluations(path, values: dict[int, float]) -> None:
     (path / "evaluations.json").write_text(json.dumps({"evaluations": content}))
 
 
-def write_events(folder, values: dict[int, float], names=NAMES) -> None:
+def write_events(
+    folder, values: dict[int, float], names=NAMES, group="metrics/"
+) -> None:
     writer = tf.summary.create_file_writer(str(folder))
     for step, value in values.items():
         with writer.as_default(step):
             for name in names:
-                tf.summary.scalar(name, metrics(value)[name])
-            tf.summary.scalar("weights", 7)
+                tf.summary.scalar(group + name, metrics(value)[name])
+            tf.summary.scalar(f"{group}weights", 7)
     writer.close()
 
 
@@ -63,6 +65,13 @@ def test_yt8m_eval_goes_before_yt8m_train(tmp_path):
     # One that was not written to its end does not count.
     write_events(tmp_path / "eval", {20: 0.75}, NAMES[:3])
     assert find(tmp_path, 20).step == 10
+
+
+def test_tags_of_older_versions(tmp_path):
+    write_events(tmp_path / "eval", {10: 0.75}, group="")
+    assert find(tmp_path, 10) == last_evaluation.Found(
+        10, metrics(0.75), "yt8m-eval"
+    )
 
 
 def test_other_weights_have_their_own(tmp_path):

@@ -1,7 +1,8 @@
 """Tests of how constants of LiteRT files are stored."""
 
-import warnings
+import importlib.util
 
+from ai_edge_litert import interpreter
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -24,9 +25,7 @@ def content():
 
 def multiplied(content):
     """Returns what a file makes of ones: its constant."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = tf.lite.Interpreter(model_content=content)
+    model = interpreter.Interpreter(model_content=content)
     model.allocate_tensors()
     model.set_tensor(
         model.get_input_details()[0]["index"], np.ones(_SHAPE, np.float32)
@@ -92,6 +91,17 @@ def test_codes_of_another_shape(content):
     assert graph.operators() == ["DEQUANTIZE", "RESHAPE", "MUL"]
     expected = (codes * scales[:, np.newaxis]).reshape(_SHAPE)
     np.testing.assert_array_equal(multiplied(graph.to_bytes()), expected)
+
+
+def test_bits_that_the_interpreter_has(monkeypatch):
+    assert litert_constants.readable_bits() == (2, 4, 8)
+    # An older TensorFlow alone.
+    monkeypatch.delattr(
+        litert_constants.schema.TensorType, "INT2", raising=False
+    )
+    assert litert_constants.readable_bits() == (2, 4, 8)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert litert_constants.readable_bits() == (8,)
 
 
 def test_bytes_of_codes():

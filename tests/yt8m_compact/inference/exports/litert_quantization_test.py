@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from yt8m_compact import structures
 from yt8m_compact.inference import artefacts
 from yt8m_compact.inference.exports import export_precision
+from yt8m_compact.inference.exports import few_bits
 from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import litert_constants
 from yt8m_compact.inference.exports import litert_quantization
@@ -16,7 +16,7 @@ from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
 
 FLOAT32, FLOAT16, INT8, INT4 = export_precision.ExportPrecision
-Level = litert_quantization.Level
+Level = few_bits.Level
 
 
 def make_content(sizes):
@@ -45,31 +45,14 @@ def large():
     return make_content([256, 256, 40])
 
 
+def choose(content, *arguments):
+    file = litert_quantization.LiteRtFile(content)
+    return few_bits.choose(file, *arguments)
+
+
 def difference(content, inputs, expected):
     model = artefacts.LiteRtModel.from_content(content)
     return float(np.abs(model.predict_each(inputs) - expected).max())
-
-
-@pytest.mark.parametrize("name", ["Int8", "Int4"])
-def test_rounds_as_precisions_do(name):
-    # A scale a row: within half a step of the largest value of it.
-    values = np.random.default_rng(0).standard_normal((3, 40))
-    values = (values * [[1], [10], [100]]).astype(np.float32)
-    stored = litert_quantization.quantize(values, getattr(structures, name)())
-    assert stored.scales.shape == (3,)
-    assert (stored.bits, stored.axis) == ({"Int8": 8, "Int4": 4}[name], 0)
-    error = np.sum((stored.decode() - values) ** 2, axis=1)
-    # Of normal values, 16 levels leave 1.2 % (J. Max, 1960).
-    share = error / np.sum(values**2, axis=1)
-    assert share.max() < {"Int8": 1e-4, "Int4": 0.025}[name]
-
-
-def test_short_rows_share_a_scale():
-    values = np.random.default_rng(0).standard_normal((30, 8))
-    stored = litert_quantization.quantize(
-        values.astype(np.float32), structures.Int8()
-    )
-    assert stored.scales.shape == (1,)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +61,7 @@ def test_short_rows_share_a_scale():
 )
 def test_all_is_stored_where_scores_bear_it(precision, factor, bound, small):
     content, inputs, expected = small
-    stored, choice = litert_quantization.choose(
-        content, precision, lambda content: 0.0
-    )
+    stored, choice = choose(content, precision, lambda content: 0.0)
     assert set(choice.levels.values()) == {Level(precision)}
     assert choice.to_lines() == [f"{precision}: 100.0% of 3,328 values"]
     # 64 x 32 and 32 x 40 weights, less what says how and the scales.
@@ -110,7 +91,7 @@ def test_what_loses_most_for_its_bytes_is_kept_in_more_bits(small):
         error = np.abs(values - before[first].ravel()).max()
         return 1.0 if error > 5e-4 else 0.0
 
-    stored, choice = litert_quantization.choose(content, INT4, measure)
+    stored, choice = choose(content, INT4, measure)
     assert choice.levels == {first: Level.FLOAT16, second: Level.INT4}
     first_line, second_line, kept = choice.to_lines()
     assert first_line == "int4: 38.5% of 3,328 values"
@@ -122,9 +103,7 @@ def test_what_loses_most_for_its_bytes_is_kept_in_more_bits(small):
 
 def test_nothing_is_stored_where_scores_bear_nothing(small):
     content, inputs, expected = small
-    stored, choice = litert_quantization.choose(
-        content, FLOAT16, lambda content: 1.0
-    )
+    stored, choice = choose(content, FLOAT16, lambda content: 1.0)
     assert set(choice.levels.values()) == {Level.FLOAT32}
     assert difference(stored, inputs, expected) < 1e-5
 
@@ -132,9 +111,7 @@ def test_nothing_is_stored_where_scores_bear_nothing(small):
 def test_fixed_constants_are_left(small):
     content, _, _ = small
     keys = litert_constants.LiteRtGraph(content).constants()
-    stored, choice = litert_quantization.choose(
-        content, INT8, lambda content: 0.0, keys
-    )
+    stored, choice = choose(content, INT8, lambda content: 0.0, keys)
     assert not choice.levels and not choice.to_lines()
     assert len(stored) == pytest.approx(len(content), abs=200)
 

@@ -12,7 +12,9 @@ import small_models
 from yt8m_compact import layers
 from yt8m_compact.inference.exports import litert
 from yt8m_compact.inference.exports import onnx as onnx_export
+from yt8m_compact.inference.exports import openvino
 from yt8m_compact.inference.exports import portable_function
+from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import projection_export
 
 FFT, DFT = (projection_export.ProjectionExport(name) for name in ("fft", "dft"))
@@ -94,6 +96,81 @@ def test_no_weights_are_there_twice(loops):
     ]
     assert len(tensors) > 5
     assert len(tensors) == len({*tensors})
+
+
+class Precise(prepared.Prepared):
+    """A model of rounded circulants, as it is before it is converted."""
+
+    @classmethod
+    def make(cls, structure, sizes, form):
+        features = keras.Input([sizes[0]], name="features")
+        outputs = layers.Projection(sizes[1], structure)(features)
+        model = keras.Model({"features": features}, outputs)
+        specs = portable_function.input_specs(model, 1, None)
+        function = portable_function.make_portable_function(model, specs, form)
+        inputs = portable_function.draw_inputs(specs)
+        expected = model(inputs, training=False).numpy()
+        return cls(model, specs, form, function, inputs, expected, ())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("structure", "sizes", "num_bytes"),
+    [
+        # 8 vectors of 1,024 values and 8 diagonals in 8 bits, each with a
+        # scale of 16 bits.
+        ("diagonal_circulant@int8", (1024, 8192), 16384 + 32),
+        # A byte is 8 of them, and a table says which.
+        ("circulant@binary", (1024, 8192), 1024 + 16 + 2048),
+    ],
+)
+def test_spectra_are_made_of_bits(structure, sizes, num_bytes):
+    made = Precise.make(structure, sizes, DFT)
+    spectra = onnx_export.convert(made.function)
+    content = onnx_export.convert_smallest(made)
+    packed = onnx_export.find_packed(made.model, content)
+    assert packed
+    stored = onnx_export.store_packed(content, packed)
+    # Spectra of 8 vectors of 1,024 values are 8 x 17 x 32 complex numbers.
+    assert len(spectra) > 8 * 17 * 32 * 8
+    # Besides, matrices of 32 and 64 values: see the test of litert above.
+    matrices = 4 * (2 * 34 * 32 + 64 * 64 + 2 * 17 * 32)
+    assert num_bytes < len(stored) - matrices < num_bytes + 12_000
+    for opened in (
+        onnx_export.open_content(stored),
+        openvino.open_content(stored),
+    ):
+        np.testing.assert_allclose(
+            opened.predict_each(made.inputs), made.expected, rtol=0, atol=1e-4
+        )
+
+
+@pytest.mark.slow
+def test_spectra_that_are_smaller_than_what_makes_them():
+    made = Precise.make("circulant@int8", (64, 64), DFT)
+    spectra = onnx_export.convert(made.function)
+    # But for numbers in names.
+    smallest = onnx_export.convert_smallest(made)
+    assert abs(len(smallest) - len(spectra)) < 50
+    # By what they are in another format.
+    longest = onnx_export.convert_smallest(made, lambda content: -len(content))
+    assert len(longest) > len(spectra) + 500
+
+
+def test_zeros_are_said_by_their_number():
+    # Of a vector that is not one of length 0: `where(length > 0, x, zeros)`.
+    features = keras.Input([1024], name="features")
+    model = keras.Model(
+        {"features": features}, layers.UnitDirection()(features)
+    )
+    content = onnx_export.convert(make_function(model, DFT))
+    assert len(content) < 4096
+    x = np.stack([np.zeros(1024), np.arange(1024)]).astype("float32")
+    expected = x / [[1], [np.sqrt(np.sum(np.arange(1024.0) ** 2))]]
+    opened = onnx_export.open_content(content)
+    np.testing.assert_allclose(
+        opened.predict_each({"features": x}), expected, rtol=1e-5
+    )
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Tests of weights of few bits in LiteRT files."""
+"""Tests of weights of few bits in files."""
 
 import keras
 import numpy as np
@@ -7,50 +7,19 @@ import pytest
 import litert_files
 from yt8m_compact import layers
 from yt8m_compact.inference import artefacts
-from yt8m_compact.inference.exports import packed_constants
+from yt8m_compact.inference.exports import onnx
+from yt8m_compact.inference.exports import openvino
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
-
-
-def test_one_scale():
-    codes = np.array([[1, -1], [0, 1]], np.int8)
-    stored = packed_constants.lay_out(codes, np.full((2, 2), 0.5, np.float32))
-    assert (stored.axis, stored.bits) == (0, 2)
-    np.testing.assert_array_equal(stored.scales, [0.5])
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_scale_for_each_slice(axis):
-    codes = np.arange(-12, 12, dtype=np.int8).reshape(2, 3, 4)
-    values = np.arange(1, codes.shape[axis] + 1, dtype=np.float32)
-    shape = [1, 1, 1]
-    shape[axis] = -1
-    scales = np.broadcast_to(values.reshape(shape), codes.shape)
-    stored = packed_constants.lay_out(codes, scales)
-    assert (stored.axis, stored.bits) == (axis, 8)
-    np.testing.assert_array_equal(stored.decode(), codes * scales)
-
-
-def test_a_scale_for_each_run():
-    codes = np.arange(48, dtype=np.int8).reshape(2, 24) % 8
-    scales = np.repeat(np.arange(1, 7, dtype=np.float32), 8).reshape(2, 24)
-    stored = packed_constants.lay_out(codes, scales)
-    assert (stored.codes.shape, stored.axis, stored.bits) == ((6, 8), 0, 4)
-    np.testing.assert_array_equal(
-        stored.decode().reshape(2, 24), codes * scales
-    )
-
-
-def test_scales_that_change_too_often():
-    codes = np.ones((2, 24), np.int8)
-    scales = np.repeat(np.arange(1, 13, dtype=np.float32), 4).reshape(2, 24)
-    assert packed_constants.lay_out(codes, scales) is None
 
 
 def make_model(structure, norm):
     keras.utils.set_random_seed(0)
     features = keras.Input([64], name="features")
-    x = layers.Projection(96, structure, use_bias=not norm)(features)
+    projection = layers.Projection(96, structure, use_bias=not norm)
+    x = projection(features)
+    if not norm:
+        projection.bias.assign(np.random.default_rng(1).random(96))
     if norm:
         batch_norm = keras.layers.BatchNormalization()
         x = batch_norm(x)
@@ -115,3 +84,40 @@ def test_what_is_made_of_weights_stays(tmp_path):
     floats = litert_files.write(str(tmp_path / "floats.tflite"), function)
     bits = litert_files.write(str(tmp_path / "bits.tflite"), function, model)
     assert floats == bits
+
+
+# Bytes of the codes of 64 x 96 weights, 8, 4, 2, 5 (log 3) and 1 bits each,
+# the first five of three levels to a byte; of a scale of 16 bits for each of 96
+# columns, or for 16 values of one; and of the codes that each byte stands for.
+@pytest.mark.parametrize(
+    ("structure", "norm", "num_bytes"),
+    [
+        ("dense@int8", True, 6144 + 192),
+        ("dense@int4(block_size=16)", False, 3072 + 4 * 192 + 2 * 225),
+        ("dense@int2", False, 1536 + 192 + 4 * 256),
+        ("dense@ternary", True, 1229 + 192 + 5 * 243),
+        ("dense@binary", True, 768 + 192 + 8 * 256),
+        ("dense@float16", True, 12288),
+        ("dense@bfloat16", False, 12288),
+        (
+            "low_rank(rank=8)@binary + dense@binary",
+            False,
+            768 + 192 + 64 + 96 + 2 * 104 + 8 * 256,
+        ),
+    ],
+)
+def test_bits_are_kept_by_onnx_and_openvino(structure, norm, num_bytes):
+    model, specs, function = make_model(structure, norm)
+    floats = onnx.convert(function)
+    content = onnx.store_packed(floats, onnx.find_packed(model, floats))
+    inputs = portable_function.draw_inputs(specs)
+    expected = model(inputs, training=False).numpy()
+    # Floats as such, but for a bias, or the scale and shift of the norm.
+    left = 4 * 96 * (2 if norm else 1)
+    files = openvino.convert(content)
+    assert left <= len(files["model.bin"]) - num_bytes < left + 300
+    assert left < len(content) - num_bytes < left + 2500
+    for opened in (onnx.open_content(content), openvino.open_content(content)):
+        np.testing.assert_allclose(
+            opened.predict_each(inputs), expected, rtol=0, atol=2e-5
+        )

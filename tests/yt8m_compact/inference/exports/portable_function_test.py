@@ -2,12 +2,14 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
 import numpy_models
 import small_models
 import tiny_runs
+from yt8m_compact import layers
 from yt8m_compact import structures
 from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import projection_export
@@ -45,6 +47,50 @@ def test_weights_are_those_of_the_trace():
     # All that it reads is known, to be written.
     read = {id(value) for value in function.captured_inputs}
     assert read == {id(variable.handle) for variable in function.variables}
+
+
+def make_projections():
+    features = keras.Input([300], name="features")
+    outputs = [
+        layers.Projection(300, structure, name=name)(features)
+        for name, structure in {
+            "floats": "circulant",
+            "dense": "dense@int8",
+            "rounded": "low_rank(rank=2) + circulant@int8",
+        }.items()
+    ]
+    return keras.Model({"features": features}, keras.layers.Add()(outputs))
+
+
+def test_projections_with_spectra():
+    model = make_projections()
+    found = portable_function.with_spectra(model, DFT)
+    assert found == [model.get_layer("rounded")]
+    dense = projection_export.ProjectionExport.DENSE
+    assert not portable_function.with_spectra(model, dense)
+
+
+def test_weights_that_are_given():
+    model = make_projections()
+    specs = portable_function.input_specs(model, 1, None)
+    layer = model.get_layer("rounded")
+    function = portable_function.make_portable_function(
+        model, specs, DFT, [layer]
+    )
+    decoded = layer.decoded()
+    assert len(function.given) == len(decoded) == 3
+    for given, value in zip(
+        function.given.values(), decoded.values(), strict=True
+    ):
+        np.testing.assert_array_equal(given, value)
+    inputs = portable_function.draw_inputs(specs, 1)
+    expected = model(inputs, training=False).numpy()
+    result = function(**inputs, **function.given)["predictions"]
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+    # What is computed of them follows what is given.
+    doubled = {name: 2 * value for name, value in function.given.items()}
+    other = function(**inputs, **doubled)["predictions"].numpy()
+    assert np.abs(other - expected).max() > 0.1
 
 
 def test_inputs_to_compare_by():

@@ -72,7 +72,7 @@ def test_without_records_inputs_are_drawn():
     found = report.make(config, [report.Row("a", 1, 2, 3)], reference)
     assert "for 4 videos drawn at random" in found.to_text()
     assert "GAP" not in found.to_text()
-    assert "dense twin" not in found.to_text()
+    assert "dense equivalent" not in found.to_text()
 
 
 def test_bytes_are_those_that_are_read_to_predict(tmp_path):
@@ -126,7 +126,7 @@ def test_tables(measured):
     size, time, notes = found.to_text().split("\n\n")
     header, rule, *lines = size.splitlines()
     assert header.split() == [
-        "weights",
+        "params",
         "bytes",
         "zipped",
         "largest",
@@ -205,3 +205,22 @@ def test_json(measured, tmp_path):
     measurement = values["rows"][0]["measurements"][1]
     assert measurement["num_threads"] == 2
     assert measurement["peak_bytes"] > 0
+
+
+def test_bytes_that_are_read_to_predict(tmp_path, monkeypatch):
+    for name, size in {
+        "model.xml": 3,
+        "model.bin": 40,
+        "other.xml": 500,
+        "config.json": 6_000,
+        "weights.safetensors": 70_000,
+    }.items():
+        (tmp_path / name).write_bytes(bytes(size))
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "variables" / "model.bin").write_bytes(bytes(800_000))
+    # A file counts with those of its name beside it, a folder whole.
+    assert report.count_bytes(str(tmp_path / "model.xml")) == 43
+    assert report.count_bytes(str(tmp_path / "other.xml")) == 500
+    assert report.count_bytes(str(tmp_path)) == 870_543
+    monkeypatch.chdir(tmp_path)
+    assert report.count_bytes("model.xml") == 43

@@ -136,12 +136,12 @@ def test_help_says_defaults_choices_and_what_is_needed(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main.run()
     text = capsys.readouterr().out
-    assert "\n  --output_dir: Folder to write to.\n    (needed)\n" in text
+    assert "\n  --output_dir: Folder to write to. (needed)\n" in text
     assert (
-        "\n  --split: Which part of the data set.\n"
-        "    (one of train, validate, test)\n    (default: train)\n"
-    ) in text
-    assert "\n    (default: 1,1)\n" in text
+        " --split: Which part of the data set. (one of train, validate, test; "
+        "default: train) "
+    ) in " ".join(text.split())
+    assert " (default: 1,1)\n" in text
     assert max(map(len, text.splitlines())) <= 80
 
 

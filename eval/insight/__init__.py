@@ -1,0 +1,1 @@
+"""What an evaluation says beside its metrics: classes, groups, calibration."""
