@@ -14,6 +14,7 @@ import tensorflow as tf
 from yt8m_compact import files
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import evaluations_file
+from yt8m_compact.run import event_tags
 from yt8m_compact.run import train_dir as train_dir_lib
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _training_curves(run: train_dir_lib.TrainDir) -> dict[str, Curve]:
     for path in sorted(paths):
         for event in _read_events(path):
             for value in event.summary.value:
-                name = value.tag.removeprefix("metrics/")
+                name = event_tags.metric_of(value.tag)
                 if name in _TITLES:
                     number = tf.make_ndarray(value.tensor).item()
                     points.setdefault(name, {})[event.step] = float(number)

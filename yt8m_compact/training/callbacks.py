@@ -224,8 +224,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
             self._speed += done
 
     def _log(self, logs: dict[str, float]) -> None:
-        for name, value in logs.items():
-            event_tags.write_scalar(event_tags.metric_tag(name), value)
+        self._log_metrics(logs)
         rate = self.model.optimizer.learning_rate
         event_tags.write_scalar("optimizer/learning_rate", rate)
         for layer, norm in self._step.gradient_norms().items():
@@ -257,8 +256,11 @@ class TensorBoardLogger(keras.callbacks.Callback):
         # The last steps have a point, too: those of a short run are all it has.
         if self._writer is not None and self._step.has_logs:
             with self._writing(int(self._position.step)):
-                for name, value in self._step.logs().items():
-                    tf.summary.scalar(name, value)
+                self._log_metrics(self._step.logs())
+
+    def _log_metrics(self, logs: dict[str, float]) -> None:
+        for name, value in logs.items():
+            event_tags.write_scalar(event_tags.metric_tag(name), value)
 
     def _log_skipped(self) -> None:
         if self._skipped is not None:
