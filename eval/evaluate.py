@@ -79,20 +79,19 @@ PAGES = help_pages.HelpPages(
             "checkpoint_step",
             "weights",
         ),
-        "a run that goes on": (
-            "run_once",
-            "eval_interval_secs",
-            "timeout_secs",
-        ),
+        "a run that goes on": ("run_once",),
         "data": (
             "eval_data_pattern",
             "data",
             "batch_size",
             "num_readers",
             "on_data_error",
-            "frame_seed",
         ),
-        "predictions in the place of a model": ("predictions", "labels"),
+        "predictions in the place of a model": (
+            "predictions",
+            "labels",
+            "segment_map_k",
+        ),
         "several models together": ("ensemble", "ensemble_weights"),
         "report": ("top_k", "output_json", "report_dir", "vocabulary_file"),
         "weights of a model without data": (

@@ -43,11 +43,6 @@ def test_every_id_is_its_own():
     assert classes[:, 0].tolist() == list(range(len(IDS)))[::-1]
 
 
-def test_an_id_takes_at_most_16_bytes():
-    assert id_index.keys_of(IDS).dtype.itemsize == 16
-    assert id_index.keys_of(IDS[:5]).dtype.itemsize == 4
-
-
 @pytest.mark.parametrize("number", [1, 5, len(IDS)])
 def test_ids_that_are_not_there(number):
     table = make_table(IDS[:number])

@@ -31,8 +31,19 @@ PATHS = {
         "output_json",
         "report_dir",
         "vocabulary_file",
+        "predictions",
+        "labels",
+        "ensemble",
     },
-    predict: {"train_dir", "model_file", "input_data_pattern", "output_file"},
+    predict: {
+        "train_dir",
+        "model_file",
+        "ensemble",
+        "input_data_pattern",
+        "output_file",
+        "vocabulary_file",
+        "segment_label_ids_file",
+    },
     export: {
         "train_dir",
         "export_dir",
@@ -63,9 +74,12 @@ PATHS = {
     data.VERBS["synthesize"]: {"output_dir"},
 }
 # What may be given several times.
-REPEATED = {evaluate: {"train_dir", "model_file"}}
-# These are refused.
-OTHERS = {"segment_label_ids_file", "untar_model_dir"}
+REPEATED = {
+    evaluate: {"train_dir", "model_file", "ensemble"},
+    predict: {"ensemble"},
+}
+# This is refused.
+OTHERS = {"untar_model_dir"}
 _NAMES_FILES = re.compile(r"_dir$|_file$|pattern|_json$|_plot$|manifest")
 
 

@@ -129,7 +129,7 @@ ERRORS = [
     (
         "yt8m-predict --output_file=a --input_data_pattern=script",
         2,
-        "expected one of --train_dir, --model_file and --preset. ",
+        "expected one of --train_dir, --model_file, --preset and --ensemble. ",
     ),
     (
         "yt8m-predict --output_file=a --input_data_pattern=script "

@@ -219,6 +219,13 @@ def test_names_thresholds_and_ensembles(tmp_path):
         assert value["names"] == [names[label] for label in order]
         np.testing.assert_allclose(value["scores"], scores[order], rtol=1e-5)
     assert len({len(value["classes"]) for value in values}) > 1
+    with pytest.raises(ValueError, match="export: expected a model with a lay"):
+        run_predict(
+            f"--model_file={exported}",
+            f"--input_data_pattern={run.pattern}",
+            f"--output_file={output}",
+            "--embeddings",
+        )
 
 
 @pytest.mark.slow
