@@ -418,8 +418,9 @@ def log_report(
 ) -> None:
     """Writes the metrics of a report for TensorBoard.
 
-    Where that fails, as in a folder that is read-only, it is logged: what was
-    computed is in the report.
+    A packed model, such as a preset, is left as it is. Where writing fails, as
+    in a folder that is read-only, it is logged: what was computed is in the
+    report.
 
     Args:
         result: the report of a checkpoint.
@@ -427,6 +428,8 @@ def log_report(
         name: of the folder of the events.
         write_more: writes what else there is to the summary writer in use.
     """
+    if run.is_packed():
+        return
     path = run.events_path(name)
     if result.weight_choice != str(weight_choice.RAW):
         # A curve of its own, without the colon of an average.

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import tensorflow as tf
 import record_makers
 import tiny_runs
 from yt8m_compact import models
+from yt8m_compact import presets
 from yt8m_compact import readers
 from yt8m_compact import training
 from yt8m_compact.eval import evaluation
@@ -207,6 +209,12 @@ def test_log_report(tmp_path):
         values = [result.metrics[name] for result in results]
         assert [step for step, _ in points] == [5, 10]
         np.testing.assert_allclose([v for _, v in points], values, rtol=1e-6)
+    packed = shutil.copytree(
+        presets.folder("yt8m_2018_video_100k"), tmp_path / "packed"
+    )
+    before = sorted(os.listdir(packed))
+    evaluation.log_report(results[0], train_dir_lib.TrainDir(str(packed)))
+    assert sorted(os.listdir(packed)) == before
 
 
 def test_missing_data_comes_before_a_missing_run(tmp_path):
