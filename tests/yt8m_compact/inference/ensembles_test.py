@@ -120,7 +120,7 @@ def test_what_is_refused(members, weights, message, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_and_its_export_together(tmp_path):
+def test_a_run_twice_is_the_run(tmp_path):
     run = tiny_runs.video_run()
     names = [run.path, run.path]
     ensemble = ensembles.Ensemble([ensembles.load_member(n) for n in names])
