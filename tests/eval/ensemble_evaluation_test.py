@@ -42,6 +42,7 @@ def evaluate_formulas(pattern, **kwargs):
     )
 
 
+@pytest.mark.slow
 def test_weights_are_found(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path, 90)
     report = evaluate_formulas(pattern)
@@ -79,6 +80,7 @@ def test_weights_are_given(tmp_path):
     assert "\nof 40 videos\n--ensemble=a,b --ensemble_weights=0.75,0.25" in text
 
 
+@pytest.mark.slow
 def test_program(tmp_path, monkeypatch, capsys):
     pattern = tiny_runs.write_videos(tmp_path, 40)
     seeds = {"preset:a": 0, "preset:b": 1}

@@ -57,7 +57,8 @@ def write_segments(tmp_path):
     return path, ratings
 
 
-@pytest.mark.parametrize("k", [pytest.param(120, marks=pytest.mark.slow), 17])
+@pytest.mark.slow
+@pytest.mark.parametrize("k", [120, 17])
 def test_of_a_model_and_of_its_submission(tmp_path, k):
     pattern, ratings = write_segments(tmp_path)
     predictor = make_predictor()

@@ -31,7 +31,9 @@ def read(ensemble, files, **kwargs):
     return ids, np.concatenate([values for _, values in blocks])
 
 
-@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    "together", [True, pytest.param(False, marks=pytest.mark.slow)]
+)
 def test_weighted_mean(tmp_path, together):
     files = readers.expand_patterns(tiny_runs.write_videos(tmp_path, 150))
     calls = []
@@ -59,6 +61,7 @@ def test_weighted_mean(tmp_path, together):
     assert sorted(calls) == [0] * 3 + [1] * 3 + [2] * 3  # 150 by 64s
 
 
+@pytest.mark.slow
 def test_records_that_one_model_leaves_out(tmp_path, monkeypatch):
     monkeypatch.setattr(
         record_makers, "video_id", lambda index: b"a,b" if index == 5 else b"x"
@@ -117,7 +120,7 @@ def test_what_is_refused(members, weights, message, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_and_its_export_together(tmp_path):
+def test_a_run_twice_is_the_run(tmp_path):
     run = tiny_runs.video_run()
     names = [run.path, run.path]
     ensemble = ensembles.Ensemble([ensembles.load_member(n) for n in names])

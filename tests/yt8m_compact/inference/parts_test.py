@@ -110,15 +110,9 @@ class _StoppedError(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "name",
-    [
-        "out.csv",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("out.jsonl.gz", "out.parquet", "out.tfrecord")
-        ),
-    ],
+    "name", ["out.csv", "out.jsonl.gz", "out.parquet", "out.tfrecord"]
 )
 def test_going_on(tmp_path, name):
     pattern = tiny_runs.write_videos(tmp_path / "data", 40, num_files=3)
