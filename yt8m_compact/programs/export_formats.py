@@ -21,6 +21,7 @@ with lazy.imports():
     from yt8m_compact.inference.exports import onnx
     from yt8m_compact.inference.exports import openvino
     from yt8m_compact.inference.exports import packed
+    from yt8m_compact.inference.exports import portable_file
     from yt8m_compact.inference.exports import saved_model
     from yt8m_compact.inference.exports import versions
     from yt8m_compact.run import config as config_lib
@@ -167,7 +168,7 @@ def twins(
 
     Returns:
         By name, what writes a model of a configuration to a folder: in the same
-        way, and to LiteRT also with all constants in few bits.
+        way, and to portable formats also with all constants in few bits.
     """
 
     def same(folder: str, config: config_lib.Config, model: keras.Model):
@@ -185,17 +186,32 @@ def twins(
         )
 
     found = {"dense": same}
-    if kind == "litert" and litert_quantization.is_possible():
+    convert = _converter_in_few_bits(kind)
+    if convert is not None:
         for precision in (
             export_precision.ExportPrecision.INT8,
             export_precision.ExportPrecision.INT4,
         ):
             found[f"dense {precision}"] = functools.partial(
-                litert.save_in_few_bits,
+                portable_file.save_in_few_bits,
                 precision=precision,
                 batch_size=options.batch_size,
+                convert=convert,
             )
     return found
+
+
+def _converter_in_few_bits(
+    kind: str,
+) -> portable_file.ConvertInFewBits | None:
+    """Finds what converts to a format with all constants in few bits."""
+    if kind == "litert" and litert_quantization.is_possible():
+        return litert.convert_in_few_bits
+    if kind == "onnx":
+        return onnx.convert_in_few_bits
+    if kind == "openvino":
+        return openvino.convert_in_few_bits
+    return None
 
 
 def check_holds_versions(export_dir: str) -> None:

@@ -17,6 +17,8 @@ from yt8m_compact import structures
 from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import same_scores
 
+# A constant of fewer bytes is not worth what says how it is decoded.
+LEAST_BYTES = 1024
 # Rows of fewer values are not worth a scale each.
 _LEAST_ROW = 32
 

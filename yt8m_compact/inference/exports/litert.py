@@ -26,7 +26,6 @@ from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.inference.exports import stored_constants
-from yt8m_compact.run import config as config_lib
 
 FILE_NAME = "model.tflite"
 # What the converter says of an operator that it can't convert: that there is no
@@ -150,38 +149,23 @@ def save(
     )
 
 
-def save_in_few_bits(
-    folder: str,
-    config: config_lib.Config,
-    model: keras.Model,
-    precision: export_precision.ExportPrecision,
-    batch_size: int | None,
-) -> None:
-    """Writes `model.tflite` alone, all of its constants in a precision.
-
-    Whatever scores bear: for a comparison of bytes and times.
+def convert_in_few_bits(
+    function: Any, precision: export_precision.ExportPrecision
+) -> dict[str, bytes]:
+    """Converts a model, all of its constants in a precision.
 
     Args:
-        folder: the folder, which is replaced.
-        config: the configuration of the model.
-        model: the model.
-        precision: of all constants.
-        batch_size: videos to predict at once; None is any number.
+        function: of `portable_function.make_portable_function`.
+        precision: of all constants, whatever scores bear.
+
+    Returns:
+        The bytes of a file, by its name.
 
     Raises:
-        ValueError: if the model has operators that LiteRT has not, or a package
-            is missing.
-        OSError: if it can't be written.
+        ValueError: as `convert` does, or if a package is missing.
     """
-    model = portable_function.in_float32(config, model)
-    specs = portable_function.specs_of_run(config, model, batch_size)
-    function = portable_function.make_portable_function(
-        model, specs, projection_export.ProjectionExport.DENSE
-    )
     content = litert_quantization.store_all(convert(function), precision)
-    with files.writing_folder(folder, replace=True) as partial:
-        with files.writing(os.path.join(partial, FILE_NAME), "wb") as file:
-            file.write(content)
+    return {FILE_NAME: content}
 
 
 def find_packed(

@@ -54,7 +54,7 @@ class LiteRtFile:
         content: the file, with constants in float32.
     """
 
-    least_bytes = 1024
+    least_bytes = few_bits.LEAST_BYTES
 
     def __init__(self, content: bytes) -> None:
         self._content = content

@@ -22,6 +22,7 @@ from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts import onnx as onnx_artefact
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import export_precision
+from yt8m_compact.inference.exports import few_bits
 from yt8m_compact.inference.exports import onnx_constants
 from yt8m_compact.inference.exports import packages
 from yt8m_compact.inference.exports import packed_constants
@@ -175,6 +176,29 @@ def save(
         precision,
         lines,
     )
+
+
+def convert_in_few_bits(
+    function: Any,
+    precision: export_precision.ExportPrecision,
+    least_bytes: int = few_bits.LEAST_BYTES,
+) -> dict[str, bytes]:
+    """Converts a model, all of its constants in a precision.
+
+    Args:
+        function: of `portable_function.make_portable_function`.
+        precision: of all constants, whatever scores bear.
+        least_bytes: of how many bytes a constant is worth operators that
+            decode it.
+
+    Returns:
+        The bytes of a file, by its name.
+
+    Raises:
+        ValueError: as `convert` does.
+    """
+    file = onnx_constants.OnnxFile(convert(function), least_bytes)
+    return {FILE_NAME: file.store(few_bits.lowest(file, precision))}
 
 
 def find_packed(

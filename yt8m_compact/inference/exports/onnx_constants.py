@@ -362,7 +362,9 @@ class OnnxFile:
             decode it.
     """
 
-    def __init__(self, content: bytes, least_bytes: int = 1024) -> None:
+    def __init__(
+        self, content: bytes, least_bytes: int = few_bits.LEAST_BYTES
+    ) -> None:
         self._content = content
         self.least_bytes = least_bytes
         self.constants = OnnxGraph(content).constants()

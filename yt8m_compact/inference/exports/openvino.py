@@ -147,6 +147,25 @@ def save(
     )
 
 
+def convert_in_few_bits(
+    function: Any, precision: export_precision.ExportPrecision
+) -> dict[str, bytes]:
+    """Converts a model, all of its constants in a precision.
+
+    Args:
+        function: of `portable_function.make_portable_function`.
+        precision: of all constants, whatever scores bear.
+
+    Returns:
+        The bytes of two files, by name.
+
+    Raises:
+        ValueError: as `onnx.convert` does.
+    """
+    contents = onnx.convert_in_few_bits(function, precision, _LEAST_BYTES)
+    return convert(contents[onnx.FILE_NAME])
+
+
 def open_function(function: Any) -> openvino_artefact.OpenVinoModel:
     """Opens a file of a function, to predict on one thread.
 

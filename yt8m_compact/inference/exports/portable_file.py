@@ -8,7 +8,9 @@ keras_backend.expect_tensorflow()
 from collections.abc import Callable, Mapping
 import dataclasses
 import os
+from typing import Any
 
+import keras
 import numpy as np
 
 from yt8m_compact import files
@@ -16,10 +18,18 @@ from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import few_bits
+from yt8m_compact.inference.exports import portable_function
 from yt8m_compact.inference.exports import prepared
+from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.inference.exports import same_scores
+from yt8m_compact.run import config as config_lib
 
 OpenFile = Callable[[str], artefact.Artefact]
+# From a function of `portable_function.make_portable_function`, the bytes of
+# files by name, with all constants in a precision.
+ConvertInFewBits = Callable[
+    [Any, export_precision.ExportPrecision], Mapping[str, bytes]
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +102,43 @@ def save(
         float(differences.mean()),
         lines,
     )
+
+
+def save_in_few_bits(
+    folder: str,
+    config: config_lib.Config,
+    model: keras.Model,
+    precision: export_precision.ExportPrecision,
+    batch_size: int | None,
+    convert: ConvertInFewBits,
+) -> None:
+    """Writes files alone, all of their constants in a precision.
+
+    Whatever scores bear: for a comparison of bytes and times.
+
+    Args:
+        folder: the folder, which is replaced.
+        config: the configuration of the model.
+        model: the model.
+        precision: of all constants.
+        batch_size: videos to predict at once; None is any number.
+        convert: to the files of a runtime.
+
+    Raises:
+        ValueError: if the model has operators that the runtime has not, or a
+            package is missing.
+        OSError: if they can't be written.
+    """
+    model = portable_function.in_float32(config, model)
+    specs = portable_function.specs_of_run(config, model, batch_size)
+    function = portable_function.make_portable_function(
+        model, specs, projection_export.ProjectionExport.DENSE
+    )
+    contents = convert(function, precision)
+    with files.writing_folder(folder, replace=True) as partial:
+        for name, content in contents.items():
+            with files.writing(os.path.join(partial, name), "wb") as file:
+                file.write(content)
 
 
 def open_contents(

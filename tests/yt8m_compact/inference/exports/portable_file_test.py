@@ -4,16 +4,30 @@ import dataclasses
 import os
 import re
 
+import keras
 import numpy as np
 import pytest
 
 import tiny_runs
+from yt8m_compact import models
+from yt8m_compact.inference import artefacts
 from yt8m_compact.inference.artefacts import artefact
 from yt8m_compact.inference.exports import companions
+from yt8m_compact.inference.exports import export_precision
+from yt8m_compact.inference.exports import litert
+from yt8m_compact.inference.exports import onnx
+from yt8m_compact.inference.exports import openvino
 from yt8m_compact.inference.exports import portable_file
 from yt8m_compact.inference.exports import prepared
 from yt8m_compact.inference.exports import projection_export
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
+
+RUNTIMES = {
+    "litert": (litert, artefacts.LiteRtModel),
+    "onnx": (onnx, artefacts.OnnxModel),
+    "openvino": (openvino, artefacts.OpenVinoModel),
+}
 
 
 @dataclasses.dataclass
@@ -95,3 +109,45 @@ def test_what_is_interrupted_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         save(tmp_path / "export", 0)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["litert", "onnx", "openvino"])
+def test_all_constants_in_few_bits(name, tmp_path):
+    module, open_file = RUNTIMES[name]
+    config = tiny_runs.video_config(
+        "none", models.MlpConfig(mlp_hidden_size=192, drop_rate=0.0)
+    )
+    config = dataclasses.replace(
+        config,
+        data=dataclasses.replace(
+            config.data,
+            feature_names=("a",),
+            feature_sizes=(96,),
+            num_classes=80,
+        ),
+    )
+    keras.utils.set_random_seed(1)
+    model = train_dir_lib.build_model(config)
+    features = np.random.default_rng(0).uniform(-1, 1, (16, 96))
+    inputs = {"features": features.astype(np.float32)}
+    expected = model(inputs, training=False).numpy()
+    sizes, errors = {}, {}
+    for precision in ("int8", "int4"):
+        folder = tmp_path / precision
+        portable_file.save_in_few_bits(
+            str(folder),
+            config,
+            model,
+            export_precision.ExportPrecision(precision),
+            None,
+            module.convert_in_few_bits,
+        )
+        sizes[precision] = sum(path.stat().st_size for path in folder.iterdir())
+        scores = open_file(str(folder / module.FILE_NAME))(inputs)
+        errors[precision] = np.abs(scores - expected).max()
+    # 96 x 192 and 192 x 80 weights; the graph takes some tens of kilobytes.
+    weights = 96 * 192 + 192 * 80
+    assert sizes["int8"] < 1.2 * weights + 40_000 < 4 * weights
+    assert sizes["int8"] - sizes["int4"] > 0.4 * weights
+    assert 0 < errors["int8"] < 0.01 < errors["int4"] < 0.2
