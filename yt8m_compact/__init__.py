@@ -27,6 +27,7 @@ with lazy.imports():
     from yt8m_compact import layers
     from yt8m_compact import models
     from yt8m_compact import ops
+    from yt8m_compact import predictions
     from yt8m_compact import presets
     from yt8m_compact import readers
     from yt8m_compact import run
@@ -53,6 +54,7 @@ __all__ = [
     "metrics",
     "models",
     "ops",
+    "predictions",
     "presets",
     "readers",
     "run",

@@ -324,7 +324,8 @@ def test_table_comes_before_a_json_that_cannot_be_written(
             f"--output_json={tmp_path}/report.json",
         )
     assert "\nGAP@20 " in capsys.readouterr().out
-    assert tiny_runs.read_events(os.path.join(run.path, "eval"))["gap"]
+    events = tiny_runs.read_events(os.path.join(run.path, "eval"))
+    assert events["metrics/gap"]
 
 
 def test_checkpoint_step(tmp_path, capsys):

@@ -98,12 +98,12 @@ def test_packed_is_the_same_to_the_bit(case):
         assert structure.num_weights(INPUT_DIM, UNITS) == num_weights
         assert packed.num_weights(INPUT_DIM, UNITS) == num_weights
         assert packed.pack(bits, INPUT_DIM, UNITS) == bits
-        # And so are its codes times their scales, but of bfloat16.
+        # And so are its codes times their scales.
         decoded = structure.decode(tensors(arrays), INPUT_DIM, UNITS)
         floats = {
             spec.name
             for spec in base.weights(INPUT_DIM, UNITS)
-            if spec.dtype is None and (name != "bfloat16" or not spec.trained)
+            if spec.dtype is None
         }
         for holder, weights in ((structure, arrays), (packed, bits)):
             coded = holder.coded(weights, INPUT_DIM, UNITS)
