@@ -69,6 +69,7 @@ def test_weights_are_found(tmp_path):
     assert f"\nequal weights {gap} " in re.sub(" +", " ", text)
 
 
+@pytest.mark.slow
 def test_weights_are_given(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path, 40)
     report = evaluate_formulas(pattern, weights=[3, 1])

@@ -275,6 +275,7 @@ def test_flags_that_do_not_fit_a_file(arguments, message):
         run_evaluate("--model_file=a", "--eval_data_pattern=b", *arguments)
 
 
+@pytest.mark.slow
 def test_mean_of_checkpoints(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     path = tmp_path / "report.json"
@@ -293,6 +294,7 @@ def test_mean_of_checkpoints(tmp_path, capsys):
     assert "gap" not in tiny_runs.read_events(f"{run.path}/eval")
 
 
+@pytest.mark.slow
 def test_results_come_before_what_cannot_be_written(tmp_path, capsys, caplog):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     (tmp_path / "run" / "eval").write_text("a file in the place of a folder")
@@ -308,6 +310,7 @@ def test_results_come_before_what_cannot_be_written(tmp_path, capsys, caplog):
     assert "TensorBoard's events can't be written" in caplog.text
 
 
+@pytest.mark.slow
 def test_table_comes_before_a_json_that_cannot_be_written(
     tmp_path, capsys, monkeypatch
 ):
@@ -328,6 +331,7 @@ def test_table_comes_before_a_json_that_cannot_be_written(
     assert events["metrics/gap"]
 
 
+@pytest.mark.slow
 def test_checkpoint_step(tmp_path, capsys):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     run_evaluate(

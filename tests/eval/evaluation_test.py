@@ -224,6 +224,7 @@ def test_missing_data_comes_before_a_missing_run(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_no_labels(tmp_path):
     run = tiny_runs.video_run()
     pattern = tiny_runs.write_videos(tmp_path, 4, labels=None)
@@ -237,6 +238,7 @@ def test_no_labels(tmp_path):
         evaluation.evaluate_run(run.path, pattern, batch_size=3)
 
 
+@pytest.mark.slow
 def test_first_video_may_have_no_label(tmp_path):
     run = tiny_runs.video_run()
     tiny_runs.write_videos(tmp_path, 1, num_files=1, name="a", labels=None)
@@ -373,6 +375,7 @@ def test_config_that_changes_between_two_checkpoints(tmp_path):
     assert found == evaluation.evaluate_run(run.path, run.pattern)
 
 
+@pytest.mark.slow
 def test_checkpoint_that_is_gone_or_broken(tmp_path):
     run = tiny_runs.copy_run(tiny_runs.video_run(), tmp_path)
     evaluator = evaluation.Evaluator(run.path, run.pattern)

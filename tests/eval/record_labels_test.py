@@ -109,6 +109,7 @@ def test_labels_that_are_refused(tmp_path, video, message):
         record_labels.read_record_labels(files, 5)
 
 
+@pytest.mark.slow
 def test_records_without(tmp_path):
     files = write(tmp_path / "a", (b"aa", {}))
     with pytest.raises(readers.DataError, match="expected labels. Received: n"):

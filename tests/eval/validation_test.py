@@ -66,6 +66,7 @@ def test_metrics_are_those_of_the_evaluation_program(run, events):
     assert [step for step, _ in trained["metrics/loss"]] == list(range(1, 11))
 
 
+@pytest.mark.slow
 def test_weights_as_text(run):
     ((step, text),) = tiny_runs.read_events(f"{run.path}/train")["run/weights"]
     assert step == 0

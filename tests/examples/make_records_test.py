@@ -23,6 +23,7 @@ def run(script, monkeypatch, *arguments):
     script["main"]()
 
 
+@pytest.mark.slow
 def test_videos(script, monkeypatch, tmp_path):
     made = small_artefacts.make("video").run
     given = [f"--train_dir={made.path}", f"--input={made.pattern}", "--count=6"]
@@ -43,6 +44,7 @@ def test_videos(script, monkeypatch, tmp_path):
     np.testing.assert_allclose(found, array, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_frames(script, monkeypatch, tmp_path):
     made = small_artefacts.make("frame").run
     given = [f"--train_dir={made.path}", f"--input={made.pattern}", "--count=3"]
@@ -57,6 +59,7 @@ def test_frames(script, monkeypatch, tmp_path):
     assert records[0]["labels"][0].startswith("class ")
 
 
+@pytest.mark.slow
 def test_another_ending(script, monkeypatch, tmp_path):
     made = small_artefacts.make("video").run
     with pytest.raises(

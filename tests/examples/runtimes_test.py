@@ -62,6 +62,7 @@ def inputs_of(run, count):
     return {name: batch[name][:count] for name in names}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", small_artefacts.LEVELS)
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_its_runtime_is_enough(name, level, environments, tmp_path):

@@ -121,6 +121,7 @@ def test_every_part_starts_at_the_log_odds():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_dropout_is_random_in_training_alone(name):
     settings = {**small_models.FRAME_MODELS[name], "drop_rate": 0.5}

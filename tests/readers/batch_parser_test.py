@@ -87,6 +87,7 @@ def test_labels_in_every_encoding(kind, skip, tmp_path):
     assert not skipped
 
 
+@pytest.mark.slow
 def test_labels_hidden_behind_single_numbers_that_are_not_packed(tmp_path):
     """A record of as many bytes as its usual encoding with label 3 alone."""
     rgb, audio = [b"abcdef"], [b"abc"]
@@ -111,6 +112,7 @@ def test_labels_hidden_behind_single_numbers_that_are_not_packed(tmp_path):
     assert np.flatnonzero(batch["labels"][0]).tolist() == [3, 5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skip", [True, False], ids=["skip", "stop"])
 def test_packed_records_and_others_in_one_batch(skip, tmp_path):
     makers = (

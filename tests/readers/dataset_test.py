@@ -358,6 +358,7 @@ def _pairs(files):
     return dataset.map(lambda batch: (batch["features"], batch["labels"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "run_eagerly", "spoil"),
     [

@@ -173,6 +173,7 @@ def test_frames_whose_sizes_make_up_for_each_other():
     assert "Received: 5 bytes in frame 1" in _error([record], reader)
 
 
+@pytest.mark.slow
 def test_a_long_video_among_short_ones_is_left_to_the_parser():
     # Padded to the longest, 9 videos would take 9 * 91 frames, not 99.
     records = [record_makers.make_frame_example(index, 1) for index in range(8)]
@@ -229,6 +230,7 @@ _FLOATS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "number"), _SAMPLINGS[:2])
 def test_float_frames_become_the_nearest_codes(how, number):
     videos = [_float_frames(size) for size in (5, 12)]
@@ -401,6 +403,7 @@ def test_segments_that_do_not_fit(segments, text):
     assert text in message
 
 
+@pytest.mark.slow
 def test_segments_without_scores(tmp_path):
     example = tf.train.SequenceExample.FromString(
         record_makers.make_frame_example(0, 8, segments=[(0, 1, 1.0)])
@@ -518,6 +521,7 @@ def test_segments_are_not_padded_to_the_frames_that_are_sampled():
     _assert_same(_parse(records, reader), _parse(records, _reader(**arguments)))
 
 
+@pytest.mark.slow
 def test_a_batch_of_no_video_has_no_segments():
     reader = _reader(parts="all_segments", with_labels=False)
     assert _parse([], reader)["frames"].shape == (0, 5, 9)

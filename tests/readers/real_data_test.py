@@ -252,6 +252,7 @@ def test_too_few_classes_for_real_files(shared_data):
         )
 
 
+@pytest.mark.slow
 def test_csv_for_records(shared_data):
     file = f"{shared_data}/audioset/class_labels_indices.csv"
     with pytest.raises(

@@ -129,6 +129,7 @@ def test_global_seed_does_not_change_the_order(tmp_path):
     assert orders[0] == orders[1]
 
 
+@pytest.mark.slow
 def test_shuffling_leaves_the_global_seed_alone(tmp_path):
     files, _ = _many_files(tmp_path, [4])
     tf.random.set_seed(1)

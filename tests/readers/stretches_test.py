@@ -198,6 +198,7 @@ def test_file_that_grows_while_it_is_read(large):
         _read_some(str(file), grow, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [True, False])
 def test_file_that_is_removed_is_called_missing(tmp_path, stop):
     file = record_makers.write_tfrecord(tmp_path / "gone", _DATA)

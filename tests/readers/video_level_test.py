@@ -76,6 +76,7 @@ def test_batch_holds_features_ids_and_labels():
     np.testing.assert_array_equal(batch["labels"], expected)
 
 
+@pytest.mark.slow
 def test_features_come_in_the_readers_order():
     reader = readers.VideoLevelReader(("mean_audio", "mean_rgb"), (3, 6), 10)
     batch = _parse([record_makers.make_video_example(3)], reader)
@@ -84,6 +85,7 @@ def test_features_come_in_the_readers_order():
     )
 
 
+@pytest.mark.slow
 def test_one_feature_of_several():
     reader = readers.VideoLevelReader(["mean_audio"], [3], 10)
     assert reader.feature_names == ("mean_audio",)
@@ -93,6 +95,7 @@ def test_one_feature_of_several():
     )
 
 
+@pytest.mark.slow
 def test_either_id_key_serves():
     batch = _parse(
         [

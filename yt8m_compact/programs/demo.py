@@ -33,9 +33,9 @@ with lazy.imports():
     from yt8m_compact import datasets
     from yt8m_compact import readers
     from yt8m_compact import training
-    from yt8m_compact.inference import latency
     from yt8m_compact.eval import report
     from yt8m_compact.eval import validation
+    from yt8m_compact.inference import latency
     from yt8m_compact.run import train_dir as train_dir_lib
 
 _COMPACT = "diagonal_circulant"

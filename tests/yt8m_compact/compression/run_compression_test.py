@@ -283,6 +283,7 @@ def test_a_run_that_is_done_is_not_trained_again():
         assert again.plan.scores[stage] == pytest.approx(scores)
 
 
+@pytest.mark.slow
 def test_files_to_measure_on_can_be_others(tmp_path):
     more = tiny_runs.write_videos(tmp_path / "more", 9, num_files=2, start=60)
     compression = make(tmp_path / "small", sample_data_pattern=more)

@@ -117,6 +117,7 @@ def test_record_without_id_is_named(tmp_path):
     assert not (tmp_path / "out" / "train.tfrecord").exists()
 
 
+@pytest.mark.slow
 def test_output_is_not_replaced_unless_asked(tmp_path):
     _write(tmp_path, 200)
     arguments = str(tmp_path / "all.tfrecord"), str(tmp_path / "out")

@@ -40,6 +40,7 @@ def fixture_figures(monkeypatch) -> list:
     return figures
 
 
+@pytest.mark.slow
 def test_the_bars_are_the_counts(tmp_path, figures):
     path = tmp_path / "plot.png"
     datasets.plot_stats(STATS, str(path), "mine")

@@ -279,6 +279,7 @@ def test_arguments(tmp_path):
         _verify(tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_real_files_have_no_fault(shared_data):
     for pattern, num_classes in (
         ("yt8m_2018_video/validate000[0-4].tfrecord", 3862),

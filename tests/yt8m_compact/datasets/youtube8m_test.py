@@ -169,6 +169,7 @@ def test_video_level_values(prepared):
     assert example["labels"].tolist() == []
 
 
+@pytest.mark.slow
 def test_frame_level_values(prepared):
     found = _by_id(prepared["frame_level"], "validation")
     assert sorted(found) == [record_makers.video_id(i) for i in (3, 4)]

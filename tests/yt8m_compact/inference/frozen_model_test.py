@@ -115,6 +115,7 @@ def test_weights_count_from_the_last_refresh():
     np.testing.assert_allclose(predict(batch), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_video_has_operations_of_its_own():
     config = small_models.make_model("LogisticModel", ("diagonal_circulant",))
     model = numpy_models.build(config)

@@ -230,6 +230,7 @@ def test_a_model_in_memory(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_embeddings(tmp_path):
     pattern = tiny_runs.write_videos(tmp_path / "data", 9, num_files=1)
     paths = [str(tmp_path / name) for name in ("a.parquet", "b.parquet")]

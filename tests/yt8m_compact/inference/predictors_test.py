@@ -264,6 +264,7 @@ def test_id_that_a_csv_cannot_hold(tmp_path, video_id, monkeypatch):
         predictors.write_csv(predictor, pattern, str(tmp_path / "out.csv"))
 
 
+@pytest.mark.slow
 def test_wrong_feature_size(tmp_path):
     pattern = tiny_runs.write_videos(
         tmp_path, 3, num_files=1, feature_sizes={"mean_rgb": 6, "mean_audio": 4}
@@ -612,6 +613,7 @@ def test_a_model_that_fails_is_no_bad_record(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["write_csv", "write_scores"])
 def test_a_model_of_no_number_is_refused(tmp_path, name):
     def predict(features):

@@ -66,6 +66,7 @@ def exported(level, tmp_path_factory) -> str:
     return path
 
 
+@pytest.mark.slow
 def test_saving_traces_model_and_reader_once(level, tmp_path, monkeypatch):
     predict, traced = frozen_model.FrozenModel.__call__, []
     reader = type(RUNS[level]().config.prediction_reader())
@@ -101,6 +102,7 @@ def test_batch_norm_statistics_are_not_the_initial_ones():
         assert np.abs(weights[f"{name}/moving_variance"] - 1).max() > 0.1
 
 
+@pytest.mark.slow
 def test_predictions_from_records(level):
     run, records = RUNS[level](), make_records(level)
     outputs = make_module(run).functions["all_scores"](tf.constant(records))
@@ -113,6 +115,7 @@ def test_predictions_from_records(level):
     ]
 
 
+@pytest.mark.slow
 def test_top_k():
     run, records = tiny_runs.video_run(), make_records("video")
     functions = make_module(run).functions
@@ -129,6 +132,7 @@ def test_top_k():
     assert outputs["scores"].dtype == tf.float32
 
 
+@pytest.mark.slow
 def test_more_classes_asked_for_than_there_are():
     module = make_module(tiny_runs.video_run(), top_k=20)
     predict = module.functions["serving_default"]
@@ -145,6 +149,7 @@ def test_no_classes_asked_for():
         make_module(tiny_runs.video_run(), top_k=0)
 
 
+@pytest.mark.slow
 def test_any_batch_size(level):
     run, records = RUNS[level](), make_records(level)
     functions = make_module(run).functions
@@ -207,6 +212,7 @@ def make_padded_frames(max_frames: int) -> np.ndarray:
 
 # Videos with fewer frames than the 4 that are sampled, and with more than the
 # 8 that are read.
+@pytest.mark.slow
 @pytest.mark.parametrize("max_frames", [14, 17])
 def test_predictions_from_frames(max_frames):
     run, records = tiny_runs.frame_run(), make_records("frame")
@@ -218,6 +224,7 @@ def test_predictions_from_frames(max_frames):
     )
 
 
+@pytest.mark.slow
 def test_frames_of_fewer_than_are_sampled():
     run = tiny_runs.frame_run()
     outputs = make_module(run).functions["tensors"](
@@ -227,6 +234,7 @@ def test_frames_of_fewer_than_are_sampled():
     np.testing.assert_allclose(outputs["predictions"], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_labels_of_a_request_are_not_looked_at(level):
     # A model of 5 classes, and records of another vocabulary.
     run, records = RUNS[level](), make_records(level)
@@ -243,6 +251,7 @@ def test_labels_of_a_request_are_not_looked_at(level):
     )
 
 
+@pytest.mark.slow
 def test_the_configuration_travels_with_the_model(exported, level, tmp_path):
     # Away from where it was written, as to a server.
     path = str(tmp_path / "elsewhere")
@@ -276,6 +285,7 @@ def test_saved_model_without_a_configuration(exported, tmp_path):
         serving.load(str(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [{"num_classes": 6}, {"feature_sizes": [6, 4]}]
 )
@@ -307,6 +317,7 @@ def test_no_saved_model(tmp_path):
         serving.load(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_bad_record_in_a_request(level):
     records = make_records(level)
     records[4] = b"not a record"
@@ -421,6 +432,7 @@ def scale_weights(model, factor):
         weight.assign(weight * factor)
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_the_last_refresh():
     run = tiny_runs.video_run()  # of circulants, whose spectra are kept
     config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
@@ -440,6 +452,7 @@ def test_weights_are_those_of_the_last_refresh():
     np.testing.assert_allclose(after, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_export_has_the_weights_of_then_and_no_others(tmp_path):
     run = tiny_runs.video_run()
     config, model, _ = train_dir_lib.TrainDir(run.path).restore_model()
@@ -468,6 +481,7 @@ def test_export_has_the_weights_of_then_and_no_others(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_save_replaces_what_is_there(tmp_path):
     path = tmp_path / "export"
     (path / "variables").mkdir(parents=True)
@@ -478,6 +492,7 @@ def test_save_replaces_what_is_there(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["export"]
 
 
+@pytest.mark.slow
 def test_failed_save_leaves_nothing(tmp_path, monkeypatch):
     module = make_module(tiny_runs.video_run())
     path = tmp_path / "export"
@@ -526,6 +541,7 @@ def bad_records(level: str) -> dict[int, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_flagged_records_do_not_change_others(named, level):
     records, bad = make_records(level), bad_records(level)
     expected = named.signatures["serving_default"](
@@ -556,6 +572,7 @@ def test_flagged_records_do_not_change_others(named, level):
     assert flagged(examples=tf.constant([], tf.string))["valid"].shape == (0,)
 
 
+@pytest.mark.slow
 def test_class_names(named, level):
     records = tf.constant(make_records(level))
     for signature in ("serving_default", "flagged"):
@@ -632,6 +649,7 @@ def test_embeddings_are_what_the_classifier_is_given(named):
 _DOCS = pathlib.Path(__file__).resolve().parents[3] / "docs" / "serving.md"
 
 
+@pytest.mark.slow
 def test_rest_client_of_the_docs(named, level, monkeypatch):
     text = _DOCS.read_text()
     (code,) = [
@@ -706,6 +724,7 @@ def test_rest_form_of_tensors(named, level):
     ]
 
 
+@pytest.mark.slow
 def test_damaged_file(exported, tmp_path):
     path = tmp_path / "export"
     shutil.copytree(exported, path)

@@ -64,6 +64,7 @@ def test_records_are_the_same_each_time_and_no_two_alike():
     assert len(np.unique(batch["features"], axis=0)) == 3
 
 
+@pytest.mark.slow
 def test_records_of_float_frames():
     config = tiny_runs.frame_run().config
     data = dataclasses.replace(config.data, float_frames=True)

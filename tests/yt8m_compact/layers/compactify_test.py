@@ -184,6 +184,7 @@ def test_a_dict_and_names_are_refused():
         )
 
 
+@pytest.mark.slow
 def test_every_dense_layer_that_becomes_smaller():
     # As circulants of 12, 16 and 20 values; as blocks of 1 nothing shrinks.
     compact = layers.compactify(make_functional(), "circulant")

@@ -219,6 +219,7 @@ def test_inference_and_a_layer_that_is_not_trained(pooling, frozen):
     assert ("of gamma" in found) != frozen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("mask", ["some", "full", "none"])
 @pytest.mark.parametrize("mode", MODES)

@@ -106,6 +106,7 @@ def test_no_factor_can_be_improved(case):
     check_no_factor_can_be_improved(case, fitted(case), KERNEL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", NARROW_CASES)
 def test_no_factor_of_a_narrow_one_can_be_improved(case):
     kernel = layer_conformance.random_rows(7, 3)

@@ -74,6 +74,7 @@ def test_only_large_products_by_transforms_are_compiled(monkeypatch):
     assert not is_compiled(dense, training=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [c for c in layer_conformance.FIRST_CASES if ORACLES[c].transforms],

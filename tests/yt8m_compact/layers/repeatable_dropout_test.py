@@ -47,6 +47,7 @@ def test_draws_follow_from_the_seed_and_the_step(tmp_path):
     assert not layer.weights
 
 
+@pytest.mark.slow
 def test_seeds_that_were_not_given_are_those_of_the_program():
     def seeds():
         keras.utils.set_random_seed(3)

@@ -70,6 +70,7 @@ GAP_OF_HALF = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_classifies_with_names(name):
     classifier = yt8m_compact.load_preset(name)

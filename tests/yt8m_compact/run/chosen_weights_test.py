@@ -146,6 +146,7 @@ def test_older_averages_without_statistics(tmp_path, monkeypatch):
     assert max_difference(averages, raw) < 10
 
 
+@pytest.mark.slow
 def test_ema_before_the_first_step_is_the_start():
     run = averaging_run()
     assert_close(
@@ -186,6 +187,7 @@ def test_schedule_free_weights_are_the_mean_of_its_sequence():
         )
 
 
+@pytest.mark.slow
 def test_mean_of_schedule_free_checkpoints():
     run = schedule_free_run()
     raw = [

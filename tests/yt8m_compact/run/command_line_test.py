@@ -316,6 +316,7 @@ def test_help_of_a_flag_of_models():
     assert text.startswith("Not supported: use --checkpoint_steps")
 
 
+@pytest.mark.slow
 def test_every_flag_of_data_and_model_is_refused_beside_a_run():
     fields = fields_of(config_lib.DataConfig, *models.MODELS.values())
     for _, field in fields:

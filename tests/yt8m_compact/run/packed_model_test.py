@@ -108,6 +108,7 @@ def test_a_folder_of_two_small_files(capsys):
     assert json.loads(text)["training"]["train_data_pattern"] == ""
 
 
+@pytest.mark.slow
 def test_what_needs_a_path_goes_with_it():
     config = tiny_runs.change_training(
         quantized_run().config,
@@ -180,6 +181,7 @@ def test_a_new_run_starts_from_it(tmp_path):
         training.train(config, folder)
 
 
+@pytest.mark.slow
 def test_what_it_has_not_is_refused():
     run = train_dir_lib.TrainDir(packed_folder())
     with pytest.raises(ValueError, match="expected no step of a packed model"):

@@ -145,6 +145,7 @@ def test_low_rank_equals_the_solution_of_numpy(input_dim, units, rank):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", LOCAL_CASES)
 def test_no_factor_can_be_improved_much(case):
     kernel = layer_conformance.random_rows(5, 13)

@@ -90,6 +90,7 @@ def test_metrics_of_each_batch(run, events):
         np.testing.assert_allclose(found, values, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_learning_rate(events):
     # The rate of the next step: 0.1 * 0.5 ^ floor(8 * step / 20).
     expected = [0.1, 0.1, 0.05, 0.05, 0.025]

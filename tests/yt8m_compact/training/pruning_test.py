@@ -89,6 +89,7 @@ def test_follows_the_cubic_schedule_and_keeps_the_largest():
     assert np.count_nonzero(model.get_layer("classifier").kernel) == 100
 
 
+@pytest.mark.slow
 def test_the_smallest_go():
     # Gradients of 0: the weights are those that they were.
     model = make_model()
@@ -172,6 +173,7 @@ def test_groups_that_density_cuts_are_refused():
         pruning.make_pruning(config, make_model())
 
 
+@pytest.mark.slow
 def test_the_average_is_0_where_the_weights_are():
     model = make_model(ema_momentum=0.9)
     step = make_step(model, steps=3)

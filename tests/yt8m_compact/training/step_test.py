@@ -170,6 +170,7 @@ def unchanged():
     return make_step(make_model([weight], keras.optimizers.SGD(0.0)))
 
 
+@pytest.mark.slow
 def test_metrics_are_means(unchanged):
     assert unchanged.logs() == {"loss": 0.0, "gap": 0.0, "hit_at_1": 0.0}
     batches = make_batches(

@@ -419,6 +419,7 @@ def test_no_such_file(tmp_path):
         load(tiny_runs.video_run().config, teacher=f"{tmp_path}/scores")
 
 
+@pytest.mark.slow
 def test_cut_scores(tmp_path, video_scores):
     path = tmp_path / "scores"
     shutil.copy(video_scores, path)

@@ -63,6 +63,7 @@ def test_predicts_as_the_run(name, level):
     np.testing.assert_array_equal(found, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_named_or_its_folder(name):
     made = small_artefacts.make("video")
@@ -113,6 +114,7 @@ def test_threads_of_tensorflow_are_those_of_the_process():
             artefacts.load(made.path(name), 7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_fewer_frames_are_filled_up(name):
     made = small_artefacts.make("frame")

@@ -88,6 +88,7 @@ def check(name, kind, folder, form=DFT, batch_size=None):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "form", "batch_size"),
     [

@@ -61,6 +61,7 @@ def test_names_and_shapes(loops):
     assert found == {"predictions": ["batch", numpy_models.NUM_CLASSES]}
 
 
+@pytest.mark.slow
 def test_operators_are_of_the_standard(loops):
     assert [entry.domain for entry in loops.opset_import] == [""]
     domains = {n.domain for g in graphs_in(loops.graph) for n in g.node}

@@ -34,6 +34,7 @@ def make_model(structure, norm):
 
 
 # Bytes of the codes of 64 x 96 weights, and of 96 scales of 12 bytes.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("structure", "norm", "num_bytes", "packed"),
     [

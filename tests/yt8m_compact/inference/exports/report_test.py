@@ -99,6 +99,7 @@ def test_bytes_are_those_that_are_read_to_predict(tmp_path):
     assert abs(row.zipped_bytes - path.stat().st_size) < 100
 
 
+@pytest.mark.slow
 def test_measured_in_a_process_without_tensorflow(measured):
     _, found = measured
     one, two = found.rows[0].measurements
