@@ -101,7 +101,7 @@ def test_the_reader_reads_what_is_written(tmp_path):
     (tmp_path / "cat.pb").write_bytes(_features(5))
     _convert(tmp_path / "out", tmp_path / "*.pb", {"cat": (3,)})
     reader = readers.FrameLevelReader(("rgb", "audio"), (6, 3), 10, 5)
-    files = readers.expand_patterns(str(tmp_path / "out" / "*"))
+    files = readers.expand_patterns(str(tmp_path / "out" / "*.tfrecord"))
     (batch,) = readers.make_dataset(reader, files, batch_size=2)
     assert batch["id"].numpy().tolist() == [b"cat"]
     assert batch["num_frames"].numpy().tolist() == [4]
@@ -184,7 +184,7 @@ def test_only_one_feature_and_packed_shards(tmp_path):
     )
     assert list(report.files.values()) == [3, 2]
     stats = datasets.count_files(
-        str(tmp_path / "out" / "*"),
+        str(tmp_path / "out" / "*.tfrecord"),
         feature_names=("pictures",),
         feature_sizes=(6,),
     )
@@ -248,7 +248,7 @@ def test_nothing_is_replaced(tmp_path):
     config = datasets.ConvertConfig(**_CONFIG)
     with pytest.raises(ValueError, match="expected another folder than that"):
         datasets.convert_files(
-            str(tmp_path / "out" / "*"),
+            str(tmp_path / "out" / "*.tfrecord"),
             str(tmp_path / "out"),
             config,
             overwrite=True,
@@ -259,7 +259,10 @@ def test_nothing_is_replaced(tmp_path):
     ("arguments", "message"),
     [
         ({"source_features": ("rgb",)}, "as many source_features as"),
-        ({"feature_names": ("rgb",)}, "one size above 0 for each feature"),
+        (
+            {"feature_names": ("rgb",), "feature_sizes": (1, 2)},
+            "one size above 0 for each feature",
+        ),
         ({"num_shards": 0}, "expected num_shards to be at least 1"),
         ({"num_classes": 0}, "expected num_classes to be at least 1"),
     ],

@@ -1,0 +1,118 @@
+"""What the records of a folder hold, and what their codes stand for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from yt8m_compact import files as files_lib
+from yt8m_compact import settings
+from yt8m_compact import untrusted
+from yt8m_compact.readers import feature_spec
+
+FEATURES_NAME = "yt8m_features.json"
+_WHAT = f"{FEATURES_NAME}, which yt8m-data convert writes"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecordFeatures:
+    """What the records of a folder hold, and what their codes stand for.
+
+    Code q of a feature stands for
+    `q * (max - min) / 255 + (max - min) / 512 + min`, as in the starter code's
+    `Dequantize`. Models take codes for those of [-2, 2].
+
+    Attributes:
+        level: "frame" or "video".
+        feature_names: The keys of the features.
+        feature_sizes: Their sizes.
+        num_classes: The number of classes.
+        float_frames: Whether frames are floats.
+        packed: Whether records are packed.
+        min_quantized_value: The range of each feature's codes; empty where
+            there are none.
+        max_quantized_value: Its other end.
+    """
+
+    level: str = settings.setting(
+        "frame", "Level of the records.", choices=("frame", "video")
+    )
+    feature_names: tuple[str, ...] = settings.setting((), "Keys of features.")
+    feature_sizes: tuple[int, ...] = settings.setting((), "Their sizes.")
+    num_classes: int = settings.setting(1, "Number of classes.", minimum=1)
+    float_frames: bool = settings.setting(False, "Whether they are floats.")
+    packed: bool = settings.setting(False, "Whether they are packed.")
+    min_quantized_value: tuple[float, ...] = settings.setting((), "Range.")
+    max_quantized_value: tuple[float, ...] = settings.setting((), "Range.")
+
+    def __post_init__(self) -> None:
+        """Checks every field."""
+        settings.check(self)
+        feature_spec.validate(
+            self.feature_names, self.feature_sizes, self.num_classes
+        )
+        ranges = self.min_quantized_value, self.max_quantized_value
+        if self.min_quantized_value or self.max_quantized_value:
+            expect_ranges(*ranges, len(self.feature_names))
+
+
+def expect_ranges(
+    min_values: tuple[float, ...], max_values: tuple[float, ...], number: int
+) -> None:
+    """Refuses ranges that are none.
+
+    Args:
+        min_values: The least value of each feature, or of all.
+        max_values: The largest value of each feature, or of all.
+        number: How many features there are.
+
+    Raises:
+        ValueError: If there are not as many, or one is not above the other.
+    """
+    received = (
+        f"min_quantized_value={','.join(map(str, min_values))}, "
+        f"max_quantized_value={','.join(map(str, max_values))}"
+    )
+    if not {len(min_values), len(max_values)} <= {1, number}:
+        raise ValueError(
+            "expected min_quantized_value and max_quantized_value to be one "
+            f"number, or {number}, one for each feature. Received: {received}"
+        )
+    lows = min_values * (number // len(min_values))
+    highs = max_values * (number // len(max_values))
+    if not all(low < high for low, high in zip(lows, highs, strict=True)):
+        raise ValueError(
+            "expected max_quantized_value above min_quantized_value. Received: "
+            + received
+        )
+
+
+def read_features(path: str) -> RecordFeatures:
+    """Reads what `convert_files` wrote beside records.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What it says.
+
+    Raises:
+        ValueError: If there is no such file, or it is anything else.
+    """
+    text = untrusted.read_text(path, _WHAT)
+    values = untrusted.parse_json(text, path, _WHAT)
+    return settings.from_dict(RecordFeatures, values, path)
+
+
+def write_features(path: str, features: RecordFeatures) -> None:
+    """Writes what records hold, whole or not at all.
+
+    Args:
+        path: The file.
+        features: What they hold.
+
+    Raises:
+        OSError: If it can't be written.
+    """
+    with files_lib.writing(path) as file:
+        file.write(json.dumps(settings.to_dict(features), indent=2) + "\n")
