@@ -115,7 +115,7 @@ def _to_array(value: Any, where: str, name: str, *, nested: bool) -> np.ndarray:
             flat = inner.flatten()
             if len(lengths) == 1 and not flat.null_count:
                 numbers = _to_numbers(flat, where, name)
-                return numbers.reshape(len(inner), -1)
+                return numbers.reshape(len(inner), lengths.pop())
             if not lengths:
                 return np.zeros([0, 0], np.float32)
             problem = f"{problem}, of lengths {sorted(lengths)!s:.80}"
