@@ -12,9 +12,6 @@ with lazy.imports():
     from yt8m_compact.datasets.download import DownloadError
     from yt8m_compact.datasets.download import download_files
     from yt8m_compact.datasets.download import read_checksums
-    from yt8m_compact.datasets.features_file import FEATURES_NAME
-    from yt8m_compact.datasets.features_file import RecordFeatures
-    from yt8m_compact.datasets.features_file import read_features
     from yt8m_compact.datasets.frame_counts import frame_count_histogram
     from yt8m_compact.datasets.frame_counts import sample_num_frames
     from yt8m_compact.datasets.manifest import (
@@ -62,6 +59,9 @@ with lazy.imports():
     from yt8m_compact.datasets.vocabulary import read_verticals
     from yt8m_compact.datasets.vocabulary import read_vocabulary
     from yt8m_compact.readers import crc32c
+    from yt8m_compact.readers.features_file import FEATURES_NAME
+    from yt8m_compact.readers.features_file import RecordFeatures
+    from yt8m_compact.readers.features_file import read_features
     from yt8m_compact.readers.record_rules import Layout
     from yt8m_compact.readers.record_rules import RecordSpec
 

@@ -6,8 +6,8 @@ import dataclasses
 import json
 
 from yt8m_compact import settings
-from yt8m_compact.datasets import features_file
 from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import features_file
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from yt8m_compact.datasets import convert_config
-from yt8m_compact.datasets import features_file
+from yt8m_compact.readers import features_file
 
 
 @dataclasses.dataclass

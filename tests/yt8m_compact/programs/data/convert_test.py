@@ -8,9 +8,11 @@ import pytest
 
 import tiny_runs
 from yt8m_compact import datasets
+from yt8m_compact import readers
 from yt8m_compact.eval import evaluate
 from yt8m_compact.inference import artefacts
 from yt8m_compact.programs import export
+from yt8m_compact.programs import predict
 from yt8m_compact.programs import train
 from yt8m_compact.programs.data import main
 
@@ -116,7 +118,7 @@ def test_models_of_other_features_and_sizes(tmp_path, level, capsys):
         f"--eval_data_pattern={pattern}",
         f"--output_json={report}",
     )
-    assert json.loads(open(report).read())["num_examples"] == 12
+    assert json.loads(open(report).read())["metrics"]["num_examples"] == 12
     assert not _run(
         export, f"--train_dir={run}", "--format=litert", "--nomeasure"
     )
@@ -127,3 +129,34 @@ def test_models_of_other_features_and_sizes(tmp_path, level, capsys):
         else {"frames": [1, 4, 10], "num_frames": [1]}
     )
     assert opened.input_shapes == expected
+    # What was exported says what its codes stand for, and is held to it.
+    features = datasets.read_features(f"{tmp_path}/data/yt8m_features.json")
+    assert datasets.read_features(f"{run}/litert/yt8m_features.json") == (
+        features
+    )
+    if is_video:
+        return
+    assert _convert(tmp_path, *how[:2], f"--output_dir={tmp_path}/other") == 0
+    other = f"{tmp_path}/other/*.tfrecord"
+    for arguments in (
+        [evaluate, f"--train_dir={run}", f"--eval_data_pattern={other}"],
+        [
+            evaluate,
+            f"--model_file={run}/litert/model.tflite",
+            f"--eval_data_pattern={other}",
+        ],
+        [
+            predict,
+            f"--train_dir={run}",
+            f"--input_data_pattern={other}",
+            f"--output_file={tmp_path}/predictions.csv",
+        ],
+        [
+            train,
+            f"--train_dir={run}",
+            f"--train_data_pattern={other},{pattern}",
+            *flags,
+        ],
+    ):
+        with pytest.raises(readers.DataError, match="expected codes of 'clip'"):
+            _run(*arguments)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import dataclasses
 import json
+import os
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import settings
 from yt8m_compact import untrusted
+from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
 
 FEATURES_NAME = "yt8m_features.json"
@@ -54,6 +57,23 @@ class RecordFeatures:
         ranges = self.min_quantized_value, self.max_quantized_value
         if self.min_quantized_value or self.max_quantized_value:
             expect_ranges(*ranges, len(self.feature_names))
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The range of the codes of each feature; empty where there is none."""
+        number = len(self.feature_names)
+        lows, highs = self.min_quantized_value, self.max_quantized_value
+        return dict(
+            zip(
+                self.feature_names,
+                zip(
+                    lows * number if len(lows) == 1 else lows,
+                    highs * number if len(highs) == 1 else highs,
+                    strict=True,
+                ),
+                strict=bool(lows),
+            )
+        )
 
 
 def expect_ranges(
@@ -102,6 +122,80 @@ def read_features(path: str) -> RecordFeatures:
     text = untrusted.read_text(path, _WHAT)
     values = untrusted.parse_json(text, path, _WHAT)
     return settings.from_dict(RecordFeatures, values, path)
+
+
+def find_features(files: Sequence[str]) -> RecordFeatures | None:
+    """Reads what is said of records beside them.
+
+    Args:
+        files: Their files, of one folder or several.
+
+    Returns:
+        What is said of those of the first folder where anything is; None where
+        nothing is.
+
+    Raises:
+        DataError: If codes of one feature stand for different ranges.
+        ValueError: If a file that should say it is damaged.
+    """
+    found: dict[str, tuple[tuple[float, float], str]] = {}
+    first = None
+    for folder in dict.fromkeys(os.path.dirname(file) for file in files):
+        path = os.path.join(folder, FEATURES_NAME)
+        if not files_lib.exists(path):
+            continue
+        features = read_features(path)
+        first = first or features
+        for name, values in features.ranges.items():
+            known, where = found.setdefault(name, (values, path))
+            _expect_same(name, values, path, known, where)
+    return first
+
+
+def expect_same_ranges(trained: str, files: Sequence[str]) -> None:
+    """Refuses codes that stand for others than those of training.
+
+    Args:
+        trained: The folder of a run, or what was exported of it, whose
+            `yt8m_features.json` is what its training found; there may be none.
+        files: Records, beside which there may be one.
+
+    Raises:
+        DataError: If their codes of one feature stand for different ranges.
+        ValueError: If a file that should say it is damaged.
+    """
+    trained = files_lib.expand_user(trained)
+    if not files_lib.is_folder(trained):
+        if not files_lib.exists(trained):
+            return
+        trained = os.path.dirname(trained)
+    path = os.path.join(trained, FEATURES_NAME)
+    if not files_lib.exists(path):
+        return
+    features = find_features(files)
+    if features is None:
+        return
+    known = read_features(path).ranges
+    for name, values in features.ranges.items():
+        if name in known:
+            where = os.path.dirname(files[0])
+            _expect_same(name, values, where, known[name], path)
+
+
+def _expect_same(
+    name: str,
+    values: tuple[float, float],
+    where: str,
+    known: tuple[float, float],
+    known_where: str,
+) -> None:
+    if values != known:
+        raise errors.DataError(
+            f"{where}: expected codes of '{name}' that stand for "
+            f"[{known[0]:g}, {known[1]:g}], as those of {known_where}; convert "
+            "them with --features_file. Received: codes that stand for "
+            f"[{values[0]:g}, {values[1]:g}]"
+        )
 
 
 def write_features(path: str, features: RecordFeatures) -> None:
