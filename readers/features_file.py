@@ -193,7 +193,7 @@ def _expect_same(
         raise errors.DataError(
             f"{where}: expected codes of '{name}' that stand for "
             f"[{known[0]:g}, {known[1]:g}], as those of {known_where}; convert "
-            "them with --features_file. Received: codes that stand for "
+            "them by that file. Received: codes that stand for "
             f"[{values[0]:g}, {values[1]:g}]"
         )
 

@@ -78,8 +78,8 @@ def test_what_is_said_of_several_folders(tmp_path):
     with pytest.raises(
         readers.DataError,
         match=r"c/yt8m_features.json: expected codes of 'clip' that stand for "
-        r"\[0, 4.5\], as those of .*b/yt8m_features.json; convert them with "
-        r"--features_file. Received: codes that stand for \[0, 5.5\]",
+        r"\[0, 4.5\], as those of .*b/yt8m_features.json; convert them by that "
+        r"file. Received: codes that stand for \[0, 5.5\]",
     ):
         readers.find_features(files)
 

@@ -23,7 +23,7 @@ class ConvertConfig:
     source_features: tuple[str, ...] = settings.setting(
         (),
         "What the features are called in the input, comma-separated; if not "
-        "given, as in --feature_names, and RGB/feature/floats,"
+        "given, as in feature_names, and RGB/feature/floats,"
         "AUDIO/feature/floats in MediaPipe's files.",
     )
     feature_names: tuple[str, ...] = settings.setting(
@@ -56,8 +56,7 @@ class ConvertConfig:
     )
     float_frames: bool = settings.setting(
         False,
-        "Whether frames are kept as floats, for --float_frames of the other "
-        "programs.",
+        "Whether frames are kept as floats; readers have to be told of it.",
     )
     align: str = settings.setting(
         "cut",
@@ -67,7 +66,7 @@ class ConvertConfig:
     )
     frame_rates: tuple[float, ...] = settings.setting(
         (),
-        "Frames a second of each feature, comma-separated, for --align; if not "
+        "Frames a second of each feature, comma-separated, to align; if not "
         "given, all features of a video end together.",
     )
     fill_missing: bool = settings.setting(

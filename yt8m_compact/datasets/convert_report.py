@@ -66,14 +66,7 @@ class ConvertReport:
         features = self.features
         if features is None:
             return []
-        sizes = ",".join(map(str, features.feature_sizes))
-        frames = "--frame_features " if features.level == "frame" else ""
-        frames += "--float_frames " if features.float_frames else ""
-        lines = [
-            f"train with: {frames}--feature_names="
-            f"{','.join(features.feature_names)} --feature_sizes={sizes} "
-            f"--num_classes={features.num_classes}"
-        ]
+        lines = []
         share = self.num_clipped / max(1, self.num_values)
         if features.min_quantized_value:
             ranges = ", ".join(

@@ -396,7 +396,6 @@ def test_frames_kept_as_floats(tmp_path):
     low, high = 4 / 512 - 2 - 2 / 255, 4 / 512 + 2 + 2 / 255
     assert report.num_clipped == ((rgb < low) | (rgb > high)).sum() > 0
     text = report.to_text(datasets.ConvertConfig())
-    assert "--float_frames --feature_names=rgb" in text
     assert "are outside of [-2, 2], which readers clip" in text
 
 
@@ -459,3 +458,16 @@ def test_what_is_written_is_read_again(tmp_path, monkeypatch):
         readers.DataError, match="tfrecord: expected 1 records as they were wr"
     ):
         converted.convert(tmp_path, "*.npz", feature_names=("rgb",))
+
+
+def test_sizes_of_packed_records_are_known(tmp_path):
+    _write_arrays(tmp_path, clip=np.ones([2, 3]), sound=np.ones([2, 5]))
+    names = ("clip", "sound")
+    converted.convert(tmp_path, "*.npz", feature_names=names, packed=True)
+    pattern = str(tmp_path / "out" / "*.tfrecord")
+    for wanted, sizes in ((), (3, 5)), (("sound",), (5,)):
+        report = datasets.verify_files(pattern, feature_names=wanted)
+        assert report.detected.spec.feature_sizes == sizes
+        assert not any(file.faults for file in report.files)
+    with pytest.raises(ValueError, match="expected features whose names and"):
+        datasets.verify_files(pattern, feature_names=("other",))

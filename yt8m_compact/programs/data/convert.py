@@ -88,5 +88,22 @@ def main(flag_values: flags.FlagValues) -> int:
         dry_run=flag_values.dry_run,
     )
     print(report.to_text(config))
+    print(f"train with: {_describe(report.features)}")
     outputs.write_json(flag_values.output_json, report.to_dict())
     return 0
+
+
+def _describe(features: datasets.RecordFeatures) -> str:
+    """Returns the flags that records are read with."""
+    words = []
+    if features.level == "frame":
+        words.append("--frame_features")
+    if features.float_frames:
+        words.append("--float_frames")
+    sizes = ",".join(map(str, features.feature_sizes))
+    words += [
+        f"--feature_names={','.join(features.feature_names)}",
+        f"--feature_sizes={sizes}",
+        f"--num_classes={features.num_classes}",
+    ]
+    return " ".join(words)

@@ -64,7 +64,10 @@ def test_dry_run_and_features_file(tmp_path, capsys):
     assert not (tmp_path / "data").exists()
     out = capsys.readouterr().out
     assert "12 videos would be in " in out
-    assert "--feature_names=clip,sound --feature_sizes=7,3 --num_c" in out
+    assert out.endswith(
+        "train with: --frame_features --feature_names=clip,sound "
+        "--feature_sizes=7,3 --num_classes=5\n"
+    )
     assert _convert(tmp_path, *arguments) == 0
     path = f"{tmp_path}/data/yt8m_features.json"
     features = datasets.read_features(path)
@@ -73,6 +76,12 @@ def test_dry_run_and_features_file(tmp_path, capsys):
     assert _convert(tmp_path, *arguments, f"--output_dir={tmp_path}/later") == 0
     path = f"{tmp_path}/later/yt8m_features.json"
     assert datasets.read_features(path) == features
+    more = ("--float_frames", "--overwrite", "--dry_run")
+    capsys.readouterr()
+    assert _convert(tmp_path, *more) == 0
+    assert "train with: --frame_features --float_frames --feature_names" in (
+        capsys.readouterr().out
+    )
     with pytest.raises(ValueError, match="expected feature_sizes to be that"):
         _convert(tmp_path, *arguments, "--feature_sizes=7,4")
     with pytest.raises(ValueError, match="--min_quantized_value to be a comma"):
