@@ -10,6 +10,7 @@ with lazy.imports():
     from yt8m_compact.readers.errors import readable_errors
     from yt8m_compact.readers.features_file import FEATURES_NAME
     from yt8m_compact.readers.features_file import RecordFeatures
+    from yt8m_compact.readers.features_file import carry_features
     from yt8m_compact.readers.features_file import expect_same_ranges
     from yt8m_compact.readers.features_file import find_features
     from yt8m_compact.readers.features_file import read_features
@@ -53,6 +54,7 @@ __all__ = [
     "SkippedFile",
     "VideoLevelReader",
     "VideoParts",
+    "carry_features",
     "check_format",
     "describe_lack",
     "estimate_num_records",

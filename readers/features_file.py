@@ -152,6 +152,53 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
     return first
 
 
+def carry_features(
+    files: Sequence[str],
+    output_dir: str,
+    *,
+    names: Sequence[str] = (),
+    packed: bool | None = None,
+) -> None:
+    """Writes what is said of records beside those that are made of them.
+
+    Args:
+        files: The files that are read.
+        output_dir: The folder of those that are written.
+        names: The features that they keep, all if empty.
+        packed: Whether they are packed; None if they are as those read.
+
+    Raises:
+        DataError: As of `find_features`.
+        ValueError: Likewise.
+        OSError: If it can't be written.
+    """
+    features = find_features(files)
+    if features is None:
+        return
+    kept = [
+        index
+        for index, name in enumerate(features.feature_names)
+        if not names or name in names
+    ]
+    if not kept:
+        return
+
+    def choose(values: tuple) -> tuple:
+        one_for_all = len(values) < len(features.feature_names)
+        return values if one_for_all else tuple(values[i] for i in kept)
+
+    features = dataclasses.replace(
+        features,
+        feature_names=choose(features.feature_names),
+        feature_sizes=choose(features.feature_sizes),
+        min_quantized_value=choose(features.min_quantized_value),
+        max_quantized_value=choose(features.max_quantized_value),
+        packed=features.packed if packed is None else packed,
+    )
+    path = os.path.join(files_lib.expand_user(output_dir), FEATURES_NAME)
+    write_features(path, features)
+
+
 def expect_same_ranges(trained: str, files: Sequence[str]) -> None:
     """Refuses codes that stand for others than those of training.
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import scan
+from yt8m_compact.readers import errors
 from yt8m_compact.readers import features_file
 from yt8m_compact.readers import messages
 from yt8m_compact.readers import record_rules
@@ -134,7 +135,10 @@ def _said_of_packed(
     files: Sequence[str], names: Sequence[str]
 ) -> tuple[Sequence[str], Sequence[int]]:
     """Returns names and sizes, as far as packed records' folder says them."""
-    features = features_file.find_features(files)
+    try:
+        features = features_file.find_features(files)
+    except errors.DataError:  # Records of several kinds can be looked at.
+        return names, ()
     if features is None or not features.packed:
         return names, ()
     sizes = dict(

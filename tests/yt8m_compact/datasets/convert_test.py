@@ -471,3 +471,79 @@ def test_sizes_of_packed_records_are_known(tmp_path):
         assert not any(file.faults for file in report.files)
     with pytest.raises(ValueError, match="expected features whose names and"):
         datasets.verify_files(pattern, feature_names=("other",))
+
+
+def test_what_codes_stand_for_stays_with_copies(tmp_path):
+    for name in "abcdefgh":
+        values = np.random.default_rng(3).normal(size=[2, 3])
+        np.savez(tmp_path / f"{name}.npz", clip=values, sound=values)
+    converted.convert(
+        tmp_path,
+        "*.npz",
+        feature_names=("clip", "sound"),
+        min_quantized_value=(-3.0, -4.0),
+        max_quantized_value=(5.0,),
+    )
+    said = datasets.read_features(
+        str(tmp_path / "out" / datasets.FEATURES_NAME)
+    )
+    pattern = str(tmp_path / "out" / "*.tfrecord")
+    datasets.split_records(pattern, str(tmp_path / "split"), 50)
+    path = str(tmp_path / "split" / datasets.FEATURES_NAME)
+    assert datasets.read_features(path) == said
+    datasets.repack_files(
+        pattern, str(tmp_path / "packed"), feature_names=("sound",)
+    )
+    (record,) = (tmp_path / "out").glob("*.tfrecord")
+    record.write_bytes(record.read_bytes()[:-9])
+    report = datasets.verify_files(pattern)
+    datasets.repair_files(report, str(tmp_path / "repaired"))
+    path = str(tmp_path / "repaired" / datasets.FEATURES_NAME)
+    assert datasets.read_features(path) == said
+    path = str(tmp_path / "packed" / datasets.FEATURES_NAME)
+    assert datasets.read_features(path) == datasets.RecordFeatures(
+        feature_names=("sound",),
+        feature_sizes=(3,),
+        num_classes=3862,
+        packed=True,
+        min_quantized_value=(-4.0,),
+        max_quantized_value=(5.0,),
+    )
+
+
+def test_copies_of_different_codes_are_refused(tmp_path):
+    pattern = []
+    for high in (2.0, 3.0):
+        folder = tmp_path / f"to_{high:g}"
+        folder.mkdir()
+        for name in "abcd":
+            np.savez(folder / f"{name}{high:g}.npz", rgb=np.ones([2, 3]))
+        converted.convert(
+            folder,
+            "*.npz",
+            feature_names=("rgb",),
+            max_quantized_value=(high,),
+            packed=True,
+            num_shards=2,
+        )
+        path = folder / "out" / "videos-00000-of-00002.tfrecord"
+        pattern.append(str(path.rename(path.with_name(f"{high:g}.tfrecord"))))
+    report = datasets.verify_files(
+        pattern, feature_names=("rgb",), feature_sizes=(3,)
+    )
+    assert [file.num_good for file in report.files] == [2, 2]
+    with pytest.raises(ValueError, match="since they don't say their own"):
+        datasets.verify_files(pattern)
+    for copy in (
+        lambda folder: datasets.split_records(pattern, folder, 50),
+        lambda folder: datasets.repack_files(
+            pattern,
+            folder,
+            unpacking=True,
+            feature_names=("rgb",),
+            feature_sizes=(3,),
+        ),
+    ):
+        with pytest.raises(readers.DataError, match="expected codes of 'rgb'"):
+            copy(str(tmp_path / "copy"))
+        assert not (tmp_path / "copy").exists()
