@@ -303,7 +303,9 @@ def _serialize(
     is_video = config.level == "video"
     message = tf.train.Example() if is_video else tf.train.SequenceExample()
     features = (message.features if is_video else message.context).feature
-    features["id"].bytes_list.value.append(video_id.encode())
+    # A file's name may be any bytes.
+    name = video_id.encode("utf-8", "surrogateescape")
+    features["id"].bytes_list.value.append(name)
     if labels is not None:
         features["labels"].int64_list.value.extend(labels)
     for name, rows in values.items():

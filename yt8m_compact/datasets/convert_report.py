@@ -60,7 +60,9 @@ class ConvertReport:
                 more = ", ..." if len(ids) > 5 else ""
                 lines.append(f"{len(ids):,} {text}: {', '.join(ids[:5])}{more}")
         lines += self._describe_features()
-        return "\n".join(lines)
+        # Names of files may be any bytes, which can't all be printed.
+        text = "\n".join(lines)
+        return text.encode("utf-8", "backslashreplace").decode()
 
     def _describe_features(self) -> list[str]:
         features = self.features

@@ -433,6 +433,12 @@ def test_means_of_codes_are_codes(tmp_path):
     assert found.tolist() == [[128, 10], [4, 6]]
 
 
+def test_any_name_can_be_printed():
+    report = datasets.ConvertReport(without_labels=["c\udce4t"])
+    text = report.to_text(datasets.ConvertConfig())
+    assert text == r"1 videos without labels, left out: c\udce4t"
+
+
 def test_files_of_two_kinds(tmp_path):
     (tmp_path / "cat.pb").write_bytes(_features(1))
     _write_arrays(tmp_path, rgb=np.zeros([2, 3]))

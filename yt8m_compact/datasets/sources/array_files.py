@@ -114,17 +114,26 @@ def read_npy(
 
 def _load(file: str) -> Any:
     with _naming_damage(file, "an .npy file"):
-        path = files_lib.expand_user(file)
-        if files_lib.is_local(path):
-            # A stack may be larger than the memory. What can't be mapped, such
-            # as no value, is read.
-            with contextlib.suppress(ValueError, OSError):
-                return np.load(path, mmap_mode="r", allow_pickle=False)
-        with binary_files.open_binary(file) as stream:
-            array = np.load(stream, allow_pickle=False)
-            if not isinstance(array, np.ndarray):
-                raise ValueError("an archive of arrays")
-            return array
+        array = _map(files_lib.expand_user(file))
+        if array is None:
+            with binary_files.open_binary(file) as stream:
+                array = np.load(stream, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("an archive of arrays")
+        return array
+
+
+def _map(path: str) -> Any:
+    """Maps a file, as a stack may be larger than the memory.
+
+    Returns:
+        What is in it; None if it can't be mapped, such as a file of another
+        system, or of no value.
+    """
+    if files_lib.is_local(path):
+        with contextlib.suppress(ValueError, OSError):
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+    return None
 
 
 def _read_ids(paths: Sequence[str]) -> list[str] | None:

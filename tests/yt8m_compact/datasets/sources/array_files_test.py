@@ -1,5 +1,7 @@
 """Tests of converting NumPy's files."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -146,6 +148,24 @@ def test_wrong_arrays(tmp_path, wrong, message):
     with pytest.raises(readers.DataError, match=message):
         _convert(tmp_path, "*.npy", feature_names=("clip",))
     assert not list((tmp_path / "out").glob("*"))
+
+
+def test_an_npz_called_npy(tmp_path):
+    np.savez(tmp_path / "cat.npz", clip=_values(0, 7))
+    (tmp_path / "cat.npz").rename(tmp_path / "cat.npy")
+    with pytest.raises(readers.DataError, match="Received: an archive of arr"):
+        _convert(tmp_path, "*.npy", feature_names=("clip",))
+
+
+def test_a_name_that_is_not_utf8(tmp_path):
+    np.save(tmp_path / "cat.npy", _values(0, 7))
+    name = os.fsdecode(b"c\xe4t.npy")
+    (tmp_path / "cat.npy").rename(tmp_path / name)
+    _convert(tmp_path, "*.npy", labels=None, feature_names=("clip",))
+    (path,) = (tmp_path / "out").glob("*.tfrecord")
+    (data,) = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    context = tf.train.SequenceExample.FromString(data).context.feature
+    assert context["id"].bytes_list.value == [b"c\xe4t"]
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
