@@ -8,6 +8,13 @@ with lazy.imports():
     from yt8m_compact.readers.dataset import shard_files
     from yt8m_compact.readers.errors import DataError
     from yt8m_compact.readers.errors import readable_errors
+    from yt8m_compact.readers.features_file import FEATURES_NAME
+    from yt8m_compact.readers.features_file import RecordFeatures
+    from yt8m_compact.readers.features_file import carry_features
+    from yt8m_compact.readers.features_file import expect_same_ranges
+    from yt8m_compact.readers.features_file import find_features
+    from yt8m_compact.readers.features_file import read_features
+    from yt8m_compact.readers.features_file import write_features
     from yt8m_compact.readers.files import expand_patterns
     from yt8m_compact.readers.files import expect_local_files
     from yt8m_compact.readers.files import split_patterns
@@ -33,11 +40,13 @@ with lazy.imports():
     from yt8m_compact.readers.video_level import VideoLevelReader
 
 __all__ = [
+    "FEATURES_NAME",
     "DataError",
     "FrameLevelReader",
     "FrameSampling",
     "PreparedDataset",
     "Reader",
+    "RecordFeatures",
     "RecordFormat",
     "ScoreHeader",
     "ScoreTable",
@@ -45,15 +54,19 @@ __all__ = [
     "SkippedFile",
     "VideoLevelReader",
     "VideoParts",
+    "carry_features",
     "check_format",
     "describe_lack",
     "estimate_num_records",
     "expand_patterns",
     "expect_local_files",
+    "expect_same_ranges",
     "file_sizes",
+    "find_features",
     "find_prepared",
     "inspect_file",
     "make_dataset",
+    "read_features",
     "read_records",
     "read_scores",
     "readable_errors",
@@ -61,4 +74,5 @@ __all__ = [
     "shard_files",
     "split_patterns",
     "writing_scores",
+    "write_features",
 ]

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "readers": {"base", "ops"},
     "predictions": {"base", "readers"},
     "progress": {"readers"},
-    "datasets": {"base", "ops", "readers", "progress"},
+    "datasets": {"base", "ops", "readers", "predictions", "progress"},
     "models": {"base", "ops", "structures", "layers"},
     "presets": {"base"},
     "run": {
@@ -78,6 +78,7 @@ LABELS = {
     "absl": "@pypi//absl_py",
     "ai_edge_litert": "@pypi//ai_edge_litert",
     "flatbuffers": "@pypi//flatbuffers",
+    "h5py": "@pypi//h5py",
     "keras": "@pypi//keras",
     "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",

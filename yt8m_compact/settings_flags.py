@@ -119,6 +119,8 @@ def read(cls: type[T], flag_values: flags.FlagValues) -> T:
         if typing.get_origin(kind) is tuple:
             if typing.get_args(kind)[0] is int:
                 value = whole_numbers(flag_values, field.name)
+            elif typing.get_args(kind)[0] is float:
+                value = numbers(flag_values, field.name)
             else:
                 value = tuple(text.strip() for text in value)
         values[field.name] = value
@@ -149,6 +151,29 @@ def whole_numbers(flag_values: flags.FlagValues, name: str) -> tuple[int, ...]:
             f"above 0. Received: {name}={','.join(texts)!r}"
         )
     return tuple(map(int, texts))
+
+
+def numbers(flag_values: flags.FlagValues, name: str) -> tuple[float, ...]:
+    """Reads a flag of numbers, comma-separated.
+
+    Args:
+        flag_values: The parsed flags.
+        name: A flag of a list.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        UsageError: If the flag is anything else.
+    """
+    texts = [text.strip() for text in flag_values[name].value]
+    try:
+        return tuple(map(float, texts))
+    except ValueError:
+        raise usage_error.UsageError(
+            f"expected --{name} to be a comma-separated list of numbers. "
+            f"Received: {name}={','.join(texts)!r}"
+        ) from None
 
 
 def name_flag(text: str, flag_values: flags.FlagValues) -> str:

@@ -20,6 +20,7 @@ class ToolConfig:
     on: bool = settings.setting(False, "On?")
     names: tuple[str, ...] = settings.setting(("x", "y"), "Texts.")
     sizes: tuple[int, ...] = settings.setting((3, 1), "Sizes.")
+    rates: tuple[float, ...] = settings.setting((0.5,), "Rates.")
     path: str = settings.setting("", "A file.", is_path=True)
     pattern: str = settings.setting("", "Files.", is_pattern=True)
 
@@ -58,6 +59,7 @@ def test_every_kind(monkeypatch, tmp_path):
         "--on",
         "--names=p, q",
         "--sizes=7, 8,9",
+        "--rates=-2, 1e3,.5",
         "--path=~/a,~/b",
         "--pattern=~/a,~/b",
     )
@@ -70,6 +72,7 @@ def test_every_kind(monkeypatch, tmp_path):
         on=True,
         names=("p", "q"),
         sizes=(7, 8, 9),
+        rates=(-2.0, 1000.0, 0.5),
         path=f"{home}/a,~/b",
         pattern=f"{home}/a,{home}/b",
     )
@@ -91,6 +94,23 @@ def test_sizes_that_are_none(text):
         f"above 0. Received: sizes='{text}'$",
     ):
         _read(f"--sizes={text}")
+
+
+@pytest.mark.parametrize("text", ["1,x", "1,,2"])
+def test_numbers_that_are_none(text):
+    with pytest.raises(
+        ValueError,
+        match="^expected --rates to be a comma-separated list of numbers. "
+        f"Received: rates='{text}'$",
+    ):
+        _read(f"--rates={text}")
+
+
+def test_a_number_without_end():
+    with pytest.raises(
+        ValueError, match="expected --rates to be a list of flo"
+    ):
+        _read("--rates=1,inf")
 
 
 def test_a_wrong_value_is_named_as_it_is_typed():

@@ -3,13 +3,9 @@
 from yt8m_compact import lazy
 
 with lazy.imports():
-    from yt8m_compact.datasets.convert import ConvertConfig
-    from yt8m_compact.datasets.convert import ConvertReport
     from yt8m_compact.datasets.convert import convert_files
-    from yt8m_compact.datasets.convert import read_class_names
-    from yt8m_compact.datasets.convert import read_labels
-    from yt8m_compact.datasets.convert import read_verticals
-    from yt8m_compact.datasets.convert import read_vocabulary
+    from yt8m_compact.datasets.convert_config import ConvertConfig
+    from yt8m_compact.datasets.convert_report import ConvertReport
     from yt8m_compact.datasets.download import MIRRORS
     from yt8m_compact.datasets.download import SPLITS as DOWNLOAD_SPLITS
     from yt8m_compact.datasets.download import DownloadConfig
@@ -58,11 +54,20 @@ with lazy.imports():
     from yt8m_compact.datasets.verify import FileReport
     from yt8m_compact.datasets.verify import Report
     from yt8m_compact.datasets.verify import verify_files
+    from yt8m_compact.datasets.video_labels import read_labels
+    from yt8m_compact.datasets.vocabulary import read_class_names
+    from yt8m_compact.datasets.vocabulary import read_verticals
+    from yt8m_compact.datasets.vocabulary import read_vocabulary
     from yt8m_compact.readers import crc32c
+    from yt8m_compact.readers.features_file import FEATURES_NAME
+    from yt8m_compact.readers.features_file import RecordFeatures
+    from yt8m_compact.readers.features_file import read_features
     from yt8m_compact.readers.record_rules import Layout
     from yt8m_compact.readers.record_rules import RecordSpec
 
 __all__ = [
+    "FEATURES_NAME",
+    "RecordFeatures",
     "DOWNLOAD_SPLITS",
     "FILES_MANIFEST_NAME",
     "MANIFEST_NAME",
@@ -104,6 +109,7 @@ __all__ = [
     "pool_files",
     "pool_record",
     "read_checksums",
+    "read_features",
     "read_labels",
     "read_manifest",
     "read_class_names",

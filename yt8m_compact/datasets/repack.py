@@ -197,13 +197,18 @@ def repack_files(
     if feature_sizes or unpacking:
         feature_spec.validate(feature_names, feature_sizes)
     features = tuple(feature_names), tuple(feature_sizes)
+    files = readers.expand_patterns(patterns)
+    readers.find_features(files)  # Refuses codes of different ranges.
     rewritten = rewriting.rewrite_files(
-        readers.expand_patterns(patterns),
+        files,
         output_dir,
         functools.partial(_repack, features=features, unpacking=unpacking),
         name="unpack" if unpacking else "pack",
         overwrite=overwrite,
         num_processes=num_processes,
+    )
+    readers.carry_features(
+        files, output_dir, names=feature_names, packed=not unpacking
     )
     return Repacked(rewritten.files, (*sorted(rewritten.notes),))
 

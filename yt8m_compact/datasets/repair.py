@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import progress
+from yt8m_compact import readers
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import record_writer
@@ -127,6 +128,8 @@ def repair_files(
         for file in bad
         if file.num_good
     ]
+    # Before anything is written, as it refuses codes of different ranges.
+    readers.find_features([file.file for file in bad])
     # Said before they appear, so that they are known as this program's own.
     state = _read_state(output_dir)
     for file in bad:
@@ -150,6 +153,7 @@ def repair_files(
             )
             _write_state(output_dir, state)
         progress.finish(bar)
+    readers.carry_features(names, output_dir)
     # What another call has not finished stays known.
     if all(entry.num_bytes is not None for entry in state.values()):
         _write_state(output_dir, {})

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import scan
+from yt8m_compact.readers import errors
+from yt8m_compact.readers import features_file
 from yt8m_compact.readers import messages
 from yt8m_compact.readers import record_rules
 
@@ -23,7 +25,8 @@ class DetectedSpec:
 
     Attributes:
         spec: What every record should hold.
-        sizes_given: Whether the user gave the sizes.
+        sizes_given: Whether the user gave the sizes, or packed records' folder
+            says them.
         num_alike: How many of the sampled records hold it.
         num_sampled: How many records were looked at.
     """
@@ -79,7 +82,8 @@ def detect_files(
         files: Names of TFRecord files, damaged ones too.
         feature_names: Keys of the features, those of the records if empty.
         feature_sizes: Their sizes, likewise; of packed records, which don't say
-            them, those of YouTube-8M.
+            them, those that `convert_files` wrote beside them, or else those of
+            YouTube-8M.
         num_classes: The number of classes.
 
     Returns:
@@ -89,6 +93,8 @@ def detect_files(
         ValueError: If no record has features that can be recognised, or most
             packed records do not fit the sizes of YouTube-8M.
     """
+    if not feature_sizes:
+        feature_names, feature_sizes = _said_of_packed(files, feature_names)
     counts = collections.Counter()
     error, samples = None, []
     num_files = 0
@@ -123,6 +129,25 @@ def detect_files(
     if spec.layout is record_rules.Layout.PACKED and not given:
         _expect_fit(samples, spec)
     return DetectedSpec(spec, given, counts[spec], len(samples))
+
+
+def _said_of_packed(
+    files: Sequence[str], names: Sequence[str]
+) -> tuple[Sequence[str], Sequence[int]]:
+    """Returns names and sizes, as far as packed records' folder says them."""
+    try:
+        features = features_file.find_features(files)
+    except errors.DataError:  # Records of several kinds can be looked at.
+        return names, ()
+    if features is None or not features.packed:
+        return names, ()
+    sizes = dict(
+        zip(features.feature_names, features.feature_sizes, strict=True)
+    )
+    names = names or features.feature_names
+    if not all(name in sizes for name in names):
+        return names, ()
+    return names, [sizes[name] for name in names]
 
 
 def _spread(files: Sequence[str]) -> list[str]:

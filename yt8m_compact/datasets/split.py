@@ -71,6 +71,7 @@ def split_records(
     counts = {"train.tfrecord": 0, "validate.tfrecord": 0}
     paths = {name: os.path.join(output_dir, name) for name in counts}
     _check_free(list(paths.values()), files, overwrite)
+    readers.find_features(files)  # Refuses codes of different ranges.
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(record_writer.writing_all(paths.values()))
         writers = dict(zip(paths, opened, strict=True))
@@ -89,6 +90,7 @@ def split_records(
                 f"expected videos on both sides. Received: {counts} with "
                 f"validate_percent={percent}; choose another percentage"
             )
+    readers.carry_features(files, output_dir)
     return counts
 
 

@@ -46,6 +46,8 @@ class Predictor:
             on with what it predicted before; None where that is not known.
         output: what of the outputs of `predict` is wanted: `predictions`, or
             `embeddings`, float32 `[rows, size]`.
+        path: the run, or what was exported of it, which may say what its codes
+            stand for; None where that is not known.
     """
 
     reader: readers.Reader
@@ -54,6 +56,7 @@ class Predictor:
     model_name: str = "unknown"
     identity: Callable[[], str] | None = None
     output: str = "predictions"
+    path: str | None = None
 
     @property
     def num_classes(self) -> int:
@@ -85,6 +88,8 @@ class Predictor:
             DataError: if the data is of another kind than the model's.
         """
         readers.check_format(files, self.reader, skipped=skipped)
+        if self.path is not None:
+            readers.expect_same_ranges(self.path, files)
         if self.refresh is not None:
             self.refresh()
 
@@ -349,6 +354,7 @@ def _make_predictor(
         dataclasses.replace(reader, column_ids=True),
         predict,
         model_name=models.model_name(config.model),
+        path=path,
     )
 
 

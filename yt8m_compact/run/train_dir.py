@@ -14,6 +14,7 @@ from yt8m_compact import files
 from yt8m_compact import keras_backend
 from yt8m_compact import lazy
 from yt8m_compact import presets
+from yt8m_compact import readers
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import export_manifest
 from yt8m_compact.run import weight_choice
@@ -106,6 +107,11 @@ class TrainDir:
         return os.path.join(self.path, CONFIG_FILE)
 
     @property
+    def features_path(self) -> str:
+        """The file that says what the codes of the training data stand for."""
+        return os.path.join(self.path, readers.FEATURES_NAME)
+
+    @property
     def checkpoints_path(self) -> str:
         """The folder of the checkpoints."""
         return os.path.join(self.path, "checkpoints")
@@ -166,7 +172,8 @@ class TrainDir:
     def own_paths(self) -> list[str]:
         """Lists what the programs make in the folder."""
         folders = ("checkpoints", "best", "train", "validation", "eval")
-        names = {CONFIG_FILE, "evaluations.json", *folders}
+        names = {CONFIG_FILE, readers.FEATURES_NAME}
+        names |= {"evaluations.json", *folders}
         names |= {*COMPRESSION_FILES, *EXPORT_FOLDERS.values()}
         if not tf.io.gfile.isdir(self.path):
             return []

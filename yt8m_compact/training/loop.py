@@ -114,6 +114,7 @@ def _train(
         ),
         skipped=skipped,
     )
+    features = readers.find_features([*files, *(eval_files or ())])
     lack = readers.describe_lack(
         reader,
         files,
@@ -152,6 +153,9 @@ def _train(
             _LOGGER.info("moved %s to %s", run.path, moved)
         run.remove_leftovers()
         _check_resumable(config, run)
+        readers.expect_same_ranges(run.path, files)
+        if features is not None:
+            readers.write_features(run.features_path, features)
         start = None
         if config.training.init_from and not run.checkpoints():
             # Before anything that takes long, and before the seed is set, as

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import converted
 import record_makers
 from yt8m_compact import datasets
 from yt8m_compact import readers
+from yt8m_compact.datasets import record_writer
 
 _CONFIG = {
     "feature_sizes": (6, 3),
@@ -101,7 +103,7 @@ def test_the_reader_reads_what_is_written(tmp_path):
     (tmp_path / "cat.pb").write_bytes(_features(5))
     _convert(tmp_path / "out", tmp_path / "*.pb", {"cat": (3,)})
     reader = readers.FrameLevelReader(("rgb", "audio"), (6, 3), 10, 5)
-    files = readers.expand_patterns(str(tmp_path / "out" / "*"))
+    files = readers.expand_patterns(str(tmp_path / "out" / "*.tfrecord"))
     (batch,) = readers.make_dataset(reader, files, batch_size=2)
     assert batch["id"].numpy().tolist() == [b"cat"]
     assert batch["num_frames"].numpy().tolist() == [4]
@@ -184,7 +186,7 @@ def test_only_one_feature_and_packed_shards(tmp_path):
     )
     assert list(report.files.values()) == [3, 2]
     stats = datasets.count_files(
-        str(tmp_path / "out" / "*"),
+        str(tmp_path / "out" / "*.tfrecord"),
         feature_names=("pictures",),
         feature_sizes=(6,),
     )
@@ -248,7 +250,7 @@ def test_nothing_is_replaced(tmp_path):
     config = datasets.ConvertConfig(**_CONFIG)
     with pytest.raises(ValueError, match="expected another folder than that"):
         datasets.convert_files(
-            str(tmp_path / "out" / "*"),
+            str(tmp_path / "out" / "*.tfrecord"),
             str(tmp_path / "out"),
             config,
             overwrite=True,
@@ -259,9 +261,31 @@ def test_nothing_is_replaced(tmp_path):
     ("arguments", "message"),
     [
         ({"source_features": ("rgb",)}, "as many source_features as"),
-        ({"feature_names": ("rgb",)}, "one size above 0 for each feature"),
+        (
+            {"feature_names": ("rgb",), "feature_sizes": (1, 2)},
+            "one size above 0 for each feature",
+        ),
         ({"num_shards": 0}, "expected num_shards to be at least 1"),
         ({"num_classes": 0}, "expected num_classes to be at least 1"),
+        ({"frame_rates": (1.0,), "align": "mean"}, "as many frame_rates as"),
+        ({"frame_rates": (1.0, 2.0)}, "frame_rates above 0, with align 'nea"),
+        (
+            {"frame_rates": (1.0, 0.0), "align": "nearest"},
+            "frame_rates above 0, with align 'nearest' or 'mean'",
+        ),
+        ({"level": "video", "align": "mean"}, "expected no align where level"),
+        ({"level": "video", "packed": True}, "expected no packed where there"),
+        ({"float_frames": True, "find_range": True}, "expected no find_range"),
+        (
+            {"float_frames": True, "min_quantized_value": (0.0,)},
+            "expected no min_quantized_value or max_quantized_value where",
+        ),
+        (
+            {"max_quantized_value": (4.0,), "find_range": True},
+            "expected find_range, or min_quantized_value",
+        ),
+        ({"max_quantized_value": (-2.0,)}, "expected max_quantized_value abo"),
+        ({"min_quantized_value": (0.0,) * 3}, "one number, or 2, one for each"),
     ],
 )
 def test_arguments(arguments, message):
@@ -269,107 +293,263 @@ def test_arguments(arguments, message):
         datasets.ConvertConfig(**arguments)
 
 
-def test_labels_as_numbers_and_names(tmp_path):
-    path = tmp_path / "labels.csv"
-    path.write_text(
-        "id,labels\na,3 1 1\nb,2;Video Game\nc,game,4\n\nd,GUITAR\n"
-        'e,"jazz, rock"\n'
+def _write_arrays(folder, **arrays):
+    np.savez(folder / "cat.npz", **arrays)
+
+
+def test_a_dry_run_writes_nothing(tmp_path):
+    _write_arrays(tmp_path, rgb=_values(1, 4, "RGB/feature/floats"))
+    arguments = {"feature_names": ("rgb",), "num_classes": 5}
+    report = converted.convert(
+        tmp_path, "*.npz", {"cat": (1,)}, dry_run=True, **arguments
     )
-    names = {"video game": 5, "game": 6, "guitar": 0, "jazz, rock": 7}
-    found = datasets.read_labels(str(path), 10, names)
-    assert found == {
-        "a": (1, 3),
-        "b": (2, 5),
-        "c": (4, 6),
-        "d": (0,),
-        "e": (7,),
-    }
+    assert not (tmp_path / "out").exists()
+    path = str(tmp_path / "out" / "videos-00000-of-00001.tfrecord")
+    assert report.files == {path: 1}
+    text = report.to_text(datasets.ConvertConfig())
+    assert f"1 videos would be in {path}" in text
+    assert report.features.feature_sizes == (6,)
+    # It finds what is wrong all the same.
+    _write_arrays(tmp_path, rgb=np.full([4, 6], np.nan))
+    with pytest.raises(readers.DataError, match="expected finite values"):
+        converted.convert(tmp_path, "*.npz", dry_run=True, **arguments)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a,1\nb\n", "line 2: expected an id and labels"),
-        ("a,1\n,2\n", "line 2: expected an id and labels"),
-        ("a,1\nb,2\na,3\n", "line 3: expected every id once.*in line 1 too"),
-        ("a,10\n", "line 1: expected one or more labels from 0 to 9"),
-        ("a,\n", "line 1: expected one or more labels from 0 to 9"),
-        ("a,dog\n", r"line 1: expected numbers .*\(2 names\).*'dog', neither"),
-        ("a,-1\n", "line 1: expected numbers of classes"),
-        ("a,twin\n", "line 1: .*'twin', a name of several"),
-        ("", "expected a CSV file. Received: no line"),
-        (b"\xff\xfe", "expected a CSV file. Received: what is not UTF-8"),
-        ("a,1\nb\0,1\n", "line 2: expected CSV. Received: a zero byte"),
-        ('a,1\n"' + 150_000 * "b", "line 2: expected CSV.*field limit"),
-        ("a," + 5000 * "9", "line 1: expected numbers .*Received: .9{79},"),
-    ],
-)
-def test_wrong_labels(tmp_path, text, message):
-    path = tmp_path / "labels.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(ValueError, match=f"{path}: {message}"):
-        datasets.read_labels(str(path), 10, {"cat": 1, "twin": None})
-
-
-def test_missing_labels():
-    with pytest.raises(ValueError, match="missing: expected a CSV file.*no"):
-        datasets.read_labels("missing", 10)
-
-
-def test_real_vocabularies(shared_data):
-    found = datasets.read_vocabulary(
-        str(shared_data / "vocabulary" / "vocabulary_2018.csv")
+def test_a_range_that_is_told(tmp_path):
+    rng = np.random.default_rng(5)
+    rgb, audio = rng.uniform(0, 9, [50, 4]), rng.normal(size=[50, 3])
+    _write_arrays(tmp_path, rgb=rgb, audio=audio)
+    report = converted.convert(
+        tmp_path,
+        "*.npz",
+        min_quantized_value=(1.0, -1.5),
+        max_quantized_value=(8.0, 1.0),
     )
-    assert found["game"] == 0
-    assert found["video game"] == 1
-    assert max(found.values()) <= 3861
-    found = datasets.read_vocabulary(
-        str(shared_data / "audioset" / "class_labels_indices.csv")
+    found = converted.read_frames(tmp_path)["cat"].features
+    rgb_codes = converted.codes(rgb.astype(np.float32), 1, 8)
+    np.testing.assert_array_equal(found["rgb"], rgb_codes)
+    audio_codes = converted.codes(audio.astype(np.float32), -1.5, 1)
+    np.testing.assert_array_equal(found["audio"], audio_codes)
+    # Codes end half a step beyond those of 0 and 255.
+    clipped = 0
+    for values, low, high in ((rgb, 1, 8), (audio, -1.5, 1)):
+        step, first = (high - low) / 255, low + (high - low) / 512
+        clipped += (values < first - step / 2).sum()
+        clipped += (values > first + 255.5 * step).sum()
+    assert report.num_clipped == clipped > 0
+    share = f"{clipped / 350:.3%} of the values were outside of [1, 8] of rgb, "
+    assert f"{share}[-1.5, 1] of audio and clipped" in report.to_text(
+        datasets.ConvertConfig()
     )
-    assert found["speech"] == found["/m/09x0r"] == 0
-    assert found["male speech, man speaking"] == 1
-    # Two classes are called Warhammer 40 there.
-    found = datasets.read_vocabulary(
-        str(shared_data / "vocabulary" / "label_names_2018.csv")
+
+
+def test_a_range_that_is_found_is_kept_for_later_calls(tmp_path):
+    rng = np.random.default_rng(6)
+    videos = {name: rng.exponential(7, [9, 4]) for name in ("cat", "dog")}
+    for name, values in videos.items():
+        np.savez(tmp_path / f"{name}.npz", rgb=values)
+    config = {"feature_names": ("rgb",), "num_classes": 9}
+    report = converted.convert(tmp_path, "*.npz", find_range=True, **config)
+    everything = np.concatenate([*videos.values()]).astype(np.float32)
+    low, high = float(everything.min()), float(everything.max())
+    features = datasets.read_features(
+        str(tmp_path / "out" / datasets.FEATURES_NAME)
     )
-    assert found["warhammer 40"] is None
-
-
-def test_names_of_classes(tmp_path):
-    path = tmp_path / "vocabulary.csv"
-    path.write_text("mid,Name,index\n/m/1,Cat, 3\n/m/2,,0\n,,1\n/m/4,Cat,2\n")
-    assert datasets.read_class_names(str(path)) == {
-        3: "Cat",
-        0: "/m/2",
-        2: "Cat",
-    }
-
-
-def test_verticals_of_classes(tmp_path):
-    path = tmp_path / "vocabulary.csv"
-    path.write_text(
-        "Index,Name,Vertical1,Vertical2,Vertical3\n2,Cat,Pets,,\n0,Go,Games,"
-        "Sports ,\n1,Dog race,Sports,Pets,Sports\n3,x,,,\n"
+    assert features.min_quantized_value == (low,)
+    assert features.max_quantized_value == (high,)
+    assert report.num_clipped == 0
+    for name, video in converted.read_frames(tmp_path).items():
+        values = videos[name].astype(np.float32)
+        codes = video.features["rgb"]
+        np.testing.assert_array_equal(codes, converted.codes(values, low, high))
+        # Back, as the starter code does: half a step off, and what the codes
+        # are shifted by at most.
+        size = high - low
+        back = codes * (size / 255) + size / 512 + low
+        assert abs(back - values).max() <= size / 510 * 1.001
+    later = datasets.ConvertConfig().like(features)
+    datasets.convert_files(
+        str(tmp_path / "dog.npz"), str(tmp_path / "out"), later, overwrite=True
     )
-    assert datasets.read_verticals(str(path)) == {
-        "Games": [0],
-        "Pets": [1, 2],
-        "Sports": [0, 1],
-    }
-    path.write_text("index,mid,display_name\n0,/m/1,Speech\n")
-    assert datasets.read_verticals(str(path)) == {}
+    again = converted.read_frames(tmp_path)["dog"].features["rgb"]
+    values = videos["dog"].astype(np.float32)
+    np.testing.assert_array_equal(again, converted.codes(values, low, high))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a,b\n1,2\n", "expected columns index or label_id, and name or"),
-        ("index,name\nx,cat\n", "line 2: expected the number of a class"),
-        ("index,name\n1,cat\n2\n", "line 3: expected the 2 columns of the"),
-    ],
-)
-def test_wrong_vocabularies(tmp_path, text, message):
-    path = tmp_path / "vocabulary.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=message):
-        datasets.read_vocabulary(str(path))
+def test_no_range_in_the_data(tmp_path):
+    _write_arrays(tmp_path, rgb=np.full([4, 6], 3.5))
+    with pytest.raises(readers.DataError, match="that differ, .*: 3.5; set mi"):
+        converted.convert(
+            tmp_path, "*.npz", feature_names=("rgb",), find_range=True
+        )
+
+
+def test_frames_kept_as_floats(tmp_path):
+    rgb = np.random.default_rng(7).normal(size=[5, 6]) * 3
+    _write_arrays(tmp_path, rgb=rgb)
+    report = converted.convert(
+        tmp_path, "*.npz", feature_names=("rgb",), float_frames=True
+    )
+    found = converted.read_frames(tmp_path)["cat"].features["rgb"]
+    np.testing.assert_array_equal(found.astype(np.float32), np.float32(rgb))
+    # 4 / 255 is a step, and 4 / 512 above -2 the first code.
+    low, high = 4 / 512 - 2 - 2 / 255, 4 / 512 + 2 + 2 / 255
+    assert report.num_clipped == ((rgb < low) | (rgb > high)).sum() > 0
+    text = report.to_text(datasets.ConvertConfig())
+    assert "are outside of [-2, 2], which readers clip" in text
+
+
+def test_other_frame_rates(tmp_path):
+    rgb = np.arange(4.0)[:, None] / 4
+    audio = np.array([[0, 1.0], [0.25, 1], [0.5, 1], [1, 1], [1.25, 0]]) / 2
+    _write_arrays(tmp_path, rgb=rgb, audio=audio)
+    config = {"float_frames": True}
+    # No rates: 5 frames in the time of 4, middles at .625, 1.875, 3.1, 4.4.
+    converted.convert(tmp_path, "*.npz", align="nearest", **config)
+    found = converted.read_frames(tmp_path)["cat"].features
+    assert found["audio"].tolist() == audio[[0, 1, 3, 4]].tolist()
+    assert found["rgb"].tolist() == rgb.tolist()
+    # Two of them in each of the first: 2.5, of which 2 have a middle.
+    rates = {"frame_rates": (1.0, 2.0)}
+    report = converted.convert(
+        tmp_path, "*.npz", align="mean", **config, **rates
+    )
+    found = converted.read_frames(tmp_path)["cat"].features
+    assert found["audio"].tolist() == [[0.0625, 0.5], [0.375, 0.5]]
+    assert found["rgb"].tolist() == rgb[:2].tolist()
+    assert report.shortened == ["cat"]
+    _write_arrays(tmp_path, rgb=rgb, audio=audio[:1])
+    rates = {"frame_rates": (1.0, 3.0)}
+    with pytest.raises(readers.DataError, match="that last as long as a frame"):
+        converted.convert(tmp_path, "*.npz", align="mean", **config, **rates)
+
+
+def test_means_of_codes_are_codes(tmp_path):
+    codes = np.array([[0, 9], [255, 10], [3, 3], [4, 8]], np.uint8)
+    _write_arrays(tmp_path, rgb=codes[:2], audio=codes)
+    converted.convert(tmp_path, "*.npz", align="mean")
+    found = converted.read_frames(tmp_path)["cat"].features["audio"]
+    # Halves are rounded to even numbers: 127.5, 9.5, 3.5, 5.5.
+    assert found.tolist() == [[128, 10], [4, 6]]
+
+
+def test_any_name_can_be_printed():
+    report = datasets.ConvertReport(without_labels=["c\udce4t"])
+    text = report.to_text(datasets.ConvertConfig())
+    assert text == r"1 videos without labels, left out: c\udce4t"
+
+
+def test_files_of_two_kinds(tmp_path):
+    (tmp_path / "cat.pb").write_bytes(_features(1))
+    _write_arrays(tmp_path, rgb=np.zeros([2, 3]))
+    with pytest.raises(
+        readers.DataError, match="cat.pb: expected a file of th"
+    ):
+        converted.convert(tmp_path, "cat.*")
+    with pytest.raises(readers.DataError, match="expected level to be 'frame'"):
+        converted.convert(tmp_path, "cat.pb", level="video")
+    with pytest.raises(ValueError, match="expected as many source_features as"):
+        converted.convert(tmp_path, "cat.pb", feature_names=("rgb",))
+
+
+def test_what_is_written_is_read_again(tmp_path, monkeypatch):
+    _write_arrays(tmp_path, rgb=np.zeros([2, 3]))
+    write = record_writer.Writer.write
+    monkeypatch.setattr(
+        record_writer.Writer,
+        "write",
+        lambda writer, data: write(writer, data[:-1]),
+    )
+    with pytest.raises(
+        readers.DataError, match="tfrecord: expected 1 records as they were wr"
+    ):
+        converted.convert(tmp_path, "*.npz", feature_names=("rgb",))
+
+
+def test_sizes_of_packed_records_are_known(tmp_path):
+    _write_arrays(tmp_path, clip=np.ones([2, 3]), sound=np.ones([2, 5]))
+    names = ("clip", "sound")
+    converted.convert(tmp_path, "*.npz", feature_names=names, packed=True)
+    pattern = str(tmp_path / "out" / "*.tfrecord")
+    for wanted, sizes in ((), (3, 5)), (("sound",), (5,)):
+        report = datasets.verify_files(pattern, feature_names=wanted)
+        assert report.detected.spec.feature_sizes == sizes
+        assert not any(file.faults for file in report.files)
+    with pytest.raises(ValueError, match="expected features whose names and"):
+        datasets.verify_files(pattern, feature_names=("other",))
+
+
+def test_what_codes_stand_for_stays_with_copies(tmp_path):
+    for name in "abcdefgh":
+        values = np.random.default_rng(3).normal(size=[2, 3])
+        np.savez(tmp_path / f"{name}.npz", clip=values, sound=values)
+    converted.convert(
+        tmp_path,
+        "*.npz",
+        feature_names=("clip", "sound"),
+        min_quantized_value=(-3.0, -4.0),
+        max_quantized_value=(5.0,),
+    )
+    said = datasets.read_features(
+        str(tmp_path / "out" / datasets.FEATURES_NAME)
+    )
+    pattern = str(tmp_path / "out" / "*.tfrecord")
+    datasets.split_records(pattern, str(tmp_path / "split"), 50)
+    path = str(tmp_path / "split" / datasets.FEATURES_NAME)
+    assert datasets.read_features(path) == said
+    datasets.repack_files(
+        pattern, str(tmp_path / "packed"), feature_names=("sound",)
+    )
+    (record,) = (tmp_path / "out").glob("*.tfrecord")
+    record.write_bytes(record.read_bytes()[:-9])
+    report = datasets.verify_files(pattern)
+    datasets.repair_files(report, str(tmp_path / "repaired"))
+    path = str(tmp_path / "repaired" / datasets.FEATURES_NAME)
+    assert datasets.read_features(path) == said
+    path = str(tmp_path / "packed" / datasets.FEATURES_NAME)
+    assert datasets.read_features(path) == datasets.RecordFeatures(
+        feature_names=("sound",),
+        feature_sizes=(3,),
+        num_classes=3862,
+        packed=True,
+        min_quantized_value=(-4.0,),
+        max_quantized_value=(5.0,),
+    )
+
+
+def test_copies_of_different_codes_are_refused(tmp_path):
+    pattern = []
+    for high in (2.0, 3.0):
+        folder = tmp_path / f"to_{high:g}"
+        folder.mkdir()
+        for name in "abcd":
+            np.savez(folder / f"{name}{high:g}.npz", rgb=np.ones([2, 3]))
+        converted.convert(
+            folder,
+            "*.npz",
+            feature_names=("rgb",),
+            max_quantized_value=(high,),
+            packed=True,
+            num_shards=2,
+        )
+        path = folder / "out" / "videos-00000-of-00002.tfrecord"
+        pattern.append(str(path.rename(path.with_name(f"{high:g}.tfrecord"))))
+    report = datasets.verify_files(
+        pattern, feature_names=("rgb",), feature_sizes=(3,)
+    )
+    assert [file.num_good for file in report.files] == [2, 2]
+    with pytest.raises(ValueError, match="since they don't say their own"):
+        datasets.verify_files(pattern)
+    for copy in (
+        lambda folder: datasets.split_records(pattern, folder, 50),
+        lambda folder: datasets.repack_files(
+            pattern,
+            folder,
+            unpacking=True,
+            feature_names=("rgb",),
+            feature_sizes=(3,),
+        ),
+    ):
+        with pytest.raises(readers.DataError, match="expected codes of 'rgb'"):
+            copy(str(tmp_path / "copy"))
+        assert not (tmp_path / "copy").exists()

@@ -19,6 +19,7 @@ import yt8m_compact
 from yt8m_compact import files
 from yt8m_compact import layers
 from yt8m_compact import models
+from yt8m_compact import readers
 from yt8m_compact import untrusted
 from yt8m_compact.inference.exports import last_evaluation
 from yt8m_compact.run import config as config_lib
@@ -49,6 +50,7 @@ class About:
         evaluation: what the last evaluation of the run found, if there was one.
         licence: what the weights may be used for, as text; None if not known.
         data_licence: likewise, of the data.
+        features: what the codes of the training data stand for, if it is known.
     """
 
     config: config_lib.Config
@@ -58,6 +60,7 @@ class About:
     evaluation: last_evaluation.Found | None = None
     licence: str | None = None
     data_licence: str | None = None
+    features: readers.RecordFeatures | None = None
 
 
 def about_run(
@@ -87,6 +90,9 @@ def about_run(
     Raises:
         ValueError: if the file of the run's evaluations is damaged.
     """
+    features = None
+    if files.exists(run.features_path):
+        features = readers.read_features(run.features_path)
     return About(
         config=config,
         step=step,
@@ -95,6 +101,7 @@ def about_run(
         evaluation=last_evaluation.find(run, step, choice),
         licence=licence,
         data_licence=data_licence,
+        features=features,
     )
 
 
@@ -153,9 +160,10 @@ def write(
 ) -> None:
     """Writes `config.json`, `README.md` and `export_manifest.json`.
 
-    To be called last, in the folder that is about to appear: the manifest has
-    the SHA-256 of every file that is there then. The configuration is written
-    unless it is there already.
+    And `yt8m_features.json`, if the codes' ranges are known. To be called last,
+    in the folder that is about to appear: the manifest has the SHA-256 of every
+    file that is there then. The configuration is written unless it is there
+    already.
 
     Args:
         folder: the folder, with all other files of the export.
@@ -169,6 +177,10 @@ def write(
     config_path = os.path.join(folder, artefact.config_path)
     if not files.exists(config_path):
         config_lib.save(about.config, config_path)
+    if about.features is not None:
+        readers.write_features(
+            os.path.join(folder, readers.FEATURES_NAME), about.features
+        )
     facts = _facts(about, model, artefact)
     export_manifest.write(folder, facts)
     manifest = export_manifest.read(folder)

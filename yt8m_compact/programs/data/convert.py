@@ -1,9 +1,10 @@
-r"""Writes features from MediaPipe, with labels from a CSV, as records.
+r"""Writes features of an extractor, with labels, as records.
 
-  yt8m-data convert --input_data_pattern='features/*.pb' \
+  yt8m-data convert --input_data_pattern='features/*.npz' \
     --labels_file=labels.csv --output_dir=data
 
-Videos without labels and labels without videos are listed.
+The files are .npz, .npy, .parquet, .h5, or what MediaPipe writes: .pb and
+TFRecord files. Videos without labels and labels without videos are listed.
 """
 
 from absl import flags
@@ -29,7 +30,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "",
         "CSV with `id,labels` in every line: numbers of classes, or names of "
         "--vocabulary_file; several separated by semicolons or commas, numbers "
-        "also by spaces. Without it no video has labels, as for prediction.",
+        "also by spaces. Or Parquet with columns id and labels. Without it no "
+        "video has labels, as for prediction.",
         flag_values=flag_values,
     )
     path_flags.define_path(
@@ -40,6 +42,20 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         flag_values=flag_values,
     )
     settings_flags.define(datasets.ConvertConfig, flag_values)
+    path_flags.define_path(
+        "features_file",
+        "",
+        "yt8m_features.json of an earlier call: features, sizes, classes and "
+        "the range of the codes are as there.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "dry_run",
+        False,
+        "Whether everything is read and checked, and nothing is written but "
+        "--output_json.",
+        flag_values=flag_values,
+    )
     shared_flags.define_output_json(flag_values)
 
 
@@ -53,6 +69,9 @@ def main(flag_values: flags.FlagValues) -> int:
             f"vocabulary_file={flag_values.vocabulary_file!r}"
         )
     readers.expect_local_files(flag_values.input_data_pattern)
+    if flag_values.features_file:
+        features = datasets.read_features(flag_values.features_file)
+        config = config.like(features)
     labels = vocabulary = None
     if flag_values.vocabulary_file:
         vocabulary = datasets.read_vocabulary(flag_values.vocabulary_file)
@@ -66,7 +85,25 @@ def main(flag_values: flags.FlagValues) -> int:
         config,
         labels=labels,
         overwrite=flag_values.overwrite,
+        dry_run=flag_values.dry_run,
     )
     print(report.to_text(config))
+    print(f"train with: {_describe(report.features)}")
     outputs.write_json(flag_values.output_json, report.to_dict())
     return 0
+
+
+def _describe(features: datasets.RecordFeatures) -> str:
+    """Returns the flags that records are read with."""
+    words = []
+    if features.level == "frame":
+        words.append("--frame_features")
+    if features.float_frames:
+        words.append("--float_frames")
+    sizes = ",".join(map(str, features.feature_sizes))
+    words += [
+        f"--feature_names={','.join(features.feature_names)}",
+        f"--feature_sizes={sizes}",
+        f"--num_classes={features.num_classes}",
+    ]
+    return " ".join(words)

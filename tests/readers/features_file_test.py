@@ -1,0 +1,103 @@
+"""Tests of the file that says what records hold."""
+
+import pytest
+
+from yt8m_compact import readers
+from yt8m_compact.readers import features_file
+
+_FEATURES = readers.RecordFeatures(
+    feature_names=("clip", "sound"),
+    feature_sizes=(7, 3),
+    num_classes=5,
+    min_quantized_value=(0.0, -4.5),
+    max_quantized_value=(1.0, 8.25),
+)
+
+
+def test_it_is_read_as_it_was_written(tmp_path):
+    path = str(tmp_path / readers.FEATURES_NAME)
+    features_file.write_features(path, _FEATURES)
+    assert readers.read_features(path) == _FEATURES
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1]", "expected an object with the fields of RecordFeatures"),
+        ('{"x": 1}', "expected fields of RecordFeatures"),
+        ("{", "expected yt8m_features.json, which yt8m-data convert"),
+        ('{"feature_names": ["a"]}', "expected one size above 0"),
+        (
+            '{"feature_names": ["a"], "feature_sizes": [1], '
+            '"min_quantized_value": [3], "max_quantized_value": [3]}',
+            "expected max_quantized_value above min_quantized_value",
+        ),
+    ],
+)
+def test_what_is_none(tmp_path, text, message):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"{path}.*{message}"):
+        readers.read_features(str(path))
+
+
+@pytest.mark.parametrize(
+    ("lows", "highs", "message"),
+    [
+        ((0.0, 1.0), (2.0,), "one number, or 3, one for each"),
+        ((0.0,), (), "one number, or 3, one for each"),
+        ((0.0, 5.0, 1.0), (4.0,), "above min_quantized_value"),
+    ],
+)
+def test_ranges(lows, highs, message):
+    with pytest.raises(ValueError, match=message):
+        features_file.expect_ranges(lows, highs, 3)
+
+
+def _write(folder, low, high, **kwargs):
+    folder.mkdir(exist_ok=True)
+    features = readers.RecordFeatures(
+        feature_names=("clip",),
+        feature_sizes=(7,),
+        min_quantized_value=(low,),
+        max_quantized_value=(high,),
+        **kwargs,
+    )
+    path = str(folder / readers.FEATURES_NAME)
+    readers.write_features(path, features)
+    return features
+
+
+def test_what_is_said_of_several_folders(tmp_path):
+    files = [str(tmp_path / name / "x.tfrecord") for name in "abc"]
+    assert readers.find_features(files) is None
+    features = _write(tmp_path / "b", 0.0, 4.5, num_classes=3)
+    _write(tmp_path / "c", 0.0, 4.5)
+    assert readers.find_features(files) == features
+    _write(tmp_path / "c", 0.0, 5.5)
+    with pytest.raises(
+        readers.DataError,
+        match=r"c/yt8m_features.json: expected codes of 'clip' that stand for "
+        r"\[0, 4.5\], as those of .*b/yt8m_features.json; convert them by that "
+        r"file. Received: codes that stand for \[0, 5.5\]",
+    ):
+        readers.find_features(files)
+
+
+def test_codes_of_another_range_than_those_of_training(tmp_path):
+    files = [str(tmp_path / "data" / "x.tfrecord")]
+    run = tmp_path / "run"
+    _write(tmp_path / "data", 0.0, 4.5)
+    readers.expect_same_ranges(str(run), files)  # nothing is known of it
+    _write(run, 0.0, 4.5)
+    readers.expect_same_ranges(str(run), files)
+    _write(run, -1.0, 4.5)
+    (run / "model.tflite").touch()
+    readers.expect_same_ranges("a model in memory", files)
+    for path in (run, run / "model.tflite"):
+        with pytest.raises(
+            readers.DataError, match=r"data: expected codes of 'clip' .*\[-1, 4"
+        ):
+            readers.expect_same_ranges(str(path), files)
+    (tmp_path / "data" / readers.FEATURES_NAME).unlink()
+    readers.expect_same_ranges(str(run), files)

@@ -1,0 +1,176 @@
+"""How features of an extractor are converted."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from yt8m_compact import settings
+from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import features_file
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConvertConfig:
+    """How features are converted."""
+
+    level: str = settings.setting(
+        "frame",
+        "Whether there are frames of each video, or one vector of each, which "
+        "is kept as floats.",
+        choices=("frame", "video"),
+    )
+    source_features: tuple[str, ...] = settings.setting(
+        (),
+        "What the features are called in the input, comma-separated; if not "
+        "given, as in feature_names, and RGB/feature/floats,"
+        "AUDIO/feature/floats in MediaPipe's files.",
+    )
+    feature_names: tuple[str, ...] = settings.setting(
+        ("rgb", "audio"),
+        "What they are called in the records, comma-separated.",
+    )
+    feature_sizes: tuple[int, ...] = settings.setting(
+        (),
+        "Size of each feature, comma-separated; if not given, those of the "
+        "first video that has it.",
+    )
+    num_classes: int = settings.setting(
+        3862,
+        "Number of classes, which labels must be below: 3862 for YouTube-8M of "
+        "2018.",
+        minimum=1,
+    )
+    min_quantized_value: tuple[float, ...] = settings.setting(
+        (),
+        "Least value that the 8-bit codes stand for, one for all features or "
+        "one each, comma-separated; -2 if not given.",
+    )
+    max_quantized_value: tuple[float, ...] = settings.setting(
+        (), "Largest value, likewise; 2 if not given."
+    )
+    find_range: bool = settings.setting(
+        False,
+        "Whether the least and the largest value of each feature are found "
+        "in the data, which are then read twice.",
+    )
+    float_frames: bool = settings.setting(
+        False,
+        "Whether frames are kept as floats; readers have to be told of it.",
+    )
+    align: str = settings.setting(
+        "cut",
+        "How features of other frame rates are brought to that of the first: "
+        "nearest or mean frame; or cut to the shortest, frame by frame.",
+        choices=("cut", "nearest", "mean"),
+    )
+    frame_rates: tuple[float, ...] = settings.setting(
+        (),
+        "Frames a second of each feature, comma-separated, to align; if not "
+        "given, all features of a video end together.",
+    )
+    fill_missing: bool = settings.setting(
+        False,
+        "Whether a feature that a video lacks (no sound) becomes zeros; if "
+        "not, it is an error.",
+    )
+    keep_unlabelled: bool = settings.setting(
+        False, "Whether videos without labels are written too."
+    )
+    packed: bool = settings.setting(
+        False, "Whether records are written packed, as by `yt8m-data repack`."
+    )
+    num_shards: int = settings.setting(
+        1, "Number of files to write.", minimum=1
+    )
+
+    def __post_init__(self) -> None:
+        """Checks every field."""
+        settings.check(self)
+        number = len(self.feature_names)
+        feature_spec.validate(
+            self.feature_names,
+            self.feature_sizes or (1,) * number,
+            self.num_classes,
+        )
+        for name in ("source_features", "frame_rates"):
+            values = getattr(self, name)
+            if values and len(values) != number:
+                raise ValueError(
+                    f"expected as many {name} as feature_names. Received: "
+                    f"{name}={','.join(map(str, values))}, "
+                    f"feature_names={','.join(self.feature_names)}"
+                )
+        if self.frame_rates and (
+            self.align == "cut" or min(self.frame_rates) <= 0
+        ):
+            raise ValueError(
+                "expected frame_rates above 0, with align 'nearest' or 'mean'. "
+                f"Received: align={self.align!r}, "
+                f"frame_rates={','.join(map(str, self.frame_rates))}"
+            )
+        given = bool(self.min_quantized_value or self.max_quantized_value)
+        if self.level == "video" and self.align != "cut":
+            raise ValueError(
+                "expected no align where level is 'video', which has no "
+                f"frames. Received: align={self.align!r}"
+            )
+        for name, value in (
+            ("float_frames", self.float_frames),
+            ("packed", self.packed),
+            ("find_range", self.find_range),
+            ("min_quantized_value or max_quantized_value", given),
+        ):
+            if value and (
+                self.level == "video"
+                or (self.float_frames and name != "float_frames")
+            ):
+                raise ValueError(
+                    f"expected no {name} where there are no 8-bit codes to "
+                    f"write. Received: level={self.level!r}, "
+                    f"float_frames={self.float_frames}"
+                )
+        if given and self.find_range:
+            raise ValueError(
+                "expected find_range, or min_quantized_value and "
+                "max_quantized_value. Received: both"
+            )
+        if given:
+            features_file.expect_ranges(*self.ranges, number)
+
+    @property
+    def ranges(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The least and the largest value of each feature, as told."""
+        number = len(self.feature_names)
+        lows = self.min_quantized_value or (-2.0,)
+        highs = self.max_quantized_value or (2.0,)
+        return (
+            lows * number if len(lows) == 1 else lows,
+            highs * number if len(highs) == 1 else highs,
+        )
+
+    def like(self, features: features_file.RecordFeatures) -> ConvertConfig:
+        """Returns a config for more records of the same kind.
+
+        Args:
+            features: What the records of an earlier call hold.
+
+        Raises:
+            ValueError: If this config says anything else of them.
+        """
+        values = settings.to_dict(features)
+        defaults = settings.to_dict(ConvertConfig())
+        own = settings.to_dict(self)
+        if self.find_range:
+            raise ValueError(
+                "expected no find_range, since the features of an earlier call "
+                "have their range. Received: find_range=True"
+            )
+        for name, value in values.items():
+            if own[name] not in (defaults[name], value):
+                raise ValueError(
+                    f"expected {name} to be that of the earlier call, "
+                    f"{json.dumps(value)}; leave it out. Received: "
+                    f"{json.dumps(own[name])}"
+                )
+        return settings.from_dict(ConvertConfig, own | values, "features")

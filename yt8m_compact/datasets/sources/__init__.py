@@ -1,0 +1,1 @@
+"""Features as extractors write them, one module for each kind of file."""

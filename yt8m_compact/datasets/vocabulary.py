@@ -1,0 +1,106 @@
+"""Vocabularies: the classes and their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from yt8m_compact.datasets import csv_rows
+
+_NAME_COLUMNS = ("name", "label_name", "display_name", "mid")
+_INDEX_COLUMNS = ("index", "label_id")
+_VERTICAL_COLUMNS = ("vertical1", "vertical2", "vertical3")
+
+
+def read_vocabulary(path: str) -> dict[str, int | None]:
+    """Reads the classes by their names.
+
+    Args:
+        path: CSV with a header: a column `Index`, `index` or `label_id`, and
+            one or more of `Name`, `label_name`, `display_name` and `mid`, as in
+            the vocabularies of YouTube-8M and AudioSet.
+
+    Returns:
+        The class by name in lower case, None for a name of several classes.
+
+    Raises:
+        ValueError: If the file is anything else.
+    """
+    classes: dict[str, int | None] = {}
+    for index, names in _read_classes(path):
+        for name in {name.lower() for name in names} - {""}:
+            known = classes.get(name, index)
+            classes[name] = index if known == index else None
+    return classes
+
+
+def read_class_names(path: str) -> dict[int, str]:
+    """Reads a name for each class, to show.
+
+    Args:
+        path: As of `read_vocabulary`.
+
+    Returns:
+        The first name of each class that has one, in the order `Name`,
+        `label_name`, `display_name`, `mid`.
+
+    Raises:
+        ValueError: If the file is anything else.
+    """
+    class_names: dict[int, str] = {}
+    for index, names in _read_classes(path):
+        for name in filter(None, names):
+            class_names.setdefault(index, name)
+    return class_names
+
+
+def read_verticals(path: str) -> dict[str, list[int]]:
+    """Reads which classes belong to which vertical, such as `Games`.
+
+    Args:
+        path: As of `read_vocabulary`; with columns `Vertical1`, `Vertical2` and
+            `Vertical3`, as far as there are verticals.
+
+    Returns:
+        The classes of each vertical, rising, by its name; none where the file
+        has no such column.
+
+    Raises:
+        ValueError: If the file is anything else.
+    """
+    verticals: dict[str, set[int]] = {}
+    for index, names in _read_classes(path, _VERTICAL_COLUMNS):
+        for name in filter(None, names):
+            verticals.setdefault(name, set()).add(index)
+    return {name: sorted(verticals[name]) for name in sorted(verticals)}
+
+
+def _read_classes(
+    path: str, wanted: Sequence[str] = ()
+) -> Iterator[tuple[int, list[str]]]:
+    """Yields each line's class and its names, or what it has of columns."""
+    rows = csv_rows.read_rows(path)
+    columns = [column.strip().lower() for column in rows[0][1]]
+    indices = [columns.index(c) for c in _INDEX_COLUMNS if c in columns]
+    names = [columns.index(c) for c in _NAME_COLUMNS if c in columns]
+    shown = names
+    if wanted:
+        shown = [columns.index(c) for c in wanted if c in columns]
+    if not indices or not names:
+        raise ValueError(
+            f"{path}: expected columns {' or '.join(_INDEX_COLUMNS)}, and "
+            f"{' or '.join(_NAME_COLUMNS)}. Received: "
+            f"{','.join(rows[0][1]):.80}"
+        )
+    for line, row in rows[1:]:
+        if len(row) < len(columns):
+            raise ValueError(
+                f"{path}: line {line}: expected the {len(columns)} columns of "
+                f"the first line. Received: {','.join(row):.80}"
+            )
+        index = csv_rows.parse_index(row[indices[0]])
+        if index is None:
+            raise ValueError(
+                f"{path}: line {line}: expected the number of a class. "
+                f"Received: {row[indices[0]]!r:.80}"
+            )
+        yield index, [row[column].strip() for column in shown]
