@@ -169,6 +169,20 @@ class TrainDir:
         tf.io.gfile.makedirs(self.path)
         config_lib.save(config, self.config_path)
 
+    def _expect_no_export(self) -> None:
+        """Refuses what was exported, which will never have checkpoints."""
+        if not tf.io.gfile.exists(
+            os.path.join(self.path, export_manifest.FILE_NAME)
+        ):
+            return
+        manifest = export_manifest.read(self.path)
+        raise ValueError(
+            f"{self.path}: expected the folder of a run. Received: what "
+            f"yt8m-export wrote, of the format {manifest.get('format')}, which "
+            "is for yt8m-eval and yt8m-predict --model_file, and "
+            "yt8m_compact.load in Python"
+        )
+
     def own_paths(self) -> list[str]:
         """Lists what the programs make in the folder."""
         folders = ("checkpoints", "best", "train", "validation", "eval")
@@ -320,6 +334,7 @@ class TrainDir:
             checkpoints = {checkpoint_step(best): best, **checkpoints}
             checkpoints = dict(sorted(checkpoints.items()))
         if not checkpoints:
+            self._expect_no_export()
             raise ValueError(
                 f"{self.checkpoints_path}: expected a checkpoint. Received: "
                 "none. The run has not saved one yet; start it or wait for it"

@@ -16,6 +16,7 @@ from yt8m_compact import models
 from yt8m_compact import training
 from yt8m_compact.run import chosen_weights
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import export_manifest
 from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.run import weight_choice
 
@@ -100,6 +101,19 @@ def test_no_checkpoint(tmp_path):
         f"{tmp_path}/run/checkpoints: expected a checkpoint. Received: none. "
         "The run has not saved one yet; start it or wait for it with "
         "yt8m-train"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        run_dir.restore_model()
+
+
+def test_an_export_is_no_run(tmp_path):
+    run_dir = train_dir_lib.TrainDir(str(tmp_path))
+    run_dir.save_config(tiny_runs.video_config("data*"))
+    export_manifest.write(str(tmp_path), {"format": "litert"})
+    message = (
+        f"{tmp_path}: expected the folder of a run. Received: what yt8m-export "
+        "wrote, of the format litert, which is for yt8m-eval and yt8m-predict "
+        "--model_file, and yt8m_compact.load in Python"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         run_dir.restore_model()

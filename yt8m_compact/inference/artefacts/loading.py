@@ -66,7 +66,10 @@ def find(path: str) -> str:
         if found:
             advice = "; name one of them"
         elif "checkpoints" in names:
-            advice = "; the folder of a run is what --train_dir takes"
+            advice = (
+                "; the folder of a run is what --train_dir takes, and "
+                "yt8m_compact.load_run in Python"
+            )
         # Of versions, or of several formats.
         elif names and all(
             files.is_folder(os.path.join(path, name)) for name in names
