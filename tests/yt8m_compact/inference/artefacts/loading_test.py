@@ -276,7 +276,8 @@ def test_another_configuration_beside_it(name, level, change, tmp_path):
         (
             ["config.json", "checkpoints"],
             "Received: a folder of checkpoints, config.json; the folder of a "
-            "run is what --train_dir takes, and yt8m_compact.load_run in Python",
+            "run is what --train_dir takes, and yt8m_compact.load_run in "
+            "Python",
         ),
     ],
 )
