@@ -34,6 +34,7 @@ import logging
 
 from absl import flags
 
+from yt8m_compact import files
 from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import models
@@ -172,7 +173,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         None,
         "Folder to write what is known of classes, calibration, frequent and "
         "rare classes and confusions to: index.html, which holds all pictures, "
-        "CSV files, PNG files, and events for TensorBoard.",
+        "CSV files, PNG files, and events for TensorBoard. A report that is "
+        "there is replaced.",
         flag_values=flag_values,
     )
     path_flags.define_path(
@@ -276,6 +278,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if flag_values.report_dir:
         plots.expect_matplotlib("report_dir", flag_values.report_dir)
         program.expect_no_file(flag_values, "report_dir")
+        report_folder.check_replaceable(
+            flag_values.report_dir, flag_values.output_json
+        )
     # Told before what is imported for seconds.
     readers.expect_local_files(flag_values.eval_data_pattern)
     for path in model_files:
@@ -459,8 +464,11 @@ def _compare(
     pictures = {}
     if flag_values.report_dir:
         pictures = report_folder.draw(compared)
-        report_folder.write(compared, flag_values.report_dir, names, pictures)
-        comparing.log_pictures(pictures, flag_values.report_dir)
+        with files.writing_folder(
+            flag_values.report_dir, replace=True
+        ) as folder:
+            report_folder.write(compared, folder, names, pictures)
+            comparing.log_pictures(pictures, folder)
         print(f"wrote {flag_values.report_dir}/index.html", flush=True)
     for source, result in reports:
         if source.train_dir is not None:

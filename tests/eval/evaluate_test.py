@@ -217,6 +217,11 @@ def test_report_folder(tmp_path, capsys):
     lines = [f"{i},Class {i},{'AB'[i % 2]}\n" for i in range(5)]
     vocabulary.write_text("Index,Name,Vertical1\n" + "".join(lines))
     folder, path = tmp_path / "report", tmp_path / "report.json"
+    # An earlier report, of three models, of which nothing stays.
+    folder.mkdir()
+    stale = {"classes_C.csv", "gap_against_bytes.png", "events.out.tfevents.1"}
+    for name in ("index.html", "insight.json", *stale):
+        (folder / name).touch()
     run_evaluate(
         f"--train_dir={run.path}",
         f"--eval_data_pattern={run.pattern}",
@@ -229,6 +234,7 @@ def test_report_folder(tmp_path, capsys):
     assert text.endswith(f"wrote {folder}/index.html\n")
     # Of one model, the JSON is what it is without a page.
     assert METRICS < set(json.loads(path.read_text())["metrics"])
+    assert not stale & {*os.listdir(folder)}
     (insight,) = json.loads((folder / "insight.json").read_text()).values()
     assert [group["name"] for group in insight["verticals"]] == ["A", "B"]
     labels = tiny_runs.features_of(run, run.pattern)["labels"]
