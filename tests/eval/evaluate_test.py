@@ -408,6 +408,11 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
             "output_json='no/such/report.json'",
         ),
         (
+            [*GIVEN, "--report_dir=/proc/report"],
+            "expected --report_dir to be a folder that can be written. "
+            "Received: report_dir='/proc/report': ",
+        ),
+        (
             GIVEN,
             "no file matches the pattern 'data*'",
         ),
