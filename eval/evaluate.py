@@ -496,7 +496,7 @@ def _read_classes(
     if runs:
         config = runs[0].load_config()
     else:
-        config, _ = artefacts.load(flag_values.model_file[0])
+        config = artefacts.load_config(flag_values.model_file[0])
     found = class_names.find(path, config.data.num_classes)
     names = dict(enumerate(found or ()))
     return names, datasets.read_verticals(path) if path else {}
