@@ -135,6 +135,10 @@ class Comparer:
         for source in sources:
             self._check_classes(source)
         for source in sources:
+            if source.model_file is None:
+                run = train_dir_lib.TrainDir(source.train_dir)
+                run.find_checkpoint(source.step)
+        for source in sources:
             yield source, self._evaluate(source)
 
     def _evaluate(self, source: Source) -> report_lib.Report:

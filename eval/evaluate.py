@@ -285,9 +285,11 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     readers.expect_local_files(flag_values.eval_data_pattern)
     for path in model_files:
         artefacts.find(path)
-    if flag_values.run_once:
-        for run in runs:
+    for run in runs:
+        if flag_values.run_once:
             run.load_config()
+        else:
+            _expect_to_go_on(run)
     options = {
         "batch_size": flag_values.batch_size,
         "top_k": flag_values.top_k,
@@ -425,6 +427,28 @@ def _expect_one_model(flag_values: flags.FlagValues, num_models: int) -> None:
                 f"Received: {num_models} models, "
                 f"report_dir={flag_values.report_dir!r}"
             )
+
+
+def _expect_to_go_on(run: train_dir_lib.TrainDir) -> None:
+    """Refuses what never gets a checkpoint to wait for; what is not yet, may.
+
+    Args:
+        run: What --train_dir names.
+
+    Raises:
+        UsageError: If it is a model that was exported or packed.
+    """
+    if not files.exists(run.path) or train_dir_lib.is_run(run.path):
+        return
+    try:
+        kind = artefacts.kind_of(run.path)
+    except ValueError:
+        return
+    raise usage_error.UsageError(
+        "expected --norun_once with the folder of a run, which gets "
+        f"checkpoints. Received: train_dir={run.path!r}, {kind.KIND}, which "
+        "stays as it is; leave out --norun_once"
+    )
 
 
 def _compare(

@@ -64,6 +64,14 @@ def test_models_of_other_classes_are_not_compared(tmp_path, file):
         next(comparer.evaluate(sources))
 
 
+def test_checkpoints_that_are_missing_are_told_at_the_start():
+    run = tiny_runs.video_run()
+    sources = comparing.make_sources([run.path], [10, 99], [])
+    comparer = comparing.Comparer("missing*", num_draws=2)
+    with pytest.raises(ValueError, match="one of the steps .*10. Rec.*step=99"):
+        next(comparer.evaluate(sources))
+
+
 @pytest.mark.slow
 def test_predictions_beside_a_model():
     run = tiny_runs.video_run()

@@ -19,6 +19,7 @@ import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import training
+from yt8m_compact import usage_error
 from yt8m_compact.eval import comparing
 from yt8m_compact.eval import evaluate
 from yt8m_compact.eval import evaluation
@@ -524,6 +525,34 @@ def test_one_checkpoint_or_each_new_one():
             f"--eval_data_pattern={run.pattern}",
             "--norun_once",
             "--checkpoint_step=10",
+        )
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("weights.safetensors", "a packed model"),
+        ("saved_model.pb", "a SavedModel"),
+        ("model.tflite", "a LiteRT model"),
+    ],
+)
+def test_what_was_exported_gets_no_checkpoints(file, kind, tmp_path):
+    data = tmp_path / "data"
+    data.touch()
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    (folder / file).touch()
+    message = (
+        "expected --norun_once with the folder of a run, which gets "
+        f"checkpoints. Received: train_dir='{folder}', {kind}, which stays as "
+        "it is; leave out --norun_once"
+    )
+    with pytest.raises(usage_error.UsageError, match=re.escape(message)):
+        run_evaluate(
+            f"--train_dir={folder}",
+            f"--eval_data_pattern={data}",
+            "--norun_once",
+            "--timeout_secs=1",
         )
 
 
