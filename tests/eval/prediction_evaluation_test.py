@@ -64,6 +64,39 @@ def test_program(tmp_path, capsys):
     assert "loss" not in text
 
 
+def test_files_that_are_missing_are_named_as_what_they_are(tmp_path):
+    predictions, labels = write(tmp_path)
+    formats = "(CSV, JSON lines, Parquet, or what yt8m-predict wrote)"
+    label_formats = (
+        "one file of labels (CSV of VideoId,Labels, JSON lines, Parquet)"
+    )
+    for missing, message in (
+        (
+            (f"{tmp_path}/no.csv", labels),
+            f"'{tmp_path}/no.csv': expected at least one file of predictions "
+            f"{formats}. The folder",
+        ),
+        (
+            (str(tmp_path), labels),
+            f"'{tmp_path}' is a folder: expected files of predictions "
+            f"{formats}. Name the files in it, such as '{tmp_path}/*.csv'. The",
+        ),
+        (
+            (predictions, f"{tmp_path}/no.csv"),
+            f"'{tmp_path}/no.csv': expected at least one TFRecord file, or "
+            f"{label_formats}. The folder",
+        ),
+        (
+            (predictions, str(tmp_path)),
+            f"'{tmp_path}' is a folder: expected TFRecord files, or "
+            f"{label_formats}. Name the files in it, such as "
+            f"'{tmp_path}/*.tfrecord'. The",
+        ),
+    ):
+        with pytest.raises(readers.DataError, match=re.escape(message)):
+            prediction_evaluation.evaluate_predictions(*missing, num_classes=5)
+
+
 def test_segments(tmp_path):
     predictions, labels = write(
         tmp_path,
