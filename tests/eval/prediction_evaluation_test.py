@@ -3,6 +3,7 @@
 import json
 import re
 
+from absl import flags
 import pytest
 
 import tiny_runs
@@ -95,6 +96,14 @@ def test_files_that_are_missing_are_named_as_what_they_are(tmp_path):
     ):
         with pytest.raises(readers.DataError, match=re.escape(message)):
             prediction_evaluation.evaluate_predictions(*missing, num_classes=5)
+
+
+@pytest.mark.parametrize(
+    "name", ["predictions", "labels", "ensemble", "ensemble_weights"]
+)
+def test_what_commas_separate_is_given_once(name):
+    with pytest.raises(flags.IllegalFlagValueError, match="=2: already"):
+        run(f"--{name}=1", f"--{name}=2")
 
 
 def test_segments(tmp_path):

@@ -53,6 +53,14 @@ COMMANDS = {
         "--num_classes=5",
         "--output_json=/dev/full",
     ],
+    "twice": ["yt8m-eval", "--predictions=a.csv", "--predictions=b.csv"],
+    "list twice": [
+        "yt8m-predict",
+        "--ensemble=a,b",
+        "--input_data_pattern=x",
+        "--output_file=o",
+        "--ensemble=c",
+    ],
     "verbose": ["yt8m-eval", "--train_dir=missing", "--verbosity=1"],
     "unknown": ["yt8m-train", "--train_dir=run", "--learning_rate=1"],
     "unknown verb": ["yt8m-data", "verfy"],
@@ -146,6 +154,19 @@ def test_success(results):
             "system",
             1,
             "yt8m-eval: error: [Errno 28] No space left on device: '/dev/full'",
+        ),
+        (
+            "twice",
+            2,
+            "yt8m-eval: error: expected --predictions once, with several "
+            "separated by commas. Received: --predictions=a.csv "
+            "--predictions=b.csv",
+        ),
+        (
+            "list twice",
+            2,
+            "yt8m-predict: error: expected --ensemble once, with several "
+            "separated by commas. Received: --ensemble=a,b --ensemble=c",
         ),
         (
             "unknown verb",

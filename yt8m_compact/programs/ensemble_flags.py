@@ -29,12 +29,14 @@ def define(flag_values: flags.FlagValues, purpose: str) -> None:
         f"{purpose}, comma-separated: folders of runs, preset:NAME, and what "
         "yt8m-export wrote.",
         flag_values=flag_values,
+        allow_overwrite=False,
     )
     flags.DEFINE_list(
         "ensemble_weights",
         None,
         "The weight of each of --ensemble, comma-separated.",
         flag_values=flag_values,
+        allow_overwrite=False,
     )
 
 

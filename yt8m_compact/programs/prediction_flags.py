@@ -37,6 +37,7 @@ def define(flag_values: flags.FlagValues) -> None:
         "--labels: CSV of VideoId,LabelConfidencePairs or Class,Segments, JSON "
         "lines, Parquet, or what yt8m-predict wrote.",
         flag_values=flag_values,
+        allow_overwrite=False,
     )
     path_flags.define_pattern(
         "labels",
@@ -44,6 +45,7 @@ def define(flag_values: flags.FlagValues) -> None:
         "What --predictions are compared with: TFRecord files; or one file of "
         "labels, a CSV of VideoId,Labels, JSON lines or Parquet.",
         flag_values=flag_values,
+        allow_overwrite=False,
     )
     ensemble_flags.define(
         flag_values,
