@@ -206,7 +206,7 @@ def test_files_that_do_not_go_together(tmp_path):
         ),
         (
             ["--predictions=a", "--labels=b", "--norun_once"],
-            "expected --predictions or --run_once, not both",
+            "expected --predictions or --norun_once, not both",
         ),
         (
             ["--predictions=a", "--labels=b", "--on_data_error=skip"],

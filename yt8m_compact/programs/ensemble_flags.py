@@ -73,8 +73,14 @@ def expect_members(names: Sequence[str]) -> None:
         names: as of `ensembles.load_member`.
 
     Raises:
+        UsageError: if one is empty.
         ValueError: if there is no such model.
     """
+    if not all(name.strip() for name in names):
+        raise usage_error.UsageError(
+            "expected the name of a model before and after each comma. "
+            f"Received: ensemble={','.join(names)!r}"
+        )
     for name in names:
         if train_dir_lib.is_run(name):
             train_dir_lib.TrainDir(name).load_config()

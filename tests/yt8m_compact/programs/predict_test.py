@@ -403,6 +403,11 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
             "expected numbers. Received: ensemble_weights=1,x",
         ),
         (
+            [*GIVEN, "--ensemble=runs/moe,"],
+            "expected the name of a model before and after each comma. "
+            "Received: ensemble='runs/moe,'",
+        ),
+        (
             [*GIVEN, "--ensemble=not-there.tflite"],
             "not-there.tflite: expected a model of yt8m-export",
         ),
