@@ -237,6 +237,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Evaluates; returns the exit status."""
     program.expect_no_arguments(arguments)
     program.expect_no_file(flag_values, "train_dir")
+    command_line.expect_presets(flag_values.train_dir or [])
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_json")
     if prediction_flags.are_given(flag_values):

@@ -443,6 +443,14 @@ def test_flags_that_do_not_fit(arguments, message):
         run_evaluate(*arguments)
 
 
+def test_preset_that_there_is_not():
+    for name in ("train_dir", "ensemble"):
+        with pytest.raises(
+            usage_error.UsageError, match="expected a preset, .*preset='nope'"
+        ):
+            run_evaluate(f"--{name}=preset:nope", "--eval_data_pattern=x")
+
+
 def test_arguments_that_are_not_flags():
     flag_values = tiny_runs.parse_flags(evaluate.define_flags, *GIVEN)
     with pytest.raises(ValueError, match="Received: runs/dbof"):
