@@ -22,7 +22,6 @@ from yt8m_compact.eval.insight import details as details_lib
 from yt8m_compact.inference import artefacts
 from yt8m_compact.inference import latency
 from yt8m_compact.inference.exports import report as export_report
-from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 
 
@@ -132,6 +131,13 @@ class Comparer:
             DataError: As `evaluation.evaluate_run`.
             OSError: As `evaluation.evaluate_run`.
         """
+        sources = [*sources]
+        for source in sources:
+            self._check_classes(source)
+        for source in sources:
+            if source.model_file is None:
+                run = train_dir_lib.TrainDir(source.train_dir)
+                run.find_checkpoint(source.step)
         for source in sources:
             yield source, self._evaluate(source)
 
@@ -142,14 +148,11 @@ class Comparer:
         self._same.start(source.name)
         viewer = _Viewer(self._same, self._find_draws, self._make_details)
         if source.model_file is None:
-            run = train_dir_lib.TrainDir(source.train_dir)
-            self._check_classes(source, run.load_config())
             report = evaluator.evaluate(source.step, viewer)
             num_bytes = report.weights.num_bytes
             milliseconds = evaluator.measure_latency(viewer.first)
         else:
             config, model = artefacts.load(source.model_file)
-            self._check_classes(source, config)
             report = evaluator.evaluate_artefact(config, model, viewer)
             num_bytes = export_report.count_bytes(model.path)
             milliseconds = latency.measure_artefact(model, viewer.first)
@@ -174,8 +177,12 @@ class Comparer:
         )
         return report
 
-    def _check_classes(self, source: Source, config: config_lib.Config) -> None:
-        """Checks, before it predicts, that a model is of the same classes."""
+    def _check_classes(self, source: Source) -> None:
+        """Checks, before one predicts, that a model is of the same classes."""
+        if source.model_file is None:
+            config = train_dir_lib.TrainDir(source.train_dir).load_config()
+        else:
+            config = artefacts.load_config(source.model_file)
         number = config.data.num_classes
         first, expected = self._classes = self._classes or (source.name, number)
         if number != expected:

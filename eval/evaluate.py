@@ -34,6 +34,7 @@ import logging
 
 from absl import flags
 
+from yt8m_compact import files
 from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import models
@@ -172,7 +173,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         None,
         "Folder to write what is known of classes, calibration, frequent and "
         "rare classes and confusions to: index.html, which holds all pictures, "
-        "CSV files, PNG files, and events for TensorBoard.",
+        "CSV files, PNG files, and events for TensorBoard. A report that is "
+        "there is replaced.",
         flag_values=flag_values,
     )
     path_flags.define_path(
@@ -235,6 +237,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Evaluates; returns the exit status."""
     program.expect_no_arguments(arguments)
     program.expect_no_file(flag_values, "train_dir")
+    command_line.expect_presets(flag_values.train_dir or [])
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_json")
     if prediction_flags.are_given(flag_values):
@@ -275,14 +278,19 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         )
     if flag_values.report_dir:
         plots.expect_matplotlib("report_dir", flag_values.report_dir)
-        program.expect_no_file(flag_values, "report_dir")
+        program.expect_folder_to_write(flag_values, "report_dir")
+        report_folder.check_replaceable(
+            flag_values.report_dir, flag_values.output_json
+        )
     # Told before what is imported for seconds.
     readers.expect_local_files(flag_values.eval_data_pattern)
     for path in model_files:
         artefacts.find(path)
-    if flag_values.run_once:
-        for run in runs:
+    for run in runs:
+        if flag_values.run_once:
             run.load_config()
+        else:
+            _expect_to_go_on(run)
     options = {
         "batch_size": flag_values.batch_size,
         "top_k": flag_values.top_k,
@@ -422,6 +430,28 @@ def _expect_one_model(flag_values: flags.FlagValues, num_models: int) -> None:
             )
 
 
+def _expect_to_go_on(run: train_dir_lib.TrainDir) -> None:
+    """Refuses what never gets a checkpoint to wait for; what is not yet, may.
+
+    Args:
+        run: What --train_dir names.
+
+    Raises:
+        UsageError: If it is a model that was exported or packed.
+    """
+    if not files.exists(run.path) or train_dir_lib.is_run(run.path):
+        return
+    try:
+        kind = artefacts.kind_of(run.path)
+    except ValueError:
+        return
+    raise usage_error.UsageError(
+        "expected --norun_once with the folder of a run, which gets "
+        f"checkpoints. Received: train_dir={run.path!r}, {kind.KIND}, which "
+        "stays as it is; leave out --norun_once"
+    )
+
+
 def _compare(
     flag_values: flags.FlagValues,
     runs: Sequence[train_dir_lib.TrainDir],
@@ -459,8 +489,11 @@ def _compare(
     pictures = {}
     if flag_values.report_dir:
         pictures = report_folder.draw(compared)
-        report_folder.write(compared, flag_values.report_dir, names, pictures)
-        comparing.log_pictures(pictures, flag_values.report_dir)
+        with files.writing_folder(
+            flag_values.report_dir, replace=True
+        ) as folder:
+            report_folder.write(compared, folder, names, pictures)
+            comparing.log_pictures(pictures, folder)
         print(f"wrote {flag_values.report_dir}/index.html", flush=True)
     for source, result in reports:
         if source.train_dir is not None:
@@ -488,7 +521,7 @@ def _read_classes(
     if runs:
         config = runs[0].load_config()
     else:
-        config, _ = artefacts.load(flag_values.model_file[0])
+        config = artefacts.load_config(flag_values.model_file[0])
     found = class_names.find(path, config.data.num_classes)
     names = dict(enumerate(found or ()))
     return names, datasets.read_verticals(path) if path else {}

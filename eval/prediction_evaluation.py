@@ -19,10 +19,21 @@ from yt8m_compact.eval import listed_metrics
 from yt8m_compact.eval import segment_map
 from yt8m_compact.predictions import label_files
 from yt8m_compact.predictions import segment_csv
+from yt8m_compact.readers import files as record_files
 
 with lazy.imports():
     from yt8m_compact.eval import record_labels
 
+_FORMATS = "CSV, JSON lines, Parquet, or what yt8m-predict wrote"
+_PREDICTIONS = record_files.FileKind(
+    f"file of predictions ({_FORMATS})",
+    f"files of predictions ({_FORMATS})",
+    ".csv",
+)
+_LABEL_FILE = "one file of labels (CSV of VideoId,Labels, JSON lines, Parquet)"
+_LABELS = record_files.FileKind(
+    f"TFRecord file, or {_LABEL_FILE}", f"TFRecord files, or {_LABEL_FILE}"
+)
 _NAMES = {
     "gap": "GAP@{top_k}",
     "hit_at_1": "Hit@1",
@@ -111,9 +122,9 @@ def evaluate_predictions(
         ValueError: if there is no label, or a number is out of its range.
         OSError: if a file can't be read.
     """
-    files = readers.expand_patterns(predictions)
+    files = readers.expand_patterns(predictions, _PREDICTIONS)
     kind = predictions_lib.recognise(files[0])
-    label_paths = readers.expand_patterns(labels)
+    label_paths = readers.expand_patterns(labels, _LABELS)
     if kind is predictions_lib.Format.SEGMENTS:
         if len(files) > 1:
             raise readers.DataError(

@@ -50,12 +50,13 @@ def read_record_labels(
         counts.append(np.bincount(codes // num_classes, minlength=len(names)))
         blocks.append((codes % num_classes).astype(np.int32))
         advance(len(names))
+    where = _name(files)
     table = predictions_lib.LabelTable(
-        ids, np.concatenate(counts), np.concatenate(blocks), where=files[0]
+        ids, np.concatenate(counts), np.concatenate(blocks), where=where
     )
     if not table.num_labels:
         raise readers.DataError(
-            f"{files[0]}: expected labels. Received: none in {len(table):,} "
+            f"{where}: expected labels. Received: none in {len(table):,} "
             "videos; the test split has no labels, use the validation split"
         )
     return table
@@ -93,17 +94,24 @@ def read_record_ratings(
         classes.append(labels.values.numpy())
         positive.append(scores.values.numpy() > 0)
         advance(len(names))
+    where = _name(files)
     if not segments:
         raise readers.DataError(
-            f"{files[0]}: expected rated segments, segment_labels. Received: "
+            f"{where}: expected rated segments, segment_labels. Received: "
             "none; use the validation split of 2019"
         )
     return predictions_lib.RatingTable(
         segments,
         np.concatenate(classes),
         np.concatenate(positive),
-        where=files[0],
+        where=where,
     )
+
+
+def _name(files: Sequence[str]) -> str:
+    """Names files by the first of them, and how many there are."""
+    more = len(files) - 1
+    return files[0] + (f" and {more:,} more" if more else "")
 
 
 def _batches(

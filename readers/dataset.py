@@ -198,14 +198,15 @@ def shard_files(
     _expect_at_least(1, num_shards=num_shards)
     if not 0 <= shard_index < num_shards:
         raise ValueError(
-            f"`shard_index` is expected to be from 0 to {num_shards - 1}. "
-            f"Received: shard_index={shard_index}"
+            f"expected shard_index to be from 0 to {num_shards - 1}, below "
+            f"num_shards. Received: shard_index={shard_index}, "
+            f"num_shards={num_shards}"
         )
     if num_shards == 1:
         return files
     if len(files) < num_shards:
         raise ValueError(
-            "`num_shards` is expected to be at most the number of files, "
+            "expected num_shards to be at most the number of files, "
             f"{len(files)}. Received: num_shards={num_shards}"
         )
     return files[shard_index::num_shards]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import dataclasses
 import os
 import re
 import stat
@@ -20,8 +21,27 @@ _MAGIC = "*?[\\"
 _MAX_COMMAS = 16
 
 
+@dataclasses.dataclass(frozen=True)
+class FileKind:
+    """What files are to be, for errors about those that are not there.
+
+    Attributes:
+        one: What one is called, without "a".
+        several: What several are called.
+        ending: How the name of one ends, for an example.
+    """
+
+    one: str = "TFRecord file"
+    several: str = "TFRecord files"
+    ending: str = ".tfrecord"
+
+
+RECORDS = FileKind()
+
+
 def expand_patterns(
     patterns: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    kind: FileKind = RECORDS,
 ) -> list[str]:
     """Lists the files that patterns match.
 
@@ -36,6 +56,7 @@ def expand_patterns(
             separated by commas in a string that is not in a list. `~` is the
             home folder. `tfds:NAME/CONFIG/SPLIT` names the files of a data set
             that TensorFlow Datasets prepared; see `tfds_files`.
+        kind: What the files are to be.
 
     Returns:
         The files, sorted within each pattern, the patterns in their order, and
@@ -46,12 +67,12 @@ def expand_patterns(
             and says what its folder holds.
     """
     if isinstance(patterns, str):
-        lists = [files for _, files in _split(patterns)]
+        lists = [files for _, files in _split(patterns, kind)]
     else:
         if isinstance(patterns, os.PathLike):
             patterns = [patterns]
         names = [os.fspath(pattern) for pattern in patterns]
-        lists = [_expand(name) for name in names if name.strip()]
+        lists = [_expand(name, kind) for name in names if name.strip()]
     if not lists:
         raise errors.DataError(
             "expected a file name or a pattern such as "
@@ -92,7 +113,7 @@ def split_patterns(
         DataError: As there.
     """
     if isinstance(patterns, str):
-        listed = [pattern for pattern, _ in _split(patterns)]
+        listed = [pattern for pattern, _ in _split(patterns, RECORDS)]
     elif isinstance(patterns, os.PathLike):
         listed = [os.fspath(patterns)]
     else:
@@ -100,7 +121,7 @@ def split_patterns(
     return [files_lib.expand_user(pattern.strip()) for pattern in listed]
 
 
-def _split(text: str) -> list[tuple[str, list[str]]]:
+def _split(text: str, kind: FileKind) -> list[tuple[str, list[str]]]:
     """Expands the names and patterns of a text that commas separate."""
     pieces = text.split(",")
     expanded = []
@@ -108,13 +129,15 @@ def _split(text: str) -> list[tuple[str, list[str]]]:
         if not pieces[0].strip():
             pieces.pop(0)
             continue
-        number, files = _expand_first(pieces)
+        number, files = _expand_first(pieces, kind)
         expanded.append((",".join(pieces[:number]), files))
         del pieces[:number]
     return expanded
 
 
-def _expand_first(pieces: Sequence[str]) -> tuple[int, list[str]]:
+def _expand_first(
+    pieces: Sequence[str], kind: FileKind
+) -> tuple[int, list[str]]:
     """Expands what comes first; returns how many pieces that is, and its files.
 
     Raises:
@@ -127,14 +150,14 @@ def _expand_first(pieces: Sequence[str]) -> tuple[int, list[str]]:
     # Who looks at what is not local waits for a network.
     if files_lib.is_local(pieces[0]):
         for number, name in joined:
-            file = _find_file(name)
+            file = _find_file(name, kind)
             if file is not None:
                 return number, [file]
     try:
-        return 1, _expand(pieces[0])
+        return 1, _expand(pieces[0], kind)
     except errors.DataError:
         for number, name in joined[:-1]:
-            files = _match(name)
+            files = _match(name, kind)
             if files:
                 return number, files
         for _, name in joined[:-1]:
@@ -143,25 +166,25 @@ def _expand_first(pieces: Sequence[str]) -> tuple[int, list[str]]:
             if files_lib.is_folder(name) or (
                 "," in folder and files_lib.is_folder(folder)
             ):
-                raise errors.DataError(_describe_missing(name)) from None
+                raise errors.DataError(_describe_missing(name, kind)) from None
         raise
 
 
-def _expand(pattern: str) -> list[str]:
+def _expand(pattern: str, kind: FileKind) -> list[str]:
     """Lists the files of one name or pattern."""
     if pattern.strip().startswith(tfds_files.PREFIX):
         return tfds_files.list_files(pattern.strip())
-    files = _match(pattern)
+    files = _match(pattern, kind)
     if not files:
         raise errors.DataError(
-            _describe_missing(files_lib.expand_user(pattern.strip()))
+            _describe_missing(files_lib.expand_user(pattern.strip()), kind)
         )
     return files
 
 
-def _match(pattern: str) -> list[str]:
+def _match(pattern: str, kind: FileKind) -> list[str]:
     """Returns the file of this name, or else the files of this pattern."""
-    file = _find_file(pattern)
+    file = _find_file(pattern, kind)
     if file is not None:
         return [file]
     return [
@@ -171,24 +194,24 @@ def _match(pattern: str) -> list[str]:
     ]
 
 
-def _find_file(name: str) -> str | None:
+def _find_file(name: str, kind: FileKind) -> str | None:
     """Returns the name of a file that exists, with or without spaces."""
     for path in dict.fromkeys([name, name.strip()]):
         path = files_lib.expand_user(path)
         try:
             if files_lib.exists(path) and not files_lib.is_folder(path):
-                _expect_no_pipe(path)
+                _expect_no_pipe(path, kind)
                 return path
         except tf.errors.OpError:
             continue  # Opening it, as a pattern or a file, says why.
     return None
 
 
-def _expect_no_pipe(file: str) -> None:
+def _expect_no_pipe(file: str, kind: FileKind) -> None:
     """Refuses what can be read once and in order, and waits for a writer."""
     if files_lib.is_local(file) and stat.S_ISFIFO(os.stat(file).st_mode):
         raise errors.DataError(
-            f"{file}: expected a TFRecord file, which is read several times "
+            f"{file}: expected a {kind.one}, which is read several times "
             "and from any place on. Received: a pipe; write it to a file first"
         )
 
@@ -238,18 +261,18 @@ def _escape_folder(pattern: str) -> str:
     return pattern
 
 
-def _describe_missing(pattern: str) -> str:
+def _describe_missing(pattern: str, kind: FileKind) -> str:
     matches = [pattern] if files_lib.is_folder(pattern) else _glob(pattern)
     if matches:  # all of them folders
         folder = matches[0].rstrip("/") or "/"
         return (
-            f"'{matches[0]}' is a folder: expected TFRecord files. Name the "
-            f"files in it, such as '{os.path.join(folder, '*.tfrecord')}'. "
-            f"{_describe_folder(folder)}"
+            f"'{matches[0]}' is a folder: expected {kind.several}. Name the "
+            f"files in it, such as '{os.path.join(folder, '*' + kind.ending)}'."
+            f" {_describe_folder(folder)}"
         )
     message = (
         f"no file matches the pattern '{pattern}': expected at least one "
-        "TFRecord file."
+        f"{kind.one}."
     )
     folder = os.path.dirname(pattern)
     while any(sign in folder for sign in _MAGIC) and not files_lib.is_folder(

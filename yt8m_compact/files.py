@@ -268,6 +268,55 @@ def writing_folder(
             os.close(lock)
 
 
+def try_writing(path: str | os.PathLike[str]) -> None:
+    """Checks that `writing` can begin, for who has long to work before.
+
+    Nothing is left behind. What is not local is not tried, nor are devices,
+    pipes and open files.
+
+    Args:
+        path: The file, which may be there.
+
+    Raises:
+        OSError: If it can't be written; the error names the file.
+    """
+    path = expand_user(path)
+    if not is_local(path) or _own_descriptor(path) is not None:
+        return
+    with _naming(path):
+        if _exists_irregular(path):
+            return
+        made = _make_partial(path)
+    if made is not None:
+        _, partial, lock = made
+        os.close(lock)  # Windows removes no open file.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(partial)
+
+
+def try_writing_folder(path: str | os.PathLike[str]) -> None:
+    """Checks that `writing_folder` can begin, as `try_writing`.
+
+    Args:
+        path: The folder, which may be there.
+
+    Raises:
+        OSError: If it can't be written; the error names the folder.
+    """
+    path = expand_user(path)
+    if not is_local(path):
+        return
+    with _naming(path):
+        # The first one that is to be made, of folders in each other.
+        target = os.path.realpath(path)
+        while not os.path.isdir(os.path.dirname(target)):
+            target = os.path.dirname(target)
+        partial, lock = _make_partial_folder(target)
+    os.rmdir(partial)
+    if lock is not None:
+        os.close(lock)
+
+
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[str]:
     """Makes a folder of this system for this process alone, which goes again.

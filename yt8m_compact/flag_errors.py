@@ -10,8 +10,10 @@ from absl import flags
 from yt8m_compact import flag_help
 from yt8m_compact import names
 
-# What absl says of a flag that is needed, and of a value that is refused.
+# What absl says of a flag that is needed, of one that does not take another
+# value, and of a value that is refused.
 _NEEDED = "must have a value other than None"
+_TWICE = re.compile(r": already defined as .*", re.DOTALL)
 _WRONG = re.compile(r"flag --(?P<name>\w+)=(?P<rest>.*)", re.DOTALL)
 
 
@@ -95,6 +97,12 @@ def of_absl(
         flag = flag_values[wrong["name"]]
         if is_incomplete(error):
             return not_given(flag)
+        if not flag.allow_overwrite and _TWICE.search(wrong["rest"]):
+            value = _TWICE.sub("", wrong["rest"])
+            return (
+                f"expected --{flag.name} once, with several separated by "
+                f"commas. Received: {flag.serialize()} --{flag.name}={value}"
+            )
         if isinstance(error.__context__, Exception):
             value = wrong["rest"].removesuffix(f": {error.__context__}")
             return wrong_value(flag, value, error.__context__)

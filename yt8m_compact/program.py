@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
 import dataclasses
 import logging
 import os
@@ -344,14 +345,15 @@ def define_on_data_error(flag_values: flags.FlagValues) -> None:
 
 
 def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
-    """Refuses a file to write that is a folder, or lies in none that exists.
+    """Refuses a file that can't be written, before there is something to write.
 
     Args:
         flag_values: the parsed flags.
         name: the flag that names the file; it may be empty.
 
     Raises:
-        UsageError: if there is no such folder, or it is one.
+        UsageError: if it lies in no folder that exists, or is one, or can't be
+            written for another reason.
     """
     path = flag_values[name].value
     folder = os.path.dirname(path or "")
@@ -365,6 +367,38 @@ def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
             f"expected --{name} to be a file. Received: {name}={path!r}, "
             "which is a folder; name a file in it"
         )
+    if path:
+        with _told_of(flag_values[name], "a file that can be written"):
+            files.try_writing(path)
+
+
+def expect_folder_to_write(flag_values: flags.FlagValues, name: str) -> None:
+    """Refuses a folder that can't be written, as `expect_folder`.
+
+    Args:
+        flag_values: the parsed flags.
+        name: the flag that names the folder; it may be empty.
+
+    Raises:
+        UsageError: if it is a file, or can't be made or written.
+    """
+    expect_no_file(flag_values, name)
+    if flag_values[name].value:
+        flag = flag_values[name]
+        with _told_of(flag, "a folder that can be written"):
+            files.try_writing_folder(flag.value)
+
+
+@contextlib.contextmanager
+def _told_of(flag: flags.Flag, what: str) -> Iterator[None]:
+    """Makes what the system says of a path an error about its flag."""
+    try:
+        yield
+    except OSError as error:
+        raise usage_error.UsageError(
+            f"expected --{flag.name} to be {what}. Received: "
+            f"{flag.name}={flag.value!r}: {error.strerror}"
+        ) from error
 
 
 def expect_no_file(flag_values: flags.FlagValues, name: str) -> None:

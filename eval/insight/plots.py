@@ -16,6 +16,9 @@ _MAX_VERTICALS = 25
 # Classes of about as many videos whose mean is drawn: each doubling has 2.
 _STEPS_A_DOUBLING = 2
 
+# What `draw_insights` may draw.
+INSIGHT_NAMES = ("precision_recall", "class_frequency", "groups", "reliability")
+
 
 def expect_matplotlib(flag: str, value: str) -> None:
     """Checks, before any work, that pictures can be drawn.

@@ -5,14 +5,59 @@ from __future__ import annotations
 from collections.abc import Mapping
 import json
 import os
+import re
 
 from yt8m_compact import files
+from yt8m_compact import usage_error
 from yt8m_compact.eval import comparison
 from yt8m_compact.eval.insight import class_file
 from yt8m_compact.eval.insight import page
 from yt8m_compact.eval.insight import plots
 
 PAGE = "index.html"
+_COMPARISON = "comparison.json"
+_INSIGHT = "insight.json"
+_GAP_AGAINST_BYTES = "gap_against_bytes"
+# All that reports of this and earlier versions have, with TensorBoard's events
+# and what file managers and killed processes leave in any folder.
+_OWN = re.compile(
+    rf"{re.escape(PAGE)}|{re.escape(_COMPARISON)}|{re.escape(_INSIGHT)}"
+    r"|(classes|confused)(_[A-Z][0-9]*)?\.csv"
+    rf"|({'|'.join(plots.INSIGHT_NAMES)}|{_GAP_AGAINST_BYTES})\.png"
+    rf"|events\.out\.tfevents\..*|\.DS_Store|\..*{re.escape(files.PARTIAL)}"
+)
+
+
+def check_replaceable(folder: str, output_json: str | None = None) -> None:
+    """Refuses a folder with anything in it but an earlier report.
+
+    Args:
+        folder: The folder.
+        output_json: A file that may be there too, since it is written anew.
+
+    Raises:
+        UsageError: If something else is in it.
+    """
+    if not files.is_folder(folder):
+        return
+    names = sorted(name.rstrip("/") for name in files.list_folder(folder))
+    if output_json and _is_in(output_json, folder):
+        kept = os.path.basename(output_json)
+        names = [name for name in names if name != kept]
+    others = [name for name in names if not _OWN.fullmatch(name)]
+    if names and not {PAGE, _INSIGHT} <= {*names}:
+        others = others or names
+    if others:
+        raise usage_error.UsageError(
+            "expected --report_dir to be a folder that is new, empty, or of an "
+            "earlier report, which is replaced. Received: "
+            f"report_dir={folder!r} with {others[0]!r} in it; name another one"
+        )
+
+
+def _is_in(path: str, folder: str) -> bool:
+    """Whether a file lies in a folder, not in one of its folders."""
+    return os.path.realpath(os.path.dirname(path)) == os.path.realpath(folder)
 
 
 def draw(compared: comparison.Comparison) -> dict[str, bytes]:
@@ -42,7 +87,7 @@ def draw(compared: comparison.Comparison) -> dict[str, bytes]:
         if member.costs.num_bytes is not None
     }
     if len(sized) > 1:
-        pictures["gap_against_bytes"] = plots.draw_gap_against_bytes(
+        pictures[_GAP_AGAINST_BYTES] = plots.draw_gap_against_bytes(
             sized, compared.top_k
         )
     return pictures
@@ -56,19 +101,17 @@ def write(
 ) -> None:
     """Writes the page, its pictures, and tables of classes.
 
-    The folder is made if need be. `index.html` holds all it shows;
+    `index.html` holds all it shows;
     `comparison.json`, `insight.json`, `classes.csv` and `confused.csv` have the
     numbers (`classes_A.csv` and so on of several models), and the pictures are
     there as PNG files, too.
 
     Args:
         compared: One model or several, with their insight.
-        folder: The folder.
+        folder: A new folder, of `files.writing_folder`.
         names: The name of each class, as far as they are known.
         pictures: Of `draw`.
     """
-    if files.is_local(folder):  # Others make folders with files.
-        os.makedirs(folder, exist_ok=True)
     insights = {}
     for letter, title, member in zip(
         compared.letters, compared.titles, compared.members, strict=True
@@ -87,8 +130,8 @@ def write(
             os.path.join(folder, f"confused{ending}.csv"),
             names,
         )
-    comparison.write_json(compared, os.path.join(folder, "comparison.json"))
-    with files.writing(os.path.join(folder, "insight.json")) as file:
+    comparison.write_json(compared, os.path.join(folder, _COMPARISON))
+    with files.writing(os.path.join(folder, _INSIGHT)) as file:
         values = {title: one.to_dict() for title, one in insights.items()}
         file.write(json.dumps(values, indent=2) + "\n")
     for name, picture in pictures.items():

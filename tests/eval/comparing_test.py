@@ -38,21 +38,38 @@ def test_sources(arguments, expected):
     assert found == [comparing.Source(*one) for one in expected]
 
 
-@pytest.mark.slow
-def test_models_of_other_classes_are_not_compared(tmp_path):
-    run = tiny_runs.video_run()
-    data = dataclasses.replace(run.config.data, num_classes=4)
-    other = dataclasses.replace(run.config, data=data)
-    config_lib.save(other, str(tmp_path / "config.json"))
-    comparer = comparing.Comparer(run.pattern, num_draws=2)
-    sources = (
-        comparing.Source("one", train_dir=run.path),
-        comparing.Source("other", train_dir=str(tmp_path)),
-    )
+@pytest.mark.parametrize("file", ["", "model.onnx"])
+def test_models_of_other_classes_are_not_compared(tmp_path, file):
+    config = tiny_runs.video_config("missing*")
+    data = dataclasses.replace(config.data, num_classes=4)
+    for name, of_run in (
+        ("one", config),
+        ("other", dataclasses.replace(config, data=data)),
+    ):
+        (tmp_path / name).mkdir()
+        config_lib.save(of_run, str(tmp_path / name / "config.json"))
+    sources = [comparing.Source("one", train_dir=str(tmp_path / "one"))]
+    if file:
+        path = tmp_path / "other" / file
+        path.touch()
+        sources.append(comparing.Source("other", model_file=str(path)))
+    else:
+        path = tmp_path / "other"
+        sources.append(comparing.Source("other", train_dir=str(path)))
+    # Told before there is a look at models or data, which are not there.
+    comparer = comparing.Comparer("missing*", num_draws=2)
     with pytest.raises(
         ValueError, match="Received: 4 classes of other, where one has 5"
     ):
-        list(comparer.evaluate(sources))
+        next(comparer.evaluate(sources))
+
+
+def test_checkpoints_that_are_missing_are_told_at_the_start():
+    run = tiny_runs.video_run()
+    sources = comparing.make_sources([run.path], [10, 99], [])
+    comparer = comparing.Comparer("missing*", num_draws=2)
+    with pytest.raises(ValueError, match="one of the steps .*10. Rec.*step=99"):
+        next(comparer.evaluate(sources))
 
 
 @pytest.mark.slow

@@ -118,6 +118,11 @@ def test_program(tmp_path, monkeypatch, capsys):
             ["--train_dir=c"],
             "expected --ensemble or --train_dir, not both. Rec",
         ),
+        (
+            ["--norun_once"],
+            "expected --ensemble or --norun_once, not both. Received: "
+            "ensemble='a,b'",
+        ),
         (["--weights=ema"], "expected --ensemble or --weights, not both"),
         (["--segment_map_k=5"], "expected --ensemble or --segment_map_k, not"),
         (["--model=MoeModel"], "expected no --model: the models are read from"),

@@ -19,6 +19,7 @@ import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import training
+from yt8m_compact import usage_error
 from yt8m_compact.eval import comparing
 from yt8m_compact.eval import evaluate
 from yt8m_compact.eval import evaluation
@@ -217,6 +218,11 @@ def test_report_folder(tmp_path, capsys):
     lines = [f"{i},Class {i},{'AB'[i % 2]}\n" for i in range(5)]
     vocabulary.write_text("Index,Name,Vertical1\n" + "".join(lines))
     folder, path = tmp_path / "report", tmp_path / "report.json"
+    # An earlier report, of three models, of which nothing stays.
+    folder.mkdir()
+    stale = {"classes_C.csv", "gap_against_bytes.png", "events.out.tfevents.1"}
+    for name in ("index.html", "insight.json", *stale):
+        (folder / name).touch()
     run_evaluate(
         f"--train_dir={run.path}",
         f"--eval_data_pattern={run.pattern}",
@@ -229,6 +235,7 @@ def test_report_folder(tmp_path, capsys):
     assert text.endswith(f"wrote {folder}/index.html\n")
     # Of one model, the JSON is what it is without a page.
     assert METRICS < set(json.loads(path.read_text())["metrics"])
+    assert not stale & {*os.listdir(folder)}
     (insight,) = json.loads((folder / "insight.json").read_text()).values()
     assert [group["name"] for group in insight["verticals"]] == ["A", "B"]
     labels = tiny_runs.features_of(run, run.pattern)["labels"]
@@ -402,6 +409,11 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
             "output_json='no/such/report.json'",
         ),
         (
+            [*GIVEN, "--report_dir=/proc/report"],
+            "expected --report_dir to be a folder that can be written. "
+            "Received: report_dir='/proc/report': ",
+        ),
+        (
             GIVEN,
             "no file matches the pattern 'data*'",
         ),
@@ -429,6 +441,14 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
 def test_flags_that_do_not_fit(arguments, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         run_evaluate(*arguments)
+
+
+def test_preset_that_there_is_not():
+    for name in ("train_dir", "ensemble"):
+        with pytest.raises(
+            usage_error.UsageError, match="expected a preset, .*preset='nope'"
+        ):
+            run_evaluate(f"--{name}=preset:nope", "--eval_data_pattern=x")
 
 
 def test_arguments_that_are_not_flags():
@@ -513,6 +533,34 @@ def test_one_checkpoint_or_each_new_one():
             f"--eval_data_pattern={run.pattern}",
             "--norun_once",
             "--checkpoint_step=10",
+        )
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("weights.safetensors", "a packed model"),
+        ("saved_model.pb", "a SavedModel"),
+        ("model.tflite", "a LiteRT model"),
+    ],
+)
+def test_what_was_exported_gets_no_checkpoints(file, kind, tmp_path):
+    data = tmp_path / "data"
+    data.touch()
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    (folder / file).touch()
+    message = (
+        "expected --norun_once with the folder of a run, which gets "
+        f"checkpoints. Received: train_dir='{folder}', {kind}, which stays as "
+        "it is; leave out --norun_once"
+    )
+    with pytest.raises(usage_error.UsageError, match=re.escape(message)):
+        run_evaluate(
+            f"--train_dir={folder}",
+            f"--eval_data_pattern={data}",
+            "--norun_once",
+            "--timeout_secs=1",
         )
 
 

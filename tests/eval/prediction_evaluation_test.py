@@ -3,6 +3,7 @@
 import json
 import re
 
+from absl import flags
 import pytest
 
 import tiny_runs
@@ -62,6 +63,47 @@ def test_program(tmp_path, capsys):
     assert text.startswith(f"{predictions} against {labels}\n")
     assert "GAP@2                 0.2778\n" in text
     assert "loss" not in text
+
+
+def test_files_that_are_missing_are_named_as_what_they_are(tmp_path):
+    predictions, labels = write(tmp_path)
+    formats = "(CSV, JSON lines, Parquet, or what yt8m-predict wrote)"
+    label_formats = (
+        "one file of labels (CSV of VideoId,Labels, JSON lines, Parquet)"
+    )
+    for missing, message in (
+        (
+            (f"{tmp_path}/no.csv", labels),
+            f"'{tmp_path}/no.csv': expected at least one file of predictions "
+            f"{formats}. The folder",
+        ),
+        (
+            (str(tmp_path), labels),
+            f"'{tmp_path}' is a folder: expected files of predictions "
+            f"{formats}. Name the files in it, such as '{tmp_path}/*.csv'. The",
+        ),
+        (
+            (predictions, f"{tmp_path}/no.csv"),
+            f"'{tmp_path}/no.csv': expected at least one TFRecord file, or "
+            f"{label_formats}. The folder",
+        ),
+        (
+            (predictions, str(tmp_path)),
+            f"'{tmp_path}' is a folder: expected TFRecord files, or "
+            f"{label_formats}. Name the files in it, such as "
+            f"'{tmp_path}/*.tfrecord'. The",
+        ),
+    ):
+        with pytest.raises(readers.DataError, match=re.escape(message)):
+            prediction_evaluation.evaluate_predictions(*missing, num_classes=5)
+
+
+@pytest.mark.parametrize(
+    "name", ["predictions", "labels", "ensemble", "ensemble_weights"]
+)
+def test_what_commas_separate_is_given_once(name):
+    with pytest.raises(flags.IllegalFlagValueError, match="=2: already"):
+        run(f"--{name}=1", f"--{name}=2")
 
 
 def test_segments(tmp_path):
@@ -164,7 +206,7 @@ def test_files_that_do_not_go_together(tmp_path):
         ),
         (
             ["--predictions=a", "--labels=b", "--norun_once"],
-            "expected --predictions or --run_once, not both",
+            "expected --predictions or --norun_once, not both",
         ),
         (
             ["--predictions=a", "--labels=b", "--on_data_error=skip"],

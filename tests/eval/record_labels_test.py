@@ -68,6 +68,21 @@ def ratings(labels, starts, scores, ends=None):
     }
 
 
+def test_several_files_are_named_by_the_first(tmp_path):
+    files = [
+        *write(tmp_path / "a", (b"aa", {"labels": [1]})),
+        *write(tmp_path / "b", (b"bb", ratings([3], [0], [1]))),
+        *write(tmp_path / "c", (b"cc", {})),
+    ]
+    name = f"{files[0]} and 2 more"
+    assert record_labels.read_record_labels(files, 5).where == name
+    assert record_labels.read_record_ratings(files, 5).where == name
+    assert record_labels.read_record_labels(files[:1], 5).where == files[0]
+    name = re.escape(f"{files[1]} and 1 more: expected labels.")
+    with pytest.raises(readers.DataError, match=f"^{name}"):
+        record_labels.read_record_labels(files[1:], 5)
+
+
 def test_ratings(tmp_path):
     files = write(
         tmp_path / "a",

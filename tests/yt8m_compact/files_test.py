@@ -268,6 +268,49 @@ def test_a_folder_without_the_right_to_write(tmp_path):
     assert names(tmp_path) == ["old"]
 
 
+def test_what_can_be_written_is_tried_and_stays(tmp_path):
+    old, folder = tmp_path / "old", tmp_path / "folder"
+    write(old, "old")
+    folder.mkdir()
+    write(folder / "inner")
+    for path in (old, tmp_path / "new", "/dev/null", "gs://bucket/file"):
+        files.try_writing(path)
+    for path in (folder, tmp_path / "a" / "b" / "c", "gs://bucket/folder"):
+        files.try_writing_folder(path)
+    assert names(tmp_path) == ["folder", "old"]
+    assert old.read_text() == "old"
+    assert names(folder) == ["inner"]
+
+
+def test_what_can_not_be_written_is_found_by_trying(tmp_path):
+    open_to_all(tmp_path)
+    path, folder = tmp_path / "file", tmp_path / "folder"
+    write(path)
+    path.chmod(0o444)
+    folder.mkdir()
+    # What is under a file, and, for who is not root, what is not writable.
+    with pytest.raises(NotADirectoryError):
+        files.try_writing_folder(path / "a" / "b")
+    with pytest.raises(NotADirectoryError):
+        files.try_writing(path / "a")
+    folder.chmod(0o555)
+    tmp_path.chmod(0o555)
+
+    def call():
+        for attempt, name in (
+            (files.try_writing, path),
+            (files.try_writing, tmp_path / "new"),
+            (files.try_writing_folder, folder),
+            (files.try_writing_folder, folder / "a" / "b"),
+        ):
+            with pytest.raises(PermissionError, match="Permission denied"):
+                attempt(name)
+
+    status = as_nobody(call)
+    tmp_path.chmod(0o755)
+    assert status == 0
+
+
 def test_a_hard_link_is_cut_off(tmp_path):
     # As with every program that replaces files: a copy by `cp -l` stays.
     (tmp_path / "a").write_text("old")

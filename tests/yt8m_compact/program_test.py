@@ -17,6 +17,7 @@ from yt8m_compact import files
 from yt8m_compact import flag_help
 from yt8m_compact import help_pages
 from yt8m_compact import program
+from yt8m_compact import usage_error
 from yt8m_compact.programs.data import main as data
 from yt8m_compact.run import config as config_lib
 
@@ -39,11 +40,26 @@ COMMANDS = {
         "--output_json=.",
     ],
     # Nothing can be written there, not even by root.
-    "system": [
+    "unwritable": [
         "yt8m-eval",
         "--parameters_only",
         "--num_classes=5",
         "--output_json=/proc/counts.json",
+    ],
+    # That is found only when something is written.
+    "system": [
+        "yt8m-eval",
+        "--parameters_only",
+        "--num_classes=5",
+        "--output_json=/dev/full",
+    ],
+    "twice": ["yt8m-eval", "--predictions=a.csv", "--predictions=b.csv"],
+    "list twice": [
+        "yt8m-predict",
+        "--ensemble=a,b",
+        "--input_data_pattern=x",
+        "--output_file=o",
+        "--ensemble=c",
     ],
     "verbose": ["yt8m-eval", "--train_dir=missing", "--verbosity=1"],
     "unknown": ["yt8m-train", "--train_dir=run", "--learning_rate=1"],
@@ -128,10 +144,29 @@ def test_success(results):
             "output_json='.', which is a folder; name a file in it",
         ),
         (
+            "unwritable",
+            2,
+            "yt8m-eval: error: expected --output_json to be a file that can be "
+            "written. Received: output_json='/proc/counts.json': No such file "
+            "or directory",
+        ),
+        (
             "system",
             1,
-            "yt8m-eval: error: [Errno 2] No such file or directory: "
-            "'/proc/counts.json'",
+            "yt8m-eval: error: [Errno 28] No space left on device: '/dev/full'",
+        ),
+        (
+            "twice",
+            2,
+            "yt8m-eval: error: expected --predictions once, with several "
+            "separated by commas. Received: --predictions=a.csv "
+            "--predictions=b.csv",
+        ),
+        (
+            "list twice",
+            2,
+            "yt8m-predict: error: expected --ensemble once, with several "
+            "separated by commas. Received: --ensemble=a,b --ensemble=c",
         ),
         (
             "unknown verb",
@@ -247,6 +282,28 @@ def test_expect_no_file(tmp_path):
     flag_values["dir"].value = [str(tmp_path), str(path)]
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         program.expect_no_file(flag_values, "dir")
+
+
+def test_what_can_not_be_written_is_told_at_the_start(tmp_path):
+    flag_values = flags.FlagValues()
+    flags.DEFINE_string("to", None, "What to write.", flag_values=flag_values)
+    checks = (program.expect_folder, program.expect_folder_to_write)
+    for value in ("", str(tmp_path / "new")):
+        flag_values(["program", f"--to={value}"])
+        for check in checks:
+            check(flag_values, "to")
+    # Even root makes nothing there.
+    for check, what in zip(checks, ("a file", "a folder"), strict=True):
+        flag_values(["program", "--to=/proc/new"])
+        message = (
+            f"expected --to to be {what} that can be written. Received: "
+            "to='/proc/new': "
+        )
+        with pytest.raises(
+            usage_error.UsageError, match=f"^{re.escape(message)}[A-Z]"
+        ):
+            check(flag_values, "to")
+    assert not list(tmp_path.iterdir())
 
 
 def run_main(main, *arguments, closed=(), pages=None) -> tuple[int, str, str]:

@@ -194,6 +194,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_no_arguments(arguments)
     for name in ("train_dir", "output_dir"):
         program.expect_no_file(flag_values, name)
+    command_line.expect_presets([flag_values.train_dir])
     settings = _settings(flag_values)
     compression = run_compression.RunCompression(settings)
     compression.choose()

@@ -10,6 +10,7 @@ from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import usage_error
 from yt8m_compact.inference import artefacts
+from yt8m_compact.run import command_line
 from yt8m_compact.run import train_dir as train_dir_lib
 
 with lazy.imports():
@@ -29,12 +30,14 @@ def define(flag_values: flags.FlagValues, purpose: str) -> None:
         f"{purpose}, comma-separated: folders of runs, preset:NAME, and what "
         "yt8m-export wrote.",
         flag_values=flag_values,
+        allow_overwrite=False,
     )
     flags.DEFINE_list(
         "ensemble_weights",
         None,
         "The weight of each of --ensemble, comma-separated.",
         flag_values=flag_values,
+        allow_overwrite=False,
     )
 
 
@@ -71,8 +74,15 @@ def expect_members(names: Sequence[str]) -> None:
         names: as of `ensembles.load_member`.
 
     Raises:
+        UsageError: if one is empty, or of a preset that there is not.
         ValueError: if there is no such model.
     """
+    if not all(name.strip() for name in names):
+        raise usage_error.UsageError(
+            "expected the name of a model before and after each comma. "
+            f"Received: ensemble={','.join(names)!r}"
+        )
+    command_line.expect_presets(names)
     for name in names:
         if train_dir_lib.is_run(name):
             train_dir_lib.TrainDir(name).load_config()

@@ -230,6 +230,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     program.expect_no_arguments(arguments)
     for name in ("train_dir", "export_dir"):
         program.expect_no_file(flag_values, name)
+    command_line.expect_presets([flag_values.train_dir])
     choice = command_line.weights_from_flag(flag_values)
     run = train_dir_lib.TrainDir(flag_values.train_dir)
     folders = _folders_of(flag_values, run.path)

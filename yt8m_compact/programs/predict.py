@@ -357,6 +357,7 @@ def _make_predictor(
         )
     if preset:
         train_dir = presets.PREFIX + preset
+    command_line.expect_presets([train_dir] if train_dir else [])
     choice = command_line.weights_from_flag(flag_values)
     if model_file:
         command_line.refuse_choice_of_weights(flag_values)
@@ -374,7 +375,7 @@ def _make_predictor(
         train_dir_lib.TrainDir(train_dir).load_config()
     else:
         artefacts.find(model_file)
-    readers.expect_local_files(flag_values.input_data_pattern)
+    _expect_input(flag_values)
     if train_dir:
         step = flag_values.checkpoint_step
         return predictors.predictor_from_train_dir(
@@ -389,6 +390,17 @@ def _make_predictor(
     )
 
 
+def _expect_input(flag_values: flags.FlagValues) -> None:
+    """Refuses files that are missing, and a machine that would have none."""
+    pattern = flag_values.input_data_pattern
+    readers.expect_local_files(pattern)
+    number, index = flag_values.num_shards, flag_values.shard_index
+    if number > 1 or index:
+        files = readers.expand_patterns(pattern)
+        with usage_error.from_value_errors():
+            readers.shard_files(files, number, index)
+
+
 def _make_ensemble(
     flag_values: flags.FlagValues, segments: bool
 ) -> ensembles.Ensemble:
@@ -400,7 +412,7 @@ def _make_ensemble(
             )
     weights = ensemble_flags.weights(flag_values)
     ensemble_flags.expect_members(flag_values.ensemble)
-    readers.expect_local_files(flag_values.input_data_pattern)
+    _expect_input(flag_values)
     return ensembles.Ensemble(
         [
             ensembles.load_member(name, segments=segments)

@@ -37,6 +37,7 @@ def define(flag_values: flags.FlagValues) -> None:
         "--labels: CSV of VideoId,LabelConfidencePairs or Class,Segments, JSON "
         "lines, Parquet, or what yt8m-predict wrote.",
         flag_values=flag_values,
+        allow_overwrite=False,
     )
     path_flags.define_pattern(
         "labels",
@@ -44,6 +45,7 @@ def define(flag_values: flags.FlagValues) -> None:
         "What --predictions are compared with: TFRecord files; or one file of "
         "labels, a CSV of VideoId,Labels, JSON lines or Parquet.",
         flag_values=flag_values,
+        allow_overwrite=False,
     )
     ensemble_flags.define(
         flag_values,
@@ -140,8 +142,14 @@ def expect_segments_only(flag_values: flags.FlagValues) -> None:
 
 def _refuse(flag_values: flags.FlagValues, name: str, *others: str) -> None:
     for other in others:
-        if flag_values[other].present:
+        flag = flag_values[other]
+        if flag.present:
+            # As it was given.
+            no = "no" if flag.boolean and not flag.value else ""
+            value = flag_values[name].value
+            if isinstance(value, list):
+                value = ",".join(value)
             raise usage_error.UsageError(
-                f"expected --{name} or --{other}, not both. Received: "
-                f"{name}={flag_values[name].value!r}"
+                f"expected --{name} or --{no}{other}, not both. Received: "
+                f"{name}={value!r}"
             )

@@ -214,6 +214,7 @@ def _config(flag_values: flags.FlagValues) -> config_lib.Config:
     with usage_error.from_value_errors():
         config.model.check_options()
         config.training.check_options()
+    command_line.expect_presets([config.training.init_from])
     readers.expect_local_files(config.training.train_data_pattern)
     if config.training.eval_data_pattern:
         readers.expect_local_files(config.training.eval_data_pattern)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
 from typing import Any
 
@@ -12,6 +12,7 @@ from yt8m_compact import flag_help
 from yt8m_compact import help_pages
 from yt8m_compact import models
 from yt8m_compact import path_flags
+from yt8m_compact import presets
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
@@ -401,6 +402,21 @@ def use_features(
     }.items():
         if not flag_values[name].present:
             flag_values[name].value = value
+
+
+def expect_presets(names: Iterable[str]) -> None:
+    """Refuses names of presets that there are not.
+
+    Args:
+        names: folders of runs and the like, and `preset:NAME`.
+
+    Raises:
+        UsageError: if there is no preset of a name.
+    """
+    with usage_error.from_value_errors():
+        for name in names:
+            if name.startswith(presets.PREFIX):
+                presets.folder(name.removeprefix(presets.PREFIX))
 
 
 def refuse_model_flags(

@@ -12,6 +12,7 @@ from matplotlib import image as image_lib
 import numpy as np
 import pytest
 
+from yt8m_compact import usage_error
 from yt8m_compact.eval import bootstrap
 from yt8m_compact.eval import comparison
 from yt8m_compact.eval import metrics as metrics_lib
@@ -46,6 +47,9 @@ def _write(folder, *members):
     compared = comparison.Comparison(members, 200, "data<x>", top_k=3)
     pictures = report_folder.draw(compared)
     report_folder.write(compared, str(folder), NAMES, pictures)
+    (folder / "events.out.tfevents.1.host.2.0.v2").touch()
+    # Nothing that a report consists of keeps it from being replaced.
+    report_folder.check_replaceable(str(folder))
     return pictures, (folder / "index.html").read_text("utf-8")
 
 
@@ -78,9 +82,11 @@ class _Parser(html.parser.HTMLParser):
 @pytest.mark.slow
 def test_one_model(tmp_path):
     folder = tmp_path / "made" / "report"
+    folder.mkdir(parents=True)
     pictures, page = _write(folder, _member("model<1>", 0.4))
     assert set(pictures) == PICTURES
     assert {path.name for path in folder.iterdir()} == {
+        "events.out.tfevents.1.host.2.0.v2",
         "index.html",
         "classes.csv",
         "confused.csv",
@@ -134,6 +140,42 @@ def test_several_models(tmp_path):
         before["Food & drink"]["average_precision"]
     )
     assert f"{change:+.3f}" in parsed.cells
+
+
+REPORT = ("index.html", "insight.json")
+
+
+@pytest.mark.parametrize(
+    ("names", "other"),
+    [
+        ((), None),
+        ((*REPORT, "classes_C.csv", "confused_A1.csv", "groups.png"), None),
+        ((*REPORT, "out.json"), None),
+        (("out.json",), None),
+        ((*REPORT, "notes.txt"), "notes.txt"),
+        (("index.html", "style.css"), "style.css"),
+        (("index.html",), "index.html"),
+        ((*REPORT, "photo.png"), "photo.png"),
+    ],
+)
+def test_what_is_replaced(names, other, tmp_path):
+    for name in names:
+        (tmp_path / name).touch()
+    output = str(tmp_path / "out.json")
+    if other is None:
+        report_folder.check_replaceable(str(tmp_path), output)
+        return
+    message = (
+        "expected --report_dir to be a folder that is new, empty, or of an "
+        "earlier report, which is replaced. Received: "
+        f"report_dir='{tmp_path}' with '{other}' in it; name another one"
+    )
+    with pytest.raises(usage_error.UsageError, match=re.escape(message)):
+        report_folder.check_replaceable(str(tmp_path), output)
+
+
+def test_new_folder_is_one_to_write_to(tmp_path):
+    report_folder.check_replaceable(str(tmp_path / "new"))
 
 
 def test_without_matplotlib(monkeypatch):

@@ -579,8 +579,18 @@ def test_several_machines_share_the_files(tmp_path):
     assert [len(part) for part in parts] == [27, 13]
     assert parts[0] | parts[1] == together
     for number, index, message in (
-        (2, 2, "`shard_index` is expected to be from 0 to 1"),
-        (4, 0, "`num_shards` is expected to be at most the number of files, 3"),
+        (
+            2,
+            2,
+            "expected shard_index to be from 0 to 1, below num_shards. "
+            "Received: shard_index=2, num_shards=2",
+        ),
+        (
+            4,
+            0,
+            "expected num_shards to be at most the number of files, 3. "
+            "Received: num_shards=4",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             predictors.write_csv(

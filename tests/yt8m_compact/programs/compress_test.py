@@ -46,6 +46,20 @@ def run_compress(output_dir, *arguments: str) -> int:
     return compress.main(flag_values, [])
 
 
+def test_preset_that_there_is_not():
+    flag_values = tiny_runs.parse_flags(
+        compress.define_flags,
+        "--train_dir=preset:nope",
+        "--train_data_pattern=x",
+        "--output_dir=y",
+        "--budget=100KB",
+    )
+    with pytest.raises(
+        usage_error.UsageError, match="expected a preset, .*preset='nope'"
+    ):
+        compress.main(flag_values, [])
+
+
 @pytest.mark.slow
 def test_a_frame_level_run(tmp_path, capsys):
     more = tiny_runs.write_frames(tmp_path / "more", 12, start=40)

@@ -130,6 +130,13 @@ def test_weights_that_are_not_there(tmp_path):
     assert not (tmp_path / "export").exists()
 
 
+def test_preset_that_there_is_not():
+    with pytest.raises(
+        usage_error.UsageError, match="expected a preset, .*preset='nope'"
+    ):
+        run_export("--train_dir=preset:nope")
+
+
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_something_else_is_not_overwritten(tmp_path, overwrite):
     (tmp_path / "precious").write_text("precious")

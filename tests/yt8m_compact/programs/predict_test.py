@@ -14,6 +14,7 @@ import tiny_runs
 from yt8m_compact import models as models_lib
 from yt8m_compact import predictions
 from yt8m_compact import readers
+from yt8m_compact import usage_error
 from yt8m_compact.inference import predictors
 from yt8m_compact.programs import export
 from yt8m_compact.programs import predict
@@ -403,6 +404,11 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
             "expected numbers. Received: ensemble_weights=1,x",
         ),
         (
+            [*GIVEN, "--ensemble=runs/moe,"],
+            "expected the name of a model before and after each comma. "
+            "Received: ensemble='runs/moe,'",
+        ),
+        (
             [*GIVEN, "--ensemble=not-there.tflite"],
             "not-there.tflite: expected a model of yt8m-export",
         ),
@@ -411,6 +417,53 @@ GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]
 def test_flags_that_do_not_fit(arguments, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         run_predict(*arguments)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--preset=nope",
+        "--train_dir=preset:nope",
+        "--ensemble=preset:yt8m_2018_video_100k,preset:nope",
+    ],
+)
+def test_preset_that_there_is_not(flag):
+    with pytest.raises(
+        usage_error.UsageError, match="expected a preset, .*preset='nope'"
+    ):
+        run_predict(*GIVEN, flag)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            ["--num_shards=2", "--shard_index=2"],
+            "expected shard_index to be from 0 to 1, below num_shards. "
+            "Received: shard_index=2, num_shards=2",
+        ),
+        (
+            ["--shard_index=1"],
+            "expected shard_index to be from 0 to 0, below num_shards. "
+            "Received: shard_index=1, num_shards=1",
+        ),
+        (
+            ["--num_shards=3"],
+            "expected num_shards to be at most the number of files, 2. "
+            "Received: num_shards=3",
+        ),
+    ],
+)
+def test_machines_without_files(flags, message, tmp_path):
+    for name in "ab":
+        (tmp_path / name).touch()
+    with pytest.raises(usage_error.UsageError, match=f"^{message}$"):
+        run_predict(
+            f"--input_data_pattern={tmp_path}/*",
+            "--output_file=out.csv",
+            "--preset=yt8m_2018_video_100k",
+            *flags,
+        )
 
 
 @pytest.mark.slow

@@ -24,6 +24,17 @@ def run_train(*arguments: str) -> int:
     return train.main(flag_values, [])
 
 
+def test_preset_that_there_is_not():
+    with pytest.raises(
+        usage_error.UsageError, match="expected a preset, .*preset='nope'"
+    ):
+        run_train(
+            "--train_dir=run",
+            "--train_data_pattern=x",
+            "--init_from=preset:nope",
+        )
+
+
 @pytest.mark.slow
 def test_train(tmp_path, capsys):
     pattern = tiny_runs.write_videos(tmp_path / "data", 16)

@@ -11,6 +11,7 @@ import setting_values
 import tiny_runs
 from yt8m_compact import models
 from yt8m_compact import structures
+from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
 from yt8m_compact.run import config as config_lib
 
@@ -362,6 +363,16 @@ def test_data_says_which_files(prepared):
     flag_values = parse_data(f"--data={text}/train")
     command_line.use_data_flag(flag_values, "train_data_pattern", "test")
     assert flag_values.train_data_pattern == f"{text}/train"
+
+
+def test_presets():
+    command_line.expect_presets(["runs/a", "preset:yt8m_2018_video_100k", ""])
+    with pytest.raises(
+        usage_error.UsageError,
+        match="expected a preset, one of yt8m_2018_video_100k, .*Received: "
+        r"preset='yt8m'; did you mean yt8m_2018_video_\d+k\?",
+    ):
+        command_line.expect_presets(["runs/a", "preset:yt8m"])
 
 
 def test_no_data_flag():

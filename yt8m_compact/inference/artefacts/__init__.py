@@ -7,6 +7,7 @@ from yt8m_compact.inference.artefacts.litert import LiteRtModel as LiteRtModel
 from yt8m_compact.inference.artefacts.loading import find as find
 from yt8m_compact.inference.artefacts.loading import kind_of as kind_of
 from yt8m_compact.inference.artefacts.loading import load as load
+from yt8m_compact.inference.artefacts.loading import load_config as load_config
 from yt8m_compact.inference.artefacts.onnx import OnnxModel as OnnxModel
 from yt8m_compact.inference.artefacts.openvino import (
     OpenVinoModel as OpenVinoModel,

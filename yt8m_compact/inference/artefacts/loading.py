@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from yt8m_compact import files
+from yt8m_compact import lazy
 from yt8m_compact.inference.artefacts import artefact as artefact_lib
 from yt8m_compact.inference.artefacts import keras_file
 from yt8m_compact.inference.artefacts import litert
@@ -13,6 +14,9 @@ from yt8m_compact.inference.artefacts import openvino
 from yt8m_compact.inference.artefacts import packed
 from yt8m_compact.inference.artefacts import saved_model
 from yt8m_compact.run import config as config_lib
+
+with lazy.imports():
+    from yt8m_compact.inference import serving
 
 _CONFIG_FILE = "config.json"
 # By the end of a file's name.
@@ -126,6 +130,33 @@ def load_model(
     return kind_of(path)(path, num_threads)
 
 
+def load_config(path: str | os.PathLike[str]) -> config_lib.Config:
+    """Reads the configuration of what yt8m-export wrote, and nothing else.
+
+    Args:
+        path: as of `load`.
+
+    Returns:
+        The configuration of its run.
+
+    Raises:
+        ValueError: if there is no model, or no configuration.
+    """
+    path = find(files.expand_user(path))
+    if kind_of(path) is saved_model.SavedModel:
+        return config_lib.load(
+            os.path.join(path, serving.ASSETS, serving.CONFIG_FILE)
+        )
+    folder = path if files.is_folder(path) else os.path.dirname(path)
+    config_path = os.path.join(folder, _CONFIG_FILE)
+    if not files.exists(config_path):
+        raise ValueError(
+            f"{path}: expected the {_CONFIG_FILE} of its run beside it, as "
+            "yt8m-export writes both. Received: none there"
+        )
+    return config_lib.load(config_path)
+
+
 def load(
     path: str | os.PathLike[str], num_threads: int | None = None
 ) -> tuple[config_lib.Config, artefact_lib.Artefact]:
@@ -152,13 +183,7 @@ def load(
     if files.is_folder(path):
         model = load_model(path, num_threads)
         return model.config, model
-    config_path = os.path.join(os.path.dirname(path), _CONFIG_FILE)
-    if not files.exists(config_path):
-        raise ValueError(
-            f"{path}: expected the {_CONFIG_FILE} of its run beside it, as "
-            "yt8m-export writes both. Received: none there"
-        )
-    config = config_lib.load(config_path)
+    config = load_config(path)
     model = load_model(path, num_threads)
     _check_fits(model, config)
     return config, model

@@ -42,6 +42,7 @@ def test_predicts_as_the_run(name, level):
     config, model = artefacts.load(made.path(name))
     assert type(model) is CLASSES[name]
     assert config.data == made.run.config.data
+    assert artefacts.load_config(made.path(name)) == config
     assert model.num_classes == 5
     batch = None if name in ("saved_model", "packed", "keras") else 1
     time = None if batch is None else 4
@@ -61,6 +62,21 @@ def test_predicts_as_the_run(name, level):
     before = found.copy()
     model.predict_each({k: v[::-1] for k, v in read(made.run).items()})
     np.testing.assert_array_equal(found, before)
+
+
+def test_only_the_configuration_is_read(tmp_path):
+    config = tiny_runs.video_config("missing*")
+    for name, file in (
+        ("saved_model/saved_model.pb", "saved_model/assets/config.json"),
+        ("packed/weights.safetensors", "packed/config.json"),
+        ("litert/model.tflite", "litert/config.json"),
+    ):
+        path = tmp_path / file
+        path.parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+        config_lib.save(config, str(path))
+        folder = str((tmp_path / name).parent)
+        assert artefacts.load_config(folder) == config
 
 
 @pytest.mark.slow
