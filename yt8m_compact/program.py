@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
 import dataclasses
 import logging
 import os
@@ -344,14 +345,15 @@ def define_on_data_error(flag_values: flags.FlagValues) -> None:
 
 
 def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
-    """Refuses a file to write that is a folder, or lies in none that exists.
+    """Refuses a file to write that can't be, or lies in no folder that exists.
 
     Args:
         flag_values: the parsed flags.
         name: the flag that names the file; it may be empty.
 
     Raises:
-        UsageError: if there is no such folder, or it is one.
+        UsageError: if there is no such folder, the file is one, or can't be
+            written.
     """
     path = flag_values[name].value
     folder = os.path.dirname(path or "")
@@ -365,6 +367,42 @@ def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
             f"expected --{name} to be a file. Received: {name}={path!r}, "
             "which is a folder; name a file in it"
         )
+    if path:
+        with _told_early(name, path, "a file"):
+            files.expect_writable(path)
+
+
+def expect_writable_folder(
+    flag_values: flags.FlagValues, name: str, path: str | None = None
+) -> None:
+    """Refuses a folder to write in that can't be made, or nothing in it.
+
+    Args:
+        flag_values: the parsed flags.
+        name: the flag that names the folder; it may be empty.
+        path: the folder that is made, whole; by default any one in that of the
+            flag.
+
+    Raises:
+        UsageError: if it can't be made.
+    """
+    value = flag_values[name].value
+    if path or value:
+        with _told_early(name, value or path, "a folder"):
+            files.expect_writable_folder(path or os.path.join(value, "any"))
+
+
+@contextlib.contextmanager
+def _told_early(name: str, value: str, kind: str) -> Iterator[None]:
+    """Makes an error of writing one of the command line."""
+    try:
+        yield
+    except OSError as error:
+        raise usage_error.UsageError(
+            f"expected --{name} to be {kind} that can be written. Received: "
+            f"{name}={value!r}, which can't be ({error.strerror or error}); "
+            f"choose another --{name}"
+        ) from error
 
 
 def expect_no_file(flag_values: flags.FlagValues, name: str) -> None:

@@ -1002,3 +1002,34 @@ def test_what_is_in_a_folder(tmp_path, scheme):
     assert found == [True, True, False]
     found = [files.is_folder(f"{path}/{name}") for name in names]
     assert found == [False, True, False]
+
+
+@pytest.mark.parametrize("name", ["new", "old", "pipe", "link"])
+def test_what_could_be_written_stays_as_it_is(tmp_path, name):
+    (tmp_path / "old").write_text("old\n")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("old")
+    files.expect_writable(tmp_path / name)
+    assert names(tmp_path) == ["link", "old", "pipe"]
+    assert (tmp_path / "old").read_text() == "old\n"
+
+
+@pytest.mark.parametrize("name", ["new", "empty", "full", "a/b/new"])
+def test_a_folder_that_could_be_made_is_not_there_yet(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    write(tmp_path / "full" / "file")
+    files.expect_writable_folder(tmp_path / name)
+    assert names(tmp_path) == ["empty", "full"]
+    assert names(tmp_path / "full") == ["file"]
+    files.expect_writable_folder(f"memory://{name}")
+
+
+def test_what_can_not_be_written_is_told_early(tmp_path):
+    write(tmp_path / "file")
+    path = tmp_path / "file" / "a" / "b"
+    message = re.escape(f"Not a directory: '{tmp_path}/file'")
+    with pytest.raises(NotADirectoryError, match=message):
+        files.expect_writable_folder(path)
+    with pytest.raises(NotADirectoryError, match=re.escape(str(path))):
+        files.expect_writable(path)

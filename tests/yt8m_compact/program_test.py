@@ -129,9 +129,10 @@ def test_success(results):
         ),
         (
             "system",
-            1,
-            "yt8m-eval: error: [Errno 2] No such file or directory: "
-            "'/proc/counts.json'",
+            2,
+            "yt8m-eval: error: expected --output_json to be a file that can be "
+            "written. Received: output_json='/proc/counts.json', which can't "
+            "be (No such file or directory); choose another --output_json",
         ),
         (
             "unknown verb",
@@ -247,6 +248,36 @@ def test_expect_no_file(tmp_path):
     flag_values["dir"].value = [str(tmp_path), str(path)]
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         program.expect_no_file(flag_values, "dir")
+
+
+@pytest.mark.parametrize("path", ["new", "there", "a/b/new"])
+def test_a_folder_that_can_be_written(tmp_path, path):
+    flag_values = flags.FlagValues()
+    flags.DEFINE_string("dir", None, "A folder.", flag_values=flag_values)
+    flag_values(["program"])
+    program.expect_writable_folder(flag_values, "dir")
+    (tmp_path / "there").mkdir()
+    flag_values(["program", f"--dir={tmp_path / path}"])
+    program.expect_writable_folder(flag_values, "dir")
+    program.expect_writable_folder(flag_values, "dir", str(tmp_path / path))
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "there"]
+
+
+def test_a_folder_that_can_not_be_written(tmp_path):
+    flag_values = flags.FlagValues()
+    flags.DEFINE_string("dir", None, "A folder.", flag_values=flag_values)
+    (tmp_path / "file").touch()
+    path = f"{tmp_path}/file/new"
+    message = (
+        "expected --dir to be a folder that can be written. Received: "
+        f"dir='{path}', which can't be (Not a directory); choose another --dir"
+    )
+    flag_values(["program"])
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        program.expect_writable_folder(flag_values, "dir", path)
+    flag_values(["program", f"--dir={path}"])
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        program.expect_writable_folder(flag_values, "dir")
 
 
 def run_main(main, *arguments, closed=(), pages=None) -> tuple[int, str, str]:

@@ -195,6 +195,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     for name in ("train_dir", "output_dir"):
         program.expect_no_file(flag_values, name)
     settings = _settings(flag_values)
+    program.expect_writable_folder(flag_values, "output_dir")
     compression = run_compression.RunCompression(settings)
     compression.choose()
     if flag_values.dry_run:

@@ -53,6 +53,7 @@ def main(flag_values: flags.FlagValues) -> int:
             f"vocabulary_file={flag_values.vocabulary_file!r}"
         )
     readers.expect_local_files(flag_values.input_data_pattern)
+    program.expect_writable_folder(flag_values, "output_dir")
     labels = vocabulary = None
     if flag_values.vocabulary_file:
         vocabulary = datasets.read_vocabulary(flag_values.vocabulary_file)

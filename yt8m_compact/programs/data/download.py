@@ -15,6 +15,7 @@ from absl import flags
 
 from yt8m_compact import datasets
 from yt8m_compact import lazy
+from yt8m_compact import program
 from yt8m_compact import settings_flags
 from yt8m_compact.programs.data import shared_flags
 
@@ -46,6 +47,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues) -> int:
     """Downloads; returns the exit status."""
     config = settings_flags.read(datasets.DownloadConfig, flag_values)
+    program.expect_writable_folder(flag_values, "output_dir")
     files = datasets.download_files(flag_values.output_dir, config)
     num_bytes = sum(tf.io.gfile.stat(file).length for file in files)
     print(

@@ -12,6 +12,7 @@ from absl import flags
 
 from yt8m_compact import datasets
 from yt8m_compact import lazy
+from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact.programs.data import shared_flags
@@ -34,6 +35,7 @@ def main(flag_values: flags.FlagValues) -> int:
     """Pools; returns the exit status."""
     config = settings_flags.read(datasets.PoolConfig, flag_values)
     readers.expect_local_files(flag_values.input_data_pattern)
+    program.expect_writable_folder(flag_values, "output_dir")
     pooled = datasets.pool_files(
         flag_values.input_data_pattern,
         flag_values.output_dir,

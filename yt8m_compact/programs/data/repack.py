@@ -45,6 +45,7 @@ def main(flag_values: flags.FlagValues) -> int:
         for name in ("feature_names", "feature_sizes"):
             program.expect_given(flag_values, name)
     readers.expect_local_files(flag_values.input_data_pattern)
+    program.expect_writable_folder(flag_values, "output_dir")
     repacked = datasets.repack_files(
         flag_values.input_data_pattern,
         flag_values.output_dir,

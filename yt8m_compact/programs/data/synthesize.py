@@ -11,6 +11,7 @@ The same flags give the same bytes; what is already there is kept.
 from absl import flags
 
 from yt8m_compact import datasets
+from yt8m_compact import program
 from yt8m_compact import settings_flags
 from yt8m_compact.programs.data import shared_flags
 
@@ -35,6 +36,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues) -> int:
     """Makes the data set; returns the exit status."""
     config = settings_flags.read(datasets.SyntheticConfig, flag_values)
+    program.expect_writable_folder(flag_values, "output_dir")
     manifest = datasets.write_synthetic(
         flag_values.output_dir,
         config,
