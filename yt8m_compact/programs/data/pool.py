@@ -15,6 +15,7 @@ from yt8m_compact import lazy
 from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
+from yt8m_compact.programs import endings
 from yt8m_compact.programs.data import shared_flags
 
 with lazy.imports():
@@ -36,13 +37,14 @@ def main(flag_values: flags.FlagValues) -> int:
     config = settings_flags.read(datasets.PoolConfig, flag_values)
     readers.expect_local_files(flag_values.input_data_pattern)
     program.expect_writable_folder(flag_values, "output_dir")
-    pooled = datasets.pool_files(
-        flag_values.input_data_pattern,
-        flag_values.output_dir,
-        config,
-        overwrite=flag_values.overwrite,
-        num_processes=flag_values.num_processes,
-    )
+    with endings.keeping_what_is_done(not flag_values.overwrite):
+        pooled = datasets.pool_files(
+            flag_values.input_data_pattern,
+            flag_values.output_dir,
+            config,
+            overwrite=flag_values.overwrite,
+            num_processes=flag_values.num_processes,
+        )
     num_videos = sum(file.num_videos for file in pooled.files.values())
     num_bytes = sum(file.num_bytes for file in pooled.files.values())
     sizes = ",".join(map(str, pooled.feature_sizes))

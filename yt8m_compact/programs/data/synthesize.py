@@ -13,6 +13,7 @@ from absl import flags
 from yt8m_compact import datasets
 from yt8m_compact import program
 from yt8m_compact import settings_flags
+from yt8m_compact.programs import endings
 from yt8m_compact.programs.data import shared_flags
 
 NEEDED = ("output_dir",)
@@ -37,12 +38,13 @@ def main(flag_values: flags.FlagValues) -> int:
     """Makes the data set; returns the exit status."""
     config = settings_flags.read(datasets.SyntheticConfig, flag_values)
     program.expect_writable_folder(flag_values, "output_dir")
-    manifest = datasets.write_synthetic(
-        flag_values.output_dir,
-        config,
-        overwrite=flag_values.overwrite,
-        num_processes=flag_values.num_processes,
-    )
+    with endings.keeping_what_is_done(not flag_values.overwrite):
+        manifest = datasets.write_synthetic(
+            flag_values.output_dir,
+            config,
+            overwrite=flag_values.overwrite,
+            num_processes=flag_values.num_processes,
+        )
     num_bytes = sum(file["num_bytes"] for file in manifest["files"].values())
     print(
         f"{len(manifest['files'])} files of synthetic videos, "
