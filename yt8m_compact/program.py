@@ -248,7 +248,7 @@ def _call(
             text = tensorflow_errors.first_line(error.message)
         elif isinstance(error, ValueError | OSError):
             text = tensorflow_errors.without_nodes(str(error))
-            text = settings_flags.name_flag(text, flag_values)
+            text = settings_flags.name_flags(text, flag_values)
         else:
             raise
         if verbosity.value > 0:
