@@ -278,7 +278,10 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         )
     if flag_values.report_dir:
         plots.expect_matplotlib("report_dir", flag_values.report_dir)
-        program.expect_folder_to_write(flag_values, "report_dir")
+        program.expect_no_file(flag_values, "report_dir")
+        program.expect_writable_folder(
+            flag_values, "report_dir", flag_values.report_dir
+        )
         report_folder.check_replaceable(
             flag_values.report_dir, flag_values.output_json
         )

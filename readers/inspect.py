@@ -234,11 +234,13 @@ def _level_message(record_format: RecordFormat) -> str:
     if record_format.frame_features:
         return (
             "expected video-level features. Received: features that come frame "
-            "by frame. Use the frame-level reader (frame_features=True)."
+            "by frame. Use the frame-level reader (frame_features=True) and a "
+            "model of frames, or pool the frames by `yt8m-data pool`."
         )
     return (
         "expected features that come frame by frame. Received: video-level "
-        "features. Use the video-level reader (frame_features=False)."
+        "features. Use the video-level reader (frame_features=False) and a "
+        "model of such features, or files that have frames."
     )
 
 

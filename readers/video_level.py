@@ -214,7 +214,8 @@ def _check_size(name: str, size: int, feature: tf.RaggedTensor) -> checks.Check:
                 tf.strings.as_string(lengths[row]),
                 ". Set feature_names and feature_sizes to those of the data, "
                 "or use the frame-level reader (frame_features=True) if its "
-                "features come frame by frame.",
+                "features come frame by frame, or pool them by `yt8m-data "
+                "pool`.",
             ]
         ),
     )

@@ -268,55 +268,6 @@ def writing_folder(
             os.close(lock)
 
 
-def try_writing(path: str | os.PathLike[str]) -> None:
-    """Checks that `writing` can begin, for who has long to work before.
-
-    Nothing is left behind. What is not local is not tried, nor are devices,
-    pipes and open files.
-
-    Args:
-        path: The file, which may be there.
-
-    Raises:
-        OSError: If it can't be written; the error names the file.
-    """
-    path = expand_user(path)
-    if not is_local(path) or _own_descriptor(path) is not None:
-        return
-    with _naming(path):
-        if _exists_irregular(path):
-            return
-        made = _make_partial(path)
-    if made is not None:
-        _, partial, lock = made
-        os.close(lock)  # Windows removes no open file.
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(partial)
-
-
-def try_writing_folder(path: str | os.PathLike[str]) -> None:
-    """Checks that `writing_folder` can begin, as `try_writing`.
-
-    Args:
-        path: The folder, which may be there.
-
-    Raises:
-        OSError: If it can't be written; the error names the folder.
-    """
-    path = expand_user(path)
-    if not is_local(path):
-        return
-    with _naming(path):
-        # The first one that is to be made, of folders in each other.
-        target = os.path.realpath(path)
-        while not os.path.isdir(os.path.dirname(target)):
-            target = os.path.dirname(target)
-        partial, lock = _make_partial_folder(target)
-    os.rmdir(partial)
-    if lock is not None:
-        os.close(lock)
-
-
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[str]:
     """Makes a folder of this system for this process alone, which goes again.
@@ -339,6 +290,52 @@ def temporary_folder() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
         if lock is not None:
             os.close(lock)
+
+
+def expect_writable(path: str | os.PathLike[str]) -> None:
+    """Finds out whether `writing` can begin, before what takes long.
+
+    Args:
+        path: The file that is to appear later; its folder is there.
+
+    Raises:
+        OSError: If it can't be written; the error names it.
+    """
+    path = expand_user(path)
+    if not is_local(path) or _own_descriptor(path) is not None:
+        return
+    with _naming(path):
+        made = None if _exists_irregular(path) else _make_partial(path)
+        if made is not None:
+            _, partial, lock = made
+            os.close(lock)  # Windows removes no open file.
+            os.remove(partial)
+
+
+def expect_writable_folder(path: str | os.PathLike[str]) -> None:
+    """Finds out whether `writing_folder` can begin, before what takes long.
+
+    Args:
+        path: The folder that is to appear later. What it is to lie in may not
+            be there yet, and is not made.
+
+    Raises:
+        OSError: If it can't be written; the error names it, or what it would
+            lie in.
+    """
+    path = expand_user(path)
+    if not is_local(path):
+        return
+    target = os.path.realpath(path)
+    while not os.path.lexists(os.path.dirname(target)):
+        target = os.path.dirname(target)
+    if not os.path.isdir(os.path.dirname(target)):
+        raise _error(errno.ENOTDIR, os.path.dirname(target))
+    with _naming(path):
+        partial, lock = _make_partial_folder(target)
+        os.rmdir(partial)
+    if lock is not None:
+        os.close(lock)
 
 
 class _NamedFile(io.FileIO):

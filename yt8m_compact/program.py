@@ -248,7 +248,7 @@ def _call(
             text = tensorflow_errors.first_line(error.message)
         elif isinstance(error, ValueError | OSError):
             text = tensorflow_errors.without_nodes(str(error))
-            text = settings_flags.name_flag(text, flag_values)
+            text = settings_flags.name_flags(text, flag_values)
         else:
             raise
         if verbosity.value > 0:
@@ -345,15 +345,15 @@ def define_on_data_error(flag_values: flags.FlagValues) -> None:
 
 
 def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
-    """Refuses a file that can't be written, before there is something to write.
+    """Refuses a file to write that can't be, or lies in no folder that exists.
 
     Args:
         flag_values: the parsed flags.
         name: the flag that names the file; it may be empty.
 
     Raises:
-        UsageError: if it lies in no folder that exists, or is one, or can't be
-            written for another reason.
+        UsageError: if there is no such folder, the file is one, or can't be
+            written.
     """
     path = flag_values[name].value
     folder = os.path.dirname(path or "")
@@ -368,36 +368,40 @@ def expect_folder(flag_values: flags.FlagValues, name: str) -> None:
             "which is a folder; name a file in it"
         )
     if path:
-        with _told_of(flag_values[name], "a file that can be written"):
-            files.try_writing(path)
+        with _told_early(name, path, "a file"):
+            files.expect_writable(path)
 
 
-def expect_folder_to_write(flag_values: flags.FlagValues, name: str) -> None:
-    """Refuses a folder that can't be written, as `expect_folder`.
+def expect_writable_folder(
+    flag_values: flags.FlagValues, name: str, path: str | None = None
+) -> None:
+    """Refuses a folder to write in that can't be made, or nothing in it.
 
     Args:
         flag_values: the parsed flags.
         name: the flag that names the folder; it may be empty.
+        path: the folder that is made, whole; by default any one in that of the
+            flag.
 
     Raises:
-        UsageError: if it is a file, or can't be made or written.
+        UsageError: if it can't be made.
     """
-    expect_no_file(flag_values, name)
-    if flag_values[name].value:
-        flag = flag_values[name]
-        with _told_of(flag, "a folder that can be written"):
-            files.try_writing_folder(flag.value)
+    value = flag_values[name].value
+    if path or value:
+        with _told_early(name, value or path, "a folder"):
+            files.expect_writable_folder(path or os.path.join(value, "any"))
 
 
 @contextlib.contextmanager
-def _told_of(flag: flags.Flag, what: str) -> Iterator[None]:
-    """Makes what the system says of a path an error about its flag."""
+def _told_early(name: str, value: str, kind: str) -> Iterator[None]:
+    """Makes an error of writing one of the command line."""
     try:
         yield
     except OSError as error:
         raise usage_error.UsageError(
-            f"expected --{flag.name} to be {what}. Received: "
-            f"{flag.name}={flag.value!r}: {error.strerror}"
+            f"expected --{name} to be {kind} that can be written. Received: "
+            f"{name}={value!r}, which can't be ({error.strerror or error}); "
+            f"choose another --{name}"
         ) from error
 
 

@@ -104,6 +104,10 @@ class Lines:
             done = f"{_count(self.n, self._unit)} in {_clock_text(seconds)}"
             self._log(f"{self._name}: {done}")
 
+    def leave_out(self, seconds: float) -> None:
+        """Leaves time out of the rate."""
+        self._start += seconds
+
     def close(self) -> None:
         """Does nothing, as `__exit__`."""
 
@@ -183,6 +187,7 @@ def video_bar(
     files: Sequence[str],
     *,
     total: int | None = None,
+    most: int | None = None,
     initial: int = 0,
     clock: Clock | None = None,
     with_metrics: bool = False,
@@ -193,6 +198,7 @@ def video_bar(
         name: what is done.
         files: what is read; their size says about how many videos there are.
         total: the number of videos, if it is known.
+        most: the number after which it ends, if there are more.
         initial: how many are done.
         clock: where there is no terminal, when lines are due.
         with_metrics: whether room is needed for metrics.
@@ -203,6 +209,8 @@ def video_bar(
     """
     if total is None:
         total = readers.estimate_num_records(files)
+    if total is not None and most is not None:
+        total = min(total, most)
     kwargs: dict[str, Any] = {"unit": " videos"}
     if with_metrics:
         kwargs = {
@@ -222,6 +230,15 @@ def finish(bar: tqdm.tqdm | Lines) -> None:
         bar.total = bar.n
         bar.refresh()
     bar.close()
+
+
+def leave_out(bar: tqdm.tqdm | Lines, seconds: float) -> None:
+    """Leaves time in which something else was done out of a bar's rate."""
+    if isinstance(bar, Lines):
+        bar.leave_out(seconds)
+    elif not bar.disable:
+        bar.start_t += seconds
+        bar.last_print_t += seconds
 
 
 def byte_bar(name: str) -> tqdm.tqdm | Lines:

@@ -26,6 +26,23 @@ _SETTING = re.compile(r"\w+Config: expected (?P<name>\w+)(?= to be )")
 # And where it has a text form, whose reader says what was wrong.
 _TEXT_SETTING = re.compile(r"\w+Config, (?P<name>\w+)(?=: expected )")
 
+# What came first: a file, say, or the class of settings in it.
+_PLACE = re.compile(r"\S+: ")
+# Up to what is received, that itself, and what to do then.
+_ERROR = re.compile(
+    r"(?P<expected>.*?)(?P<received>\bReceived:.*?(?=; |\. |$)|(?=; )|$)"
+    r"(?P<advice>.*)",
+    re.DOTALL,
+)
+# A setting in a text, and not a part of a path or of another name.
+_NAME = re.compile(
+    r"(?<![\w'\"./-])(?P<name>[a-z]\w*)(?![\w'\"/:-]|\.\w)"
+    r"(?:=(?P<value>True|False)\b)?"
+)
+# One that helps readers of a program that has no flag of this name little.
+_ASIDE = re.compile(r" \((?P<name>\w+)=(?:True|False)\)")
+_SET = re.compile(r"\bset $")
+
 
 def define(
     cls: type,
@@ -127,7 +144,7 @@ def read(cls: type[T], flag_values: flags.FlagValues) -> T:
     try:
         return cls(**values)
     except ValueError as error:
-        text = name_flag(str(error), flag_values)
+        text = name_flags(str(error), flag_values)
         raise usage_error.UsageError(text) from error
 
 
@@ -176,23 +193,45 @@ def numbers(flag_values: flags.FlagValues, name: str) -> tuple[float, ...]:
         ) from None
 
 
-def name_flag(text: str, flag_values: flags.FlagValues) -> str:
-    """Names the setting of an error as it is typed.
+def name_flags(text: str, flag_values: flags.FlagValues) -> str:
+    """Names the settings of an error as they are typed.
 
     Args:
         text: An error, such as those of `settings.check`.
         flag_values: The flags of the program.
 
     Returns:
-        The text; where it begins with a setting that is a flag, with the flag.
+        The text; settings that are flags, where it begins with one and in what
+        it says to do, are the flags. What was received stays as it is.
     """
     match = _TEXT_SETTING.match(text)
     if match is not None and match["name"] in flag_values:
-        return f"--{match['name']}{text[match.end() :]}"
+        text = f"--{match['name']}{text[match.end() :]}"
     match = _SETTING.match(text)
-    if match is None or match["name"] not in flag_values:
-        return text
-    return f"expected --{match['name']}{text[match.end() :]}"
+    if match is not None and match["name"] in flag_values:
+        text = f"expected --{match['name']}{text[match.end() :]}"
+    parts = _ERROR.match(text)
+    expected, advice = parts["expected"], parts["advice"]
+    if not _PLACE.match(text):
+        expected = _name_all(expected, flag_values)
+    return expected + parts["received"] + _name_all(advice, flag_values)
+
+
+def _name_all(text: str, flag_values: flags.FlagValues) -> str:
+    """Names all settings of a text, but for those that may be plain words."""
+
+    def name(match: re.Match[str]) -> str:
+        found = match["name"]
+        is_word = "_" not in found and not _SET.search(text[: match.start()])
+        if found not in flag_values or is_word:
+            return match[0]
+        no = "no" if match["value"] == "False" else ""
+        return f"--{no}{found}"
+
+    def keep(match: re.Match[str]) -> str:
+        return match[0] if match["name"] in flag_values else ""
+
+    return _NAME.sub(name, _ASIDE.sub(keep, text))
 
 
 def _plain_type(annotation: Any) -> Any:

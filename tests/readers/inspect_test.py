@@ -76,7 +76,8 @@ def test_frame_level_file_for_a_video_level_reader(write):
     assert _error(file, _VIDEO) == (
         f"{file}: record 0: expected video-level features. Received: features "
         "that come frame by frame. Use the frame-level reader "
-        f"(frame_features=True). {_FRAMES_HOLD}"
+        "(frame_features=True) and a model of frames, or pool the frames by "
+        f"`yt8m-data pool`. {_FRAMES_HOLD}"
     )
 
 
@@ -85,7 +86,8 @@ def test_video_level_file_for_a_frame_level_reader(write):
     assert _error(file, _FRAMES) == (
         f"{file}: record 0: expected features that come frame by frame. "
         "Received: video-level features. Use the video-level reader "
-        f"(frame_features=False). {_VIDEO_HOLDS}"
+        "(frame_features=False) and a model of such features, or files that "
+        f"have frames. {_VIDEO_HOLDS}"
     )
 
 

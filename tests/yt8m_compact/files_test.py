@@ -274,9 +274,9 @@ def test_what_can_be_written_is_tried_and_stays(tmp_path):
     folder.mkdir()
     write(folder / "inner")
     for path in (old, tmp_path / "new", "/dev/null", "gs://bucket/file"):
-        files.try_writing(path)
+        files.expect_writable(path)
     for path in (folder, tmp_path / "a" / "b" / "c", "gs://bucket/folder"):
-        files.try_writing_folder(path)
+        files.expect_writable_folder(path)
     assert names(tmp_path) == ["folder", "old"]
     assert old.read_text() == "old"
     assert names(folder) == ["inner"]
@@ -290,18 +290,18 @@ def test_what_can_not_be_written_is_found_by_trying(tmp_path):
     folder.mkdir()
     # What is under a file, and, for who is not root, what is not writable.
     with pytest.raises(NotADirectoryError):
-        files.try_writing_folder(path / "a" / "b")
+        files.expect_writable_folder(path / "a" / "b")
     with pytest.raises(NotADirectoryError):
-        files.try_writing(path / "a")
+        files.expect_writable(path / "a")
     folder.chmod(0o555)
     tmp_path.chmod(0o555)
 
     def call():
         for attempt, name in (
-            (files.try_writing, path),
-            (files.try_writing, tmp_path / "new"),
-            (files.try_writing_folder, folder),
-            (files.try_writing_folder, folder / "a" / "b"),
+            (files.expect_writable, path),
+            (files.expect_writable, tmp_path / "new"),
+            (files.expect_writable_folder, folder),
+            (files.expect_writable_folder, folder / "a" / "b"),
         ):
             with pytest.raises(PermissionError, match="Permission denied"):
                 attempt(name)
@@ -1045,3 +1045,34 @@ def test_what_is_in_a_folder(tmp_path, scheme):
     assert found == [True, True, False]
     found = [files.is_folder(f"{path}/{name}") for name in names]
     assert found == [False, True, False]
+
+
+@pytest.mark.parametrize("name", ["new", "old", "pipe", "link"])
+def test_what_could_be_written_stays_as_it_is(tmp_path, name):
+    (tmp_path / "old").write_text("old\n")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("old")
+    files.expect_writable(tmp_path / name)
+    assert names(tmp_path) == ["link", "old", "pipe"]
+    assert (tmp_path / "old").read_text() == "old\n"
+
+
+@pytest.mark.parametrize("name", ["new", "empty", "full", "a/b/new"])
+def test_a_folder_that_could_be_made_is_not_there_yet(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    write(tmp_path / "full" / "file")
+    files.expect_writable_folder(tmp_path / name)
+    assert names(tmp_path) == ["empty", "full"]
+    assert names(tmp_path / "full") == ["file"]
+    files.expect_writable_folder(f"memory://{name}")
+
+
+def test_what_can_not_be_written_is_told_early(tmp_path):
+    write(tmp_path / "file")
+    path = tmp_path / "file" / "a" / "b"
+    message = re.escape(f"Not a directory: '{tmp_path}/file'")
+    with pytest.raises(NotADirectoryError, match=message):
+        files.expect_writable_folder(path)
+    with pytest.raises(NotADirectoryError, match=re.escape(str(path))):
+        files.expect_writable(path)

@@ -17,7 +17,6 @@ from yt8m_compact import files
 from yt8m_compact import flag_help
 from yt8m_compact import help_pages
 from yt8m_compact import program
-from yt8m_compact import usage_error
 from yt8m_compact.programs.data import main as data
 from yt8m_compact.run import config as config_lib
 
@@ -147,8 +146,8 @@ def test_success(results):
             "unwritable",
             2,
             "yt8m-eval: error: expected --output_json to be a file that can be "
-            "written. Received: output_json='/proc/counts.json': No such file "
-            "or directory",
+            "written. Received: output_json='/proc/counts.json', which can't "
+            "be (No such file or directory); choose another --output_json",
         ),
         (
             "system",
@@ -284,26 +283,34 @@ def test_expect_no_file(tmp_path):
         program.expect_no_file(flag_values, "dir")
 
 
-def test_what_can_not_be_written_is_told_at_the_start(tmp_path):
+@pytest.mark.parametrize("path", ["new", "there", "a/b/new"])
+def test_a_folder_that_can_be_written(tmp_path, path):
     flag_values = flags.FlagValues()
-    flags.DEFINE_string("to", None, "What to write.", flag_values=flag_values)
-    checks = (program.expect_folder, program.expect_folder_to_write)
-    for value in ("", str(tmp_path / "new")):
-        flag_values(["program", f"--to={value}"])
-        for check in checks:
-            check(flag_values, "to")
-    # Even root makes nothing there.
-    for check, what in zip(checks, ("a file", "a folder"), strict=True):
-        flag_values(["program", "--to=/proc/new"])
-        message = (
-            f"expected --to to be {what} that can be written. Received: "
-            "to='/proc/new': "
-        )
-        with pytest.raises(
-            usage_error.UsageError, match=f"^{re.escape(message)}[A-Z]"
-        ):
-            check(flag_values, "to")
-    assert not list(tmp_path.iterdir())
+    flags.DEFINE_string("dir", None, "A folder.", flag_values=flag_values)
+    flag_values(["program"])
+    program.expect_writable_folder(flag_values, "dir")
+    (tmp_path / "there").mkdir()
+    flag_values(["program", f"--dir={tmp_path / path}"])
+    program.expect_writable_folder(flag_values, "dir")
+    program.expect_writable_folder(flag_values, "dir", str(tmp_path / path))
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "there"]
+
+
+def test_a_folder_that_can_not_be_written(tmp_path):
+    flag_values = flags.FlagValues()
+    flags.DEFINE_string("dir", None, "A folder.", flag_values=flag_values)
+    (tmp_path / "file").touch()
+    path = f"{tmp_path}/file/new"
+    message = (
+        "expected --dir to be a folder that can be written. Received: "
+        f"dir='{path}', which can't be (Not a directory); choose another --dir"
+    )
+    flag_values(["program"])
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        program.expect_writable_folder(flag_values, "dir", path)
+    flag_values(["program", f"--dir={path}"])
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        program.expect_writable_folder(flag_values, "dir")
 
 
 def run_main(main, *arguments, closed=(), pages=None) -> tuple[int, str, str]:

@@ -120,7 +120,7 @@ def test_a_wrong_value_is_named_as_it_is_typed():
         _read("--rate=0")
 
 
-def test_name_flag():
+def test_the_setting_at_the_start_is_named():
     flag_values = _parse()
     for text, expected in {
         "AConfig: expected rate to be x": "expected --rate to be x",
@@ -128,4 +128,63 @@ def test_name_flag():
         "a: AConfig: expected on to be x": "a: AConfig: expected on to be x",
         "expected rate": "expected rate",
     }.items():
-        assert settings_flags.name_flag(text, flag_values) == expected
+        assert settings_flags.name_flags(text, flag_values) == expected
+
+
+_LEVEL = (
+    "a.tfrecord: record 0: expected video-level features. Received: frames. "
+    "Use the frame-level reader (frame_features=True) and a model of frames"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "/runs/train_dir: expected config.json. Received: none; choose "
+            "another train_dir, or start_new_model=True to move it",
+            "/runs/train_dir: expected config.json. Received: none; choose "
+            "another --train_dir, or --start_new_model to move it",
+        ),
+        (
+            "a: expected b. Received: train_dir=c; start with init_from=d/e",
+            "a: expected b. Received: train_dir=c; start with --init_from=d/e",
+        ),
+        (_LEVEL, _LEVEL.replace("frame_features=True", "--frame_features")),
+        (
+            "MoeModel reads such: expected frame_features=False. Received: "
+            "frame_features=True",
+            "MoeModel reads such: expected --noframe_features. Received: "
+            "frame_features=True",
+        ),
+        # In a file, where it is no flag.
+        (
+            "run/config.json: expected train_dir in it. Received: train_dir=1",
+            "run/config.json: expected train_dir in it. Received: train_dir=1",
+        ),
+        (
+            "a: the label is none; give train_dir and 'init_from', or "
+            "set overwrite to overwrite x/init_from, init_from.json",
+            "a: the label is none; give --train_dir and 'init_from', or "
+            "set --overwrite to overwrite x/init_from, init_from.json",
+        ),
+        (
+            "expected --train_dir. Received: none. Set --train_dir",
+            "expected --train_dir. Received: none. Set --train_dir",
+        ),
+        ("\n a", "\n a"),
+        ("", ""),
+    ],
+)
+def test_settings_in_advice_are_named_as_they_are_typed(text, expected):
+    flag_values = flags.FlagValues()
+    for name in ("start_new_model", "frame_features", "overwrite"):
+        flags.DEFINE_bool(name, False, "Help.", flag_values=flag_values)
+    for name in ("train_dir", "init_from"):
+        flags.DEFINE_string(name, "", "Help.", flag_values=flag_values)
+    assert settings_flags.name_flags(text, flag_values) == expected
+
+
+def test_advice_that_a_program_can_not_follow_is_left_out():
+    found = settings_flags.name_flags(_LEVEL, flags.FlagValues())
+    assert found == _LEVEL.replace(" (frame_features=True)", "")

@@ -189,6 +189,31 @@ ERRORS = [
         2,
         "expected --num_classes to be at least 1",
     ),
+    # A folder that can't be made, since a file is in its way.
+    *(
+        (
+            f"{command}=script/new",
+            2,
+            f"error: expected --{command.rsplit('--', 1)[1]} to be a folder "
+            "that can be written. Received: ",
+        )
+        for command in (
+            "yt8m-export --train_dir=made --export_dir",
+            "yt8m-export --train_dir=made --versioned --export_dir",
+            "yt8m-export --train_dir=made --format=packed,keras --export_dir",
+            "yt8m-demo --output_dir",
+            "yt8m-compress --train_dir=made --budget=1MB "
+            "--train_data_pattern=script --output_dir",
+            "yt8m-train --train_data_pattern=script --study=good.toml "
+            "--train_dir",
+            "yt8m-data convert --input_data_pattern=script --output_dir",
+            "yt8m-data download --output_dir",
+            "yt8m-data repack --input_data_pattern=script --output_dir",
+            "yt8m-data pool --input_data_pattern=script --output_dir",
+            "yt8m-data split --input_data_pattern=script --output_dir",
+            "yt8m-data synthesize --output_dir",
+        )
+    ),
     # No error of the command line, and none that needs TensorFlow.
     *(
         (
@@ -230,6 +255,7 @@ def results(tmp_path_factory) -> dict[str, console_scripts.Answer]:
     (folder / "script").touch()
     start = 'score_data_pattern = "script"\n[grid]\n'
     (folder / "study.toml").write_text(f"{start}batch_sise = [1]")
+    (folder / "good.toml").write_text(f"{start}batch_size = [1]")
     values = 'batch_size = [1, 0]\ntrain_data_pattern = ["script"]'
     (folder / "value.toml").write_text(start + values)
     config = config_lib.Config(

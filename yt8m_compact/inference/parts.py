@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import contextlib
 import json
+import logging
 import os
 import shutil
 from typing import Any
@@ -25,7 +26,10 @@ _LOCK = "lock"
 _IDS = "ids"
 _SKIPPED = "skipped"
 _VALUES = "values{}"
+_PART_SIZE = "num_readers"
 _DAMAGES = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Parts:
@@ -189,20 +193,55 @@ def keeping(output_file: str, task: Mapping[str, Any]) -> Iterator[Parts]:
     Raises:
         ValueError: as of `Parts`, or if the file is none of this system.
     """
-    path = files_lib.expand_user(output_file)
-    exists = files_lib.is_local(path) and os.path.exists(path)
-    if (
-        not files_lib.is_local(path)
-        or path.startswith(("/dev/", "/proc/"))
-        or (exists and not os.path.isfile(path))
-    ):
+    folder = _folder_of(output_file)
+    if folder is None:
         raise ValueError(
             "expected a file of this system to resume. Received: "
             f"output_file={output_file}"
         )
-    parts = Parts(f"{path}.parts", task)
+    parts = Parts(folder, task)
     try:
         yield parts
         parts.remove()
     finally:
         parts.close()
+
+
+def remove_needless(
+    output_file: str, make_task: Callable[[], Mapping[str, Any]]
+) -> None:
+    """Removes the parts of a file that was written without them.
+
+    Args:
+        output_file: the file.
+        make_task: says what was predicted, as of `Parts`. How many files are a
+            part counts for nothing. Parts of something else are kept, and those
+            that another process is at.
+    """
+    folder = _folder_of(output_file)
+    if folder is None or not os.path.exists(os.path.join(folder, _JOURNAL)):
+        return
+    task = json.loads(json.dumps(make_task()))
+    try:
+        with open(os.path.join(folder, _JOURNAL), encoding="utf-8") as file:
+            found = json.load(file)
+        parts = Parts(folder, {**task, _PART_SIZE: found.get(_PART_SIZE)})
+    except (ValueError, AttributeError, OSError):
+        _LOGGER.info(
+            "%s: parts of another prediction are kept; remove the folder if "
+            "you don't go on with it",
+            folder,
+        )
+        return
+    parts.close()
+    parts.remove()
+
+
+def _folder_of(output_file: str) -> str | None:
+    """Names the folder of a file's parts; None where there can be none."""
+    path = files_lib.expand_user(output_file)
+    if not files_lib.is_local(path) or path.startswith(("/dev/", "/proc/")):
+        return None
+    if os.path.exists(path) and not os.path.isfile(path):
+        return None
+    return f"{path}.parts"

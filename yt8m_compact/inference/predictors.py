@@ -491,24 +491,30 @@ def write_predictions(
     reading = prediction_rows.Reading(batch_size, num_readers, skipped)
     rows = prediction_rows.Rows(source, files, reading)
     writing = output.writing(output_file, source.model_name, source.num_classes)
+
+    def make_task() -> dict[str, Any]:
+        return {
+            "model": source.identity(),
+            "output": output.describe(),
+            "files": [*zip(files, readers.file_sizes(files), strict=True)],
+            "unit": source.unit,
+            "num_readers": num_readers,
+            "skips": skipped is not None,
+        }
+
     if not resume:
         with writing as sink:
             for ids, values in rows:
                 sink.add(ids, *output.choose(values))
+        if source.identity is not None:
+            parts_lib.remove_needless(output_file, make_task)
         return rows.number
     if source.identity is None:
         raise ValueError(
             "expected a run or an artefact to resume with. Received: a model "
             "in memory"
         )
-    task = {
-        "model": source.identity(),
-        "output": output.describe(),
-        "files": [*zip(files, readers.file_sizes(files), strict=True)],
-        "unit": source.unit,
-        "num_readers": num_readers,
-        "skips": skipped is not None,
-    }
+    task = make_task()
     with parts_lib.keeping(output_file, task) as parts:
         groups = [
             files[start : start + num_readers]

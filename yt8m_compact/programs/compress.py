@@ -196,8 +196,10 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         program.expect_no_file(flag_values, name)
     command_line.expect_presets([flag_values.train_dir])
     settings = _settings(flag_values)
+    program.expect_writable_folder(flag_values, "output_dir")
     compression = run_compression.RunCompression(settings)
-    compression.choose()
+    with endings.keeping_what_is_done():
+        compression.choose()
     if flag_values.dry_run:
         print(compression.to_text())
         return 0

@@ -80,6 +80,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Runs the demo; returns the exit status."""
     program.expect_no_arguments(arguments)
+    program.expect_no_file(flag_values, "output_dir")
+    program.expect_writable_folder(flag_values, "output_dir")
     output_dir = flag_values.output_dir
     data_dir = os.path.join(output_dir, "data")
     runs_dir = os.path.join(output_dir, "runs")

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+import contextlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from yt8m_compact import training
+
+
+@contextlib.contextmanager
+def keeping_what_is_done(is_kept: bool = True) -> Iterator[None]:
+    """Says that the same command goes on, where a signal ends what is in it.
+
+    Args:
+        is_kept: whether it does.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if is_kept:
+            print(
+                "what is done is kept: the same command goes on",
+                file=sys.stderr,
+            )
+        raise
 
 
 def tell_interruption(result: training.TrainingResult) -> int | None:

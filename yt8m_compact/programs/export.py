@@ -238,6 +238,10 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     _check_flags_of_formats(flag_values)
     export_report.check_flags(flag_values)
     # Told before what is imported for seconds.
+    for kind, folder in folders.items():
+        if kind == "saved_model" and flag_values.versioned:
+            folder = os.path.join(folder, "1")
+        program.expect_writable_folder(flag_values, "export_dir", folder)
     num_classes = run.load_config().data.num_classes
     class_names = None
     if "saved_model" in folders:

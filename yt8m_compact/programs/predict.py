@@ -39,6 +39,7 @@ from yt8m_compact.predictions import class_list
 from yt8m_compact.predictions import segment_csv
 from yt8m_compact.predictions import writing
 from yt8m_compact.programs import class_names as class_names_lib
+from yt8m_compact.programs import endings
 from yt8m_compact.programs import ensemble_flags
 from yt8m_compact.run import command_line
 from yt8m_compact.run import train_dir as train_dir_lib
@@ -247,18 +248,20 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     predictor = _make_predictor(flag_values, output_format)
     skip = flag_values.on_data_error == "skip"
     skipped = readers.SkippedData() if skip else None
-    number = predictors.write_predictions(
-        predictor,
-        flag_values.input_data_pattern,
-        flag_values.output_file,
-        _make_output(flag_values, output_format, predictor.num_classes),
-        batch_size=flag_values.batch_size,
-        num_readers=flag_values.num_readers,
-        num_shards=flag_values.num_shards,
-        shard_index=flag_values.shard_index,
-        skipped=skipped,
-        resume=flag_values.resume,
-    )
+    output = _make_output(flag_values, output_format, predictor.num_classes)
+    with endings.keeping_what_is_done(flag_values.resume):
+        number = predictors.write_predictions(
+            predictor,
+            flag_values.input_data_pattern,
+            flag_values.output_file,
+            output,
+            batch_size=flag_values.batch_size,
+            num_readers=flag_values.num_readers,
+            num_shards=flag_values.num_shards,
+            shard_index=flag_values.shard_index,
+            skipped=skipped,
+            resume=flag_values.resume,
+        )
     stream = _message_stream(flag_values.output_file)
     if skipped:
         print(f"left out of the data:\n{skipped.to_text()}", file=stream)

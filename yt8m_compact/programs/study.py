@@ -9,6 +9,7 @@ from absl import flags
 
 from yt8m_compact import lazy
 from yt8m_compact import names
+from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import studies
 from yt8m_compact import usage_error
@@ -74,6 +75,7 @@ def main(
     # Before what is imported for seconds.
     plan = studies.make_plan(study, make_run_config, path)
     readers.expect_local_files(study.score_data_pattern)
+    program.expect_writable_folder(flag_values, "train_dir")
     result = studies.run_study(
         study, plan, make_run_config, flag_values.train_dir
     )

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import math
 import signal
+import time
 from typing import Any
 
 import keras
@@ -56,19 +57,19 @@ class ProgressBar(keras.callbacks.Callback):
 
     Args:
         position: where the run is.
-        num_epochs: how many epochs there will be.
+        training: the settings: how many epochs and steps there will be.
         files: what is read.
     """
 
     def __init__(
         self,
         position: position_lib.Position,
-        num_epochs: int,
+        training: config_lib.TrainingConfig,
         files: Sequence[str],
     ) -> None:
         super().__init__()
         self._position = position
-        self._num_epochs = num_epochs
+        self._training = training
         self._files = files
         self._num_examples: int | None = None
         self._done = 0
@@ -76,14 +77,20 @@ class ProgressBar(keras.callbacks.Callback):
         self._bar = None
         self._text = ""
         self._clock = progress.Clock()
+        self._test_start = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._name = f"epoch {epoch + 1}/{self._num_epochs}"
+        self._name = f"epoch {epoch + 1}/{self._training.num_epochs}"
+        step, _, examples = self._position.as_tuple()
+        most = self._training.max_steps
+        if most is not None:
+            most = examples + (most - step) * self._training.batch_size
         self._bar = progress.video_bar(
             self._name,
             self._files,
             total=self._num_examples,
-            initial=int(self._position.examples),
+            most=most,
+            initial=examples,
             clock=self._clock,
             with_metrics=True,
         )
@@ -99,14 +106,18 @@ class ProgressBar(keras.callbacks.Callback):
     def on_test_begin(self, logs=None):
         if self._bar is not None:
             self._bar.clear()  # The evaluation has one of its own.
+            self._test_start = time.monotonic()
 
     def on_test_end(self, logs=None):
         if self._bar is not None:
+            progress.leave_out(self._bar, time.monotonic() - self._test_start)
             self._bar.refresh()
 
     def on_epoch_end(self, epoch, logs=None):
-        if not self.model.stop_training:
+        is_whole = not self.model.stop_training
+        if is_whole:
             self._num_examples = self._done
+        if is_whole or int(self._position.step) == self._training.max_steps:
             if not isinstance(self._bar, progress.Lines):
                 progress.finish(self._bar)
         self._bar.close()

@@ -453,9 +453,7 @@ class Trainer:
                 hyperparameters.writing(self._config, self._run)
             )
             own += [
-                callbacks.ProgressBar(
-                    self.position, training.num_epochs, self._files
-                ),
+                callbacks.ProgressBar(self.position, training, self._files),
                 logger,
             ]
             if self._watching.profile is not None:

@@ -106,6 +106,59 @@ def test_where_nothing_can_be_kept(tmp_path, path):
         pass
 
 
+def _leave_parts(tmp_path, task):
+    folder = tmp_path / "out.csv.parts"
+    parts = parts_lib.Parts(str(folder), task)
+    parts.save(0, BLOCKS, None)
+    parts.close()
+    return folder
+
+
+def test_parts_of_a_file_that_is_written_without_them_go(tmp_path):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 3, num_files=1)
+    (file,) = readers.expand_patterns(pattern)
+    predictor = formula_predictors.make()
+    task = {
+        "model": predictor.identity(),
+        "output": outputs.Output(formats.Format.CSV).describe(),
+        "files": [[file, os.path.getsize(file)]],
+        "unit": "videos",
+        "num_readers": 3,  # not those of the call, and it's all the same
+        "skips": False,
+    }
+    folder = _leave_parts(tmp_path, task)
+    path = str(tmp_path / "out.csv")
+    predictors.write_csv(predictor, pattern, path)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("journal", ["other", "{", "[]"])
+def test_parts_of_something_else_are_kept(tmp_path, caplog, journal):
+    caplog.set_level("INFO", "yt8m_compact")
+    folder = _leave_parts(tmp_path, TASK)
+    task = {**TASK, "model": "another"}
+    if journal != "other":
+        (folder / "journal.json").write_text(journal)
+    parts_lib.remove_needless(str(tmp_path / "out.csv"), lambda: task)
+    assert (folder / "00000.npz").exists()
+    assert "out.csv.parts: parts of another prediction are kept" in caplog.text
+
+
+def test_parts_that_another_process_is_at_are_kept(tmp_path):
+    folder = _leave_parts(tmp_path, TASK)
+    parts = parts_lib.Parts(str(folder), TASK)
+    parts_lib.remove_needless(str(tmp_path / "out.csv"), lambda: TASK)
+    assert (folder / "00000.npz").exists()
+    parts.close()
+
+
+@pytest.mark.parametrize("path", ["/dev/fd/1", "gs://bucket/out.csv", "new"])
+def test_where_there_are_no_parts_nothing_is_looked_for(tmp_path, path):
+    path = str(tmp_path / path) if path == "new" else path
+    parts_lib.remove_needless(path, lambda: pytest.fail("looked at the model"))
+    assert not [*tmp_path.iterdir()]
+
+
 class _StoppedError(Exception):
     pass
 

@@ -173,6 +173,25 @@ def test_number_of_classes_by_default(tmp_path, monkeypatch, name, expected):
     assert written["top_k"] == expected
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_prediction_that_is_interrupted(
+    tmp_path, monkeypatch, capsys, resume
+):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predictors, "write_predictions", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_predict(
+            "--preset=yt8m_2018_video_100k",
+            f"--input_data_pattern={tiny_runs.video_run().pattern}",
+            f"--output_file={tmp_path}/out.csv",
+            f"--resume={resume}",
+        )
+    told = "the same command goes on" in capsys.readouterr().err
+    assert told == resume
+
+
 @pytest.mark.slow
 def test_names_thresholds_and_ensembles(tmp_path):
     run = tiny_runs.video_run()

@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 import time
+import types
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 import tiny_runs
 from yt8m_compact import models
+from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import training
 from yt8m_compact.run import train_dir as train_dir_lib
@@ -318,3 +320,85 @@ def test_norms_of_layers(tmp_path):
     shares = [value for _, value in found["speed/input_wait"]]
     assert len(shares) == 2
     assert all(0 <= share <= 1 for share in shares)
+
+
+class _Model:
+    """What a bar asks of the model."""
+
+    stop_training = False
+
+
+def _bar(monkeypatch, position, is_terminal, **training_settings):
+    """Makes the bar of a run on about 200 videos, in batches of 16."""
+    monkeypatch.setattr(progress, "has_terminal", lambda: is_terminal)
+    monkeypatch.setattr(readers, "estimate_num_records", lambda _: 200)
+    config = tiny_runs.video_config("a", batch_size=16, **training_settings)
+    bar = callbacks.ProgressBar(position, config.training, ["a"])
+    bar.set_model(_Model())
+    return bar
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_bar_ends_with_the_last_step(monkeypatch, capsys, is_terminal):
+    # Continued at step 4, after 64 of the videos: 3 steps are left.
+    position = position_lib.Position()
+    position.set(4, 0, 64)
+    bar = _bar(monkeypatch, position, is_terminal, num_epochs=20, max_steps=7)
+    bar.on_epoch_begin(0)
+    shown = bar._bar
+    assert (shown.n, shown.total) == (64, 64 + 3 * 16)
+    position.set(6, 0, 96)
+    bar.on_train_batch_end(1, {"loss": 2.0})
+    # One that was damaged was left out: of the three batches, 49 were read.
+    position.set(7, 0, 113)
+    bar.on_train_batch_end(2, {"loss": 1.0})
+    bar.model.stop_training = True
+    bar.on_epoch_end(0)
+    if is_terminal:
+        assert "epoch 1/20 100%" in capsys.readouterr().err.split("\r")[-1]
+
+
+@pytest.mark.parametrize(
+    ("max_steps", "total"), [(None, 200), (14, 200), (13, 200), (12, 192)]
+)
+def test_bar_of_a_whole_epoch(monkeypatch, max_steps, total):
+    bar = _bar(monkeypatch, position_lib.Position(), False, max_steps=max_steps)
+    bar.on_epoch_begin(0)
+    assert bar._bar.total == total
+
+
+def test_bar_of_a_run_that_was_stopped_is_not_full(monkeypatch, capsys):
+    position = position_lib.Position()
+    bar = _bar(monkeypatch, position, True, max_steps=10)
+    bar.on_epoch_begin(0)
+    position.set(4, 0, 64)
+    bar.on_train_batch_end(3, {"loss": 1.0})
+    bar.model.stop_training = True
+    bar.on_epoch_end(0)
+    assert "100%" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_rate_of_a_bar_leaves_out_evaluations(monkeypatch, is_terminal):
+    now = [1000.0]
+    clock = types.SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(callbacks, "time", clock)
+    monkeypatch.setattr(progress, "time", clock)
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    position = position_lib.Position()
+    bar = _bar(monkeypatch, position, is_terminal)
+    bar.on_epoch_begin(0)
+    for step in (1, 2, 3, 4):
+        now[0] += 8
+        position.set(step, 0, 16 * step)
+        bar.on_train_batch_end(step, {"loss": 1.0})
+        bar.on_test_begin()
+        now[0] += 500
+        bar.on_test_end()
+    # 16 videos in 8 s: 136 are left.
+    if is_terminal:
+        assert bar._bar.format_dict["rate"] == pytest.approx(2)
+        assert bar._bar.format_dict["elapsed"] == pytest.approx(32)
+    else:
+        assert "64 of 200 videos, 2/s, 1:08 left" in bar._bar.to_text()
+    bar._bar.close()

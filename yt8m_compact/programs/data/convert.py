@@ -72,6 +72,7 @@ def main(flag_values: flags.FlagValues) -> int:
     if flag_values.features_file:
         features = datasets.read_features(flag_values.features_file)
         config = config.like(features)
+    program.expect_writable_folder(flag_values, "output_dir")
     labels = vocabulary = None
     if flag_values.vocabulary_file:
         vocabulary = datasets.read_vocabulary(flag_values.vocabulary_file)

@@ -15,7 +15,9 @@ from absl import flags
 
 from yt8m_compact import datasets
 from yt8m_compact import lazy
+from yt8m_compact import program
 from yt8m_compact import settings_flags
+from yt8m_compact.programs import endings
 from yt8m_compact.programs.data import shared_flags
 
 with lazy.imports():
@@ -46,7 +48,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues) -> int:
     """Downloads; returns the exit status."""
     config = settings_flags.read(datasets.DownloadConfig, flag_values)
-    files = datasets.download_files(flag_values.output_dir, config)
+    program.expect_writable_folder(flag_values, "output_dir")
+    with endings.keeping_what_is_done():
+        files = datasets.download_files(flag_values.output_dir, config)
     num_bytes = sum(tf.io.gfile.stat(file).length for file in files)
     print(
         f"{len(files):,} files, {num_bytes / 1e6:,.1f} MB, checked, in "

@@ -12,8 +12,10 @@ from absl import flags
 
 from yt8m_compact import datasets
 from yt8m_compact import lazy
+from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
+from yt8m_compact.programs import endings
 from yt8m_compact.programs.data import shared_flags
 
 with lazy.imports():
@@ -34,13 +36,15 @@ def main(flag_values: flags.FlagValues) -> int:
     """Pools; returns the exit status."""
     config = settings_flags.read(datasets.PoolConfig, flag_values)
     readers.expect_local_files(flag_values.input_data_pattern)
-    pooled = datasets.pool_files(
-        flag_values.input_data_pattern,
-        flag_values.output_dir,
-        config,
-        overwrite=flag_values.overwrite,
-        num_processes=flag_values.num_processes,
-    )
+    program.expect_writable_folder(flag_values, "output_dir")
+    with endings.keeping_what_is_done(not flag_values.overwrite):
+        pooled = datasets.pool_files(
+            flag_values.input_data_pattern,
+            flag_values.output_dir,
+            config,
+            overwrite=flag_values.overwrite,
+            num_processes=flag_values.num_processes,
+        )
     num_videos = sum(file.num_videos for file in pooled.files.values())
     num_bytes = sum(file.num_bytes for file in pooled.files.values())
     sizes = ",".join(map(str, pooled.feature_sizes))

@@ -14,6 +14,7 @@ from absl import flags
 from yt8m_compact import datasets
 from yt8m_compact import program
 from yt8m_compact import readers
+from yt8m_compact.programs import endings
 from yt8m_compact.programs.data import shared_flags
 
 NEEDED = ("input_data_pattern", "output_dir")
@@ -45,14 +46,16 @@ def main(flag_values: flags.FlagValues) -> int:
         for name in ("feature_names", "feature_sizes"):
             program.expect_given(flag_values, name)
     readers.expect_local_files(flag_values.input_data_pattern)
-    repacked = datasets.repack_files(
-        flag_values.input_data_pattern,
-        flag_values.output_dir,
-        **shared_flags.features(flag_values),
-        unpacking=flag_values.unpack,
-        overwrite=flag_values.overwrite,
-        num_processes=flag_values.num_processes,
-    )
+    program.expect_writable_folder(flag_values, "output_dir")
+    with endings.keeping_what_is_done(not flag_values.overwrite):
+        repacked = datasets.repack_files(
+            flag_values.input_data_pattern,
+            flag_values.output_dir,
+            **shared_flags.features(flag_values),
+            unpacking=flag_values.unpack,
+            overwrite=flag_values.overwrite,
+            num_processes=flag_values.num_processes,
+        )
     files = repacked.files
     num_videos = sum(file.num_videos for file in files.values())
     num_bytes = sum(file.num_bytes for file in files.values())

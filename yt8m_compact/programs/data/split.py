@@ -8,6 +8,7 @@ They are called train.tfrecord and validate.tfrecord.
 from absl import flags
 
 from yt8m_compact import datasets
+from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact.programs.data import shared_flags
 
@@ -29,6 +30,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues) -> int:
     """Splits; returns the exit status."""
     readers.expect_local_files(flag_values.input_data_pattern)
+    program.expect_writable_folder(flag_values, "output_dir")
     counts = datasets.split_records(
         flag_values.input_data_pattern,
         flag_values.output_dir,

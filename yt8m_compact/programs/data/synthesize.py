@@ -11,7 +11,9 @@ The same flags give the same bytes; what is already there is kept.
 from absl import flags
 
 from yt8m_compact import datasets
+from yt8m_compact import program
 from yt8m_compact import settings_flags
+from yt8m_compact.programs import endings
 from yt8m_compact.programs.data import shared_flags
 
 NEEDED = ("output_dir",)
@@ -35,12 +37,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues) -> int:
     """Makes the data set; returns the exit status."""
     config = settings_flags.read(datasets.SyntheticConfig, flag_values)
-    manifest = datasets.write_synthetic(
-        flag_values.output_dir,
-        config,
-        overwrite=flag_values.overwrite,
-        num_processes=flag_values.num_processes,
-    )
+    program.expect_writable_folder(flag_values, "output_dir")
+    with endings.keeping_what_is_done(not flag_values.overwrite):
+        manifest = datasets.write_synthetic(
+            flag_values.output_dir,
+            config,
+            overwrite=flag_values.overwrite,
+            num_processes=flag_values.num_processes,
+        )
     num_bytes = sum(file["num_bytes"] for file in manifest["files"].values())
     print(
         f"{len(manifest['files'])} files of synthetic videos, "

@@ -152,6 +152,23 @@ def _write(path, indices, **kwargs):
     return path
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_is_interrupted_goes_on(tmp_path, monkeypatch, capsys, overwrite):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "a.tfrecord"
+    path.touch()
+    for name in ("write_synthetic", "pool_files", "repack_files"):
+        monkeypatch.setattr(datasets, name, interrupt)
+    pattern = f"--input_data_pattern={path}"
+    for verb in (["synthesize"], ["pool", pattern], ["repack", pattern]):
+        with pytest.raises(KeyboardInterrupt):
+            _main(*verb, f"--output_dir={tmp_path}", f"--overwrite={overwrite}")
+        told = "the same command goes on" in capsys.readouterr().err
+        assert told == (not overwrite)
+
+
 _FEATURES = ("--feature_names=rgb,audio", "--feature_sizes=6,3")
 
 
