@@ -279,9 +279,10 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if flag_values.report_dir:
         plots.expect_matplotlib("report_dir", flag_values.report_dir)
         program.expect_folder_to_write(flag_values, "report_dir")
-        report_folder.check_replaceable(
-            flag_values.report_dir, flag_values.output_json
-        )
+        with usage_error.from_value_errors():
+            report_folder.check_replaceable(
+                flag_values.report_dir, flag_values.output_json
+            )
     # Told before what is imported for seconds.
     readers.expect_local_files(flag_values.eval_data_pattern)
     for path in model_files:

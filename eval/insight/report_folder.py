@@ -8,7 +8,6 @@ import os
 import re
 
 from yt8m_compact import files
-from yt8m_compact import usage_error
 from yt8m_compact.eval import comparison
 from yt8m_compact.eval.insight import class_file
 from yt8m_compact.eval.insight import page
@@ -36,7 +35,7 @@ def check_replaceable(folder: str, output_json: str | None = None) -> None:
         output_json: A file that may be there too, since it is written anew.
 
     Raises:
-        UsageError: If something else is in it.
+        ValueError: If something else is in it.
     """
     if not files.is_folder(folder):
         return
@@ -48,8 +47,8 @@ def check_replaceable(folder: str, output_json: str | None = None) -> None:
     if names and not {PAGE, _INSIGHT} <= {*names}:
         others = others or names
     if others:
-        raise usage_error.UsageError(
-            "expected --report_dir to be a folder that is new, empty, or of an "
+        raise ValueError(
+            "expected report_dir to be a folder that is new, empty, or of an "
             "earlier report, which is replaced. Received: "
             f"report_dir={folder!r} with {others[0]!r} in it; name another one"
         )

@@ -451,6 +451,14 @@ def test_preset_that_there_is_not():
             run_evaluate(f"--{name}=preset:nope", "--eval_data_pattern=x")
 
 
+def test_report_folder_with_something_else(tmp_path):
+    (tmp_path / "precious").touch()
+    with pytest.raises(
+        usage_error.UsageError, match="with 'precious' in it; name another"
+    ):
+        run_evaluate(*GIVEN, f"--report_dir={tmp_path}")
+
+
 def test_arguments_that_are_not_flags():
     flag_values = tiny_runs.parse_flags(evaluate.define_flags, *GIVEN)
     with pytest.raises(ValueError, match="Received: runs/dbof"):

@@ -12,7 +12,6 @@ from matplotlib import image as image_lib
 import numpy as np
 import pytest
 
-from yt8m_compact import usage_error
 from yt8m_compact.eval import bootstrap
 from yt8m_compact.eval import comparison
 from yt8m_compact.eval import metrics as metrics_lib
@@ -166,11 +165,11 @@ def test_what_is_replaced(names, other, tmp_path):
         report_folder.check_replaceable(str(tmp_path), output)
         return
     message = (
-        "expected --report_dir to be a folder that is new, empty, or of an "
+        "expected report_dir to be a folder that is new, empty, or of an "
         "earlier report, which is replaced. Received: "
         f"report_dir='{tmp_path}' with '{other}' in it; name another one"
     )
-    with pytest.raises(usage_error.UsageError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=re.escape(message)):
         report_folder.check_replaceable(str(tmp_path), output)
 
 
