@@ -192,8 +192,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Compresses; returns the exit status."""
     program.expect_no_arguments(arguments)
-    for name in ("train_dir", "output_dir"):
-        program.expect_no_file(flag_values, name)
+    program.expect_no_file(flag_values, "train_dir")
+    program.expect_folder_to_write(flag_values, "output_dir")
     command_line.expect_presets([flag_values.train_dir])
     settings = _settings(flag_values)
     compression = run_compression.RunCompression(settings)

@@ -228,8 +228,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Exports; returns the exit status."""
     program.expect_no_arguments(arguments)
-    for name in ("train_dir", "export_dir"):
-        program.expect_no_file(flag_values, name)
+    program.expect_no_file(flag_values, "train_dir")
+    program.expect_folder_to_write(flag_values, "export_dir")
     command_line.expect_presets([flag_values.train_dir])
     choice = command_line.weights_from_flag(flag_values)
     run = train_dir_lib.TrainDir(flag_values.train_dir)
