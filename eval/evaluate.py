@@ -294,7 +294,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         if flag_values.run_once:
             run.load_config()
         else:
-            _expect_to_go_on(run)
+            _expect_to_go_on(run, *train_dirs)
     options = {
         "batch_size": flag_values.batch_size,
         "top_k": flag_values.top_k,
@@ -434,11 +434,12 @@ def _expect_one_model(flag_values: flags.FlagValues, num_models: int) -> None:
             )
 
 
-def _expect_to_go_on(run: train_dir_lib.TrainDir) -> None:
+def _expect_to_go_on(run: train_dir_lib.TrainDir, name: str) -> None:
     """Refuses what never gets a checkpoint to wait for; what is not yet, may.
 
     Args:
         run: What --train_dir names.
+        name: Its name there.
 
     Raises:
         UsageError: If it is a model that was exported or packed.
@@ -451,7 +452,7 @@ def _expect_to_go_on(run: train_dir_lib.TrainDir) -> None:
         return
     raise usage_error.UsageError(
         "expected --norun_once with the folder of a run, which gets "
-        f"checkpoints. Received: train_dir={run.path!r}, {kind.KIND}, which "
+        f"checkpoints. Received: train_dir={name!r}, {kind.KIND}, which "
         "stays as it is; leave out --norun_once"
     )
 

@@ -193,7 +193,7 @@ def test_compare_checkpoints_and_files(tmp_path, capsys):
     assert f"B - A: GAP@3 {of_first['metrics']['gap']['value']:+.4f} [" in text
     # Each checkpoint in its curve.
     events = tiny_runs.read_events(os.path.join(run.path, "eval"))
-    assert sorted(step for step, _ in events["gap"]) == [0, 10]
+    assert sorted(step for step, _ in events["metrics/gap"]) == [0, 10]
 
 
 @pytest.mark.slow
@@ -451,6 +451,14 @@ def test_preset_that_there_is_not():
             run_evaluate(f"--{name}=preset:nope", "--eval_data_pattern=x")
 
 
+def test_report_folder_with_something_else(tmp_path):
+    (tmp_path / "precious").touch()
+    with pytest.raises(
+        usage_error.UsageError, match="with 'precious' in it; name another"
+    ):
+        run_evaluate(*GIVEN, f"--report_dir={tmp_path}")
+
+
 def test_arguments_that_are_not_flags():
     flag_values = tiny_runs.parse_flags(evaluate.define_flags, *GIVEN)
     with pytest.raises(ValueError, match="Received: runs/dbof"):
@@ -555,13 +563,16 @@ def test_what_was_exported_gets_no_checkpoints(file, kind, tmp_path):
         f"checkpoints. Received: train_dir='{folder}', {kind}, which stays as "
         "it is; leave out --norun_once"
     )
+    arguments = (
+        f"--eval_data_pattern={data}",
+        "--norun_once",
+        "--timeout_secs=1",
+    )
     with pytest.raises(usage_error.UsageError, match=re.escape(message)):
-        run_evaluate(
-            f"--train_dir={folder}",
-            f"--eval_data_pattern={data}",
-            "--norun_once",
-            "--timeout_secs=1",
-        )
+        run_evaluate(f"--train_dir={folder}", *arguments)
+    preset = "preset:yt8m_2018_video_100k"
+    with pytest.raises(usage_error.UsageError, match=f"'{preset}', a packed"):
+        run_evaluate(f"--train_dir={preset}", *arguments)
 
 
 @pytest.mark.slow
@@ -610,7 +621,7 @@ def test_each_new_checkpoint_until_none_comes(tmp_path, capsys, monkeypatch):
     assert status == 0
     output = capsys.readouterr().out
     # The weights once, a line for each.
-    assert output.count("dense twin") == 1
+    assert output.count("dense equivalent") == 1
     lines = re.findall(r"^ +(\d+)( +[.\d]+){5} +8(  best)?$", output, re.M)
     assert [(step, best) for step, _, best in lines][0] == ("10", "  best")
     assert [step for step, _, _ in lines] == ["10", "11"]

@@ -46,6 +46,13 @@ def run_compress(output_dir, *arguments: str) -> int:
     return compress.main(flag_values, [])
 
 
+def test_a_folder_that_can_not_be_written_is_told_early():
+    with pytest.raises(
+        usage_error.UsageError, match="expected --output_dir to be a folder th"
+    ):
+        run_compress("/proc/compact", "--budget=100KB")
+
+
 def test_preset_that_there_is_not():
     flag_values = tiny_runs.parse_flags(
         compress.define_flags,

@@ -137,6 +137,13 @@ def test_preset_that_there_is_not():
         run_export("--train_dir=preset:nope")
 
 
+def test_a_folder_that_can_not_be_written_is_told_early():
+    with pytest.raises(
+        usage_error.UsageError, match="expected --export_dir to be a folder th"
+    ):
+        run_export("--train_dir=missing", "--export_dir=/proc/export")
+
+
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_something_else_is_not_overwritten(tmp_path, overwrite):
     (tmp_path / "precious").write_text("precious")
