@@ -2,6 +2,7 @@
 
 import importlib
 
+from yt8m_compact import names
 from yt8m_compact.models import attention
 from yt8m_compact.models import dbof
 from yt8m_compact.models import deep_circulant
@@ -59,7 +60,7 @@ def get_model_config(name: str) -> type[model_config.ModelConfig]:
     if name not in MODELS:
         raise ValueError(
             f"expected a model, one of {', '.join(MODELS)}. Received: "
-            f"model={name!r}"
+            f"model={name!r}{names.suggestion(name, MODELS)}"
         )
     return MODELS[name]
 

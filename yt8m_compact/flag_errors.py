@@ -67,7 +67,7 @@ def unknown_flag(
 def not_given(flag: flags.Flag) -> str:
     """Says of a flag that can't be empty what it is for."""
     return (
-        f"expected --{flag.name}. {flag.help} Received: "
+        f"expected --{flag.name}. {flag_help.text_of(flag)} Received: "
         f"{flag.name}={flag.value!r}"
     )
 

@@ -13,6 +13,8 @@ _MAX_COLUMNS = 80
 _BRIEF = 200  # signs of a text that the short help has as it is
 # Up to a full stop, not that of a number or of an abbreviation.
 _SENTENCE = re.compile(r".*?\.(?= [A-Z(]|$)", re.DOTALL)
+# What absl adds to the text of flags that may be given several times.
+_REPEATED = re.compile(r";\s+repeat this option to specify a list of values$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +66,11 @@ def choices_of(flag: flags.Flag) -> Sequence[str]:
     return [name for name in found if name]
 
 
+def text_of(flag: flags.Flag) -> str:
+    """Returns what a flag does, without what absl adds to it."""
+    return _REPEATED.sub("", flag.help)
+
+
 def entry_of(flag: flags.Flag, is_needed: bool = False) -> Entry:
     """Makes the entry of a flag.
 
@@ -75,7 +82,7 @@ def entry_of(flag: flags.Flag, is_needed: bool = False) -> Entry:
         The entry.
     """
     choices = choices_of(flag)
-    text = flag.help
+    text = text_of(flag)
     if choices:  # absl's own way to list them comes first.
         text = re.sub(r"^<[^<>]*>: ", "", text)
     default = flag.default_as_str

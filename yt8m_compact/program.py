@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
+import copy
 import dataclasses
 import logging
 import os
@@ -166,12 +167,24 @@ def _parse(
             _show_help(get_help)
         program = os.path.basename(argv[0])
         text = flag_errors.of_absl(error, flags.FLAGS, program)
+        # A stray word ends the flags: those that are needed may follow it.
+        words = _stray_words(argv) if flag_errors.is_incomplete(error) else []
+        if words:
+            text = _no_arguments_text(words)
         print(f"{program}: error: {text}", file=sys.stderr)
         sys.exit(_USAGE_STATUS)
     except SystemExit:  # What was asked for was shown; absl ends with 1 then.
         sys.exit(0)
     _show_help(get_help)
     return rest
+
+
+def _stray_words(argv: Sequence[str]) -> list[str]:
+    """Lists the arguments that are no flags, of flags that don't fit."""
+    flag_values = copy.deepcopy(flags.FLAGS)
+    for name in flag_values:
+        flag_values[name].validators.clear()
+    return flag_values(argv)[1:]
 
 
 def _show_help(get_help: Callable[[], str | None]) -> None:
@@ -322,10 +335,14 @@ def expect_no_arguments(arguments: Sequence[str]) -> None:
         UsageError: if there are any.
     """
     if arguments:
-        raise usage_error.UsageError(
-            "expected flags only, such as --batch_size=1024. Received: "
-            f"{' '.join(arguments)}"
-        )
+        raise usage_error.UsageError(_no_arguments_text(arguments))
+
+
+def _no_arguments_text(arguments: Sequence[str]) -> str:
+    return (
+        "expected flags only, such as --batch_size=1024. Received: "
+        f"{' '.join(arguments)}"
+    )
 
 
 def define_on_data_error(flag_values: flags.FlagValues) -> None:

@@ -67,6 +67,11 @@ def read_bytes(
         raise ValueError(
             f"{path}: expected {expected}. Received: no such file"
         ) from None
+    except NotADirectoryError:
+        raise ValueError(
+            f"{path}: expected {expected}. Received: no such file; "
+            f"{os.path.dirname(path)} is no folder"
+        ) from None
     return content.getvalue()
 
 

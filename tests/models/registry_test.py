@@ -57,3 +57,7 @@ def test_unknown_model_is_refused():
         "Received: model='NetVLADModelLF'",
     ):
         models.get_model_config("NetVLADModelLF")
+    with pytest.raises(
+        ValueError, match="model='MoeModle'; did you mean MoeModel\\?$"
+    ):
+        models.get_model_config("MoeModle")

@@ -143,6 +143,22 @@ ERRORS = [
         "run: expected a model of yt8m-export: a file .tflite, ",
     ),
     ("yt8m-export --train_dir=run more", 2, "expected flags only, such as"),
+    # Before what is needed, and was perhaps typed without its dashes.
+    *(
+        (
+            f"{program} foo",
+            2,
+            "error: expected flags only, such as --batch_size=1024. "
+            "Received: foo",
+        )
+        for program in PROGRAMS
+        if program != "yt8m-data"
+    ),
+    (
+        f"{_TRAIN} --model=DbofModel --frame_features --dbof_clusters=3",
+        2,
+        "Received: dbof_clusters=3; did you mean --dbof_cluster_size?",
+    ),
     ("yt8m-demo --num_epochs=0", 2, "to be a positive integer."),
     (
         "yt8m-compress --train_dir=run --output_dir=out --budget=1",
@@ -278,6 +294,13 @@ def test_help_and_version(results, command, status, start):
     assert (found, errors, heavy) == (status, "", [])
     assert output.startswith(start)
     assert max(map(len, output.splitlines())) <= 80 or "full" in command
+
+
+def test_flags_that_may_be_repeated_say_it_in_our_words(results):
+    text = results["yt8m-eval --helpfull"].output
+    found = " ".join(text.split())
+    assert "; the newest one if not given. Given several times, all of" in found
+    assert "repeat this option" not in found
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -104,3 +104,10 @@ def test_csv_is_parsed():
 def test_what_csv_may_not_be(text, message):
     with pytest.raises(ValueError, match=message):
         untrusted.parse_csv(text, "here", "CSV")
+
+
+def test_what_is_in_a_file_and_no_folder(tmp_path):
+    (tmp_path / "file").touch()
+    message = "/file/a: expected it. Received: no such file; .*/file is no fold"
+    with pytest.raises(ValueError, match=message):
+        untrusted.read_bytes(tmp_path / "file" / "a", "it")

@@ -11,6 +11,7 @@ from absl import flags
 from yt8m_compact import flag_help
 from yt8m_compact import help_pages
 from yt8m_compact import models
+from yt8m_compact import names
 from yt8m_compact import path_flags
 from yt8m_compact import presets
 from yt8m_compact import readers
@@ -154,8 +155,8 @@ def define_training_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """
     settings_flags.define(config_lib.TrainingConfig, flag_values)
     _group(flag_values, config_lib.TrainingConfig, "training")
-    for group, names in config_lib.TRAINING_GROUPS.items():
-        for name in names:
+    for group, members in config_lib.TRAINING_GROUPS.items():
+        for name in members:
             help_pages.set_group(flag_values, name, group)
     define_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
 
@@ -188,12 +189,14 @@ def model_from_flags(
             )
     data = settings_flags.read(config_lib.DataConfig, flag_values)
     name = flag_values.model
+    own = [field.name for field in dataclasses.fields(models.MODELS[name])]
     for field, users in _model_fields().items():
         if flag_values[field].value is not None and name not in users:
             raise usage_error.UsageError(
                 f"--{field} is not used by {name}: expected "
                 f"--model={' or '.join(users)}, or no --{field}. Received: "
                 f"{field}={flag_values[field].value!r}"
+                f"{names.suggestion(field, own, '--')}"
             )
     model = settings_flags.read(models.get_model_config(name), flag_values)
     with usage_error.from_value_errors():

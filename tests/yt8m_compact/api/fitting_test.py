@@ -173,6 +173,7 @@ def test_frames_and_the_best_of_the_evaluations():
     ("arguments", "message"),
     [
         ({"model": "Moe"}, "expected a model, one of LogisticModel"),
+        ({"model": "MoeModle"}, "'MoeModle'; did you mean MoeModel\\?$"),
         ({"model": 3}, "a TrainedModel. Received: model of the type int$"),
         (
             {"model": keras.Sequential([])},

@@ -4,6 +4,7 @@ import csv
 import doctest
 import functools
 import os
+import re
 
 import numpy as np
 import pytest
@@ -55,6 +56,18 @@ def test_examples(tmp_path, monkeypatch):
     assert found == (0, 16)
     assert (tmp_path / "curves.png").stat().st_size > 1000
     assert doctest.testmod(classifier) == (0, 18)
+
+
+def test_a_file_is_no_run(tmp_path):
+    path = tmp_path / "predictions.jsonl"
+    path.touch()
+    message = (
+        f"{path}/config.json: expected the config.json of a run, which "
+        "yt8m-train writes to its train_dir. Received: no such file; "
+        f"{path} is no folder"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        yt8m.load_run(path)
 
 
 @pytest.mark.slow
