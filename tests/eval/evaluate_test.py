@@ -411,7 +411,7 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
         (
             [*GIVEN, "--report_dir=/proc/report"],
             "expected --report_dir to be a folder that can be written. "
-            "Received: report_dir='/proc/report': ",
+            "Received: report_dir='/proc/report', which can't be (",
         ),
         (
             GIVEN,

@@ -462,8 +462,14 @@ def test_several_passes_are_those_of_their_epochs(frame_files):
     [
         ({"num_epochs": 0}, "at least 1. Received: num_epochs=0"),
         ({"num_shards": 0}, "at least 1. Received: num_shards=0"),
-        ({"num_shards": 2, "shard_index": 2}, "from 0 to 1. Received: shard_i"),
-        ({"shard_index": -1}, "from 0 to 0. Received: shard_index=-1"),
+        (
+            {"num_shards": 2, "shard_index": 2},
+            "from 0 to 1, below num_shards. Received: shard_index=2",
+        ),
+        (
+            {"shard_index": -1},
+            "from 0 to 0, below num_shards. Received: shard_index=-1",
+        ),
         ({"num_shards": 4}, "number of files, 3. Received: num_shards=4"),
     ],
 )

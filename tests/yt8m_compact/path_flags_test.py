@@ -67,6 +67,7 @@ PATHS = {
         "input_data_pattern",
         "output_dir",
         "output_json",
+        "features_file",
         "labels_file",
         "vocabulary_file",
     },
