@@ -78,9 +78,9 @@ def describe_weights(model: keras.Model) -> str:
 def summarize_weights(model: keras.Model) -> str:
     """Says how many weights a model has, for `training.Watching`."""
     counts = weights.count_weights(model)
-    text = f"{counts.total:,} weights, "
+    text = f"{counts.total:,} parameters, "
     if counts.total != counts.dense_equivalent:
-        text += f"{counts.percent_of_dense:.2f} % of its dense twin, "
+        text += f"{counts.percent_of_dense:.2f} % of its dense equivalent, "
     return f"{text}{counts.megabytes:.2f} MB"
 
 

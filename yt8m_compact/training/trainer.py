@@ -406,7 +406,7 @@ class Trainer:
         """Says what is trained on what, before the first step."""
         summarize = self._watching.summarize
         weights = (
-            f"{self.model.count_params():,} weights"
+            f"{self.model.count_params():,} parameters"
             if summarize is None
             else summarize(self.model)
         )

@@ -19,7 +19,7 @@ def describe(pattern, **kwargs) -> list[str]:
     text = banner.describe_run(
         config,
         train_dir="runs/a",
-        weights="5 weights",
+        weights="5 parameters",
         files=files,
         eval_files=files[:1] if config.training.eval_data_pattern else None,
         device="CPU, 2 cores",
@@ -33,7 +33,7 @@ def test_all_lines(pattern):
     # 40 videos, all of one size, in 3 files of 14, 13 and 13.
     lines = describe(pattern, num_epochs=4, eval_data_pattern="b")
     assert lines == [
-        "model       LogisticModel: 5 weights",
+        "model       LogisticModel: 5 parameters",
         f"data        3 files, about 40 videos: {pattern}",
         "evaluation  1 file, about 14 videos: b",
         "device      CPU, 2 cores; XLA compiles the layers that gain by it",

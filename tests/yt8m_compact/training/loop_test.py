@@ -82,7 +82,7 @@ def test_result_and_files(tmp_path, videos, caplog, capsys):
     introduction = [m for m in caplog.messages if m.startswith("model ")]
     assert len(introduction) == 1
     assert introduction[0].splitlines()[0].split() == (
-        "model LogisticModel: 50 weights".split()
+        "model LogisticModel: 50 parameters".split()
     )
     lines = [line for line in caplog.messages if line.startswith("epoch ")]
     assert len(lines) == 1
