@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import threading
 import time
 import types
@@ -142,6 +143,8 @@ def test_file_of_any_format(name, level, tmp_path, capsys):
 def test_compare_checkpoints_and_files(tmp_path, capsys):
     made = small_artefacts.make("video")
     run = tiny_runs.copy_run(made.run, tmp_path)
+    # Of tests that evaluated the run before.
+    shutil.rmtree(f"{run.path}/eval", ignore_errors=True)
     path = tmp_path / "comparison.json"
     status = run_evaluate(
         f"--train_dir={run.path}",
