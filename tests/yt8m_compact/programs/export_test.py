@@ -312,7 +312,7 @@ def test_several_formats(tmp_path, capsys):
         is_portable = name in ("openvino", "onnx")
         assert line.endswith(" on average") == is_portable
     head, _, *lines = output[output.index("\n\n") + 2 :].splitlines()[:6]
-    assert head.split()[:2] == ["weights", "bytes"]
+    assert head.split()[:2] == ["params", "bytes"]
     number_of = {line.split()[0]: line.split()[2] for line in lines}
     assert list(number_of) == formats.split(",")
     onnx_bytes = os.path.getsize(path / "onnx" / "model.onnx")
