@@ -3,10 +3,10 @@
     python make_records.py --train_dir=runs/mlp --input='data/test00.tfrecord' \
       --count=8 --output=records.json
 
---train_dir, a run or the folder of an export, says how records are read. A .npy
-file holds float32 [videos, features], or of a frame-level run uint8 [frames,
-features] of the first video. A .json file is what examples/web shows: the id,
-the names of the labels and the inputs of each video.
+--train_dir, a run, the folder of an export or preset:NAME, says how records are
+read. A .npy file holds float32 [videos, features], or of a frame-level run
+uint8 [frames, features] of the first video. A .json file is what examples/web
+shows: the id, the names of the labels and the inputs of each video.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import tensorflow as tf
 from yt8m_compact import files
 from yt8m_compact import readers
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 def read(
@@ -95,7 +96,9 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--train_dir", required=True, help="a run or an export")
+    parser.add_argument(
+        "--train_dir", required=True, help="a run, an export or a preset"
+    )
     parser.add_argument("--input", required=True, help="pattern of the records")
     parser.add_argument("--count", type=int, default=8, help="how many")
     parser.add_argument("--classes", help="a text file, a name a line")
@@ -103,8 +106,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     tf.config.set_visible_devices([], "GPU")
-    path = os.path.join(files.expand_user(arguments.train_dir), "config.json")
-    videos = read(config_lib.load(path), arguments.input, arguments.count)
+    config = train_dir_lib.TrainDir(arguments.train_dir).load_config()
+    videos = read(config, arguments.input, arguments.count)
     ending = os.path.splitext(arguments.output)[1]
     if ending == ".json":
         names = None

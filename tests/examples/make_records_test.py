@@ -72,3 +72,17 @@ def test_another_ending(script, monkeypatch, tmp_path):
             f"--input={made.pattern}",
             f"--output={tmp_path}/x.txt",
         )
+
+
+@pytest.mark.slow
+def test_records_for_a_preset(script, monkeypatch, tmp_path, shared_data):
+    files = sorted((shared_data / "yt8m_2018_video").glob("*.tfrecord"))
+    run(
+        script,
+        monkeypatch,
+        "--train_dir=preset:yt8m_2018_video_100k",
+        f"--input={files[-1]}",
+        "--count=2",
+        f"--output={tmp_path}/x.npy",
+    )
+    assert np.load(tmp_path / "x.npy").shape == (2, 1152)

@@ -341,6 +341,8 @@ def _check_flags_of_formats(flag_values: flags.FlagValues) -> None:
     """Refuses what would not be used."""
     for name, kinds in _FORMATS_OF_FLAGS.items():
         flag = flag_values[name]
+        if flag.value is projection_export.ProjectionExport.FFT:
+            continue  # As a SavedModel has it; of others `_check_portable`.
         if flag.present and not {*kinds} & {*flag_values.format}:
             value = flag.value
             shown = str(value) if isinstance(value, enum.Enum) else repr(value)

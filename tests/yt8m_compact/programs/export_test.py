@@ -391,6 +391,16 @@ def test_fourier_transforms_are_for_tensorflow(kind, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_saved_model_has_fourier_transforms(tmp_path):
+    # The flag is taken: what is wrong is the run.
+    with pytest.raises(ValueError, match=r"config\.json: expected the config"):
+        run_export(
+            f"--train_dir={tmp_path}",
+            "--format=saved_model",
+            "--projection_export=fft",
+        )
+
+
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_packages_that_are_missing_are_told_early(kind, tmp_path, monkeypatch):
     find = importlib.util.find_spec
