@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import json
 from typing import Any
 
 import numpy as np
 import tabulate
 
-from yt8m_compact import files
 from yt8m_compact.eval import average_precision
 from yt8m_compact.eval import bootstrap
 from yt8m_compact.eval import ranked_videos
@@ -357,17 +355,6 @@ def short_names(paths: Sequence[str]) -> list[str]:
             number += 1
         names.append("/".join(mine[-number:]))
     return names
-
-
-def write_json(compared: Comparison, path: str) -> None:
-    """Writes a comparison to a JSON file, whole or not at all.
-
-    Args:
-        compared: The comparison.
-        path: The file.
-    """
-    with files.writing(path) as file:
-        file.write(json.dumps(compared.to_dict(), indent=2) + "\n")
 
 
 def _with_interval(value: float | None, half: float | None) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
-import json
 from typing import Any
 
 import numpy as np
 import tabulate
 
-from yt8m_compact import files as files_lib
 from yt8m_compact import ops
 from yt8m_compact import predictions as predictions_lib
 from yt8m_compact import progress
@@ -213,14 +211,3 @@ def _labels_of(
     is_label = np.zeros([len(ids), num_classes], bool)
     is_label[np.repeat(np.arange(len(ids)), counts), listed] = True
     return counts, listed, is_label
-
-
-def write_json(report: EnsembleReport, path: str) -> None:
-    """Writes a report to a JSON file, whole or not at all.
-
-    Args:
-        report: the report.
-        path: the file.
-    """
-    with files_lib.writing(path) as file:
-        file.write(json.dumps(report.to_dict(), indent=2) + "\n")

@@ -52,7 +52,6 @@ with lazy.imports():
     from yt8m_compact import datasets
     from yt8m_compact.eval import checkpoint_lines
     from yt8m_compact.eval import comparing
-    from yt8m_compact.eval import comparison
     from yt8m_compact.eval import ensemble_evaluation
     from yt8m_compact.eval import follow_checkpoints
     from yt8m_compact.eval import prediction_evaluation
@@ -346,8 +345,7 @@ def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
         segment_map_k=flag_values.segment_map_k,
     )
     print(result.to_text(), flush=True)
-    if flag_values.output_json:
-        prediction_evaluation.write_json(result, flag_values.output_json)
+    _write(result, flag_values.output_json)
     return 0
 
 
@@ -372,8 +370,7 @@ def _evaluate_ensemble(flag_values: flags.FlagValues) -> int:
         seed=flag_values.ensemble_seed,
     )
     print(result.to_text(), flush=True)
-    if flag_values.output_json:
-        ensemble_evaluation.write_json(result, flag_values.output_json)
+    _write(result, flag_values.output_json)
     return 0
 
 
@@ -399,8 +396,7 @@ def _evaluate_segments(
         num_readers=flag_values.num_readers,
     )
     print(result.to_text(), flush=True)
-    if flag_values.output_json:
-        prediction_evaluation.write_json(result, flag_values.output_json)
+    _write(result, flag_values.output_json)
     return 0
 
 
@@ -509,10 +505,8 @@ def _compare(
                 train_dir_lib.TrainDir(source.train_dir),
                 write_more=functools.partial(comparing.log_images, shown),
             )
-    if flag_values.output_json and len(sources) == 1:
-        _write(reports[0][1], flag_values.output_json)
-    elif flag_values.output_json:
-        comparison.write_json(compared, flag_values.output_json)
+    result = reports[0][1] if len(sources) == 1 else compared
+    _write(result, flag_values.output_json)
     return 0
 
 
@@ -584,7 +578,7 @@ def _count_parameters(flag_values: flags.FlagValues) -> report.Report:
     )
 
 
-def _write(result: report.Report, output_json: str | None) -> None:
+def _write(result: report.Dictable, output_json: str | None) -> None:
     if output_json:
         report.write_json(result, output_json)
 

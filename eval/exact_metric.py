@@ -8,6 +8,7 @@ compiles the step of a compiled model, metrics and all.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ import tensorflow as tf
 PACKAGE = "yt8m_compact"
 
 
-class ExactMetric(keras.metrics.Metric):
+class ExactMetric(keras.metrics.Metric, abc.ABC):
     """What the metrics have in common: checks, and what merges them.
 
     `result` is exact over all videos since `reset_state`, in the words of
@@ -90,17 +91,17 @@ class ExactMetric(keras.metrics.Metric):
         self._collect(is_label, predictions)
         self.num_videos.assign_add(tf.shape(predictions, tf.int64)[0])
 
+    @abc.abstractmethod
     def _collect(self, is_label: tf.Tensor, predictions: tf.Tensor) -> None:
         """Adds a batch that has been checked."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _compute(self) -> float:
         """Computes the value of at least one video."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _in_step(self) -> tf.Tensor:
         """The value in a compiled step, where the exact one would cost more."""
-        raise NotImplementedError
 
     def result(self) -> tf.Tensor:
         """Computes the metric.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
-import json
 from typing import Any
 
 import numpy as np
 import tabulate
 
-from yt8m_compact import files as files_lib
 from yt8m_compact import lazy
 from yt8m_compact import predictions as predictions_lib
 from yt8m_compact import progress
@@ -270,14 +268,3 @@ class _Met:
                 f"Received: none of {len(missing):,} of them, such as "
                 f"{self._table.name(missing)}"
             )
-
-
-def write_json(report: PredictionReport, path: str) -> None:
-    """Writes a report to a JSON file, whole or not at all.
-
-    Args:
-        report: the report.
-        path: the file.
-    """
-    with files_lib.writing(path) as file:
-        file.write(json.dumps(report.to_dict(), indent=2) + "\n")

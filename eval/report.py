@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import json
-from typing import Any
+from typing import Any, Protocol
 
 import tabulate
 
@@ -216,12 +215,18 @@ def _table(
     )
 
 
-def write_json(report: Report, path: str) -> None:
+class Dictable(Protocol):
+    """What an evaluation found, of whatever kind."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Writes it as a dict that JSON can hold."""
+
+
+def write_json(report: Dictable, path: str) -> None:
     """Writes a report to a JSON file, whole or not at all.
 
     Args:
         report: the report.
         path: the file.
     """
-    with files.writing(path) as file:
-        file.write(json.dumps(report.to_dict(), indent=2) + "\n")
+    files.write_json(path, report.to_dict())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
-import json
 import os
 
 from yt8m_compact import files as files_lib
@@ -255,5 +254,4 @@ def write_features(path: str, features: RecordFeatures) -> None:
     Raises:
         OSError: If it can't be written.
     """
-    with files_lib.writing(path) as file:
-        file.write(json.dumps(settings.to_dict(features), indent=2) + "\n")
+    files_lib.write_json(path, settings.to_dict(features))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 import contextlib
 import errno
 import io
+import json
 import os
 import re
 import secrets
@@ -22,7 +23,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from typing import IO
+from typing import IO, Any
 
 from yt8m_compact import lazy
 
@@ -163,6 +164,23 @@ def writing(
             yield file
         if check is not None and partial != path:
             check(partial)
+
+
+def write_json(path: str | os.PathLike[str], values: Any) -> None:
+    """Writes a JSON file, whole or not at all, for people to read, too.
+
+    Args:
+        path: The file, as in `writing`.
+        values: What JSON can hold.
+
+    Raises:
+        TypeError: If JSON can't hold it.
+        OSError: If the file can't be written; the error names it.
+        tf.errors.OpError: Likewise, of a file that is not local.
+    """
+    text = json.dumps(values, indent=2) + "\n"
+    with writing(path) as file:
+        file.write(text)
 
 
 @contextlib.contextmanager

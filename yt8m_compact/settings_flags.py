@@ -1,6 +1,6 @@
 """absl flags from the fields of settings dataclasses, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import dataclasses
 import re
 import types
@@ -14,6 +14,7 @@ from yt8m_compact import settings
 from yt8m_compact import usage_error
 
 T = TypeVar("T")
+_Number = TypeVar("_Number", int, float)
 
 _DEFINE = {
     bool: flags.DEFINE_bool,
@@ -161,13 +162,7 @@ def whole_numbers(flag_values: flags.FlagValues, name: str) -> tuple[int, ...]:
     Raises:
         UsageError: If the flag is anything else.
     """
-    texts = [text.strip() for text in flag_values[name].value]
-    if not all(text.isdecimal() and int(text) for text in texts):
-        raise usage_error.UsageError(
-            f"expected --{name} to be a comma-separated list of whole numbers "
-            f"above 0. Received: {name}={','.join(texts)!r}"
-        )
-    return tuple(map(int, texts))
+    return _parse(flag_values, name, _whole_number, "whole numbers above 0")
 
 
 def numbers(flag_values: flags.FlagValues, name: str) -> tuple[float, ...]:
@@ -183,14 +178,29 @@ def numbers(flag_values: flags.FlagValues, name: str) -> tuple[float, ...]:
     Raises:
         UsageError: If the flag is anything else.
     """
+    return _parse(flag_values, name, float, "numbers")
+
+
+def _parse(
+    flag_values: flags.FlagValues,
+    name: str,
+    parse: Callable[[str], _Number],
+    kind: str,
+) -> tuple[_Number, ...]:
     texts = [text.strip() for text in flag_values[name].value]
     try:
-        return tuple(map(float, texts))
+        return tuple(map(parse, texts))
     except ValueError:
         raise usage_error.UsageError(
-            f"expected --{name} to be a comma-separated list of numbers. "
+            f"expected --{name} to be a comma-separated list of {kind}. "
             f"Received: {name}={','.join(texts)!r}"
         ) from None
+
+
+def _whole_number(text: str) -> int:
+    if not (text.isdecimal() and int(text)):
+        raise ValueError(text)
+    return int(text)
 
 
 def name_flags(text: str, flag_values: flags.FlagValues) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-import json
 import os
 import re
 
@@ -129,10 +128,11 @@ def write(
             os.path.join(folder, f"confused{ending}.csv"),
             names,
         )
-    comparison.write_json(compared, os.path.join(folder, _COMPARISON))
-    with files.writing(os.path.join(folder, _INSIGHT)) as file:
-        values = {title: one.to_dict() for title, one in insights.items()}
-        file.write(json.dumps(values, indent=2) + "\n")
+    files.write_json(os.path.join(folder, _COMPARISON), compared.to_dict())
+    files.write_json(
+        os.path.join(folder, _INSIGHT),
+        {title: one.to_dict() for title, one in insights.items()},
+    )
     for name, picture in pictures.items():
         with files.writing(os.path.join(folder, f"{name}.png"), "wb") as file:
             file.write(picture)

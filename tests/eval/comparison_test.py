@@ -11,6 +11,7 @@ from yt8m_compact.eval import bootstrap
 from yt8m_compact.eval import comparison
 from yt8m_compact.eval import metrics as metrics_lib
 from yt8m_compact.eval import ranked_videos
+from yt8m_compact.eval import report
 
 DRAWS = bootstrap.Draws(60, num_draws=50, seed=3)
 
@@ -148,7 +149,7 @@ def test_json(tmp_path):
     one, _ = _member("one", 0.5, comparison.Costs(num_bytes=7))
     other, _ = _member("other", 0.6)
     path = str(tmp_path / "comparison.json")
-    comparison.write_json(_compare(one, other), path)
+    report.write_json(_compare(one, other), path)
     with open(path, encoding="utf-8") as file:
         values = json.load(file)
     first, second = values["members"]

@@ -1076,3 +1076,13 @@ def test_what_can_not_be_written_is_told_early(tmp_path):
         files.expect_writable_folder(path)
     with pytest.raises(NotADirectoryError, match=re.escape(str(path))):
         files.expect_writable(path)
+
+
+def test_json_is_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "a.json"
+    files.write_json(path, {"a": [1, None]})
+    assert path.read_text() == '{\n  "a": [\n    1,\n    null\n  ]\n}\n'
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        files.write_json(path, {"a": {1}})
+    assert path.read_text().startswith('{\n  "a"')
+    assert names(tmp_path) == ["a.json"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
-import json
 import os
 
 from yt8m_compact import files as files_lib
@@ -112,8 +111,7 @@ def write_manifest(path: str, files: Mapping[str, Expected]) -> None:
     entries = {
         name: dataclasses.asdict(entry) for name, entry in sorted(files.items())
     }
-    with files_lib.writing(path) as file:
-        file.write(json.dumps({"files": entries}, indent=2) + "\n")
+    files_lib.write_json(path, {"files": entries})
 
 
 def name_in_manifest(file: str, path: str) -> str:

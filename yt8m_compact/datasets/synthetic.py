@@ -613,8 +613,7 @@ def _read_manifest(folder: pathlib.Path) -> dict[str, Any] | None:
 
 
 def _write_manifest(folder: pathlib.Path, manifest: dict[str, Any]) -> None:
-    with files_lib.writing(folder / MANIFEST_NAME) as file:
-        file.write(json.dumps(manifest, indent=2) + "\n")
+    files_lib.write_json(folder / MANIFEST_NAME, manifest)
 
 
 def _is_complete(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 import hashlib
-import json
 import os
 import re
 from typing import Any
@@ -46,8 +45,7 @@ def write(folder: str, facts: Mapping[str, Any]) -> None:
         **facts,
         "files": dict(sorted(entries.items())),
     }
-    with files.writing(os.path.join(folder, FILE_NAME)) as file:
-        file.write(json.dumps(content, indent=2) + "\n")
+    files.write_json(os.path.join(folder, FILE_NAME), content)
 
 
 def read(folder: str) -> dict[str, Any] | None:

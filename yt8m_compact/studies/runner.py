@@ -137,8 +137,7 @@ class _Runner:
             "format_version": _FORMAT_VERSION,
             "study": self._study.to_dict(),
         }
-        with files.writing(os.path.join(self._path, STUDY_FILE)) as file:
-            file.write(json.dumps(content, indent=2) + "\n")
+        files.write_json(os.path.join(self._path, STUDY_FILE), content)
 
     def _check_study(self) -> None:
         """Compares with the study that is there what its runs do not tell."""

@@ -90,8 +90,7 @@ def save(run: StudyRun, path: str) -> None:
         "error": run.error,
     }
     tf.io.gfile.makedirs(path)
-    with files.writing(os.path.join(path, FILE)) as file:
-        file.write(json.dumps(content, indent=2) + "\n")
+    files.write_json(os.path.join(path, FILE), content)
 
 
 def load(path: str) -> StudyRun | None:

@@ -55,8 +55,7 @@ class Evaluations:
         content = {
             "evaluations": [dataclasses.asdict(one) for one in self._all]
         }
-        with files_lib.writing(self._path) as file:
-            file.write(json.dumps(content, indent=2) + "\n")
+        files_lib.write_json(self._path, content)
 
     @property
     def last(self) -> Evaluation:

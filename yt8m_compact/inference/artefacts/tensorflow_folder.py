@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Mapping
 import os
 from typing import Any
@@ -41,9 +42,9 @@ class TensorFlowFolder(artefact.Artefact):
         tensorflow_tools.use_threads(num_threads)
         self.config, self._predict = self._open()
 
+    @abc.abstractmethod
     def _open(self) -> tuple[config_lib.Config, Callable[..., Any]]:
         """Returns the configuration, and what predicts from tensors."""
-        raise NotImplementedError
 
     @property
     def input_shapes(self) -> dict[str, list[int | None]]:

@@ -8,7 +8,6 @@ keras_backend.expect_tensorflow()
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import datetime
-import json
 import os
 import platform
 import textwrap
@@ -275,8 +274,7 @@ def write(report: Report, folder: str) -> None:
     Raises:
         OSError: if it can't be written.
     """
-    with files.writing(os.path.join(folder, FILE_NAME)) as file:
-        file.write(json.dumps(report.to_dict(), indent=2) + "\n")
+    files.write_json(os.path.join(folder, FILE_NAME), report.to_dict())
 
 
 def markdown(report: Report) -> str:

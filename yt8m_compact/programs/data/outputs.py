@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 import contextlib
-import json
 from typing import Any
 
 from yt8m_compact import files
@@ -22,8 +21,7 @@ def write_json(path: str, values: dict[str, Any], *, say: bool = True) -> None:
     """
     if not path:
         return
-    with files.writing(path) as file:
-        file.write(json.dumps(values, indent=2) + "\n")
+    files.write_json(path, values)
     if say:
         print(f"wrote {path}")
 
