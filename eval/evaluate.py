@@ -1,4 +1,4 @@
-r"""Evaluates a run of yt8m-train: exact GAP, Hit@1, PERR, MAP, and weights.
+r"""Evaluates a run of yt8m-train: exact GAP, Hit@1, PERR, MAP, parameters.
 
 Example:
     yt8m-eval --train_dir=runs/dbof \
@@ -21,7 +21,7 @@ Files of predictions need no model, whoever wrote them:
 Several models are evaluated together, by the weights that suit them best:
   yt8m-eval --ensemble=runs/a,runs/b --eval_data_pattern='data/validate*'
 
-To count the weights of a model without data or checkpoint:
+To count the parameters of a model without data or checkpoint:
   yt8m-eval --parameters_only --model=DbofModel --frame_features \
     --feature_names=rgb,audio --feature_sizes=1024,128
 """
@@ -94,7 +94,7 @@ PAGES = help_pages.HelpPages(
         ),
         "several models together": ("ensemble", "ensemble_weights"),
         "report": ("top_k", "output_json", "report_dir", "vocabulary_file"),
-        "weights of a model without data": (
+        "parameters of a model without data": (
             "parameters_only",
             "model",
             "classifier_projection",
@@ -203,7 +203,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "parameters_only",
         False,
-        "Whether to count weights only: of --train_dir, or of --model with "
+        "Whether to count parameters only: of --train_dir, or of --model with "
         "its flags.",
         flag_values=flag_values,
     )

@@ -150,7 +150,6 @@ class Trainer:
                 config.training.pruned_at_step,
                 ", ".join(pruning.names),
             )
-        self._eval_files = eval_files
         self._validation: validation_lib.Validation | None = None
         if eval_files is not None:
             self._validation = validation_lib.Validation(

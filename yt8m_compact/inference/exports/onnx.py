@@ -268,7 +268,9 @@ def is_saved(folder: str) -> bool:
 
 
 def convert_smallest(
-    made: prepared.Prepared, count_bytes: Callable[[bytes], int] = len
+    made: prepared.Prepared,
+    count_bytes: Callable[[bytes], int] = len,
+    least_bytes: int = 0,
 ) -> bytes:
     """Converts a model to what takes the fewest bytes, of bits of its own.
 
@@ -279,6 +281,7 @@ def convert_smallest(
     Args:
         made: the model.
         count_bytes: says how many an ONNX file takes in the end.
+        least_bytes: as of `find_packed`.
 
     Returns:
         The bytes of a file, with constants in float32.
@@ -286,19 +289,19 @@ def convert_smallest(
     Raises:
         ValueError: as `convert` does.
     """
-    contents = [convert(made.function)]
+    content = convert(made.function)
     given = portable_function.with_spectra(made.model, made.forms)
-    if given:
-        function = portable_function.make_portable_function(
-            made.model, made.specs, made.forms, given
-        )
-        contents.append(convert(function))
-    return min(
-        contents,
-        key=lambda content: count_bytes(
-            store_packed(content, find_packed(made.model, content))
-        ),
+    if not given:
+        return content
+    function = portable_function.make_portable_function(
+        made.model, made.specs, made.forms, given
     )
+
+    def count(content: bytes) -> int:
+        packed = find_packed(made.model, content, least_bytes)
+        return count_bytes(store_packed(content, packed))
+
+    return min([content, convert(function)], key=count)
 
 
 @contextlib.contextmanager

@@ -128,7 +128,10 @@ def save(
         open_content,
     )
     content, lines = stored_constants.store(
-        onnx.convert_smallest(made, _count_bytes), made, precision, tools
+        onnx.convert_smallest(made, _count_bytes, _LEAST_BYTES),
+        made,
+        precision,
+        tools,
     )
     card = companions.Artefact(
         format="openvino",
