@@ -46,6 +46,19 @@ def test_public_names_lead_to_where_they_are_described(site_pages):
         assert f"| `structures.{name}` | [`{place}`][{anchor}] |" in page
 
 
+def test_an_example_is_shown_as_code():
+    griffe = pytest.importorskip("griffe")
+    path = ROOT / "docs" / "examples_in_reference.py"
+    extension = runpy.run_path(str(path))["ExamplesExtension"]()
+    text = "A.\n\nExample:\n    >>> 1\n    1\n\nArgs:\n    b: c.\n"
+    thing = types.SimpleNamespace(docstring=griffe.Docstring(text))
+    extension.on_instance(obj=thing)
+    _, examples, _ = thing.docstring.parse("google", warnings=False)
+    [(kind, code)] = examples.value
+    assert (kind.value, code) == ("examples", ">>> 1\n1")
+    extension.on_instance(obj=types.SimpleNamespace(docstring=None))
+
+
 def test_every_document_is_in_the_navigation(site_pages):
     text = (ROOT / "mkdocs.yml").read_text()
     named = re.findall(r"(\S+\.md)$", text, re.MULTILINE)
