@@ -27,6 +27,12 @@ def as_rows(x: tf.Tensor) -> tf.Tensor:
         >>> frames = tf.zeros([2, 30, 1024])
         >>> yt8m.ops.as_rows(frames).shape.as_list()
         [60, 1024]
+
+    Args:
+        x: any shape of a known rank and last dimension, any dtype.
+
+    Returns:
+        `[rows, n]`, of the dtype of `x`; `x` itself if it is that already.
     """
     return x if x.shape.rank == 2 else tf.reshape(x, [-1, x.shape[-1]])
 
@@ -40,6 +46,13 @@ def with_leading_dims_of(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         >>> products = yt8m.ops.as_rows(frames) @ kernel
         >>> yt8m.ops.with_leading_dims_of(frames, products).shape.as_list()
         [2, 30, 8]
+
+    Args:
+        x: `[..., n]`, what became rows.
+        rows: `[rows, m]`, any dtype, a row for each of `x`.
+
+    Returns:
+        `[..., m]`, of the dtype of `rows`.
     """
     if x.shape.rank == 2:
         return rows
@@ -379,8 +392,8 @@ def block_circulant_kernel(
         units: number of columns.
 
     Returns:
-        `[input_dim, units]`, with entry `[p * b + i, q * b + j]` equal to
-        `kernel[p, q, (i - j) mod b]`.
+        `[input_dim, units]`, of the dtype of `kernel`, with entry `[p * b + i,
+        q * b + j]` equal to `kernel[p, q, (i - j) mod b]`.
     """
     block_size = kernel.shape[-1]
     dense = dense_blocks(kernel, block_size, block_size)

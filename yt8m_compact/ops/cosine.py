@@ -277,6 +277,9 @@ def acdc_kernel(
 
     Returns:
         `[n, units]`, of the dtype of `kernel`.
+
+    Raises:
+        ValueError: if the shape of either does not fit `units`.
     """
     rows = tf.eye(kernel.shape[-1], dtype=kernel.dtype)
     return acdc_matmul(rows, diagonal, kernel, units)

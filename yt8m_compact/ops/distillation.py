@@ -26,7 +26,7 @@ def soften(probabilities: tf.Tensor, temperature: float) -> tf.Tensor:
         temperature: `T`, above 0.
 
     Returns:
-        Probabilities of that shape.
+        Probabilities of that shape and dtype.
 
     References:
         Hinton et al., https://arxiv.org/abs/1503.02531, section 2.

@@ -246,6 +246,9 @@ def fastfood_kernel(
 
     Returns:
         `[input_dim, units]`, of the dtype of `kernel`.
+
+    Raises:
+        ValueError: if the shape of one does not fit the sizes.
     """
     return fastfood_matmul(
         tf.eye(input_dim, dtype=kernel.dtype),

@@ -232,7 +232,20 @@ def make_label_loss(
 
     Returns:
         A function of labels, predictions, and weights or None.
+
+    Raises:
+        ValueError: if there is no such loss, or it has no such factor.
     """
+    if name not in LOSSES:
+        raise ValueError(
+            f"expected a loss, one of {', '.join(LOSSES)}. Received: "
+            f"name={name!r}"
+        )
+    if name == "SoftmaxLoss" and positive_weight != 1.0:
+        raise ValueError(
+            "expected positive_weight=1 for SoftmaxLoss, whose labels sum to "
+            f"1. Received: positive_weight={positive_weight}"
+        )
     arguments = {}
     if positive_weight != 1.0:
         arguments["positive_weight"] = positive_weight

@@ -143,6 +143,9 @@ def few_values(rows: int | None, units: int) -> bool:
         rows: the number of rows; None where it is not known before they come,
             which counts as many.
         units: columns of the matrix.
+
+    Returns:
+        Whether it is; the result has `rows * units` values.
     """
     return rows is not None and rows * units <= _FEW_VALUES
 

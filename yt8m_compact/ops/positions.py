@@ -156,7 +156,7 @@ def largest_positions(scores: tf.Tensor, pattern: PositionPattern) -> tf.Tensor:
         pattern: which positions there can be.
 
     Returns:
-        `[count]`, sorted positions.
+        `[count]`, sorted positions, of the dtype of the pattern.
     """
     scores = tf.transpose(scores)
     if pattern.group is None:
@@ -193,7 +193,7 @@ def draw_positions(
         pattern: which positions there can be.
 
     Returns:
-        `[count]`, sorted positions.
+        `[count]`, sorted positions, of the dtype of the pattern.
     """
     scores = rng.random((pattern.rows, pattern.columns))
     return largest_positions(tf.constant(scores), pattern).numpy()
@@ -293,7 +293,7 @@ def decode_positions(codes: tf.Tensor, pattern: PositionPattern) -> tf.Tensor:
         pattern: which positions there can be.
 
     Returns:
-        `[count]`, sorted positions.
+        `[count]`, sorted positions, of the dtype of the pattern.
     """
     bits = tf.bitwise.right_shift(
         codes[:, tf.newaxis], np.arange(8, dtype=np.uint8)
@@ -343,7 +343,7 @@ def decode_positions_array(
         pattern: which positions there can be.
 
     Returns:
-        `[count]`, sorted positions.
+        `[count]`, sorted positions, of the dtype of the pattern.
 
     Raises:
         ValueError: if that wrote no such bits.

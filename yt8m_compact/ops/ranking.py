@@ -30,7 +30,8 @@ def rated_predictions(
             None if all are.
 
     Returns:
-        `[batch, num_classes]`, -1 where a class is not rated.
+        `[batch, num_classes]`, of the dtype of `predictions`, -1 where a class
+        is not rated.
     """
     if weights is None:
         return predictions

@@ -106,8 +106,8 @@ def toeplitz_kernel(sequence: tf.Tensor, units: int) -> tf.Tensor:
         units: number of columns.
 
     Returns:
-        `[input_dim, units]`, with entry `[i, j]` equal to
-        `sequence[units - 1 + i - j]`.
+        `[input_dim, units]`, of the dtype of `sequence`, with entry `[i, j]`
+        equal to `sequence[units - 1 + i - j]`.
     """
     return block_circulant.dense_toeplitz(
         sequence, sequence.shape[0] - units + 1, units
