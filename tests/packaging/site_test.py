@@ -30,6 +30,12 @@ def test_every_public_module_is_in_the_reference_once(site_pages):
     }
 
 
+def test_what_a_room_takes_from_its_modules_is_not_described_again(site_pages):
+    for room, page in site_pages.reference().items():
+        options = page.partition(f"::: {room}\n")[2].partition(":::")[0]
+        assert "      members: false\n" in options, room
+
+
 def test_public_names_lead_to_where_they_are_described(site_pages):
     page = site_pages.reference()["yt8m_compact.structures"]
     # A class, one of a package that has them all, and a mere value.
