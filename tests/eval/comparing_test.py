@@ -64,6 +64,7 @@ def test_models_of_other_classes_are_not_compared(tmp_path, file):
         next(comparer.evaluate(sources))
 
 
+@pytest.mark.slow
 def test_checkpoints_that_are_missing_are_told_at_the_start():
     run = tiny_runs.video_run()
     sources = comparing.make_sources([run.path], [10, 99], [])

@@ -46,6 +46,7 @@ def run_compress(output_dir, *arguments: str) -> int:
     return compress.main(flag_values, [])
 
 
+@pytest.mark.slow
 def test_a_folder_that_can_not_be_written_is_told_early():
     with pytest.raises(
         usage_error.UsageError, match="expected --output_dir to be a folder th"
