@@ -91,8 +91,12 @@ def _write_page(room: str, members: list[str]) -> Iterator[str]:
         yield "\n"
     for module in members:
         yield f"::: {module}\n"
-        if module == room:  # Its text is above.
-            yield "    options:\n      show_docstring_description: false\n"
+        if module == room:  # Its text is above, and its names are modules'.
+            yield (
+                "    options:\n"
+                "      members: false\n"
+                "      show_docstring_description: false\n"
+            )
         yield "\n"
 
 

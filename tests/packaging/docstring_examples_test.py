@@ -40,13 +40,19 @@ def _with_examples() -> list:
 def _public(room: str) -> list[tuple[str, str]]:
     """Returns the names that a room exports, each with its module."""
     tree = ast.parse(build_file.source(f"yt8m_compact.{room}").read_text())
-    return [
-        (name.asname or name.name, node.module)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-        and node.module.startswith("yt8m_compact.")
-        for name in node.names
-    ]
+    public = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        package, _, module = node.module.partition(".")
+        if package != "yt8m_compact" or not module:
+            continue
+        for name in node.names:
+            if name.name == "*":
+                public.extend(_public(module))
+            else:
+                public.append((name.asname or name.name, node.module))
+    return public
 
 
 def _docstrings(module: str) -> dict[str, str]:

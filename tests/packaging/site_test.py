@@ -30,6 +30,12 @@ def test_every_public_module_is_in_the_reference_once(site_pages):
     }
 
 
+def test_what_a_room_takes_from_its_modules_is_not_described_again(site_pages):
+    for room, page in site_pages.reference().items():
+        options = page.partition(f"::: {room}\n")[2].partition(":::")[0]
+        assert "      members: false\n" in options, room
+
+
 def test_public_names_lead_to_where_they_are_described(site_pages):
     page = site_pages.reference()["yt8m_compact.structures"]
     # A class, one of a package that has them all, and a mere value.
@@ -44,6 +50,19 @@ def test_public_names_lead_to_where_they_are_described(site_pages):
         ("Weights", "structure.Weights", f"{module}.structure"),
     ):
         assert f"| `structures.{name}` | [`{place}`][{anchor}] |" in page
+
+
+def test_an_example_is_shown_as_code():
+    griffe = pytest.importorskip("griffe")
+    path = ROOT / "docs" / "examples_in_reference.py"
+    extension = runpy.run_path(str(path))["ExamplesExtension"]()
+    text = "A.\n\nExample:\n    >>> 1\n    1\n\nArgs:\n    b: c.\n"
+    thing = types.SimpleNamespace(docstring=griffe.Docstring(text))
+    extension.on_instance(obj=thing)
+    _, examples, _ = thing.docstring.parse("google", warnings=False)
+    [(kind, code)] = examples.value
+    assert (kind.value, code) == ("examples", ">>> 1\n1")
+    extension.on_instance(obj=types.SimpleNamespace(docstring=None))
 
 
 def test_every_document_is_in_the_navigation(site_pages):

@@ -20,12 +20,40 @@ _BLOCKS_AT_ONCE = 4
 
 
 def as_rows(x: tf.Tensor) -> tf.Tensor:
-    """Reshapes `[..., n]` to `[rows, n]`."""
+    """Reshapes `[..., n]` to `[rows, n]`.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> frames = tf.zeros([2, 30, 1024])
+        >>> yt8m.ops.as_rows(frames).shape.as_list()
+        [60, 1024]
+
+    Args:
+        x: any shape of a known rank and last dimension, any dtype.
+
+    Returns:
+        `[rows, n]`, of the dtype of `x`; `x` itself if it is that already.
+    """
     return x if x.shape.rank == 2 else tf.reshape(x, [-1, x.shape[-1]])
 
 
 def with_leading_dims_of(x: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Reshapes `[rows, m]` to `[..., m]`, as `as_rows` found them in `x`."""
+    """Reshapes `[rows, m]` to `[..., m]`, as `as_rows` found them in `x`.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> frames, kernel = tf.zeros([2, 30, 1024]), tf.zeros([1024, 8])
+        >>> products = yt8m.ops.as_rows(frames) @ kernel
+        >>> yt8m.ops.with_leading_dims_of(frames, products).shape.as_list()
+        [2, 30, 8]
+
+    Args:
+        x: `[..., n]`, what became rows.
+        rows: `[rows, m]`, any dtype, a row for each of `x`.
+
+    Returns:
+        `[..., m]`, of the dtype of `rows`.
+    """
     if x.shape.rank == 2:
         return rows
     shape = [*x.shape[:-1], rows.shape[-1]]
@@ -324,6 +352,11 @@ def block_circulant_shape(
 ) -> tuple[int, int, int]:
     """Returns the shape of the kernel of a block-circulant projection.
 
+    Example:
+        >>> shape = yt8m.ops.block_circulant_shape(1152, 512, block_size=128)
+        >>> shape, np.prod(shape).item(), 1152 * 512
+        ((9, 4, 128), 4608, 589824)
+
     Args:
         input_dim: size of the input.
         units: size of the output.
@@ -344,14 +377,23 @@ def block_circulant_kernel(
 ) -> tf.Tensor:
     """Writes out the matrix that `block_circulant_matmul` multiplies by.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> kernel = tf.constant([[[1, 2, 3], [4, 5, 6]]])
+        >>> dense = yt8m.ops.block_circulant_kernel(kernel, 3, units=5)
+        >>> print(dense.numpy())
+        [[1 3 2 4 6]
+         [2 1 3 5 4]
+         [3 2 1 6 5]]
+
     Args:
         kernel: see `block_circulant_shape`, any dtype.
         input_dim: number of rows.
         units: number of columns.
 
     Returns:
-        `[input_dim, units]`, with entry `[p * b + i, q * b + j]` equal to
-        `kernel[p, q, (i - j) mod b]`.
+        `[input_dim, units]`, of the dtype of `kernel`, with entry `[p * b + i,
+        q * b + j]` equal to `kernel[p, q, (i - j) mod b]`.
     """
     block_size = kernel.shape[-1]
     dense = dense_blocks(kernel, block_size, block_size)
@@ -367,6 +409,14 @@ def block_circulant_matmul(
     zeros to whole blocks and the output is cut. The transforms of the input's
     blocks are summed before those of the output's. Where `plans` expects a
     dense product with the matrix written out to be faster, it is that.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> x = tf.constant([[1.0, 0.0, 2.0]])
+        >>> kernel = tf.constant([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
+        >>> y = yt8m.ops.block_circulant_matmul(x, kernel, units=5)
+        >>> y.numpy().tolist()
+        [[7.0, 7.0, 4.0, 16.0, 16.0]]
 
     Args:
         x: `[..., n]`, float32 or float64.

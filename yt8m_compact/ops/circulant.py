@@ -25,6 +25,10 @@ from yt8m_compact.ops import transforms
 def num_blocks(input_dim: int, units: int) -> int:
     """Counts the square blocks of a circulant projection.
 
+    Example:
+        >>> yt8m.ops.num_blocks(1024, units=2500)
+        3
+
     Args:
         input_dim: size of the input, and of each block.
         units: size of the output.
@@ -75,6 +79,13 @@ def circulant_matmul(x: tf.Tensor, kernel: tf.Tensor, units: int) -> tf.Tensor:
     pure circulant projection of the paper's compact mixture of experts. One
     forward transform of `x` serves all blocks; `plans.plan_circulant` says
     where another algorithm is faster, which is used there.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> x = tf.constant([[1.0, 0.0, 2.0]])
+        >>> kernel = tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+        >>> yt8m.ops.circulant_matmul(x, kernel, units=4).numpy().tolist()
+        [[7.0, 7.0, 4.0, 16.0]]
 
     Args:
         x: `[..., n]`, float32 or float64.
@@ -139,6 +150,15 @@ def diagonal_circulant_matmul(
     blocks share is multiplied once, and lets all blocks share the first
     transform; with one factor that is as fast as no diagonal.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> x = tf.constant([[1.0, 1.0, 2.0]])
+        >>> diagonal = tf.constant([[[1.0, -1.0, 1.0]]])
+        >>> kernel = tf.constant([[[1.0, 2.0, 3.0]]])
+        >>> y = yt8m.ops.diagonal_circulant_matmul(x, diagonal, kernel, units=3)
+        >>> y.numpy().tolist()
+        [[5.0, 6.0, 1.0]]
+
     Args:
         x: `[..., n]`, float32 or float64.
         diagonal: `[factors, ceil(units / size), size]`, or `[factors, 1, size]`
@@ -194,6 +214,14 @@ def circulant_kernel(
 ) -> tf.Tensor:
     """Writes out the dense matrix that `circulant_matmul` multiplies by.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> kernel = tf.constant([[1, 2, 3], [4, 5, 6]])
+        >>> print(yt8m.ops.circulant_kernel(kernel, units=4).numpy())
+        [[1 3 2 4]
+         [2 1 3 5]
+         [3 2 1 6]]
+
     Args:
         kernel: `[blocks, n]`, any dtype.
         units: number of columns to keep, at most `blocks * n`.
@@ -217,6 +245,16 @@ def diagonal_circulant_kernel(
     input_dim: int | None = None,
 ) -> tf.Tensor:
     """Writes out the dense matrix that `diagonal_circulant_matmul` stands for.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> diagonal = tf.constant([[[1, -1, 1]]])
+        >>> kernel = tf.constant([[[1, 2, 3]]])
+        >>> w = yt8m.ops.diagonal_circulant_kernel(diagonal, kernel, units=3)
+        >>> print(w.numpy())
+        [[ 1  3  2]
+         [-2 -1 -3]
+         [ 3  2  1]]
 
     Args:
         diagonal: `[factors, blocks, n]` or `[factors, 1, n]`, any dtype.

@@ -18,6 +18,12 @@ _LARGEST_MATRIX = 256
 def cosine_matrix(size: int, dtype: tf.DType) -> tf.Tensor:
     """Writes out the orthonormal cosine transform (DCT-II) of a row.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> print(yt8m.ops.cosine_matrix(2, tf.float32).numpy().round(3))
+        [[ 0.707  0.707]
+         [ 0.707 -0.707]]
+
     Args:
         size: number of values to transform.
         dtype: float32 or float64.
@@ -144,6 +150,12 @@ def _with_gradient(x: tf.Tensor, inverse: bool) -> tf.Tensor:
 def cosine_transform(x: tf.Tensor) -> tf.Tensor:
     """Transforms the last axis by the orthonormal DCT-II.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> x = tf.constant([[3.0, 1.0]])
+        >>> print(yt8m.ops.cosine_transform(x).numpy().round(3))
+        [[2.828 1.414]]
+
     Args:
         x: `[..., n]`, float32 or float64, with a known `n` of any size.
 
@@ -156,6 +168,13 @@ def cosine_transform(x: tf.Tensor) -> tf.Tensor:
 def inverse_cosine_transform(x: tf.Tensor) -> tf.Tensor:
     """Inverts `cosine_transform`.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> coefficients = yt8m.ops.cosine_transform(tf.constant([[3.0, 1.0]]))
+        >>> x = yt8m.ops.inverse_cosine_transform(coefficients)
+        >>> print(x.numpy().round(3))
+        [[3. 1.]]
+
     Args:
         x: `[..., n]`, float32 or float64, with a known `n` of any size.
 
@@ -167,6 +186,10 @@ def inverse_cosine_transform(x: tf.Tensor) -> tf.Tensor:
 
 def cosine_multiply_adds(size: int) -> float:
     """Counts the multiply-adds of a cosine transform, not rounded.
+
+    Example:
+        >>> yt8m.ops.cosine_multiply_adds(1024), 1024**2  # and by a matrix
+        (30208.0, 1048576)
 
     Args:
         size: number of values.
@@ -188,6 +211,15 @@ def acdc_matmul(
     `y = [x @ W_1, ..., x @ W_B][:units]`, where `W_b` is the product over
     factors f of `diag(diagonal[f, b]) C diag(kernel[f, b]) C^T` and `C` is
     `cosine_matrix(n)`.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> x = tf.constant([[1.0, 2.0, 3.0, 6.0]])
+        >>> diagonal = tf.ones([1, 1, 4])
+        >>> kernel = tf.constant([[[1.0, 0.0, 0.0, 0.0]]])  # leaves the mean
+        >>> y = yt8m.ops.acdc_matmul(x, diagonal, kernel, units=4)
+        >>> y.numpy().round(3).tolist()
+        [[3.0, 3.0, 3.0, 3.0]]
 
     Args:
         x: `[..., n]`, float32 or float64.
@@ -230,6 +262,14 @@ def acdc_kernel(
 ) -> tf.Tensor:
     """Writes out the matrix that `acdc_matmul` multiplies by.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> diagonal = tf.constant([[[1.0, 3.0]]])
+        >>> kernel = tf.constant([[[1.0, 0.0]]])
+        >>> dense = yt8m.ops.acdc_kernel(diagonal, kernel, units=2)
+        >>> dense.numpy().round(3).tolist()
+        [[0.5, 0.5], [1.5, 1.5]]
+
     Args:
         diagonal: `[factors, ceil(units / n), n]`, float32 or float64.
         kernel: `[factors, ceil(units / n), n]`, of the dtype of `diagonal`.
@@ -237,6 +277,9 @@ def acdc_kernel(
 
     Returns:
         `[n, units]`, of the dtype of `kernel`.
+
+    Raises:
+        ValueError: if the shape of either does not fit `units`.
     """
     rows = tf.eye(kernel.shape[-1], dtype=kernel.dtype)
     return acdc_matmul(rows, diagonal, kernel, units)

@@ -15,12 +15,18 @@ def soften(probabilities: tf.Tensor, temperature: float) -> tf.Tensor:
     others come nearer to 1/2 with `T > 1`, nearer to 0 and 1 with `T < 1`. Each
     class has a sigmoid of its own, and none is of a softmax as in the paper.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> teacher = tf.constant([0.0, 0.1, 0.5, 0.9])
+        >>> print(yt8m.ops.soften(teacher, temperature=2).numpy().round(3))
+        [0.   0.25 0.5  0.75]
+
     Args:
         probabilities: float, any shape, in [0, 1].
         temperature: `T`, above 0.
 
     Returns:
-        Probabilities of that shape.
+        Probabilities of that shape and dtype.
 
     References:
         Hinton et al., https://arxiv.org/abs/1503.02531, section 2.
@@ -38,6 +44,13 @@ def mix_labels(
 
     A loss that is linear in the labels, such as the cross entropy, is then
     `w` times that of the soft labels and `1 - w` times that of the labels.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> labels = tf.constant([[1, 0, 0]])
+        >>> teacher = tf.constant([[0.75, 0.25, 0.5]])
+        >>> yt8m.ops.mix_labels(labels, teacher, weight=0.5).numpy().tolist()
+        [[0.875, 0.125, 0.25]]
 
     Args:
         labels: `[batch, num_classes]`, multi-hot.

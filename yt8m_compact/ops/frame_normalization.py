@@ -88,6 +88,17 @@ def normalize_frames(
     write every step of the way. Replicas of a `tf.distribute` strategy share
     their moments, as if theirs were one batch.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> frames = tf.constant([[[1.0], [3.0], [3.0]], [[1.0], [9.0], [9.0]]])
+        >>> mask = tf.constant([[True, True, True], [True, False, False]])
+        >>> normalized = yt8m.ops.normalize_frames(
+        ...     frames, mask, tf.ones(1), tf.zeros(1),
+        ...     epsilon=0.0, activation=tf.nn.relu, pooling="max",
+        ... )
+        >>> [value.numpy().round(3).tolist() for value in normalized]
+        [[[1.0], [0.0]], [2.0], [1.0]]
+
     Args:
         values: `x`, float `[batch, max_frames, size]`.
         mask: bool `[batch, max_frames]`, true where there is a frame, or None
@@ -142,6 +153,22 @@ def normalize_products(
     Batch normalisation is by column, so that each block is multiplied,
     normalised and pooled before the next, and so are the gradients, from the
     first block to the last: of what only one block needs, one exists at a time.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> class Times:  # a layer makes one of a structure
+        ...     width = 1
+        ...     uses_transforms = False
+        ...     def __call__(self, weights, x):
+        ...         return x @ weights["kernel"]
+        >>> frames = tf.constant([[[1.0], [3.0]]])
+        >>> blocks = yt8m.ops.normalize_products(
+        ...     frames, {"kernel": tf.constant([[2.0]])}, [Times()], None,
+        ...     [tf.ones(1)], [tf.zeros(1)], epsilon=0.0, pooling="max",
+        ...     activation=tf.nn.relu, input_gradient=False,
+        ... )
+        >>> [value.numpy().round(3).tolist() for value in blocks[0]]
+        [[[1.0]], [4.0], [4.0]]
 
     Args:
         x: float `[batch, max_frames, input_dim]`.
@@ -288,6 +315,18 @@ def normalize_frames_by(
 ) -> tf.Tensor:
     """Does `normalize_frames` with given moments, as inference does.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> frames = tf.constant([[[1.0], [3.0]], [[1.0], [9.0]]])
+        >>> mask = tf.constant([[True, True], [True, False]])
+        >>> outputs = yt8m.ops.normalize_frames_by(
+        ...     frames, mask, tf.ones(1), tf.zeros(1), tf.constant([2.0]),
+        ...     tf.constant([4.0]), epsilon=0.0, activation=tf.nn.relu,
+        ...     pooling="max",
+        ... )
+        >>> outputs.numpy().round(3).tolist()
+        [[0.5], [0.0]]
+
     Args:
         values: see there.
         mask: see there.
@@ -334,6 +373,23 @@ def normalize_products_by(
 
     Where the maximum is taken, padding is filled with a frame of the video
     before the product, which is narrower than what comes of it.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> class Times:  # a layer makes one of a structure
+        ...     width = 1
+        ...     uses_transforms = False
+        ...     def __call__(self, weights, x):
+        ...         return x @ weights["kernel"]
+        >>> frames = tf.constant([[[1.0], [3.0]]])
+        >>> blocks = yt8m.ops.normalize_products_by(
+        ...     frames, {"kernel": tf.constant([[2.0]])}, [Times()], None,
+        ...     [tf.ones(1)], [tf.zeros(1)], [tf.constant([2.0])],
+        ...     [tf.constant([4.0])], epsilon=0.0, activation=tf.nn.relu,
+        ...     pooling="max",
+        ... )
+        >>> blocks[0].numpy().round(3).tolist()
+        [[2.0]]
 
     Args:
         x: see there.

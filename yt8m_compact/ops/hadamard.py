@@ -29,6 +29,14 @@ def _signs(size: int) -> tuple[tuple[float, ...], ...]:
 def hadamard_matrix(size: int, dtype: tf.DType) -> tf.Tensor:
     """Writes out the orthonormal Hadamard matrix, in Sylvester's order.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> print(yt8m.ops.hadamard_matrix(4, tf.float32).numpy())
+        [[ 0.5  0.5  0.5  0.5]
+         [ 0.5 -0.5  0.5 -0.5]
+         [ 0.5  0.5 -0.5 -0.5]
+         [ 0.5 -0.5 -0.5  0.5]]
+
     Args:
         size: a power of two.
         dtype: any float dtype.
@@ -54,6 +62,12 @@ def _split(size: int) -> tuple[int, int]:
 
 def hadamard_transform(x: tf.Tensor) -> tf.Tensor:
     """Multiplies the last axis by the orthonormal Hadamard matrix.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> x = tf.constant([[1.0, 0.0, 0.0, 2.0]])
+        >>> yt8m.ops.hadamard_transform(x).numpy().tolist()
+        [[1.5, -0.5, -0.5, 1.5]]
 
     Args:
         x: `[..., n]`, float32 or float64, with a known `n`, a power of two.
@@ -81,6 +95,10 @@ def hadamard_transform(x: tf.Tensor) -> tf.Tensor:
 
 def hadamard_multiply_adds(size: int) -> int:
     """Counts the multiply-adds of a Hadamard transform.
+
+    Example:
+        >>> yt8m.ops.hadamard_multiply_adds(1024), 1024**2  # and by a matrix
+        (65536, 1048576)
 
     Args:
         size: a power of two.
@@ -111,6 +129,10 @@ def _permute(x: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
 def fastfood_shape(input_dim: int, units: int) -> tuple[int, int]:
     """Returns the shape of each weight of a Fastfood projection.
 
+    Example:
+        >>> yt8m.ops.fastfood_shape(1152, units=4000)
+        (2, 2048)
+
     Args:
         input_dim: size of the input.
         units: size of the output.
@@ -137,6 +159,19 @@ def fastfood_matmul(
     it up to a power of two; `H` is orthonormal, and `z @ P_b` is `z` at the
     indices `permutation[b]`. That is S H G P H B of the paper, whose vectors
     are columns.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> y = yt8m.ops.fastfood_matmul(
+        ...     tf.constant([[1.0, 3.0]]),
+        ...     input_diagonal=tf.constant([[1.0, 1.0]]),
+        ...     permutation=tf.constant([[1, 0]]),
+        ...     kernel=tf.constant([[1.0, 2.0]]),
+        ...     output_diagonal=tf.constant([[1.0, -1.0]]),
+        ...     units=2,
+        ... )
+        >>> y.numpy().round(3).tolist()
+        [[3.0, 5.0]]
 
     Args:
         x: `[..., n]`, float32 or float64.
@@ -189,6 +224,18 @@ def fastfood_kernel(
 ) -> tf.Tensor:
     """Writes out the matrix that `fastfood_matmul` multiplies by.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> dense = yt8m.ops.fastfood_kernel(
+        ...     input_diagonal=tf.constant([[1.0, 1.0]]),
+        ...     permutation=tf.constant([[1, 0]]),
+        ...     kernel=tf.constant([[1.0, 2.0]]),
+        ...     output_diagonal=tf.constant([[1.0, -1.0]]),
+        ...     input_dim=2, units=2,
+        ... )
+        >>> dense.numpy().round(3).tolist()
+        [[1.5, 0.5], [0.5, 1.5]]
+
     Args:
         input_diagonal: see `fastfood_matmul`.
         permutation: see `fastfood_matmul`.
@@ -199,6 +246,9 @@ def fastfood_kernel(
 
     Returns:
         `[input_dim, units]`, of the dtype of `kernel`.
+
+    Raises:
+        ValueError: if the shape of one does not fit the sizes.
     """
     return fastfood_matmul(
         tf.eye(input_dim, dtype=kernel.dtype),

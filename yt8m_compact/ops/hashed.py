@@ -32,6 +32,10 @@ def hashed_buckets(input_dim: int, units: int, num_buckets: int) -> tf.Tensor:
     This is whole-number arithmetic without overflow: the same on every machine
     and in every version, and there is no seed.
 
+    Example:
+        >>> yt8m.ops.hashed_buckets(2, 3, num_buckets=4).numpy().tolist()
+        [[0, 7, 1], [6, 4, 3]]
+
     Args:
         input_dim: number of rows.
         units: number of columns.
@@ -57,6 +61,12 @@ def hashed_buckets(input_dim: int, units: int, num_buckets: int) -> tf.Tensor:
 def sum_by_bucket(matrix: tf.Tensor, num_buckets: int) -> tf.Tensor:
     """Sums the entries of a matrix with their signs, bucket by bucket.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> matrix = tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+        >>> yt8m.ops.sum_by_bucket(matrix, num_buckets=4).numpy().tolist()
+        [-4.0, 3.0, -4.0, 4.0]
+
     Args:
         matrix: `[input_dim, units]`, float32 or float64.
         num_buckets: number of buckets.
@@ -77,6 +87,12 @@ def sum_by_bucket(matrix: tf.Tensor, num_buckets: int) -> tf.Tensor:
 
 def hashed_kernel(kernel: tf.Tensor, input_dim: int, units: int) -> tf.Tensor:
     """Writes out a matrix of shared weights.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> kernel = tf.constant([1.0, 2.0, 3.0, 4.0])
+        >>> yt8m.ops.hashed_kernel(kernel, 2, units=3).numpy().tolist()
+        [[1.0, -4.0, 2.0], [-3.0, -1.0, 4.0]]
 
     Args:
         kernel: `[num_buckets]`, any float dtype.

@@ -31,6 +31,14 @@ def cross_entropy_loss(
     With `e = 1e-5`. The paper's loss (Araujo et al.,
     https://arxiv.org/abs/1810.01140, section 5).
 
+    Example:
+        >>> import tensorflow as tf
+        >>> labels = tf.constant([[1.0, 0.0], [0.0, 1.0]])
+        >>> predictions = tf.constant([[0.9, 0.2], [0.5, 0.5]])
+        >>> loss = yt8m.ops.cross_entropy_loss(labels, predictions)
+        >>> print(loss.numpy().round(3))
+        [0.328 1.386]
+
     Args:
         labels: `[batch, num_classes]`, float, multi-hot.
         predictions: `[batch, num_classes]`, float, probabilities.
@@ -60,6 +68,14 @@ def focal_loss(
 
     `-sum_c y_c (1 - p_c)^g log(p_c + e) + (1 - y_c) p_c^g log(1 - p_c + e)`,
     with the `e` of `cross_entropy_loss`, which it is for `g = 0`.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> labels = tf.constant([[1.0, 0.0], [0.0, 1.0]])
+        >>> predictions = tf.constant([[0.9, 0.2], [0.5, 0.5]])
+        >>> loss = yt8m.ops.focal_loss(labels, predictions)
+        >>> print(loss.numpy().round(3))
+        [0.01  0.347]
 
     Args:
         labels: `[batch, num_classes]`, float, multi-hot.
@@ -92,6 +108,13 @@ def hinge_loss(
 ) -> tf.Tensor:
     """Computes `sum_c max(0, 1 - (2 y_c - 1) p_c)`.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> labels = tf.constant([[1.0, 0.0]])
+        >>> predictions = tf.constant([[0.75, 0.25]])
+        >>> yt8m.ops.hinge_loss(labels, predictions).numpy().tolist()
+        [1.5]
+
     Args:
         labels: `[batch, num_classes]`, float, multi-hot.
         predictions: `[batch, num_classes]`, float.
@@ -117,6 +140,13 @@ def softmax_loss(
 
     `-sum_c y_c / sum(y) log(softmax(p)_c + 1e-7)`; a video without labels
     has loss 0.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> labels = tf.constant([[1.0, 1.0, 0.0]])
+        >>> loss = yt8m.ops.softmax_loss(labels, tf.zeros([1, 3]))
+        >>> print(loss.numpy().round(3))  # of three classes alike: log 3
+        [1.099]
 
     Args:
         labels: `[batch, num_classes]`, float, multi-hot.
@@ -145,6 +175,12 @@ def smooth_labels(
     `(1 - s) y_c + s sum(y) / n` with `n` classes: the number of labels stays.
     (Half of the share for each class, as binary classifiers have it, would be
     thousands of labels.)
+
+    Example:
+        >>> import tensorflow as tf
+        >>> labels = tf.constant([[1.0, 1.0, 0.0, 0.0]])
+        >>> yt8m.ops.smooth_labels(labels, smoothing=0.5).numpy().tolist()
+        [[0.75, 0.75, 0.25, 0.25]]
 
     Args:
         labels: `[batch, num_classes]`, float, multi-hot.
@@ -181,6 +217,12 @@ def make_label_loss(
 ) -> Callable[..., tf.Tensor]:
     """Makes a loss of `LOSSES` with its arguments set.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> loss = yt8m.ops.make_label_loss("HingeLoss", positive_weight=4.0)
+        >>> loss(tf.constant([[1.0, 0.0]]), tf.constant([[0.75, 0.25]])).numpy()
+        array([2.25], dtype=float32)
+
     Args:
         name: one of `LOSSES`.
         label_smoothing: see `smooth_labels`.
@@ -190,7 +232,20 @@ def make_label_loss(
 
     Returns:
         A function of labels, predictions, and weights or None.
+
+    Raises:
+        ValueError: if there is no such loss, or it has no such factor.
     """
+    if name not in LOSSES:
+        raise ValueError(
+            f"expected a loss, one of {', '.join(LOSSES)}. Received: "
+            f"name={name!r}"
+        )
+    if name == "SoftmaxLoss" and positive_weight != 1.0:
+        raise ValueError(
+            "expected positive_weight=1 for SoftmaxLoss, whose labels sum to "
+            f"1. Received: positive_weight={positive_weight}"
+        )
     arguments = {}
     if positive_weight != 1.0:
         arguments["positive_weight"] = positive_weight

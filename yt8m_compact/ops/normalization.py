@@ -13,6 +13,13 @@ def l2_normalize(x: tf.Tensor, axis: int) -> tf.Tensor:
     divides by `max(|x|, 1e-6)` multiplies the gradient of an empty cluster by
     a million.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> x = tf.constant([[3.0, 4.0], [0.0, 0.0]])
+        >>> print(yt8m.ops.l2_normalize(x, axis=1).numpy().round(3))
+        [[0.6 0.8]
+         [0.  0. ]]
+
     Args:
         x: float32 or float64, any shape.
         axis: the axis along which a vector lies.

@@ -7,6 +7,10 @@ import tensorflow as tf
 def codes_per_byte(num_levels: int) -> int:
     """Counts the codes that a byte holds.
 
+    Example:
+        >>> [yt8m.ops.codes_per_byte(levels) for levels in (2, 3, 16, 256)]
+        [8, 5, 2, 1]
+
     Args:
         num_levels: how many values a code has, 2 to 256.
 
@@ -21,6 +25,10 @@ def codes_per_byte(num_levels: int) -> int:
 
 def packed_size(size: int, num_levels: int) -> int:
     """Counts the bytes of packed codes.
+
+    Example:
+        >>> yt8m.ops.packed_size(1024, num_levels=3)  # five to a byte
+        205
 
     Args:
         size: the number of codes.
@@ -37,6 +45,11 @@ def pack_codes(codes: np.ndarray, num_levels: int) -> np.ndarray:
 
     A byte is `sum_i code_i * num_levels ** i`: bits of two levels as
     `np.packbits` does with `bitorder="little"`, five ternary digits.
+
+    Example:
+        >>> codes = np.array([1, 0, 2, 1, 0, 2])
+        >>> yt8m.ops.pack_codes(codes, num_levels=3).tolist()  # 1 + 2 * 9 + 27
+        [46, 2]
 
     Args:
         codes: `[size]`, whole numbers from 0 to `num_levels - 1`.
@@ -62,6 +75,13 @@ def pack_codes(codes: np.ndarray, num_levels: int) -> np.ndarray:
 
 def unpack_codes(packed: tf.Tensor, size: int, levels: tf.Tensor) -> tf.Tensor:
     """Unpacks bytes into the values of their codes.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> packed = tf.constant([46, 2], tf.uint8)
+        >>> levels = tf.constant([-1.0, 0.0, 1.0])
+        >>> yt8m.ops.unpack_codes(packed, 6, levels).numpy().tolist()
+        [0.0, -1.0, 1.0, 0.0, -1.0, 1.0]
 
     Args:
         packed: `[packed_size]`, uint8, of `pack_codes`.

@@ -135,10 +135,17 @@ def _toeplitz_plans(input_dim: int, units: int) -> Iterator[Plan]:
 def few_values(rows: int | None, units: int) -> bool:
     """Says whether a result is small enough for all blocks at once.
 
+    Example:
+        >>> [yt8m.ops.few_values(rows, units=8192) for rows in (30, 2400, None)]
+        [True, False, False]
+
     Args:
         rows: the number of rows; None where it is not known before they come,
             which counts as many.
         units: columns of the matrix.
+
+    Returns:
+        Whether it is; the result has `rows * units` values.
     """
     return rows is not None and rows * units <= _FEW_VALUES
 
@@ -146,6 +153,13 @@ def few_values(rows: int | None, units: int) -> bool:
 @functools.cache
 def plan_toeplitz(input_dim: int, units: int, portable: bool = False) -> Plan:
     """Chooses the algorithm for a Toeplitz matrix.
+
+    Example:
+        >>> plan = yt8m.ops.plan_toeplitz(1024, units=1024)
+        >>> plan.dense, plan.length, plan.multiply_adds, 1024 * 1024
+        (False, 2048, 60420, 1048576)
+        >>> yt8m.ops.plan_toeplitz(128, units=128).dense
+        True
 
     Args:
         input_dim: rows of the matrix.
@@ -166,6 +180,11 @@ def plan_circulant(
     input_dim: int, units: int, size: int, portable: bool = False
 ) -> Plan:
     """Chooses the algorithm for a block row of circulants.
+
+    Example:
+        >>> plan = yt8m.ops.plan_circulant(1024, units=8192, size=1024)
+        >>> plan.length, plan.output_blocks, plan.multiply_adds, 1024 * 8192
+        (1024, 8, 131616, 8388608)
 
     Args:
         input_dim: size of the input.
@@ -194,6 +213,13 @@ def plan_block_circulant(
     input_dim: int, units: int, block_size: int, portable: bool = False
 ) -> Plan:
     """Chooses the algorithm for a matrix of circulant blocks.
+
+    Example:
+        >>> [
+        ...     yt8m.ops.plan_block_circulant(1152, 512, block_size=size).dense
+        ...     for size in (4, 128)
+        ... ]
+        [True, False]
 
     Args:
         input_dim: rows of the matrix.
@@ -270,6 +296,16 @@ def diagonal_circulant_multiply_adds(
     input_dim: int, units: int, size: int, factors: int, diagonals: int
 ) -> int:
     """Counts the real multiply-adds of a row, as `Plan.multiply_adds`.
+
+    Example:
+        >>> sizes = {"input_dim": 1024, "units": 8192, "size": 1024}
+        >>> [
+        ...     yt8m.ops.diagonal_circulant_multiply_adds(
+        ...         **sizes, factors=1, diagonals=diagonals
+        ...     )
+        ...     for diagonals in (1, 8)
+        ... ]
+        [132640, 229408]
 
     Args:
         input_dim: size of the input.

@@ -16,6 +16,14 @@ _MOST_COMBINATIONS = 2**14
 class PositionForm(enum.Enum):
     """How positions are written, without loss, in bits that their number gives.
 
+    Example:
+        >>> pattern = yt8m.ops.PositionPattern(64, 64, kept=2048)  # one in 2
+        >>> pattern.form.name
+        'BITMAP'
+        >>> pattern = yt8m.ops.PositionPattern(64, 64, kept=64)  # one in 64
+        >>> pattern.form.name
+        'SPLIT'
+
     Attributes:
         BITMAP: one bit an entry of the matrix.
         SPLIT: the lowest l bits of each position as they are; of the rest, h,
@@ -37,6 +45,11 @@ class PositionPattern:
 
     Positions count the entries column by column, `column * rows + row`, and are
     sorted: those of a column, and of a group of its inputs, stand together.
+
+    Example:
+        >>> pattern = yt8m.ops.PositionPattern(1024, 512, kept=2, group=4)
+        >>> pattern.count, pattern.form.name, pattern.num_bytes
+        (262144, 'COMBINATIONS', 49152)
 
     Attributes:
         rows: rows of the matrix.
@@ -130,13 +143,20 @@ def _bits_of(number: int) -> int:
 def largest_positions(scores: tf.Tensor, pattern: PositionPattern) -> tf.Tensor:
     """Finds where the largest values are, as many as a pattern keeps.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> scores = tf.constant([[1.0, 5.0], [4.0, 2.0]])
+        >>> pattern = yt8m.ops.PositionPattern(rows=2, columns=2, kept=2)
+        >>> yt8m.ops.largest_positions(scores, pattern).numpy().tolist()
+        [1, 2]
+
     Args:
         scores: `[rows, columns]`, any float dtype; of equal ones, the first
             are taken, column by column.
         pattern: which positions there can be.
 
     Returns:
-        `[count]`, sorted positions.
+        `[count]`, sorted positions, of the dtype of the pattern.
     """
     scores = tf.transpose(scores)
     if pattern.group is None:
@@ -162,12 +182,18 @@ def draw_positions(
 ) -> np.ndarray:
     """Draws positions, each set of a pattern as likely as any other.
 
+    Example:
+        >>> pattern = yt8m.ops.PositionPattern(4, 2, kept=1, group=2)
+        >>> drawn = yt8m.ops.draw_positions(np.random.default_rng(0), pattern)
+        >>> (drawn // 2).tolist()  # one of each two
+        [0, 1, 2, 3]
+
     Args:
         rng: what to draw from.
         pattern: which positions there can be.
 
     Returns:
-        `[count]`, sorted positions.
+        `[count]`, sorted positions, of the dtype of the pattern.
     """
     scores = rng.random((pattern.rows, pattern.columns))
     return largest_positions(tf.constant(scores), pattern).numpy()
@@ -177,6 +203,14 @@ def scatter_positions(
     values: tf.Tensor, positions: tf.Tensor, pattern: PositionPattern
 ) -> tf.Tensor:
     """Writes out a sparse matrix, transposed.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> values, positions = tf.constant([5.0, 7.0]), tf.constant([1, 4])
+        >>> pattern = yt8m.ops.PositionPattern(rows=3, columns=2, kept=2)
+        >>> dense = yt8m.ops.scatter_positions(values, positions, pattern)
+        >>> dense.numpy().tolist()
+        [[0.0, 5.0, 0.0], [0.0, 7.0, 0.0]]
 
     Args:
         values: `[count]`, any float dtype.
@@ -195,6 +229,12 @@ def encode_positions(
     positions: np.ndarray, pattern: PositionPattern
 ) -> np.ndarray:
     """Writes positions in the fewest bits.
+
+    Example:
+        >>> pattern = yt8m.ops.PositionPattern(rows=4, columns=2, kept=4)
+        >>> codes = yt8m.ops.encode_positions(np.array([0, 1, 4, 7]), pattern)
+        >>> codes.tolist()  # the bits 1 + 2 + 16 + 128
+        [147]
 
     Args:
         positions: `[count]`, sorted whole numbers.
@@ -241,12 +281,19 @@ def encode_positions(
 def decode_positions(codes: tf.Tensor, pattern: PositionPattern) -> tf.Tensor:
     """Reads positions from their bits.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> pattern = yt8m.ops.PositionPattern(rows=4, columns=2, kept=4)
+        >>> codes = tf.constant([147], tf.uint8)
+        >>> yt8m.ops.decode_positions(codes, pattern).numpy().tolist()
+        [0, 1, 4, 7]
+
     Args:
         codes: `[num_bytes]`, uint8, that `encode_positions` wrote.
         pattern: which positions there can be.
 
     Returns:
-        `[count]`, sorted positions.
+        `[count]`, sorted positions, of the dtype of the pattern.
     """
     bits = tf.bitwise.right_shift(
         codes[:, tf.newaxis], np.arange(8, dtype=np.uint8)
@@ -280,12 +327,23 @@ def decode_positions_array(
 ) -> np.ndarray:
     """Reads positions from bits that may be wrong.
 
+    Example:
+        >>> pattern = yt8m.ops.PositionPattern(rows=4, columns=2, kept=4)
+        >>> codes = np.array([147], np.uint8)
+        >>> yt8m.ops.decode_positions_array(codes, pattern).tolist()
+        [0, 1, 4, 7]
+        >>> yt8m.ops.decode_positions_array(codes + 4, pattern)
+        Traceback (most recent call last):
+            ...
+        ValueError: expected 4 sorted positions of PositionPattern(rows=4,
+            columns=2, kept=4, group=None). Received: 5 positions
+
     Args:
         codes: `[num_bytes]`, uint8, that `encode_positions` wrote.
         pattern: which positions there can be.
 
     Returns:
-        `[count]`, sorted positions.
+        `[count]`, sorted positions, of the dtype of the pattern.
 
     Raises:
         ValueError: if that wrote no such bits.

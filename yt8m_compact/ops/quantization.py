@@ -35,6 +35,12 @@ OFFSET = offset()
 def dequantize(codes: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
     """Turns 8-bit codes into features: `x = q * 4/255 + 4/512 - 2`.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> codes = tf.constant([0, 255], tf.uint8)
+        >>> print(yt8m.ops.dequantize(codes).numpy().round(4))
+        [-1.9922  2.0078]
+
     Args:
         codes: uint8, of any shape.
         dtype: The floating-point type to return. The arithmetic is float32.
@@ -55,6 +61,12 @@ def quantize(
     max_value: float = MAX_VALUE,
 ) -> tf.Tensor:
     """Turns features into 8-bit codes, the inverse of `dequantize`.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> features = tf.constant([-3.0, 0.0, 1.0])
+        >>> yt8m.ops.quantize(features).numpy().tolist()
+        [0, 127, 191]
 
     Args:
         features: Floating point, of any shape. Values outside the range of

@@ -17,13 +17,21 @@ def rated_predictions(
     GAP, Hit@1, PERR and MAP are then those of the rated classes alone: what
     comes after the last label changes none of them.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> predictions = tf.constant([[0.5, 0.25, 0.75]])
+        >>> weights = tf.constant([[1.0, 0.0, 1.0]])
+        >>> yt8m.ops.rated_predictions(predictions, weights).numpy().tolist()
+        [[0.5, -1.0, 0.75]]
+
     Args:
         predictions: `[batch, num_classes]`, float, at least 0.
         weights: `[batch, num_classes]`, float, 0 where a class is not rated;
             None if all are.
 
     Returns:
-        `[batch, num_classes]`, -1 where a class is not rated.
+        `[batch, num_classes]`, of the dtype of `predictions`, -1 where a class
+        is not rated.
     """
     if weights is None:
         return predictions
@@ -32,6 +40,13 @@ def rated_predictions(
 
 def batch_hit_at_1(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
     """Computes the share of videos whose best-scored class is a label.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> labels = tf.constant([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        >>> predictions = tf.constant([[0.9, 0.2, 0.6], [0.8, 0.1, 0.4]])
+        >>> float(yt8m.ops.batch_hit_at_1(labels, predictions))
+        0.5
 
     Args:
         labels: `[batch, num_classes]`, float, multi-hot.
@@ -54,6 +69,13 @@ def batch_gap(
     `GAP = sum_i p(i) dr(i)` with `p(i)` the precision and `dr(i)` the gain in
     recall at place `i` (Araujo et al., https://arxiv.org/abs/1810.01140,
     section 5). Recall is relative to all labels of the batch.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> labels = tf.constant([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        >>> predictions = tf.constant([[0.9, 0.2, 0.6], [0.8, 0.1, 0.4]])
+        >>> float(yt8m.ops.batch_gap(labels, predictions))  # (1/1 + 2/4) / 2
+        0.75
 
     Args:
         labels: `[batch, num_classes]`, float, multi-hot.

@@ -92,14 +92,22 @@ def multiply_planned(
 def toeplitz_kernel(sequence: tf.Tensor, units: int) -> tf.Tensor:
     """Writes out a Toeplitz matrix.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> sequence = tf.constant([1, 2, 3, 4])
+        >>> print(yt8m.ops.toeplitz_kernel(sequence, units=2).numpy())
+        [[2 1]
+         [3 2]
+         [4 3]]
+
     Args:
         sequence: `[units - 1 + input_dim]`, any dtype, the diagonals from the
             upper right to the lower left corner.
         units: number of columns.
 
     Returns:
-        `[input_dim, units]`, with entry `[i, j]` equal to
-        `sequence[units - 1 + i - j]`.
+        `[input_dim, units]`, of the dtype of `sequence`, with entry `[i, j]`
+        equal to `sequence[units - 1 + i - j]`.
     """
     return block_circulant.dense_toeplitz(
         sequence, sequence.shape[0] - units + 1, units
@@ -112,6 +120,13 @@ def toeplitz_matmul(x: tf.Tensor, sequence: tf.Tensor, units: int) -> tf.Tensor:
     `y[j] = sum_i x[i] sequence[units - 1 + i - j]`. The matrix, or each part
     of its longer side, is embedded in a circulant; `plans.plan_toeplitz`
     chooses the sizes, or a dense product where that is faster.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> x = tf.constant([[1.0, 0.0, 2.0]])
+        >>> sequence = tf.constant([1.0, 2.0, 3.0, 4.0])
+        >>> yt8m.ops.toeplitz_matmul(x, sequence, units=2).numpy().tolist()
+        [[10.0, 7.0]]
 
     Args:
         x: `[..., n]`, float32 or float64.

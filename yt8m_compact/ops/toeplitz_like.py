@@ -24,6 +24,15 @@ def toeplitz_like_matmul(
     all circulants, and one inverse transform all skew-circulants;
     `plans.plan_toeplitz_like` says where they are written out.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> x = tf.constant([[1.0, 2.0]])
+        >>> circulants = tf.constant([[1.0, 3.0]])  # [[1, 3], [3, 1]]
+        >>> skews = tf.constant([[2.0, 1.0]])  # [[2, -1], [1, 2]]
+        >>> y = yt8m.ops.toeplitz_like_matmul(x, circulants, skews, units=2)
+        >>> y.numpy().tolist()
+        [[19.0, 3.0]]
+
     Args:
         x: `[..., n]`, float32 or float64.
         circulants: `[rank, size]`, the vectors a, of the dtype of `x`; `size`
@@ -77,6 +86,13 @@ def toeplitz_like_multiply_adds(
     input_dim: int, units: int, size: int, rank: int
 ) -> int:
     """Counts the real multiply-adds of a row, as `Plan.multiply_adds`.
+
+    Example:
+        >>> count = yt8m.ops.toeplitz_like_multiply_adds(
+        ...     4096, 4096, size=4096, rank=2
+        ... )
+        >>> count, 4096 * 4096  # and by the matrix
+        (632848, 16777216)
 
     Args:
         input_dim: size of the input.

@@ -18,6 +18,13 @@ with lazy.imports():
 def top_k(predictions: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Selects the k classes with the highest scores of every video in a graph.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> predictions = tf.constant([[0.25, 0.75, 0.5]])
+        >>> scores, classes = yt8m.ops.top_k(predictions, k=2)
+        >>> scores.numpy().tolist(), classes.numpy().tolist()
+        ([[0.75, 0.5]], [[1, 2]])
+
     Args:
         predictions: Float `[batch, num_classes]`.
         k: How many classes to select, at least 1; all of them where there are
@@ -34,6 +41,11 @@ def top_k_classes(predictions: np.ndarray, k: int) -> np.ndarray:
     """Selects the k classes with the highest scores of every video.
 
     Among equal scores the lower class comes first, at the cut too.
+
+    Example:
+        >>> predictions = np.array([[0.2, 0.9, 0.9, 0.4]])
+        >>> yt8m.ops.top_k_classes(predictions, k=3).tolist()
+        [[1, 2, 3]]
 
     Args:
         predictions: float `[batch, num_classes]`, all of them finite.

@@ -18,6 +18,16 @@ def portable_operators() -> Iterator[None]:
     What is computed or traced inside has operators that LiteRT, ONNX and
     OpenVINO have, too (see `portable_transforms`), and no gradient of its own.
     It is for inference elsewhere: in TensorFlow it takes longer.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> @tf.function(autograph=False)
+        ... def multiply(x):
+        ...     return yt8m.ops.circulant_matmul(x, tf.ones([1, 512]), 512)
+        >>> with yt8m.ops.portable_operators():
+        ...     traced = multiply.get_concrete_function(tf.TensorSpec([1, 512]))
+        >>> any("FFT" in op.type for op in traced.graph.get_operations())
+        False
     """
     token = _portable.set(True)
     try:

@@ -42,6 +42,15 @@ class Acdc(structure.Structure):
     local minimum. A matrix of the family with one factor, whose blocks are
     whole, comes back.
 
+    Example:
+        >>> structure = yt8m.structures.Acdc()
+        >>> structure.num_weights(1024, 1024), 1024 * 1024
+        (2048, 1048576)
+        >>> ones = np.ones([1, 1, 2])
+        >>> weights = {"diagonal": ones, "kernel": ones * [1.0, 0.0]}
+        >>> structure.as_array(weights, 2, 2).round(3).tolist()
+        [[0.5, 0.5], [0.5, 0.5]]
+
     Attributes:
         num_factors: the number m of factors.
 

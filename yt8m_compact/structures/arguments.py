@@ -41,6 +41,14 @@ def check(value: Any) -> None:
 def check_positive(name: str, value: Any) -> int:
     """Checks an argument that counts something.
 
+    Example:
+        >>> yt8m.structures.check_positive("rank", 64)
+        64
+        >>> yt8m.structures.check_positive("rank", 0)
+        Traceback (most recent call last):
+            ...
+        ValueError: expected a positive int. Received: rank=0
+
     Args:
         name: the argument's name.
         value: its value.

@@ -33,6 +33,16 @@ class BlockCirculant(structure.Structure):
     `nearest` is exact: the mean of each wrapped diagonal of each block, or with
     second moments the solution of a system of their sums along those.
 
+    Example:
+        >>> structure = yt8m.structures.BlockCirculant(block_size=64)
+        >>> structure.num_weights(1024, 512), 1024 * 512
+        (8192, 524288)
+        >>> weights = {"kernel": np.array([[[1.0, 2.0], [3.0, 4.0]]])}
+        >>> small = yt8m.structures.BlockCirculant(block_size=2)
+        >>> print(small.as_array(weights, 2, 4))
+        [[1. 2. 3. 4.]
+         [2. 1. 4. 3.]]
+
     Attributes:
         block_size: size of the blocks.
 

@@ -35,6 +35,16 @@ class Circulant(structure.Structure):
     each wrapped diagonal, or with second moments the solution of a system of
     their sums along wrapped diagonals.
 
+    Example:
+        >>> structure = yt8m.structures.Circulant()
+        >>> structure.num_weights(1024, 512), 1024 * 512
+        (1024, 524288)
+        >>> weights = {"kernel": np.array([[1.0, 2.0, 3.0]])}
+        >>> print(structure.as_array(weights, 3, 3))
+        [[1. 3. 2.]
+         [2. 1. 3.]
+         [3. 2. 1.]]
+
     Attributes:
         pad_input: whether a wide `W` is one square block of `units` values of
             the input with zeros behind it, as the output layer of

@@ -14,6 +14,12 @@ with lazy.imports():
 class CodedWeight:
     """A weight as `codes * scales`.
 
+    Example:
+        >>> codes = np.array([[2, -7]], np.int8)
+        >>> scales = np.array([[0.5, 0.25]], np.float32)
+        >>> yt8m.structures.CodedWeight(codes, scales).decode().tolist()
+        [[1.0, -1.75]]
+
     Attributes:
         codes: int8 whole numbers, or floats of 16 bits; of the weight's shape.
         scales: float32, of that shape: 1 for floats.

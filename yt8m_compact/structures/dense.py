@@ -19,6 +19,12 @@ class Dense(structure.Structure):
 
     Weights: `input_dim * units`. `nearest` is exact.
 
+    Example:
+        >>> weights = {"kernel": np.array([[1.0, 2.0], [3.0, 4.0]])}
+        >>> structure = yt8m.structures.Dense(zero_diagonal=True)
+        >>> structure.as_array(weights, 2, 2).tolist()
+        [[0.0, 2.0], [3.0, 0.0]]
+
     Attributes:
         zero_diagonal: whether `W`, which must be square, is the weights without
             their diagonal, so that no value has a say in itself.

@@ -39,6 +39,13 @@ class Fastfood(structure.Structure):
     `nearest` keeps the permutation, and starts from the diagonals' current
     values: alternating least squares, to about a local minimum.
 
+    Example:
+        >>> structure = yt8m.structures.Fastfood()
+        >>> structure.num_weights(1000, 1024), 1000 * 1024
+        (4096, 1024000)
+        >>> [spec.name for spec in structure.weights(1000, 1024)]
+        ['input_diagonal', 'permutation', 'kernel', 'output_diagonal']
+
     Reference:
         Yang et al., Deep fried convnets, https://arxiv.org/abs/1412.7149.
     """

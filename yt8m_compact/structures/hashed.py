@@ -30,6 +30,15 @@ class Hashed(structure.Structure):
     exact: the mean of each bucket; with second moments to about six places, by
     conjugate gradients, which takes minutes for thousands of units.
 
+    Example:
+        >>> structure = yt8m.structures.Hashed()
+        >>> structure.num_weights(1024, 512), 1024 * 512
+        (8192, 524288)
+        >>> weights = {"kernel": np.array([1.0, 2.0, 3.0, 4.0])}
+        >>> structure = yt8m.structures.Hashed(num_buckets=4)
+        >>> structure.as_array(weights, 2, 3).tolist()
+        [[1.0, -4.0, 2.0], [-3.0, -1.0, 4.0]]
+
     Attributes:
         num_buckets: the number of weights; None is a 64th of those of dense,
             `ceil(input_dim * units / 64)`.

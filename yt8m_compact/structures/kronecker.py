@@ -40,6 +40,16 @@ class Kronecker(structure.Structure):
     they do not, it goes on from there, one factor at a time, to a local
     minimum.
 
+    Example:
+        >>> yt8m.structures.Kronecker().num_weights(1024, 512), 1024 * 512
+        (1536, 524288)
+        >>> structure = yt8m.structures.Kronecker(left_rows=1, left_columns=2)
+        >>> right = np.array([[1.0, 2.0], [3.0, 4.0]])
+        >>> weights = {"left": np.array([[1.0, 10.0]]), "right": right}
+        >>> print(structure.as_array(weights, 2, 4))
+        [[ 1.  2. 10. 20.]
+         [ 3.  4. 30. 40.]]
+
     Attributes:
         left_rows: rows of `A`, fewer where some would meet no input; None is a
             divisor of `input_dim` near its root, or the root.

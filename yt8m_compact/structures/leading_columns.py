@@ -26,6 +26,12 @@ class LeadingColumns(structure.Structure):
     Weights: `input_dim * c`, for c the smaller of `columns` and `units`, and as
     many multiply-adds. `nearest` is exact: those columns.
 
+    Example:
+        >>> structure = yt8m.structures.LeadingColumns(columns=1)
+        >>> weights = {"kernel": np.array([[1.0], [2.0]])}
+        >>> structure.as_array(weights, 2, 3).tolist()
+        [[1.0, 0.0, 0.0], [2.0, 0.0, 0.0]]
+
     Attributes:
         columns: the number of columns that there are; None is half of them.
     """

@@ -26,6 +26,15 @@ class LowRank(structure.Structure):
     largest singular values and their vectors, the roots of the values in both
     factors; with second moments M, those of `U kernel` for `M = U^T U`.
 
+    Example:
+        >>> structure = yt8m.structures.LowRank(rank=16)
+        >>> structure.num_weights(1024, 512), 1024 * 512
+        (24576, 524288)
+        >>> kernel = np.array([[2.0, 4.0], [1.0, 2.0]])  # of rank 1
+        >>> weights = yt8m.structures.LowRank(rank=1).nearest(kernel)
+        >>> (weights["left"] @ weights["right"]).round(6).tolist()
+        [[2.0, 4.0], [1.0, 2.0]]
+
     Attributes:
         rank: columns of `L` and rows of `R`.
 

@@ -41,6 +41,13 @@ class Monarch(structure.Structure):
     are a matrix of rank 1, that of the largest singular value, whose root both
     factors have.
 
+    Example:
+        >>> structure = yt8m.structures.Monarch()
+        >>> structure.num_weights(1024, 1024), 1024 * 1024
+        (65536, 1048576)
+        >>> [spec.shape for spec in structure.weights(1024, 1024)]
+        [(32, 32, 32), (32, 32, 32)]
+
     Attributes:
         num_blocks: the number k of blocks of `L`, fewer where some would be
             empty; None is the number with the fewest weights, or a divisor of

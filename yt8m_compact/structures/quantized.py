@@ -35,13 +35,20 @@ class Quantized(structure.Structure):
     `nearest` is that of the structure: the floats before they are rounded, with
     second moments too.
 
+    Example:
+        >>> structure = yt8m.structures.get("low_rank(rank=64)@int4")
+        >>> structure.inner, str(structure.precision)
+        (LowRank(rank=64), 'int4')
+        >>> structure.num_bytes(1024, 512), structure.inner.num_bytes(1024, 512)
+        (50304, 393216)
+
     Attributes:
         inner: the structure.
         precision: the precision of its weights.
 
     Raises:
         ValueError: if the structure has a precision already, or is a sum, whose
-            parts have precisions instead.
+            parts have precisions instead; or if the precision is float32.
     """
 
     inner: structure.Structure

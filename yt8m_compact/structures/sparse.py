@@ -38,6 +38,13 @@ class Sparse(structure.Structure):
     which for a batch of rows is five to ten times as fast as a sparse product
     of TensorFlow.
 
+    Example:
+        >>> structure = yt8m.structures.Sparse(density=0.5, group=2)
+        >>> kernel = np.array([[1.0, 7.0], [5.0, 2.0]])
+        >>> weights = structure.nearest(kernel)  # the larger of each two
+        >>> structure.as_array(weights, 2, 2).tolist()
+        [[0.0, 7.0], [5.0, 0.0]]
+
     Attributes:
         density: share of the entries that are kept.
         group: size of the groups, of which `density` is a whole number; None

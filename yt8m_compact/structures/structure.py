@@ -47,6 +47,14 @@ class Structure(abc.ABC):
     (`as_dense`), the nearest member to a dense matrix (`_nearest`) and a count
     of multiply-adds. Its name in text is that of the class in snake case.
 
+    Example:
+        >>> structure = yt8m.structures.get("circulant")
+        >>> weights = structure.nearest(np.array([[1.0, 3.0], [5.0, 1.0]]))
+        >>> weights["kernel"].tolist()
+        [[1.0, 4.0]]
+        >>> structure.as_array(weights, input_dim=2, units=2).tolist()
+        [[1.0, 4.0], [4.0, 1.0]]
+
     Raises:
         ValueError: if an argument is wrong.
     """

@@ -41,6 +41,14 @@ class Sum(structure.Structure):
     any of the parts alone. With second moments it does so twice, once without
     and once with them, and keeps the better.
 
+    Example:
+        >>> low_rank = yt8m.structures.LowRank(rank=16)
+        >>> structure = low_rank + yt8m.structures.Circulant()
+        >>> [spec.name for spec in structure.weights(1024, 512)]
+        ['low_rank_left', 'low_rank_right', 'circulant_kernel']
+        >>> structure.num_weights(1024, 512), 1024 * 512
+        (25600, 524288)
+
     Attributes:
         parts: the structures, two or more.
 
@@ -254,11 +262,21 @@ class Sum(structure.Structure):
 def sum_of(parts: Iterable[structure.Structure]) -> structure.Structure:
     """Makes the sum of structures, or the only one.
 
+    Example:
+        >>> parts = [yt8m.structures.LowRank(16), yt8m.structures.Circulant()]
+        >>> str(yt8m.structures.sum_of(parts))
+        'low_rank(rank=16) + circulant'
+        >>> yt8m.structures.sum_of(parts[:1])
+        LowRank(rank=16)
+
     Args:
         parts: one or more.
 
     Returns:
         A `Sum`, or the one that there is.
+
+    Raises:
+        ValueError: if there is none, or there are too many.
     """
     parts = tuple(parts)
     return parts[0] if len(parts) == 1 else Sum(parts)

@@ -25,6 +25,14 @@ def get(
     diagonal_circulant`; `(low_rank + diagonal_circulant)@int8` is that of both.
     `str` of a structure writes it.
 
+    Example:
+        >>> text = "low_rank(rank=64)@int4 + circulant"
+        >>> structure = yt8m.structures.get(text)
+        >>> structure.parts[1]
+        Circulant(pad_input=False)
+        >>> str(structure) == text
+        True
+
     Args:
         identifier: a text or a structure.
 
@@ -48,6 +56,11 @@ def get(
 def signatures() -> tuple[str, ...]:
     """Lists the structures there are, with what their arguments default to.
 
+    Example:
+        >>> [text for text in yt8m.structures.signatures() if "rank" in text]
+        ['low_rank(rank=32)', 'toeplitz_like(displacement_rank=2)',
+            'low_rank_plus_circulant']
+
     Returns:
         The texts, such as `low_rank(rank=32)`, and the names that are short for
         others.
@@ -57,6 +70,10 @@ def signatures() -> tuple[str, ...]:
 
 def precision_signatures() -> tuple[str, ...]:
     """Lists the precisions there are, with what their arguments default to.
+
+    Example:
+        >>> yt8m.structures.precision_signatures()[:2]
+        ('float32(packed=False)', 'bfloat16(packed=False)')
 
     Returns:
         The texts, such as `int4(packed=False, block_size=None)`.

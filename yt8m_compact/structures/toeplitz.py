@@ -36,6 +36,14 @@ class Toeplitz(structure.Structure):
     along diagonals; above 6,144 weights, which it would take gigabytes for, by
     conjugate gradients, to about six places.
 
+    Example:
+        >>> structure = yt8m.structures.Toeplitz()
+        >>> structure.num_weights(1024, 512), 1024 * 512
+        (1535, 524288)
+        >>> weights = {"kernel": np.array([1.0, 2.0, 3.0, 4.0])}
+        >>> structure.as_array(weights, 3, 2).tolist()
+        [[2.0, 1.0], [3.0, 2.0], [4.0, 3.0]]
+
     Reference:
         Sindhwani et al., Structured transforms for small-footprint deep
         learning, https://arxiv.org/abs/1510.01722.

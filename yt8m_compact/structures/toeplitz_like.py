@@ -48,6 +48,15 @@ class ToeplitzLike(structure.Structure):
     is never further away than that, and a square matrix of the family comes
     back. It takes minutes from thousands of inputs on.
 
+    Example:
+        >>> structure = yt8m.structures.ToeplitzLike(displacement_rank=1)
+        >>> structure.num_weights(1024, 512), 1024 * 512
+        (2048, 524288)
+        >>> left = np.array([[1.0, 3.0]])  # [[1, 3], [3, 1]]
+        >>> right = np.array([[2.0, 1.0]])  # [[2, -1], [1, 2]]
+        >>> structure.as_array({"left": left, "right": right}, 2, 2).tolist()
+        [[5.0, 5.0], [7.0, -1.0]]
+
     Attributes:
         displacement_rank: the number r of terms.
 

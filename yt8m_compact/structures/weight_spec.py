@@ -17,6 +17,12 @@ with lazy.imports():
 class Start(enum.Enum):
     """What a weight starts from.
 
+    Example:
+        >>> specs = yt8m.structures.Fastfood().weights(1024, 512)
+        >>> [(spec.name, spec.start.name) for spec in specs[:3]]
+        [('input_diagonal', 'SIGNS'), ('permutation', 'PERMUTATION'),
+            ('kernel', 'KERNEL')]
+
     Attributes:
         KERNEL: random values, which carry the variance of the matrix.
         SIGNS: diagonals of +1 and -1, which leave the variance as it is.
@@ -38,6 +44,13 @@ class WeightSpec:
 
     Where the entries of the matrix are to have the standard deviation s, those
     of a weight that starts as `KERNEL` have `gain * s ** exponent`.
+
+    Example:
+        >>> left, right = yt8m.structures.LowRank(rank=16).weights(1024, 512)
+        >>> left.name, left.shape, left.num_bytes
+        ('left', (1024, 16), 65536)
+        >>> round(left.stddev(0.04), 6)  # 0.04 is then that of the matrix
+        0.1
 
     Attributes:
         name: its name, unique in the structure.

@@ -251,3 +251,25 @@ def test_a_loss_without_levers_is_the_one_of_its_name():
             ops.make_label_loss(name)(labels, predictions),
             function(labels, predictions),
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "positive_weight", "message"),
+    [
+        (
+            "cross_entropy",
+            1.0,
+            "expected a loss, one of CrossEntropyLoss, .*. Received: "
+            "name='cross_entropy'",
+        ),
+        (
+            "SoftmaxLoss",
+            2.0,
+            "expected positive_weight=1 for SoftmaxLoss.* Received: "
+            "positive_weight=2.0",
+        ),
+    ],
+)
+def test_losses_that_there_are_not(name, positive_weight, message):
+    with pytest.raises(ValueError, match=message):
+        ops.make_label_loss(name, positive_weight=positive_weight)

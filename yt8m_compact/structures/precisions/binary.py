@@ -17,6 +17,16 @@ with lazy.imports():
 class Binary(blocks_lib.Blocks):
     """Codes -1 and 1, eight to a byte; the scale is the mean magnitude.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> spec = yt8m.structures.WeightSpec("kernel", (2, 1), is_matrix=True)
+        >>> weight = tf.constant([[1.0], [-3.0]])
+        >>> yt8m.structures.Binary().round(weight, spec).numpy().tolist()
+        [[2.0], [-2.0]]
+        >>> structure = yt8m.structures.Dense() @ yt8m.structures.Binary()
+        >>> structure.num_bytes(1024, 512)  # with 512 scales
+        66560
+
     References:
         Courbariaux et al., BinaryConnect, https://arxiv.org/abs/1511.00363.
         Rastegari et al., XNOR-Net, https://arxiv.org/abs/1603.05279, equation

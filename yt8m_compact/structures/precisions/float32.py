@@ -14,6 +14,11 @@ class Float32(precision.Precision):
 
     A structure at float32 is the structure itself, so that nothing is ever
     rounded or packed by it.
+
+    Example:
+        >>> structure = yt8m.structures.LowRank(rank=16)
+        >>> structure @ yt8m.structures.Float32() == structure
+        True
     """
 
     def __post_init__(self) -> None:

@@ -26,6 +26,14 @@ class Precision(abc.ABC):
     https://arxiv.org/abs/1308.3432). Packed, the layer holds the bits alone,
     and can't be trained any more: what both multiply by is the same.
 
+    Example:
+        >>> precision = yt8m.structures.Int4(block_size=64)
+        >>> structure = yt8m.structures.LowRank(rank=16) @ precision
+        >>> str(structure)
+        'low_rank(rank=16)@int4(block_size=64)'
+        >>> [spec.dtype for spec in structure.packed().weights(1024, 512)]
+        ['uint8', 'float16', 'uint8', 'float16']
+
     Attributes:
         packed: whether the layer holds the packed bits.
 

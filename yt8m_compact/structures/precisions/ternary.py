@@ -20,6 +20,16 @@ class Ternary(blocks_lib.Blocks):
     The scale starts from the mean of the values beyond .7 of the mean
     magnitude, and a turn of least squares follows, as in `Integers`.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> spec = yt8m.structures.WeightSpec("kernel", (3, 1), is_matrix=True)
+        >>> weight = tf.constant([[2.0], [-2.0], [0.25]])
+        >>> yt8m.structures.Ternary().round(weight, spec).numpy().tolist()
+        [[2.0], [-2.0], [0.0]]
+        >>> structure = yt8m.structures.Dense() @ yt8m.structures.Ternary()
+        >>> structure.num_bytes(1024, 512)  # with 512 scales
+        105882
+
     Reference:
         Li et al., Ternary weight networks, https://arxiv.org/abs/1605.04711,
         equations 5 and 6.

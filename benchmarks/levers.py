@@ -1,0 +1,434 @@
+r"""What each lever of training is worth, on real records.
+
+    python -m benchmarks.levers --data_dir=DATA --work_dir=WORK \
+      --output_csv=benchmarks/results/levers.csv
+    python -m benchmarks.levers --output_csv=benchmarks/results/levers.csv \
+      --table
+
+DATA holds `yt8m_2018_video/validate0000.tfrecord` to `validate0099.tfrecord`:
+video-level YouTube-8M of 2018. All runs are of one dense network, 1152 values
+to 1024 hidden units to 3,862 classes, and see each video eight times in batches
+of 256 (720 steps). A lever is what a run has beside; where it has several
+settings, or goes with several learning rates, the one is taken whose run on
+files 0000 to 0069 has the highest GAP@20 on 0070 to 0079, with seed 0. With
+that one, three seeds are trained on 0000 to 0079 and evaluated on 0080 to 0099:
+nothing is chosen there.
+
+What was measured is in the CSV file, a line a run; what is there is not
+measured again, so that the command goes on where it was stopped.
+"""
+
+import argparse
+from collections.abc import Iterator
+import csv
+import dataclasses
+import datetime
+import itertools
+import pathlib
+import shlex
+import shutil
+import statistics
+
+from absl import flags
+import tabulate
+
+from yt8m_compact import training
+from yt8m_compact.eval import evaluation
+from yt8m_compact.programs import train
+from yt8m_compact.run import command_line
+from yt8m_compact.run import config as config_lib
+
+# What trains, and what is evaluated on.
+_SPLITS = {
+    "tuning": ("validate00[0-6]?.tfrecord", "validate007?.tfrecord"),
+    "test": ("validate00[0-7]?.tfrecord", "validate00[89]?.tfrecord"),
+}
+_STEPS = {"tuning": 632, "test": 720}
+_SEEDS = (0, 1, 2)
+# Of the runs that teach: none that learns from them has one of these.
+_TEACHER_SEEDS = (100, 101)
+
+_MODEL = {
+    "feature_names": "mean_rgb,mean_audio",
+    "feature_sizes": "1024,128",
+    "model": "MlpModel",
+    "mlp_hidden_size": "1024",
+    "drop_rate": "0.5",
+    "batch_norm_momentum": "0.97",
+    "batch_size": "256",
+    "num_epochs": "1000",
+    "checkpoint_steps": "10000",
+}
+_CHAIN = {
+    "model": "DeepCombineChainModel",
+    "mlp_hidden_size": None,
+    "drop_rate": None,
+    "batch_norm_momentum": None,
+}
+_TEACHERS = "TEACHERS"
+_COSINE = {"learning_rate_schedule": "cosine", "schedule_steps": "STEPS"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Lever:
+    """What a run has beside the others.
+
+    Attributes:
+        name: what it is called; unique.
+        flags: values of flags of yt8m-train, None for a flag that the network
+            of the others has and this one has not; `STEPS` and `TEACHERS` stand
+            for the number of steps and the folders of two runs that teach.
+        choices: one flag's values that are tried on the tuning split.
+        weights: which weights are evaluated, as --weights of yt8m-eval.
+    """
+
+    name: str
+    flags: dict[str, str | None]
+    choices: tuple[dict[str, str], ...] = ({},)
+    weights: str = "raw"
+
+
+def _values(flag: str, *values: float) -> tuple[dict[str, str], ...]:
+    return tuple({flag: str(value)} for value in values)
+
+
+def _rates(*values: float) -> tuple[dict[str, str], ...]:
+    return _values("base_learning_rate", *values)
+
+
+BASELINE = Lever("none", {}, _rates(0.0005, 0.001, 0.002))
+LEVERS = (
+    BASELINE,
+    Lever("cosine", _COSINE, _rates(0.001, 0.002, 0.004)),
+    Lever(
+        "cosine, warm-up",
+        {**_COSINE, "warmup_steps": "40"},
+        _rates(0.001, 0.002, 0.004),
+    ),
+    Lever("no clipping", {"clip_gradient_norm": "0"}),
+    Lever("global clipping", {"clip_gradients": "global"}),
+    Lever(
+        "weight decay",
+        {},
+        _values("weight_decay", 0.01, 0.1, 0.5),
+    ),
+    Lever("AdamW", {"optimizer": "AdamW"}),
+    Lever("Lion", {"optimizer": "Lion"}, _rates(0.0002, 0.0004, 0.0008)),
+    Lever("Muon", {"optimizer": "Muon"}, _rates(0.001, 0.002, 0.005)),
+    Lever(
+        "ScheduleFreeAdamW",
+        {
+            "optimizer": "ScheduleFreeAdamW",
+            "learning_rate_schedule": "constant",
+            "warmup_steps": "40",
+        },
+        _rates(0.001, 0.002, 0.004),
+    ),
+    Lever("SGD", {"optimizer": "SGD"}, _rates(1, 10, 100)),
+    Lever("Momentum", {"optimizer": "Momentum"}, _rates(0.1, 1, 10)),
+    Lever("Adagrad", {"optimizer": "Adagrad"}, _rates(0.01, 0.03, 0.1)),
+    Lever("RMSprop", {"optimizer": "RMSprop"}, _rates(0.0003, 0.001, 0.002)),
+    Lever(
+        "average of weights (EMA)",
+        {},
+        _values("ema_momentum", 0.98, 0.99, 0.995),
+        weights="ema",
+    ),
+    Lever(
+        "average of 5 checkpoints",
+        {"checkpoint_steps": "30", "keep_checkpoints": "5"},
+        weights="average:5",
+    ),
+    Lever(
+        "two batches an update",
+        {"gradient_accumulation_steps": "2", "batch_size": "128"},
+    ),
+    Lever("bfloat16", {"dtype_policy": "mixed_bfloat16"}),
+    Lever("label smoothing", {}, _values("label_smoothing", 0.01, 0.05, 0.1)),
+    Lever(
+        "focal loss", {"label_loss": "FocalLoss"}, _values("focal_gamma", 1, 2)
+    ),
+    Lever("positive weight", {}, _values("positive_weight", 1.5, 2, 3)),
+    Lever("mixup", {}, _values("mixup_alpha", 0.1, 0.2, 0.4)),
+    Lever("dropout of inputs", {}, _values("input_drop_rate", 0.1, 0.2, 0.3)),
+    Lever("label chaining", _CHAIN, _rates(0.0005, 0.001, 0.002)),
+    Lever(
+        "two teachers",
+        {"teacher": _TEACHERS},
+        _values("teacher_weight", 0.3, 0.5, 0.7, 0.9),
+    ),
+    Lever(
+        "together",
+        {
+            **_COSINE,
+            "warmup_steps": "40",
+            "base_learning_rate": "0.002",
+            "teacher": _TEACHERS,
+            "input_drop_rate": "0.2",
+        },
+        (
+            {"teacher_weight": "0.7"},
+            {"teacher_weight": "0.9"},
+            {"teacher_weight": "0.7", "mixup_alpha": "0.2"},
+            {"teacher_weight": "0.9", "mixup_alpha": "0.2"},
+        ),
+    ),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One run: what it was, and its scores."""
+
+    split: str
+    lever: str
+    flags: str
+    weights: str
+    seed: int
+    gap: float
+    hit_at_1: float
+    perr: float
+    map: float
+    steps: int
+    date: str
+
+
+class Levers:
+    """Trains and evaluates what is not in the file yet.
+
+    Args:
+        data_dir: folder of the real records.
+        work_dir: folder of the runs; those that teach stay there.
+        output_csv: file of the rows.
+    """
+
+    def __init__(
+        self,
+        data_dir: pathlib.Path,
+        work_dir: pathlib.Path,
+        output_csv: pathlib.Path,
+    ) -> None:
+        self._data_dir = data_dir / "yt8m_2018_video"
+        self._work_dir = work_dir
+        self._output_csv = output_csv
+        self._rows = read_rows(output_csv)
+
+    def run(self, levers: tuple[Lever, ...]) -> None:
+        """Measures levers one after the other."""
+        for lever in levers:
+            chosen = self._choose(lever)
+            for seed in _SEEDS:
+                row = self._measure("test", lever, chosen, seed)
+                print(f"{lever.name}, {row.flags}: {row.gap:.4f}", flush=True)
+
+    def _choose(self, lever: Lever) -> dict[str, str]:
+        if len(lever.choices) == 1:
+            return lever.choices[0]
+        gaps = [
+            self._measure("tuning", lever, choice, 0).gap
+            for choice in lever.choices
+        ]
+        return lever.choices[gaps.index(max(gaps))]
+
+    def _measure(
+        self, split: str, lever: Lever, choice: dict[str, str], seed: int
+    ) -> Row:
+        values = {**lever.flags, **choice}
+        if lever is not BASELINE:
+            # Its learning rate is theirs, where they have none of their own.
+            values = {**self._choose(BASELINE), **values}
+        text = shlex.join(
+            f"--{name}={value}"
+            for name, value in values.items()
+            if value is not None
+        )
+        for row in self._rows:
+            if (row.split, row.lever, row.flags, row.seed) == (
+                split,
+                lever.name,
+                text,
+                seed,
+            ):
+                return row
+        folder = self._work_dir / "current"
+        # What is there of an interrupted run may be of another lever.
+        shutil.rmtree(folder, ignore_errors=True)
+        if _TEACHERS in values.values():
+            rates = self._choose(BASELINE)
+            values["teacher"] = ",".join(
+                map(str, self._teachers_of(split, rates))
+            )
+        steps = self._train(split, values, seed, folder)
+        evaluator = evaluation.Evaluator(
+            str(folder),
+            str(self._data_dir / _SPLITS[split][1]),
+            weights=lever.weights,
+        )
+        metrics = evaluator.evaluate().metrics
+        shutil.rmtree(folder)
+        row = Row(
+            split=split,
+            lever=lever.name,
+            flags=text,
+            weights=lever.weights,
+            seed=seed,
+            gap=metrics["gap"],
+            hit_at_1=metrics["hit_at_1"],
+            perr=metrics["perr"],
+            map=metrics["map"],
+            steps=steps,
+            date=datetime.date.today().isoformat(),
+        )
+        self._rows.append(row)
+        write_rows(self._output_csv, self._rows)
+        return row
+
+    def _teachers_of(
+        self, split: str, choice: dict[str, str]
+    ) -> Iterator[pathlib.Path]:
+        """Trains the runs that teach, of no lever, unless they are there."""
+        for seed in _TEACHER_SEEDS:
+            folder = self._work_dir / f"teacher_{split}_seed{seed}"
+            # The same command continues what was interrupted.
+            self._train(split, choice, seed, folder)
+            yield folder
+
+    def _train(
+        self,
+        split: str,
+        values: dict[str, str | None],
+        seed: int,
+        folder: pathlib.Path,
+    ) -> int:
+        """Trains a run; returns its number of steps."""
+        config = self._config(split, values, seed)
+        result = training.train(config, str(folder))
+        if result.signal_number is not None:
+            raise SystemExit(128 + result.signal_number)
+        return result.step
+
+    def _config(
+        self, split: str, values: dict[str, str | None], seed: int
+    ) -> config_lib.Config:
+        # Half as large batches are twice as many.
+        steps = _STEPS[split] * 256 // int(values.get("batch_size", "256"))
+        given = {
+            **_MODEL,
+            "train_dir": str(self._work_dir),
+            "train_data_pattern": str(self._data_dir / _SPLITS[split][0]),
+            "max_steps": str(steps),
+            "seed": str(seed),
+            **values,
+        }
+        flag_values = flags.FlagValues()
+        train.define_flags(flag_values)
+        flag_values(
+            [
+                "yt8m-train",
+                *(
+                    f"--{name}={steps if value == 'STEPS' else value}"
+                    for name, value in given.items()
+                    if value is not None
+                ),
+            ]
+        )
+        return command_line.config_from_flags(flag_values)
+
+
+def read_rows(path: pathlib.Path) -> list[Row]:
+    """Reads the rows of a file, none if it is not there."""
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return [
+            Row(
+                **{
+                    field.name: field.type(row[field.name])
+                    for field in dataclasses.fields(Row)
+                }
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def write_rows(path: pathlib.Path, rows: list[Row]) -> None:
+    """Writes the rows, in the order of the levers."""
+    names = [field.name for field in dataclasses.fields(Row)]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            values = dataclasses.asdict(row)
+            for name in ("gap", "hit_at_1", "perr", "map"):
+                values[name] = f"{values[name]:.5f}"
+            writer.writerow(values)
+
+
+def _decimals(value: float, sign: str = "") -> str:
+    """Writes a score as the other tables have it: .7100, +.0020."""
+    return f"{value:{sign}.4f}".replace("0.", ".", 1)
+
+
+def table(rows: list[Row]) -> str:
+    """Formats what the levers are worth: test split, mean over the seeds."""
+    tested = [row for row in rows if row.split == "test"]
+    base = {row.seed: row.gap for row in tested if row.lever == BASELINE.name}
+    lines = []
+    for _, group in itertools.groupby(tested, key=lambda row: row.lever):
+        runs = list(group)
+        gaps = [row.gap for row in runs]
+        gains = [row.gap - base[row.seed] for row in runs if row.seed in base]
+        lines.append(
+            [
+                runs[0].lever,
+                f"`{runs[0].flags}`" if runs[0].flags else "",
+                len(runs),
+                _decimals(statistics.mean(gaps)),
+                _decimals(statistics.mean(gains), "+") if gains else "",
+                " to ".join(
+                    _decimals(edge(gains), "+") for edge in (min, max) if gains
+                ),
+                _decimals(statistics.mean(row.map for row in runs)),
+            ]
+        )
+    return tabulate.tabulate(
+        lines,
+        ["lever", "flags", "seeds", "GAP@20", "gain", "of seeds", "MAP"],
+        tablefmt="github",
+        disable_numparse=True,
+        colalign=("left", "left", *["right"] * 5),
+    )
+
+
+def main() -> None:
+    """Measures what is missing, or prints the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data_dir", type=pathlib.Path)
+    parser.add_argument("--work_dir", type=pathlib.Path)
+    parser.add_argument("--output_csv", type=pathlib.Path, required=True)
+    parser.add_argument("--levers", help="names, comma-separated; else all")
+    parser.add_argument("--table", action="store_true")
+    args = parser.parse_args()
+    if args.table:
+        print(table(read_rows(args.output_csv)))
+        return
+    if not (args.data_dir and args.work_dir):
+        parser.error("expected --data_dir and --work_dir, or --table")
+    names = args.levers.split(",") if args.levers else None
+    chosen = tuple(
+        lever for lever in LEVERS if names is None or lever.name in names
+    )
+    if names and len(chosen) != len(names):
+        parser.error(
+            f"expected --levers of {[lever.name for lever in LEVERS]}. "
+            f"Received: {args.levers}"
+        )
+    args.work_dir.mkdir(parents=True, exist_ok=True)
+    Levers(args.data_dir, args.work_dir, args.output_csv).run(chosen)
+
+
+if __name__ == "__main__":
+    main()
