@@ -51,7 +51,7 @@ def _public(room: str) -> list[tuple[str, str]]:
             if name.name == "*":
                 public.extend(_public(module))
             else:
-                public.append((name.asname or name.name, node.module))
+                public.append((name.name, node.module))
     return public
 
 

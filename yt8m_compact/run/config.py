@@ -58,6 +58,10 @@ class DataConfig:
         ... )
         >>> data.num_classes, data.max_frames
         (3862, 300)
+
+    Raises:
+        ValueError: if a setting is out of its range, or there are not as many
+            sizes as names.
     """
 
     feature_names: tuple[str, ...] = settings.setting(
@@ -114,6 +118,10 @@ class TrainingConfig:
         ... )
         >>> training.optimizer, training.total_steps
         ('Adam', 1000)
+
+    Raises:
+        ValueError: if a setting is out of its range, or two do not fit each
+            other.
     """
 
     train_data_pattern: str = settings.setting(
@@ -565,6 +573,10 @@ class Config:
         7958
         >>> config == yt8m.run.Config.from_json(config.to_json(), "config.json")
         True
+
+    Raises:
+        ValueError: if the model does not read the level of features that the
+            data has, or mixup is asked for with frames.
     """
 
     data: DataConfig

@@ -96,6 +96,10 @@ class TrainDir:
     Args:
         path: the folder; local, or any that `tf.io.gfile` reaches. Also that
             of a packed model, and `preset:` before the name of a preset.
+
+    Raises:
+        ValueError: if there is no path or no such preset, or the path has one
+            of the characters `*`, `?` and `[`.
     """
 
     def __init__(self, path: str) -> None:
