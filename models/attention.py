@@ -28,6 +28,16 @@ class AttentionConfig(frame_model.FrameSetConfig):
     says: `p_c = sum_i softmax_i(v_ic) sigmoid(u_ic)`; see
     `layers.DecisionAttention`. Memory grows with frames times classes.
 
+    Example:
+        >>> config = yt8m.models.AttentionConfig(
+        ...     attention_layers=1,
+        ...     attention_hidden_size=64,
+        ...     embedding_projection="circulant",
+        ... )
+        >>> model = config.build(feature_sizes=[128], num_classes=10)
+        >>> model.count_params()  # 128 + 4 * 64 + 2 * 65 * 10
+        1684
+
     References:
         Kong et al., https://arxiv.org/abs/1711.00927.
         Kong et al., https://arxiv.org/abs/1903.00765.

@@ -29,6 +29,18 @@ class DbofConfig(frame_model.FrameSetConfig, frame_model.FrameClassifierConfig):
     which are pooled over the frames (`max_i {W v_i}`, section 3 of
     https://arxiv.org/abs/1810.01140), projected to `dbof_hidden_size` and
     classified. Each of the projections can be compact.
+
+    Example:
+        >>> config = yt8m.models.DbofConfig(
+        ...     dbof_cluster_size=8192,
+        ...     dbof_hidden_size=512,
+        ...     embedding_projection="diagonal_circulant",
+        ...     fc_projection="diagonal_circulant",
+        ...     classifier_projection="circulant",
+        ... )
+        >>> model = config.build(feature_sizes=[1024], num_classes=3862)
+        >>> model.count_params()  # 22,516,268 if dense
+        99372
     """
 
     dbof_add_batch_norm: bool = settings.setting(

@@ -31,6 +31,12 @@ class DeepCirculantConfig(model_config.ModelConfig):
     behind it. With n inputs, C classes and L layers that is `3 n L + 3 C`
     weights. Araujo et al., Understanding and training deep diagonal circulant
     neural networks, https://arxiv.org/abs/1901.10255.
+
+    Example:
+        >>> config = yt8m.models.DeepCirculantConfig(num_layers=2)
+        >>> model = config.build(feature_sizes=[1024, 128], num_classes=3862)
+        >>> model.count_params()  # 3 (2 * 1152 + 3862)
+        18498
     """
 
     frame_features: ClassVar[bool] = False

@@ -33,6 +33,14 @@ class DeepCombineChainConfig(model_config.ModelConfig):
     relu(p_l U_l + b_l)`. The last one, after `deep_chain_layers` others,
     predicts. In training all learn the labels; see `layers.EndOfChain`.
 
+    Example:
+        >>> config = yt8m.models.DeepCombineChainConfig(
+        ...     deep_chain_layers=1, deep_chain_relu_cells=4
+        ... )
+        >>> model = config.build(feature_sizes=[16], num_classes=5)
+        >>> model.count_params()  # 16 * 25 + 10, 5 * 4 + 4, and 20 * 25 + 10
+        944
+
     References:
         Wang et al., https://arxiv.org/abs/1706.05150, "Chaining", and their
         code, https://github.com/wangheda/youtube-8m.

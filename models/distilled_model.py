@@ -16,6 +16,16 @@ class DistilledModel(keras.Model):
     comes on top of that of the model's own; where the layer has a
     `branch_share` s, they count s times, and the model's own `1 - s` times.
 
+    Example:
+        >>> parts = keras.Input([1], name="part"), keras.Input([1], name="last")
+        >>> outputs = yt8m.layers.EndOfChain(0.25, name="predictions")(parts)
+        >>> model = yt8m.models.DistilledModel(parts, outputs)
+        >>> model.compile(loss="mean_squared_error")
+        >>> y_pred = model([np.zeros([1, 1]), np.ones([1, 1])], training=True)
+        >>> labels = np.ones([1, 1])  # the part's loss is 1, the last one's 0
+        >>> float(model.compute_loss(y=labels, y_pred=y_pred))
+        0.25
+
     References:
         Lin et al., https://arxiv.org/abs/1811.05014, equation 8.
         Wang et al., https://arxiv.org/abs/1706.05150, "Chaining".

@@ -21,6 +21,13 @@ def find_embedding(model: keras.Model) -> keras.KerasTensor | None:
     That of a chain of classifiers is what the last one is given; those of
     classifiers that are mixed are put side by side.
 
+    Example:
+        >>> config = yt8m.models.MlpConfig(mlp_hidden_size=64)
+        >>> model = config.build(feature_sizes=[128], num_classes=10)
+        >>> embedding = yt8m.models.find_embedding(model)
+        >>> keras.Model(model.input, embedding).output_shape
+        (None, 64)
+
     Args:
         model: a model that a config built.
 

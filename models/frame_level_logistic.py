@@ -22,6 +22,13 @@ class FrameLevelLogisticConfig(frame_model.FrameModelConfig):
 
     The starter code's model, whose `W` can be compact. The mean is that of the
     frames there are.
+
+    Example:
+        >>> config = yt8m.models.FrameLevelLogisticConfig()
+        >>> model = config.build(feature_sizes=[128], num_classes=10)
+        >>> frames = np.zeros([2, 30, 128], np.uint8)
+        >>> model({"frames": frames, "num_frames": np.array([30, 7])}).shape
+        TensorShape([2, 10])
     """
 
     def build(

@@ -24,6 +24,16 @@ class GatedDbofConfig(soft_dbof.SoftDbofConfig):
     sum_i a_k(x_i)` and `m_k = max_i a_k(x_i)` of unit length, it is `s
     sigmoid(bn(m A B))` of unit length, where `A B` goes through as many values
     as the feature has. The other features have soft bags, as in SoftDbofModel.
+
+    Example:
+        >>> config = yt8m.models.GatedDbofConfig(
+        ...     dbof_cluster_size=64,
+        ...     dbof_hidden_size=16,
+        ...     embedding_projection="circulant",
+        ... )
+        >>> model = config.build(feature_sizes=[32, 16], num_classes=10)
+        >>> model.count_params()  # 9,044 if dense
+        6948
     """
 
     def unused_settings(self) -> dict[str, str]:

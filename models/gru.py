@@ -23,6 +23,18 @@ class GruConfig(recurrent.RecurrentConfig):
     WILLOW's model (https://arxiv.org/abs/1706.06905, section 2.1), which
     classifies the states of all layers together; here it is the last one's.
     The reset gate comes after the product, as cuDNN has it.
+
+    Example:
+        >>> config = yt8m.models.GruConfig(
+        ...     gru_cells=64,
+        ...     gru_layers=1,
+        ...     embedding_projection="circulant",
+        ...     recurrent_projection="circulant",
+        ...     video_level_classifier_model="LogisticModel",
+        ... )
+        >>> model = config.build(feature_sizes=[128], num_classes=10)
+        >>> model.count_params()  # 256 + 192 + 2 * 192 + 65 * 10
+        1482
     """
 
     gru_cells: int = settings.setting(

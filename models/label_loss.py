@@ -14,6 +14,15 @@ class LabelLoss(keras.losses.Loss):
     label, `[batch, num_classes]`, such as 0 for those that nobody rated; or, as
     in Keras, one for each example, `[batch]`.
 
+    Example:
+        >>> loss = yt8m.models.LabelLoss(yt8m.ops.LOSSES["CrossEntropyLoss"])
+        >>> labels, predictions = np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]])
+        >>> round(float(loss(labels, predictions)), 2)  # 2 log(2)
+        1.39
+        >>> rated = np.array([[1.0, 0.0]])  # the first label alone
+        >>> round(float(loss(labels, predictions, rated)), 2)
+        0.69
+
     Args:
         function: computes `[batch]` losses from labels and predictions,
             `[batch, num_classes]` both, and weights of that shape or None; one

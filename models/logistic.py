@@ -20,6 +20,14 @@ class LogisticConfig(model_config.ModelConfig):
     """Settings of LogisticModel: `p = sigmoid(x @ W + b)`.
 
     The starter code's LogisticModel, whose `W` can be compact.
+
+    Example:
+        >>> config = yt8m.models.LogisticConfig(
+        ...     classifier_projection="circulant"
+        ... )
+        >>> model = config.build(feature_sizes=[1024], num_classes=3862)
+        >>> model.count_params()  # 4 * 1024 + 3862
+        7958
     """
 
     frame_features: ClassVar[bool] = False

@@ -22,6 +22,18 @@ class LstmConfig(recurrent.RecurrentConfig):
 
     The starter code's model. Its projections, of frames and of the state, can
     be compact.
+
+    Example:
+        >>> config = yt8m.models.LstmConfig(
+        ...     lstm_cells=64,
+        ...     lstm_layers=1,
+        ...     embedding_projection="circulant",
+        ...     recurrent_projection="circulant",
+        ...     video_level_classifier_model="LogisticModel",
+        ... )
+        >>> model = config.build(feature_sizes=[128], num_classes=10)
+        >>> model.count_params()  # 256 + 256 + 256 + 65 * 10
+        1418
     """
 
     lstm_cells: int = settings.setting(

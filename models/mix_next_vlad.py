@@ -27,6 +27,18 @@ class MixNextVladConfig(next_vlad.NextVladEncoderConfig):
     softmax(bn(mean_i v_i) G)_n z_n)`. In training, each classifier learns the
     labels and, at a temperature, the mixture; see `layers.LogitMixture`.
 
+    Example:
+        >>> config = yt8m.models.MixNextVladConfig(
+        ...     mix_number=2,
+        ...     nextvlad_cluster_size=8,
+        ...     nextvlad_hidden_size=16,
+        ...     groups=4,
+        ...     fc_projection="circulant",
+        ... )
+        >>> model = config.build(feature_sizes=[32], num_classes=10)
+        >>> model.count_params()  # 15,278 if dense
+        11438
+
     References:
         Lin et al., https://arxiv.org/abs/1811.05014, section 3.3.
     """

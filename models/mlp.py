@@ -28,6 +28,14 @@ class MlpConfig(model_config.ModelConfig):
     with some of them dropped, and a logistic classifier. Each `W_l`, and `W`,
     can be compact, and of few bits: with a teacher, this is the model of the
     smallest files.
+
+    Example:
+        >>> config = yt8m.models.MlpConfig(
+        ...     mlp_hidden_size=512, hidden_projection="low_rank(rank=16)"
+        ... )
+        >>> model = config.build(feature_sizes=[1024, 128], num_classes=100)
+        >>> model.count_params()  # 16 (1152 + 512) + 4 * 512 + 513 * 100
+        79972
     """
 
     frame_features: ClassVar[bool] = False

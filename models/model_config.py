@@ -54,6 +54,17 @@ class ModelConfig(abc.ABC):
 
     A model is one file with one subclass. Its fields are flags by the same
     names. `frame_features` says which level of features it reads.
+
+    Example:
+        >>> config = yt8m.models.MoeConfig(classifier_projection="circulant")
+        >>> isinstance(config, yt8m.models.ModelConfig), config.frame_features
+        (True, False)
+        >>> model = config.build(feature_sizes=[1024, 128], num_classes=10)
+        >>> model({"features": np.zeros([2, 1152])}).shape
+        TensorShape([2, 10])
+
+    Raises:
+        ValueError: if a setting is out of its range.
     """
 
     frame_features: ClassVar[bool]

@@ -33,6 +33,12 @@ class MoeConfig(model_config.ModelConfig):
     """Settings of MoeModel: `p_c = sum_m softmax(x @ G_c)_m sigmoid(e_cm)`.
 
     The starter code's MoeModel, whose gates and experts can be compact.
+
+    Example:
+        >>> config = yt8m.models.MoeConfig(classifier_projection="circulant")
+        >>> model = config.build(feature_sizes=[1024], num_classes=100)
+        >>> model.count_params()  # 1024 of gates, 1024 + 200 of experts
+        2248
     """
 
     frame_features: ClassVar[bool] = False

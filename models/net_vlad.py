@@ -24,6 +24,16 @@ class NetVladConfig(late_fusion.LateFusionConfig):
     (x_i - c_k)`; see `layers.NetVlad`. Features after the first have half the
     clusters. `lightvlad` leaves the centres out (NetRVLAD), and `vlagd` has
     learned gates of the sums in their place; see `layers.NetVlagd`.
+
+    Example:
+        >>> config = yt8m.models.NetVladConfig(
+        ...     netvlad_cluster_size=8,
+        ...     netvlad_hidden_size=64,
+        ...     fc_projection="diagonal_circulant",
+        ... )
+        >>> model = config.build(feature_sizes=[32, 16], num_classes=10)
+        >>> model.count_params()  # 24,836 if dense
+        4996
     """
 
     netvlad_cluster_size: int = settings.setting(

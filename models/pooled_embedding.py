@@ -36,6 +36,17 @@ class PooledEmbeddingConfig(context_gating.ContextGatingConfig):
     outputs are concatenated, classified, and the classes gated by each other.
     Batch normalisation comes before every non-linearity, in place of a bias.
 
+    Example:
+        >>> config = yt8m.models.PooledEmbeddingConfig(
+        ...     embedding_projection="diagonal_circulant",
+        ...     fc_projection="diagonal_circulant",
+        ...     classifier_projection="circulant",
+        ...     gating_projection="circulant",
+        ... )
+        >>> model = config.build(feature_sizes=[1024], num_classes=3862)
+        >>> model.count_params()  # 45,359,764 if dense
+        137670
+
     References:
         Araujo et al., https://arxiv.org/abs/1810.01140, sections 3 and 4.
     """

@@ -48,6 +48,10 @@ MODELS: dict[str, type[model_config.ModelConfig]] = {
 def get_model_config(name: str) -> type[model_config.ModelConfig]:
     """Looks up the config class of a model.
 
+    Example:
+        >>> yt8m.models.get_model_config("MoeModel").__name__
+        'MoeConfig'
+
     Args:
         name: a key of `MODELS`.
 
@@ -68,6 +72,10 @@ def get_model_config(name: str) -> type[model_config.ModelConfig]:
 def model_name(config: model_config.ModelConfig) -> str:
     """Looks up the name of a config's model.
 
+    Example:
+        >>> yt8m.models.model_name(yt8m.models.MoeConfig())
+        'MoeModel'
+
     Args:
         config: an instance of one of the classes in `MODELS`.
 
@@ -83,12 +91,13 @@ def register_classes() -> None:
     `import yt8m_compact.models` imports no Keras, and so can't do it.
 
     Example:
-        ```python
-        from yt8m_compact import models
-
-        models.register_classes()
-        model = keras.saving.load_model("model.keras")
-        ```
+        >>> import keras
+        >>> config = yt8m.models.LogisticConfig()
+        >>> model = config.build(feature_sizes=[128], num_classes=10)
+        >>> model.save("model.keras")
+        >>> yt8m.models.register_classes()  # needed where nothing was built
+        >>> keras.saving.load_model("model.keras").output_shape
+        (None, 10)
     """
     # Each registers what is defined in it.
     importlib.import_module("yt8m_compact.layers")

@@ -27,6 +27,16 @@ class SoftDbofConfig(late_fusion.LateFusionConfig):
     of unit length; see `layers.SoftAssignmentPooling`. Features after the
     first have an eighth of the clusters. `fc_dimred` turned off leaves the
     hidden layer out: the bags are classified themselves.
+
+    Example:
+        >>> config = yt8m.models.SoftDbofConfig(
+        ...     dbof_cluster_size=64,
+        ...     dbof_hidden_size=16,
+        ...     embedding_projection="circulant",
+        ... )
+        >>> model = config.build(feature_sizes=[32, 16], num_classes=10)
+        >>> model.count_params()  # 4,692 if dense
+        2596
     """
 
     dbof_cluster_size: int = settings.setting(

@@ -29,6 +29,19 @@ class TransformerConfig(frame_model.FrameClassifierConfig):
     of the normalised result is classified. It reads all frames of a video, up
     to the reader's `max_frames`.
 
+    Example:
+        >>> config = yt8m.models.TransformerConfig(
+        ...     transformer_layers=1,
+        ...     transformer_head_size=32,  # of 4 heads: frames of 128 values
+        ...     transformer_hidden_size=256,
+        ...     embedding_projection="circulant",
+        ...     attention_projection="circulant",
+        ...     fc_projection="circulant",
+        ... )
+        >>> model = config.build(feature_sizes=[128], num_classes=10)
+        >>> model.count_params()  # 150,794 if dense
+        4490
+
     References:
         Vaswani et al., https://arxiv.org/abs/1706.03762.
         Xiong et al., https://arxiv.org/abs/2002.04745 (normalising first).

@@ -14,9 +14,14 @@ import yt8m_compact as yt8m
 _WITH_A_RUN = {
     "yt8m_compact.api.fitting",
     "yt8m_compact.api.opening",
+    "yt8m_compact.compression.run_compression",
+    "yt8m_compact.training.loop",
 }
 # Their examples take over half a second of processor time.
-_SLOW = {"yt8m_compact.api.classifier"}
+_SLOW = {
+    "yt8m_compact.api.classifier",
+    "yt8m_compact.compression.model_compression",
+}
 
 
 def _with_examples() -> list:
@@ -46,7 +51,7 @@ def _public(room: str) -> list[tuple[str, str]]:
             if name.name == "*":
                 public.extend(_public(module))
             else:
-                public.append((name.asname or name.name, node.module))
+                public.append((name.name, node.module))
     return public
 
 

@@ -39,6 +39,13 @@ class Classifier(abc.ABC):
     `load_run`, `load_preset` and `fit` give a `TrainedModel`, `load` an
     `ExportedModel`.
 
+    Example:
+        >>> classifier = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> isinstance(classifier, yt8m.api.Classifier)
+        True
+        >>> classifier.config.data.num_classes, classifier.class_names[0]
+        (3862, 'Game')
+
     Attributes:
         config: the configuration of its run.
         class_names: the name of each class; None where they are not known.

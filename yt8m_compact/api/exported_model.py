@@ -16,6 +16,12 @@ from yt8m_compact.run import config as config_lib
 class ExportedModel(classifier.Classifier):
     """What yt8m-export wrote, open to predict: `load` gives one.
 
+    Example:
+        >>> packed = yt8m.presets.folder("yt8m_2018_video_100k")
+        >>> exported = yt8m.load(packed)
+        >>> exported.artefact.KIND, exported.config.data.num_classes
+        ('a packed model', 3862)
+
     Attributes:
         config: the configuration of its run.
         class_names: the name of each class; None where they are not known.

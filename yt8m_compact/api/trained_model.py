@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 class TrainedModel(classifier.Classifier):
     """A model in memory: `load_run`, `load_preset` and `fit` give one.
 
+    Example:
+        >>> trained = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> trained.step, trained.model.name
+        (1200, 'MlpModel')
+        >>> trained.model({"features": np.zeros([2, 1152])}).shape
+        TensorShape([2, 3862])
+
     Attributes:
         config: the configuration of its run.
         class_names: the name of each class; None where they are not known.

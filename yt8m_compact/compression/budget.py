@@ -12,6 +12,10 @@ from yt8m_compact import names
 class Unit(enum.StrEnum):
     """What is counted.
 
+    Example:
+        >>> [unit.value for unit in yt8m.compression.Unit]
+        ['bytes', 'weights', 'ms']
+
     Attributes:
         BYTES: Of the packed file.
         WEIGHTS: Values that are stored.
@@ -47,6 +51,13 @@ _TEXT = re.compile(
 class Budget:
     """The most that a model may take.
 
+    Example:
+        >>> budget = yt8m.compression.Budget(1e6, yt8m.compression.Unit.BYTES)
+        >>> print(budget)
+        1,000,000 bytes
+        >>> budget == yt8m.compression.parse_budget("1MB")
+        True
+
     Attributes:
         amount: How much, above 0.
         unit: Of what.
@@ -62,6 +73,12 @@ class Budget:
 
 def parse(text: str | Budget) -> Budget:
     """Reads a budget.
+
+    Example:
+        >>> yt8m.compression.parse_budget("100kB").amount
+        100000.0
+        >>> print(yt8m.compression.parse_budget("500us"))
+        0.5 ms
 
     Args:
         text: `1MB` (a million bytes; `1MiB` is 2^20), `500000_weights` or `2ms`

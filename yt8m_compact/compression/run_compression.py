@@ -53,6 +53,22 @@ class RunCompression:
     is measured on a sample, that place alone replaced, and the best sum under
     the budget is chosen. That assumes that what places lose adds up.
 
+    Example:
+        >>> settings = yt8m.compression.Settings(
+        ...     train_dir=train_dir,  # of 140 parameters
+        ...     output_dir="small",
+        ...     budget=yt8m.compression.parse_budget("100_weights"),
+        ...     train_data_pattern=data_pattern,
+        ...     structures=("low_rank(rank=1)", "low_rank(rank=2)"),
+        ...     num_epochs=1,
+        ... )
+        >>> compression = yt8m.compression.RunCompression(settings)
+        >>> compression.choose().choice.cost <= 100
+        True
+        >>> result = compression.tune(lambda config: watching)
+        >>> sorted(compression.plan.scores)
+        ['before', 'projected', 'tuned']
+
     Args:
         settings: What to do.
 

@@ -15,6 +15,16 @@ NUM_VIDEOS = 2048
 class Settings:
     """How a run is compressed.
 
+    Example:
+        >>> settings = yt8m.compression.Settings(
+        ...     train_dir="runs/dense",
+        ...     output_dir="runs/small",
+        ...     budget=yt8m.compression.parse_budget("1MB"),
+        ...     train_data_pattern="data/train*.tfrecord",
+        ... )
+        >>> settings.num_epochs, settings.choose_by
+        (10, 'loss')
+
     Attributes:
         train_dir: The folder of the run.
         output_dir: That of the new one.

@@ -1,4 +1,7 @@
-"""Keras layers: projections, pooling, mixture of experts."""
+"""Keras layers: projections, pooling, mixture of experts.
+
+Outputs are of the layer's compute dtype where it does not say otherwise.
+"""
 
 # ruff: noqa: E402
 from yt8m_compact import keras_backend

@@ -39,6 +39,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
     The count is no weight. Checkpoints of a run hold it; where a model starts
     from the weights of another one, it starts anew, and so do its statistics.
 
+    Example:
+        >>> layer = yt8m.layers.BatchNormalization()
+        >>> outputs = layer(np.array([[1.0], [3.0]]), training=True)
+        >>> layer.moving_mean.numpy(), layer.moving_variance.numpy()
+        (array([2.], dtype=float32), array([1.], dtype=float32))
+
     Args:
         synchronized: whether the replicas of a `tf.distribute` strategy share
             their moments; None is where there are several.
@@ -121,6 +127,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 def moving_statistics(model: keras.Model) -> list[keras.Variable]:
     """Lists the statistics that the batch normalisation of a model moves.
+
+    Example:
+        >>> model = keras.Sequential(
+        ...     [keras.Input([8]), yt8m.layers.BatchNormalization()]
+        ... )
+        >>> [weight.name for weight in yt8m.layers.moving_statistics(model)]
+        ['moving_mean', 'moving_variance']
 
     Args:
         model: it was built.

@@ -39,6 +39,14 @@ def compactify(
     seconds a layer for most, minutes for `acdc`, `fastfood`, sums, and several
     factors of thousands of inputs.
 
+    Example:
+        >>> model = keras.Sequential(
+        ...     [keras.Input([256]), keras.layers.Dense(128)]
+        ... )
+        >>> compact = yt8m.layers.compactify(model, "circulant")
+        >>> model.count_params(), compact.count_params()
+        (32896, 384)
+
     Args:
         model: a built Functional or Sequential model; it is not changed.
         structure: a structure or its text, `low_rank(rank=64)` say; or a dict
@@ -55,9 +63,10 @@ def compactify(
 
     Raises:
         ValueError: if the model is subclassed or not built, a name is not that
-            of a dense layer, no layer would become smaller, a structure is
-            unknown, or the data do not reach a layer; from newer releases of
-            Keras, if a `Lambda` layer holds a Python lambda and
+            of a dense layer, there are `layer_names` beside a dict, no layer
+            would become smaller, a structure is unknown, or the data do not
+            reach a layer; from newer releases of Keras, if a `Lambda` layer
+            holds a Python lambda and
             `keras.config.enable_unsafe_deserialization` was not called.
     """
     if isinstance(structure, Mapping):
@@ -126,6 +135,13 @@ def compactify(
 
 def dense_layers(model: keras.Model) -> list[keras.Layer]:
     """Lists the layers of a model that `compactify` can replace.
+
+    Example:
+        >>> model = keras.Sequential(
+        ...     [keras.Input([8]), keras.layers.Dense(4, name="fc")]
+        ... )
+        >>> [layer.name for layer in yt8m.layers.dense_layers(model)]
+        ['fc']
 
     Args:
         model: a built Functional or Sequential model.

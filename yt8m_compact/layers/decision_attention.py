@@ -19,15 +19,22 @@ class DecisionAttention(keras.layers.Layer):
     projections, dense or compact, in which the heads of a class stand
     together. Runs in float32 (float64 for float64 layers).
 
+    Example:
+        >>> attention = np.zeros([1, 3, 1])  # the same for each frame
+        >>> decisions = np.array([[[0.0], [20.0], [-20.0]]])
+        >>> mask = np.array([[True, True, False]])
+        >>> layer = yt8m.layers.DecisionAttention()
+        >>> np.round(layer([attention, decisions, mask]), 2)  # of 0.5 and 1
+        array([[0.75]], dtype=float32)
+
     Args:
         num_heads: int, H.
         **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
         A list of attention and decisions, float `[batch, max_frames,
-        num_classes
-        * H]`, and mask, bool `[batch, max_frames]`, true where there is a
-        frame.
+        num_classes * H]`, and mask, bool `[batch, max_frames]`, true where
+        there is a frame.
 
     Output shape:
         `[batch, num_classes]`, probabilities.

@@ -12,6 +12,11 @@ class Dequantize(keras.layers.Layer):
     `x * 4 / 255 + (4 / 512 - 2)`, as the YouTube-8M starter code does. Frames
     travel as uint8, a quarter of the bytes, up to this layer.
 
+    Example:
+        >>> codes = np.array([0, 128, 255], np.uint8)
+        >>> np.round(yt8m.layers.Dequantize()(codes), 4)
+        array([-1.9922,  0.0157,  2.0078], dtype=float32)
+
     Input shape:
         Any, uint8.
 

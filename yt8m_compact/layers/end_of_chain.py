@@ -19,6 +19,14 @@ class EndOfChain(keras.layers.Layer):
     for the share `s` and the predictions `p_l` before the last ones, `p`.
     The layer has no weights.
 
+    Example:
+        >>> layer = yt8m.layers.EndOfChain(branch_share=0.1)
+        >>> first, last = np.array([[0.25, 0.75]]), np.array([[0.0, 1.0]])
+        >>> layer([first, last], training=True).numpy()
+        array([[0., 1.]], dtype=float32)
+        >>> layer.branch_predictions.numpy()
+        array([[[0.25, 0.75]]], dtype=float32)
+
     Args:
         branch_share: `s`, from 0 to 1.
         **kwargs: the arguments of `keras.layers.Layer`.

@@ -18,6 +18,14 @@ class FrameAttention(keras.layers.Layer):
     and values come from projections, dense or compact. The softmax runs in
     float32 (float64 for float64 layers).
 
+    Example:
+        >>> queries, keys = np.zeros([2, 1, 3, 2])  # as near to each frame
+        >>> values = np.array([[[1.0, 2.0], [3.0, 4.0], [9.0, 9.0]]])
+        >>> mask = np.array([[True, True, False]])
+        >>> layer = yt8m.layers.FrameAttention(num_heads=2)
+        >>> layer([queries, keys, values, mask])[0, 0].numpy()
+        array([2., 3.], dtype=float32)
+
     Args:
         num_heads: int, H.
         **kwargs: the arguments of `keras.layers.Layer`.

@@ -21,6 +21,14 @@ class FrameBags(keras.layers.Layer):
     The bags take the place of the videos: what follows sees `batch * n` videos
     of `k` frames, and `BagAverage` ends it.
 
+    Example:
+        >>> frames = np.arange(6, dtype=np.uint8).reshape([1, 6, 1])
+        >>> layer = yt8m.layers.FrameBags(num_bags=2, frames_per_bag=3)
+        >>> bags, mask = layer([frames, np.array([6])])
+        >>> bags[:, :, 0].numpy()
+        array([[0, 2, 4],
+               [1, 3, 5]], dtype=uint8)
+
     Args:
         num_bags: int, `n`.
         frames_per_bag: int, `k`.
@@ -104,12 +112,17 @@ class BagAverage(keras.layers.Layer):
 
     `(1 / n) sum_b v_b`, the end of robust pooling.
 
+    Example:
+        >>> pooled = np.array([[1.0, 2.0], [3.0, 6.0]])  # two bags of a video
+        >>> yt8m.layers.BagAverage(num_bags=2)(pooled).numpy()
+        array([[2., 4.]], dtype=float32)
+
     Args:
         num_bags: int, `n`, as of the `FrameBags` before.
         **kwargs: the arguments of `keras.layers.Layer`.
 
     Input shape:
-        `[batch * n, size]`, the bags of a video one after another.
+        Float `[batch * n, size]`, the bags of a video one after another.
 
     Output shape:
         `[batch, size]`.

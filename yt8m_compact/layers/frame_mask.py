@@ -8,6 +8,12 @@ import tensorflow as tf
 class FrameMask(keras.layers.Layer):
     """Marks the frames that are there: `t < num_frames`.
 
+    Example:
+        >>> frames, num_frames = np.zeros([2, 3, 8]), np.array([1, 3])
+        >>> yt8m.layers.FrameMask()([frames, num_frames]).numpy()
+        array([[ True, False, False],
+               [ True,  True,  True]])
+
     Input shape:
         A list of `frames`, `[batch, max_frames, feature_dim]`, of which only
         the shape is read, and `num_frames`, int `[batch]`.

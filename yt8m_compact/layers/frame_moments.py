@@ -15,6 +15,12 @@ class FrameMoments(keras.layers.Layer):
     released code adds with `--add_moments` (`tf.nn.moments`). A video without
     a frame gives zeros. Sums run in float32 (float64 for float64 layers).
 
+    Example:
+        >>> frames = np.array([[[1.0, 5.0], [3.0, 5.0], [9.0, 9.0]]])
+        >>> mask = np.array([[True, True, False]])
+        >>> yt8m.layers.FrameMoments()([frames, mask]).numpy()
+        array([[2., 5., 1., 0.]], dtype=float32)
+
     Args:
         **kwargs: the arguments of `keras.layers.Layer`.
 

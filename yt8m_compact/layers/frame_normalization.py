@@ -54,6 +54,15 @@ class FrameNormalization(batch_normalization.BatchNormalization):
     (`units`, `structure`), the product of all frames with all columns never
     exists as one: see `ops.normalize_products`.
 
+    Example:
+        >>> frames = np.array([[[1.0], [3.0], [9.0]]])
+        >>> mask = np.array([[True, True, False]])
+        >>> layer = yt8m.layers.FrameNormalization("relu6", "max")
+        >>> np.round(layer(frames, mask=mask, training=True), 2)
+        array([[1.]], dtype=float32)
+        >>> layer.moving_mean.numpy()
+        array([2.], dtype=float32)
+
     Args:
         activation: name of the activation: linear, relu, relu6, sigmoid, tanh.
         pooling: `max`, `average`, or None to keep the frames.
@@ -78,8 +87,9 @@ class FrameNormalization(batch_normalization.BatchNormalization):
     There are no second derivatives in training: they are refused.
 
     Raises:
-        ValueError: if the activation or the pooling is unknown, or an argument
-            of `keras.layers.BatchNormalization` is one that is not taken.
+        ValueError: if the activation or the pooling is unknown, an argument of
+            `keras.layers.BatchNormalization` is one that is not taken, or the
+            input is none of three axes.
 
     References:
         Ioffe and Szegedy, https://arxiv.org/abs/1502.03167.

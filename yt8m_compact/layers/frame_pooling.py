@@ -15,6 +15,14 @@ class FramePooling(keras.layers.Layer):
     With `F` the frames that are there, `max_{i in F} v_i` or `sum_{i in F} v_i
     / |F|` for each value. Padding does not count.
 
+    Example:
+        >>> values = np.array([[[1.0, 5.0], [3.0, 4.0], [9.0, 9.0]]])
+        >>> mask = np.array([[True, True, False]])
+        >>> yt8m.layers.FramePooling("max")([values, mask]).numpy()
+        array([[3., 5.]], dtype=float32)
+        >>> yt8m.layers.FramePooling("average")([values, mask]).numpy()
+        array([[2. , 4.5]], dtype=float32)
+
     Args:
         method: `max` or `average`.
         **kwargs: the arguments of `keras.layers.Layer`.

@@ -14,6 +14,11 @@ class FramePositions(keras.layers.Layer):
     With h = ceil(size / 2), the value j of frame t gets `sin(t /
     10000^(j / h))` for j < h, and `cos(t / 10000^((j - h) / h))` after.
 
+    Example:
+        >>> np.round(yt8m.layers.FramePositions()(np.zeros([1, 2, 4])), 2)
+        array([[[0.  , 0.  , 1.  , 1.  ],
+                [0.84, 0.01, 0.54, 1.  ]]], dtype=float32)
+
     Input shape:
         Float `[batch, max_frames, size]`.
 

@@ -24,6 +24,12 @@ class GruCell(recurrent_cell.RecurrentCell):
     where `x` was projected before. The reset gate comes after the product, so
     that one product serves all gates. See `RecurrentCell` for the arguments.
 
+    Example:
+        >>> rnn = keras.layers.RNN(yt8m.layers.GruCell(64, "circulant"))
+        >>> gates = np.zeros([2, 5, 3 * 64])  # of 5 steps, projected before
+        >>> rnn(gates).shape, rnn.count_params()
+        (TensorShape([2, 64]), 576)
+
     Reference:
         Cho et al., https://arxiv.org/abs/1406.1078v1.
     """

@@ -14,6 +14,12 @@ class IdentityRows(keras.layers.Layer):
     its kind, so that another layer can share its weights: `project(identity) =
     W`. Of the input, only the shape counts.
 
+    Example:
+        >>> project = yt8m.layers.Projection(6, "circulant", use_bias=False)
+        >>> identity = yt8m.layers.IdentityRows()(np.zeros([2, 3]))
+        >>> np.allclose(project(identity), project.as_dense_kernel())
+        True
+
     Input shape:
         Float `[..., size]`.
 

@@ -21,6 +21,10 @@ class RandomSign(initializers.Initializer):
     al., https://arxiv.org/abs/1901.10255, section 4): it leaves the variance
     of the product to the circulant.
 
+    Example:
+        >>> np.unique(yt8m.layers.RandomSign(seed=0)([100]))
+        array([-1.,  1.], dtype=float32)
+
     Args:
         seed: int or None; the same int gives the same signs.
     """
@@ -135,26 +139,23 @@ class FanOutNormal(initializers.Initializer):
     the diagonals alike, whatever the number of factors. In a projection the
     fan is `units`, whatever the shape of the weight (`for_dense_shape`), and
     products of factors do not rescale it, so that outputs do not keep the
-    variance of the inputs. To reproduce the paper:
-
-        Projection(
-            512,
-            "diagonal_circulant",
-            kernel_initializer=FanOutNormal(),
-            diagonal_initializer=FanOutNormal(),
-        )
+    variance of the inputs.
 
     Its follow-up (https://arxiv.org/abs/1901.10255, section 4) starts with
-    `c ~ N(0, sqrt(2 / n))` for circulants of size n, and diagonals of random
-    signs, the default here:
+    `c ~ N(0, sqrt(2 / n))` for circulants of size n, which is
+    `keras.initializers.RandomNormal(stddev=math.sqrt(2 / n))`, and diagonals of
+    random signs, the default here.
 
-        Projection(
-            1152,
-            "diagonal_circulant",
-            kernel_initializer=keras.initializers.RandomNormal(
-                stddev=math.sqrt(2 / 1152)
-            ),
-        )
+    Example:
+        >>> layer = yt8m.layers.Projection(
+        ...     100,
+        ...     "diagonal_circulant",
+        ...     kernel_initializer=yt8m.layers.FanOutNormal(seed=0),
+        ...     diagonal_initializer=yt8m.layers.FanOutNormal(seed=1),
+        ... )
+        >>> layer.build([None, 8192])
+        >>> round(float(np.std(layer.diagonal)), 2)  # 1 / sqrt(100)
+        0.1
 
     Args:
         seed: int or None; the same int gives the same values. Give circulants
@@ -202,6 +203,15 @@ class LogOdds(initializers.Initializer):
     """Fills biases with the log-odds of probabilities, `log(p / (1 - p))`.
 
     A sigmoid of a bias starts at its probability.
+
+    Example:
+        >>> layer = yt8m.layers.Projection(
+        ...     2,
+        ...     activation="sigmoid",
+        ...     bias_initializer=yt8m.layers.LogOdds([0.5, 0.01]),
+        ... )
+        >>> np.round(layer(np.zeros([1, 8])), 3)
+        array([[0.5 , 0.01]], dtype=float32)
 
     Args:
         probabilities: `[n]`, above 0 and below 1. Where there are several

@@ -17,6 +17,15 @@ _BATCH_SIZE = 256
 class InputMoments:
     """Mean and second moments of rows x that go into a layer.
 
+    Example:
+        >>> rows = np.array([[1.0, 2.0], [3.0, 2.0]])
+        >>> moments = yt8m.layers.InputMoments(
+        ...     rows.mean(axis=0), rows.T @ rows / 2, num_rows=2
+        ... )
+        >>> moments.covariance
+        array([[1., 0.],
+               [0., 0.]])
+
     Attributes:
         mean: `E[x]`, `[input_dim]`.
         second: `E[x^T x]`, `[input_dim, input_dim]`.
@@ -99,6 +108,15 @@ def collect_input_moments(
     times has the rows of all calls. Sums are float64, in one pass; a layer's
     sums take `8 input_dim^2` bytes.
 
+    Example:
+        >>> model = keras.Sequential([keras.Input([2]), keras.layers.Dense(3)])
+        >>> rows = np.array([[1.0, 2.0], [3.0, 2.0]])
+        >>> (moments,) = yt8m.layers.collect_input_moments(
+        ...     model, model.layers, rows
+        ... )
+        >>> moments.mean, moments.num_rows
+        (array([2., 2.]), 2)
+
     Args:
         model: the model.
         layers: layers somewhere in it, each with one input, built.
@@ -112,8 +130,8 @@ def collect_input_moments(
         Moments of each layer's inputs, in the order of `layers`.
 
     Raises:
-        ValueError: if no row reached a layer, or one with a value that is not
-            finite.
+        ValueError: if `max_rows` is not positive, or no row reached a layer,
+            or one with a value that is not finite.
     """
     if max_rows < 1:
         raise ValueError(f"expected rows. Received: max_rows={max_rows}")

@@ -10,6 +10,13 @@ class L2Penalty(keras.regularizers.L2):
 
     Keras writes the squares, and a gradient of the sum of that size, before
     their gradient. Here one operation sums, and another computes `2 * l2 * w`.
+    Called with weights of any float dtype and shape, it gives a scalar of that
+    dtype.
+
+    Example:
+        >>> penalty = yt8m.layers.L2Penalty(0.5)
+        >>> float(penalty(np.array([1.0, 2.0])))  # 0.5 (1 + 4)
+        2.5
 
     Args:
         l2: the factor.

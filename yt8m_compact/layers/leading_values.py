@@ -14,6 +14,11 @@ class LeadingValues(keras.layers.Layer):
     Those of YouTube-8M are principal components, in the order of their
     variance: the last ones have little to say.
 
+    Example:
+        >>> layer = yt8m.layers.LeadingValues(sizes=[3, 2], kept=[2, 1])
+        >>> layer(np.array([[0, 1, 2, 3, 4]])).numpy()
+        array([[0., 1., 3.]], dtype=float32)
+
     Args:
         sizes: the size of each feature.
         kept: how many of the first values of each are kept, 1 to its size.

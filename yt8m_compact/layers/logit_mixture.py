@@ -20,6 +20,15 @@ class LogitMixture(keras.layers.Layer):
 
     The layer has no weights.
 
+    Example:
+        >>> layer = yt8m.layers.LogitMixture(temperature=3.0, penalty=9.0)
+        >>> gates = np.zeros([1, 2])  # the same for each of two classifiers
+        >>> logits = np.array([[5.0, 20.0]]), np.array([[-5.0, 20.0]])
+        >>> np.round(layer([gates, *logits], training=True), 2)
+        array([[0.5, 1. ]], dtype=float32)
+        >>> layer.branch_predictions.shape, float(layer.losses[0]) > 0
+        (TensorShape([1, 2, 2]), True)
+
     Args:
         temperature: `T`, above 0.
         penalty: `lambda`, at least 0.

@@ -23,6 +23,12 @@ class LstmCell(recurrent_cell.RecurrentCell):
     where `x` was projected before. The bias of `f` starts at 1. See
     `RecurrentCell` for the arguments.
 
+    Example:
+        >>> rnn = keras.layers.RNN(yt8m.layers.LstmCell(64, "circulant"))
+        >>> gates = np.zeros([2, 5, 4 * 64])  # of 5 steps, projected before
+        >>> rnn(gates).shape, rnn.count_params()
+        (TensorShape([2, 64]), 512)
+
     Reference:
         Gers et al., Learning to forget, Neural Computation 12, 2000.
     """

@@ -23,6 +23,13 @@ class MixtureOfExperts(keras.layers.Layer):
     or compact, of `num_classes * (M + 1)` and `num_classes * M` units, in
     which the values of a class stand together.
 
+    Example:
+        >>> layer = yt8m.layers.MixtureOfExperts(num_classes=2, num_mixtures=1)
+        >>> gates = np.zeros([1, 4])  # even, of an expert and the dummy
+        >>> experts = np.array([[0.0, 20.0]])
+        >>> np.round(layer([gates, experts]), 2)
+        array([[0.25, 0.5 ]], dtype=float32)
+
     Args:
         num_classes: int, number of classes.
         num_mixtures: int, M, number of experts of each class.

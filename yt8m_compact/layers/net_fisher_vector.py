@@ -34,6 +34,13 @@ class NetFisherVector(keras.layers.Layer):
     units. Weights of the layer: centres and deviations, `2 * feature_dim *
     num_clusters`. Sums run in float32 (float64 for float64 layers).
 
+    Example:
+        >>> frames, activations = np.ones([2, 30, 8]), np.zeros([2, 30, 5])
+        >>> mask = np.ones([2, 30], bool)
+        >>> layer = yt8m.layers.NetFisherVector()
+        >>> layer([frames, activations, mask]).shape, layer.count_params()
+        (TensorShape([2, 80]), 80)
+
     Args:
         coupling_factor: float or None. With a factor, the layer has no centres
             of its own: they are that many times the matrix that the activations

@@ -76,6 +76,13 @@ class NetVlad(ClusterSums):
     units. Weights of the layer: the centres, `feature_dim * num_clusters`.
     Sums run in float32 (float64 for float64 layers).
 
+    Example:
+        >>> frames, activations = np.ones([2, 30, 8]), np.zeros([2, 30, 5])
+        >>> mask = np.ones([2, 30], bool)
+        >>> layer = yt8m.layers.NetVlad()
+        >>> layer([frames, activations, mask]).shape, layer.count_params()
+        (TensorShape([2, 40]), 40)
+
     Args:
         residuals: bool; false leaves the centres out, `sum_i a_k(x_i) x_i`, and
             the layer without weights (NetRVLAD, also called light VLAD).

@@ -20,6 +20,13 @@ class NetVlagd(net_vlad.ClusterSums):
     units. Weights of the layer: the gates before the sigmoid, `feature_dim *
     num_clusters`. Sums run in float32 (float64 for float64 layers).
 
+    Example:
+        >>> frames, activations = np.ones([2, 30, 8]), np.zeros([2, 30, 5])
+        >>> mask = np.ones([2, 30], bool)
+        >>> layer = yt8m.layers.NetVlagd()
+        >>> layer([frames, activations, mask]).shape, layer.count_params()
+        (TensorShape([2, 40]), 40)
+
     Args:
         **kwargs: the arguments of `keras.layers.Layer`.
 

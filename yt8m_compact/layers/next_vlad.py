@@ -24,6 +24,14 @@ class NextVlad(keras.layers.Layer):
     Activations and attention come from projections, dense or compact. Weights
     of the layer: the centres, `size / G * num_clusters`.
 
+    Example:
+        >>> frames, activations = np.ones([2, 30, 8]), np.zeros([2, 30, 2 * 5])
+        >>> attention, mask = np.zeros([2, 30, 2]), np.ones([2, 30], bool)
+        >>> layer = yt8m.layers.NextVlad(groups=2)
+        >>> pooled = layer([frames, activations, attention, mask])
+        >>> pooled.shape, layer.count_params()
+        (TensorShape([2, 20]), 20)
+
     Args:
         groups: int, `G`.
         **kwargs: the arguments of `keras.layers.Layer`.

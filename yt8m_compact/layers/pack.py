@@ -11,6 +11,13 @@ from yt8m_compact.layers import projection
 def projections(model: keras.Model) -> Iterator[projection.Projection]:
     """Yields the projections of a model, those within other layers too.
 
+    Example:
+        >>> model = keras.Sequential(
+        ...     [keras.Input([8]), yt8m.layers.Projection(4, name="fc")]
+        ... )
+        >>> [layer.name for layer in yt8m.layers.projections(model)]
+        ['fc']
+
     Args:
         model: a model.
 
@@ -31,6 +38,13 @@ def pack(model: keras.Model) -> None:
 
     In place, see `Projection.pack`: the model predicts what it did, its packed
     weights can't be trained any more, and it saves and exports the bits.
+
+    Example:
+        >>> layer = yt8m.layers.Projection(64, "dense@int4", use_bias=False)
+        >>> model = keras.Sequential([keras.Input([256]), layer])
+        >>> yt8m.layers.pack(model)  # 65,536 bytes to 8,192 and 64 scales
+        >>> sum(weight.numpy().nbytes for weight in model.weights)
+        8320
 
     Args:
         model: a built model.

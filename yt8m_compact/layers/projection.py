@@ -35,6 +35,13 @@ class Projection(keras.layers.Layer):
     Products by transforms, and their weights, are float32 (float64 for float64
     layers) whatever the compute dtype.
 
+    Example:
+        >>> layer = yt8m.layers.Projection(
+        ...     512, "low_rank(rank=16)", use_bias=False
+        ... )
+        >>> layer(np.ones([2, 1024])).shape, layer.count_params()
+        (TensorShape([2, 512]), 24576)
+
     Args:
         units: int, size of the output.
         structure: how `W` is made: a `structures.Structure` or its text, such
@@ -77,11 +84,6 @@ class Projection(keras.layers.Layer):
             or has no matrix of these sizes, there is an argument for
             diagonals that it does not have, or a bias or an activation in a
             deferred product.
-
-    Example:
-        >>> layer = Projection(512, "low_rank(rank=16)", use_bias=False)
-        >>> layer(tf.ones([2, 1024])).shape, layer.count_params()
-        (TensorShape([2, 512]), 24576)
     """
 
     def __init__(

@@ -15,17 +15,28 @@ class RecurrentCell(keras.layers.Layer, abc.ABC):
     The inputs were projected to the gates before, for all steps at once; the
     cell projects the state to the gates. A subclass computes one from both.
 
+    Example:
+        >>> cell = yt8m.layers.LstmCell(64, "circulant")
+        >>> isinstance(cell, yt8m.layers.RecurrentCell)
+        True
+        >>> cell.num_gates, cell.state_size, str(cell.structure)
+        (4, [64, 64], 'circulant')
+
     Args:
         units: int, size of the state.
         structure: how the matrix from the state to the gates is made: a
             `structures.Structure` or its text.
         **kwargs: the arguments of `keras.layers.Layer`.
 
+    Attributes:
+        num_gates: int, of a subclass: how many gates there are.
+
     Input shape:
-        `[batch, num_gates * units]`.
+        Float `[batch, num_gates * units]`, and the state: a list of `[batch,
+        units]`, as many as `state_size` has sizes.
 
     Output shape:
-        `[batch, units]`.
+        `[batch, units]`, and the state after the step, as before it.
 
     Raises:
         ValueError: if `units` is not a positive int, the structure is unknown,

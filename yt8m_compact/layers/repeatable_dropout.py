@@ -21,6 +21,15 @@ class RepeatableDropout(keras.layers.Layer):
     trained before, which checkpoints keep. Neither is a weight. Replicas of a
     `tf.distribute` strategy drop different values.
 
+    Example:
+        >>> x = np.ones([2, 100])
+        >>> one, other = (
+        ...     yt8m.layers.RepeatableDropout(0.5, seed=1)(x, training=True)
+        ...     for _ in range(2)
+        ... )
+        >>> np.unique(one), np.array_equal(one, other)
+        (array([0., 2.], dtype=float32), True)
+
     Args:
         rate: the share that is dropped, at least 0 and below 1.
         seed: int; None draws one, which `keras.utils.set_random_seed` fixes.

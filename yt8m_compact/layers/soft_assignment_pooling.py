@@ -20,6 +20,13 @@ class SoftAssignmentPooling(keras.layers.Layer):
     without a frame gives zeros. Sums run in float32 (float64 for float64
     layers).
 
+    Example:
+        >>> activations = np.zeros([1, 3, 2])  # the same for both clusters
+        >>> mask = np.array([[True, True, False]])
+        >>> layer = yt8m.layers.SoftAssignmentPooling(normalize=False)
+        >>> layer([activations, mask]).numpy()
+        array([[1., 1.]], dtype=float32)
+
     Args:
         method: `sum` or `max`.
         normalize: whether the result is scaled to unit length.

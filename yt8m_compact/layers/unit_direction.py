@@ -15,6 +15,12 @@ class UnitDirection(keras.layers.Layer):
     its own, the value. Runs in float32 (float64 for float64 layers): the
     squares of a short vector are 0 in float16.
 
+    Example:
+        >>> x = np.array([[3.0, 4.0], [0.0, 0.0]])
+        >>> np.round(yt8m.layers.UnitDirection()(x), 2)
+        array([[0.6, 0.8],
+               [0. , 0. ]], dtype=float32)
+
     Input shape:
         `[..., size]`, any float dtype.
 

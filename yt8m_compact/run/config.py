@@ -48,7 +48,21 @@ _MAX_BYTES = 1 << 20  # a configuration has 4 KB
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """What the features and labels of a data set look like."""
+    """What the features and labels of a data set look like.
+
+    Example:
+        >>> data = yt8m.run.DataConfig(
+        ...     feature_names=("rgb", "audio"),
+        ...     feature_sizes=(1024, 128),
+        ...     frame_features=True,
+        ... )
+        >>> data.num_classes, data.max_frames
+        (3862, 300)
+
+    Raises:
+        ValueError: if a setting is out of its range, or there are not as many
+            sizes as names.
+    """
 
     feature_names: tuple[str, ...] = settings.setting(
         ("mean_rgb",),
@@ -94,7 +108,21 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a model is trained."""
+    """How a model is trained.
+
+    Example:
+        >>> training = yt8m.run.TrainingConfig(
+        ...     train_data_pattern="data/train*.tfrecord",
+        ...     optimizer="AdamOptimizer",  # as the starter code calls it
+        ...     max_steps=1000,
+        ... )
+        >>> training.optimizer, training.total_steps
+        ('Adam', 1000)
+
+    Raises:
+        ValueError: if a setting is out of its range, or two do not fit each
+            other.
+    """
 
     train_data_pattern: str = settings.setting(
         "",
@@ -531,7 +559,25 @@ def check_level(data: DataConfig, model: models.ModelConfig) -> None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """A whole run: data, model and training."""
+    """A whole run: data, model and training.
+
+    Example:
+        >>> config = yt8m.run.Config(
+        ...     data=yt8m.run.DataConfig(num_classes=3862),
+        ...     model=yt8m.models.LogisticConfig(
+        ...         classifier_projection="circulant"
+        ...     ),
+        ...     training=yt8m.run.TrainingConfig(base_learning_rate=0.001),
+        ... )
+        >>> config.build_model().count_params()  # 4 * 1024 + 3862
+        7958
+        >>> config == yt8m.run.Config.from_json(config.to_json(), "config.json")
+        True
+
+    Raises:
+        ValueError: if the model does not read the level of features that the
+            data has, or mixup is asked for with frames.
+    """
 
     data: DataConfig
     model: models.ModelConfig

@@ -85,9 +85,21 @@ def is_run(name: str) -> bool:
 class TrainDir:
     """Names and reads what a run keeps in its folder.
 
+    Example:
+        >>> run = yt8m.run.TrainDir("preset:yt8m_2018_video_100k")
+        >>> run.exists(), run.is_packed()
+        (True, True)
+        >>> config = run.load_config()
+        >>> yt8m.models.model_name(config.model), config.data.feature_sizes
+        ('MlpModel', (1024, 128))
+
     Args:
         path: the folder; local, or any that `tf.io.gfile` reaches. Also that
             of a packed model, and `preset:` before the name of a preset.
+
+    Raises:
+        ValueError: if there is no path or no such preset, or the path has one
+            of the characters `*`, `?` and `[`.
     """
 
     def __init__(self, path: str) -> None:

@@ -40,6 +40,26 @@ def train(
     the stop: the checkpoint holds its place in the data, and the order of
     the data follows from the seed and the epoch.
 
+    Example:
+        >>> config = yt8m.run.Config(
+        ...     data=yt8m.run.DataConfig(
+        ...         feature_names=("mean_rgb", "mean_audio"),
+        ...         feature_sizes=(6, 3),
+        ...         num_classes=5,
+        ...     ),
+        ...     model=yt8m.models.LogisticConfig(),
+        ...     training=yt8m.run.TrainingConfig(
+        ...         train_data_pattern=data_pattern,  # of 40 videos
+        ...         batch_size=8,
+        ...         num_epochs=2,
+        ...     ),
+        ... )
+        >>> result = yt8m.training.train(config, "run")
+        >>> result.step, result.epoch, result.signal_number
+        (10, 2, None)
+        >>> result.checkpoint
+        'run/checkpoints/model.ckpt-10'
+
     Args:
         config: the configuration. Data and model must be those of the run in
             `train_dir`, if there is one; training settings may differ.

@@ -52,6 +52,13 @@ _LOGGER = logging.getLogger(__name__)
 class TrainingResult:
     """How a call of `train` ended.
 
+    Example:
+        >>> result = yt8m.training.TrainingResult(
+        ...     step=20, epoch=2, checkpoint="runs/a/checkpoints/model.ckpt-20"
+        ... )
+        >>> result.signal_number is None, result.stopped_early
+        (True, False)
+
     Attributes:
         step: steps done, by this call and those before.
         epoch: epochs done.
@@ -78,6 +85,15 @@ class TrainingResult:
 @dataclasses.dataclass(frozen=True)
 class Watching:
     """What is done beside the steps, by others than `training`.
+
+    Example:
+        >>> def log(config):
+        ...     return keras.callbacks.CSVLogger("log.csv")
+        >>> watching = yt8m.training.Watching(
+        ...     make_callbacks=[log], profile=(11, 20)
+        ... )
+        >>> len(watching.make_callbacks), watching.profile
+        (1, (11, 20))
 
     Attributes:
         evaluate: evaluates the checkpoint of a step on `eval_data_pattern`.

@@ -1,6 +1,5 @@
 """Tests of what a run found while it trained."""
 
-import doctest
 import json
 import os
 import sys
@@ -18,10 +17,6 @@ _HISTORY = history_lib.History(
         "gap": ((1, 0.2), (2, 0.4), (3, 0.3)),
     },
 )
-
-
-def test_examples():
-    assert doctest.testmod(history_lib) == (0, 3)
 
 
 def test_best():

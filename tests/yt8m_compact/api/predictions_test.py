@@ -1,15 +1,9 @@
 """Tests of the likeliest classes of videos."""
 
-import doctest
-
 import numpy as np
 import pytest
 
 from yt8m_compact.api import predictions as predictions_lib
-
-
-def test_examples():
-    assert doctest.testmod(predictions_lib) == (0, 5)
 
 
 def test_is_a_sequence_over_the_videos():

@@ -1,5 +1,6 @@
 """Tests of the compression of runs."""
 
+import doctest
 import functools
 import json
 import math
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import tiny_runs
+import yt8m_compact as yt8m
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import structures
@@ -90,6 +92,22 @@ def compressed() -> run_compression.RunCompression:
     compression.choose()
     compression.tune(watch)
     return compression
+
+
+@pytest.mark.slow
+def test_examples(tmp_path, monkeypatch):
+    run = dense_run()
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testmod(
+        run_compression,
+        extraglobs={
+            "yt8m": yt8m,
+            "train_dir": run.path,
+            "data_pattern": run.pattern,
+            "watching": watch(run.config),
+        },
+    )
+    assert found == (0, 5)
 
 
 @pytest.mark.slow

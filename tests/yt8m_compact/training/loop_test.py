@@ -1,5 +1,6 @@
 """Tests of the training loop: what a run learns, saves and refuses."""
 
+import doctest
 import fnmatch
 import os
 import pathlib
@@ -12,12 +13,14 @@ import tensorflow as tf
 
 import record_makers
 import tiny_runs
+import yt8m_compact as yt8m
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import training
 from yt8m_compact.readers import memory_need
 from yt8m_compact.run import lock as run_lock
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.training import loop
 from yt8m_compact.training import step as step_lib
 
 
@@ -31,6 +34,15 @@ def losses(path: str) -> list[float]:
     return [
         v for _, v in tiny_runs.read_events(f"{path}/train")["metrics/loss"]
     ]
+
+
+@pytest.mark.slow
+def test_examples(tmp_path, monkeypatch, videos):
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testmod(
+        loop, extraglobs={"yt8m": yt8m, "data_pattern": videos}
+    )
+    assert found == (0, 4)
 
 
 @pytest.mark.slow
