@@ -16,7 +16,17 @@ _WITH_A_RUN = {
     "yt8m_compact.api.opening",
 }
 # Their examples take over half a second of processor time.
-_SLOW = {"yt8m_compact.api.classifier"}
+_SLOW = {
+    "yt8m_compact.api.classifier",
+    "yt8m_compact.datasets.pool",
+    "yt8m_compact.readers.dataset",
+    "yt8m_compact.readers.errors",
+    "yt8m_compact.readers.frame_level",
+    "yt8m_compact.readers.score_files",
+    "yt8m_compact.readers.skipped",
+    "yt8m_compact.readers.video_level",
+    "yt8m_compact.studies.runner",
+}
 
 
 def _with_examples() -> list:
