@@ -19,6 +19,8 @@ _WITH_A_RUN = {
 _SLOW = {
     "yt8m_compact.api.classifier",
     "yt8m_compact.datasets.pool",
+    "yt8m_compact.eval.evaluation",
+    "yt8m_compact.eval.global_average_precision",
     "yt8m_compact.readers.dataset",
     "yt8m_compact.readers.errors",
     "yt8m_compact.readers.frame_level",
