@@ -210,8 +210,8 @@ def read_scores(
         >>> with yt8m.readers.writing_scores("a.tfrecord", header) as writer:
         ...     writer.write([b"abcd"], classes, scores)
         >>> header, table = yt8m.readers.read_scores(["a.tfrecord"])
-        >>> classes, scores, found = table.look_up([b"abcd"])
-        >>> classes.tolist(), scores.tolist(), found.tolist()
+        >>> classes, scores, known = table.look_up([b"abcd"])
+        >>> classes.tolist(), scores.tolist(), known.tolist()
         ([[7, 3]], [[0.75, 0.5]], [True])
     """
     first, blocks = None, []

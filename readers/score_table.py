@@ -29,8 +29,8 @@ class ScoreTable:
         ...     np.array([[0.75, 0.5], [1.0, 0.25]], np.float16),
         ...     where="the teacher",
         ... )
-        >>> classes, scores, found = table.look_up([b"abcd", b"none"])
-        >>> classes[0].tolist(), scores[0].tolist(), found.tolist()
+        >>> classes, scores, known = table.look_up([b"abcd", b"none"])
+        >>> classes[0].tolist(), scores[0].tolist(), known.tolist()
         ([5, 1], [1.0, 0.25], [True, False])
     """
 

@@ -72,7 +72,7 @@ def read_label_file(
         >>> text = "VideoId,Labels\nabcd,7 3\nefgh,1\n"
         >>> _ = pathlib.Path("labels.csv").write_text(text)
         >>> table = yt8m.predictions.read_label_file("labels.csv", 10)
-        >>> videos, found = table.find([b"abcd"])
+        >>> videos, known = table.find([b"abcd"])
         >>> table.labels_of(videos)[1].tolist()
         [3, 7]
     """

@@ -32,10 +32,10 @@ class LabelTable:
         ...     labels=np.array([7, 1, 3], np.int32),
         ...     where="my labels",
         ... )
-        >>> videos, found = table.find([b"abcd", b"none"])
-        >>> found.tolist()
+        >>> videos, known = table.find([b"abcd", b"none"])
+        >>> known.tolist()
         [True, False]
-        >>> table.labels_of(videos[found])[1].tolist()
+        >>> table.labels_of(videos[known])[1].tolist()
         [1, 3]
     """
 
