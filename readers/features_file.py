@@ -131,8 +131,8 @@ def read_features(path: str) -> RecordFeatures:
     Example:
         >>> np.savez("c.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
         >>> _ = yt8m.datasets.convert_files("c.npz", "v", labels={"c": [7]})
-        >>> yt8m.readers.read_features("v/yt8m_features.json").num_classes
-        3862
+        >>> yt8m.readers.read_features("v/yt8m_features.json").feature_names
+        ('rgb', 'audio')
     """
     text = untrusted.read_text(path, _WHAT)
     values = untrusted.parse_json(text, path, _WHAT)

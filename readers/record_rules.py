@@ -55,9 +55,11 @@ class RecordSpec:
     Example:
         >>> np.savez("b.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
         >>> _ = yt8m.datasets.convert_files("b.npz", "in", labels={"b": [7]})
-        >>> spec = yt8m.datasets.verify_files("in/*.tfrecord").spec
-        >>> spec.feature_names, spec.feature_sizes, spec.num_classes
-        (('rgb', 'audio'), (4, 2), 3862)
+        >>> spec = yt8m.datasets.verify_files(
+        ...     "in/*.tfrecord", num_classes=10
+        ... ).spec
+        >>> spec.feature_names, spec.feature_sizes
+        (('rgb', 'audio'), (4, 2))
     """
 
     layout: Layout
