@@ -274,14 +274,10 @@ def verify_files(
     Example:
         >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
         ...     file.write(b"no video")
-        >>> print(yt8m.datasets.verify_files("a.tfrecord").to_text())
-        file          records    lost bytes  faults
-        ----------  ---------  ------------  ------------
-        a.tfrecord          1             0  1 unparsable
-        <BLANKLINE>
-        a.tfrecord: record 0 (byte 0): unparsable: 8 bytes that are no
-        tf.train.(Sequence)Example
-        <BLANKLINE>
+        >>> report = yt8m.datasets.verify_files("a.tfrecord")
+        >>> report.good
+        False
+        >>> print(report.to_text().splitlines()[-1])
         1 files, 1 records (1 without labels), 0.0 MB: faults in 1 of the files
     """
     official = manifest.OFFICIAL_COUNTS
