@@ -61,6 +61,20 @@ def evaluate_run(
             frames.
         DataError: if the data is missing or broken.
         OSError: if the disk is too small for the predictions.
+
+    Example:
+        >>> np.savez("v.npz", ids=["abcd", "efgh"], mean_rgb=np.eye(2, 4))
+        >>> config = yt8m.datasets.ConvertConfig(
+        ...     level="video", feature_names=("mean_rgb",), num_classes=10
+        ... )
+        >>> _ = yt8m.datasets.convert_files(
+        ...     "v.npz", "v", config, labels={"abcd": [7], "efgh": [3]}
+        ... )
+        >>> model = yt8m.models.LogisticConfig()
+        >>> _ = yt8m.fit(model, "v/*.tfrecord", num_classes=10, train_dir="run")
+        >>> report = yt8m.evaluation.evaluate_run("run", "v/*.tfrecord")
+        >>> report.metrics["num_examples"], report.weights.total
+        (2, 50)
     """
     return Evaluator(train_dir, eval_data_pattern, **kwargs).evaluate(step)
 

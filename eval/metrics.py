@@ -62,12 +62,13 @@ class EvaluationMetrics:
             folder.
 
     Example:
-        ```python
-        with EvaluationMetrics(num_classes=3862) as metrics:
-            for batch in dataset:
-                metrics.update(model(batch), batch["labels"])
-            print(metrics.result()["gap"])
-        ```
+        >>> labels = np.array([[1, 0, 0], [0, 0, 1]])
+        >>> scores = np.array([[0.9, 0.2, 0.6], [0.8, 0.1, 0.4]])
+        >>> with yt8m.evaluation.EvaluationMetrics(num_classes=3) as metrics:
+        ...     _ = metrics.update(scores, labels)
+        ...     found = metrics.result()
+        >>> [float(found[name]) for name in ("gap", "hit_at_1", "perr", "map")]
+        [0.75, 0.5, 0.5, 0.75]
 
     References:
         [YouTube-8M: A Large-Scale Video Classification Benchmark](

@@ -42,6 +42,20 @@ class Report:
         skipped_bytes: bytes of the ends of damaged files that were left out.
         skipped: all that was left out, by file, None where nothing may be; not
             in the dict.
+
+    Example:
+        >>> import keras
+        >>> inputs = keras.Input([4])
+        >>> model = keras.Model(inputs, keras.layers.Dense(10)(inputs))
+        >>> report = yt8m.evaluation.Report(
+        ...     "MyModel",
+        ...     yt8m.evaluation.count_weights(model),
+        ...     metrics={"gap": 0.75, "hit_at_1": 0.8},
+        ...     step=100,
+        ... )
+        >>> found = report.to_dict()
+        >>> found["metrics"]["gap"], found["step"], found["weights"]["total"]
+        (0.75, 100, 50)
     """
 
     model: str

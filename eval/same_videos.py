@@ -10,14 +10,21 @@ class SameVideos:
     are kept: the ids, and 8 bytes that stand for the labels.
 
     Example:
-        ```python
-        same = SameVideos()
-        for name in models:
-            same.start(name)
-            for batch in batches_of(name):
-                same.check(batch["id"], label_digests(...))
-            same.finish()
-        ```
+        >>> from yt8m_compact.eval import same_videos
+        >>> same = same_videos.SameVideos()
+        >>> digests = same_videos.label_digests(
+        ...     np.array([0, 0, 1]), np.array([7, 3, 5]), num_videos=2
+        ... )
+        >>> for name in ("mlp", "moe"):
+        ...     same.start(name)
+        ...     same.check(np.array([b"abcd", b"efgh"]), digests)
+        ...     same.finish()
+        >>> same.start("dbof")
+        >>> try:
+        ...     same.check(np.array([b"abcd", b"ijkl"]), digests)
+        ... except ValueError as error:
+        ...     print(str(error).partition(". ")[2])
+        Received: 'ijkl' as video 1 of dbof, where mlp has 'efgh'
     """
 
     def __init__(self) -> None:

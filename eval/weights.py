@@ -122,6 +122,14 @@ def count_weights(model: keras.Model) -> ModelWeights:
 
     Returns:
         The counts.
+
+    Example:
+        >>> inputs = keras.Input([1024])
+        >>> outputs = yt8m.layers.Projection(3862, "circulant")(inputs)
+        >>> model = keras.Model(inputs, outputs)
+        >>> weights = yt8m.evaluation.count_weights(model)
+        >>> weights.total, weights.dense_equivalent, weights.num_bytes
+        (7958, 3958550, 31832)
     """
     counted = tuple(
         _count_layer(layer) for layer in model.layers if layer.weights

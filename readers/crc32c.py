@@ -23,6 +23,15 @@ def masked_crc32c(data: bytes) -> int:
 
     Returns:
         CRC-32C, rotated right by 15 bits, plus a constant, modulo 2^32.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> with tf.io.TFRecordWriter("b.tfrecord") as file:
+        ...     file.write(b"one")
+        >>> data = tf.io.read_file("b.tfrecord").numpy()
+        >>> kept = int.from_bytes(data[-4:], "little")
+        >>> yt8m.datasets.crc32c.masked_crc32c(b"one") == kept
+        True
     """
     return int(_mask(np.uint64(crc32c(data))))
 
@@ -32,6 +41,10 @@ def crc32c(data: bytes) -> int:
 
     The checksum is linear: that of a block is the exclusive or of one table
     entry for each byte, looked up by the byte and its position.
+
+    Example:
+        >>> hex(yt8m.datasets.crc32c.crc32c(b"123456789"))
+        '0xe3069283'
     """
     if len(data) < _SHORT:
         crc = 0xFFFFFFFF
@@ -71,6 +84,16 @@ def find_headers(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         offsets: int64, increasing: where 8 bytes come before their checksum.
         lengths: uint64, the lengths that these headers give.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     file.write(b"one")
+        ...     file.write(b"three")
+        >>> data = tf.io.read_file("a.tfrecord").numpy()
+        >>> offsets, lengths = yt8m.datasets.crc32c.find_headers(data)
+        >>> offsets.tolist(), lengths.tolist()
+        ([0, 19], [3, 5])
     """
     values = np.frombuffer(data, np.uint8)
     number = len(values) - _HEADER + 1

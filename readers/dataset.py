@@ -81,6 +81,18 @@ def make_dataset(
     Raises:
         DataError: If a file is missing or empty.
         ValueError: If a number is out of range.
+
+    Example:
+        >>> np.savez("a.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("a.npz", "v", labels={"a": [7]})
+        >>> reader = yt8m.readers.FrameLevelReader(
+        ...     ("rgb", "audio"), (4, 2), num_classes=10, max_frames=5
+        ... )
+        >>> files = yt8m.readers.expand_patterns("v/*.tfrecord")
+        >>> dataset = yt8m.readers.make_dataset(reader, files, batch_size=64)
+        >>> for batch in dataset:
+        ...     print(batch["id"].numpy(), batch["frames"].shape)
+        [b'a'] (1, 5, 6)
     """
     _expect_at_least(1, batch_size=batch_size)
     _expect_at_least(
@@ -192,8 +204,16 @@ def shard_files(
         num_shards: How many workers share them.
         shard_index: Which of them this is.
 
+    Returns:
+        The names of its files.
+
     Raises:
         ValueError: If there is no such worker, or no file for some.
+
+    Example:
+        >>> files = ["0.tfrecord", "1.tfrecord", "2.tfrecord"]
+        >>> yt8m.readers.shard_files(files, num_shards=2, shard_index=0)
+        ['0.tfrecord', '2.tfrecord']
     """
     _expect_at_least(1, num_shards=num_shards)
     if not 0 <= shard_index < num_shards:

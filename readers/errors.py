@@ -38,6 +38,14 @@ class DataError(ValueError):
 
     The message names the file and the record, says what was expected and what
     was received, and what to do.
+
+    Example:
+        >>> try:
+        ...     yt8m.readers.expand_patterns("data/*.tfrecord")
+        ... except yt8m.readers.DataError as error:
+        ...     print(error)
+        no file matches the pattern 'data/*.tfrecord': expected at least one
+        TFRecord file. The folder 'data' does not exist: check the path.
     """
 
 
@@ -72,8 +80,20 @@ def readable_errors() -> Iterator[None]:
         DataError: If a dataset made by `yt8m_compact.readers` met bad data.
 
     Example:
-        >>> with readers.readable_errors():
-        ...     model.fit(dataset)
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     file.write(b"no video")
+        >>> dataset = yt8m.readers.make_dataset(
+        ...     yt8m.readers.VideoLevelReader(), ["a.tfrecord"], batch_size=64
+        ... )
+        >>> with yt8m.readers.readable_errors():
+        ...     for batch in dataset:
+        ...         print(batch["id"])
+        Traceback (most recent call last):
+            ...
+        yt8m_compact.readers.errors.DataError: a.tfrecord: record 0: expected a
+        tf.train.Example whose features are float lists. Write the record as in
+        YouTube-8M, or leave its file out. The record (8 bytes, starting b'no
+        video') is neither a tf.train.Example nor a tf.train.SequenceExample.
     """
     try:
         yield

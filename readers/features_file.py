@@ -34,6 +34,16 @@ class RecordFeatures:
         min_quantized_value: The range of each feature's codes; empty where
             there are none.
         max_quantized_value: Its other end.
+
+    Raises:
+        ValueError: If a value is out of range, or ranges are none.
+
+    Example:
+        >>> np.savez("v.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("v.npz", "data", labels={"v": [7]})
+        >>> features = yt8m.readers.find_features(["data/any.tfrecord"])
+        >>> features.feature_sizes, features.ranges["rgb"]
+        ((4, 2), (-2.0, 2.0))
     """
 
     level: str = settings.setting(
@@ -117,6 +127,12 @@ def read_features(path: str) -> RecordFeatures:
 
     Raises:
         ValueError: If there is no such file, or it is anything else.
+
+    Example:
+        >>> np.savez("c.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("c.npz", "v", labels={"c": [7]})
+        >>> yt8m.readers.read_features("v/yt8m_features.json").feature_names
+        ('rgb', 'audio')
     """
     text = untrusted.read_text(path, _WHAT)
     values = untrusted.parse_json(text, path, _WHAT)
@@ -136,6 +152,13 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
     Raises:
         DataError: If codes of one feature stand for different ranges.
         ValueError: If a file that should say it is damaged.
+
+    Example:
+        >>> np.savez("b.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("b.npz", "my", labels={"b": [7]})
+        >>> files = yt8m.readers.expand_patterns("my/*.tfrecord")
+        >>> yt8m.readers.find_features(files).feature_sizes
+        (4, 2)
     """
     found: dict[str, tuple[tuple[float, float], str]] = {}
     first = None
@@ -170,6 +193,15 @@ def carry_features(
         DataError: As of `find_features`.
         ValueError: Likewise.
         OSError: If it can't be written.
+
+    Example:
+        >>> import os
+        >>> np.savez("a.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("a.npz", "in", labels={"a": [7]})
+        >>> os.mkdir("out")
+        >>> yt8m.readers.carry_features(["in/0.tfrecord"], "out", names=["rgb"])
+        >>> yt8m.readers.find_features(["out/0.tfrecord"]).feature_names
+        ('rgb',)
     """
     features = find_features(files)
     if features is None:
@@ -209,6 +241,24 @@ def expect_same_ranges(trained: str, files: Sequence[str]) -> None:
     Raises:
         DataError: If their codes of one feature stand for different ranges.
         ValueError: If a file that should say it is damaged.
+
+    Example:
+        >>> features = yt8m.readers.RecordFeatures(
+        ...     feature_names=("rgb",),
+        ...     feature_sizes=(4,),
+        ...     min_quantized_value=(-1.0,),
+        ...     max_quantized_value=(1.0,),
+        ... )
+        >>> for folder, low in (("run", -1.0), ("others", -2.0)):
+        ...     said = dataclasses.replace(features, min_quantized_value=(low,))
+        ...     os.mkdir(folder)
+        ...     path = os.path.join(folder, yt8m.readers.FEATURES_NAME)
+        ...     yt8m.readers.write_features(path, said)
+        >>> try:
+        ...     yt8m.readers.expect_same_ranges("run", ["others/0.tfrecord"])
+        ... except yt8m.readers.DataError as error:
+        ...     print(str(error).rpartition("Received: ")[2])
+        codes that stand for [-2, 1]
     """
     trained = files_lib.expand_user(trained)
     if not files_lib.is_folder(trained):
@@ -253,5 +303,13 @@ def write_features(path: str, features: RecordFeatures) -> None:
 
     Raises:
         OSError: If it can't be written.
+
+    Example:
+        >>> features = yt8m.readers.RecordFeatures(
+        ...     feature_names=("rgb",), feature_sizes=(1024,), num_classes=527
+        ... )
+        >>> yt8m.readers.write_features(yt8m.readers.FEATURES_NAME, features)
+        >>> yt8m.readers.read_features("yt8m_features.json") == features
+        True
     """
     files_lib.write_json(path, settings.to_dict(features))

@@ -65,6 +65,13 @@ def expand_patterns(
     Raises:
         DataError: If a pattern matches no file; the message names the pattern
             and says what its folder holds.
+
+    Example:
+        >>> import pathlib
+        >>> for name in ("b.tfrecord", "a.tfrecord", "test.tfrecord"):
+        ...     pathlib.Path(name).touch()
+        >>> yt8m.readers.expand_patterns("test.tfrecord,?.tfrecord")
+        ['test.tfrecord', 'a.tfrecord', 'b.tfrecord']
     """
     if isinstance(patterns, str):
         lists = [files for _, files in _split(patterns, kind)]
@@ -93,6 +100,15 @@ def expect_local_files(patterns: str) -> None:
 
     Raises:
         DataError: If a pattern matches no file.
+
+    Example:
+        >>> yt8m.readers.expect_local_files("gs://bucket/*.tfrecord")
+        >>> try:
+        ...     yt8m.readers.expect_local_files("none/*.tfrecord")
+        ... except yt8m.readers.DataError as error:
+        ...     print(error)
+        no file matches the pattern 'none/*.tfrecord': expected at least one
+        TFRecord file. The folder 'none' does not exist: check the path.
     """
     if files_lib.is_local(patterns):
         expand_patterns(patterns)
@@ -111,6 +127,13 @@ def split_patterns(
 
     Raises:
         DataError: As there.
+
+    Example:
+        >>> import pathlib
+        >>> for name in ("a.tfrecord", "b.tfrecord"):
+        ...     pathlib.Path(name).touch()
+        >>> yt8m.readers.split_patterns("a.tfrecord, b*")
+        ['a.tfrecord', 'b*']
     """
     if isinstance(patterns, str):
         listed = [pattern for pattern, _ in _split(patterns, RECORDS)]

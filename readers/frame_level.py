@@ -46,6 +46,18 @@ class VideoParts(enum.StrEnum):
         ALL_SEGMENTS: All of its segments of 5 s, rated or not, the last one
             shorter, to the video's end whatever `max_frames`. They have no
             labels.
+
+    Example:
+        >>> np.savez("b.npz", rgb=np.zeros([9, 4]), audio=np.ones([9, 2]))
+        >>> _ = yt8m.datasets.convert_files("b.npz", "in", labels={"b": [7]})
+        >>> files = yt8m.readers.expand_patterns("in/*.tfrecord")
+        >>> reader = yt8m.readers.FrameLevelReader(
+        ...     feature_sizes=(4, 2), parts=yt8m.readers.VideoParts.HALVES
+        ... )
+        >>> dataset = yt8m.readers.make_dataset(reader, files, batch_size=64)
+        >>> for batch in dataset:
+        ...     print(batch["num_frames"].numpy())
+        [5 4]
     """
 
     WHOLE = "whole"
@@ -80,6 +92,23 @@ class FrameLevelReader:
         with_labels: Whether labels are read. If not, batches have none, and
             records may hold any or none.
         column_ids: Whether ids must fit into a column of a CSV.
+
+    Raises:
+        ValueError: If an attribute is out of range, or does not fit the others.
+
+    Example:
+        >>> np.savez("a.npz", rgb=np.zeros([9, 4]), audio=np.ones([9, 2]))
+        >>> _ = yt8m.datasets.convert_files("a.npz", "v", labels={"a": [7]})
+        >>> files = yt8m.readers.expand_patterns("v/*.tfrecord")
+        >>> reader = yt8m.readers.FrameLevelReader(
+        ...     feature_sizes=(4, 2),
+        ...     frame_sampling="even",
+        ...     num_sampled_frames=3,
+        ... )
+        >>> dataset = yt8m.readers.make_dataset(reader, files, batch_size=64)
+        >>> for batch in dataset:
+        ...     print(batch["frames"].shape, batch["labels"].shape)
+        (1, 3, 6) (1, 3862)
     """
 
     feature_names: tuple[str, ...] = ("rgb", "audio")

@@ -25,6 +25,16 @@ class RecordFormat:
             video; kind is "bytes", "int64", "float" or "empty".
         feature_keys: `{key: (number of frames, bytes per frame)}` of the
             features that come frame by frame.
+
+    Example:
+        >>> np.savez("a.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("a.npz", "v", labels={"a": [7, 9]})
+        >>> (file,) = yt8m.readers.expand_patterns("v/*.tfrecord")
+        >>> found = yt8m.readers.inspect_file(file)
+        >>> found.context_keys
+        {'id': ('bytes', 1), 'labels': ('int64', 2)}
+        >>> found.feature_keys
+        {'audio': (3, '2'), 'rgb': (3, '4')}
     """
 
     file: str
@@ -51,6 +61,14 @@ def inspect_file(file: str) -> RecordFormat:
     Raises:
         DataError: If the file is not a TFRecord file of `tf.train.Example` or
             `tf.train.SequenceExample` records.
+
+    Example:
+        >>> np.savez("c.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("c.npz", "my", labels={"c": [7, 9]})
+        >>> (file,) = yt8m.readers.expand_patterns("my/*.tfrecord")
+        >>> found = yt8m.readers.inspect_file(file)
+        >>> found.frame_features, found.id_key, found.has_labels
+        (True, 'id', True)
     """
     data = framing.read_record(file, 0)
     if data is None:
@@ -109,6 +127,20 @@ def check_format(
     Raises:
         DataError: If the reader does not fit.
         ValueError: If there is no file.
+
+    Example:
+        >>> np.savez("b.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("b.npz", "in", labels={"b": [7, 9]})
+        >>> files = yt8m.readers.expand_patterns("in/*.tfrecord")
+        >>> reader = yt8m.readers.FrameLevelReader(feature_sizes=(4, 2))
+        >>> yt8m.readers.check_format(files, reader).has_labels
+        True
+        >>> reader = yt8m.readers.VideoLevelReader()
+        >>> try:
+        ...     yt8m.readers.check_format(files, reader)
+        ... except yt8m.readers.DataError as error:
+        ...     print(str(error).split(". ")[1])
+        Received: features that come frame by frame
     """
     if isinstance(files, str) or not files:
         raise ValueError(

@@ -95,6 +95,18 @@ def describe_lack(
 
     Raises:
         DataError: If a file does not exist.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     file.write(b"a small record")
+        >>> files = ["a.tfrecord"]
+        >>> reader = yt8m.readers.FrameLevelReader()
+        >>> print(yt8m.readers.describe_lack(reader, files, 64, 1000))
+        None
+        >>> lack = yt8m.readers.describe_lack(reader, files, 10**9, 1000)
+        >>> lack.rpartition("Received: ")[2]
+        'shuffle_buffer=1000, batch_size=1000000000'
     """
     needed = needed_bytes(reader, files, batch_size, shuffle_buffer)
     available = machine_bytes()

@@ -28,6 +28,12 @@ class Layout(enum.StrEnum):
             those of MediaPipe.
         PACKED: `tf.train.Example`, one bytes value per feature: the frames one
             after the other.
+
+    Example:
+        >>> np.savez("a.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("a.npz", "v", labels={"a": [7]})
+        >>> yt8m.datasets.verify_files("v/*.tfrecord").spec.layout
+        <Layout.FRAMES: 'frames'>
     """
 
     VIDEO = "video"
@@ -45,6 +51,15 @@ class RecordSpec:
         feature_names: Keys of the features.
         feature_sizes: Their sizes, floats or bytes per frame.
         num_classes: Labels are below this number.
+
+    Example:
+        >>> np.savez("b.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("b.npz", "in", labels={"b": [7]})
+        >>> spec = yt8m.datasets.verify_files(
+        ...     "in/*.tfrecord", num_classes=10
+        ... ).spec
+        >>> spec.feature_names, spec.feature_sizes
+        (('rgb', 'audio'), (4, 2))
     """
 
     layout: Layout
@@ -110,8 +125,7 @@ def examine_message(
         What was found.
     """
     if message is None:
-        text = f"{len(data)} bytes that are no tf.train.(Sequence)Example"
-        return Examined(faults=(("unparsable", text),))
+        return unparsable(data)
     faults = []
     features = message.context.feature
     video_id = read_id(message)
@@ -147,6 +161,19 @@ def examine_message(
             faults.append(("frame_counts_differ", f"frames: {text}"))
     faults += _examine_segments(message, spec, num_frames)
     return Examined(video_id, labels, num_frames, tuple(faults))
+
+
+def unparsable(data: bytes) -> Examined:
+    """Says what is wrong with a record that can't be parsed.
+
+    Args:
+        data: The serialized record.
+
+    Returns:
+        The fault alone.
+    """
+    text = f"{len(data)} bytes that are no tf.train.(Sequence)Example"
+    return Examined(faults=(("unparsable", text),))
 
 
 def _kind(features: Mapping[str, tf.train.Feature], key: str) -> str | None:

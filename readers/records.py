@@ -64,6 +64,16 @@ def read_records(
         DataError: If a file does not exist or is empty. While the dataset is
             iterated, a damaged or foreign file raises a `tf.errors.OpError`
             that `readable_errors` turns into a `DataError`.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("c.tfrecord") as file:
+        ...     file.write(b"one")
+        ...     file.write(b"two")
+        >>> dataset = yt8m.readers.read_records(["c.tfrecord"])
+        >>> for file, index, serialized in dataset.as_numpy_iterator():
+        ...     print(file, index, serialized)
+        b'c.tfrecord' 0 b'one'
+        b'c.tfrecord' 1 b'two'
     """
     if isinstance(files, str) or not files:
         raise ValueError(
@@ -120,6 +130,12 @@ def file_sizes(files: Sequence[str]) -> list[int]:
 
     Raises:
         DataError: If one does not exist, or is a folder.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("b.tfrecord") as file:
+        ...     file.write(b"abcd")
+        >>> yt8m.readers.file_sizes(["b.tfrecord"])
+        [20]
     """
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         return list(pool.map(_file_size, files))
@@ -137,6 +153,13 @@ def estimate_num_records(files: Sequence[str]) -> int | None:
 
     Raises:
         DataError: If a file does not exist.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     for record in (b"one", b"two", b"three"):
+        ...         file.write(record)
+        >>> yt8m.readers.estimate_num_records(["a.tfrecord", "a.tfrecord"])
+        6
     """
     sizes = file_sizes(files)
     mean = mean_record_bytes(files, sizes)

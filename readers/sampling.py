@@ -20,6 +20,15 @@ class FrameSampling(enum.StrEnum):
             frames.
         EVEN: At equal distances, the same at every call. A video with no more
             frames than asked for gives all of them once.
+
+    Example:
+        >>> for sampling in ("even", "all"):
+        ...     indices, num_sampled = yt8m.readers.sample_frame_indices(
+        ...         tf.constant([12]), 4, yt8m.readers.FrameSampling(sampling)
+        ...     )
+        ...     print(sampling, indices.numpy().tolist())
+        even [[1, 4, 7, 10]]
+        all [[0, 1, 2, 3]]
     """
 
     ALL = "all"
@@ -56,6 +65,13 @@ def sample_frame_indices(
     Raises:
         ValueError: If `num_samples` is not positive, or a random sampling gets
             no seed.
+
+    Example:
+        >>> indices, num_sampled = yt8m.readers.sample_frame_indices(
+        ...     tf.constant([10, 2]), 4, yt8m.readers.FrameSampling.EVEN
+        ... )
+        >>> indices.numpy().tolist(), num_sampled.numpy().tolist()
+        ([[1, 3, 6, 8], [0, 1, 1, 1]], [4, 2])
     """
     sampling = FrameSampling(sampling)
     if num_samples < 1:

@@ -40,6 +40,10 @@ class ScoreHeader:
         model: the name of the model that predicted.
         num_classes: the number of its classes.
         top_k: how many of them a video has scores of.
+
+    Example:
+        >>> str(yt8m.readers.ScoreHeader("mine", num_classes=3862, top_k=20))
+        'the 20 best of 3,862 classes by mine'
     """
 
     model: str
@@ -130,6 +134,14 @@ def writing_scores(path: str, header: ScoreHeader) -> Iterator[ScoreWriter]:
     Raises:
         ValueError: If the path leads to what can't be read again.
         OSError: If it can't be written, or is not what was written to it.
+
+    Example:
+        >>> header = yt8m.readers.ScoreHeader("mine", num_classes=10, top_k=2)
+        >>> classes, scores = np.array([[7, 3]]), np.array([[0.75, 0.5]])
+        >>> with yt8m.readers.writing_scores("b.tfrecord", header) as writer:
+        ...     writer.write([b"abcd"], classes, scores)
+        >>> yt8m.readers.read_scores(["b.tfrecord"])[0] == header
+        True
     """
     path = files_lib.expand_user(path)
     if files_lib.is_local(path) and os.path.exists(path):
@@ -191,6 +203,16 @@ def read_scores(
     Raises:
         DataError: If one is no such file, was cut or damaged, holds what no
             teacher writes, or is of another teacher than the first.
+
+    Example:
+        >>> header = yt8m.readers.ScoreHeader("mine", num_classes=10, top_k=2)
+        >>> classes, scores = np.array([[7, 3]]), np.array([[0.75, 0.5]])
+        >>> with yt8m.readers.writing_scores("a.tfrecord", header) as writer:
+        ...     writer.write([b"abcd"], classes, scores)
+        >>> header, table = yt8m.readers.read_scores(["a.tfrecord"])
+        >>> classes, scores, known = table.look_up([b"abcd"])
+        >>> classes.tolist(), scores.tolist(), known.tolist()
+        ([[7, 3]], [[0.75, 0.5]], [True])
     """
     first, blocks = None, []
     for file in files:

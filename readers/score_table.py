@@ -21,6 +21,17 @@ class ScoreTable:
 
     Raises:
         DataError: If a video has two scores that differ.
+
+    Example:
+        >>> table = yt8m.readers.ScoreTable(
+        ...     np.array([b"efgh", b"abcd"]),
+        ...     np.array([[7, 3], [5, 1]]),
+        ...     np.array([[0.75, 0.5], [1.0, 0.25]], np.float16),
+        ...     where="the teacher",
+        ... )
+        >>> classes, scores, known = table.look_up([b"abcd", b"none"])
+        >>> classes[0].tolist(), scores[0].tolist(), known.tolist()
+        ([5, 1], [1.0, 0.25], [True, False])
     """
 
     def __init__(

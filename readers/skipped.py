@@ -18,6 +18,13 @@ class SkippedFile:
         num_bytes: Bytes of the file's end in which no record can be told from
             the next, 0 if it was read to its end.
         reason: What was wrong first, in a sentence.
+
+    Example:
+        >>> skipped = yt8m.readers.SkippedData()
+        >>> skipped.add_record("a.tfrecord", 7, "Its checksum differs.")
+        >>> skipped.files()
+        [SkippedFile(file='a.tfrecord', num_records=1, num_bytes=0, reason='Its
+        checksum differs.')]
     """
 
     file: str
@@ -34,6 +41,20 @@ class SkippedData:
     fit the reader is left out alone; where the length of a record is corrupt,
     or a file is cut off, the rest of the file is left out, since nothing says
     where the next record starts. The first time each is met it is logged.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     file.write(b"no video")
+        >>> skipped = yt8m.readers.SkippedData()
+        >>> dataset = yt8m.readers.make_dataset(
+        ...     yt8m.readers.VideoLevelReader(),
+        ...     ["a.tfrecord"],
+        ...     batch_size=64,
+        ...     skipped=skipped,
+        ... )
+        >>> len(list(dataset)), skipped.num_records
+        (0, 1)
     """
 
     def __init__(self) -> None:

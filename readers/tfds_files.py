@@ -40,6 +40,20 @@ class PreparedDataset:
         feature_names: Keys of the features.
         feature_sizes: Their sizes.
         num_classes: The number of classes.
+
+    Example:
+        >>> prepared = yt8m.readers.PreparedDataset(
+        ...     pattern="tfds:youtube8m/video_level",
+        ...     folder="tensorflow_datasets/youtube8m/video_level/1.0.0",
+        ...     splits={"train": {"train-00000-of-00001.tfrecord": 9}},
+        ...     wanted_split=None,
+        ...     frame_features=False,
+        ...     feature_names=("mean_rgb", "mean_audio"),
+        ...     feature_sizes=(1024, 128),
+        ...     num_classes=3862,
+        ... )
+        >>> prepared.split_pattern("validation", "train")
+        'tfds:youtube8m/video_level/train'
     """
 
     pattern: str
@@ -84,6 +98,26 @@ def find_prepared(pattern: str) -> PreparedDataset:
 
     Raises:
         DataError: If there is none, or its records are no TFRecord files.
+
+    Example:
+        >>> import json, pathlib
+        >>> folder = pathlib.Path("my_data/video_level/1.0.0")
+        >>> folder.mkdir(parents=True)
+        >>> labels = {"feature": {"classLabel": {"numClasses": "3862"}}}
+        >>> vector = {"shape": {"dimensions": ["1024"]}, "dtype": "float32"}
+        >>> features = {
+        ...     "labels": {"sequence": labels}, "mean_rgb": {"tensor": vector}
+        ... }
+        >>> text = json.dumps({"featuresDict": {"features": features}})
+        >>> _ = (folder / "features.json").write_text(text)
+        >>> splits = [{"name": "train", "shardLengths": ["9"]}]
+        >>> text = json.dumps({"name": "my_data", "splits": splits})
+        >>> _ = (folder / "dataset_info.json").write_text(text)
+        >>> prepared = yt8m.readers.find_prepared("tfds:./my_data/video_level")
+        >>> prepared.feature_sizes, prepared.num_classes
+        ((1024,), 3862)
+        >>> prepared.splits["train"]
+        {'my_data-train.tfrecord-00000-of-00001': 9}
     """
     text = pattern.removeprefix(PREFIX).rstrip("/")
     folder = _find_folder(text)

@@ -31,9 +31,23 @@ class VideoLevelReader:
             records may hold any or none.
         column_ids: Whether ids must fit into a column of a CSV.
 
+    Raises:
+        ValueError: If an attribute is out of range, or does not fit the others.
+
     Example:
-        >>> reader = VideoLevelReader(("mean_rgb", "mean_audio"), (1024, 128))
-        >>> dataset = make_dataset(reader, files, batch_size=1024)
+        >>> np.savez("v.npz", ids=["abcd", "efgh"], mean_rgb=np.eye(2, 4))
+        >>> config = yt8m.datasets.ConvertConfig(
+        ...     level="video", feature_names=("mean_rgb",)
+        ... )
+        >>> _ = yt8m.datasets.convert_files(
+        ...     "v.npz", "v", config, labels={"abcd": [7], "efgh": [3, 5]}
+        ... )
+        >>> files = yt8m.readers.expand_patterns("v/*.tfrecord")
+        >>> reader = yt8m.readers.VideoLevelReader(("mean_rgb",), (4,))
+        >>> dataset = yt8m.readers.make_dataset(reader, files, batch_size=64)
+        >>> for batch in dataset:
+        ...     print(batch["id"].numpy(), batch["features"].shape)
+        [b'abcd' b'efgh'] (2, 4)
     """
 
     feature_names: tuple[str, ...] = ("mean_rgb", "mean_audio")

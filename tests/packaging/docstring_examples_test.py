@@ -21,6 +21,30 @@ _WITH_A_RUN = {
 _SLOW = {
     "yt8m_compact.api.classifier",
     "yt8m_compact.compression.model_compression",
+    "yt8m_compact.datasets.pool",
+    "yt8m_compact.eval.evaluation",
+    "yt8m_compact.eval.global_average_precision",
+    "yt8m_compact.inference.artefacts.artefact",
+    "yt8m_compact.inference.artefacts.keras_file",
+    "yt8m_compact.inference.artefacts.litert",
+    "yt8m_compact.inference.artefacts.measuring",
+    "yt8m_compact.inference.artefacts.onnx",
+    "yt8m_compact.inference.artefacts.openvino",
+    "yt8m_compact.inference.artefacts.saved_model",
+    "yt8m_compact.inference.exports.keras_file",
+    "yt8m_compact.inference.exports.litert",
+    "yt8m_compact.inference.exports.onnx",
+    "yt8m_compact.inference.exports.openvino",
+    "yt8m_compact.inference.exports.saved_model",
+    "yt8m_compact.inference.predictors",
+    "yt8m_compact.inference.serving",
+    "yt8m_compact.readers.dataset",
+    "yt8m_compact.readers.errors",
+    "yt8m_compact.readers.frame_level",
+    "yt8m_compact.readers.score_files",
+    "yt8m_compact.readers.skipped",
+    "yt8m_compact.readers.video_level",
+    "yt8m_compact.studies.runner",
 }
 
 
@@ -38,9 +62,17 @@ def _with_examples() -> list:
 
 
 def _public(room: str) -> list[tuple[str, str]]:
-    """Returns the names that a room exports, each with its module."""
+    """Returns the names that a room exports, each with its module.
+
+    Those of a module, in the place of a room, are what it defines.
+    """
     tree = ast.parse(build_file.source(f"yt8m_compact.{room}").read_text())
-    public = []
+    public = [
+        (node.name, f"yt8m_compact.{room}")
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+    ]
     for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom):
             continue
@@ -71,7 +103,9 @@ def _docstrings(module: str) -> dict[str, str]:
         "compression",
         "datasets",
         "evaluation",
-        "inference",
+        "inference.artefacts",
+        "inference.predictors",
+        "inference.serving",
         "layers",
         "models",
         "ops",

@@ -67,6 +67,14 @@ def convert_files(
             would be replaced.
         DataError: If a record does not hold what it should.
         OSError: If a file can't be written.
+
+    Example:
+        >>> np.savez("clip.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> report = yt8m.datasets.convert_files(
+        ...     "clip.npz", "records", labels={"clip": [7, 9]}
+        ... )
+        >>> report.files, report.features.feature_sizes
+        ({'records/videos-00000-of-00001.tfrecord': 1}, (4, 2))
     """
     config = config or convert_config.ConvertConfig()
     output_dir = files_lib.expand_user(output_dir)

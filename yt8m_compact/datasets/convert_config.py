@@ -12,7 +12,20 @@ from yt8m_compact.readers import features_file
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConvertConfig:
-    """How features are converted."""
+    """How features are converted.
+
+    Raises:
+        ValueError: If a setting is out of range, or does not fit the others.
+
+    Example:
+        >>> np.savez("clip.npz", pose=[[-1.0, 0.0], [0.5, 1.0]])
+        >>> config = yt8m.datasets.ConvertConfig(
+        ...     feature_names=("pose",), find_range=True, keep_unlabelled=True
+        ... )
+        >>> report = yt8m.datasets.convert_files("clip.npz", "records", config)
+        >>> report.features.ranges
+        {'pose': (-1.0, 1.0)}
+    """
 
     level: str = settings.setting(
         "frame",

@@ -25,6 +25,18 @@ class ConvertReport:
         num_clipped: How many of them were outside of the codes' range.
         features: What the records hold, and what their codes stand for.
         dry_run: Whether nothing was written.
+
+    Example:
+        >>> np.savez("clip.npz", rgb=np.array([[0.5, 1.0], [1.5, 2.5]]))
+        >>> config = yt8m.datasets.ConvertConfig(feature_names=("rgb",))
+        >>> labels = {"clip": [7], "other": [9]}
+        >>> report = yt8m.datasets.convert_files(
+        ...     "clip.npz", "records", config, labels=labels
+        ... )
+        >>> print(report.to_text(config))
+        1 videos in records/videos-00000-of-00001.tfrecord
+        1 labels without features, left out: other
+        25.000% of the values were outside of [-2, 2] of rgb and clipped
     """
 
     files: dict[str, int] = dataclasses.field(default_factory=dict)

@@ -49,7 +49,23 @@ _MAX_NAME_BYTES = 240  # of the 255 that a disk allows, for `.part` and others
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DownloadConfig:
-    """What to download, and how."""
+    """What to download, and how.
+
+    Raises:
+        ValueError: If a setting is out of range, or does not fit the others.
+
+    Example:
+        >>> config = yt8m.datasets.DownloadConfig(
+        ...     partition="2/video", split="validate", shard=(1, 2), mirror="eu"
+        ... )
+        >>> config.plan_url
+        'http://data.yt8m.org/2/download_plans/video_validate.json'
+        >>> config.file_url("validate00.tfrecord")
+        'http://eu.data.yt8m.org/2/video/validate/validate00.tfrecord'
+        >>> names = [f"validate{number:02}.tfrecord" for number in range(4)]
+        >>> [name for name in names if config.is_in_shard(name)]
+        ['validate00.tfrecord']
+    """
 
     # 1/frame_level and 1/video_level were those of 2016 and 2017.
     partition: str = settings.setting(
@@ -148,7 +164,20 @@ class DownloadConfig:
 
 
 class DownloadError(OSError):
-    """Files that could not be downloaded; the message names the address."""
+    """Files that could not be downloaded; the message names the address.
+
+    Example:
+        >>> config = yt8m.datasets.DownloadConfig(
+        ...     base_url="http://localhost:9",
+        ...     file_names=("a.tfrecord",),
+        ...     num_retries=0,
+        ... )
+        >>> try:
+        ...     yt8m.datasets.download_files("records", config)
+        ... except yt8m.datasets.DownloadError as error:
+        ...     print(str(error).partition(":")[0])
+        1 of 1 files could not be downloaded
+    """
 
 
 class _Refused(Exception):
@@ -177,6 +206,18 @@ def download_files(output_dir: str, config: DownloadConfig) -> list[str]:
             are downloaded nevertheless.
         ValueError: If what lies in the folder, or a list, does not fit.
         OSError: If the disk is full.
+
+    Example:
+        What is there and has its checksum is not downloaded again:
+
+        >>> import hashlib, pathlib
+        >>> pathlib.Path("there").mkdir()
+        >>> _ = pathlib.Path("there/a.tfrecord").write_bytes(b"complete")
+        >>> checksum = hashlib.md5(b"complete").hexdigest()
+        >>> _ = pathlib.Path("md5.txt").write_text(f"{checksum}  a.tfrecord")
+        >>> config = yt8m.datasets.DownloadConfig(checksums="md5.txt")
+        >>> yt8m.datasets.download_files("there", config)
+        ['there/a.tfrecord']
     """
     folder = pathlib.Path(files_lib.expand_user(output_dir))
     folder.mkdir(parents=True, exist_ok=True)
@@ -267,6 +308,11 @@ def read_checksums(text: str, where: str) -> dict[str, str | None]:
     Raises:
         ValueError: If the text is neither, a name is none that a file may have
             here, or occurs twice with different checksums.
+
+    Example:
+        >>> text = "d41d8cd98f00b204e9800998ecf8427e  train00.tfrecord"
+        >>> yt8m.datasets.read_checksums(text, "md5.txt")
+        {'train00.tfrecord': 'd41d8cd98f00b204e9800998ecf8427e'}
     """
     problem = ""
     try:

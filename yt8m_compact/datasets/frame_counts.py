@@ -28,6 +28,11 @@ def frame_count_histogram() -> tuple[np.ndarray, np.ndarray]:
     Returns:
         num_frames: int32 `[184]`, increasing.
         num_videos: int32 `[184]`, how many videos have that many frames.
+
+    Example:
+        >>> num_frames, videos = yt8m.datasets.frame_count_histogram()
+        >>> int(videos.sum()), round(np.average(num_frames, weights=videos))
+        (5978, 230)
     """
     long_videos = np.array(_LONG_VIDEOS.split(), np.int32)
     num_frames = np.arange(_FIRST, _FIRST + len(long_videos), dtype=np.int32)
@@ -46,6 +51,12 @@ def sample_num_frames(rng: np.random.Generator, num_videos: int) -> np.ndarray:
 
     Returns:
         int32 `[num_videos]`, 1 to 301.
+
+    Example:
+        >>> rng = np.random.default_rng(seed=0)
+        >>> counts = yt8m.datasets.sample_num_frames(rng, 10_000)
+        >>> counts.shape, round(float(np.mean(counts == 300)), 1)
+        ((10000,), 0.3)
     """
     num_frames, counts = frame_count_histogram()
     ends = np.cumsum(counts)

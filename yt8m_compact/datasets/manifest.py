@@ -51,6 +51,13 @@ class Expected:
     Attributes:
         num_videos: How many records, None if not known.
         num_bytes: How many bytes, None if not known.
+
+    Example:
+        >>> yt8m.datasets.write_manifest(
+        ...     "counts.json", {"a.tfrecord": yt8m.datasets.Expected(1012)}
+        ... )
+        >>> yt8m.datasets.read_manifest("counts.json")["a.tfrecord"].num_videos
+        1012
     """
 
     num_videos: int | None = None
@@ -72,6 +79,12 @@ def read_manifest(path: str) -> dict[str, Expected]:
     Raises:
         ValueError: If the file is missing, holds anything else, or a name
             twice.
+
+    Example:
+        >>> import pathlib
+        >>> _ = pathlib.Path("counts.csv").write_text("a.tfrecord,1012")
+        >>> yt8m.datasets.read_manifest("counts.csv")
+        {'a.tfrecord': Expected(num_videos=1012, num_bytes=None)}
     """
     text = untrusted.read_text(path, "a manifest, JSON or CSV")
     if text.lstrip().startswith("{"):
@@ -107,6 +120,12 @@ def write_manifest(path: str, files: Mapping[str, Expected]) -> None:
 
     Raises:
         OSError: If it can't be written.
+
+    Example:
+        >>> expected = {"a.tfrecord": yt8m.datasets.Expected(num_videos=1012)}
+        >>> yt8m.datasets.write_manifest("counts.json", expected)
+        >>> yt8m.datasets.read_manifest("counts.json") == expected
+        True
     """
     entries = {
         name: dataclasses.asdict(entry) for name, entry in sorted(files.items())
@@ -120,6 +139,10 @@ def name_in_manifest(file: str, path: str) -> str:
     Args:
         file: The file.
         path: The manifest.
+
+    Example:
+        >>> yt8m.datasets.name_in_manifest("data/new/0.tfrecord", "data/m.csv")
+        'new/0.tfrecord'
     """
     file, folder = absolute(file), os.path.dirname(absolute(path))
     if files_lib.is_local(file) and files_lib.is_local(folder):

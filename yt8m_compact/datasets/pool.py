@@ -34,7 +34,21 @@ FRAMES_OF_LENGTH_1 = 300
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PoolConfig:
-    """How frames are pooled."""
+    """How frames are pooled.
+
+    Raises:
+        ValueError: If a setting is out of range, or does not fit the others.
+
+    Example:
+        >>> np.savez("a.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("a.npz", "in", labels={"a": [7]})
+        >>> config = yt8m.datasets.PoolConfig(
+        ...     statistics=("mean", "length"), feature_names=("rgb", "audio")
+        ... )
+        >>> pooled = yt8m.datasets.pool_files("in/*.tfrecord", "means", config)
+        >>> pooled.feature_names, pooled.feature_sizes
+        (('mean_rgb', 'mean_audio', 'length'), (4, 2, 1))
+    """
 
     statistics: tuple[str, ...] = settings.setting(
         ("mean", "std"),
@@ -87,6 +101,15 @@ class Pooled:
         left_out: Keys of the frame-level records that are in none of the new
             ones.
         skipped: What was left out of each damaged file.
+
+    Example:
+        >>> np.savez("b.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("b.npz", "data", labels={"b": [7]})
+        >>> pooled = yt8m.datasets.pool_files("data/*.tfrecord", "videos")
+        >>> pooled.feature_names
+        ('mean_rgb', 'mean_audio', 'std_rgb', 'std_audio')
+        >>> pooled.feature_sizes
+        (4, 2, 4, 2)
     """
 
     files: dict[str, manifest.Expected]
@@ -126,6 +149,14 @@ def pool_files(
             where such are left out, or records are no frame-level ones.
         ValueError: If a file would replace an input, or one of another origin.
         OSError: If a file can't be written.
+
+    Example:
+        >>> np.savez("c.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("c.npz", "v", labels={"c": [7]})
+        >>> pooled = yt8m.datasets.pool_files("v/*.tfrecord", "out")
+        >>> for name, expected in pooled.files.items():
+        ...     print(name, expected.num_videos)
+        videos-00000-of-00001.tfrecord 1
     """
     config = config or PoolConfig()
     files = readers.expand_patterns(patterns)
@@ -233,6 +264,22 @@ def pool_record(
 
     Raises:
         DataError: If the record does not hold what it should.
+
+    Example:
+        >>> frames = np.array([[0, 255], [128, 255]], np.uint8)
+        >>> video = yt8m.datasets.SyntheticVideo(b"abcd", [7], [], frames)
+        >>> config = yt8m.datasets.SyntheticConfig(
+        ...     feature_names=("rgb",), feature_sizes=(2,)
+        ... )
+        >>> spec = yt8m.datasets.RecordSpec(
+        ...     yt8m.datasets.Layout.FRAMES, ("rgb",), (2,), num_classes=10
+        ... )
+        >>> pooled = yt8m.datasets.pool_record(
+        ...     yt8m.datasets.serialize_video(video, config), spec, ["mean"]
+        ... )
+        >>> features = tf.train.Example.FromString(pooled).features.feature
+        >>> [f"{mean:.2f}" for mean in features["mean_rgb"].float_list.value]
+        ['-0.99', '2.01']
     """
     fault, message, found = _examine(data, spec)
     if fault is not None:
@@ -353,7 +400,18 @@ def _left_out(
 
 
 def describe_left_out(keys: Sequence[str]) -> str:
-    """Says what pooled records lack, and what that means."""
+    """Says what pooled records lack, and what that means.
+
+    Args:
+        keys: `Pooled.left_out`.
+
+    Returns:
+        A line to print.
+
+    Example:
+        >>> yt8m.datasets.describe_left_out(["title", "views"])
+        'left out: title, views'
+    """
     text = f"left out: {', '.join(keys)}"
     if set(keys) & set(windows.SEGMENT_KEYS):
         text += (

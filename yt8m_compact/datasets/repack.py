@@ -31,6 +31,15 @@ class Repacked:
         files: What each output file holds, by its name.
         left_out: Features that came frame by frame and are in none of them,
             since others were chosen.
+
+    Example:
+        >>> np.savez("a.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("a.npz", "v", labels={"a": [7]})
+        >>> repacked = yt8m.datasets.repack_files(
+        ...     "v/*.tfrecord", "rgb", feature_names=["rgb"]
+        ... )
+        >>> repacked.left_out
+        ('audio',)
     """
 
     files: dict[str, manifest.Expected]
@@ -60,6 +69,19 @@ def pack(
 
     Raises:
         DataError: If the record has no such frames.
+
+    Example:
+        >>> frames = np.frombuffer(b"abcdef", np.uint8).reshape(3, 2)
+        >>> video = yt8m.datasets.SyntheticVideo(b"some", [7], [], frames)
+        >>> config = yt8m.datasets.SyntheticConfig(
+        ...     feature_names=("rgb",), feature_sizes=(2,)
+        ... )
+        >>> packed = yt8m.datasets.pack(
+        ...     yt8m.datasets.serialize_video(video, config)
+        ... )
+        >>> features = tf.train.Example.FromString(packed).features.feature
+        >>> features["rgb"].bytes_list.value[0]
+        b'abcdef'
     """
     features = tuple(feature_names), tuple(feature_sizes)
     return _pack(messages.parse(data), features, where)
@@ -131,6 +153,17 @@ def unpack(
     Raises:
         DataError: If the record lacks one of the features, or its bytes are no
             multiple of the size.
+
+    Example:
+        >>> frames = np.frombuffer(b"abcdef", np.uint8).reshape(3, 2)
+        >>> video = yt8m.datasets.SyntheticVideo(b"some", [7], [], frames)
+        >>> config = yt8m.datasets.SyntheticConfig(
+        ...     feature_names=("rgb",), feature_sizes=(2,)
+        ... )
+        >>> record = yt8m.datasets.serialize_video(video, config)
+        >>> packed = yt8m.datasets.pack(record)
+        >>> yt8m.datasets.unpack(packed, ["rgb"], [2]) == record
+        True
     """
     message = messages.parse(data)
     if message is None or message.feature_lists.feature_list:
@@ -193,6 +226,14 @@ def repack_files(
             input, or one of another origin.
         DataError: If a file is damaged, or a record does not fit.
         OSError: If a file can't be written.
+
+    Example:
+        >>> np.savez("b.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("b.npz", "in", labels={"b": [7]})
+        >>> repacked = yt8m.datasets.repack_files("in/*.tfrecord", "packed")
+        >>> for name, expected in repacked.files.items():
+        ...     print(name, expected.num_videos)
+        videos-00000-of-00001.tfrecord 1
     """
     if feature_sizes or unpacking:
         feature_spec.validate(feature_names, feature_sizes)

@@ -26,6 +26,17 @@ class Repaired:
         num_written: Records in it.
         num_left_out: Records whose checksums fit that are not in it.
         lost_bytes: Bytes of the old file that hold no record.
+
+    Example:
+        >>> np.savez("a.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("a.npz", "v", labels={"a": [7]})
+        >>> file = "v/videos-00000-of-00001.tfrecord"
+        >>> with open(file, "ab") as stream:
+        ...     _ = stream.write(b"no record")
+        >>> report = yt8m.datasets.verify_files(file)
+        >>> for repaired in yt8m.datasets.repair_files(report, "mended"):
+        ...     print(repaired.num_written, repaired.lost_bytes)
+        1 9
     """
 
     file: str
@@ -49,6 +60,17 @@ def expect_repair_folder(files: Sequence[str], output_dir: str) -> None:
     Raises:
         ValueError: If a new file would replace any other.
         OSError: If the folder can't be made.
+
+    Example:
+        >>> import pathlib
+        >>> pathlib.Path("full").mkdir()
+        >>> pathlib.Path("full/a.tfrecord").touch()
+        >>> yt8m.datasets.expect_repair_folder(["data/a.tfrecord"], "empty")
+        >>> try:
+        ...     yt8m.datasets.expect_repair_folder(["data/a.tfrecord"], "full")
+        ... except ValueError as error:
+        ...     print(str(error).partition(":")[0])
+        full/a.tfrecord
     """
     output_dir = files_lib.expand_user(output_dir)
     record_writer.expect_other_folder(files, output_dir)
@@ -84,6 +106,18 @@ def explain_unrepaired(report: verify.Report) -> dict[str, str]:
     Returns:
         A sentence for each file that is not what a manifest says, but from
         which nothing can be left out.
+
+    Example:
+        >>> import pathlib
+        >>> np.savez("b.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("b.npz", "in", labels={"b": [7]})
+        >>> file = "in/videos-00000-of-00001.tfrecord"
+        >>> _ = pathlib.Path("counts.csv").write_text(f"{file},2")
+        >>> report = yt8m.datasets.verify_files(file, manifests=["counts.csv"])
+        >>> print(yt8m.datasets.explain_unrepaired(report)[file])
+        nothing to repair: its 1 records are good; expected 2 records. Received:
+        1 (by counts.csv). What is missing is not in the file: download it or
+        make it again
     """
     return {
         file.file: (
@@ -119,6 +153,17 @@ def repair_files(
     Raises:
         ValueError: If a new file would replace any other.
         OSError: If the folder or a file can't be written.
+
+    Example:
+        >>> np.savez("c.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("c.npz", "bad", labels={"c": [7]})
+        >>> file = "bad/videos-00000-of-00001.tfrecord"
+        >>> with open(file, "ab") as stream:
+        ...     _ = stream.write(b"no record")
+        >>> report = yt8m.datasets.verify_files(file)
+        >>> repaired = yt8m.datasets.repair_files(report, "good")
+        >>> yt8m.datasets.verify_files("good/*.tfrecord").good
+        True
     """
     output_dir = files_lib.expand_user(output_dir)
     bad = [file for file in report.files if file.can_be_repaired]

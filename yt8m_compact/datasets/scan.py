@@ -25,6 +25,12 @@ class Record:
     Attributes:
         offset: The byte of the file at which it starts.
         data: What it holds.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     file.write(b"one")
+        >>> next(yt8m.datasets.scan_records("a.tfrecord"))
+        Record(offset=0, data=b'one')
     """
 
     offset: int
@@ -40,6 +46,15 @@ class Damage:
         num_bytes: How many there are.
         kind: `BAD_CHECKSUM` (a record whose data changed), `BAD_HEADER` (no
             record starts here), or `TRUNCATED` (the file ends inside a record).
+
+    Example:
+        >>> import os
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     file.write(b"one")
+        ...     file.write(b"two")
+        >>> os.truncate("a.tfrecord", 30)
+        >>> list(yt8m.datasets.scan_records("a.tfrecord"))[-1]
+        Damage(offset=19, num_bytes=11, kind='truncated')
     """
 
     offset: int
@@ -63,6 +78,18 @@ def scan_records(file: str) -> Iterator[Record | Damage]:
 
     Raises:
         tf.errors.OpError: If the file can't be opened.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     file.write(b"one")
+        ...     file.write(b"two")
+        >>> with open("a.tfrecord", "ab") as file:
+        ...     _ = file.write(b"rest")
+        >>> for step in yt8m.datasets.scan_records("a.tfrecord"):
+        ...     print(step)
+        Record(offset=0, data=b'one')
+        Record(offset=19, data=b'two')
+        Damage(offset=38, num_bytes=4, kind='truncated')
     """
     size = tf.io.gfile.stat(file).length
     offset = 0

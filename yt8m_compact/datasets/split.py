@@ -60,6 +60,15 @@ def split_records(
             would be empty.
         OSError: if the folder or a file can't be written.
         DataError: if a file is missing or broken, or a record has no id.
+
+    Example:
+        >>> np.savez("v.npz", ids=["abcd", "efgh", "ijkl"], mean_rgb=np.eye(3))
+        >>> config = yt8m.datasets.ConvertConfig(
+        ...     level="video", feature_names=("mean_rgb",), keep_unlabelled=True
+        ... )
+        >>> _ = yt8m.datasets.convert_files("v.npz", "all", config)
+        >>> yt8m.datasets.split_records("all/*.tfrecord", "split", percent=50)
+        {'train.tfrecord': 1, 'validate.tfrecord': 2}
     """
     if not 0 < percent < 100:
         raise ValueError(

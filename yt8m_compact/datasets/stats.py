@@ -30,6 +30,19 @@ class Stats:
         frames_per_video: How many videos have so many frames, likewise; empty
             at video level.
         videos_per_class: int64 `[num_classes]`, videos with that label.
+
+    Example:
+        >>> import collections
+        >>> stats = yt8m.datasets.Stats(
+        ...     num_files=1,
+        ...     num_bytes=812_000,
+        ...     num_videos=3,
+        ...     labels_per_video=collections.Counter({1: 2, 2: 1}),
+        ...     frames_per_video=collections.Counter({120: 1, 300: 2}),
+        ...     videos_per_class=np.array([3, 0, 1]),
+        ... )
+        >>> stats.num_labels, stats.to_dict()["num_classes_with_videos"]
+        (4, 2)
     """
 
     num_files: int
@@ -113,6 +126,13 @@ def count_files(
         DataError: If a pattern matches no file, or something is wrong with a
             file or record: the message names it.
         ValueError: If the features can't be recognised.
+
+    Example:
+        >>> np.savez("a.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("a.npz", "v", labels={"a": [7, 9]})
+        >>> stats = yt8m.datasets.count_files("v/*.tfrecord", num_classes=10)
+        >>> stats.num_videos, stats.num_labels, stats.frames_per_video
+        (1, 2, Counter({3: 1}))
     """
     files = readers.expand_patterns(patterns)
     detected = spec_detection.detect_files(

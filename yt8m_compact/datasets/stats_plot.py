@@ -18,6 +18,14 @@ def expect_plot(path: str) -> None:
 
     Raises:
         ValueError: If matplotlib is not installed, or does not know the ending.
+
+    Example:
+        >>> yt8m.datasets.expect_plot("stats.svg")
+        >>> try:
+        ...     yt8m.datasets.expect_plot("stats.txt")
+        ... except ValueError as error:
+        ...     print(str(error).rpartition("Received: ")[2])
+        output_plot='stats.txt'
     """
     try:
         from matplotlib import backend_bases
@@ -44,6 +52,20 @@ def plot_stats(stats: stats_lib.Stats, path: str, title: str) -> None:
 
     Raises:
         ValueError: As `expect_plot`.
+
+    Example:
+        >>> import collections, os
+        >>> stats = yt8m.datasets.Stats(
+        ...     num_files=1,
+        ...     num_bytes=812_000,
+        ...     num_videos=3,
+        ...     labels_per_video=collections.Counter({1: 2, 2: 1}),
+        ...     frames_per_video=collections.Counter({120: 1, 300: 2}),
+        ...     videos_per_class=np.array([3, 0, 1]),
+        ... )
+        >>> yt8m.datasets.plot_stats(stats, "stats.svg", "My videos")
+        >>> os.path.exists("stats.svg")
+        True
     """
     expect_plot(path)
     from matplotlib import figure as figure_lib

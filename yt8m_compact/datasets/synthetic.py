@@ -73,6 +73,11 @@ class SyntheticConfig:
 
     Raises:
         ValueError: If a setting is out of range.
+
+    Example:
+        >>> config = yt8m.datasets.SyntheticConfig(num_train_videos=100)
+        >>> config.shard_name("train", 0), config.shard_range("train", 0)
+        ('train-00000-of-00008.tfrecord', range(0, 12))
     """
 
     num_train_videos: int = settings.setting(
@@ -222,6 +227,12 @@ class SyntheticVideo:
         shown_classes: int64 `[num_shown]`, the classes whose moments are in
             the frames: some labels are not, and some that are no labels.
         frames: uint8 `[num_frames, frame_size]`, the features side by side.
+
+    Example:
+        >>> config = yt8m.datasets.SyntheticConfig(feature_sizes=(16, 8))
+        >>> video = next(yt8m.datasets.generate_videos(config, "train", 0))
+        >>> video.frames.shape[1], video.frames.dtype
+        (24, dtype('uint8'))
     """
 
     id: bytes
@@ -245,6 +256,17 @@ def generate_videos(
 
     Yields:
         The videos, in the order of the file.
+
+    Raises:
+        ValueError: If there is no such split or shard.
+
+    Example:
+        >>> config = yt8m.datasets.SyntheticConfig(
+        ...     num_train_videos=16, feature_sizes=(16, 8)
+        ... )
+        >>> videos = yt8m.datasets.generate_videos(config, "train", shard=0)
+        >>> [video.id for video in videos]
+        [b'0000', b'0001']
     """
     videos = config.shard_range(split, shard)
     first_id = SPLITS.index(split) * config.num_train_videos
@@ -276,6 +298,16 @@ def serialize_video(video: SyntheticVideo, config: SyntheticConfig) -> bytes:
 
     Returns:
         A serialized `tf.train.SequenceExample`.
+
+    Example:
+        >>> config = yt8m.datasets.SyntheticConfig(feature_sizes=(16, 8))
+        >>> video = next(yt8m.datasets.generate_videos(config, "train", 0))
+        >>> record = yt8m.datasets.serialize_video(video, config)
+        >>> read = tf.train.SequenceExample.FromString(record)
+        >>> sorted(read.context.feature)
+        ['id', 'labels']
+        >>> sorted(read.feature_lists.feature_list)
+        ['audio', 'rgb']
     """
     context = {
         "id": _bytes_feature(video.id),
@@ -329,6 +361,16 @@ def write_synthetic(
     Raises:
         ValueError: If the folder holds another data set.
         OSError: If a file can't be written, for example on a full disk.
+
+    Example:
+        >>> config = yt8m.datasets.SyntheticConfig(
+        ...     num_train_videos=8, num_validate_videos=2, feature_sizes=(16, 8)
+        ... )
+        >>> manifest = yt8m.datasets.write_synthetic("data", config)
+        >>> len(manifest["files"])
+        10
+        >>> manifest["files"]["train-00000-of-00008.tfrecord"]["num_videos"]
+        1
     """
     config = SyntheticConfig() if config is None else config
     folder = pathlib.Path(files_lib.expand_user(output_dir))

@@ -37,6 +37,13 @@ class Fault:
         record: Number of the record from 0, those with damage counted; None
             where it is not about one record.
         offset: The byte at which it starts, None likewise.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     file.write(b"no video")
+        >>> (report,) = yt8m.datasets.verify_files("a.tfrecord").files
+        >>> report.faults[0].kind, report.faults[0].record
+        ('unparsable', 0)
     """
 
     kind: str
@@ -61,6 +68,13 @@ class FileReport:
         bad_offsets: Where the records start that have a fault.
         ids: uint64 `[num_ids]`, hashes of the ids.
         id_records: int64 `[num_ids, 2]`, numbers and offsets of their records.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     file.write(b"no video")
+        >>> (report,) = yt8m.datasets.verify_files("a.tfrecord").files
+        >>> report.num_bytes, report.num_good, report.counts
+        (24, 0, Counter({'unparsable': 1}))
     """
 
     file: str
@@ -103,6 +117,13 @@ class Report:
         detected: What each record should hold, None if no record can be read.
         files: The reports of the files.
         faults: What is wrong with the data set as a whole.
+
+    Example:
+        >>> np.savez("a.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
+        >>> _ = yt8m.datasets.convert_files("a.npz", "v", labels={"a": [7]})
+        >>> report = yt8m.datasets.verify_files("v/*.tfrecord")
+        >>> report.good, report.num_videos, report.spec.feature_sizes
+        (True, 1, (4, 2))
     """
 
     detected: spec_detection.DetectedSpec | None
@@ -249,6 +270,15 @@ def verify_files(
     Raises:
         ValueError: If an argument does not fit.
         DataError: If a pattern matches no file.
+
+    Example:
+        >>> with tf.io.TFRecordWriter("a.tfrecord") as file:
+        ...     file.write(b"no video")
+        >>> report = yt8m.datasets.verify_files("a.tfrecord")
+        >>> report.good
+        False
+        >>> print(report.to_text().splitlines()[-1])
+        1 files, 1 records (1 without labels), 0.0 MB: faults in 1 of the files
     """
     official = manifest.OFFICIAL_COUNTS
     if official_split and official_split not in official:
@@ -333,9 +363,12 @@ def check_file(
                 continue
             report.num_videos += 1
             update(1)
-            if spec is None:
-                continue
-            examined = record_rules.examine(step.data, spec)
+            # Without a spec there is no record in any file that can be parsed.
+            examined = (
+                record_rules.examine(step.data, spec)
+                if spec
+                else record_rules.unparsable(step.data)
+            )
             report.num_without_labels += not examined.labels
             for kind, text in examined.faults:
                 report.add(kind, text, number, step.offset)

@@ -13,7 +13,7 @@ def read_labels(
     num_classes: int,
     vocabulary: Mapping[str, int | None] | None = None,
 ) -> dict[str, tuple[int, ...]]:
-    """Reads the labels of videos.
+    r"""Reads the labels of videos.
 
     Args:
         path: CSV, `id,labels` in every line: numbers of classes, separated by
@@ -29,6 +29,12 @@ def read_labels(
 
     Raises:
         ValueError: If a line does not fit; the message names it.
+
+    Example:
+        >>> import pathlib
+        >>> _ = pathlib.Path("labels.csv").write_text("abcd,17 3\nefgh,Guitar")
+        >>> yt8m.datasets.read_labels("labels.csv", 3862, {"guitar": 11})
+        {'abcd': (3, 17), 'efgh': (11,)}
     """
     labels: dict[str, tuple[int, ...]] = {}
     places: dict[str, str] = {}

@@ -12,7 +12,7 @@ _VERTICAL_COLUMNS = ("vertical1", "vertical2", "vertical3")
 
 
 def read_vocabulary(path: str) -> dict[str, int | None]:
-    """Reads the classes by their names.
+    r"""Reads the classes by their names.
 
     Args:
         path: CSV with a header: a column `Index`, `index` or `label_id`, and
@@ -24,6 +24,13 @@ def read_vocabulary(path: str) -> dict[str, int | None]:
 
     Raises:
         ValueError: If the file is anything else.
+
+    Example:
+        >>> import pathlib
+        >>> text = "Index,Name\n0,Game\n1,Vehicle\n2,Game"
+        >>> _ = pathlib.Path("vocabulary.csv").write_text(text)
+        >>> yt8m.datasets.read_vocabulary("vocabulary.csv")
+        {'game': None, 'vehicle': 1}
     """
     classes: dict[str, int | None] = {}
     for index, names in _read_classes(path):
@@ -34,7 +41,7 @@ def read_vocabulary(path: str) -> dict[str, int | None]:
 
 
 def read_class_names(path: str) -> dict[int, str]:
-    """Reads a name for each class, to show.
+    r"""Reads a name for each class, to show.
 
     Args:
         path: As of `read_vocabulary`.
@@ -45,6 +52,13 @@ def read_class_names(path: str) -> dict[int, str]:
 
     Raises:
         ValueError: If the file is anything else.
+
+    Example:
+        >>> import pathlib
+        >>> text = "Index,Name,Vertical1\n0,Game,Games\n1,Vehicle,Autos"
+        >>> _ = pathlib.Path("vocabulary.csv").write_text(text)
+        >>> yt8m.datasets.read_class_names("vocabulary.csv")
+        {0: 'Game', 1: 'Vehicle'}
     """
     class_names: dict[int, str] = {}
     for index, names in _read_classes(path):
@@ -54,7 +68,7 @@ def read_class_names(path: str) -> dict[int, str]:
 
 
 def read_verticals(path: str) -> dict[str, list[int]]:
-    """Reads which classes belong to which vertical, such as `Games`.
+    r"""Reads which classes belong to which vertical, such as `Games`.
 
     Args:
         path: As of `read_vocabulary`; with columns `Vertical1`, `Vertical2` and
@@ -66,6 +80,13 @@ def read_verticals(path: str) -> dict[str, list[int]]:
 
     Raises:
         ValueError: If the file is anything else.
+
+    Example:
+        >>> import pathlib
+        >>> text = "Index,Name,Vertical1\n0,Game,Games\n1,Toy,Games\n2,Car,Cars"
+        >>> _ = pathlib.Path("names.csv").write_text(text)
+        >>> yt8m.datasets.read_verticals("names.csv")
+        {'Cars': [2], 'Games': [0, 1]}
     """
     verticals: dict[str, set[int]] = {}
     for index, names in _read_classes(path, _VERTICAL_COLUMNS):

@@ -36,9 +36,9 @@ class Predictor:
 
     Attributes:
         reader: what reads the records.
-        predict: gets the model's inputs by name, as `serving.input_specs` lists
-            them, and returns a dict with `predictions`, float32
-            `[rows, num_classes]`.
+        predict: gets the model's inputs by name, tensors as
+            `serving.input_specs` lists them, and returns a dict with
+            `predictions`, float32 `[rows, num_classes]`.
         refresh: has `predict` take the weights of a model in memory as they
             are then; None where they do not change.
         model_name: the name of the model.
@@ -48,6 +48,13 @@ class Predictor:
             `embeddings`, float32 `[rows, size]`.
         path: the run, or what was exported of it, which may say what its codes
             stand for; None where that is not known.
+
+    Example:
+        >>> predictor = yt8m.inference.predictors.predictor_from_artefact(
+        ...     yt8m.presets.folder("yt8m_2018_video_100k")
+        ... )
+        >>> predictor.model_name, predictor.num_classes, predictor.unit
+        ('MlpModel', 3862, 'videos')
     """
 
     reader: readers.Reader
@@ -175,6 +182,21 @@ def predictor_from_train_dir(
         ValueError: if the run is missing or broken, segments of video-level
             features are asked for, or embeddings of a model without a layer
             before the classifier.
+
+    Example:
+        >>> training = yt8m.run.TrainingConfig(num_epochs=1)
+        >>> _ = yt8m.fit(
+        ...     yt8m.models.LogisticConfig(),
+        ...     np.eye(2, 4),
+        ...     [[7], [3]],
+        ...     num_classes=10,
+        ...     training=training,
+        ...     train_dir="run",
+        ... )
+        >>> predictors = yt8m.inference.predictors
+        >>> predictor = predictors.predictor_from_train_dir("run")
+        >>> predictor.model_name, predictor.num_classes
+        ('LogisticModel', 10)
     """
     run = train_dir_lib.TrainDir(train_dir)
     config, model, _ = run.restore_model(step, choice)
@@ -218,6 +240,15 @@ def predictor_from_module(
     Raises:
         ValueError: if segments of video-level features are asked for, or
             embeddings of a model without a layer before the classifier.
+
+    Example:
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> module = yt8m.inference.serving.ServingModule(
+        ...     preset.config, preset.model, top_k=1
+        ... )
+        >>> predictor = yt8m.inference.predictors.predictor_from_module(module)
+        >>> predictor.predict(features=tf.ones([2, 1152]))["predictions"].shape
+        TensorShape([2, 3862])
     """
     if embeddings:
         function = module.functions.get(serving.EMBEDDINGS_SIGNATURE)
@@ -266,6 +297,13 @@ def predictor_from_artefact(
     Raises:
         ValueError: as of `artefacts.load`, if segments of video-level features
             are asked for, or embeddings of what has none.
+
+    Example:
+        >>> predictor = yt8m.inference.predictors.predictor_from_artefact(
+        ...     yt8m.presets.folder("yt8m_2018_video_100k"), embeddings=True
+        ... )
+        >>> predictor.output
+        'embeddings'
     """
     identity = functools.partial(_identity_of_files, path)
     if embeddings:
@@ -312,6 +350,16 @@ def predictor_from_model_file(
 
     Raises:
         ValueError: if segments of video-level features are asked for.
+
+    Example:
+        >>> config, model = yt8m.inference.artefacts.load(
+        ...     yt8m.presets.folder("yt8m_2018_video_100k")
+        ... )
+        >>> predictor = yt8m.inference.predictors.predictor_from_model_file(
+        ...     config, model
+        ... )
+        >>> predictor.predict(features=tf.ones([2, 1152]))["predictions"].shape
+        (2, 3862)
     """
 
     def predict(**inputs: tf.Tensor) -> dict[str, np.ndarray]:
@@ -388,6 +436,30 @@ def write_csv(
         DataError: as of `write_predictions`.
         ValueError: likewise.
         OSError: likewise.
+
+    Example:
+        >>> import pathlib
+        >>> np.savez(
+        ...     "b.npz",
+        ...     ids=["abcd", "efgh"],
+        ...     mean_rgb=np.eye(2, 1024),
+        ...     mean_audio=np.eye(2, 128),
+        ... )
+        >>> config = yt8m.datasets.ConvertConfig(
+        ...     level="video",
+        ...     feature_names=("mean_rgb", "mean_audio"),
+        ...     keep_unlabelled=True,
+        ... )
+        >>> _ = yt8m.datasets.convert_files("b.npz", "b", config)
+        >>> predictor = yt8m.inference.predictors.predictor_from_artefact(
+        ...     yt8m.presets.folder("yt8m_2018_video_100k")
+        ... )
+        >>> yt8m.inference.predictors.write_csv(
+        ...     predictor, "b/*.tfrecord", "predictions.csv", top_k=2
+        ... )
+        2
+        >>> pathlib.Path("predictions.csv").read_text().splitlines()[0]
+        'VideoId,LabelConfidencePairs'
     """
     output = outputs_lib.Output(top_k=top_k)
     return write_predictions(
@@ -422,6 +494,30 @@ def write_scores(
         DataError: as of `write_predictions`.
         ValueError: likewise, and if a prediction is not in [0, 1].
         OSError: likewise.
+
+    Example:
+        >>> np.savez(
+        ...     "d.npz",
+        ...     ids=["abcd", "efgh"],
+        ...     mean_rgb=np.eye(2, 1024),
+        ...     mean_audio=np.eye(2, 128),
+        ... )
+        >>> config = yt8m.datasets.ConvertConfig(
+        ...     level="video",
+        ...     feature_names=("mean_rgb", "mean_audio"),
+        ...     keep_unlabelled=True,
+        ... )
+        >>> _ = yt8m.datasets.convert_files("d.npz", "d", config)
+        >>> predictor = yt8m.inference.predictors.predictor_from_artefact(
+        ...     yt8m.presets.folder("yt8m_2018_video_100k")
+        ... )
+        >>> yt8m.inference.predictors.write_scores(
+        ...     predictor, "d/*.tfrecord", "scores.tfrecord", top_k=2
+        ... )
+        2
+        >>> header, table = yt8m.readers.read_scores(["scores.tfrecord"])
+        >>> header.num_classes, header.top_k
+        (3862, 2)
     """
     output = outputs_lib.Output(predictions_lib.Format.TEACHER, top_k=top_k)
     return write_predictions(
@@ -473,6 +569,30 @@ def write_predictions(
             in [0, 1], the file's format can't hold what is asked for, or
             another prediction was begun in the folder to go on with.
         OSError: if the file can't be written, or read again.
+
+    Example:
+        >>> np.savez(
+        ...     "c.npz",
+        ...     ids=["abcd", "efgh"],
+        ...     mean_rgb=np.eye(2, 1024),
+        ...     mean_audio=np.eye(2, 128),
+        ... )
+        >>> config = yt8m.datasets.ConvertConfig(
+        ...     level="video",
+        ...     feature_names=("mean_rgb", "mean_audio"),
+        ...     keep_unlabelled=True,
+        ... )
+        >>> _ = yt8m.datasets.convert_files("c.npz", "c", config)
+        >>> predictor = yt8m.inference.predictors.predictor_from_artefact(
+        ...     yt8m.presets.folder("yt8m_2018_video_100k")
+        ... )
+        >>> yt8m.inference.predictors.write_predictions(
+        ...     predictor, "c/*.tfrecord", "predictions.jsonl"
+        ... )
+        2
+        >>> for rows in yt8m.predictions.read_rows("predictions.jsonl"):
+        ...     print(rows.ids, rows.counts.tolist())
+        [b'abcd', b'efgh'] [20, 20]
     """
     if output is None:
         kind = predictions_lib.format_of_suffix(output_file)
@@ -556,6 +676,28 @@ def predict_files(
     Raises:
         DataError: as of `write_predictions`.
         ValueError: likewise.
+
+    Example:
+        >>> np.savez(
+        ...     "a.npz",
+        ...     ids=["abcd", "efgh"],
+        ...     mean_rgb=np.eye(2, 1024),
+        ...     mean_audio=np.eye(2, 128),
+        ... )
+        >>> config = yt8m.datasets.ConvertConfig(
+        ...     level="video",
+        ...     feature_names=("mean_rgb", "mean_audio"),
+        ...     keep_unlabelled=True,
+        ... )
+        >>> _ = yt8m.datasets.convert_files("a.npz", "a", config)
+        >>> predictor = yt8m.inference.predictors.predictor_from_artefact(
+        ...     yt8m.presets.folder("yt8m_2018_video_100k")
+        ... )
+        >>> for ids, scores in yt8m.inference.predictors.predict_files(
+        ...     predictor, "a/*.tfrecord"
+        ... ):
+        ...     print(ids.tolist(), scores.shape)
+        [b'abcd', b'efgh'] (2, 3862)
     """
     yield from prediction_rows.Rows(
         source,

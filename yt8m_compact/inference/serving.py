@@ -38,6 +38,13 @@ def input_specs(data: config_lib.DataConfig) -> dict[str, tf.TensorSpec]:
 
     Args:
         data: what the records hold.
+
+    Example:
+        >>> data = yt8m.run.DataConfig(
+        ...     feature_names=("mean_rgb",), feature_sizes=(1024,)
+        ... )
+        >>> yt8m.inference.serving.input_specs(data)["features"].shape
+        TensorShape([None, 1024])
     """
     if data.frame_features:
         return frame_specs(data)
@@ -50,6 +57,17 @@ def frame_specs(data: config_lib.DataConfig) -> dict[str, tf.TensorSpec]:
 
     Args:
         data: what the records hold.
+
+    Example:
+        >>> data = yt8m.run.DataConfig(
+        ...     frame_features=True,
+        ...     feature_names=("rgb", "audio"),
+        ...     feature_sizes=(1024, 128),
+        ... )
+        >>> for spec in yt8m.inference.serving.frame_specs(data).values():
+        ...     print(spec.name, spec.shape, spec.dtype.name)
+        frames (None, None, 1152) uint8
+        num_frames (None,) int32
     """
     feature_dim = sum(data.feature_sizes)
     specs = [
@@ -68,6 +86,12 @@ def average_frames(frames: tf.Tensor, num_frames: tf.Tensor) -> tf.Tensor:
 
     Returns:
         float32 `[batch, feature_dim]`, zeros of a video without a frame.
+
+    Example:
+        >>> frames = tf.constant([[[0, 255], [255, 255], [0, 0]]], tf.uint8)
+        >>> num_frames = tf.constant([2])
+        >>> yt8m.inference.serving.average_frames(frames, num_frames).numpy()
+        array([[0.0078125, 2.0078125]], dtype=float32)
     """
     time = tf.shape(frames)[1]
     count = tf.clip_by_value(num_frames, 0, time)
@@ -117,6 +141,15 @@ class ServingModule:
         model: its model, with the weights to serve.
         top_k: number of classes to return; at most all.
         class_names: the names of all classes, or None.
+
+    Example:
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> module = yt8m.inference.serving.ServingModule(
+        ...     preset.config, preset.model, top_k=3
+        ... )
+        >>> found = module.functions["tensors"](tf.ones([2, 1152]))
+        >>> {name: value.shape.as_list() for name, value in found.items()}
+        {'class_indexes': [2, 3], 'scores': [2, 3], 'predictions': [2, 3862]}
     """
 
     def __init__(
@@ -265,6 +298,17 @@ class Predict:
         model: the model.
         inputs_of: makes its inputs of the tensors.
         specs: the tensors, by name, in order.
+
+    Example:
+        >>> import keras
+        >>> specs = {"features": tf.TensorSpec([None, 4], tf.float32)}
+        >>> inputs = {"features": keras.Input([4], name="features")}
+        >>> outputs = keras.layers.Dense(10, "sigmoid")(inputs["features"])
+        >>> predict = yt8m.inference.serving.Predict(
+        ...     keras.Model(inputs, outputs), lambda x: {"features": x}, specs
+        ... )
+        >>> predict(features=np.ones([2, 4], np.float32))["predictions"].shape
+        TensorShape([2, 10])
     """
 
     def __init__(
@@ -319,6 +363,16 @@ def save(module: ServingModule, export_dir: str) -> None:
     Args:
         module: what to save, by the weights that its model has now.
         export_dir: the folder to write; what was there is replaced.
+
+    Example:
+        >>> import os
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> module = yt8m.inference.serving.ServingModule(
+        ...     preset.config, preset.model, top_k=3
+        ... )
+        >>> yt8m.inference.serving.save(module, "saved")
+        >>> sorted(os.listdir("saved/assets"))
+        ['config.json']
     """
     with files.writing_folder(export_dir, replace=True) as folder:
         write(module, folder)
@@ -330,6 +384,17 @@ def write(module: ServingModule, folder: str) -> None:
     Args:
         module: what to write, by the weights that its model has now.
         folder: the folder, of this process alone.
+
+    Example:
+        >>> import os
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> module = yt8m.inference.serving.ServingModule(
+        ...     preset.config, preset.model, top_k=3
+        ... )
+        >>> os.mkdir("partial")
+        >>> yt8m.inference.serving.write(module, "partial")
+        >>> os.path.exists("partial/saved_model.pb")
+        True
     """
     module.refresh()
     saved = tf.Module(name="yt8m_compact_model")
@@ -365,6 +430,16 @@ def load(
     Raises:
         ValueError: if there is none, it was not written by `save`, a file of it
             is damaged, or its signature is not that of its configuration.
+
+    Example:
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> module = yt8m.inference.serving.ServingModule(
+        ...     preset.config, preset.model, top_k=3
+        ... )
+        >>> yt8m.inference.serving.save(module, "export")
+        >>> config, predict = yt8m.inference.serving.load("export")
+        >>> predict(features=tf.ones([2, 1152]))["predictions"].shape
+        TensorShape([2, 3862])
     """
     config, loaded = _load(path)
     function = loaded.signatures.get(TENSORS_SIGNATURE)
@@ -408,6 +483,16 @@ def load_embeddings(
 
     Raises:
         ValueError: as of `load`, but for its signature.
+
+    Example:
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> module = yt8m.inference.serving.ServingModule(
+        ...     preset.config, preset.model, top_k=3
+        ... )
+        >>> yt8m.inference.serving.save(module, "embedder")
+        >>> config, embed = yt8m.inference.serving.load_embeddings("embedder")
+        >>> embed(features=tf.ones([2, 1152]))["embeddings"].shape
+        TensorShape([2, 272])
     """
     config, loaded = _load(path)
     if EMBEDDINGS_SIGNATURE not in loaded.signatures:

@@ -33,6 +33,10 @@ class Format(enum.StrEnum):
         PARQUET: Parquet, a row a video.
         TEACHER: TFRecord, scores for another model to learn from.
         SEGMENTS: `Class,Segments`, a line a class.
+
+    Example:
+        >>> [kind.value for kind in yt8m.predictions.Format]
+        ['csv', 'jsonl', 'parquet', 'teacher', 'segments']
     """
 
     CSV = "csv"
@@ -58,6 +62,10 @@ def format_of_suffix(path: str) -> Format:
 
     Args:
         path: the file.
+
+    Example:
+        >>> yt8m.predictions.format_of_suffix("predictions.jsonl.gz")
+        <Format.JSONL: 'jsonl'>
     """
     for suffix, kind in _SUFFIXES.items():
         if path.lower().endswith(suffix):
@@ -66,7 +74,7 @@ def format_of_suffix(path: str) -> Format:
 
 
 def recognise(path: str) -> Format:
-    """Looks into a file of predictions for what it is, whatever its name.
+    r"""Looks into a file of predictions for what it is, whatever its name.
 
     Args:
         path: the file.
@@ -77,6 +85,13 @@ def recognise(path: str) -> Format:
     Raises:
         DataError: if it is none of them.
         OSError: if there is none.
+
+    Example:
+        >>> import pathlib
+        >>> text = "VideoId,LabelConfidencePairs\nabcd,7 0.75 3 0.5\n"
+        >>> _ = pathlib.Path("predictions.txt").write_text(text)
+        >>> yt8m.predictions.recognise("predictions.txt")
+        <Format.CSV: 'csv'>
     """
     with text_lines.open_bytes(path) as file:
         start = file.read(_LOOKED_AT)
@@ -101,7 +116,7 @@ def recognise(path: str) -> Format:
 def read_rows(
     path: str, num_classes: int | None = None
 ) -> Iterator[rows_lib.Rows]:
-    """Reads a file of predictions of videos, whatever its format.
+    r"""Reads a file of predictions of videos, whatever its format.
 
     Args:
         path: the file.
@@ -115,6 +130,14 @@ def read_rows(
             it is to be; the error names the file and the line.
         OSError: if there is none.
         ValueError: if it is Parquet and pyarrow is not installed.
+
+    Example:
+        >>> import pathlib
+        >>> text = "VideoId,LabelConfidencePairs\nabcd,7 0.75 3 0.5\nefgh,1 1\n"
+        >>> _ = pathlib.Path("a.csv").write_text(text)
+        >>> for rows in yt8m.predictions.read_rows("a.csv", num_classes=10):
+        ...     print(rows.ids, rows.classes.tolist(), rows.scores.tolist())
+        [b'abcd', b'efgh'] [7, 3, 1] [0.75, 0.5, 1.0]
     """
     kind = recognise(path)
     readers = {

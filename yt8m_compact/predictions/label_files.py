@@ -48,7 +48,7 @@ def read_label_file(
     num_classes: int,
     advance: Callable[[int], Any] = lambda number: None,
 ) -> label_table.LabelTable:
-    """Reads the labels of videos.
+    r"""Reads the labels of videos.
 
     A CSV has the header `VideoId,Labels` and lines of an id, a comma and
     classes, separated by spaces; JSON lines have `id` and `labels`; Parquet has
@@ -66,6 +66,15 @@ def read_label_file(
         DataError: if it is no such file or was cut, or a row is not what it is
             to be; the error names the file and the line.
         OSError: if there is none.
+
+    Example:
+        >>> import pathlib
+        >>> text = "VideoId,Labels\nabcd,7 3\nefgh,1\n"
+        >>> _ = pathlib.Path("labels.csv").write_text(text)
+        >>> table = yt8m.predictions.read_label_file("labels.csv", 10)
+        >>> videos, known = table.find([b"abcd"])
+        >>> table.labels_of(videos)[1].tolist()
+        [3, 7]
     """
     with text_lines.open_bytes(path) as file:
         start = file.read(64).lstrip()
@@ -105,7 +114,7 @@ def read_label_file(
 
 
 def read_rating_file(path: str, num_classes: int) -> rating_table.RatingTable:
-    """Reads ratings of segments, as those of YouTube-8M of 2019.
+    r"""Reads ratings of segments, as those of YouTube-8M of 2019.
 
     A CSV with the header `SegmentId,Class,Score` and lines such as
     `abcd:35,7,1`: whether class 7 is in the 5 s from 35 on.
@@ -121,6 +130,14 @@ def read_rating_file(path: str, num_classes: int) -> rating_table.RatingTable:
         DataError: if it is no such file or was cut, or a line is not what it
             is to be; the error names the line.
         OSError: if there is none.
+
+    Example:
+        >>> import pathlib
+        >>> text = "SegmentId,Class,Score\nabcd:35,7,1\nabcd:40,7,0\n"
+        >>> _ = pathlib.Path("ratings.csv").write_text(text)
+        >>> table = yt8m.predictions.read_rating_file("ratings.csv", 10)
+        >>> len(table), table.positives()
+        (2, {7: 1})
     """
     lines = text_lines.read_lines(path)
     kaggle_csv.expect_header(path, next(lines, (1, "")), RATING_HEADER)

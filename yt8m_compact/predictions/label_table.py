@@ -24,6 +24,19 @@ class LabelTable:
 
     Raises:
         DataError: if a video is there twice.
+
+    Example:
+        >>> table = yt8m.predictions.LabelTable(
+        ...     [b"efgh", b"abcd"],
+        ...     counts=np.array([1, 2]),
+        ...     labels=np.array([7, 1, 3], np.int32),
+        ...     where="my labels",
+        ... )
+        >>> videos, known = table.find([b"abcd", b"none"])
+        >>> known.tolist()
+        [True, False]
+        >>> table.labels_of(videos[known])[1].tolist()
+        [1, 3]
     """
 
     def __init__(

@@ -24,6 +24,11 @@ def load_pyarrow() -> types.ModuleType:
 
     Raises:
         ValueError: if it is not installed.
+
+    Example:
+        >>> pyarrow = yt8m.predictions.load_pyarrow()
+        >>> pyarrow.array([7, 3]).to_pylist()
+        [7, 3]
     """
     try:
         import pyarrow

@@ -20,6 +20,18 @@ class RatingTable:
 
     Raises:
         DataError: if a segment has two ratings of a class that differ.
+
+    Example:
+        >>> table = yt8m.predictions.RatingTable(
+        ...     [b"abcd:35", b"abcd:40", b"abcd:40"],
+        ...     classes=np.array([7, 7, 3]),
+        ...     positive=np.array([True, False, True]),
+        ...     where="my ratings",
+        ... )
+        >>> table.num_segments, table.positives()
+        (2, {3: 1, 7: 1})
+        >>> table.ratings_of(7, [b"abcd:40", b"abcd:35", b"none:0"]).tolist()
+        [False, True]
     """
 
     def __init__(

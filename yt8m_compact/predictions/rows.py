@@ -24,6 +24,16 @@ class Rows:
         scores: float32 `[sum(counts)]`.
         lines: int64 `[rows]`, the line or row of the file, the first one 1;
             None of rows that are not of a file.
+
+    Example:
+        >>> rows = yt8m.predictions.Rows(
+        ...     ids=[b"abcd", b"efgh"],
+        ...     counts=np.array([2, 1]),
+        ...     classes=np.array([7, 3, 1], np.int32),
+        ...     scores=np.array([0.75, 0.5, 1.0], np.float32),
+        ... )
+        >>> rows.starts.tolist(), rows.row_of_each.tolist()
+        ([0, 2, 3], [0, 0, 1])
     """
 
     ids: Sequence[bytes]

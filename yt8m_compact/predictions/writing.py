@@ -37,6 +37,21 @@ class RowWriter:
 
     Raises:
         ValueError: if the format can't hold names, or embeddings.
+
+    Example:
+        >>> import io
+        >>> rows = yt8m.predictions.Rows(
+        ...     ids=[b"abcd"],
+        ...     counts=np.array([2]),
+        ...     classes=np.array([7, 3], np.int32),
+        ...     scores=np.array([0.75, 0.5], np.float32),
+        ... )
+        >>> file = io.BytesIO()
+        >>> csv = yt8m.predictions.Format.CSV
+        >>> yt8m.predictions.RowWriter(file, csv).write(rows)
+        >>> print(file.getvalue().decode(), end="")
+        VideoId,LabelConfidencePairs
+        abcd,7 0.75 3 0.5
     """
 
     def __init__(
@@ -162,6 +177,20 @@ def writing_rows(
         OSError: if it can't be written, or what is read is not what was
             written.
         ValueError: as of `RowWriter`.
+
+    Example:
+        >>> import pathlib
+        >>> rows = yt8m.predictions.Rows(
+        ...     ids=[b"abcd"],
+        ...     counts=np.array([2]),
+        ...     classes=np.array([7, 3], np.int32),
+        ...     scores=np.array([0.75, 0.5], np.float32),
+        ... )
+        >>> jsonl = yt8m.predictions.Format.JSONL
+        >>> with yt8m.predictions.writing_rows("a.jsonl", jsonl) as writer:
+        ...     writer.write(rows)
+        >>> print(pathlib.Path("a.jsonl").read_text(), end="")
+        {"id": "abcd", "classes": [7, 3], "scores": [0.75, 0.5]}
     """
     written: _Summed | None = None
 

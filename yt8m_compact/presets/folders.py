@@ -13,7 +13,12 @@ _CLASSES_BY_NUMBER = {3862: "yt8m_2018_classes.txt"}
 
 
 def names() -> tuple[str, ...]:
-    """Lists the presets, sorted."""
+    """Lists the presets, sorted.
+
+    Example:
+        >>> yt8m.presets.names()
+        ('yt8m_2018_video_100k', 'yt8m_2018_video_350k')
+    """
     return tuple(
         sorted(path.parent.name for path in _ROOT.glob("*/config.json"))
     )
@@ -30,6 +35,11 @@ def folder(name: str) -> str:
 
     Raises:
         ValueError: if there is no such preset; it lists those there are.
+
+    Example:
+        >>> import os
+        >>> sorted(os.listdir(yt8m.presets.folder("yt8m_2018_video_350k")))
+        ['README.md', 'config.json', 'weights.safetensors']
     """
     known = names()
     if name not in known:
@@ -51,6 +61,10 @@ def class_names(name: str) -> tuple[str, ...]:
 
     Raises:
         ValueError: if there is no such preset.
+
+    Example:
+        >>> yt8m.presets.class_names("yt8m_2018_video_350k")[:3]
+        ('Game', 'Video game', 'Vehicle')
     """
     folder(name)
     file = next(
@@ -67,6 +81,12 @@ def known_class_names(num_classes: int) -> tuple[str, ...] | None:
 
     Returns:
         Those of YouTube-8M of 2018 for 3,862 classes; None for others.
+
+    Example:
+        >>> len(yt8m.presets.known_class_names(3862))
+        3862
+        >>> print(yt8m.presets.known_class_names(10))
+        None
     """
     file = _CLASSES_BY_NUMBER.get(num_classes)
     return None if file is None else _read(file)

@@ -39,6 +39,30 @@ def make_plan(
     Raises:
         ValueError: if a value does not fit, there are too many runs, or Optuna
             is missing for a search.
+
+    Example:
+        >>> study = yt8m.studies.Study(
+        ...     score_data_pattern="validate*.tfrecord",
+        ...     seeds=(1, 2),
+        ...     grid={"structure": ("dense", "low_rank(rank=8)")},
+        ... )
+        >>> def make_config(values):
+        ...     return yt8m.run.Config(
+        ...         data=yt8m.run.DataConfig(),
+        ...         model=yt8m.models.LogisticConfig(
+        ...             classifier_projection=values["structure"]
+        ...         ),
+        ...         training=yt8m.run.TrainingConfig(
+        ...             train_data_pattern="train*.tfrecord",
+        ...             seed=values["seed"],
+        ...         ),
+        ...     )
+        >>> for run in yt8m.studies.make_plan(study, make_config, "my study"):
+        ...     print(run.name)
+        structure=dense-seed=1
+        structure=dense-seed=2
+        structure=low_rank_rank=8-seed=1
+        structure=low_rank_rank=8-seed=2
     """
     if study.search is not None:
         search_lib.expect_optuna()

@@ -15,7 +15,12 @@ _MAX_TEXT = 40
 
 
 def can_plot() -> bool:
-    """Whether matplotlib is installed, which draws the plot."""
+    """Whether matplotlib is installed, which draws the plot.
+
+    Example:
+        >>> yt8m.studies.can_plot()
+        True
+    """
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError:
@@ -29,7 +34,8 @@ def plot_study(
     """Draws the score of each combination against its bytes, to a file.
 
     The line joins the combinations that no other one of as few bytes beats;
-    bars are the standard deviation between seeds.
+    bars are the standard deviation between seeds. It takes matplotlib: see
+    `can_plot`.
 
     Args:
         study: the study.
@@ -38,6 +44,28 @@ def plot_study(
 
     Raises:
         OSError: if it can't be written.
+        ValueError: if matplotlib does not know the ending.
+
+    Example:
+        >>> import os
+        >>> from yt8m_compact.studies import study_run
+        >>> study = yt8m.studies.Study(
+        ...     score_data_pattern="validate*.tfrecord", grid={"rank": (8, 64)}
+        ... )
+        >>> runs = []
+        >>> for rank, gap in ((8, 0.75), (64, 0.78)):
+        ...     score = study_run.Score(
+        ...         {"gap": gap},
+        ...         step=100,
+        ...         weights=rank * 4886,
+        ...         dense_equivalent=1024 * 3862,
+        ...         num_bytes=4 * rank * 4886,
+        ...     )
+        ...     values = {"rank": rank}
+        ...     runs.append(study_run.StudyRun("", values, None, None, score))
+        >>> yt8m.studies.plot_study(study, runs, "study.svg")
+        >>> os.path.exists("study.svg")
+        True
     """
     from matplotlib import figure as figure_lib
     from matplotlib import ticker

@@ -83,6 +83,39 @@ def run_study(
         DataError: if the data is missing or broken.
         OSError: if something can't be written, or another process trains in the
             folder.
+
+    Example:
+        >>> np.savez("v.npz", ids=["abcd", "efgh"], mean_rgb=np.eye(2, 4))
+        >>> config = yt8m.datasets.ConvertConfig(
+        ...     level="video", feature_names=("mean_rgb",), num_classes=10
+        ... )
+        >>> _ = yt8m.datasets.convert_files(
+        ...     "v.npz", "v", config, labels={"abcd": [7], "efgh": [3, 5]}
+        ... )
+        >>> def make_config(values):
+        ...     return yt8m.run.Config(
+        ...         data=yt8m.run.DataConfig(
+        ...             feature_names=("mean_rgb",),
+        ...             feature_sizes=(4,),
+        ...             num_classes=10,
+        ...         ),
+        ...         model=yt8m.models.LogisticConfig(
+        ...             classifier_projection=values["structure"]
+        ...         ),
+        ...         training=yt8m.run.TrainingConfig(
+        ...             train_data_pattern="v/*.tfrecord", num_epochs=1
+        ...         ),
+        ...     )
+        >>> study = yt8m.studies.Study(
+        ...     score_data_pattern="v/*.tfrecord",
+        ...     grid={"structure": ("dense", "circulant")},
+        ... )
+        >>> plan = yt8m.studies.make_plan(study, make_config, "my study")
+        >>> result = yt8m.studies.run_study(study, plan, make_config, "study")
+        >>> for run in result.runs:
+        ...     print(run.name, run.score.weights, run.score.num_bytes)
+        structure=dense 50 200
+        structure=circulant 22 88
     """
     with run_lock.RunLock(path) as lock, _quiet_tracing():
         runner = _Runner(study, plan, make_config, path, lock)

@@ -103,6 +103,15 @@ class Study:
         flags: values of flags that all runs have.
         grid: the values of each flag, all combinations of which are trained.
         search: what to search instead, or None.
+
+    Example:
+        >>> study = yt8m.studies.Study(
+        ...     score_data_pattern="validate*.tfrecord",
+        ...     seeds=(1, 2),
+        ...     grid={"classifier_projection": ("dense", "circulant")},
+        ... )
+        >>> study.varied, study.named
+        (('classifier_projection',), ('classifier_projection', 'seed'))
     """
 
     score_data_pattern: str
@@ -132,7 +141,7 @@ class Study:
 
 
 def load_study(path: str) -> Study:
-    """Reads a study.
+    r"""Reads a study.
 
     Args:
         path: a file of TOML.
@@ -143,6 +152,17 @@ def load_study(path: str) -> Study:
     Raises:
         ValueError: if there is no such file, or anything in it is unknown or
             wrong.
+
+    Example:
+        >>> import pathlib
+        >>> lines = [
+        ...     'score_data_pattern = "validate*.tfrecord"',
+        ...     "[grid]",
+        ...     'classifier_projection = ["dense", "circulant"]',
+        ... ]
+        >>> _ = pathlib.Path("study.toml").write_text("\n".join(lines))
+        >>> dict(yt8m.studies.load_study("study.toml").grid)
+        {'classifier_projection': ('dense', 'circulant')}
     """
     text = untrusted.read_text(path, _EXPECTED, _MAX_BYTES)
     try:

@@ -74,7 +74,7 @@ def metric_name(metric: str) -> str:
 
 
 def to_text(study: study_file.Study, runs: Sequence[study_run.StudyRun]) -> str:
-    """Writes a table of the combinations, the best one first.
+    r"""Writes a table of the combinations, the best one first.
 
     Args:
         study: the study.
@@ -82,6 +82,28 @@ def to_text(study: study_file.Study, runs: Sequence[study_run.StudyRun]) -> str:
 
     Returns:
         Text: the table, then what failed and what is left to do.
+
+    Example:
+        >>> from yt8m_compact.studies import study_run
+        >>> study = yt8m.studies.Study(
+        ...     score_data_pattern="validate*.tfrecord", grid={"rank": (8, 64)}
+        ... )
+        >>> score = study_run.Score(
+        ...     {"gap": 0.75, "hit_at_1": 0.8, "perr": 0.7, "map": 0.4},
+        ...     step=100,
+        ...     weights=20_000,
+        ...     dense_equivalent=80_000,
+        ...     num_bytes=80_000,
+        ... )
+        >>> runs = [
+        ...     study_run.StudyRun("rank=8", {"rank": 8}, None, None, score),
+        ...     study_run.StudyRun("rank=64", {"rank": 64}, None, None),
+        ... ]
+        >>> lines = yt8m.studies.to_text(study, runs).splitlines()
+        >>> print(lines[0], lines[2], lines[-1], sep="\n")
+        rank  GAP@20   Hit@1    PERR     MAP  parameters  % of dense   bytes
+        8     0.7500  0.8000  0.7000  0.4000      20,000       25.00  80,000
+        left to do: 1 of 2 runs
     """
     metrics = [study.metric]
     metrics += [name for name in study_file.METRICS if name != study.metric]
@@ -140,6 +162,17 @@ def to_csv(study: study_file.Study, runs: Sequence[study_run.StudyRun]) -> str:
 
     Returns:
         CSV with a line of names; a run that failed has an error and no score.
+
+    Example:
+        >>> from yt8m_compact.studies import study_run
+        >>> study = yt8m.studies.Study(
+        ...     score_data_pattern="validate*.tfrecord", grid={"rank": (8, 64)}
+        ... )
+        >>> run = study_run.StudyRun(
+        ...     "rank=8", {"rank": 8}, None, None, error="out of memory"
+        ... )
+        >>> yt8m.studies.to_csv(study, [run]).splitlines()[1]
+        'rank=8,8,,,,,,,,,,,,out of memory'
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

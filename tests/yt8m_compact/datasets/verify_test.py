@@ -135,6 +135,24 @@ def test_each_fault_is_counted_and_placed(tmp_path):
     )
 
 
+def test_records_of_another_kind_alone_are_faults(tmp_path):
+    # Nothing says what they should hold, but they are no videos.
+    records = [b"no message", b"another", b""]
+    framed = damaged_files.frame(tmp_path / "a.tfrecord", records)
+    report = datasets.verify_files(str(tmp_path / "a.tfrecord"))
+    assert not report.good
+    assert report.spec is None
+    (file,) = report.files
+    assert file.counts == {"unparsable": 3}
+    assert (file.num_videos, file.num_good) == (3, 0)
+    assert file.bad_offsets == {
+        0,
+        len(framed[0]),
+        len(framed[0]) + len(framed[1]),
+    }
+    assert "record 1 (byte 26): unparsable: 7 bytes" in report.to_text()
+
+
 def test_many_faults_are_counted_and_the_first_shown(tmp_path):
     _write(tmp_path / "a.tfrecord", range(9), labels=[12])
     report = _verify(tmp_path / "a.tfrecord")

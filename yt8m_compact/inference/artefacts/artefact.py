@@ -28,6 +28,16 @@ class Artefact(abc.ABC):
         path: the file or folder.
         num_threads: threads that it computes with; None is as many as the
             runtime takes by itself.
+
+    Example:
+        >>> folder = yt8m.presets.folder("yt8m_2018_video_100k")
+        >>> config, model = yt8m.inference.artefacts.load(folder)
+        >>> model.KIND, model.num_classes
+        ('a packed model', 3862)
+        >>> model.input_shapes
+        {'features': [None, 1152]}
+        >>> model({"features": np.ones([2, 1152], np.float32)}).shape
+        (2, 3862)
     """
 
     KIND: str

@@ -28,6 +28,17 @@ class KerasModel(artefact.Artefact):
     Raises:
         ValueError: if there is none, it is damaged, or not of yt8m-export, or
             TensorFlow computes already with a number of threads.
+
+    Example:
+        >>> from yt8m_compact.inference.exports import companions
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> about = companions.About(preset.config, preset.step)
+        >>> _ = yt8m.inference.exports.keras_file.save(
+        ...     "keras", about, preset.model
+        ... )
+        >>> model = yt8m.inference.artefacts.KerasModel("keras/model.keras")
+        >>> model({"features": np.ones([2, 1152], np.float32)}).shape
+        (2, 3862)
     """
 
     KIND = "a Keras model"

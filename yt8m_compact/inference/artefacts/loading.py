@@ -48,6 +48,12 @@ def find(path: str) -> str:
 
     Raises:
         ValueError: if there is none, or more than one.
+
+    Example:
+        >>> import os
+        >>> folder = yt8m.presets.folder("yt8m_2018_video_100k")
+        >>> os.path.basename(yt8m.inference.artefacts.find(folder))
+        'yt8m_2018_video_100k'
     """
     if not files.is_folder(path):
         if not files.exists(path):
@@ -97,6 +103,11 @@ def kind_of(path: str) -> type[artefact_lib.Artefact]:
 
     Raises:
         ValueError: as of `find`.
+
+    Example:
+        >>> folder = yt8m.presets.folder("yt8m_2018_video_100k")
+        >>> yt8m.inference.artefacts.kind_of(folder).KIND
+        'a packed model'
     """
     path = find(files.expand_user(path))
     if not files.is_folder(path):
@@ -141,6 +152,12 @@ def load_config(path: str | os.PathLike[str]) -> config_lib.Config:
 
     Raises:
         ValueError: if there is no model, or no configuration.
+
+    Example:
+        >>> folder = yt8m.presets.folder("yt8m_2018_video_100k")
+        >>> config = yt8m.inference.artefacts.load_config(folder)
+        >>> config.data.feature_names, config.data.feature_sizes
+        (('mean_rgb', 'mean_audio'), (1024, 128))
     """
     path = find(files.expand_user(path))
     if kind_of(path) is saved_model.SavedModel:
@@ -178,6 +195,13 @@ def load(
     Raises:
         ValueError: if there is none, it is damaged, is not of yt8m-export, does
             not fit its configuration, or its runtime is not installed.
+
+    Example:
+        >>> folder = yt8m.presets.folder("yt8m_2018_video_100k")
+        >>> config, model = yt8m.inference.artefacts.load(folder)
+        >>> scores = model({"features": np.ones([2, 1152], np.float32)})
+        >>> scores.shape, scores.dtype
+        ((2, 3862), dtype('float32'))
     """
     path = find(files.expand_user(path))
     if files.is_folder(path):

@@ -24,6 +24,21 @@ class OnnxModel(artefact.Artefact):
     Raises:
         ValueError: if there is none, it is damaged, or not of yt8m-export, or
             onnxruntime is not installed.
+
+    Example:
+        >>> from yt8m_compact.inference.exports import companions
+        >>> from yt8m_compact.inference.exports import projection_export
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> _ = yt8m.inference.exports.onnx.save(
+        ...     "onnx",
+        ...     companions.About(preset.config, preset.step),
+        ...     preset.model,
+        ...     projection_export.ProjectionExport.AUTO,
+        ...     batch_size=1,
+        ... )
+        >>> model = yt8m.inference.artefacts.OnnxModel("onnx/model.onnx")
+        >>> model({"features": np.ones([1, 1152], np.float32)}).shape
+        (1, 3862)
     """
 
     KIND = "an ONNX model"

@@ -15,7 +15,14 @@ with lazy.imports():
 
 
 class PackedModel(tensorflow_folder.TensorFlowFolder):
-    """A packed model, open to predict."""
+    """A packed model, open to predict.
+
+    Example:
+        >>> folder = yt8m.presets.folder("yt8m_2018_video_100k")
+        >>> model = yt8m.inference.artefacts.PackedModel(folder)
+        >>> model({"features": np.ones([2, 1152], np.float32)}).shape
+        (2, 3862)
+    """
 
     KIND = "a packed model"
 

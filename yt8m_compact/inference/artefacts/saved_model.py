@@ -18,6 +18,16 @@ class SavedModel(tensorflow_folder.TensorFlowFolder):
 
     A SavedModel is a program, which may read and write files: open only what
     you would run.
+
+    Example:
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> module = yt8m.inference.serving.ServingModule(
+        ...     preset.config, preset.model, top_k=3
+        ... )
+        >>> yt8m.inference.serving.save(module, "saved")
+        >>> model = yt8m.inference.artefacts.SavedModel("saved")
+        >>> model({"features": np.ones([2, 1152], np.float32)}).shape
+        (2, 3862)
     """
 
     KIND = "a SavedModel"

@@ -55,6 +55,17 @@ def save(
     Raises:
         ValueError: if the file does not predict the same.
         OSError: if it can't be written.
+
+    Example:
+        >>> from yt8m_compact.inference.exports import companions
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> num_bytes, difference = yt8m.inference.exports.keras_file.save(
+        ...     "keras",
+        ...     companions.About(preset.config, preset.step),
+        ...     preset.model,
+        ... )
+        >>> difference
+        0.0
     """
     layers.pack(model)
     with files.writing_folder(folder, replace=True) as partial:
@@ -99,6 +110,15 @@ def load(path: str | os.PathLike[str]) -> keras.Model:
     Raises:
         ValueError: if Keras is older than 3.15, whose loaders are not safe; if
             the file is not what was exported; or if it is no such file.
+
+    Example:
+        >>> from yt8m_compact.inference.exports import companions
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> about = companions.About(preset.config, preset.step)
+        >>> _ = yt8m.inference.exports.keras_file.save("k", about, preset.model)
+        >>> model = yt8m.inference.exports.keras_file.load("k/model.keras")
+        >>> model.output_shape
+        (None, 3862)
     """
     path = files.expand_user(path)
     _expect_safe_keras(path)

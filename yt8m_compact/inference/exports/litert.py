@@ -119,6 +119,22 @@ def save(
             does not predict the same, or a package is missing.
         DataError: if the records are missing, broken or of another kind.
         OSError: if it can't be written.
+
+    Example:
+        >>> from yt8m_compact.inference.exports import companions
+        >>> from yt8m_compact.inference.exports import projection_export
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> saved = yt8m.inference.exports.litert.save(
+        ...     "litert",
+        ...     companions.About(preset.config, preset.step),
+        ...     preset.model,
+        ...     projection_export.ProjectionExport.AUTO,
+        ...     batch_size=1,
+        ... )
+        >>> yt8m.inference.exports.litert.is_saved("litert")
+        True
+        >>> saved.difference < 1e-5
+        True
     """
     made = prepared.prepare(
         about,

@@ -151,6 +151,22 @@ def save(
         ValueError: if the model has operators that ONNX has not, is too large,
             or the file does not predict the same.
         OSError: if it can't be written.
+
+    Example:
+        >>> from yt8m_compact.inference.exports import companions
+        >>> from yt8m_compact.inference.exports import projection_export
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> saved = yt8m.inference.exports.onnx.save(
+        ...     "onnx",
+        ...     companions.About(preset.config, preset.step),
+        ...     preset.model,
+        ...     projection_export.ProjectionExport.AUTO,
+        ...     batch_size=1,
+        ... )
+        >>> yt8m.inference.exports.onnx.is_saved("onnx")
+        True
+        >>> saved.difference < 1e-5
+        True
     """
     made = prepared.prepare(
         about, model, export, batch_size, data_pattern, open_function

@@ -117,6 +117,22 @@ def save(
         ValueError: as `onnx.convert` does, or if the files do not predict the
             same.
         OSError: if they can't be written.
+
+    Example:
+        >>> from yt8m_compact.inference.exports import companions
+        >>> from yt8m_compact.inference.exports import projection_export
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> saved = yt8m.inference.exports.openvino.save(
+        ...     "openvino",
+        ...     companions.About(preset.config, preset.step),
+        ...     preset.model,
+        ...     projection_export.ProjectionExport.AUTO,
+        ...     batch_size=1,
+        ... )
+        >>> yt8m.inference.exports.openvino.is_saved("openvino")
+        True
+        >>> saved.difference < 1e-5
+        True
     """
     made = prepared.prepare(
         about, model, export, batch_size, data_pattern, open_function

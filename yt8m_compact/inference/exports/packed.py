@@ -36,6 +36,19 @@ def save(folder: str, about: companions.About, model: keras.Model) -> int:
     Raises:
         ValueError: if a weight is not finite or can't be stored.
         OSError: if it can't be written.
+
+    Example:
+        >>> import os
+        >>> from yt8m_compact.inference.exports import companions
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> num_bytes = yt8m.inference.exports.packed.save(
+        ...     "packed",
+        ...     companions.About(preset.config, preset.step),
+        ...     preset.model,
+        ... )
+        >>> sorted(os.listdir("packed"))
+        ['README.md', 'config.json', 'export_manifest.json',
+        'weights.safetensors']
     """
     with files.writing_folder(folder, replace=True) as partial:
         size = packed_model.write(partial, about.config, model, about.step)

@@ -45,6 +45,21 @@ class Options:
             leaves that to it.
         versioned: whether the folder holds numbered ones, of which a new one is
             written.
+
+    Example:
+        >>> from yt8m_compact.inference.exports import companions
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> options = yt8m.inference.exports.saved_model.Options(
+        ...     top_k=5, warmup=False, versioned=True
+        ... )
+        >>> path, _, _ = yt8m.inference.exports.saved_model.save(
+        ...     "versions",
+        ...     companions.About(preset.config, preset.step),
+        ...     preset.model,
+        ...     options,
+        ... )
+        >>> path
+        'versions/1'
     """
 
     top_k: int = 20
@@ -81,6 +96,18 @@ def save(
             warm-up requests are asked for and tensorflow-serving-api is
             missing.
         OSError: if it can't be written.
+
+    Example:
+        >>> from yt8m_compact.inference.exports import companions
+        >>> preset = yt8m.load_preset("yt8m_2018_video_100k")
+        >>> written = yt8m.inference.exports.saved_model.save(
+        ...     "export",
+        ...     companions.About(preset.config, preset.step),
+        ...     preset.model,
+        ... )
+        >>> path, num_bytes, difference = written
+        >>> path, difference < 1e-5
+        ('export', True)
     """
     if options.warmup:  # Told before what takes seconds.
         warmup_lib.expect_possible()
