@@ -8,6 +8,7 @@ import copy
 import dataclasses
 import logging
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -237,6 +238,8 @@ def _call(
         absl_logging.set_verbosity(absl_logging.WARNING)
     if verbosity.value <= 0:
         tensorflow_silence.prepare()
+    else:
+        tensorflow_silence.show_all()
     if "callbacks" not in flag_values or not flag_values["callbacks"].value:
         lean_keras.prepare()  # Callbacks of users may plot by Keras.
     _LOGGER.setLevel(logging.INFO)
@@ -300,6 +303,18 @@ def _expect_columns() -> None:
     columns = os.environ.get("COLUMNS", "")
     if not columns.isdecimal() or int(columns) < _MIN_COLUMNS:
         os.environ.pop("COLUMNS", None)
+
+
+def table_columns() -> int | None:
+    """Says how wide tables on standard output may be.
+
+    Returns:
+        The width of the terminal; None where it is none, and with
+        `--verbosity=1`.
+    """
+    if not sys.stdout.isatty() or flags.FLAGS["verbosity"].value > 0:
+        return None
+    return max(_MIN_COLUMNS, shutil.get_terminal_size().columns)
 
 
 class _Ended(KeyboardInterrupt):

@@ -53,9 +53,7 @@ def make_config(name: str) -> config_lib.Config:
     make = tiny_runs.video_config
     if model.frame_features:
         make = tiny_runs.frame_config
-    config = make(
-        "unused", model, base_learning_rate=0.003, ema_momentum=0.999
-    )
+    config = make("unused", model, base_learning_rate=0.003, ema_momentum=0.999)
     data = dataclasses.replace(
         config.data, feature_sizes=SIZES, num_classes=NUM_CLASSES
     )

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import time
+import types
 
 from absl import flags
 import pytest
@@ -553,3 +554,18 @@ def test_long_texts_are_cut_after_a_sentence_in_short_help():
     ]
     entry = flag_help.Entry(name="ant", text="One. Two.", is_boolean=True)
     assert entry.brief().lines() == ["  --[no]ant: One. Two."]
+
+
+@pytest.mark.parametrize(
+    ("columns", "verbosity", "expected"),
+    [("72", 0, 72), ("9", 0, 40), ("72", 1, None), (None, 0, None)],
+)
+def test_tables_are_as_wide_as_the_terminal(
+    monkeypatch, columns, verbosity, expected
+):
+    # A terminal, or a file.
+    stream = types.SimpleNamespace(isatty=lambda: columns is not None)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", columns or "72")
+    monkeypatch.setattr(flags.FLAGS["verbosity"], "_value", verbosity)
+    assert program.table_columns() == expected

@@ -24,11 +24,11 @@ from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import tables
 from yt8m_compact.run import config as config_lib
 
 with lazy.imports():
     import numpy as np
-    import tabulate
 
     from yt8m_compact import datasets
     from yt8m_compact import readers
@@ -110,7 +110,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         seconds = time.perf_counter() - start
         values = _evaluate(train_dir, data_dir)
         results.append(report.TrainedModel(name, values, seconds))
-    print(f"\n{report.format_comparison(results)}\n")
+    table = report.format_comparison(results, program.table_columns())
+    print(f"\n{table}\n")
     print(f"{_show_video(results, runs_dir, data_dir)}\n")
     print(
         "The data are synthetic: the scores compare the two models, and no "
@@ -206,12 +207,14 @@ def _show_video(
         )
     video = batch["id"][0].numpy().decode()
     names = ", ".join(f"class {index}" for index in labels)
-    table = tabulate.tabulate(
-        list(zip(*columns, strict=True)), headers, disable_numparse=True
+    table = tables.to_text(
+        [
+            tables.Column(header, texts, is_name=True)
+            for header, texts in zip(headers, columns, strict=True)
+        ]
     )
     return (
-        f"The likeliest classes of video {video}, whose labels are {names}:"
-        f"\n\n{table}"
+        f"The likeliest classes of video {video} (labels: {names}):\n\n{table}"
     )
 
 

@@ -42,7 +42,7 @@ def test_demo_runs_and_compares_both(tmp_path, capsys):
 
 def shows_a_video_with_its_labels(printed, data_dir):
     (start,) = re.finditer(
-        r"^The likeliest classes of video (\w+), whose labels are (.*):$",
+        r"^The likeliest classes of video (\w+) \(labels: (.*)\):$",
         printed,
         re.MULTILINE,
     )
