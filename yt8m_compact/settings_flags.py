@@ -40,6 +40,10 @@ _NAME = re.compile(
     r"(?<![\w'\"./-])(?P<name>[a-z]\w*)(?![\w'\"/:-]|\.\w)"
     r"(?:=(?P<value>True|False)\b)?"
 )
+# A setting as config.json has it, by its section.
+_IN_SECTION = re.compile(
+    r"(?<![\w'\"./-])(?P<section>data|model|training)\.(?P<name>\w+)(?=: )"
+)
 # One that helps readers of a program that has no flag of this name little.
 _ASIDE = re.compile(r" \((?P<name>\w+)=(?:True|False)\)")
 _SET = re.compile(r"\bset $")
@@ -207,13 +211,15 @@ def name_flags(text: str, flag_values: flags.FlagValues) -> str:
     """Names the settings of an error as they are typed.
 
     Args:
-        text: An error, such as those of `settings.check`.
+        text: An error, such as those of `settings.check`, or a line of a log.
         flag_values: The flags of the program.
 
     Returns:
         The text; settings that are flags, where it begins with one and in what
-        it says to do, are the flags. What was received stays as it is.
+        it says to do, are the flags. What was received stays as it is, but for
+        names with their section, `training.batch_size: 8`.
     """
+    text = _IN_SECTION.sub(lambda match: _flag_of(match, flag_values), text)
     match = _TEXT_SETTING.match(text)
     if match is not None and match["name"] in flag_values:
         text = f"--{match['name']}{text[match.end() :]}"
@@ -225,6 +231,13 @@ def name_flags(text: str, flag_values: flags.FlagValues) -> str:
     if not _PLACE.match(text):
         expected = _name_all(expected, flag_values)
     return expected + parts["received"] + _name_all(advice, flag_values)
+
+
+def _flag_of(match: re.Match[str], flag_values: flags.FlagValues) -> str:
+    section, name = match["section"], match["name"]
+    if (section, name) == ("model", "name"):
+        name = "model"
+    return f"--{name}" if name in flag_values else match[0]
 
 
 def _name_all(text: str, flag_values: flags.FlagValues) -> str:

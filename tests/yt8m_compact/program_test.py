@@ -1,6 +1,7 @@
 """Tests of what the command-line programs share."""
 
 from collections.abc import Sequence
+import logging
 import os
 import re
 import signal
@@ -569,3 +570,29 @@ def test_tables_are_as_wide_as_the_terminal(
     monkeypatch.setenv("COLUMNS", columns or "72")
     monkeypatch.setattr(flags.FLAGS["verbosity"], "_value", verbosity)
     assert program.table_columns() == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "extra", "expected"),
+    [
+        (logging.INFO, {"about_settings": True}, "--batch_size: 8 -> 20"),
+        (logging.WARNING, None, "--batch_size: 8 -> 20"),
+        # It may be a folder of that name.
+        (logging.INFO, None, "training.batch_size: 8 -> 20"),
+    ],
+)
+def test_log_lines_name_settings_as_they_are_typed(level, extra, expected):
+    flag_values = flags.FlagValues()
+    flags.DEFINE_integer("batch_size", 8, "Help.", flag_values=flag_values)
+    record = logging.getLogger("yt8m_compact").makeRecord(
+        "yt8m_compact",
+        level,
+        "file.py",
+        1,
+        "changed: %s",
+        ("training.batch_size: 8 -> 20",),
+        None,
+        extra=extra,
+    )
+    text = program._Formatter(flag_values).format(record)
+    assert text == f"changed: {expected}"
