@@ -245,7 +245,12 @@ def _name_all(text: str, flag_values: flags.FlagValues) -> str:
 
     def name(match: re.Match[str]) -> str:
         found = match["name"]
-        is_word = "_" not in found and not _SET.search(text[: match.start()])
+        is_set = match["value"] or match.string.startswith("=", match.end())
+        is_word = (
+            "_" not in found
+            and not is_set
+            and not _SET.search(text[: match.start()])
+        )
         if found not in flag_values or is_word:
             return match[0]
         no = "no" if match["value"] == "False" else ""
