@@ -219,7 +219,7 @@ def main() -> None:
         )
         values = json.loads(path.read_text())
         rows.append(report.TrainedModel(f"{data}: {name}", values, seconds))
-    print(report.format_comparison(rows, "github"))
+    print(report.format_comparison_as_markdown(rows))
 
 
 if __name__ == "__main__":

@@ -14,9 +14,14 @@ class CheckpointLines:
     The weights are shown once, before the first line. A line says whether its
     checkpoint is the best one until then, by GAP; another model, of a new run
     in the same folder, begins again.
+
+    Args:
+        max_columns: how wide the table of the weights may be; None for as wide
+            as it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_columns: int | None = None) -> None:
+        self._max_columns = max_columns
         self._model: tuple[str, str] | None = None
         self._best: report.Report | None = None
 
@@ -40,7 +45,7 @@ class CheckpointLines:
             lines = [
                 f"{result.model} of {result.train_dir}",
                 "",
-                model[1],
+                result.weights_table(self._max_columns),
                 "",
                 _row(["step", *names]),
             ]

@@ -7,12 +7,12 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import tabulate
 
 from yt8m_compact import ops
 from yt8m_compact import predictions as predictions_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
+from yt8m_compact import tables
 from yt8m_compact.eval import blend_search
 from yt8m_compact.eval import listed_metrics
 from yt8m_compact.eval import metrics as metrics_lib
@@ -52,8 +52,12 @@ class EnsembleReport:
         """Writes the report as a dict that JSON can hold."""
         return dataclasses.asdict(self)
 
-    def to_text(self) -> str:
-        """Writes the report as a table, and the flags to predict with."""
+    def to_text(self, max_columns: int | None = None) -> str:
+        """Writes the report as a table, and the flags to predict with.
+
+        Args:
+            max_columns: how wide the table may be; None for as wide as it is.
+        """
         rows = []
         for name, weight, metrics in zip(
             (*self.ensemble, "equal weights"),
@@ -67,11 +71,15 @@ class EnsembleReport:
                 rows.append([name, weight, *values, ""])
         values = [f"{self.metrics[key]:.4f}" for key in (*_METRICS, "map")]
         rows.append(["ensemble", "", *values])
-        table = tabulate.tabulate(
-            rows,
-            ["model", "weight", f"GAP@{self.top_k}", "Hit@1", "PERR", "MAP"],
-            disable_numparse=True,
-            colalign=["left"] + ["right"] * 5,
+        headers = ["model", "weight", f"GAP@{self.top_k}", "Hit@1", "PERR"]
+        headers.append("MAP")
+        columns = zip(headers, zip(*rows, strict=True), strict=True)
+        table = tables.to_text(
+            [
+                tables.Column(header, cells, is_name=header == "model")
+                for header, cells in columns
+            ],
+            max_columns,
         )
         weights = ",".join(f"{weight:g}" for weight in self.weights)
         return (

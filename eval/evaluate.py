@@ -254,7 +254,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     _expect_one_model(flag_values, num_models)
     if flag_values.parameters_only:
         result = _count_parameters(flag_values)
-        print(result.to_text(), flush=True)
+        print(result.to_text(program.table_columns()), flush=True)
         _write(result, flag_values.output_json)
         return 0
     runs = [train_dir_lib.TrainDir(path) for path in train_dirs]
@@ -312,7 +312,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     )
     lines = None
     if not flag_values.run_once:
-        lines = checkpoint_lines.CheckpointLines()
+        lines = checkpoint_lines.CheckpointLines(program.table_columns())
     for result in _results(evaluator, flag_values, run):
         _show(result, lines)
         if run:
@@ -330,7 +330,10 @@ def _show(
     """Prints a report, or a line of it, whatever can't be written then."""
     if result.skipped:
         print(f"left out of the data:\n{result.skipped.to_text()}", flush=True)
-    text = lines.add(result) if lines else result.to_text()
+    if lines:
+        text = lines.add(result)
+    else:
+        text = result.to_text(program.table_columns())
     print(text, flush=True)
 
 
@@ -369,7 +372,7 @@ def _evaluate_ensemble(flag_values: flags.FlagValues) -> int:
         num_readers=flag_values.num_readers,
         seed=flag_values.ensemble_seed,
     )
-    print(result.to_text(), flush=True)
+    print(result.to_text(program.table_columns()), flush=True)
     _write(result, flag_values.output_json)
     return 0
 

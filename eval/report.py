@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import textwrap
 from typing import Any, Protocol
 
 import tabulate
 
 from yt8m_compact import files
 from yt8m_compact import readers
+from yt8m_compact import tables
 from yt8m_compact.eval import comparison
 from yt8m_compact.eval import weights as weights_lib
 
@@ -80,9 +82,19 @@ class Report:
         values["weights"] = self.weights.to_dict()
         return values
 
-    def to_text(self) -> str:
-        """Writes the report as tables of text."""
-        sections = [f"{self.model}{self._origin()}", self.weights_table()]
+    def to_text(self, max_columns: int | None = None) -> str:
+        """Writes the report as tables of text.
+
+        Args:
+            max_columns: how wide they may be; None for as wide as they are.
+
+        Returns:
+            Tables.
+        """
+        sections = [
+            f"{self.model}{self._origin()}",
+            self.weights_table(max_columns),
+        ]
         if self.metrics is not None:
             sections.append(self._metrics_table())
         return "\n\n".join(sections)
@@ -97,46 +109,66 @@ class Report:
             at_step += f", weights {self.weight_choice}"
         return f" of {self.train_dir}{at_step}"
 
-    def weights_table(self) -> str:
-        """Writes the weights, layer by layer, as a table of text."""
-        rows = [
-            [
-                layer.name,
-                layer.kind,
-                f"{layer.output_size:,}",
-                *_counts(layer.total, layer.trainable, layer.dense_equivalent),
-                f"{layer.num_bytes:,}",
-                _multiply_adds(layer),
-            ]
-            for layer in self.weights.layers
-        ]
+    def weights_table(self, max_columns: int | None = None) -> str:
+        """Writes the weights, layer by layer, as a table of text.
+
+        Args:
+            max_columns: how wide it may be; None for as wide as it is.
+
+        Returns:
+            A table, and what it adds up to.
+        """
         weights = self.weights
-        total = _counts(
-            weights.total, weights.trainable, weights.dense_equivalent
+        total = weights_lib.LayerWeights(
+            name="total",
+            kind="",
+            output_size=0,  # not shown
+            total=weights.total,
+            trainable=weights.trainable,
+            dense_equivalent=weights.dense_equivalent,
+            multiply_adds=0,
+            per_frame=False,
+            num_bytes=weights.num_bytes,
         )
-        rows.append(["total", "", "", *total, f"{weights.num_bytes:,}", ""])
-        megabytes = f"{weights.megabytes:.3f} MB"
+        rows = [*weights.layers, total]
+        columns = [
+            tables.Column("layer", [row.name for row in rows], is_name=True),
+            tables.Column("kind", [row.kind for row in rows], is_name=True),
+            tables.Column(
+                "units",
+                [*(f"{row.output_size:,}" for row in weights.layers), ""],
+                rank=2,
+            ),
+            tables.Column("parameters", [f"{row.total:,}" for row in rows]),
+            tables.Column(
+                "trainable", [f"{row.trainable:,}" for row in rows], rank=3
+            ),
+            tables.Column(
+                "dense equivalent",
+                [f"{row.dense_equivalent:,}" for row in rows],
+                rank=1,
+            ),
+            tables.Column(
+                "% of dense",
+                [
+                    f"{100.0 * row.total / row.dense_equivalent:.2f}"
+                    for row in rows
+                ],
+            ),
+            tables.Column("bytes", [f"{row.num_bytes:,}" for row in rows]),
+            tables.Column(
+                "multiply-adds", [*map(_multiply_adds, weights.layers), ""]
+            ),
+        ]
         # A file of few bits has fewer.
         of = "" if self.model_file is None else "the run's "
-        return (
-            _table(
-                rows,
-                [
-                    "layer",
-                    "kind",
-                    "units",
-                    "parameters",
-                    "trainable",
-                    "dense equivalent",
-                    "% of dense",
-                    "bytes",
-                    "multiply-adds",
-                ],
-                "llrrrrrrr",
-            )
-            + f"\n{megabytes} of {of}parameters (1 MB = 2^20 bytes)\n"
-            + self._multiply_adds_line()
-        )
+        lines = [
+            f"{weights.megabytes:.3f} MB of {of}parameters (1 MB = 2^20 bytes)",
+            self._multiply_adds_line(),
+        ]
+        if max_columns is not None:
+            lines = [textwrap.fill(line, max_columns) for line in lines]
+        return "\n".join([tables.to_text(columns, max_columns), *lines])
 
     def _multiply_adds_line(self) -> str:
         weights = self.weights
@@ -147,12 +179,19 @@ class Report:
         return ", ".join([text, *weights.not_counted])
 
     def _metrics_table(self) -> str:
-        rows = []
+        names, texts = [], []
         for key, name in METRIC_NAMES.items():
             value = self.metrics[key]
-            text = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-            rows.append([name.format(top_k=self.top_k), text])
-        return _table(rows, ["metric", "value"], "lr")
+            names.append(name.format(top_k=self.top_k))
+            texts.append(
+                f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+            )
+        return tables.to_text(
+            [
+                tables.Column("metric", names, is_name=True),
+                tables.Column("value", texts),
+            ]
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,62 +210,71 @@ class TrainedModel:
 
 
 def format_comparison(
-    trained: Sequence[TrainedModel], tablefmt: str = "simple"
+    trained: Sequence[TrainedModel], max_columns: int | None = None
 ) -> str:
-    """Writes a table that compares models: weights, metrics, time.
+    """Writes a table that compares models: parameters, metrics, time.
 
     Args:
         trained: the models.
-        tablefmt: one of tabulate's formats, such as `github`.
+        max_columns: how wide it may be; None for as wide as it is.
 
     Returns:
         A table of text, a row a model.
     """
-    rows = []
-    for row in trained:
-        weights, metrics = row.report["weights"], row.report["metrics"]
-        names = ("gap", "hit_at_1", "perr", "map")
-        rows.append(
-            [
-                row.name,
-                f"{weights['total']:,}",
-                f"{weights['megabytes']:.2f}",
-                f"{weights['percent_of_dense']:.1f}",
-                *(f"{metrics[name]:.4f}" for name in names),
-                f"{row.seconds:.0f}",
-            ]
-        )
-    headers = ["model", "parameters", "MB", "% of dense", "GAP@20", "Hit@1"]
-    headers += ["PERR", "MAP", "seconds"]
-    align = "l" + "r" * (len(headers) - 1)
-    return _table(rows, headers, align, tablefmt)
+    return tables.to_text(
+        [
+            tables.Column(header, cells, is_name=not place)
+            for place, (header, cells) in enumerate(
+                _comparison_columns(trained).items()
+            )
+        ],
+        max_columns,
+    )
 
 
-def _counts(total: int, trainable: int, dense: int) -> list[str]:
-    percent = f"{100.0 * total / dense:.2f}"
-    return [f"{total:,}", f"{trainable:,}", f"{dense:,}", percent]
+def format_comparison_as_markdown(trained: Sequence[TrainedModel]) -> str:
+    """Writes the table of `format_comparison` for a document.
+
+    Args:
+        trained: the models.
+
+    Returns:
+        A table of Markdown, a row a model.
+    """
+    columns = _comparison_columns(trained)
+    return tabulate.tabulate(
+        columns,
+        "keys",
+        tablefmt="github",
+        disable_numparse=True,
+        colalign=["left", *["right"] * (len(columns) - 1)],
+    )
+
+
+def _comparison_columns(
+    trained: Sequence[TrainedModel],
+) -> dict[str, list[str]]:
+    """Lists the texts of each column, by its header."""
+    weights = [row.report["weights"] for row in trained]
+    metrics = [row.report["metrics"] for row in trained]
+    names = {"GAP@20": "gap", "Hit@1": "hit_at_1", "PERR": "perr", "MAP": "map"}
+    return {
+        "model": [row.name for row in trained],
+        "parameters": [f"{one['total']:,}" for one in weights],
+        "MB": [f"{one['megabytes']:.2f}" for one in weights],
+        "% of dense": [f"{one['percent_of_dense']:.1f}" for one in weights],
+        **{
+            header: [f"{one[name]:.4f}" for one in metrics]
+            for header, name in names.items()
+        },
+        "seconds": [f"{row.seconds:.0f}" for row in trained],
+    }
 
 
 def _multiply_adds(layer: weights_lib.LayerWeights) -> str:
     if layer.multiply_adds is None:
         return "-"
     return f"{layer.multiply_adds:,}{'/frame' if layer.per_frame else ''}"
-
-
-def _table(
-    rows: list[list[str]],
-    headers: list[str],
-    align: str,
-    tablefmt: str = "simple",
-) -> str:
-    names = {"l": "left", "r": "right"}
-    return tabulate.tabulate(
-        rows,
-        headers,
-        tablefmt=tablefmt,
-        disable_numparse=True,
-        colalign=[names[letter] for letter in align],
-    )
 
 
 class Dictable(Protocol):

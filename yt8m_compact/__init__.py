@@ -9,8 +9,9 @@ Example:
     print(run.evaluate("data/validate*.tfrecord").metrics["gap"])
     ```
 
-TensorFlow and Keras are imported by what needs them, when it is used.
-docs/python.md shows all of it.
+TensorFlow and Keras are imported by what needs them, when it is used. What
+TensorFlow logs at its import is left out, unless it was imported before or
+`TF_CPP_MIN_LOG_LEVEL` is set. docs/python.md shows all of it.
 """
 
 from importlib import import_module as _import_module
@@ -18,6 +19,7 @@ from importlib import metadata as _metadata
 import sys as _sys
 
 from yt8m_compact import lazy
+from yt8m_compact import tensorflow_silence as _tensorflow_silence
 
 with lazy.imports():
     from yt8m_compact import compression
@@ -79,3 +81,4 @@ def _register_classes() -> None:
 
 
 _register_classes()
+_tensorflow_silence.prepare_library()

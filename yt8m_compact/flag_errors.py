@@ -87,6 +87,9 @@ def of_absl(
     """
     see = f"{program} --help"
     text = " ".join(str(error).split())
+    without_model = no_model(error, flag_values, program)
+    if without_model:
+        return f"expected no --model: {without_model}. Received: --model"
     if isinstance(error, flags.UnrecognizedFlagError):
         known = {
             name: flag_values[name] for name in flag_values if len(name) > 1
@@ -107,6 +110,34 @@ def of_absl(
             value = wrong["rest"].removesuffix(f": {error.__context__}")
             return wrong_value(flag, value, error.__context__)
     return f"{text}; see `{see}`"
+
+
+def no_model(
+    error: flags.Error, flag_values: flags.FlagValues, program: str
+) -> str:
+    """Says where the model of a program comes from that has no `--model`.
+
+    Args:
+        error: what parsing raised.
+        flag_values: the flags.
+        program: the name of the program.
+
+    Returns:
+        A sentence without its full stop; empty where the error is another one.
+    """
+    if not (
+        isinstance(error, flags.UnrecognizedFlagError)
+        and error.flagname == "model"
+    ):
+        return ""
+    name = error.flagvalue.partition("=")[2] or "DbofModel"
+    source = "trains two models of its own"
+    if "train_dir" in flag_values:
+        source = "reads the model and its settings from --train_dir"
+    return (
+        f"{program} {source}; what the settings of a model mean: "
+        f"`yt8m-train --help --model={name}`"
+    )
 
 
 def is_incomplete(error: flags.Error) -> bool:

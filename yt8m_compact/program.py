@@ -8,6 +8,7 @@ import copy
 import dataclasses
 import logging
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -21,6 +22,7 @@ from absl import logging as absl_logging
 import yt8m_compact
 from yt8m_compact import files
 from yt8m_compact import flag_errors
+from yt8m_compact import flag_help
 from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import lean_keras
@@ -164,7 +166,12 @@ def _parse(
         if flag_errors.is_incomplete(error) or isinstance(
             error, flags.UnrecognizedFlagError
         ):
-            _show_help(get_help)
+            _show_help(
+                get_help,
+                flag_errors.no_model(
+                    error, flags.FLAGS, os.path.basename(argv[0])
+                ),
+            )
         program = os.path.basename(argv[0])
         text = flag_errors.of_absl(error, flags.FLAGS, program)
         # A stray word ends the flags: those that are needed may follow it.
@@ -187,10 +194,12 @@ def _stray_words(argv: Sequence[str]) -> list[str]:
     return flag_values(argv)[1:]
 
 
-def _show_help(get_help: Callable[[], str | None]) -> None:
-    """Shows help and ends, where it is asked for."""
+def _show_help(get_help: Callable[[], str | None], note: str = "") -> None:
+    """Shows help, after a note, and ends, where it is asked for."""
     text = get_help()
     if text is not None:
+        if note:
+            print("\n".join(flag_help.wrap(note, "")), end="\n\n")
         print(text)
         sys.exit(0)
 
@@ -237,12 +246,14 @@ def _call(
         absl_logging.set_verbosity(absl_logging.WARNING)
     if verbosity.value <= 0:
         tensorflow_silence.prepare()
+    else:
+        tensorflow_silence.show_all()
     if "callbacks" not in flag_values or not flag_values["callbacks"].value:
         lean_keras.prepare()  # Callbacks of users may plot by Keras.
     _LOGGER.setLevel(logging.INFO)
     if not _LOGGER.handlers:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_Formatter(flag_values))
         _LOGGER.addHandler(handler)
         _LOGGER.propagate = False
     try:
@@ -278,6 +289,22 @@ def _call(
         return 128 + signal.SIGINT
 
 
+class _Formatter(logging.Formatter):
+    """Writes lines that speak of settings with the flags that these are."""
+
+    def __init__(self, flag_values: flags.FlagValues) -> None:
+        super().__init__("%(message)s")
+        self._flag_values = flag_values
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        # Others may name folders as settings are called.
+        about_settings = getattr(record, "about_settings", False)
+        if about_settings or record.levelno >= logging.WARNING:
+            return settings_flags.name_flags(text, self._flag_values)
+        return text
+
+
 def _system_errors() -> tuple[type[Exception], ...]:
     """Lists what tf.io.gfile raises where Python has OSError.
 
@@ -300,6 +327,18 @@ def _expect_columns() -> None:
     columns = os.environ.get("COLUMNS", "")
     if not columns.isdecimal() or int(columns) < _MIN_COLUMNS:
         os.environ.pop("COLUMNS", None)
+
+
+def table_columns() -> int | None:
+    """Says how wide tables on standard output may be.
+
+    Returns:
+        The width of the terminal; None where it is none, and with
+        `--verbosity=1`.
+    """
+    if not sys.stdout.isatty() or flags.FLAGS["verbosity"].value > 0:
+        return None
+    return max(_MIN_COLUMNS, shutil.get_terminal_size().columns)
 
 
 class _Ended(KeyboardInterrupt):

@@ -40,6 +40,10 @@ _NAME = re.compile(
     r"(?<![\w'\"./-])(?P<name>[a-z]\w*)(?![\w'\"/:-]|\.\w)"
     r"(?:=(?P<value>True|False)\b)?"
 )
+# A setting as config.json has it, by its section.
+_IN_SECTION = re.compile(
+    r"(?<![\w'\"./-])(?P<section>data|model|training)\.(?P<name>\w+)(?=: )"
+)
 # One that helps readers of a program that has no flag of this name little.
 _ASIDE = re.compile(r" \((?P<name>\w+)=(?:True|False)\)")
 _SET = re.compile(r"\bset $")
@@ -207,13 +211,15 @@ def name_flags(text: str, flag_values: flags.FlagValues) -> str:
     """Names the settings of an error as they are typed.
 
     Args:
-        text: An error, such as those of `settings.check`.
+        text: An error, such as those of `settings.check`, or a line of a log.
         flag_values: The flags of the program.
 
     Returns:
         The text; settings that are flags, where it begins with one and in what
-        it says to do, are the flags. What was received stays as it is.
+        it says to do, are the flags. What was received stays as it is, but for
+        names with their section, `training.batch_size: 8`.
     """
+    text = _IN_SECTION.sub(lambda match: _flag_of(match, flag_values), text)
     match = _TEXT_SETTING.match(text)
     if match is not None and match["name"] in flag_values:
         text = f"--{match['name']}{text[match.end() :]}"
@@ -227,12 +233,24 @@ def name_flags(text: str, flag_values: flags.FlagValues) -> str:
     return expected + parts["received"] + _name_all(advice, flag_values)
 
 
+def _flag_of(match: re.Match[str], flag_values: flags.FlagValues) -> str:
+    section, name = match["section"], match["name"]
+    if (section, name) == ("model", "name"):
+        name = "model"
+    return f"--{name}" if name in flag_values else match[0]
+
+
 def _name_all(text: str, flag_values: flags.FlagValues) -> str:
     """Names all settings of a text, but for those that may be plain words."""
 
     def name(match: re.Match[str]) -> str:
         found = match["name"]
-        is_word = "_" not in found and not _SET.search(text[: match.start()])
+        is_set = match["value"] or match.string.startswith("=", match.end())
+        is_word = (
+            "_" not in found
+            and not is_set
+            and not _SET.search(text[: match.start()])
+        )
         if found not in flag_values or is_word:
             return match[0]
         no = "no" if match["value"] == "False" else ""

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 import types
 
 from yt8m_compact import lazy
@@ -47,14 +48,39 @@ def prepare() -> None:
     import and of the devices that it finds, and so that is filtered. Where the
     variable is 0 nothing is changed.
     """
+    show_all()
     if os.environ.setdefault(_LEVEL, _ERRORS_ONLY) == _ALL:
         return
-    if "tensorflow" not in sys.modules and hasattr(os, "fork"):
+    if "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _Finder())
 
 
+def prepare_library() -> None:
+    """Does what `prepare` does, when this package imports TensorFlow.
+
+    Nothing is changed where TensorFlow was imported before, or
+    `TF_CPP_MIN_LOG_LEVEL` is set by then, which is set at the import only.
+    """
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _Finder(if_unset=True))
+
+
+def show_all() -> None:
+    """Undoes what waits for TensorFlow's import."""
+    sys.meta_path[:] = [
+        one for one in sys.meta_path if not isinstance(one, _Finder)
+    ]
+
+
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds TensorFlow once, and filters what its import logs."""
+    """Finds TensorFlow once, and filters what its import logs.
+
+    Args:
+        if_unset: whether only where `TF_CPP_MIN_LOG_LEVEL` is not set.
+    """
+
+    def __init__(self, if_unset: bool = False) -> None:
+        self._if_unset = if_unset
 
     def find_spec(
         self,
@@ -66,6 +92,9 @@ class _Finder(importlib.abc.MetaPathFinder):
         if name != "tensorflow":
             return None
         sys.meta_path.remove(self)
+        if self._if_unset and _LEVEL in os.environ:
+            return None
+        os.environ.setdefault(_LEVEL, _ERRORS_ONLY)
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
             _filter_import(spec.loader)
@@ -95,8 +124,13 @@ def _filtered() -> Iterator[None]:
     """Takes TensorFlow's notes out of what is written to standard error.
 
     A process of its own does that, since a fatal error ends this one with what
-    it wrote last.
+    it wrote last. It is a copy of this one, which has to have one thread for
+    that; with several, in a notebook say, a file does.
     """
+    if not hasattr(os, "fork") or threading.active_count() > 1:
+        with without_notes():
+            yield
+        return
     reading, writing = os.pipe()
     child = os.fork()
     if not child:

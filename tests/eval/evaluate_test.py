@@ -18,6 +18,7 @@ import record_makers
 import small_artefacts
 import tiny_runs
 from yt8m_compact import models
+from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import training
 from yt8m_compact import usage_error
@@ -505,6 +506,20 @@ def test_parameters_of_a_model(tmp_path, capsys):
     text = capsys.readouterr().out
     assert text.startswith("DbofModel\n\nlayer")
     assert "GAP" not in text
+
+
+def test_tables_fit_into_the_terminal(monkeypatch, capsys):
+    command = ["--parameters_only", "--model=MoeModel", "--num_classes=5"]
+    run_evaluate(*command)
+    assert "dense equivalent" in capsys.readouterr().out
+    monkeypatch.setattr(program, "table_columns", lambda: 66)
+    run_evaluate(*command)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 66
+    # 1,024 features to 5 classes with 2 experts, and a gate more: 1,024 x 15
+    # and 1,024 x 10 + 10 parameters of 4 bytes.
+    (total,) = (line for line in lines if line.startswith("total"))
+    assert total.split() == ["total", "25,610", "100.00", "102,440"]
 
 
 def test_parameters_of_a_run_without_a_checkpoint(tmp_path, capsys):

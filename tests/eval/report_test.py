@@ -64,16 +64,16 @@ def make_report(**kwargs) -> report_lib.Report:
 
 
 WEIGHTS_TABLE = """\
-layer    kind                  units    parameters    trainable    \
-dense equivalent    % of dense      bytes    multiply-adds
--------  ------------------  -------  ------------  -----------  \
-------------------  ------------  ---------  ---------------
-fc       circulant             4,096     1,000,000    1,000,000    \
-       8,000,000         12.50  4,000,000          123,456
-fc_bn    BatchNormalization    4,096        16,384        8,192    \
-          16,384        100.00     65,536            4,096
-total                                    1,016,384    1,008,192    \
-       8,016,384         12.68  4,065,536
+layer  kind                units  parameters  trainable  dense equivalent  \
+% of dense      bytes  multiply-adds
+-----  ------------------  -----  ----------  ---------  ----------------  \
+----------  ---------  -------------
+fc     circulant           4,096   1,000,000  1,000,000         8,000,000  \
+     12.50  4,000,000        123,456
+fc_bn  BatchNormalization  4,096      16,384      8,192            16,384  \
+    100.00     65,536          4,096
+total                              1,016,384  1,008,192         8,016,384  \
+     12.68  4,065,536
 3.877 MB of parameters (1 MB = 2^20 bytes)
 127,552 multiply-adds a video; not counted: layers without parameters"""
 
@@ -93,6 +93,29 @@ def test_text():
     assert make_report().to_text() == (
         f"DbofModel of runs/dbof, step 70\n\n{WEIGHTS_TABLE}\n\n{METRICS_TABLE}"
     )
+
+
+def test_text_of_80_columns():
+    report = make_report(metrics=None)
+    # Full in JSON, in wider terminals, and where there is none.
+    assert report.to_text(117) == report.to_text()
+    lines = report.to_text(80).splitlines()
+    assert lines[2:] == [
+        "                                         % of",
+        "layer  kind                parameters   dense      bytes  "
+        "multiply-adds",
+        "-----  ------------------  ----------  ------  ---------  "
+        "-------------",
+        "fc     circulant            1,000,000   12.50  4,000,000  "
+        "      123,456",
+        "fc_bn  BatchNormalization      16,384  100.00     65,536  "
+        "        4,096",
+        "total                       1,016,384   12.68  4,065,536",
+        "(--verbosity=1 and wider terminals show: trainable, units, dense "
+        "equivalent)",
+        "3.877 MB of parameters (1 MB = 2^20 bytes)",
+        "127,552 multiply-adds a video; not counted: layers without parameters",
+    ]
 
 
 def test_text_without_metrics():

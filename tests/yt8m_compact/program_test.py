@@ -1,12 +1,14 @@
 """Tests of what the command-line programs share."""
 
 from collections.abc import Sequence
+import logging
 import os
 import re
 import signal
 import sys
 import tempfile
 import time
+import types
 
 from absl import flags
 import pytest
@@ -553,3 +555,44 @@ def test_long_texts_are_cut_after_a_sentence_in_short_help():
     ]
     entry = flag_help.Entry(name="ant", text="One. Two.", is_boolean=True)
     assert entry.brief().lines() == ["  --[no]ant: One. Two."]
+
+
+@pytest.mark.parametrize(
+    ("columns", "verbosity", "expected"),
+    [("72", 0, 72), ("9", 0, 40), ("72", 1, None), (None, 0, None)],
+)
+def test_tables_are_as_wide_as_the_terminal(
+    monkeypatch, columns, verbosity, expected
+):
+    # A terminal, or a file.
+    stream = types.SimpleNamespace(isatty=lambda: columns is not None)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", columns or "72")
+    monkeypatch.setattr(flags.FLAGS["verbosity"], "_value", verbosity)
+    assert program.table_columns() == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "extra", "expected"),
+    [
+        (logging.INFO, {"about_settings": True}, "--batch_size: 8 -> 20"),
+        (logging.WARNING, None, "--batch_size: 8 -> 20"),
+        # It may be a folder of that name.
+        (logging.INFO, None, "training.batch_size: 8 -> 20"),
+    ],
+)
+def test_log_lines_name_settings_as_they_are_typed(level, extra, expected):
+    flag_values = flags.FlagValues()
+    flags.DEFINE_integer("batch_size", 8, "Help.", flag_values=flag_values)
+    record = logging.getLogger("yt8m_compact").makeRecord(
+        "yt8m_compact",
+        level,
+        "file.py",
+        1,
+        "changed: %s",
+        ("training.batch_size: 8 -> 20",),
+        None,
+        extra=extra,
+    )
+    text = program._Formatter(flag_values).format(record)
+    assert text == f"changed: {expected}"

@@ -172,6 +172,18 @@ _LEVEL = (
             "expected --train_dir. Received: none. Set --train_dir",
             "expected --train_dir. Received: none. Set --train_dir",
         ),
+        # A word that is no setting, and one that is.
+        (
+            "expected no overwrite for overwrite=x. Received: none",
+            "expected no overwrite for --overwrite=x. Received: none",
+        ),
+        # Of config.json, in what was received, too.
+        (
+            "a: expected the model of the run. Received: data.train_dir: 1 -> "
+            "2; model.name: 'A' -> 'B'; model.init_from: 1 -> 2; training.x: 1",
+            "a: expected the model of the run. Received: --train_dir: 1 -> "
+            "2; model.name: 'A' -> 'B'; --init_from: 1 -> 2; training.x: 1",
+        ),
         ("\n a", "\n a"),
         ("", ""),
     ],

@@ -13,6 +13,13 @@ from yt8m_compact.run import config as config_lib
 
 PROGRAMS = console_scripts.PROGRAMS
 _VERBS = [f"yt8m-data {verb}" for verb in data.VERBS]
+_WITHOUT_MODEL = {
+    **dict.fromkeys(
+        ("yt8m-predict", "yt8m-export", "yt8m-compress"),
+        "reads the model and its settings from --train_dir",
+    ),
+    "yt8m-demo": "trains two models of its own",
+}
 _TRAIN = "yt8m-train --train_dir=run --train_data_pattern=a"
 
 # The command, its exit status, and what it says on its first line.
@@ -26,6 +33,11 @@ ANSWERS = [
     *(
         (f"{name} --help --model=MoeModel", 0, "settings of --model=MoeModel:")
         for name in ("yt8m-train", "yt8m-eval")
+    ),
+    # They make no model of that name.
+    *(
+        (f"{name} --help --model=MoeModel", 0, f"{name} {says}")
+        for name, says in _WITHOUT_MODEL.items()
     ),
     *(
         (f"yt8m-data {verb} {flag}", 0, module.__doc__.splitlines()[0])
@@ -46,6 +58,14 @@ ERRORS = [
     *(
         (f"{verb} --wrng", 2, f"error: expected a flag of {verb.split()[1]};")
         for verb in _VERBS
+    ),
+    *(
+        (
+            f"{name} --model=MoeModel",
+            2,
+            f"error: expected no --model: {name} {says}",
+        )
+        for name, says in _WITHOUT_MODEL.items()
     ),
     # A flag that is needed.
     ("yt8m-train", 2, "error: expected --train_dir. Folder of the run: "),

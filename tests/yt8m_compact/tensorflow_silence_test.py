@@ -80,6 +80,45 @@ def test_all_is_shown_where_that_is_asked_for(monkeypatch):
     assert sys.meta_path == finders
 
 
+_IMPORT = """
+import os, sys, threading
+del os.environ["TF_CPP_MIN_LOG_LEVEL"]  # `execute` sets it.
+exec(sys.argv[1])
+import yt8m_compact
+before = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+exec(sys.argv[2])
+yt8m_compact.ops.num_replicas()
+print(before, os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "after", "level", "is_silent"),
+    [
+        ("", "", "None 2", True),
+        # A notebook has other threads.
+        (
+            "stop = threading.Event(); threading.Thread(target=stop.wait, "
+            "daemon=True).start()",
+            "",
+            "None 2",
+            True,
+        ),
+        # Asked for, before or after; or TensorFlow was there.
+        ("os.environ['TF_CPP_MIN_LOG_LEVEL'] = '1'", "", "1 1", False),
+        ("", "os.environ['TF_CPP_MIN_LOG_LEVEL'] = '0'", "None 0", False),
+        ("import tensorflow", "", "None None", False),
+    ],
+)
+def test_the_library_says_nothing_of_tensorflow(
+    before, after, level, is_silent
+):
+    done = tiny_runs.execute("-c", _IMPORT, before, after, folder=".")
+    assert done.stdout.strip() == level, done.stderr
+    assert (done.stderr == "") == is_silent, done.stderr
+
+
 def errors(command: str, folder) -> str:
     done = tiny_runs.execute(*command.split(), folder=folder)
     assert done.returncode == 0, done.stderr

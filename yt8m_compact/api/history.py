@@ -32,7 +32,7 @@ _TITLES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class History:
     """The metrics of a run, step by step.
 
@@ -54,6 +54,22 @@ class History:
 
     training: Mapping[str, Curve]
     validation: Mapping[str, Curve]
+
+    def __repr__(self) -> str:
+        """Says what there is, not all of its numbers."""
+        texts = []
+        for name, curves in (
+            ("training", self.training),
+            ("validation", self.validation),
+        ):
+            if curves:
+                points = max(curves.values(), key=len)
+                number = f"{len(points)} step{'s' if len(points) > 1 else ''}"
+                texts.append(
+                    f"{name}: {', '.join(curves)} at {number} up to "
+                    f"{points[-1][0]:,}"
+                )
+        return f"<History of {'; '.join(texts) or 'nothing'}>"
 
     def best(self, metric: str = "gap") -> tuple[int, float]:
         """Finds the best evaluation.

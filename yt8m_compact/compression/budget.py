@@ -1,4 +1,4 @@
-"""What a compressed model may take: bytes, weights, or milliseconds."""
+"""What a compressed model may take: bytes, parameters, or milliseconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Unit(enum.StrEnum):
 
     Attributes:
         BYTES: Of the packed file.
-        WEIGHTS: Values that are stored.
+        WEIGHTS: Parameters that are stored.
         MILLISECONDS: Of the prediction of one video, measured here.
     """
 
@@ -81,8 +81,8 @@ def parse(text: str | Budget) -> Budget:
         0.5 ms
 
     Args:
-        text: `1MB` (a million bytes; `1MiB` is 2^20), `500000_weights` or `2ms`
-            say; or a budget, returned as it is.
+        text: `1MB` (a million bytes; `1MiB` is 2^20), `500000_parameters`, or
+            `_weights`, or `2ms` say; or a budget, returned as it is.
 
     Returns:
         The budget.
@@ -99,7 +99,7 @@ def parse(text: str | Budget) -> Budget:
         near = names.suggestion(match["unit"], _UNITS) if match else ""
         raise ValueError(
             "expected budget to be a number and a unit, one of "
-            f"{', '.join(_UNITS)}, such as 1MB, 500000_weights or 2ms. "
+            f"{', '.join(_UNITS)}, such as 1MB, 500000_parameters or 2ms. "
             f"Received: budget={text!r:.80}{near}"
         )
     kind, factor = _UNITS[unit]
@@ -123,4 +123,6 @@ def describe(amount: float, unit: Unit) -> str:
     """
     if unit is Unit.MILLISECONDS:
         return f"{amount:.3g} ms"
-    return f"{amount:,.0f} {unit}"
+    # The unit's value is in files of plans, where the count is that of weights.
+    name = "parameters" if unit is Unit.WEIGHTS else unit
+    return f"{amount:,.0f} {name}"

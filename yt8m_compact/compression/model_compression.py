@@ -97,7 +97,7 @@ def compress(
         data: What the model is called with: batches, such as a
             `tf.data.Dataset`, which may be tuples of inputs and labels; or an
             array of all.
-        budget: `1MB` or `500000_weights` say.
+        budget: `1MB` or `500000_parameters` say.
         structure_texts: The structures, as text.
         precisions: The precisions of each; None for those that the budget asks
             for.
@@ -119,8 +119,8 @@ def compress(
     budget = budget_lib.parse(budget)
     if budget.unit is budget_lib.Unit.MILLISECONDS:
         raise ValueError(
-            "expected a budget of bytes or weights for a Keras model; one of "
-            f"time is for runs. Received: budget={budget}"
+            "expected a budget of bytes or parameters for a Keras model; one "
+            f"of time is for runs. Received: budget={budget}"
         )
     places = _find_places(model)
     _expect_finite(model)

@@ -457,9 +457,13 @@ class RunCompression:
         """The folder of the packed model, as yt8m-export writes it."""
         return os.path.join(self._output.path, "packed")
 
-    def to_text(self) -> str:
-        """Writes what was chosen and found as a table."""
-        return table.to_text(self.plan, self.places, self._rest)
+    def to_text(self, max_columns: int | None = None) -> str:
+        """Writes what was chosen and found as a table.
+
+        Args:
+            max_columns: How wide it may be; None for as wide as it is.
+        """
+        return table.to_text(self.plan, self.places, self._rest, max_columns)
 
     def _score_sample(
         self, config: config_lib.Config, model: keras.Model

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+import textwrap
 from typing import TYPE_CHECKING
 
-import tabulate
-
 from yt8m_compact import structures
+from yt8m_compact import tables
 from yt8m_compact.compression import budget as budget_lib
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def to_text(
     plan: plan_lib.Plan,
     places: Sequence[places_lib.Place],
     rest: Mapping[budget_lib.Unit, int],
+    max_columns: int | None = None,
 ) -> str:
     """Writes what was chosen, and the scores that there are.
 
@@ -33,6 +34,7 @@ def to_text(
         plan: With a choice.
         places: The places of the run.
         rest: What it takes beside them.
+        max_columns: How wide the tables may be; None for as wide as they are.
 
     Returns:
         Two tables.
@@ -62,21 +64,26 @@ def to_text(
     before, after = (f"{total + rest[unit]:,}" for total in totals)
     rows.append(("all", "", before, "", after, ""))
     headers = ("place", "before", "bytes", "after", "bytes", "variance kept")
-    align = ("left", "left", "right", "left", "right", "right")
+    names = ("place", "before", "after")
     choice = plan.choice
     cost = budget_lib.describe(choice.cost, choice.budget.unit)
+    line = (
+        f"budget: {choice.budget}; chosen: {cost}; {choice.metric} on the "
+        f"sample {getattr(plan.baseline, choice.metric):.4f}, "
+        f"{choice.value:.4f} if what places lose adds up"
+    )
+    if max_columns is not None:
+        line = textwrap.fill(line, max_columns)
     return "\n\n".join(
         [
-            _table(rows, headers, align),
-            f"budget: {choice.budget}; chosen: {cost}; {choice.metric} on the "
-            f"sample {getattr(plan.baseline, choice.metric):.4f}, "
-            f"{choice.value:.4f} if what places lose adds up",
-            *_scores(plan),
+            _table(rows, headers, names, max_columns),
+            line,
+            *_scores(plan, max_columns),
         ]
     )
 
 
-def _scores(plan: plan_lib.Plan) -> list[str]:
+def _scores(plan: plan_lib.Plan, max_columns: int | None) -> list[str]:
     rows = []
     for name, title in _STAGES.items():
         if name not in plan.scores:
@@ -96,15 +103,21 @@ def _scores(plan: plan_lib.Plan) -> list[str]:
     if not rows:
         return []
     headers = ("", "GAP@20", "loss", "bytes", "parameters", "ms of a video")
-    align = ("left", *["right"] * 5)
-    return [_table(rows, headers, align)]
+    return [_table(rows, headers, ("",), max_columns)]
 
 
 def _table(
     rows: Sequence[Sequence[str]],
     headers: Sequence[str],
-    align: Sequence[str],
+    names: Sequence[str],
+    max_columns: int | None,
 ) -> str:
-    return tabulate.tabulate(
-        rows, headers, colalign=align, disable_numparse=True
+    return tables.to_text(
+        [
+            tables.Column(header, cells, is_name=header in names)
+            for header, cells in zip(
+                headers, zip(*rows, strict=True), strict=True
+            )
+        ],
+        max_columns,
     )

@@ -9,11 +9,11 @@ import os
 from typing import Any
 
 import numpy as np
-import tabulate
 import tensorflow as tf
 
 from yt8m_compact import progress
 from yt8m_compact import readers
+from yt8m_compact import tables
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import scan
@@ -175,27 +175,37 @@ class Report:
             },
         }
 
-    def to_text(self) -> str:
-        """Returns the report as a table of the files with faults."""
+    def to_text(self, max_columns: int | None = None) -> str:
+        """Returns the report as a table of the files with faults.
+
+        Args:
+            max_columns: how wide the table may be; None for as wide as it is.
+        """
         lines = []
         bad = [file for file in self.files if file.counts]
         if bad:
-            rows = [
-                [
-                    file.file,
-                    file.num_videos,
-                    file.lost_bytes,
-                    ", ".join(f"{n} {kind}" for kind, n in file.counts.items()),
-                ]
-                for file in bad[:_ROWS]
+            shown = bad[:_ROWS]
+            counts = [one.counts.items() for one in shown]
+            columns = [
+                tables.Column(
+                    "file", [one.file for one in shown], is_name=True
+                ),
+                tables.Column(
+                    "records", [f"{one.num_videos:,}" for one in shown]
+                ),
+                tables.Column(
+                    "lost bytes", [f"{one.lost_bytes:,}" for one in shown]
+                ),
+                tables.Column(
+                    "faults",
+                    [
+                        ", ".join(f"{number} {kind}" for kind, number in one)
+                        for one in counts
+                    ],
+                    is_name=True,
+                ),
             ]
-            lines.append(
-                tabulate.tabulate(
-                    rows,
-                    headers=["file", "records", "lost bytes", "faults"],
-                    intfmt=",",
-                )
-            )
+            lines.append(tables.to_text(columns, max_columns))
             if len(bad) > _ROWS:
                 lines.append(f"... and {len(bad) - _ROWS:,} more such files")
             lines.append("")

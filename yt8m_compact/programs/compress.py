@@ -95,7 +95,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "budget",
         None,
         "The most that the new run may take: 1MB of the packed file, "
-        "500000_weights, or 2ms for one video, on this machine.",
+        "500000_parameters, or 2ms for one video, on this machine.",
         required=True,
         flag_values=flag_values,
     )
@@ -201,10 +201,10 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     with endings.keeping_what_is_done():
         compression.choose()
     if flag_values.dry_run:
-        print(compression.to_text())
+        print(compression.to_text(program.table_columns()))
         return 0
     if not compression.is_done:
-        print(compression.to_text(), flush=True)
+        print(compression.to_text(program.table_columns()), flush=True)
     evaluate = None
     if settings.eval_data_pattern:
         evaluate = _Evaluate(settings)
@@ -212,7 +212,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     status = endings.tell_interruption(result)
     if status is not None:
         return status
-    print(f"\n{compression.to_text()}\n")
+    print(f"\n{compression.to_text(program.table_columns())}\n")
     print(
         f"done: step {result.step}, {result.checkpoint}\n"
         f"written: {compression.packed_path}, {compression.table_path}\n"

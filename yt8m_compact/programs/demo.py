@@ -11,7 +11,8 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+import contextlib
 import json
 import os
 import subprocess
@@ -24,11 +25,11 @@ from yt8m_compact import lazy
 from yt8m_compact import models
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import tables
 from yt8m_compact.run import config as config_lib
 
 with lazy.imports():
     import numpy as np
-    import tabulate
 
     from yt8m_compact import datasets
     from yt8m_compact import readers
@@ -36,6 +37,7 @@ with lazy.imports():
     from yt8m_compact.eval import report
     from yt8m_compact.eval import validation
     from yt8m_compact.inference import latency
+    from yt8m_compact.run import lock as run_lock
     from yt8m_compact.run import train_dir as train_dir_lib
 
 _COMPACT = "diagonal_circulant"
@@ -96,6 +98,9 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     )
     results = []
     kinds = {"dense": "dense", "compact": _COMPACT}
+    moved = _move_away(runs_dir, kinds)
+    if moved is not None:
+        print(f"moved the runs of the last time to {moved}", flush=True)
     for run, (name, projection) in enumerate(kinds.items(), start=2):
         train_dir = os.path.join(runs_dir, name)
         print(f"\n{run}/3 {name} DBoF in {train_dir}", flush=True)
@@ -110,7 +115,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         seconds = time.perf_counter() - start
         values = _evaluate(train_dir, data_dir)
         results.append(report.TrainedModel(name, values, seconds))
-    print(f"\n{report.format_comparison(results)}\n")
+    table = report.format_comparison(results, program.table_columns())
+    print(f"\n{table}\n")
     print(f"{_show_video(results, runs_dir, data_dir)}\n")
     print(
         "The data are synthetic: the scores compare the two models, and no "
@@ -118,6 +124,32 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         f"{runs_dir}"
     )
     return 0
+
+
+def _move_away(runs_dir: str, names: Iterable[str]) -> str | None:
+    """Moves the runs of an earlier demo away, together.
+
+    Beside each other they would be four in TensorBoard, then six.
+
+    Args:
+        runs_dir: the folder of the runs.
+        names: their names in it.
+
+    Returns:
+        Where they are now; None where there are none, or where the folder
+        can't be renamed, and each is moved within it.
+
+    Raises:
+        OSError: if another process trains in one of them.
+    """
+    folder = train_dir_lib.TrainDir(runs_dir)
+    paths = [os.path.join(runs_dir, name) for name in names]
+    if not any(map(os.path.isdir, paths)) or not folder.can_be_renamed():
+        return None
+    with contextlib.ExitStack() as locks:
+        for path in filter(os.path.isdir, paths):
+            locks.enter_context(run_lock.RunLock(path))
+    return folder.move_away()
 
 
 def _config(
@@ -206,12 +238,14 @@ def _show_video(
         )
     video = batch["id"][0].numpy().decode()
     names = ", ".join(f"class {index}" for index in labels)
-    table = tabulate.tabulate(
-        list(zip(*columns, strict=True)), headers, disable_numparse=True
+    table = tables.to_text(
+        [
+            tables.Column(header, texts, is_name=True)
+            for header, texts in zip(headers, columns, strict=True)
+        ]
     )
     return (
-        f"The likeliest classes of video {video}, whose labels are {names}:"
-        f"\n\n{table}"
+        f"The likeliest classes of video {video} (labels: {names}):\n\n{table}"
     )
 
 

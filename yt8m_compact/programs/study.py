@@ -139,7 +139,8 @@ def _flags_of(
 
 def _tell(study: studies.Study, result: runner.StudyResult) -> int:
     """Prints what there is; returns the exit status."""
-    print(studies.to_text(study, result.runs), flush=True)
+    table = studies.to_text(study, result.runs, program.table_columns())
+    print(table, flush=True)
     print(f"written: {', '.join(result.files)}")
     if result.signal_number is not None:
         print(

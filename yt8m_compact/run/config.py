@@ -267,7 +267,8 @@ class TrainingConfig:
     ema_momentum: float | None = settings.setting(
         None,
         "Keeps an exponential moving average of the weights, of which each "
-        "step keeps this share: 0.999 say. See --weights of the other "
+        "step keeps this share: 0.999 say; less in the first steps, so that "
+        "a short run has an average, too. See --weights of the other "
         "programs.",
         minimum=0.0,
         maximum=0.999999,

@@ -7,8 +7,7 @@ import io
 import json
 import statistics
 
-import tabulate
-
+from yt8m_compact import tables
 from yt8m_compact.eval import report
 from yt8m_compact.studies import study_file
 from yt8m_compact.studies import study_run
@@ -73,12 +72,17 @@ def metric_name(metric: str) -> str:
     return report.METRIC_NAMES[metric].format(top_k=20)
 
 
-def to_text(study: study_file.Study, runs: Sequence[study_run.StudyRun]) -> str:
+def to_text(
+    study: study_file.Study,
+    runs: Sequence[study_run.StudyRun],
+    max_columns: int | None = None,
+) -> str:
     r"""Writes a table of the combinations, the best one first.
 
     Args:
         study: the study.
         runs: its runs.
+        max_columns: how wide it may be; None for as wide as it is.
 
     Returns:
         Text: the table, then what failed and what is left to do.
@@ -105,35 +109,41 @@ def to_text(study: study_file.Study, runs: Sequence[study_run.StudyRun]) -> str:
         8     0.7500  0.8000  0.7000  0.4000      20,000       25.00  80,000
         left to do: 1 of 2 runs
     """
-    metrics = [study.metric]
-    metrics += [name for name in study_file.METRICS if name != study.metric]
-    several = len(study.seeds) > 1
-    headers = [*study.varied, *(["runs"] if several else [])]
-    align = ["left"] * len(study.varied) + ["right"] * several
-    headers += [*map(metric_name, metrics), "parameters", "% of dense", "bytes"]
-    align += ["right"] * (len(metrics) + 3)
-    rows = [
-        [
-            *(study_file.value_text(one.values[name]) for name in study.varied),
-            *([str(len(one.scores))] if several else []),
-            *(_spread(one, metric) for metric in metrics),
-            f"{one.scores[0].weights:,}",
-            f"{one.scores[0].percent_of_dense:.2f}",
-            f"{one.num_bytes:,}",
-        ]
-        for one in combine(runs, study.metric)
+    combined = combine(runs, study.metric)
+    columns = [
+        tables.Column(
+            name,
+            [study_file.value_text(one.values[name]) for one in combined],
+            is_name=True,
+        )
+        for name in study.varied
+    ]
+    if len(study.seeds) > 1:
+        cells = [str(len(one.scores)) for one in combined]
+        columns.append(tables.Column("runs", cells))
+    others = [name for name in study_file.METRICS if name != study.metric]
+    columns += [
+        tables.Column(
+            metric_name(metric),
+            [_spread(one, metric) for one in combined],
+            rank=rank,
+        )
+        for rank, metric in enumerate([study.metric, *others])
+    ]
+    most = len(others)
+    scores = [one.scores[0] for one in combined]
+    columns += [
+        tables.Column("parameters", [f"{one.weights:,}" for one in scores]),
+        tables.Column(
+            "% of dense",
+            [f"{one.percent_of_dense:.2f}" for one in scores],
+            rank=most + 1,
+        ),
+        tables.Column("bytes", [f"{one.num_bytes:,}" for one in combined]),
     ]
     parts = []
-    if rows:
-        parts.append(
-            tabulate.tabulate(
-                rows,
-                headers,
-                tablefmt="simple",
-                disable_numparse=True,
-                colalign=align,
-            )
-        )
+    if combined:
+        parts.append(tables.to_text(columns, max_columns))
     failed = [run for run in runs if run.error is not None]
     if failed:
         lines = (f"  {run.name}: {run.error:.{_MAX_ERROR}}" for run in failed)

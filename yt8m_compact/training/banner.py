@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 import math
 import os
+import textwrap
 
 import tensorflow as tf
 
@@ -10,6 +11,8 @@ from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import strategies
+
+_COLUMNS = 80  # of a terminal
 
 
 def describe_run(
@@ -132,5 +135,18 @@ def _num_cores() -> int:
 
 
 def _table(lines: Mapping[str, str]) -> str:
-    width = max(map(len, lines))
-    return "\n".join(f"{name:{width}}  {text}" for name, text in lines.items())
+    """Writes lines beside their names, within 80 columns where words allow."""
+    width = max(map(len, lines)) + 2
+    return "\n".join(
+        textwrap.fill(
+            text,
+            _COLUMNS,
+            initial_indent=f"{name:{width}}",
+            subsequent_indent=" " * width,
+            break_long_words=False,
+            break_on_hyphens=False,
+            expand_tabs=False,
+            replace_whitespace=False,
+        )
+        for name, text in lines.items()
+    )

@@ -234,12 +234,19 @@ class TensorBoardLogger(keras.callbacks.Callback):
         if done[0] >= steps * self._config.training.batch_size:
             self._speed += done
 
-    def _log(self, logs: dict[str, float]) -> None:
+    def _log(self, logs: dict[str, float], with_gradients: bool = True) -> None:
+        """Writes a point of each scalar.
+
+        Args:
+            logs: the metrics.
+            with_gradients: whether this step kept the norms of its gradients.
+        """
         self._log_metrics(logs)
         rate = self.model.optimizer.learning_rate
         event_tags.write_scalar("optimizer/learning_rate", rate)
-        for layer, norm in self._step.gradient_norms().items():
-            event_tags.write_scalar(f"norms_of_gradients/{layer}", norm)
+        if with_gradients:
+            for layer, norm in self._step.gradient_norms().items():
+                event_tags.write_scalar(f"norms_of_gradients/{layer}", norm)
         for layer, norm in self._step.weight_norms().items():
             event_tags.write_scalar(f"norms_of_weights/{layer}", norm)
         self._log_skipped()
@@ -267,7 +274,7 @@ class TensorBoardLogger(keras.callbacks.Callback):
         # The last steps have a point, too: those of a short run are all it has.
         if self._writer is not None and self._step.has_logs:
             with self._writing(int(self._position.step)):
-                self._log_metrics(self._step.logs())
+                self._log(self._step.logs(), with_gradients=False)
 
     def _log_metrics(self, logs: dict[str, float]) -> None:
         for name, value in logs.items():

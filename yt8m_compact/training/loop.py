@@ -296,4 +296,8 @@ def _check_resumable(
             "another train_dir, or start_new_model=True"
         )
     for text in texts.values():
-        _LOGGER.info("changed since the last start: %s", text)
+        _LOGGER.info(
+            "changed since the last start: %s",
+            text,
+            extra={"about_settings": True},
+        )

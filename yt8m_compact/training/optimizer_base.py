@@ -7,6 +7,10 @@ import tensorflow as tf
 
 from yt8m_compact.training import gradient_clipping
 
+# The average starts as that of the last tenth of the updates, about:
+# `tf.train.ExponentialMovingAverage` has this start, too, with `num_updates`.
+_ORDER = 8
+
 
 class OptimizerBase(keras.optimizers.Optimizer):
     """Clips in fewer passes, and averages the weights of updates alone.
@@ -17,9 +21,18 @@ class OptimizerBase(keras.optimizers.Optimizer):
 
     Keras moves the average of the weights at each step, and so, where gradients
     are accumulated, several times towards weights that did not change. It
-    starts it at zeros, which a checkpoint may hold before the first step. And
-    it averages what it trains alone: averaged weights make other activations
-    than those that batch normalisation has statistics of.
+    starts it at zeros, which a checkpoint may hold before the first step, and
+    averages what it trains alone: averaged weights make other activations than
+    those that batch normalisation has statistics of. And it keeps
+    `ema_momentum^t` of the weights after the first of `t` updates, so that an
+    average of 0.999 is one of hardly trained weights for thousands of steps.
+    Here update `t`, counted from 1, moves it by
+
+    `average += a_t (weights - average)`,
+    `a_t = max(1 - ema_momentum, (k + 1) / (t + k))`, k = 8
+
+    as `layers.BatchNormalization` moves its statistics, with another k: it
+    starts as a polynomial-decay average, and is Keras's in the end.
 
     Attributes:
         gradients_are_sums: whether the gradients are those of all replicas
@@ -83,7 +96,12 @@ class OptimizerBase(keras.optimizers.Optimizer):
         steps = self.gradient_accumulation_steps or 1
         # Counted by batches, this one not yet.
         updated = keras.ops.equal((self._iterations + 1) % steps, 0)
-        kept = keras.ops.where(updated, self.ema_momentum, 1.0)
+        # Of this update, if it is one, counted from 0.
+        number = keras.ops.cast(self._iterations // steps, "float32")
+        kept = keras.ops.minimum(
+            number / (number + _ORDER + 1), self.ema_momentum
+        )
+        kept = keras.ops.where(updated, kept, 1.0)
         kept = keras.ops.where(self._iterations < steps, 0.0, kept)
         for variable, average in self._averaged(trainable_variables):
             momentum = keras.ops.cast(kept, variable.dtype)

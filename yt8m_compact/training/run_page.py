@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 import yt8m_compact
+from yt8m_compact import readers
 from yt8m_compact.run import config as config_lib
 
 _SHOWN_FILES = 3
@@ -83,8 +84,10 @@ def _devices() -> str:
 
 
 def _describe_files(files: Sequence[str]) -> str:
-    """Counts files, and names the first."""
+    """Counts files and their videos, and names the first."""
+    number = readers.estimate_num_records(files)
+    videos = "" if number is None else f", about {number:,} videos"
     shown = ", ".join(map(_code, files[:_SHOWN_FILES]))
     more = ", ..." if len(files) > _SHOWN_FILES else ""
     count = f"{len(files):,} file{'s' if len(files) > 1 else ''}"
-    return f"{count}: {shown}{more}"
+    return f"{count}{videos}: {shown}{more}"

@@ -83,3 +83,16 @@ def test_of_a_run(tmp_path):
     cut = history_lib.read_history(folder)
     assert cut.training["loss"] == found.training["loss"]
     assert cut.validation["gap"] == ((2, 0.2), (3, 0.3))
+
+
+def test_shown_in_one_line():
+    empty = history_lib.History({}, {})
+    assert repr(empty) == "<History of nothing>"
+    both = history_lib.History(
+        {"loss": ((5, 4.0), (1000, 3.0))},
+        {"loss": ((9, 3.5),), "gap": ((9, 0.25),)},
+    )
+    assert repr(both) == (
+        "<History of training: loss at 2 steps up to 1,000; validation: loss, "
+        "gap at 1 step up to 9>"
+    )

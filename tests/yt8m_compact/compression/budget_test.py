@@ -15,9 +15,9 @@ from yt8m_compact.compression import budget
         (" 1 MiB ", 1_048_576, budget.Unit.BYTES, "1,048,576 bytes"),
         ("2_000B", 2000, budget.Unit.BYTES, "2,000 bytes"),
         ("64KiB", 65_536, budget.Unit.BYTES, "65,536 bytes"),
-        ("500000_weights", 5e5, budget.Unit.WEIGHTS, "500,000 weights"),
-        ("500000_parameters", 5e5, budget.Unit.WEIGHTS, "500,000 weights"),
-        ("500_000 weights", 5e5, budget.Unit.WEIGHTS, "500,000 weights"),
+        ("500000_weights", 5e5, budget.Unit.WEIGHTS, "500,000 parameters"),
+        ("500000_parameters", 5e5, budget.Unit.WEIGHTS, "500,000 parameters"),
+        ("500_000 weights", 5e5, budget.Unit.WEIGHTS, "500,000 parameters"),
         ("2ms", 2, budget.Unit.MILLISECONDS, "2 ms"),
         ("250us", 0.25, budget.Unit.MILLISECONDS, "0.25 ms"),
         (".5s", 500, budget.Unit.MILLISECONDS, "500 ms"),
@@ -46,7 +46,7 @@ def test_texts_that_are_none(text, received):
     with pytest.raises(
         ValueError,
         match=r"expected budget to be a number and a unit, one of B, .*, such "
-        rf"as 1MB, 500000_weights or 2ms\. Received: {re.escape(received)}$",
+        rf"as 1MB, 500000_parameters or 2ms\. Received: {re.escape(received)}$",
     ):
         budget.parse(text)
 

@@ -115,15 +115,18 @@ def test_losses_by_activation(activation, loss):
 @pytest.mark.parametrize(
     ("budget", "message"),
     [
-        ("2ms", "expected a budget of bytes or weights for a Keras model; one"),
+        (
+            "2ms",
+            "expected a budget of bytes or parameters for a Keras model; one",
+        ),
         (
             "236_weights",
-            "expected a budget below 236 weights, which mine takes",
+            "expected a budget below 236 parameters, which mine takes",
         ),
         # Rank 1: 22 and 16.
         (
             "93_weights",
-            "expected a budget of at least 94 weights, the smallest",
+            "expected a budget of at least 94 parameters, the smallest",
         ),
         ("1 mile", "expected budget to be a number and a unit"),
     ],

@@ -371,14 +371,15 @@ def test_a_budget_in_time(tmp_path):
         # Rank 1: 18 and 14.
         (
             "45_weights",
-            "expected a budget of at least 46 weights, the smallest that {} can"
-            " take with these structures and precisions, of which 14 weights "
-            "are not its projections'. Received: budget=45 weights",
+            "expected a budget of at least 46 parameters, the smallest that {} "
+            "can take with these structures and precisions, of which 14 "
+            "parameters are not its projections'. Received: budget=45 "
+            "parameters",
         ),
         (
             "140_weights",
-            "expected a budget below 140 weights, which {} takes as it is. "
-            "Received: budget=140 weights",
+            "expected a budget below 140 parameters, which {} takes as it is. "
+            "Received: budget=140 parameters",
         ),
         # Kernels and biases: 504 and 28 bytes, and a header.
         ("5kB", "expected a budget below 996 bytes, which"),

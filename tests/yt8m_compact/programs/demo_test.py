@@ -1,6 +1,7 @@
 """Tests of yt8m-demo."""
 
 import json
+import pathlib
 import re
 
 from absl import flags
@@ -8,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from yt8m_compact.programs import demo
+from yt8m_compact.run import lock
 
 
 @pytest.mark.slow
@@ -42,7 +44,7 @@ def test_demo_runs_and_compares_both(tmp_path, capsys):
 
 def shows_a_video_with_its_labels(printed, data_dir):
     (start,) = re.finditer(
-        r"^The likeliest classes of video (\w+), whose labels are (.*):$",
+        r"^The likeliest classes of video (\w+) \(labels: (.*)\):$",
         printed,
         re.MULTILINE,
     )
@@ -76,3 +78,26 @@ def labels_of(video, data_dir):
             if context["id"].bytes_list.value[0].decode() == video:
                 return sorted(context["labels"].int64_list.value)
     raise AssertionError(video)
+
+
+def test_runs_of_an_earlier_demo_are_moved_away_together(tmp_path):
+    runs = tmp_path / "runs"
+    names = ("dense", "compact")
+    assert demo._move_away(str(runs), names) is None
+    for name in names:
+        (runs / name).mkdir(parents=True)
+        (runs / name / "config.json").write_text(name)
+    moved = pathlib.Path(demo._move_away(str(runs), names))
+    # TensorBoard opens what is in runs.
+    assert not runs.exists()
+    assert moved.parent == tmp_path
+    for name in names:
+        assert (moved / name / "config.json").read_text() == name
+
+
+def test_a_demo_that_is_running_is_not_moved(tmp_path):
+    runs = tmp_path / "runs"
+    with lock.RunLock(str(runs / "compact")):
+        with pytest.raises(OSError, match="expected .* Received: "):
+            demo._move_away(str(runs), ("dense", "compact"))
+    assert (runs / "compact").exists()

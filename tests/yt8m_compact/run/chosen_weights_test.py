@@ -16,6 +16,8 @@ from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.run import weight_choice
 
 STEPS = 5
+# What the moving average keeps at each step but the first: (t - 1) / (t + 8).
+KEPT = (1 / 10, 2 / 11, 3 / 12, 4 / 13)
 
 
 SETTINGS = {
@@ -76,10 +78,10 @@ def assert_close(found, expected):
 def test_ema_is_that_of_the_weights_of_each_step():
     run = averaging_run()
     expected = values(restore(run, step=1).trainable_variables)
-    for step in range(2, STEPS + 1):
+    for step, kept in enumerate(KEPT, start=2):
         raw = values(restore(run, step=step).trainable_variables)
         expected = [
-            0.75 * old + 0.25 * new
+            kept * old + (1 - kept) * new
             for old, new in zip(expected, raw, strict=True)
         ]
     model = restore(run, "ema")
@@ -106,12 +108,11 @@ def test_statistics_of_batch_norm(tmp_path):
     ]
     assert max_difference(*statistics) > 1e-3
     # With the moving average, theirs; with a mean, their mean.
-    average = None
-    for step in range(1, STEPS + 1):
+    average = values(restore(run, step=1).non_trainable_variables)
+    for step, kept in enumerate(KEPT, start=2):
         raw = values(restore(run, step=step).non_trainable_variables)
-        average = average or raw
         average = [
-            0.75 * old + 0.25 * new
+            kept * old + (1 - kept) * new
             for old, new in zip(average, raw, strict=True)
         ]
     found = values(restore(run, "ema").non_trainable_variables)

@@ -74,6 +74,24 @@ def test_text():
     ]
 
 
+def test_text_of_80_columns():
+    text = table.to_text(STUDY, RUNS, 80)
+    assert text.splitlines()[:4] == [
+        "kind       rate  runs           GAP@20            Hit@1  parameters"
+        "   bytes",
+        "---------  ----  ----  ---------------  ---------------  ----------"
+        "  ------",
+        "dense      0.5      1           0.7500           0.3750      20,000"
+        "  80,000",
+        "circulant  0.5      2  0.5500 ± 0.0707  0.2750 ± 0.0354          10"
+        "      40",
+    ]
+    assert (
+        "(--verbosity=1 and wider terminals show: % of dense, MAP, PERR)"
+        in text.splitlines()
+    )
+
+
 def test_the_metric_of_the_study_decides():
     study = study_file.Study(
         score_data_pattern="a", metric="map", grid={"kind": ("a", "b")}

@@ -1,5 +1,7 @@
 """Tests of what a run says of itself before its first step."""
 
+import os
+
 import pytest
 
 import tiny_runs
@@ -29,7 +31,9 @@ def describe(pattern, **kwargs) -> list[str]:
     return text.splitlines()
 
 
-def test_all_lines(pattern):
+def test_all_lines(pattern, monkeypatch):
+    folder, pattern = os.path.split(pattern)
+    monkeypatch.chdir(folder)
     # 40 videos, all of one size, in 3 files of 14, 13 and 13.
     lines = describe(pattern, num_epochs=4, eval_data_pattern="b")
     assert lines == [
@@ -40,6 +44,19 @@ def test_all_lines(pattern):
         # 40 videos are 2 batches of 16 and one of 8.
         "steps       about 12, in 4 epochs, in batches of 16 videos",
         "folder      runs/a",
+    ]
+
+
+def test_long_lines_go_on_below(pattern, monkeypatch):
+    folder, pattern = os.path.split(pattern)
+    monkeypatch.chdir(folder)
+    # A path is not broken: it can be copied.
+    long = "d-" * 40
+    lines = describe(pattern, eval_data_pattern=f"{long},b c")
+    assert lines[2:5] == [
+        "evaluation  1 file, about 14 videos:",
+        f"            {long},b",
+        "            c",
     ]
 
 

@@ -159,7 +159,7 @@ def test_how_the_run_was_made(run, events):
     )
     assert rows["model"] == "MoeModel"
     assert rows["features"] == "mean_rgb (6), mean_audio (3), 5 classes"
-    assert rows["training data"].startswith("3 files: `")
+    assert rows["training data"].startswith("3 files, about 40 videos: `")
     assert "train0.tfrecord" in rows["training data"]
     assert (
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
@@ -224,7 +224,8 @@ def test_log_steps(tmp_path, run, events):
         [np.mean(every[:2]), np.mean(every[2:4]), every[4]],
         rtol=1e-5,
     )
-    assert [step for step, _ in found["speed/examples_per_second"]] == [2, 4]
+    for tag in ("speed/examples_per_second", "optimizer/learning_rate"):
+        assert [step for step, _ in found[tag]] == [2, 4, 5]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -299,7 +300,11 @@ def test_norms_of_layers(tmp_path):
     )
     gradients, weights = [], []
     for step, batch in enumerate(dataset.as_numpy_iterator()):
-        if step not in (1, 3):  # The second step and the fourth.
+        if step not in (1, 3, 4):  # The second step, the fourth and the last.
+            continue
+        after = tiny_runs.weights_of(path, step + 1).values()
+        weights.append(np.sqrt(sum(np.sum(part**2) for part in after)))
+        if step == 4:  # Whether it is the last one is not known before.
             continue
         before = tiny_runs.weights_of(path, step)
         x, y = batch["features"].astype(np.float64), batch["labels"]
@@ -309,16 +314,14 @@ def test_norms_of_layers(tmp_path):
         of_logits = of_loss * p * (1 - p) / len(y)
         parts = [x.T @ of_logits, of_logits.sum(axis=0)]
         gradients.append(np.sqrt(sum(np.sum(part**2) for part in parts)))
-        after = tiny_runs.weights_of(path, step + 1).values()
-        weights.append(np.sqrt(sum(np.sum(part**2) for part in after)))
     for name, values in (("gradients", gradients), ("weights", weights)):
         points = found[f"norms_of_{name}/classifier"]
-        assert [step for step, _ in points] == [2, 4]
+        assert [step for step, _ in points] == [2, 4, 5][: len(values)]
         np.testing.assert_allclose(
             [value for _, value in points], values, rtol=1e-4
         )
     shares = [value for _, value in found["speed/input_wait"]]
-    assert len(shares) == 2
+    assert len(shares) == 3
     assert all(0 <= share <= 1 for share in shares)
 
 

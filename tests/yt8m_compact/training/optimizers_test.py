@@ -318,13 +318,13 @@ def test_weights_that_do_not_decay(name):
 
 
 def test_moving_average():
-    gradients = gradients_of([4])
+    gradients = gradients_of([4], 6)
     optimizer = make(
         optimizer="SGD",
         learning_rate_schedule="constant",
         base_learning_rate=1.0,
         clip_gradient_norm=0.0,
-        ema_momentum=0.75,
+        ema_momentum=0.25,
     )
     w = np.zeros(4)
     variable = keras.Variable(np.ones(4))
@@ -333,12 +333,15 @@ def test_moving_average():
     # Before the first step, it is of what is there.
     np.testing.assert_array_equal(average.numpy(), np.ones(4))
     variable.assign(w)
-    expected = None
-    for g in gradients:
+    # Of the weights after each step, of which 1 - 9 / (t + 8) is kept: the
+    # quarter from step 4 on.
+    expected = w
+    for g, kept in zip(
+        gradients, [0, 1 / 10, 2 / 11, 1 / 4, 1 / 4, 1 / 4], strict=True
+    ):
         optimizer.apply([tf.constant(g, tf.float32)], [variable])
         w = w - g
-        # Of the weights after each step.
-        expected = w if expected is None else 0.75 * expected + 0.25 * w
+        expected = kept * expected + (1 - kept) * w
         np.testing.assert_allclose(average.numpy(), expected, rtol=1e-5)
     # What the end of an epoch of `fit` does: nothing.
     optimizer.finalize_variable_values([variable])
@@ -369,7 +372,7 @@ def test_accumulated_gradients(name):
     # The average moves with updates, not with steps.
     np.testing.assert_allclose(
         accumulating._model_variables_moving_average[0].numpy(),
-        0.75 * averages[0] + 0.25 * averages[1],
+        0.1 * averages[0] + 0.9 * averages[1],
         rtol=1e-5,
     )
 

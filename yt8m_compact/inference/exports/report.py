@@ -23,6 +23,7 @@ from yt8m_compact import files
 from yt8m_compact import models
 from yt8m_compact import readers
 from yt8m_compact import structures
+from yt8m_compact import tables
 from yt8m_compact.inference import artefacts
 from yt8m_compact.inference import warmup
 from yt8m_compact.inference.artefacts import measuring
@@ -163,7 +164,7 @@ class Report:
     def to_text(self) -> str:
         """Writes the report as tables of text, for a terminal."""
         notes = [textwrap.fill(note, _COLUMNS) for note in _notes(self)]
-        return f"{_tables(self.rows, 'simple')}\n\n" + "\n".join(notes)
+        return f"{_tables(self.rows, None)}\n\n" + "\n".join(notes)
 
 
 def measure(
@@ -287,7 +288,7 @@ def markdown(report: Report) -> str:
     return f"{_tables(report.rows, 'github')}\n\n{notes}\n"
 
 
-def _tables(rows: Sequence[Row], tablefmt: str) -> str:
+def _tables(rows: Sequence[Row], tablefmt: str | None) -> str:
     """Writes a line for each export: of its size and scores, of its time.
 
     Two tables, so that both are as wide as a terminal, however many exports.
@@ -307,28 +308,36 @@ def _tables(rows: Sequence[Row], tablefmt: str) -> str:
         time[f"95 %, {number}"] = _value(place, "percentile_95_ms")
     time["MB"] = _value(0, "peak_bytes", 2.0**-20)
     measured = [row for row in rows if row.measurements]
-    tables = [_table(rows, size, tablefmt)]
+    found = [_table(rows, size, tablefmt)]
     if measured:
-        tables.append(_table(measured, time, tablefmt))
-    return "\n\n".join(tables)
+        found.append(_table(measured, time, tablefmt))
+    return "\n\n".join(found)
 
 
 def _table(
     rows: Sequence[Row],
     columns: Mapping[str, Callable[[Row], str]],
-    tablefmt: str,
+    tablefmt: str | None,
 ) -> str:
     """Writes one table, without the columns that nothing is known of."""
     cells = {
         name: [show(row) for row in rows] for name, show in columns.items()
     }
     cells = {k: v for k, v in cells.items() if set(v) != {_NO_VALUE}}
+    cells = {"": [row.name for row in rows], **cells}
+    if tablefmt is None:
+        return tables.to_text(
+            [
+                tables.Column(header, texts, is_name=not header)
+                for header, texts in cells.items()
+            ]
+        )
     return tabulate.tabulate(
-        {"": [row.name for row in rows], **cells},
+        cells,
         "keys",
         tablefmt=tablefmt,
         disable_numparse=True,
-        colalign=["left", *["right"] * len(cells)],
+        colalign=["left", *["right"] * (len(cells) - 1)],
     )
 
 

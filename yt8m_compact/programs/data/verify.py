@@ -85,7 +85,7 @@ def main(flag_values: flags.FlagValues) -> int:
         official_split=flag_values.official_split,
         num_processes=flag_values.num_processes,
     )
-    print(report.to_text())
+    print(report.to_text(program.table_columns()))
     # Each by itself, and before the repair, which may fail: the reading may
     # have taken hours.
     values = report.to_dict()
