@@ -56,6 +56,31 @@ class ClassRanking:
     thresholds: Thresholds
 
 
+@dataclasses.dataclass(frozen=True)
+class ListedRanking:
+    """How a class ranks the videos that list it; others are not ranked.
+
+    Attributes:
+        index: The class.
+        scores: float `[n]`, in any order.
+        hits: bool `[n]`, whether the video has it.
+        rows: int `[n]`, the video of each.
+        positives: int `[m]`, the videos that have it, listed or not.
+    """
+
+    index: int
+    scores: np.ndarray
+    hits: np.ndarray
+    rows: np.ndarray
+    positives: np.ndarray
+
+    def average_precision(self) -> float:
+        """Computes the average precision, in `[0, 1]`."""
+        return average_precision(
+            self.scores, self.scores[self.hits], len(self.positives)
+        )
+
+
 def find_thresholds(
     scores: np.ndarray, positive_scores: np.ndarray
 ) -> Thresholds:

@@ -46,6 +46,13 @@ class Draws:
         num_videos: How many videos there are, and are drawn.
         num_draws: How often they are drawn, at least 2.
         seed: Of the draws.
+        videos: int `[rows]`, the video of each row, from 0 to `num_videos` - 1,
+            where rows are parts of videos, such as segments: all parts of a
+            video are drawn together. None where each row is a video.
+
+    Attributes:
+        num_videos: As given.
+        counts: uint8 `[rows, num_draws]`, how often each row was drawn.
 
     Raises:
         ValueError: If a number is too small.
@@ -55,29 +62,42 @@ class Draws:
     """
 
     def __init__(
-        self, num_videos: int, num_draws: int = NUM_DRAWS, seed: int = 0
+        self,
+        num_videos: int,
+        num_draws: int = NUM_DRAWS,
+        seed: int = 0,
+        videos: np.ndarray | None = None,
     ) -> None:
         if num_videos < 1 or num_draws < 2:
             raise ValueError(
                 "expected at least one video and two draws. Received: "
                 f"{num_videos=}, {num_draws=}"
             )
+        self.num_videos = num_videos
         self.counts = draw_counts(num_videos, num_draws, seed)
+        # As many rows as there are, where each is a video.
+        self._num_drawn = np.full(num_draws, num_videos)
+        if videos is not None:
+            self.counts = self.counts[videos]
+            self._num_drawn = self.counts.sum(axis=0, dtype=np.int64)
 
     def means(self, values: np.ndarray) -> np.ndarray:
-        """Computes the mean over the videos of each draw.
+        """Computes the mean over the rows of each draw.
 
         Args:
-            values: `[videos]`, of any type.
+            values: `[rows]`, of any type.
 
         Returns:
             float64 `[num_draws]`.
         """
+        return self._sums(values) / self._num_drawn
+
+    def _sums(self, values: np.ndarray) -> np.ndarray:
         sums = np.zeros(self.counts.shape[1])
         for start in range(0, len(values), _ROWS):
             rows = slice(start, start + _ROWS)
             sums += values[rows].astype(np.float64) @ self.counts[rows]
-        return sums / len(values)
+        return sums
 
     def gap(self, ranked: ranked_videos.RankedVideos) -> np.ndarray:
         """Computes GAP of each draw.
@@ -99,9 +119,8 @@ class Draws:
             entries = entries[np.argsort(scores[entries])[::-1]]
             videos = entries // ranked.scores.shape[1]
             sums.add(scores[entries], hits[entries], videos)
-        positives = self.means(ranked.num_labels) * len(ranked)
-        # To whole numbers, as of which no labels are none.
-        return sums.sums / np.maximum(np.round(positives), 1)
+        # Whole numbers: of a draw without a label, none is 0.
+        return sums.sums / np.maximum(self._sums(ranked.num_labels), 1)
 
 
 class MapDraws:
@@ -121,6 +140,8 @@ class MapDraws:
         self._counts = draws.counts
         number = self._counts.shape[1]
         self._sums = np.zeros(number)
+        # Of the class that is added.
+        self._precisions = np.zeros(number)
         self._numbers = np.zeros(number, np.int64)
         self._is_positive = np.zeros(len(self._counts), bool)
 
@@ -130,15 +151,47 @@ class MapDraws:
         Args:
             ranking: Its scores and labels.
         """
-        scores, positives = ranking.scores, ranking.positives
-        thresholds = ranking.thresholds
+        self._is_positive[ranking.positives] = True
+        self._add(ranking.scores, self._is_positive, ranking.thresholds, None)
+        self._is_positive[ranking.positives] = False
+        self._finish(ranking.positives)
+
+    def on_listed(
+        self, ranking: average_precision.ListedRanking, places: np.ndarray
+    ) -> None:
+        """Adds a class that some videos list.
+
+        Args:
+            ranking: Their scores, and the labels of all.
+            places: int `[rows]`, the place of each row's video in the draws.
+        """
+        hit_scores = ranking.scores[ranking.hits]
+        if len(hit_scores):
+            self._add(
+                ranking.scores,
+                ranking.hits,
+                average_precision.find_thresholds(ranking.scores, hit_scores),
+                places[ranking.rows],
+            )
+        self._finish(places[ranking.positives])
+
+    def _add(
+        self,
+        scores: np.ndarray,
+        is_positive: np.ndarray,
+        thresholds: average_precision.Thresholds,
+        videos: np.ndarray | None,
+    ) -> None:
+        """Sums precisions of entries; they are the videos themselves if None.
+
+        They wait for `_finish`.
+        """
+        num_positives = int(thresholds.hits.sum())
         num_false = np.clip(
-            _FALSE_PER_LABEL * len(positives) + _LEAST_FALSE, 0, _MOST_FALSE
+            _FALSE_PER_LABEL * num_positives + _LEAST_FALSE, 0, _MOST_FALSE
         )
-        first = len(positives) + num_false
+        first = num_positives + num_false
         lowest = thresholds.reached[-min(first, len(thresholds.reached))]
-        is_positive = self._is_positive
-        is_positive[positives] = True
         # All labels, and what is false among the first.
         listed = np.flatnonzero((scores >= lowest) | is_positive)
         listed = listed[np.argsort(-scores[listed])]
@@ -146,14 +199,18 @@ class MapDraws:
         sums.add(
             scores[listed],
             is_positive[listed],
-            listed,
+            listed if videos is None else videos[listed],
             thresholds.num_reached[::-1],
         )
-        is_positive[positives] = False
+        self._precisions = sums.sums
+
+    def _finish(self, positives: np.ndarray) -> None:
+        """Ends a class, of which these videos have the label."""
         number = _segment_sums(
             self._counts, positives, np.array([0, len(positives)])
         )[0]
-        self._sums += sums.sums / np.maximum(number, 1)
+        self._sums += self._precisions / np.maximum(number, 1)
+        self._precisions = np.zeros(len(number))
         self._numbers += number > 0
 
     def result(self) -> np.ndarray:

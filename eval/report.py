@@ -9,11 +9,12 @@ import tabulate
 from yt8m_compact import files
 from yt8m_compact import readers
 from yt8m_compact.eval import comparison
+from yt8m_compact.eval import metric_table
 from yt8m_compact.eval import weights as weights_lib
 
 # Metrics in the order of the tables; the JSON has the names as they are.
 METRIC_NAMES = {
-    **comparison.METRICS,
+    **comparison.METRICS_OF_VIDEOS,
     "num_examples": "videos",
     "num_classes_with_positives": "classes with labels",
 }
@@ -42,6 +43,7 @@ class Report:
         skipped_bytes: bytes of the ends of damaged files that were left out.
         skipped: all that was left out, by file, None where nothing may be; not
             in the dict.
+        starter_metrics: the values of the starter code, None if not asked for.
     """
 
     model: str
@@ -58,6 +60,7 @@ class Report:
     skipped_records: int = 0
     skipped_bytes: int = 0
     skipped: readers.SkippedData | None = None
+    starter_metrics: dict[str, float | None] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Writes the report as a dict that JSON can hold."""
@@ -133,12 +136,13 @@ class Report:
         return ", ".join([text, *weights.not_counted])
 
     def _metrics_table(self) -> str:
-        rows = []
-        for key, name in METRIC_NAMES.items():
-            value = self.metrics[key]
-            text = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-            rows.append([name.format(top_k=self.top_k), text])
-        return _table(rows, ["metric", "value"], "lr")
+        names = {
+            key: name.format(top_k=self.top_k)
+            for key, name in METRIC_NAMES.items()
+        }
+        return metric_table.format_metrics(
+            names, self.metrics, self.starter_metrics
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,35 +7,10 @@ import pytest
 
 import tiny_runs
 from yt8m_compact.eval import comparing
+from yt8m_compact.eval import comparison_sources
 from yt8m_compact.eval import ranked_videos
 from yt8m_compact.eval import same_videos
 from yt8m_compact.run import config as config_lib
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (
-            (["x/a", "x/b"], [None], []),
-            [("a", "x/a", None, None), ("b", "x/b", None, None)],
-        ),
-        (
-            (["a"], [3, "best"], ["m.tflite"]),
-            [
-                ("a, step 3", "a", 3, None),
-                ("a, step best", "a", "best", None),
-                ("m.tflite", None, None, "m.tflite"),
-            ],
-        ),
-        (
-            (["x/run"], [None], ["y/run"]),
-            [("x/run", "x/run", None, None), ("y/run", None, None, "y/run")],
-        ),
-    ],
-)
-def test_sources(arguments, expected):
-    found = comparing.make_sources(*arguments)
-    assert found == [comparing.Source(*one) for one in expected]
 
 
 @pytest.mark.parametrize("file", ["", "model.onnx"])
@@ -48,14 +23,16 @@ def test_models_of_other_classes_are_not_compared(tmp_path, file):
     ):
         (tmp_path / name).mkdir()
         config_lib.save(of_run, str(tmp_path / name / "config.json"))
-    sources = [comparing.Source("one", train_dir=str(tmp_path / "one"))]
+    sources = [
+        comparison_sources.Source("one", train_dir=str(tmp_path / "one"))
+    ]
     if file:
         path = tmp_path / "other" / file
         path.touch()
-        sources.append(comparing.Source("other", model_file=str(path)))
+        sources.append(comparison_sources.Source("other", model_file=str(path)))
     else:
         path = tmp_path / "other"
-        sources.append(comparing.Source("other", train_dir=str(path)))
+        sources.append(comparison_sources.Source("other", train_dir=str(path)))
     # Told before there is a look at models or data, which are not there.
     comparer = comparing.Comparer("missing*", num_draws=2)
     with pytest.raises(
@@ -66,7 +43,7 @@ def test_models_of_other_classes_are_not_compared(tmp_path, file):
 
 def test_checkpoints_that_are_missing_are_told_at_the_start():
     run = tiny_runs.video_run()
-    sources = comparing.make_sources([run.path], [10, 99], [])
+    sources = comparison_sources.make_sources([run.path], [10, 99], [])
     comparer = comparing.Comparer("missing*", num_draws=2)
     with pytest.raises(ValueError, match="one of the steps .*10. Rec.*step=99"):
         next(comparer.evaluate(sources))
@@ -93,7 +70,11 @@ def test_predictions_beside_a_model():
     ).take(np.arange(len(labels))[::-1])
     digests = same_videos.label_digests(*np.nonzero(labels), len(labels))
     comparer = comparing.Comparer(run.pattern, num_draws=20, top_k=3)
-    list(comparer.evaluate([comparing.Source("run", train_dir=run.path)]))
+    list(
+        comparer.evaluate(
+            [comparison_sources.Source("run", train_dir=run.path)]
+        )
+    )
     comparer.add_predictions("file", ids[::-1], digests[::-1], best)
     compared = comparer.result()
     assert [member.name for member in compared.members] == ["run", "file"]
