@@ -145,11 +145,14 @@ def subtract(one: Member, other: Member) -> dict[str, Difference]:
 
     Returns:
         The differences of the metrics that both have; their intervals are those
-        of the difference on the same draws.
+        of the difference on the same draws. MAP of predictions that list some
+        classes of a video alone is not compared with that of more classes.
     """
     found = {}
     for metric in METRICS:
         if metric not in one.draws or metric not in other.draws:
+            continue
+        if metric == "map" and one.num_listed != other.num_listed:
             continue
         value = one.metrics[metric] - other.metrics[metric]
         half = bootstrap.half_width(one.draws[metric] - other.draws[metric])
@@ -445,9 +448,9 @@ class Comparison:
                 if member.num_listed is not None
             )
             notes.append(
-                f"{', '.join(partial)}: at most {most:,} classes of a video are"
-                " listed. MAP takes others for not predicted, and is lower than"
-                " that of all classes"
+                f"{', '.join(partial)}: {most:,} classes of a video are "
+                "listed at most. MAP takes others for not predicted: it is "
+                "lower than that of all classes, and not compared with that"
             )
         return ["\n".join(textwrap.wrap(note, _WIDTH)) for note in notes]
 

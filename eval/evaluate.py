@@ -535,7 +535,7 @@ def _compare(
             comparing.log_pictures(pictures, folder)
         print(f"wrote {flag_values.report_dir}/index.html", flush=True)
     for source, result in reports:
-        if source.train_dir is not None:
+        if source.train_dir is not None and isinstance(result, report.Report):
             # Pictures of a comparison are no curve of one run.
             shown = pictures if len(sources) == 1 else {}
             evaluation.log_report(

@@ -1,5 +1,6 @@
 """Tests of the comparison of models."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -59,6 +60,11 @@ def test_differences_are_paired():
         )
         assert difference.low == pytest.approx(value - half)
         assert difference.high == pytest.approx(value + half)
+    listed = dataclasses.replace(other, num_listed=3)
+    assert [*comparison.subtract(listed, one)] == [
+        m for m in found if m != "map"
+    ]
+    assert "map" in comparison.subtract(listed, listed)
     unpaired = np.hypot(one.half_width("gap"), other.half_width("gap"))
     assert found["gap"].high - found["gap"].low < unpaired
     same = comparison.subtract(one, one)
@@ -178,7 +184,7 @@ def test_text_of_all_metrics_fits_80_columns():
     assert head.split()[2:] == "GAP@20 Hit@1 PERR MAP loss".split()
     text = " ".join(lines)
     assert "5,678 rated segments of 1,234 videos; +- and [] are" in text
-    assert "B: at most 20 classes of a video are listed. MAP takes" in text
+    assert "B: 20 classes of a video are listed at most. MAP takes" in text
     # The table of a page has a line a model.
     headers, rows = compared.table()
     assert headers[-4:] == [
