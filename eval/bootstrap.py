@@ -23,7 +23,7 @@ _COLUMNS = 8
 _ROWS = 4096
 _THRESHOLDS = 512
 # Entries that are sorted at once, about: 32 bytes each.
-_PART = 1 << 22
+_PART = 1 << 21
 _SAMPLE = 1 << 16
 # Thresholds whose ranks differ by less than one in so many are taken as one: of
 # 22 million entries 4,000, in a third of the time. Draws move by less than .003

@@ -358,8 +358,9 @@ def test_metrics_of_segments_beside_map_at_k(tmp_path):
     data = dataclasses.replace(config.data, segment_labels=True, max_frames=20)
     path = str(tmp_path / "run")
     training.train(dataclasses.replace(config, data=data), path)
+    segments = (f"v{v:05d}:{s}" for v in range(30) for s in (0, 5, 10, 15))
     (submission,) = _write(
-        tmp_path, csv="Class,Segments\n1,v00000:0 v00001:5\n"
+        tmp_path, csv=f"Class,Segments\n1,{' '.join(segments)}\n"
     )
     run, file = comparison_sources.make_sources(
         [path], [None], [], [submission]
