@@ -94,14 +94,22 @@ def find_thresholds(
     Returns:
         The counts.
     """
-    thresholds, hits = np.unique(positive_scores, return_counts=True)
+    # Where distinct scores start among the positives, and the end: as
+    # `np.unique` does in twice the time, which counts for thousands of classes.
+    ranked = np.sort(positive_scores)
+    number = len(ranked)
+    is_first = np.empty(number + 1, bool)
+    is_first[0] = is_first[number] = True
+    np.not_equal(ranked[1:], ranked[:-1], out=is_first[1:-1])
+    edges = is_first.nonzero()[0]
+    thresholds = ranked[edges[:-1]]
     reached = scores[scores >= thresholds[0]]
     reached.sort()
     return Thresholds(
         thresholds,
-        hits,
-        true_positives=np.cumsum(hits[::-1])[::-1],
-        num_reached=reached.size - np.searchsorted(reached, thresholds),
+        hits=edges[1:] - edges[:-1],
+        true_positives=number - edges[:-1],
+        num_reached=reached.size - reached.searchsorted(thresholds),
         reached=reached,
     )
 

@@ -32,8 +32,8 @@ class EvaluationMetrics:
         classes of $v$].
     *   MAP: the mean over the classes that have a label at all of the average
         precision of the ranking of *all* videos by that class. The starter
-        code ranks only the videos with the class among their first k, and
-        counts classes without labels as 0: its figure is lower.
+        code ranks only the videos with the class among their first k: its
+        figure, of `StarterMetrics`, is lower.
 
     Equal predictions are one threshold in GAP and MAP, as in
     `sklearn.metrics.average_precision_score`. A video without labels counts 0
@@ -337,12 +337,15 @@ class EvaluationMetrics:
         order = np.argsort(classes, kind="stable")
         videos = np.concatenate(self._positive_videos)[order]
         present, starts = np.unique(classes[order], return_index=True)
-        for class_index, positives, scores in zip(
+        ends = [*starts[1:].tolist(), len(videos)]
+        for class_index, start, end, scores in zip(
             present.tolist(),
-            np.split(videos, starts[1:]),
+            starts.tolist(),
+            ends,
             self._store.iterate(present),
             strict=True,
         ):
+            positives = videos[start:end]
             yield average_precision.ClassRanking(
                 class_index,
                 scores,

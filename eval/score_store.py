@@ -191,6 +191,11 @@ class ScoreStore:
         if not self.num_videos:
             raise ValueError("expected scores to read. Received: num_videos=0")
         classes = np.asarray(classes)
+        if not self._blocks and not self._num_spilled:
+            # All in the one that is being filled: as they lie there.
+            for class_index in classes:
+                yield self._filling[class_index, : self._num_filled]
+            return
         class_bytes = self.num_videos * self._dtype.itemsize
         span = int(np.clip(_READ_BYTES // class_bytes, 1, self._num_classes))
         buffer = np.empty((span, self.num_videos), self._dtype)
