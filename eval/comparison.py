@@ -435,24 +435,25 @@ class Comparison:
         )
         if len(self.members) > 1:
             about += ", of differences on the same draws"
-        notes = [about]
-        partial = [
-            letter
+        notes = [about, self.listing_note()]
+        return [
+            "\n".join(textwrap.wrap(note, _WIDTH)) for note in notes if note
+        ]
+
+    def listing_note(self) -> str:
+        """Says of which members some classes alone are known; may be empty."""
+        listed = {
+            letter: member.num_listed
             for letter, member in zip(self.letters, self.members, strict=True)
             if member.num_listed is not None
-        ]
-        if partial:
-            most = max(
-                member.num_listed
-                for member in self.members
-                if member.num_listed is not None
-            )
-            notes.append(
-                f"{', '.join(partial)}: {most:,} classes of a video are "
-                "listed at most. MAP takes others for not predicted: it is "
-                "lower than that of all classes, and not compared with that"
-            )
-        return ["\n".join(textwrap.wrap(note, _WIDTH)) for note in notes]
+        }
+        if not listed:
+            return ""
+        return (
+            f"{', '.join(listed)}: {max(listed.values()):,} classes of a video "
+            "are listed at most. MAP takes others for not predicted: it is "
+            "lower than that of all classes, and not compared with that"
+        )
 
 
 def short_names(paths: Sequence[str]) -> list[str]:

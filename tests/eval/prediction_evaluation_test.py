@@ -65,6 +65,35 @@ def test_program(tmp_path, capsys):
     assert "loss" not in text
 
 
+def test_starter_metrics_and_a_comparison(tmp_path, capsys):
+    predictions, labels = write(tmp_path)
+    output = tmp_path / "report.json"
+    arguments = [
+        f"--predictions={predictions}",
+        f"--labels={labels}",
+        "--num_classes=5",
+        "--top_k=2",
+        "--starter_metrics",
+        f"--output_json={output}",
+    ]
+    assert run(*arguments) == 0
+    found = json.loads(output.read_text())["starter_metrics"]
+    # Among the first two of each: class 0, of bbbb; class 1, second of two.
+    assert found["map"] == (1 + 1 / 2 + 0) / 3
+    assert found["gap"] == (1 / 3 + 2 / 4) / 3
+    line = "GAP@2                 0.2778          0.2778\n"
+    assert line in capsys.readouterr().out
+    assert run(*arguments, *arguments[:1], "--bootstrap_draws=9") == 0
+    text = capsys.readouterr().out
+    assert "predictions: GAP@2 0.2778\n" in text
+    assert "B - A: MAP +0.0000 [+0.0000, +0.0000]" in text
+    assert re.search(r"starter code.*\n.*\nA predictions +0.2778", text)
+    values = json.loads(output.read_text())
+    assert [one["name"] for one in values["members"]] == ["predictions"] * 2
+    assert values["num_draws"] == 9
+    assert values["eval_data_pattern"] == labels
+
+
 def test_files_that_are_missing_are_named_as_what_they_are(tmp_path):
     predictions, labels = write(tmp_path)
     formats = "(CSV, JSON lines, Parquet, or what yt8m-predict wrote)"
