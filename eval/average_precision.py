@@ -56,6 +56,31 @@ class ClassRanking:
     thresholds: Thresholds
 
 
+@dataclasses.dataclass(frozen=True)
+class ListedRanking:
+    """How a class ranks the videos that list it; others are not ranked.
+
+    Attributes:
+        index: The class.
+        scores: float `[n]`, in any order.
+        hits: bool `[n]`, whether the video has it.
+        rows: int `[n]`, the video of each.
+        positives: int `[m]`, the videos that have it, listed or not.
+    """
+
+    index: int
+    scores: np.ndarray
+    hits: np.ndarray
+    rows: np.ndarray
+    positives: np.ndarray
+
+    def average_precision(self) -> float:
+        """Computes the average precision, in `[0, 1]`."""
+        return average_precision(
+            self.scores, self.scores[self.hits], len(self.positives)
+        )
+
+
 def find_thresholds(
     scores: np.ndarray, positive_scores: np.ndarray
 ) -> Thresholds:
@@ -69,14 +94,22 @@ def find_thresholds(
     Returns:
         The counts.
     """
-    thresholds, hits = np.unique(positive_scores, return_counts=True)
+    # Where distinct scores start among the positives, and the end: as
+    # `np.unique` does in twice the time, which counts for thousands of classes.
+    ranked = np.sort(positive_scores)
+    number = len(ranked)
+    is_first = np.empty(number + 1, bool)
+    is_first[0] = is_first[number] = True
+    np.not_equal(ranked[1:], ranked[:-1], out=is_first[1:-1])
+    edges = is_first.nonzero()[0]
+    thresholds = ranked[edges[:-1]]
     reached = scores[scores >= thresholds[0]]
     reached.sort()
     return Thresholds(
         thresholds,
-        hits,
-        true_positives=np.cumsum(hits[::-1])[::-1],
-        num_reached=reached.size - np.searchsorted(reached, thresholds),
+        hits=edges[1:] - edges[:-1],
+        true_positives=number - edges[:-1],
+        num_reached=reached.size - reached.searchsorted(thresholds),
         reached=reached,
     )
 

@@ -15,8 +15,10 @@ differences:
 
 --report_dir writes a page of HTML about classes, calibration and the rest.
 
-Files of predictions need no model, whoever wrote them:
-  yt8m-eval --predictions=predictions.csv --labels='data/validate*.tfrecord'
+Files of predictions need no model, whoever wrote them; several are compared,
+each --predictions that is given, and so are files beside models:
+  yt8m-eval --predictions=a.csv --predictions=b.parquet \
+    --labels='data/validate*.tfrecord'
 
 Several models are evaluated together, by the weights that suit them best:
   yt8m-eval --ensemble=runs/a,runs/b --eval_data_pattern='data/validate*'
@@ -52,6 +54,7 @@ with lazy.imports():
     from yt8m_compact import datasets
     from yt8m_compact.eval import checkpoint_lines
     from yt8m_compact.eval import comparing
+    from yt8m_compact.eval import comparison_sources
     from yt8m_compact.eval import ensemble_evaluation
     from yt8m_compact.eval import follow_checkpoints
     from yt8m_compact.eval import prediction_evaluation
@@ -87,13 +90,19 @@ PAGES = help_pages.HelpPages(
             "num_readers",
             "on_data_error",
         ),
-        "predictions in the place of a model": (
+        "predictions in the place of a model, or beside models": (
             "predictions",
             "labels",
             "segment_map_k",
         ),
         "several models together": ("ensemble", "ensemble_weights"),
-        "report": ("top_k", "output_json", "report_dir", "vocabulary_file"),
+        "report": (
+            "top_k",
+            "starter_metrics",
+            "output_json",
+            "report_dir",
+            "vocabulary_file",
+        ),
         "parameters of a model without data": (
             "parameters_only",
             "model",
@@ -141,6 +150,13 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         20,
         "How many predictions of each video GAP counts.",
         lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "starter_metrics",
+        False,
+        "Whether to compute the metrics as the starter code does, too: MAP of "
+        "what is among the --top_k best classes of each video.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
@@ -239,19 +255,20 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     command_line.expect_presets(flag_values.train_dir or [])
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_json")
-    if prediction_flags.are_given(flag_values):
-        return _evaluate_predictions(flag_values)
-    if flag_values["segment_map_k"].present and not flag_values.ensemble:
-        prediction_flags.expect_segments_only(flag_values)
     if flag_values.ensemble:
         return _evaluate_ensemble(flag_values)
+    if prediction_flags.are_alone(flag_values):
+        return _evaluate_predictions(flag_values)
+    if flag_values["segment_map_k"].present:
+        prediction_flags.expect_segments_only(flag_values)
     train_dirs = flag_values.train_dir or []
     model_files = flag_values.model_file or []
+    predictions = flag_values.predictions or []
     if model_files:
         _expect_model_files_fit(flag_values)
-    num_models = len(train_dirs) * len(flag_values.checkpoint_step or [None])
-    num_models += len(model_files)
-    _expect_one_model(flag_values, num_models)
+    num_members = len(train_dirs) * len(flag_values.checkpoint_step or [None])
+    num_members += len(model_files) + len(predictions)
+    _expect_one_model(flag_values, num_members)
     if flag_values.parameters_only:
         result = _count_parameters(flag_values)
         print(result.to_text(program.table_columns()), flush=True)
@@ -301,11 +318,12 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         "on_data_error": flag_values.on_data_error,
         "frame_seed": flag_values.frame_seed,
         "weights": weights_choice,
+        "with_starter_metrics": flag_values.starter_metrics,
     }
+    if num_members > 1 or flag_values.report_dir:
+        return _compare(flag_values, runs, options)
     if flag_values["segment_map_k"].present:
         return _evaluate_segments(flag_values, weights_choice)
-    if num_models > 1 or flag_values.report_dir:
-        return _compare(flag_values, runs, options)
     run = next(iter(runs), None)
     evaluator = evaluation.Evaluator(
         run and run.path, flag_values.eval_data_pattern, **options
@@ -340,12 +358,20 @@ def _show(
 def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
     """Evaluates files of predictions; returns the exit status."""
     prediction_flags.expect_alone(flag_values)
+    if len(flag_values.predictions) > 1:
+        options = {
+            "num_classes": flag_values.num_classes,
+            "top_k": flag_values.top_k,
+            "with_starter_metrics": flag_values.starter_metrics,
+        }
+        return _compare(flag_values, [], options)
     result = prediction_evaluation.evaluate_predictions(
-        flag_values.predictions,
+        flag_values.predictions[0],
         flag_values.labels,
         num_classes=flag_values.num_classes,
         top_k=flag_values.top_k,
         segment_map_k=flag_values.segment_map_k,
+        with_starter_metrics=flag_values.starter_metrics,
     )
     print(result.to_text(), flush=True)
     _write(result, flag_values.output_json)
@@ -418,19 +444,29 @@ def _expect_model_files_fit(flag_values: flags.FlagValues) -> None:
             )
 
 
-def _expect_one_model(flag_values: flags.FlagValues, num_models: int) -> None:
+def _expect_one_model(flag_values: flags.FlagValues, num_members: int) -> None:
     """Refuses what is not done with several models, or a page about them."""
     for name, is_given in (
         ("parameters_only", flag_values.parameters_only),
         ("norun_once", not flag_values.run_once),
-        ("segment_map_k", flag_values["segment_map_k"].present),
     ):
-        if is_given and (num_models > 1 or flag_values.report_dir):
+        if is_given and (num_members > 1 or flag_values.report_dir):
             raise usage_error.UsageError(
                 f"expected one model and no --report_dir with --{name}. "
-                f"Received: {num_models} models, "
+                f"Received: {num_members} models or files, "
                 f"report_dir={flag_values.report_dir!r}"
             )
+        if is_given and flag_values.starter_metrics:
+            raise usage_error.UsageError(
+                f"expected --{name} or --starter_metrics, not both. Received: "
+                "starter_metrics=True"
+            )
+    if flag_values["segment_map_k"].present and flag_values.report_dir:
+        raise usage_error.UsageError(
+            "expected --segment_map_k or --report_dir, not both: the page is "
+            "about videos and their classes. Received: "
+            f"report_dir={flag_values.report_dir!r}"
+        )
 
 
 def _expect_to_go_on(run: train_dir_lib.TrainDir, name: str) -> None:
@@ -463,14 +499,17 @@ def _compare(
 ) -> int:
     """Compares several models, or writes a page about one or several."""
     paths = [run.path for run in runs]
-    sources = comparing.make_sources(
+    sources = comparison_sources.make_sources(
         paths,
         flag_values.checkpoint_step or [None],
         flag_values.model_file or [],
+        flag_values.predictions or [],
     )
     names, verticals = _read_classes(flag_values, runs)
+    segment_map_k = flag_values["segment_map_k"]
     comparer = comparing.Comparer(
-        flag_values.eval_data_pattern,
+        flag_values.labels or flag_values.eval_data_pattern,
+        segment_map_k=segment_map_k.value if segment_map_k.present else None,
         num_draws=flag_values.bootstrap_draws,
         seed=flag_values.bootstrap_seed,
         with_insight=bool(flag_values.report_dir),
@@ -483,11 +522,10 @@ def _compare(
         if len(sources) == 1:
             _show(result)
             continue
-        if result.skipped:
+        if isinstance(result, report.Report) and result.skipped:
             print(f"left out of the data:\n{result.skipped.to_text()}")
         # What is known already, if another one fails.
-        gap = f"GAP@{result.top_k} {result.metrics['gap']:.4f}"
-        print(f"{source.name}: {gap}", flush=True)
+        print(f"{source.name}: {_main_metric(result)}", flush=True)
     compared = comparer.result()
     print(compared.to_text(), flush=True)
     pictures = {}
@@ -500,7 +538,7 @@ def _compare(
             comparing.log_pictures(pictures, folder)
         print(f"wrote {flag_values.report_dir}/index.html", flush=True)
     for source, result in reports:
-        if source.train_dir is not None:
+        if source.train_dir is not None and isinstance(result, report.Report):
             # Pictures of a comparison are no curve of one run.
             shown = pictures if len(sources) == 1 else {}
             evaluation.log_report(
@@ -511,6 +549,15 @@ def _compare(
     result = reports[0][1] if len(sources) == 1 else compared
     _write(result, flag_values.output_json)
     return 0
+
+
+def _main_metric(
+    result: report.Report | prediction_evaluation.PredictionReport,
+) -> str:
+    """Writes the metric that says the most of an evaluation."""
+    if "gap" in result.metrics:
+        return f"GAP@{result.top_k} {result.metrics['gap']:.4f}"
+    return f"MAP@{result.segment_map_k:,} {result.metrics['map_at_k']:.4f}"
 
 
 def _read_classes(

@@ -25,6 +25,7 @@ with lazy.imports():
     from yt8m_compact.eval import metrics as metrics_lib
     from yt8m_compact.eval import ranked_videos
     from yt8m_compact.eval import report
+    from yt8m_compact.eval import starter_metrics
     from yt8m_compact.eval import weights
     from yt8m_compact.inference import artefacts
     from yt8m_compact.inference import frozen_model
@@ -122,6 +123,7 @@ class Evaluator:
             training, a function of the number and the video's id.
         weights: which weights: `raw`, `ema`, or `average:5` say, the mean of
             the last 5 checkpoints.
+        with_starter_metrics: whether to compute the starter code's values, too.
 
     Raises:
         DataError: if no file matches.
@@ -139,7 +141,9 @@ class Evaluator:
         on_data_error: str = "stop",
         frame_seed: int | None = None,
         weights: str | weight_choice.WeightChoice = weight_choice.RAW,
+        with_starter_metrics: bool = False,
     ) -> None:
+        self._with_starter_metrics = with_starter_metrics
         self._choice = weight_choice.parse(weights)
         self._pattern = eval_data_pattern
         self._files = readers.expand_patterns(eval_data_pattern)
@@ -319,6 +323,9 @@ class Evaluator:
             skipped = readers.SkippedData()
         record_format = readers.check_format(files, reader, skipped=skipped)
         ranks = isinstance(viewer, RankingViewer)
+        starter = starter_values = None
+        if self._with_starter_metrics:
+            starter = starter_metrics.StarterMetrics(config.data.num_classes)
         has_labels = record_format.has_labels or config.data.segment_labels
         dataset = readers.make_dataset(
             reader,
@@ -348,6 +355,8 @@ class Evaluator:
                 has_labels = True
                 predictions, loss = predict(batch)
                 ranking = metrics.update(predictions, batch["labels"], loss)
+                if starter is not None:
+                    starter.update_from_ranking(predictions, ranking)
                 if ranks:
                     viewer.on_ranking(ranking)
                 if viewer is not None:
@@ -355,6 +364,9 @@ class Evaluator:
                 bar.update(len(predictions))
             progress.finish(bar)
             values = metrics.result(viewer.on_class if ranks else None)
+            if starter is not None:
+                best = metrics.best_classes()
+                starter_values = starter.result(best, values["loss"])
             if viewer is not None:
                 viewer.on_end(metrics)
         return report.Report(
@@ -367,6 +379,7 @@ class Evaluator:
             skipped_records=skipped.num_records if skipped else 0,
             skipped_bytes=skipped.num_bytes if skipped else 0,
             skipped=skipped,
+            starter_metrics=starter_values,
             **origin,
         )
 

@@ -1,11 +1,14 @@
 """GAP, Hit@1, PERR and MAP of predictions that list some classes of a video."""
 
+from collections.abc import Callable, Iterator
 import math
 
 import numpy as np
 
 from yt8m_compact import predictions as predictions_lib
 from yt8m_compact.eval import average_precision
+from yt8m_compact.eval import ranked_videos
+from yt8m_compact.eval import starter_metrics
 
 
 class ListedMetrics:
@@ -29,13 +32,18 @@ class ListedMetrics:
         self._top_k = top_k
         # NumPy sorts 16 bits by counting them.
         self._kind = np.uint16 if num_classes <= 1 << 16 else np.int32
+        # Of each entry, those of a video by falling score.
         self._classes: list[np.ndarray] = []
         self._scores: list[np.ndarray] = []
         self._hits: list[np.ndarray] = []
         self._pooled: list[np.ndarray] = []
-        self._num_labels_of_class = np.zeros(num_classes, np.int64)
-        self._hits_by_num_labels = np.zeros(num_classes + 1, np.int64)
+        # Of each video.
+        self._num_listed: list[np.ndarray] = []
+        self._num_labels: list[np.ndarray] = []
+        self._num_found: list[np.ndarray] = []
+        self._labels: list[np.ndarray] = []
         self._num_hits_at_1 = 0
+        self._starter = starter_metrics.StarterMetrics(num_classes)
         self.num_examples = 0
 
     def update(
@@ -65,15 +73,28 @@ class ListedMetrics:
         self._scores.append(scores)
         self._hits.append(hits)
         self._pooled.append(place < self._top_k)
-        self._num_labels_of_class += np.bincount(labels, minlength=num_classes)
         self._num_hits_at_1 += int(np.count_nonzero(hits[place == 0]))
-        in_perr = row[hits & (place < label_counts[row])]
-        found = np.bincount(in_perr, minlength=len(rows))
-        np.add.at(self._hits_by_num_labels, label_counts, found)
+        in_perr = hits & (place < label_counts[row])
+        self._num_found.append(_count(row[in_perr], len(rows)))
+        self._num_listed.append(rows.counts.astype(np.int32))
+        self._num_labels.append(label_counts.astype(np.int32))
+        self._labels.append(labels.astype(self._kind))
+        self._starter.update(
+            np.bincount(labels, minlength=num_classes),
+            label_counts,
+            _count(row[in_perr & (scores > 0)], len(rows)),
+        )
         self.num_examples += len(rows)
 
-    def result(self) -> dict[str, float | int | None]:
+    def result(
+        self,
+        on_class: Callable[[average_precision.ListedRanking], None]
+        | None = None,
+    ) -> dict[str, float | int | None]:
         """Computes the metrics of all videos added so far.
+
+        Args:
+            on_class: Gets the ranking of each class that a video has.
 
         Returns:
             As of `EvaluationMetrics.result`; there is no loss.
@@ -81,7 +102,7 @@ class ListedMetrics:
         Raises:
             ValueError: If there is no label in any video.
         """
-        num_labels = int(self._num_labels_of_class.sum())
+        num_labels = sum(map(len, self._labels))
         if not num_labels:
             raise ValueError(
                 "expected at least one label in the data: the metrics are not "
@@ -94,10 +115,19 @@ class ListedMetrics:
             scores[pooled], scores[pooled & hits], num_labels
         )
         del pooled
-        precisions = self._class_average_precisions(scores, hits)
-        sums = self._hits_by_num_labels[1:] / np.arange(
-            1, self._num_classes + 1
+        precisions = []
+        for ranking in self._rank_classes(scores, hits):
+            precisions.append(ranking.average_precision())
+            if on_class is not None:
+                on_class(ranking)
+        # Whole numbers for each number of labels, so that the sum does not
+        # depend on the order of the videos.
+        found = np.bincount(
+            np.concatenate(self._num_labels),
+            weights=np.concatenate(self._num_found),
+            minlength=self._num_classes + 1,
         )
+        sums = found[1:] / np.arange(1, self._num_classes + 1)
         return {
             "gap": gap,
             "hit_at_1": self._num_hits_at_1 / self.num_examples,
@@ -108,23 +138,76 @@ class ListedMetrics:
             "num_classes_with_positives": len(precisions),
         }
 
-    def _class_average_precisions(
+    def starter_result(self) -> dict[str, float | None]:
+        """Computes what the starter code says of the same predictions.
+
+        Returns:
+            As of `StarterMetrics.result`; there is no loss.
+        """
+        return self._starter.result(self.best_classes())
+
+    @property
+    def most_listed(self) -> int:
+        """How many classes the video lists that lists the most."""
+        return max(int(one.max(initial=0)) for one in self._num_listed)
+
+    def best_classes(self) -> ranked_videos.RankedVideos:
+        """Returns the first `top_k` classes of all videos, in their order."""
+        num_listed = np.concatenate(self._num_listed)
+        listed = np.arange(self._top_k) < num_listed[:, np.newaxis]
+        pooled = np.concatenate(self._pooled)
+        return ranked_videos.RankedVideos(
+            scores=_in_places(listed, self._scores, pooled, -np.inf),
+            classes=_in_places(listed, self._classes, pooled, 0),
+            hits=_in_places(listed, self._hits, pooled, False),
+            num_labels=np.concatenate(self._num_labels),
+            num_found=np.concatenate(self._num_found),
+        )
+
+    def _rank_classes(
         self, scores: np.ndarray, hits: np.ndarray
-    ) -> list[float]:
-        """Computes the average precision of each class that has a label."""
-        classes = np.concatenate(self._classes)
-        order = np.argsort(classes, kind="stable")
-        ends = np.cumsum(np.bincount(classes, minlength=self._num_classes))
-        precisions = []
-        for label in np.flatnonzero(self._num_labels_of_class):
-            start = ends[label - 1] if label else 0
-            entries = order[start : ends[label]]
-            class_scores = scores[entries]
-            precisions.append(
-                average_precision.average_precision(
-                    class_scores,
-                    class_scores[hits[entries]],
-                    int(self._num_labels_of_class[label]),
+    ) -> Iterator[average_precision.ListedRanking]:
+        """Yields how each class that a video has ranks those that list it."""
+        entries = _by_class(np.concatenate(self._classes), self._num_classes)
+        labels = _by_class(np.concatenate(self._labels), self._num_classes)
+        rows = np.arange(self.num_examples, dtype=np.int32)
+        entry_rows = np.repeat(rows, np.concatenate(self._num_listed))
+        label_rows = np.repeat(rows, np.concatenate(self._num_labels))
+        for index, (listed, labelled) in enumerate(
+            zip(entries, labels, strict=True)
+        ):
+            if len(labelled):
+                yield average_precision.ListedRanking(
+                    index,
+                    scores[listed],
+                    hits[listed],
+                    entry_rows[listed],
+                    label_rows[labelled],
                 )
-            )
-        return precisions
+
+
+def _count(rows: np.ndarray, number: int) -> np.ndarray:
+    return np.bincount(rows, minlength=number).astype(np.int32)
+
+
+def _in_places(
+    listed: np.ndarray,
+    values: list[np.ndarray],
+    pooled: np.ndarray,
+    missing: float,
+) -> np.ndarray:
+    """Puts what is pooled where it is listed, `[videos, k]`."""
+    joined = np.concatenate(values)
+    found = np.full(listed.shape, missing, joined.dtype)
+    found[listed] = joined[pooled]
+    return found
+
+
+def _by_class(classes: np.ndarray, num_classes: int) -> Iterator[np.ndarray]:
+    """Yields the places of each class, rising."""
+    order = np.argsort(classes, kind="stable")
+    ends = np.cumsum(np.bincount(classes, minlength=num_classes))
+    start = 0
+    for end in ends.tolist():
+        yield order[start:end]
+        start = end

@@ -12,8 +12,6 @@ from yt8m_compact.eval import average_precision
 from yt8m_compact.eval import ranked_videos
 from yt8m_compact.eval import score_store
 
-_JOINED = 64  # batches
-
 # Gets the ranking of a class.
 OnClass = Callable[[average_precision.ClassRanking], None]
 
@@ -34,8 +32,8 @@ class EvaluationMetrics:
         classes of $v$].
     *   MAP: the mean over the classes that have a label at all of the average
         precision of the ranking of *all* videos by that class. The starter
-        code ranks only the videos with the class among their first k, and
-        counts classes without labels as 0: its figure is lower.
+        code ranks only the videos with the class among their first k: its
+        figure, of `StarterMetrics`, is lower.
 
     Equal predictions are one threshold in GAP and MAP, as in
     `sklearn.metrics.average_precision_score`. A video without labels counts 0
@@ -96,11 +94,7 @@ class EvaluationMetrics:
         # As small as the classes and their number allow.
         self._index_dtype = np.min_scalar_type(num_classes)
         # GAP: what is pooled, and the labels among it.
-        self._ranked: list[ranked_videos.RankedVideos] = []
-        # The last batches, which are joined now and then: memory that small
-        # arrays took is not given back to the system, of 1.1 million videos
-        # 0.2 GB.
-        self._recent: list[ranked_videos.RankedVideos] = []
+        self._ranked = ranked_videos.GrowingRankedVideos()
         # MAP: the labels.
         self._positive_classes: list[np.ndarray] = []
         self._positive_videos: list[np.ndarray] = []
@@ -190,20 +184,16 @@ class EvaluationMetrics:
         self._store.append(predictions)
         self._has_loss = losses is not None
         first = slice(self._top_k)
-        self._recent.append(
+        self._ranked.append(
             ranked_videos.RankedVideos(
-                # Copies, or what is deeper would be kept, too.
-                scores=scores[:, first].copy(),
+                scores=scores[:, first],
                 classes=ranked[:, first].astype(self._index_dtype),
-                hits=hits[:, first].copy(),
+                hits=hits[:, first],
                 num_labels=num_labels.astype(self._index_dtype),
                 num_found=num_found.astype(self._index_dtype),
                 losses=losses,
             )
         )
-        if len(self._recent) == _JOINED:
-            self._ranked.append(ranked_videos.concatenate(self._recent))
-            self._recent = []
         self._positive_classes.append(classes.astype(np.int32))
         self._positive_videos.append((start + videos).astype(np.int32))
         self._num_hits_at_1 += int(np.count_nonzero(hits[:, 0]))
@@ -348,12 +338,15 @@ class EvaluationMetrics:
         order = np.argsort(classes, kind="stable")
         videos = np.concatenate(self._positive_videos)[order]
         present, starts = np.unique(classes[order], return_index=True)
-        for class_index, positives, scores in zip(
+        ends = [*starts[1:].tolist(), len(videos)]
+        for class_index, start, end, scores in zip(
             present.tolist(),
-            np.split(videos, starts[1:]),
+            starts.tolist(),
+            ends,
             self._store.iterate(present),
             strict=True,
         ):
+            positives = videos[start:end]
             yield average_precision.ClassRanking(
                 class_index,
                 scores,
@@ -364,22 +357,16 @@ class EvaluationMetrics:
     def close(self) -> None:
         """Drops everything, the temporary file included; may be repeated."""
         self._store.close()
+        self._ranked = ranked_videos.GrowingRankedVideos()
         for values in (
-            self._ranked,
-            self._recent,
             self._positive_classes,
             self._positive_videos,
         ):
             values.clear()
 
     def _join(self) -> ranked_videos.RankedVideos:
-        """Joins the batches, which are not kept in pieces then, too."""
         self._expect_videos()
-        parts = [*self._ranked, *self._recent]
-        if len(parts) > 1:
-            self._ranked, self._recent = [ranked_videos.concatenate(parts)], []
-            return self._ranked[0]
-        return parts[0]
+        return self._ranked.get()
 
     def _pool(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the scores that GAP ranks, and those of labels among them."""

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
-import numpy as np
-import tabulate
-
 from yt8m_compact import lazy
 from yt8m_compact import predictions as predictions_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
-from yt8m_compact.eval import listed_metrics
+from yt8m_compact.eval import metric_table
+from yt8m_compact.eval import paired_predictions
 from yt8m_compact.eval import segment_map
 from yt8m_compact.predictions import label_files
 from yt8m_compact.predictions import segment_csv
@@ -42,7 +40,6 @@ _NAMES = {
     "num_rated_listed": "rated segments listed",
     "num_classes_with_positives": "classes with labels",
 }
-_SHIFT = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +53,7 @@ class PredictionReport:
         metrics: value of each metric.
         top_k: how many predictions of each video GAP counts.
         segment_map_k: how many segments of each class MAP@K counts.
+        starter_metrics: the values of the starter code, None if not asked for.
     """
 
     predictions: str
@@ -64,6 +62,7 @@ class PredictionReport:
     metrics: dict[str, float | int | None]
     top_k: int
     segment_map_k: int
+    starter_metrics: dict[str, float | None] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Writes the report as a dict that JSON can hold."""
@@ -71,20 +70,12 @@ class PredictionReport:
 
     def to_text(self) -> str:
         """Writes the report as a table of text."""
-        rows = []
-        for key, value in self.metrics.items():
-            if value is None:
-                continue
-            name = _NAMES[key].format(
-                top_k=self.top_k, map_at_k=self.segment_map_k
-            )
-            text = f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-            rows.append([name, text])
-        table = tabulate.tabulate(
-            rows,
-            ["metric", "value"],
-            disable_numparse=True,
-            colalign=["left", "right"],
+        names = {
+            key: name.format(top_k=self.top_k, map_at_k=self.segment_map_k)
+            for key, name in _NAMES.items()
+        }
+        table = metric_table.format_metrics(
+            names, self.metrics, self.starter_metrics
         )
         return f"{self.predictions} against {self.labels}\n\n{table}"
 
@@ -96,6 +87,7 @@ def evaluate_predictions(
     num_classes: int,
     top_k: int = 20,
     segment_map_k: int = segment_csv.TOP_SEGMENTS,
+    with_starter_metrics: bool = False,
 ) -> PredictionReport:
     """Evaluates predictions against labels.
 
@@ -110,6 +102,8 @@ def evaluate_predictions(
         num_classes: the number of classes.
         top_k: how many predictions of each video GAP counts.
         segment_map_k: how many segments of each class MAP@K counts.
+        with_starter_metrics: whether to compute the starter code's values, of
+            predictions by video.
 
     Returns:
         The report.
@@ -120,36 +114,88 @@ def evaluate_predictions(
         ValueError: if there is no label, or a number is out of its range.
         OSError: if a file can't be read.
     """
-    files = readers.expand_patterns(predictions, _PREDICTIONS)
-    kind = predictions_lib.recognise(files[0])
-    label_paths = readers.expand_patterns(labels, _LABELS)
+    files, kind = find_files(predictions)
+    starter = None
     if kind is predictions_lib.Format.SEGMENTS:
-        if len(files) > 1:
-            raise readers.DataError(
-                f"{files[1]}: expected one file of segments by class, which "
-                f"ranks all of them. Received: {len(files)} files"
-            )
-        ratings = read_ratings(label_paths, num_classes)
-        best = (
-            (label, segments)
-            for _, label, segments in segment_csv.read(files[0], num_classes)
-        )
-        metrics = segment_map.segment_map(best, ratings, segment_map_k)
+        ratings = read_ratings(labels, num_classes)
+        ranked = rank_segments(files[0], ratings, num_classes, segment_map_k)
+        metrics = ranked.result()
     else:
-        table = read_labels(label_paths, num_classes)
-        metrics = _evaluate_rows(files, table, num_classes, top_k)
+        table = read_labels(labels, num_classes)
+        listed, _ = paired_predictions.collect(files, table, num_classes, top_k)
+        metrics = listed.result()
+        if with_starter_metrics:
+            starter = listed.starter_result()
     return PredictionReport(
-        predictions, labels, kind.value, metrics, top_k, segment_map_k
+        predictions,
+        labels,
+        kind.value,
+        metrics,
+        top_k,
+        segment_map_k,
+        starter,
     )
 
 
-def read_labels(
-    files: Sequence[str], num_classes: int
-) -> predictions_lib.LabelTable:
+def find_files(
+    predictions: str,
+) -> tuple[list[str], predictions_lib.Format]:
+    """Finds files of predictions, and says what they are.
+
+    Args:
+        predictions: glob patterns, comma-separated.
+
+    Returns:
+        Their names, and the format of the first.
+
+    Raises:
+        DataError: if there is none, or the first is no such file, or of several
+            files it is one of segments by class.
+    """
+    files = readers.expand_patterns(predictions, _PREDICTIONS)
+    kind = predictions_lib.recognise(files[0])
+    if kind is predictions_lib.Format.SEGMENTS and len(files) > 1:
+        raise readers.DataError(
+            f"{files[1]}: expected one file of segments by class, which "
+            f"ranks all of them. Received: {len(files)} files; to compare "
+            "files, name each by a --predictions of its own"
+        )
+    return files, kind
+
+
+def rank_segments(
+    path: str,
+    ratings: predictions_lib.RatingTable,
+    num_classes: int,
+    k: int = segment_csv.TOP_SEGMENTS,
+) -> segment_map.RankedSegments:
+    """Reads segments by class, and finds those that are rated.
+
+    Args:
+        path: the file.
+        ratings: what people said.
+        num_classes: the number of classes.
+        k: how many segments of each class count.
+
+    Returns:
+        They.
+
+    Raises:
+        DataError: if the file is not what it is to be.
+        ValueError: as of `segment_map.rank`.
+    """
+    best = (
+        (label, segments)
+        for _, label, segments in segment_csv.read(path, num_classes)
+    )
+    return segment_map.rank(best, ratings, k)
+
+
+def read_labels(labels: str, num_classes: int) -> predictions_lib.LabelTable:
     """Reads labels of videos from one file of labels, or from records.
 
     Args:
-        files: names of files.
+        labels: a file of labels, or glob patterns of TFRecord files.
         num_classes: the number of classes.
 
     Returns:
@@ -158,6 +204,7 @@ def read_labels(
     Raises:
         DataError: if a file is not what it is to be.
     """
+    files = readers.expand_patterns(labels, _LABELS)
     with progress.count_bar("labels", None, " videos") as bar:
         if label_files.is_label_file(files[0]):
             _expect_one(files)
@@ -167,13 +214,11 @@ def read_labels(
         return record_labels.read_record_labels(files, num_classes, bar.update)
 
 
-def read_ratings(
-    files: Sequence[str], num_classes: int
-) -> predictions_lib.RatingTable:
+def read_ratings(labels: str, num_classes: int) -> predictions_lib.RatingTable:
     """Reads ratings of segments from one file of ratings, or from records.
 
     Args:
-        files: names of files.
+        labels: a file of ratings, or glob patterns of TFRecord files.
         num_classes: the number of classes.
 
     Returns:
@@ -182,6 +227,7 @@ def read_ratings(
     Raises:
         DataError: if a file is not what it is to be.
     """
+    files = readers.expand_patterns(labels, _LABELS)
     with progress.count_bar("ratings", None, " videos") as bar:
         if label_files.is_label_file(files[0]):
             _expect_one(files)
@@ -195,76 +241,3 @@ def _expect_one(files: Sequence[str]) -> None:
             f"{files[1]}: expected one file of labels, or TFRecord files. "
             f"Received: {len(files)} files of labels; join them"
         )
-
-
-def _evaluate_rows(
-    files: Sequence[str],
-    table: predictions_lib.LabelTable,
-    num_classes: int,
-    top_k: int,
-) -> dict[str, float | int | None]:
-    metrics = listed_metrics.ListedMetrics(num_classes, top_k)
-    met = _Met(files, table)
-    with progress.count_bar("predictions", len(table), " videos") as bar:
-        for number, file in enumerate(files):
-            for rows in predictions_lib.read_rows(file, num_classes):
-                videos = met.add(number, rows)
-                metrics.update(rows, *table.labels_of(videos))
-                bar.update(len(rows))
-    met.expect_all()
-    return metrics.result()
-
-
-class _Met:
-    """Which videos have been met, and where."""
-
-    def __init__(
-        self, files: Sequence[str], table: predictions_lib.LabelTable
-    ) -> None:
-        self._files = files
-        self._table = table
-        # The number of the file and that of the line, 0 where not met yet.
-        self._places = np.zeros(len(table), np.int64)
-
-    def add(self, file: int, rows: predictions_lib.Rows) -> np.ndarray:
-        """Adds rows of a file; returns the numbers of their videos."""
-        videos, found = self._table.find(rows.ids)
-        if not found.all():
-            row = int(np.argmin(found))
-            raise readers.DataError(
-                f"{self._files[file]}: line {rows.lines[row]}: expected a "
-                f"video of {self._table.where}. Received: "
-                f"{rows.ids[row].decode(errors='replace')!r}, which has no "
-                "labels there; name the labels of all videos, or leave out "
-                "the line"
-            )
-        places = (file << _SHIFT) | rows.lines
-        order = np.argsort(videos, kind="stable")
-        again = np.zeros(len(videos), bool)
-        again[order[1:]] = np.diff(videos[order]) == 0
-        again |= self._places[videos] > 0
-        if again.any():
-            row = int(np.argmax(again))
-            first = self._places[videos[row]]
-            if not first:
-                first = places[np.argmax(videos == videos[row])]
-            raise readers.DataError(
-                f"{self._files[file]}: line {rows.lines[row]}: expected each "
-                f"video once. Received: "
-                f"{rows.ids[row].decode(errors='replace')!r}, which is on line "
-                f"{first & ((1 << _SHIFT) - 1)} of "
-                f"{self._files[first >> _SHIFT]} too"
-            )
-        self._places[videos] = places
-        return videos
-
-    def expect_all(self) -> None:
-        """Refuses that videos with labels have no predictions."""
-        missing = np.flatnonzero(self._places == 0)
-        if len(missing):
-            raise readers.DataError(
-                f"{', '.join(self._files)}: expected predictions of all "
-                f"{len(self._table):,} videos of {self._table.where}. "
-                f"Received: none of {len(missing):,} of them, such as "
-                f"{self._table.name(missing)}"
-            )

@@ -1,9 +1,10 @@
 """The best classes of every video: all that GAP, Hit@1 and PERR look at."""
 
-from collections.abc import Sequence
 import dataclasses
 
 import numpy as np
+
+from yt8m_compact.eval import growing_array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,18 +120,43 @@ class Ranking:
     num_labels: np.ndarray
 
 
-def concatenate(parts: Sequence[RankedVideos]) -> RankedVideos:
-    """Joins the videos of several batches.
+class GrowingRankedVideos:
+    """Ranked videos to which batches are appended, with little spare memory."""
 
-    Args:
-        parts: The batches, at least one, with the same `k`.
+    def __init__(self) -> None:
+        self._columns: dict[str, growing_array.GrowingArray] = {}
+        self._missing: set[str] = set()
+        self._whole: RankedVideos | None = None
 
-    Returns:
-        All of them, in order; `losses` is None where a batch has none.
-    """
-    values = {}
-    for field in dataclasses.fields(RankedVideos):
-        arrays = [getattr(part, field.name) for part in parts]
-        missing = any(array is None for array in arrays)
-        values[field.name] = None if missing else np.concatenate(arrays)
-    return RankedVideos(**values)
+    def append(self, batch: RankedVideos) -> None:
+        """Adds videos.
+
+        Args:
+            batch: Them, with the same `k` and types each time.
+        """
+        # Arrays that nobody looks at grow where they are.
+        self._whole = None
+        for field in dataclasses.fields(RankedVideos):
+            values = getattr(batch, field.name)
+            if values is None:
+                self._missing.add(field.name)
+            elif field.name not in self._missing:
+                column = self._columns.setdefault(
+                    field.name, growing_array.GrowingArray()
+                )
+                column.append(values)
+
+    def get(self) -> RankedVideos:
+        """Returns all videos, of one batch or more; they stay as they are.
+
+        `losses` is None where a batch had none.
+        """
+        if self._whole is None:
+            self._whole = RankedVideos(
+                **{
+                    name: column.get()
+                    for name, column in self._columns.items()
+                    if name not in self._missing
+                }
+            )
+        return self._whole

@@ -11,11 +11,12 @@ from yt8m_compact import files
 from yt8m_compact import readers
 from yt8m_compact import tables
 from yt8m_compact.eval import comparison
+from yt8m_compact.eval import metric_table
 from yt8m_compact.eval import weights as weights_lib
 
 # Metrics in the order of the tables; the JSON has the names as they are.
 METRIC_NAMES = {
-    **comparison.METRICS,
+    **comparison.METRICS_OF_VIDEOS,
     "num_examples": "videos",
     "num_classes_with_positives": "classes with labels",
 }
@@ -44,6 +45,7 @@ class Report:
         skipped_bytes: bytes of the ends of damaged files that were left out.
         skipped: all that was left out, by file, None where nothing may be; not
             in the dict.
+        starter_metrics: the values of the starter code, None if not asked for.
 
     Example:
         >>> import keras
@@ -74,6 +76,7 @@ class Report:
     skipped_records: int = 0
     skipped_bytes: int = 0
     skipped: readers.SkippedData | None = None
+    starter_metrics: dict[str, float | None] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Writes the report as a dict that JSON can hold."""
@@ -179,18 +182,12 @@ class Report:
         return ", ".join([text, *weights.not_counted])
 
     def _metrics_table(self) -> str:
-        names, texts = [], []
-        for key, name in METRIC_NAMES.items():
-            value = self.metrics[key]
-            names.append(name.format(top_k=self.top_k))
-            texts.append(
-                f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
-            )
-        return tables.to_text(
-            [
-                tables.Column("metric", names, is_name=True),
-                tables.Column("value", texts),
-            ]
+        names = {
+            key: name.format(top_k=self.top_k)
+            for key, name in METRIC_NAMES.items()
+        }
+        return metric_table.format_metrics(
+            names, self.metrics, self.starter_metrics
         )
 
 

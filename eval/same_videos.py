@@ -35,6 +35,11 @@ class SameVideos:
         self._digests = np.zeros(0, np.uint64)
         self._position = 0
 
+    @property
+    def ids(self) -> np.ndarray:
+        """Bytes `[videos]`, of the first model, once that has ended."""
+        return self._ids
+
     def arrange(self, name: str, ids: np.ndarray) -> np.ndarray:
         """Finds the order in which videos of a file are those of the first.
 
@@ -58,13 +63,20 @@ class SameVideos:
         missing = ids[places] != self._ids
         if missing.any():
             raise ValueError(
-                f"expected the {len(self._ids)} videos of {self._first} for "
-                f"all models. Received: none of the id "
-                f"{self._text(self._ids, int(np.argmax(missing)))} of {name}"
+                f"expected the {len(self._ids):,} videos of {self._first} for "
+                f"all models. Received: none of {np.count_nonzero(missing):,} "
+                "of them, such as "
+                f"{self._text(self._ids, int(np.argmax(missing)))}, of {name}"
             )
         if len(ids) > len(self._ids):
-            self._name = name
-            self._fail_by_number(str(len(ids)))
+            others = np.ones(len(ids), bool)
+            others[places] = False
+            raise ValueError(
+                f"expected the {len(self._ids):,} videos of {self._first} for "
+                f"all models, once each. Received: {np.count_nonzero(others):,}"
+                f" more, such as {self._text(ids, int(np.argmax(others)))}, of "
+                f"{name}"
+            )
         return places
 
     def start(self, name: str) -> None:

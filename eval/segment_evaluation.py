@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from yt8m_compact import predictions as predictions_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact.eval import prediction_evaluation
@@ -51,10 +52,26 @@ def evaluate_segments(
         ratings = record_labels.read_record_ratings(
             files, source.num_classes, bar.update
         )
-    best = top_segments.TopSegments(sorted(ratings.positives()), k)
-    for ids, predictions in rows:
-        best.add([*ids], predictions)
-    metrics = segment_map.segment_map(best.best(), ratings, k)
+    metrics = rank_rows(rows, ratings, k).result()
     return prediction_evaluation.PredictionReport(
         name, eval_data_pattern, "segments", metrics, 0, k
     )
+
+
+def rank_rows(
+    rows: prediction_rows.Rows, ratings: predictions_lib.RatingTable, k: int
+) -> segment_map.RankedSegments:
+    """Finds the rated ones among the best segments of each class.
+
+    Args:
+        rows: predictions of all segments.
+        ratings: what people said of some.
+        k: how many segments of each class count.
+
+    Returns:
+        They.
+    """
+    best = top_segments.TopSegments(sorted(ratings.positives()), k)
+    for ids, predictions in rows:
+        best.add([*ids], predictions)
+    return segment_map.rank(best.best(), ratings, k)

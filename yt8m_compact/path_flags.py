@@ -90,8 +90,32 @@ def define_repeated_path(
         help_text: Its help.
         flag_values: Where to define it.
     """
+    _define_multi(_PathParser(), name, help_text, flag_values)
+
+
+def define_repeated_pattern(
+    name: str, help_text: str, *, flag_values: flags.FlagValues
+) -> None:
+    """Defines a flag of patterns of files, comma-separated, each time anew.
+
+    Its value is the list of what it was given, None if it was not.
+
+    Args:
+        name: The flag.
+        help_text: Its help.
+        flag_values: Where to define it.
+    """
+    _define_multi(_PatternParser(), name, help_text, flag_values)
+
+
+def _define_multi(
+    parser: flags.ArgumentParser,
+    name: str,
+    help_text: str,
+    flag_values: flags.FlagValues,
+) -> None:
     flags.DEFINE_multi(
-        _PathParser(),
+        parser,
         flags.ArgumentSerializer(),
         name,
         None,

@@ -55,14 +55,14 @@ class Confusions:
         """
         depth = ranking.classes.shape[1]
         first = np.arange(depth) < ranking.num_labels[:, np.newaxis]
-        videos, places = np.nonzero(first & ~ranking.hits)
+        videos, places = _nonzero(first & ~ranking.hits)
         if not len(videos):
             return
         predicted = ranking.classes[videos, places]
         is_missed = ranking.is_label.copy()
-        found, places = np.nonzero(first & ranking.hits)
+        found, places = _nonzero(first & ranking.hits)
         is_missed[found, ranking.classes[found, places]] = False
-        missed_videos, missed = np.nonzero(is_missed)
+        missed_videos, missed = _nonzero(is_missed)
         # As many of both in each video, which both come by.
         numbers = np.bincount(videos, minlength=len(ranking.classes))
         starts = np.cumsum(numbers) - numbers
@@ -117,3 +117,8 @@ class Confusions:
         )
         self._waiting = []
         self._num_waiting = 0
+
+
+def _nonzero(flags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`np.nonzero` of a matrix; of few that are set, in a third of the time."""
+    return np.divmod(np.flatnonzero(flags), flags.shape[1])

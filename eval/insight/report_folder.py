@@ -138,13 +138,18 @@ def write(
             file.write(picture)
     headers, rows = compared.table()
     about = f"{compared.num_videos:,} videos of {compared.eval_data_pattern}."
+    # A file of predictions is compared, and has no insight.
+    title = "Comparison"
+    if len(compared.members) == 1:
+        title = f"Evaluation of {compared.members[0].name}"
     written = page.Page(
-        title="Comparison" if len(insights) > 1 else f"Evaluation of {title}",
+        title=title,
         about=[
             about,
             "\N{PLUS-MINUS SIGN} and [] are 95 % intervals: "
             f"{compared.num_draws} draws of as many videos, of differences on "
             "the same draws.",
+            *(f"{note}." for note in [compared.listing_note()] if note),
         ],
         headers=headers,
         rows=rows,

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from yt8m_compact.eval import bootstrap
+from yt8m_compact.eval import listed_metrics
 from yt8m_compact.eval import metrics as metrics_lib
+from yt8m_compact.predictions import rows as rows_lib
 
 
 def _make_videos(number=40, num_classes=6, levels=10):
@@ -153,3 +155,52 @@ def test_unknown_metric():
 def test_numbers_that_are_too_small(numbers):
     with pytest.raises(ValueError, match="one video and two draws.*num_videos"):
         bootstrap.Draws(*numbers)
+
+
+def test_parts_of_a_video_are_drawn_together():
+    # 40 rows of 13 videos, in any order.
+    videos = np.random.default_rng(6).permutation(np.arange(40) % 13)
+    draws = bootstrap.Draws(13, num_draws=9, seed=4, videos=videos)
+    assert draws.num_videos == 13
+    values = np.arange(40) ** 2
+    with _evaluate(*_make_videos()) as metrics:
+        gaps = draws.gap(metrics.best_classes())
+        map_draws = bootstrap.MapDraws(draws)
+        for ranking in metrics.rank_classes():
+            map_draws.on_class(ranking)
+    for index, times in enumerate(_draw(13, 9, seed=4)):
+        drawn = np.repeat(values, times[videos])
+        assert draws.means(values)[index] == pytest.approx(drawn.mean())
+        rows = (np.repeat(a, times[videos], axis=0) for a in _make_videos())
+        with _evaluate(*rows) as metrics:
+            expected = metrics.result()
+        assert gaps[index] == pytest.approx(expected["gap"], abs=1e-12)
+        assert map_draws.result()[index] == pytest.approx(
+            expected["map"], abs=1e-12
+        )
+
+
+def test_draws_of_classes_that_some_videos_list():
+    # The rows come in another order than the videos of the draws.
+    predictions, labels = _make_videos(levels=1000)
+    places = np.random.default_rng(7).permutation(40)
+    order = np.argsort(-predictions, axis=1, kind="stable")[:, :3]
+    listed = np.take_along_axis(predictions, order, axis=1)
+
+    def evaluate(rows, on_class=None):
+        metrics = listed_metrics.ListedMetrics(6, top_k=3)
+        found = rows_lib.from_arrays(
+            [b"%d" % row for row in rows], order[rows], listed[rows]
+        )
+        counts = labels[rows].sum(axis=1).astype(int)
+        metrics.update(found, counts, np.nonzero(labels[rows])[1])
+        return metrics.result(on_class)
+
+    draws = bootstrap.Draws(40, num_draws=20, seed=5)
+    map_draws = bootstrap.MapDraws(draws)
+    evaluate(places, lambda one: map_draws.on_listed(one, places))
+    expected = [
+        evaluate(np.repeat(np.arange(40), times))["map"]
+        for times in _draw(40, 20, seed=5)
+    ]
+    np.testing.assert_allclose(map_draws.result(), expected, atol=1e-12)

@@ -1,5 +1,6 @@
 """Tests of the comparison of models."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -59,6 +60,11 @@ def test_differences_are_paired():
         )
         assert difference.low == pytest.approx(value - half)
         assert difference.high == pytest.approx(value + half)
+    listed = dataclasses.replace(other, num_listed=3)
+    assert [*comparison.subtract(listed, one)] == [
+        m for m in found if m != "map"
+    ]
+    assert "map" in comparison.subtract(listed, listed)
     unpaired = np.hypot(one.half_width("gap"), other.half_width("gap"))
     assert found["gap"].high - found["gap"].low < unpaired
     same = comparison.subtract(one, one)
@@ -116,24 +122,79 @@ def test_text():
         ),
     )
     text = comparison.Comparison(members, 1234, "x", top_k=7).to_text()
-    lines = text.splitlines()
-    assert lines[0].split() == (
-        "model GAP@7 Hit@1 bytes parameters multiply-adds ms a video".split()
-    )
-    # 1.96 * sqrt(2) / 10
+    # 1.96 * sqrt(2) / 10, and of differences .05 and .03, 1.96 * .01 * sqrt(2)
     assert (
-        lines[2].split()
-        == (
-            "A dense 0.5000 +-0.2772 0.5000 +-0.0000 17,811,544 4,452,886 "
-            "4,449,024 + 1,500/frame 1.23"
-        ).split()
+        text
+        == """\
+model       GAP@7     Hit@1
+-------  --------  --------
+A dense    0.5000    0.5000
+         +-0.2772  +-0.0000
+B b        0.5400    0.2500
+         +-0.2495  +-0.0000
+
+model         bytes    parameters            multiply-adds    ms a video
+-------  ----------  ------------  -----------------------  ------------
+A dense  17,811,544     4,452,886  4,449,024 + 1,500/frame          1.23
+B b               -             -                        -             -
+
+B - A: GAP@7 +0.0400 [+0.0123, +0.0677]
+B - A: Hit@1 -0.2500 [-0.2500, -0.2500]
+
+1,234 videos; +- and [] are 95 % intervals of 200 draws of as many videos, of
+differences on the same draws"""
     )
-    assert lines[3].split()[:2] == ["B", "b"]
-    assert lines[3].split()[-4:] == ["-"] * 4
-    # .05 and .03, 1.96 * .01 * sqrt(2)
-    assert "B - A: GAP@7 +0.0400 [+0.0123, +0.0677]" in lines
-    assert "B - A: Hit@1 -0.2500 [-0.2500, -0.2500]" in lines
-    assert lines[-1].startswith("1,234 videos; +- and [] are 95 % intervals")
+
+
+def test_text_of_all_metrics_fits_80_columns():
+    # The most digits that are usual, names of any length, and the loss.
+    draws = {name: np.array([0.4, 0.6]) for name in comparison.METRICS}
+    costs = comparison.Costs(1_717_811_544, 10**9 - 1, 999_999_999, 0, 123.456)
+    starter = {name: 0.25 for name in comparison.METRICS_OF_VIDEOS}
+    members = [
+        comparison.Member(
+            "a/folder/with a long name/of 40 letters",
+            {**dict.fromkeys(draws, 0.5), "loss": 12.3456},
+            draws,
+            costs,
+            {"starter_metrics": starter},
+        ),
+        comparison.Member(
+            "file.csv", {"gap": 0.5, "map": 0.25}, {}, num_listed=20
+        ),
+    ]
+    compared = comparison.Comparison(
+        tuple(members),
+        1234,
+        "x",
+        num_segments=5678,
+        segment_map_k=100_000,
+    )
+    lines = compared.to_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[:2] == [
+        "A  a/folder/with a long name/of 40 letters",
+        "B  file.csv",
+    ]
+    assert lines[3].split() == (
+        "model GAP@20 Hit@1 PERR MAP loss MAP@100,000".split()
+    )
+    assert lines[7].split() == ["B", "0.5000", "-", "-", "0.2500", "-", "-"]
+    (head,) = [line for line in lines if line.startswith("starter code")]
+    assert head.split()[2:] == "GAP@20 Hit@1 PERR MAP loss".split()
+    text = " ".join(lines)
+    assert "5,678 rated segments of 1,234 videos; +- and [] are" in text
+    assert "B: 20 classes of a video are listed at most. MAP takes" in text
+    # The table of a page has a line a model.
+    headers, rows = compared.table()
+    assert headers[-4:] == [
+        "bytes",
+        "parameters",
+        "multiply-adds",
+        "ms a video",
+    ]
+    assert rows[0][1] == "0.5000 +-0.2772"
+    assert rows[1][3:7] == ["-", "0.2500", "-", "-"]
 
 
 def test_one_model_has_no_letter_and_no_differences():

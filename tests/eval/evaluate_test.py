@@ -23,6 +23,7 @@ from yt8m_compact import readers
 from yt8m_compact import training
 from yt8m_compact import usage_error
 from yt8m_compact.eval import comparing
+from yt8m_compact.eval import comparison_sources
 from yt8m_compact.eval import evaluate
 from yt8m_compact.eval import evaluation
 from yt8m_compact.eval import follow_checkpoints
@@ -87,7 +88,9 @@ def test_evaluate(tmp_path, capsys):
         "skipped_files",
         "skipped_records",
         "skipped_bytes",
+        "starter_metrics",
     }
+    assert values["starter_metrics"] is None
     assert METRICS < set(values["metrics"])
     assert WEIGHTS < set(values["weights"])
     assert values["metrics"]["num_examples"] == 40
@@ -205,7 +208,8 @@ def test_other_videos_are_not_compared(tmp_path):
     run = tiny_runs.video_run()
     comparer = comparing.Comparer(tiny_runs.write_videos(tmp_path, 12))
     sources = (
-        comparing.Source(name, train_dir=run.path) for name in ("one", "other")
+        comparison_sources.Source(name, train_dir=run.path)
+        for name in ("one", "other")
     )
     evaluations = comparer.evaluate(sources)
     next(evaluations)
@@ -424,12 +428,12 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
         (
             [*GIVEN, "--train_dir=other", "--norun_once"],
             "expected one model and no --report_dir with --norun_once. "
-            "Received: 2 models, report_dir=None",
+            "Received: 2 models or files, report_dir=None",
         ),
         (
             [*GIVEN, "--report_dir=x", "--norun_once"],
             "expected one model and no --report_dir with --norun_once. "
-            "Received: 1 models, report_dir='x'",
+            "Received: 1 models or files, report_dir='x'",
         ),
         (
             [*GIVEN, "--vocabulary_file=x"],

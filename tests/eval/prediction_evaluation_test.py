@@ -65,6 +65,35 @@ def test_program(tmp_path, capsys):
     assert "loss" not in text
 
 
+def test_starter_metrics_and_a_comparison(tmp_path, capsys):
+    predictions, labels = write(tmp_path)
+    output = tmp_path / "report.json"
+    arguments = [
+        f"--predictions={predictions}",
+        f"--labels={labels}",
+        "--num_classes=5",
+        "--top_k=2",
+        "--starter_metrics",
+        f"--output_json={output}",
+    ]
+    assert run(*arguments) == 0
+    found = json.loads(output.read_text())["starter_metrics"]
+    # Among the first two of each: class 0, of bbbb; class 1, second of two.
+    assert found["map"] == (1 + 1 / 2 + 0) / 3
+    assert found["gap"] == (1 / 3 + 2 / 4) / 3
+    line = "GAP@2                 0.2778          0.2778\n"
+    assert line in capsys.readouterr().out
+    assert run(*arguments, *arguments[:1], "--bootstrap_draws=9") == 0
+    text = capsys.readouterr().out
+    assert "predictions: GAP@2 0.2778\n" in text
+    assert "B - A: MAP +0.0000 [+0.0000, +0.0000]" in text
+    assert re.search(r"starter code.*\n.*\nA predictions +0.2778", text)
+    values = json.loads(output.read_text())
+    assert [one["name"] for one in values["members"]] == ["predictions"] * 2
+    assert values["num_draws"] == 9
+    assert values["eval_data_pattern"] == labels
+
+
 def test_files_that_are_missing_are_named_as_what_they_are(tmp_path):
     predictions, labels = write(tmp_path)
     formats = "(CSV, JSON lines, Parquet, or what yt8m-predict wrote)"
@@ -98,9 +127,7 @@ def test_files_that_are_missing_are_named_as_what_they_are(tmp_path):
             prediction_evaluation.evaluate_predictions(*missing, num_classes=5)
 
 
-@pytest.mark.parametrize(
-    "name", ["predictions", "labels", "ensemble", "ensemble_weights"]
-)
+@pytest.mark.parametrize("name", ["labels", "ensemble", "ensemble_weights"])
 def test_what_commas_separate_is_given_once(name):
     with pytest.raises(flags.IllegalFlagValueError, match="=2: already"):
         run(f"--{name}=1", f"--{name}=2")
@@ -129,7 +156,19 @@ def test_segments(tmp_path):
         (
             PREDICTIONS + "cccc,1 0.5\n",
             LABELS,
-            "predictions: line 4: expected a video of .*labels. Rec.*cccc",
+            "predictions: line 4: expected a video of .*labels. Received: "
+            "'cccc', which has no labels there; name the labels of all",
+        ),
+        (
+            PREDICTIONS + "cccc,1 0.5\nd{}d,1 0.5\nee,1 0.5\n",
+            LABELS,
+            "line 4: .*'cccc', which has no labels there, as 2 more are; name",
+        ),
+        (
+            PREDICTIONS + "{a}:5,1 0.5\n",
+            LABELS,
+            "line 4: .*'{a}:5', which has no labels there; predictions of "
+            "segments are compared as Class,Segments, which yt8m-predict",
         ),
         (
             PREDICTIONS + "aaaa,1 0.5\n",
@@ -198,11 +237,39 @@ def test_files_that_do_not_go_together(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--labels=a"], "expected --labels with --predictions;.*labels='a'"),
+        (["--labels=a"], "--labels with --predictions alone;.*labels='a'"),
+        (
+            ["--labels=a", "--predictions=b", "--train_dir=c"],
+            "--labels with --predictions alone;.*labels='a'",
+        ),
         (["--predictions=a"], "expected --labels."),
         (
-            ["--predictions=a", "--labels=b", "--train_dir=c"],
-            "expected --predictions or --train_dir, not both",
+            ["--predictions=a", "--eval_data_pattern=b"],
+            "expected --labels with --predictions and no model.*pattern='b'",
+        ),
+        (
+            ["--predictions=a", "--predictions=", "--labels=b"],
+            "expected --predictions to name files. Received: predictions=''",
+        ),
+        (
+            ["--predictions=a", "--labels=b", "--ensemble_seed=3"],
+            "expected --predictions or --ensemble_seed, not both",
+        ),
+        (
+            ["--predictions=a", "--ensemble=b,c"],
+            "expected --ensemble or --predictions, not both",
+        ),
+        (
+            ["--starter_metrics", "--ensemble=b,c"],
+            "expected --ensemble or --starter_metrics, not both",
+        ),
+        (
+            ["--starter_metrics", "--train_dir=a", "--segment_map_k=9"],
+            "expected --segment_map_k or --starter_metrics, not both",
+        ),
+        (
+            ["--starter_metrics", "--train_dir=a", "--norun_once"],
+            "expected --norun_once or --starter_metrics, not both",
         ),
         (
             ["--predictions=a", "--labels=b", "--norun_once"],

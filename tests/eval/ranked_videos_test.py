@@ -50,13 +50,21 @@ def test_metrics_without_videos_have_none():
             metrics.best_classes()
 
 
-def test_concatenate():
+def test_growing():
     first, second = _make(), _make(losses=np.zeros(2))
-    both = ranked_videos.concatenate([first, second])
-    assert len(both) == 4
+    growing = ranked_videos.GrowingRankedVideos()
+    growing.append(second)
+    before = growing.get()
+    assert growing.get() is before
+    np.testing.assert_array_equal(before.losses, [0, 0])
+    growing.append(first)
+    both = growing.get()
+    assert (len(before), len(both)) == (2, 4)
     # Some have none.
     assert both.losses is None
-    np.testing.assert_array_equal(both.classes[2:], second.classes)
+    np.testing.assert_array_equal(both.classes[2:], first.classes)
+    growing.append(second)
+    assert growing.get().losses is None
 
 
 def test_take():

@@ -95,8 +95,8 @@ def test_ratings(tmp_path):
     assert (len(table), table.num_segments) == (4, 3)
     assert table.positives() == {3: 2}
     segments = [b"aa:25", b"bb:0", b"aa:10", b"cc:0"]
-    assert table.ratings_of(3, segments).tolist() == [False, True, True]
-    assert table.ratings_of(1, segments).tolist() == [False]
+    assert table.ratings_of(3, segments)[1].tolist() == [False, True, True]
+    assert table.ratings_of(1, segments)[1].tolist() == [False]
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,7 @@ def test_dict():
         "skipped_files",
         "skipped_records",
         "skipped_bytes",
+        "starter_metrics",
     ]
     assert values["metrics"] == METRICS
     assert values["weights"] == {

@@ -72,10 +72,13 @@ def test_videos_of_a_file_come_in_any_order(same):
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        ([b"a", b"bcd", b"e", b"x"], "none of the id 'häuser' of file"),
-        ([b"a"], "none of the id 'bcd' of file"),
-        ([*IDS, b"x"], "the 4 videos of first .*Received: 5 of file"),
-        ([*IDS, b"a"], "the 4 videos of first .*Received: 5 of file"),
+        (
+            [b"a", b"bcd", b"e", b"x"],
+            "none of 1 of them, such as 'häuser', of file",
+        ),
+        ([b"a"], "none of 3 of them, such as 'bcd', of file"),
+        ([*IDS, b"x", b"y"], "the 4 videos of first .*2 more, such as 'x', of"),
+        ([*IDS, b"a"], "once each. Received: 1 more, such as 'a', of file"),
     ],
 )
 def test_files_of_other_videos(same, ids, message):

@@ -76,7 +76,7 @@ PATHS = {
 }
 # What may be given several times.
 REPEATED = {
-    evaluate: {"train_dir", "model_file", "ensemble"},
+    evaluate: {"predictions", "train_dir", "model_file", "ensemble"},
     predict: {"ensemble"},
 }
 # This is refused.

@@ -15,6 +15,12 @@ with lazy.imports():
     import tensorflow as tf
 
 
+# Groups of classes for each one that is selected, and the least classes of one.
+_GROUPS, _LEAST_GROUP = 5, 8
+# Candidates for each one that is selected.
+_MOST_CANDIDATES = 4
+
+
 def top_k(predictions: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Selects the k classes with the highest scores of every video in a graph.
 
@@ -62,6 +68,9 @@ def top_k_classes(predictions: np.ndarray, k: int) -> np.ndarray:
         raise ValueError(
             f"expected k in [1, num_classes={num_classes}]. Received: k={k}"
         )
+    found = _best_candidates(predictions, k)
+    if found is not None:
+        return found
     cut = num_classes - k
     lowest = np.partition(predictions, cut, axis=1)[:, cut, np.newaxis]
     selected = predictions >= lowest
@@ -75,6 +84,42 @@ def top_k_classes(predictions: np.ndarray, k: int) -> np.ndarray:
     scores = np.take_along_axis(predictions, classes, axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")
     return np.take_along_axis(classes, order, axis=1)
+
+
+def _best_candidates(predictions: np.ndarray, k: int) -> np.ndarray | None:
+    """Selects as `top_k_classes` where few scores can be among the best.
+
+    The k-th highest of the maxima of groups of classes is at most the k-th
+    highest score. Of 3,862 classes, 21 scores a video are at least that high
+    for the best 20; to find them takes a third of the time of a selection
+    among all.
+
+    Returns:
+        As `top_k_classes`; None where there are too few classes, or too many
+        scores are that high, as where most of them are equal.
+    """
+    num_videos, num_classes = predictions.shape
+    num_groups = _GROUPS * k
+    size = num_classes // num_groups
+    if size < _LEAST_GROUP:
+        return None
+    grouped = predictions[:, : num_groups * size]
+    maxima = grouped.reshape(num_videos, size, num_groups).max(axis=1)
+    cut = num_groups - k
+    bound = np.partition(maxima, cut, axis=1)[:, cut, np.newaxis]
+    rows, classes = np.divmod(np.flatnonzero(predictions >= bound), num_classes)
+    counts = np.bincount(rows, minlength=num_videos)
+    width = int(counts.max(initial=k))
+    if width > _MOST_CANDIDATES * k:
+        return None
+    # By rising class, so that a stable sort leaves the lower one first.
+    listed = np.arange(width) < counts[:, np.newaxis]
+    negated = np.full(listed.shape, np.inf, predictions.dtype)
+    negated[listed] = -predictions[rows, classes]
+    candidates = np.zeros(listed.shape, np.int64)
+    candidates[listed] = classes
+    order = np.argsort(negated, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(candidates, order, axis=1)
 
 
 def _break_ties(

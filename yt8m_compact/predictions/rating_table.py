@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from yt8m_compact.readers import errors
+from yt8m_compact.readers import id_index
 
 _SHIFT = 32
 
@@ -72,11 +73,13 @@ class RatingTable:
 
     def positives(self) -> dict[int, int]:
         """Counts in how many segments each class is, if it is in any."""
-        classes = self._codes[self._positive] & ((1 << _SHIFT) - 1)
+        classes, _ = self.positive_segments()
         found, counts = np.unique(classes, return_counts=True)
         return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
-    def ratings_of(self, label: int, segments: Sequence[bytes]) -> np.ndarray:
+    def ratings_of(
+        self, label: int, segments: Sequence[bytes]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Returns the ratings of a class, of those segments that have one.
 
         Args:
@@ -84,11 +87,33 @@ class RatingTable:
             segments: ids, in any order.
 
         Returns:
-            bool `[rated]`, in their order; others are left out.
+            In their order, others left out: int64 `[rated]`, the numbers of the
+            segments, and bool, their ratings.
         """
         numbers = self._numbers
         rows = [numbers[one] for one in segments if one in numbers]
-        codes = (np.array(rows, np.int64) << _SHIFT) | label
+        rows = np.array(rows, np.int64)
+        codes = (rows << _SHIFT) | label
         places = np.searchsorted(self._codes, codes)
         places = np.minimum(places, len(self._codes) - 1)
-        return self._positive[places[self._codes[places] == codes]]
+        rated = self._codes[places] == codes
+        return rows[rated], self._positive[places[rated]]
+
+    def positive_segments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lists what is in which segment.
+
+        Returns:
+            int64 `[positives]` each: the classes, in any order, and the numbers
+            of the segments.
+        """
+        codes = self._codes[self._positive]
+        return codes & ((1 << _SHIFT) - 1), codes >> _SHIFT
+
+    def videos(self) -> np.ndarray:
+        """Numbers the videos of the segments, in the order of their ids.
+
+        Returns:
+            int64 `[segments]`, the number of the video that each segment is of.
+        """
+        ids = [one.rpartition(b":")[0] for one in self._numbers]
+        return np.unique(id_index.keys_of(ids), return_inverse=True)[1]

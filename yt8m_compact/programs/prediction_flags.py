@@ -11,6 +11,7 @@ from yt8m_compact.predictions import segment_csv
 from yt8m_compact.programs import ensemble_flags
 from yt8m_compact.run import command_line
 
+_OF_ENSEMBLES = ("ensemble", "ensemble_weights", "ensemble_seed")
 _OF_MODELS = (
     "train_dir",
     "model_file",
@@ -30,20 +31,20 @@ def define(flag_values: flags.FlagValues) -> None:
     Args:
         flag_values: where to define them.
     """
-    path_flags.define_pattern(
+    path_flags.define_repeated_pattern(
         "predictions",
-        "",
-        "Files of predictions to evaluate in the place of a model, against "
-        "--labels: CSV of VideoId,LabelConfidencePairs or Class,Segments, JSON "
-        "lines, Parquet, or what yt8m-predict wrote.",
+        "Files of predictions, against --labels, or beside models: CSV of "
+        "VideoId,LabelConfidencePairs or Class,Segments, JSON lines, Parquet, "
+        "or what yt8m-predict wrote. Files that commas separate are parts of "
+        "one set; sets are compared, each --predictions that is given.",
         flag_values=flag_values,
-        allow_overwrite=False,
     )
     path_flags.define_pattern(
         "labels",
         "",
-        "What --predictions are compared with: TFRecord files; or one file of "
-        "labels, a CSV of VideoId,Labels, JSON lines or Parquet.",
+        "What --predictions without a model are compared with: TFRecord files; "
+        "or one file of labels, a CSV of VideoId,Labels, JSON lines or "
+        "Parquet.",
         flag_values=flag_values,
         allow_overwrite=False,
     )
@@ -61,28 +62,37 @@ def define(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "segment_map_k",
         segment_csv.TOP_SEGMENTS,
-        "How many segments of each class MAP@K counts. With a model, it is "
-        "MAP@K that is computed, of all segments of the videos.",
+        "How many segments of each class MAP@K counts. With models, MAP@K of "
+        "all segments of the videos is computed.",
         lower_bound=1,
         flag_values=flag_values,
     )
 
 
-def are_given(flag_values: flags.FlagValues) -> bool:
-    """Whether predictions are to be evaluated.
+def are_alone(flag_values: flags.FlagValues) -> bool:
+    """Whether predictions are to be evaluated, and no model.
 
     Args:
         flag_values: the parsed flags.
 
     Raises:
-        UsageError: if labels are given without.
+        UsageError: if labels are given beside a model.
     """
-    if flag_values.labels and not flag_values.predictions:
+    predictions = flag_values.predictions or []
+    for pattern in predictions:
+        if not pattern.strip(", "):
+            raise usage_error.UsageError(
+                "expected --predictions to name files. Received: "
+                f"predictions={pattern!r}"
+            )
+    has_model = bool(flag_values.train_dir or flag_values.model_file)
+    if flag_values.labels and (has_model or not predictions):
         raise usage_error.UsageError(
-            "expected --labels with --predictions; a model is evaluated on "
-            f"--eval_data_pattern. Received: labels={flag_values.labels!r}"
+            "expected --labels with --predictions alone; models, and "
+            "predictions beside them, are evaluated on --eval_data_pattern. "
+            f"Received: labels={flag_values.labels!r}"
         )
-    return bool(flag_values.predictions)
+    return bool(predictions) and not has_model
 
 
 def expect_alone(flag_values: flags.FlagValues) -> None:
@@ -94,6 +104,14 @@ def expect_alone(flag_values: flags.FlagValues) -> None:
     Raises:
         UsageError: if it was given, or there are no labels.
     """
+    if not flag_values.labels and (
+        flag_values.eval_data_pattern or flag_values.data
+    ):
+        raise usage_error.UsageError(
+            "expected --labels with --predictions and no model, the labels to "
+            "compare them with, in the place of --eval_data_pattern. Received: "
+            f"eval_data_pattern={flag_values.eval_data_pattern!r}"
+        )
     program.expect_given(flag_values, "labels")
     _refuse(
         flag_values,
@@ -102,7 +120,7 @@ def expect_alone(flag_values: flags.FlagValues) -> None:
         "data",
         "eval_data_pattern",
         "on_data_error",
-        "ensemble",
+        *_OF_ENSEMBLES,
     )
     command_line.refuse_model_flags(
         flag_values, "--predictions need no model", but=("num_classes",)
@@ -119,7 +137,13 @@ def expect_ensemble_alone(flag_values: flags.FlagValues) -> None:
         UsageError: if it was given.
     """
     _refuse(
-        flag_values, "ensemble", *_OF_MODELS, "on_data_error", "segment_map_k"
+        flag_values,
+        "ensemble",
+        *_OF_MODELS,
+        "on_data_error",
+        "segment_map_k",
+        "predictions",
+        "starter_metrics",
     )
     command_line.refuse_model_flags(
         flag_values, "the models are read from --ensemble"
@@ -136,7 +160,12 @@ def expect_segments_only(flag_values: flags.FlagValues) -> None:
         UsageError: if it was given.
     """
     _refuse(
-        flag_values, "segment_map_k", "run_once", "frame_seed", "on_data_error"
+        flag_values,
+        "segment_map_k",
+        "run_once",
+        "frame_seed",
+        "on_data_error",
+        "starter_metrics",
     )
 
 

@@ -183,3 +183,14 @@ def test_without_matplotlib(monkeypatch):
         ValueError, match="expected matplotlib.*yt8m_compact.plot.*dir='x'"
     ):
         plots.expect_matplotlib("report_dir", "x")
+
+
+def test_a_model_beside_a_file_of_predictions(tmp_path):
+    file = comparison.Member("out.csv", {"gap": 0.5}, {}, num_listed=20)
+    _, text = _write(tmp_path, _member("one", 0.4), file)
+    assert "<h1>Comparison</h1>" in text
+    assert "B: 20 classes of a video are listed at most." in text
+    assert (tmp_path / "classes_A.csv").exists()
+    assert not (tmp_path / "classes_B.csv").exists()
+    # There is nothing to compare classes with.
+    assert "changed the most" not in text

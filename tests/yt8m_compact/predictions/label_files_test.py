@@ -97,9 +97,9 @@ def test_ratings(tmp_path):
     assert (len(table), table.num_segments) == (3, 2)
     assert table.positives() == {3: 1}
     segments = [b"b:5", b"c:0", b"a:0"]
-    assert table.ratings_of(3, segments).tolist() == [False, True]
-    assert table.ratings_of(2, segments).tolist() == [False]
-    assert table.ratings_of(4, segments).tolist() == []
+    assert table.ratings_of(3, segments)[1].tolist() == [False, True]
+    assert table.ratings_of(2, segments)[1].tolist() == [False]
+    assert table.ratings_of(4, segments)[1].tolist() == []
 
 
 @pytest.mark.parametrize(
