@@ -43,6 +43,7 @@ from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluation
+from yt8m_compact.programs import beam_flags
 from yt8m_compact.programs import ensemble_flags
 from yt8m_compact.programs import prediction_flags
 from yt8m_compact.run import command_line
@@ -70,6 +71,18 @@ _LOGGER = logging.getLogger(__name__)
 
 # Flags of the starter code's eval.py.
 _REPLACED = ("label_loss",)
+_ONE = "which evaluates one checkpoint or file"
+# What --runner does not do.
+_NOT_SPREAD = {
+    "num_readers": "which reads file by file",
+    "predictions": _ONE,
+    "labels": _ONE,
+    "ensemble": _ONE,
+    "segment_map_k": _ONE,
+    "report_dir": _ONE,
+    "run_once": _ONE,
+    "parameters_only": _ONE,
+}
 
 PAGES = help_pages.HelpPages(
     common={
@@ -93,6 +106,7 @@ PAGES = help_pages.HelpPages(
             "segment_map_k",
         ),
         "several models together": ("ensemble", "ensemble_weights"),
+        "several machines": beam_flags.NAMES,
         "report": ("top_k", "output_json", "report_dir", "vocabulary_file"),
         "parameters of a model without data": (
             "parameters_only",
@@ -228,6 +242,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=1.0,
         flag_values=flag_values,
     )
+    beam_flags.define(flag_values)
     command_line.define_model_flags(flag_values)
     command_line.define_replaced_flags(_REPLACED, flag_values)
 
@@ -239,6 +254,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     command_line.expect_presets(flag_values.train_dir or [])
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_json")
+    mapper = beam_flags.mapper(flag_values, _NOT_SPREAD)
     if prediction_flags.are_given(flag_values):
         return _evaluate_predictions(flag_values)
     if flag_values["segment_map_k"].present and not flag_values.ensemble:
@@ -304,11 +320,18 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     }
     if flag_values["segment_map_k"].present:
         return _evaluate_segments(flag_values, weights_choice)
+    if mapper is not None and num_models > 1:
+        raise usage_error.UsageError(
+            f"expected one model with --runner. Received: {num_models} models"
+        )
     if num_models > 1 or flag_values.report_dir:
         return _compare(flag_values, runs, options)
     run = next(iter(runs), None)
     evaluator = evaluation.Evaluator(
-        run and run.path, flag_values.eval_data_pattern, **options
+        run and run.path,
+        flag_values.eval_data_pattern,
+        **options,
+        mapper=mapper,
     )
     lines = None
     if not flag_values.run_once:

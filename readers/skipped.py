@@ -34,9 +34,13 @@ class SkippedData:
     fit the reader is left out alone; where the length of a record is corrupt,
     or a file is cut off, the rest of the file is left out, since nothing says
     where the next record starts. The first time each is met it is logged.
+
+    Args:
+        tells: Whether it is logged; if not, another one is given it, and does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells: bool = True) -> None:
+        self._tells = tells
         self._lock = threading.Lock()
         self._records: dict[str, dict[int, str]] = {}
         self._rests: dict[str, tuple[int, int, str]] = {}
@@ -75,7 +79,7 @@ class SkippedData:
             records = self._records.setdefault(file, {})
             is_new = index not in records
             records.setdefault(index, reason)
-        if is_new:
+        if is_new and self._tells:
             _LOGGER.warning("skipped %s: record %d: %s", file, index, reason)
 
     def add_rest(
@@ -92,7 +96,7 @@ class SkippedData:
         with self._lock:
             is_new = file not in self._rests
             self._rests[file] = (index, num_bytes, reason)
-        if is_new:
+        if is_new and self._tells:
             _LOGGER.warning(
                 "skipped %s: from record %d to the end, %d bytes: %s",
                 file,
