@@ -28,6 +28,7 @@ def pattern(tmp_path):
     return tiny_runs.write_videos(tmp_path / "data", 250, num_files=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "output"),
     [
@@ -58,6 +59,7 @@ def test_the_same_bytes_as_in_one_process(tmp_path, pattern, name, output):
     assert [path.name for path in paths[1].parent.iterdir()] == [name]
 
 
+@pytest.mark.slow
 def test_the_same_embeddings(tmp_path, pattern):
     texts = []
     for more in (None, _make_spread(output="embeddings")):
@@ -74,6 +76,7 @@ def test_the_same_embeddings(tmp_path, pattern):
     assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
 def test_what_is_left_out(tmp_path, pattern, caplog):
     (tmp_path / "data" / "train00.tfrecord").touch()  # Without a record.
     path = tmp_path / "data" / "train1.tfrecord"
@@ -109,6 +112,7 @@ def test_what_is_left_out(tmp_path, pattern, caplog):
         )
 
 
+@pytest.mark.slow
 def test_a_damaged_file_and_going_on(tmp_path, pattern):
     output = tmp_path / "out.csv"
     predictors.write_csv(
@@ -146,7 +150,7 @@ def test_a_damaged_file_and_going_on(tmp_path, pattern):
     assert predict(mapper, resume=True) == 250
     assert [number for number, _ in mapper.tasks] == [1, 2]
     assert output.read_bytes() == expected
-    # One process goes on with what others did, and they with what it did.
+    # Nothing is left beside it.
     assert {path.name for path in tmp_path.iterdir()} == {"data", "out.csv"}
 
 
