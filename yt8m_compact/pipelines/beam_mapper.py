@@ -35,6 +35,10 @@ _READERS = 16
 # A model fills the memory, and computes with all cores: a process does one task
 # at a time, whatever threads its runner has.
 _ONE_AT_A_TIME = threading.Lock()
+# Ends tasks that threads of this process are at, when it is to end.
+_STOPPED = threading.Event()
+_STOPPING_SECONDS = 60.0
+_WAITING_SECONDS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,21 +156,38 @@ class BeamMapper:
                 )
             )
         )
-        running = None
+        runs: list[Any] = []
+        ended: list[Any] = []
+
+        def run() -> None:
+            try:
+                runs.append(pipeline.run())
+                state = runs[0].wait_until_finish()
+                ended.append(state or runs[0].state)
+            except Exception as error:
+                ended.append(error)
+
+        # Signals come to this thread, and Beam would not pass them on.
+        thread = threading.Thread(target=run, daemon=True)
         try:
             with _quiet():
-                running = pipeline.run()
-                state = running.wait_until_finish()
+                thread.start()
+                while thread.is_alive():
+                    thread.join(_WAITING_SECONDS)
         except KeyboardInterrupt:
-            if running is not None:
-                with contextlib.suppress(Exception):
-                    running.cancel()
+            _STOPPED.set()
+            with contextlib.suppress(Exception):
+                for one in runs:
+                    one.cancel()
+            thread.join(_STOPPING_SECONDS)
             raise
-        except Exception as error:
-            return error
-        state = state or running.state
-        if state != "DONE":
-            return OSError(f"the pipeline ended in the state {state}")
+        finally:
+            _STOPPED.clear()
+        (found,) = ended
+        if isinstance(found, Exception):
+            return found
+        if found != "DONE":
+            return OSError(f"the pipeline ended in the state {found}")
         return None
 
     def _tell(self, folder: str, trouble: Exception | None) -> None:
@@ -249,17 +270,20 @@ def _do(function: bytes, folder: str, stops: bool, element: bytes) -> int:
         _prepare()
         index, task = pickle.loads(element)
         done = os.path.join(folder, _DONE.format(index))
-        if files.exists(done):  # by an attempt of which nobody heard
-            return index
-        if stops and any(map(_tells_failure, files.list_folder(folder))):
-            return index
         number = 0
 
         def update(more: int) -> None:
             nonlocal number
+            if _STOPPED.is_set():
+                raise InterruptedError("the program is to end")
             number += more
             counter.inc(more)
 
+        if files.exists(done):  # by an attempt of which nobody heard
+            return index
+        update(0)
+        if stops and any(map(_tells_failure, files.list_folder(folder))):
+            return index
         try:
             result = pickle.loads(function)(task, update)
         except Exception as error:

@@ -3,6 +3,9 @@
 import functools
 import os
 import pathlib
+import signal
+import threading
+import time
 
 import pytest
 
@@ -74,6 +77,27 @@ def test_the_error_of_a_task(tmp_path, task, kind, message, capfd):
     assert found in ([(2, 4)], [])
     assert len(_counts(tmp_path)) < 3
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_program_that_is_interrupted(tmp_path):
+    mapper = pipelines.make_mapper("direct")
+    number = threading.get_native_id()
+    with pytest.raises(KeyboardInterrupt):
+        list(mapper.map(functools.partial(_interrupt, number), [1, 2]))
+    # It holds for this one alone.
+    results = mapper.map(functools.partial(_square, str(tmp_path)), [2])
+    assert list(results) == [(2, 4)]
+
+
+def _interrupt(number, task, update):
+    """Interrupts the main thread, and goes on until it is told to end."""
+    del task
+    assert threading.get_native_id() != number
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(200):
+        update(1)
+        time.sleep(0.1)
+    raise AssertionError("was not told to end")
 
 
 class TryingAgain:
