@@ -21,6 +21,8 @@ Files of predictions need no model, whoever wrote them:
 Several models are evaluated together, by the weights that suit them best:
   yt8m-eval --ensemble=runs/a,runs/b --eval_data_pattern='data/validate*'
 
+With --runner, workers of Apache Beam evaluate a model on thousands of files.
+
 To count the parameters of a model without data or checkpoint:
   yt8m-eval --parameters_only --model=DbofModel --frame_features \
     --feature_names=rgb,audio --feature_sizes=1024,128
@@ -106,7 +108,6 @@ PAGES = help_pages.HelpPages(
             "segment_map_k",
         ),
         "several models together": ("ensemble", "ensemble_weights"),
-        "several machines": beam_flags.NAMES,
         "report": ("top_k", "output_json", "report_dir", "vocabulary_file"),
         "parameters of a model without data": (
             "parameters_only",
