@@ -134,7 +134,7 @@ class BeamMapper:
         function: _Function,
         tasks: Sequence[task_mapping.Task],
         folder: str,
-    ) -> Exception | None:
+    ) -> BaseException | None:
         """Runs a pipeline; returns why it failed, None where it didn't."""
         beam = beam_options.load_beam()
         pipeline = beam.Pipeline(
@@ -158,39 +158,42 @@ class BeamMapper:
         )
         runs: list[Any] = []
         ended: list[Any] = []
+        # Not `Thread.join`: where a signal comes, it takes a thread for dead.
+        finished = threading.Event()
 
         def run() -> None:
             try:
                 runs.append(pipeline.run())
                 state = runs[0].wait_until_finish()
                 ended.append(state or runs[0].state)
-            except Exception as error:
+            except BaseException as error:
                 ended.append(error)
+            finally:
+                finished.set()
 
         # Signals come to this thread, and Beam would not pass them on.
-        thread = threading.Thread(target=run, daemon=True)
-        try:
-            with _quiet():
-                thread.start()
-                while thread.is_alive():
-                    thread.join(_WAITING_SECONDS)
-        except KeyboardInterrupt:
-            _STOPPED.set()
-            with contextlib.suppress(Exception):
-                for one in runs:
-                    one.cancel()
-            thread.join(_STOPPING_SECONDS)
-            raise
-        finally:
-            _STOPPED.clear()
+        with _quiet():
+            threading.Thread(target=run, daemon=True).start()
+            try:
+                while not finished.wait(_WAITING_SECONDS):
+                    pass
+            except KeyboardInterrupt:
+                _STOPPED.set()
+                with contextlib.suppress(Exception):
+                    for one in runs:
+                        one.cancel()
+                finished.wait(_STOPPING_SECONDS)
+                raise
+            finally:
+                _STOPPED.clear()
         (found,) = ended
-        if isinstance(found, Exception):
+        if isinstance(found, BaseException):
             return found
         if found != "DONE":
             return OSError(f"the pipeline ended in the state {found}")
         return None
 
-    def _tell(self, folder: str, trouble: Exception | None) -> None:
+    def _tell(self, folder: str, trouble: BaseException | None) -> None:
         """Raises what went wrong outside of tasks.
 
         Args:
@@ -279,9 +282,9 @@ def _do(function: bytes, folder: str, stops: bool, element: bytes) -> int:
             number += more
             counter.inc(more)
 
-        if files.exists(done):  # by an attempt of which nobody heard
+        # By an attempt of which nobody heard; or there is nobody to hear of it.
+        if files.exists(done) or _STOPPED.is_set():
             return index
-        update(0)
         if stops and any(map(_tells_failure, files.list_folder(folder))):
             return index
         try:
@@ -354,6 +357,6 @@ def _tells_little() -> bool:
     return absl_logging.get_verbosity() <= absl_logging.WARNING
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0]

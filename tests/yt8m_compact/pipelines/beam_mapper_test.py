@@ -4,10 +4,10 @@ import functools
 import os
 import pathlib
 import signal
-import threading
 import time
 
 import pytest
+import tensorflow as tf
 
 from yt8m_compact import pipelines
 from yt8m_compact import readers
@@ -81,73 +81,63 @@ def test_the_error_of_a_task(tmp_path, task, kind, message, capfd):
 
 def test_a_program_that_is_interrupted(tmp_path):
     mapper = pipelines.make_mapper("direct")
-    number = threading.get_native_id()
     with pytest.raises(KeyboardInterrupt):
-        list(mapper.map(functools.partial(_interrupt, number), [1, 2]))
-    # It holds for this one alone.
-    results = mapper.map(functools.partial(_square, str(tmp_path)), [2])
+        list(mapper.map(functools.partial(_interrupt, str(tmp_path)), [1, 2]))
+    # The first one was told to end, and no other one began.
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    assert (tmp_path / "1").read_text() == "ended"
+    # It holds for this call alone.
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    results = mapper.map(functools.partial(_square, str(logs)), [2])
     assert list(results) == [(2, 4)]
 
 
-def _interrupt(number, task, update):
+def _interrupt(folder, task, update):
     """Interrupts the main thread, and goes on until it is told to end."""
-    del task
-    assert threading.get_native_id() != number
+    path = pathlib.Path(folder) / str(task)
+    path.write_text("began")
     os.kill(os.getpid(), signal.SIGINT)
     for _ in range(200):
-        update(1)
-        time.sleep(0.1)
-    raise AssertionError("was not told to end")
-
-
-class TryingAgain:
-    """A runner of other machines, as far as `_run` sees it."""
-
-    def __init__(self, state="DONE", tries=1):
-        self._state, self._tries = state, tries
-
-    def __call__(self, mapper, function, tasks, folder):
-        for element in map(beam_mapper.pickle.dumps, enumerate(tasks)):
-            for _ in range(self._tries):
-                try:
-                    beam_mapper._do(
-                        beam_mapper.pickle.dumps(function),
-                        folder,
-                        False,
-                        element,
-                    )
-                except ValueError as error:
-                    trouble = error
-                    continue
-                break
-            else:
-                return trouble
-        return None
+        try:
+            update(1)
+        except InterruptedError:
+            path.write_text("ended")
+            raise
+        time.sleep(0.05)
 
 
 def _fail_once(folder, task, update):
+    update(1)
     path = os.path.join(folder, str(task))
     if not os.path.exists(path):
         pathlib.Path(path).touch()
-        raise readers.DataError(f"failed at {task}")
+        raise tf.errors.UnavailableError(None, None, f"{task}: try again")
     return task
 
 
-@pytest.mark.parametrize("tries", [1, 2])
-def test_a_task_that_is_tried_again(tmp_path, monkeypatch, tries):
-    run = TryingAgain(tries=tries)
-    monkeypatch.setattr(
-        beam_mapper.BeamMapper,
-        "_run",
-        lambda self, *arguments: run(self, *arguments),
+def _fail_always(task, update):
+    del update
+    raise tf.errors.UnavailableError(None, None, f"{task}: try again")
+
+
+def test_a_runner_that_tries_again(tmp_path, capfd):
+    # As runners of other machines do.
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    mapper = pipelines.make_mapper(
+        "BundleBasedDirectRunner", f"--temp_location={tmp_path}/tmp"
     )
-    mapper = pipelines.make_mapper("direct")
-    results = mapper.map(functools.partial(_fail_once, str(tmp_path)), [4, 5])
-    if tries == 1:
-        with pytest.raises(readers.DataError, match="failed at 4"):
-            list(results)
-    else:
-        assert list(results) == [(4, 4), (5, 5)]
+    counts = []
+    results = mapper.map(
+        functools.partial(_fail_once, str(folder)), [4, 5], counts.append
+    )
+    assert list(results) == [(4, 4), (5, 5)]
+    assert counts == [1, 1]
+    with pytest.raises(tf.errors.UnavailableError, match="^4: try again$"):
+        list(mapper.map(_fail_always, [4]))
+    assert "Traceback" not in capfd.readouterr().err
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 @pytest.mark.parametrize(
