@@ -179,6 +179,9 @@ class BeamMapper:
                     pass
             except KeyboardInterrupt:
                 _STOPPED.set()
+                if beam_options.is_local(self.runner):
+                    # Other processes begin nothing more; nobody reads it.
+                    _save(os.path.join(folder, _FAILED.format(len(tasks))), 0)
                 with contextlib.suppress(Exception):
                     for one in runs:
                         one.cancel()
