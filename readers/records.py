@@ -139,6 +139,16 @@ def filled_files(
 
     Raises:
         DataError: If one is empty and that is not counted, or all are.
+
+    Example:
+        >>> with open("a", "wb") as full, open("b", "wb") as empty:
+        ...     full.write(b"a record")
+        8
+        >>> skipped = skipped_lib.SkippedData(tells=False)
+        >>> filled_files(["a", "b"], skipped)
+        (['a'], [8])
+        >>> skipped.num_files
+        1
     """
     sizes = dict(zip(files, file_sizes(files), strict=True))
     for file, size in sizes.items():

@@ -616,6 +616,10 @@ def _predict_missing(
     """Predicts the parts that are not there yet, of a group of files each."""
     found = sum(parts.load(number) is not None for number in range(len(groups)))
     _tell_found(found, len(groups))
+    if reading.skipped is not None:
+        # A group of which all are empty has no row, and is no error.
+        filled = {*readers.filled_files(rows.files, reading.skipped)[0]}
+        groups = [[one for one in group if one in filled] for group in groups]
     with progress.video_bar("predict", rows.files) as bar:
         for number, group in enumerate(groups):
             block = parts.load(number)
@@ -624,10 +628,8 @@ def _predict_missing(
                 if reading.skipped is not None:
                     skipped = readers.SkippedData(tells=False)  # Below.
                 part = dataclasses.replace(reading, skipped=skipped)
-                blocks = [
-                    (ids, *output.choose(values))
-                    for ids, values in rows.read(group, part, bar, kept=True)
-                ]
+                read = rows.read(group, part, bar, kept=True) if group else ()
+                blocks = [(ids, *output.choose(values)) for ids, values in read]
                 parts.save(number, blocks, skipped)
             elif block:
                 bar.update(rows.source.count_videos(block[0]))

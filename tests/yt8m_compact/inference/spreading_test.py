@@ -82,7 +82,7 @@ def test_what_is_left_out(tmp_path, pattern, caplog):
     path = tmp_path / "data" / "train1.tfrecord"
     path.write_bytes(path.read_bytes()[:-5])
     texts, found = [], []
-    for more in (None, _make_spread()):
+    for more, resume in ((None, False), (_make_spread(), False), (None, True)):
         caplog.clear()
         output = tmp_path / f"{len(texts)}.csv"
         skipped = readers.SkippedData()
@@ -93,12 +93,14 @@ def test_what_is_left_out(tmp_path, pattern, caplog):
             num_readers=1,
             skipped=skipped,
             spread=more,
+            resume=resume,
         )
         texts.append(output.read_text())
         found.append((skipped.files(), sorted(caplog.messages)))
-    assert texts[0] == texts[1]
-    assert found[0] == found[1]
-    assert len(found[0][0]) == 2
+    assert texts[0] == texts[1] == texts[2]
+    # Told once, wherever it was found.
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][0]) == len(found[0][1]) == 2
     # All of them.
     for path in (tmp_path / "data").iterdir():
         path.write_bytes(b"")
