@@ -24,9 +24,10 @@ def load_beam() -> types.ModuleType:
     Raises:
         UsageError: if it is not installed.
     """
+    before = logging.root.manager.disable
+    # It warns at its import that it finds no package of Google's.
+    logging.disable(max(before, logging.WARNING))
     try:
-        # It warns at its import that it finds no package of Google's.
-        logging.disable(logging.WARNING)
         import apache_beam
         from apache_beam.options import pipeline_options  # noqa: F401
         from apache_beam.runners import runner  # noqa: F401
@@ -36,7 +37,7 @@ def load_beam() -> types.ModuleType:
             f"pip install 'yt8m-compact[beam]'. Received: {error}"
         ) from error
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(before)
     return apache_beam
 
 
