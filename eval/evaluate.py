@@ -23,6 +23,8 @@ each --predictions that is given, and so are files beside models:
 Several models are evaluated together, by the weights that suit them best:
   yt8m-eval --ensemble=runs/a,runs/b --eval_data_pattern='data/validate*'
 
+With --runner, workers of Apache Beam evaluate a model on thousands of files.
+
 To count the parameters of a model without data or checkpoint:
   yt8m-eval --parameters_only --model=DbofModel --frame_features \
     --feature_names=rgb,audio --feature_sizes=1024,128
@@ -45,6 +47,7 @@ from yt8m_compact import program
 from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluation
+from yt8m_compact.programs import beam_flags
 from yt8m_compact.programs import ensemble_flags
 from yt8m_compact.programs import prediction_flags
 from yt8m_compact.run import command_line
@@ -73,6 +76,18 @@ _LOGGER = logging.getLogger(__name__)
 
 # Flags of the starter code's eval.py.
 _REPLACED = ("label_loss",)
+_ONE = "which evaluates one checkpoint or file"
+# What --runner does not do.
+_NOT_SPREAD = {
+    "num_readers": "which reads file by file",
+    "predictions": _ONE,
+    "labels": _ONE,
+    "ensemble": _ONE,
+    "segment_map_k": _ONE,
+    "report_dir": _ONE,
+    "run_once": _ONE,
+    "parameters_only": _ONE,
+}
 
 PAGES = help_pages.HelpPages(
     common={
@@ -244,6 +259,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=1.0,
         flag_values=flag_values,
     )
+    beam_flags.define(flag_values)
     command_line.define_model_flags(flag_values)
     command_line.define_replaced_flags(_REPLACED, flag_values)
 
@@ -255,6 +271,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     command_line.expect_presets(flag_values.train_dir or [])
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_json")
+    mapper = beam_flags.mapper(flag_values, _NOT_SPREAD)
     if flag_values.ensemble:
         return _evaluate_ensemble(flag_values)
     if prediction_flags.are_alone(flag_values):
@@ -320,13 +337,20 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         "weights": weights_choice,
         "with_starter_metrics": flag_values.starter_metrics,
     }
+    if mapper is not None and num_members > 1:
+        raise usage_error.UsageError(
+            f"expected one model with --runner. Received: {num_members} models"
+        )
     if num_members > 1 or flag_values.report_dir:
         return _compare(flag_values, runs, options)
     if flag_values["segment_map_k"].present:
         return _evaluate_segments(flag_values, weights_choice)
     run = next(iter(runs), None)
     evaluator = evaluation.Evaluator(
-        run and run.path, flag_values.eval_data_pattern, **options
+        run and run.path,
+        flag_values.eval_data_pattern,
+        **options,
+        mapper=mapper,
     )
     lines = None
     if not flag_values.run_once:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+import functools
 import logging
 import os
 from typing import Any, Protocol, runtime_checkable
 
 from yt8m_compact import lazy
 from yt8m_compact import models
-from yt8m_compact import ops
 from yt8m_compact import progress
 from yt8m_compact import readers
+from yt8m_compact import task_mapping
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import event_tags
@@ -19,16 +20,20 @@ from yt8m_compact.run import weight_choice
 
 with lazy.imports():
     import keras
+    import numpy as np
     import tensorflow as tf
 
     from yt8m_compact.eval import average_precision
     from yt8m_compact.eval import metrics as metrics_lib
     from yt8m_compact.eval import ranked_videos
     from yt8m_compact.eval import report
+    from yt8m_compact.eval import scoring
+    from yt8m_compact.eval import spread_scoring
     from yt8m_compact.eval import starter_metrics
     from yt8m_compact.eval import weights
     from yt8m_compact.inference import artefacts
     from yt8m_compact.inference import frozen_model
+    from yt8m_compact.inference import identities
     from yt8m_compact.inference import latency
     from yt8m_compact.run import chosen_weights
     from yt8m_compact.run import train_dir as train_dir_lib
@@ -124,6 +129,8 @@ class Evaluator:
         weights: which weights: `raw`, `ema`, or `average:5` say, the mean of
             the last 5 checkpoints.
         with_starter_metrics: whether to compute the starter code's values, too.
+        mapper: has other processes score, a file each, in the place of this
+            one; the metrics are the same. Nobody looks at batches then.
 
     Raises:
         DataError: if no file matches.
@@ -142,8 +149,10 @@ class Evaluator:
         frame_seed: int | None = None,
         weights: str | weight_choice.WeightChoice = weight_choice.RAW,
         with_starter_metrics: bool = False,
+        mapper: task_mapping.Mapper | None = None,
     ) -> None:
         self._with_starter_metrics = with_starter_metrics
+        self._mapper = mapper
         self._choice = weight_choice.parse(weights)
         self._pattern = eval_data_pattern
         self._files = readers.expand_patterns(eval_data_pattern)
@@ -159,7 +168,7 @@ class Evaluator:
         self._config: config_lib.Config | None = None
         self._model: keras.Model | None = None
         self._frozen: frozen_model.FrozenModel | None = None
-        self._predict: _Predict | None = None
+        self._step: scoring.TracedStep | None = None
 
     def evaluate(
         self, step: train_dir_lib.Step = None, viewer: Viewer | None = None
@@ -178,8 +187,11 @@ class Evaluator:
             DataError: see `evaluate_run`.
             OSError: see `evaluate_run`.
         """
-        step = self._run.read_checkpoints(self._restore, step, self._choice)
-        return self._evaluate_restored(step, viewer)
+        if self._mapper is not None:
+            # Others read it later, when training may have saved a newer one.
+            step = self._run.fixed_step(step)
+        found = self._run.read_checkpoints(self._restore, step, self._choice)
+        return self._evaluate_restored(found, viewer, fixed=step)
 
     def evaluate_model(
         self, config: config_lib.Config, model: keras.Model, step: int = 0
@@ -230,15 +242,16 @@ class Evaluator:
             feature_sizes=config.data.feature_sizes,
             num_classes=config.data.num_classes,
         )
-
-        def predict(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
-            inputs = {name: batch[name].numpy() for name in model.input_shapes}
-            return tf.constant(model.predict_each(inputs))
-
+        options = {
+            "batch_size": self._batch_size,
+            "frame_seed": self._frame_seed,
+        }
         return self._evaluate(
-            config,
-            _make_step(predict, config),
+            scoring.scorer_of_open_artefact(config, model, **options),
             viewer,
+            functools.partial(
+                scoring.scorer_of_artefact, model.path, **options
+            ),
             weights=counts,
             model_file=model.path,
         )
@@ -292,16 +305,41 @@ class Evaluator:
     def _use(self, config: config_lib.Config, model: keras.Model) -> None:
         self._frozen = frozen_model.FrozenModel(model)
         self._frozen.prepare(None)
-        self._predict = _Predict(self._frozen, config)
+        self._step = scoring.TracedStep(
+            self._frozen, config, scoring.full_rows(self._batch_size)
+        )
         self._config, self._model = config, model
 
     def _evaluate_restored(
-        self, step: int, viewer: Viewer | None = None
+        self,
+        step: int,
+        viewer: Viewer | None = None,
+        *,
+        fixed: int | None = None,
     ) -> report.Report:
+        identity = open_scorer = None
+        if self._run is not None:
+            identity = functools.partial(
+                identities.identity_of_run, self._config, self._model
+            )
+            open_scorer = functools.partial(
+                scoring.scorer_of_run,
+                self._run.path,
+                fixed,
+                self._choice,
+                batch_size=self._batch_size,
+                frame_seed=self._frame_seed,
+            )
         return self._evaluate(
-            self._config,
-            self._predict,
+            scoring.Scorer(
+                self._config,
+                self._step,
+                self._batch_size,
+                self._frame_seed,
+                identity,
+            ),
             viewer,
+            open_scorer,
             weights=weights.count_weights(self._model),
             step=step,
             weight_choice=str(self._choice),
@@ -310,58 +348,71 @@ class Evaluator:
 
     def _evaluate(
         self,
-        config: config_lib.Config,
-        predict: Callable[..., tuple[tf.Tensor, tf.Tensor]],
-        viewer: Viewer | None = None,
+        scorer: scoring.Scorer,
+        viewer: Viewer | None,
+        open_scorer: Callable[[], scoring.Scorer] | None,
         **origin: Any,
     ) -> report.Report:
-        files = self._files
-        seed = self._frame_seed
-        reader = config.reader(training=False, random_frames=seed is not None)
+        if self._mapper is not None and (viewer or open_scorer is None):
+            raise ValueError(
+                "expected a run or an artefact, and no viewer, to evaluate in "
+                f"several processes. Received: {viewer=}, of "
+                f"{'a model in memory' if open_scorer is None else 'a model'}"
+            )
+        files, config = self._files, scorer.config
         skipped = None
         if self._on_data_error == "skip":
             skipped = readers.SkippedData()
-        record_format = readers.check_format(files, reader, skipped=skipped)
+        record_format = readers.check_format(
+            files, scorer.reader, skipped=skipped
+        )
+        has_labels = record_format.has_labels or config.data.segment_labels
         ranks = isinstance(viewer, RankingViewer)
         starter = starter_values = None
         if self._with_starter_metrics:
             starter = starter_metrics.StarterMetrics(config.data.num_classes)
-        has_labels = record_format.has_labels or config.data.segment_labels
-        dataset = readers.make_dataset(
-            reader,
-            files,
-            batch_size=self._batch_size,
-            seed=seed or 0,
-            num_readers=self._num_readers,
-            skipped=skipped,
-        )
         num_videos = readers.estimate_num_records(files)
         with (
             metrics_lib.EvaluationMetrics(
                 config.data.num_classes, self._top_k
             ) as metrics,
             progress.video_bar("evaluate", files, total=num_videos) as bar,
-            readers.readable_errors(),
         ):
             metrics.expect_room(num_videos or 0)
-            for batch in dataset:
-                if not (has_labels or tf.reduce_any(batch["labels"] > 0)):
+
+            def add(
+                predictions: np.ndarray | tf.Tensor,
+                labels: np.ndarray | tf.Tensor,
+                losses: np.ndarray | tf.Tensor,
+            ) -> ranked_videos.Ranking:
+                nonlocal has_labels
+                if not (has_labels or np.any(labels)):
                     raise readers.DataError(
                         f"{files[0]}: expected labels to evaluate with. "
-                        "Received: none in the first "
-                        f"{len(batch['labels'])} videos; the test split has no"
-                        " labels, use the validation split"
+                        f"Received: none in the first {len(labels)} videos; "
+                        "the test split has no labels, use the validation split"
                     )
                 has_labels = True
-                predictions, loss = predict(batch)
-                ranking = metrics.update(predictions, batch["labels"], loss)
+                ranking = metrics.update(predictions, labels, losses)
                 if starter is not None:
                     starter.update_from_ranking(predictions, ranking)
-                if ranks:
-                    viewer.on_ranking(ranking)
-                if viewer is not None:
-                    viewer.on_batch(batch, predictions)
-                bar.update(len(predictions))
+                return ranking
+
+            if self._mapper is not None:
+                for scored in spread_scoring.score_files(
+                    scorer, open_scorer, self._mapper, files, skipped, bar
+                ):
+                    add(*scored)
+            else:
+                for batch, predictions, losses in scorer.score(
+                    files, self._num_readers, skipped
+                ):
+                    ranking = add(predictions, batch["labels"], losses)
+                    if ranks:
+                        viewer.on_ranking(ranking)
+                    if viewer is not None:
+                        viewer.on_batch(batch, predictions)
+                    bar.update(len(predictions))
             progress.finish(bar)
             values = metrics.result(viewer.on_class if ranks else None)
             if starter is not None:
@@ -374,7 +425,7 @@ class Evaluator:
             metrics=values,
             top_k=self._top_k,
             eval_data_pattern=self._pattern,
-            frame_seed=seed,
+            frame_seed=self._frame_seed,
             skipped_files=skipped.num_files if skipped else 0,
             skipped_records=skipped.num_records if skipped else 0,
             skipped_bytes=skipped.num_bytes if skipped else 0,
@@ -382,61 +433,6 @@ class Evaluator:
             starter_metrics=starter_values,
             **origin,
         )
-
-
-class _Predict:
-    """The compiled step from a batch to predictions and losses.
-
-    Traced once, for batches of any size: the last and smaller one is no other.
-
-    Attributes:
-        num_traces: how often it was traced.
-    """
-
-    def __init__(
-        self, model: frozen_model.FrozenModel, config: config_lib.Config
-    ) -> None:
-        self._step = _make_step(model.predict_many, config)
-        self._functions: dict[tuple[str, ...], Callable[..., Any]] = {}
-        self.num_traces = 0
-
-    def __call__(
-        self, batch: Mapping[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        names = tuple(batch)
-        if names not in self._functions:
-            spec = {
-                name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
-                for name, value in batch.items()
-            }
-            self._functions[names] = tf.function(
-                self._trace, input_signature=[spec], autograph=False
-            )
-        return self._functions[names](batch)
-
-    def _trace(
-        self, batch: Mapping[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        self.num_traces += 1
-        return self._step(batch)
-
-
-def _make_step(
-    predict: Callable[[Mapping[str, tf.Tensor]], tf.Tensor],
-    config: config_lib.Config,
-) -> Callable[[Mapping[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor]]:
-    """Makes the step from a batch to predictions and losses."""
-    loss = config.training.make_label_loss()
-
-    def step(
-        batch: Mapping[str, tf.Tensor],
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        predictions = predict(batch)
-        weights = batch.get("label_weights")
-        losses = loss(batch["labels"], predictions, weights)
-        return ops.rated_predictions(predictions, weights), losses
-
-    return step
 
 
 def log_report(

@@ -26,6 +26,7 @@ with lazy.imports():
     from yt8m_compact.readers.memory_need import describe_lack
     from yt8m_compact.readers.records import estimate_num_records
     from yt8m_compact.readers.records import file_sizes
+    from yt8m_compact.readers.records import filled_files
     from yt8m_compact.readers.records import read_records
     from yt8m_compact.readers.sampling import FrameSampling
     from yt8m_compact.readers.sampling import sample_frame_indices
@@ -62,6 +63,7 @@ __all__ = [
     "expect_local_files",
     "expect_same_ranges",
     "file_sizes",
+    "filled_files",
     "find_features",
     "find_prepared",
     "inspect_file",

@@ -90,7 +90,7 @@ def read_records(
             "`shuffle_buffer` is expected to be 0 or more. Received: "
             f"{shuffle_buffer=}"
         )
-    files, sizes = _file_sizes(files, skipped)
+    files, sizes = filled_files(files, skipped)
     chunk = _chunk_records(files[0])
     order = np.arange(len(files))
     if shuffle_buffer:
@@ -139,6 +139,47 @@ def file_sizes(files: Sequence[str]) -> list[int]:
     """
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         return list(pool.map(_file_size, files))
+
+
+def filled_files(
+    files: Sequence[str], skipped: skipped_lib.SkippedData | None
+) -> tuple[list[str], list[int]]:
+    """Leaves out files that are empty, which is an error or is counted.
+
+    Args:
+        files: Names of files.
+        skipped: Where to count what is left out; None to stop with an error.
+
+    Returns:
+        The others, and their sizes.
+
+    Raises:
+        DataError: If one is empty and that is not counted, or all are.
+
+    Example:
+        >>> with open("a", "wb") as full, open("b", "wb") as empty:
+        ...     full.write(b"a record")
+        8
+        >>> skipped = skipped_lib.SkippedData(tells=False)
+        >>> filled_files(["a", "b"], skipped)
+        (['a'], [8])
+        >>> skipped.num_files
+        1
+    """
+    sizes = dict(zip(files, file_sizes(files), strict=True))
+    for file, size in sizes.items():
+        if size:
+            continue
+        error = errors.DataError(
+            f"{file}: expected a TFRecord file with at least one record. "
+            "Received: an empty file (0 bytes). Download or write it again, "
+            "or leave it out."
+        )
+        if skipped is None or not any(sizes.values()):
+            raise error
+        skipped.add_rest(file, 0, 0, "The file is empty (0 bytes).")
+    files = [file for file in files if sizes[file]]
+    return files, [sizes[file] for file in files]
 
 
 def estimate_num_records(files: Sequence[str]) -> int | None:
@@ -323,26 +364,6 @@ def _shuffle(
         )
 
     return tf.data.Dataset.from_tensors(0).flat_map(shuffled)
-
-
-def _file_sizes(
-    files: Sequence[str], skipped: skipped_lib.SkippedData | None
-) -> tuple[list[str], list[int]]:
-    """Returns the files that are not empty, and their sizes."""
-    sizes = dict(zip(files, file_sizes(files), strict=True))
-    for file, size in sizes.items():
-        if size:
-            continue
-        error = errors.DataError(
-            f"{file}: expected a TFRecord file with at least one record. "
-            "Received: an empty file (0 bytes). Download or write it again, "
-            "or leave it out."
-        )
-        if skipped is None or not any(sizes.values()):
-            raise error
-        skipped.add_rest(file, 0, 0, "The file is empty (0 bytes).")
-    files = [file for file in files if sizes[file]]
-    return files, [sizes[file] for file in files]
 
 
 def _file_size(file: str) -> int:

@@ -55,9 +55,13 @@ class SkippedData:
         ... )
         >>> len(list(dataset)), skipped.num_records
         (0, 1)
+
+    Args:
+        tells: Whether it is logged; if not, another one is given it, and does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells: bool = True) -> None:
+        self._tells = tells
         self._lock = threading.Lock()
         self._records: dict[str, dict[int, str]] = {}
         self._rests: dict[str, tuple[int, int, str]] = {}
@@ -96,7 +100,7 @@ class SkippedData:
             records = self._records.setdefault(file, {})
             is_new = index not in records
             records.setdefault(index, reason)
-        if is_new:
+        if is_new and self._tells:
             _LOGGER.warning("skipped %s: record %d: %s", file, index, reason)
 
     def add_rest(
@@ -113,7 +117,7 @@ class SkippedData:
         with self._lock:
             is_new = file not in self._rests
             self._rests[file] = (index, num_bytes, reason)
-        if is_new:
+        if is_new and self._tells:
             _LOGGER.warning(
                 "skipped %s: from record %d to the end, %d bytes: %s",
                 file,

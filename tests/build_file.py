@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "datasets": {"base", "ops", "readers", "predictions", "progress"},
     "models": {"base", "ops", "structures", "layers"},
     "presets": {"base"},
+    "pipelines": {"base", "program"},
     "run": {
         "base",
         "program",
@@ -62,6 +63,7 @@ MAY_IMPORT = {
         "base",
         "program",
         "predictions",
+        "pipelines",
         "presets",
         "readers",
         "datasets",
@@ -77,6 +79,7 @@ MAY_IMPORT = {
 LABELS = {
     "absl": "@pypi//absl_py",
     "ai_edge_litert": "@pypi//ai_edge_litert",
+    "apache_beam": "@pypi//apache_beam",
     "flatbuffers": "@pypi//flatbuffers",
     "h5py": "@pypi//h5py",
     "keras": "@pypi//keras",

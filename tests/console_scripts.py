@@ -30,7 +30,7 @@ import importlib, json, os, sys, tempfile, traceback
 
 HEAVY = [
     "tensorflow", "keras", "tensorboard", "tensorflow_datasets", "google",
-    "h5py", "matplotlib", "numpy", "pandas", "scipy", "sklearn"]
+    "h5py", "matplotlib", "numpy", "pandas", "scipy", "sklearn", "apache_beam"]
 
 def heavy():
     return [name for name in HEAVY if name in sys.modules]

@@ -110,6 +110,10 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
             "parameters_only"
         ),
         "license": "licence",
+        "beam_runner pipeline_runner": "runner",
+        "beam_options pipeline_options beam_pipeline_args temp_location "
+        "direct_num_workers direct_running_mode staging_location "
+        "sdk_container_image": "runner_options",
         "size target_size max_size": "budget",
         "quantize quantization bits": "export_precision precisions",
         "dryrun": "dry_run",

@@ -232,7 +232,7 @@ def test_no_labels(tmp_path):
         readers.DataError,
         match=(
             r"train0\.tfrecord: expected labels to evaluate with. Received: "
-            "none in the first 3 videos"
+            "none in the first 4 videos"
         ),
     ):
         evaluation.evaluate_run(run.path, pattern, batch_size=3)
@@ -360,7 +360,7 @@ def test_several_checkpoints_are_evaluated_by_one_function():
         assert found == evaluation.evaluate_run(
             run.path, run.pattern, step=step, batch_size=16
         )
-    assert evaluator._predict.num_traces == 1
+    assert evaluator._step.num_traces == 1
 
 
 @pytest.mark.slow

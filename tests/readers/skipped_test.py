@@ -243,3 +243,16 @@ def test_what_another_has_counted():
     assert (again.num_records, again.num_bytes) == (2, 100)
     again.add_dict({})
     assert again.files() == first.files()
+
+
+def test_what_another_one_tells(caplog):
+    quiet = readers.SkippedData(tells=False)
+    quiet.add_record("a", 3, "bad")
+    quiet.add_rest("b", 0, 10, "cut")
+    assert caplog.messages == []
+    told = readers.SkippedData()
+    told.add_dict(quiet.to_dict())
+    assert caplog.messages == [
+        "skipped a: record 3: bad",
+        "skipped b: from record 0 to the end, 10 bytes: cut",
+    ]

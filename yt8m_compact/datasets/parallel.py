@@ -7,16 +7,17 @@ import os
 import queue
 import signal
 import types
-from typing import Any, TypeVar
+from typing import Any
 
 import tqdm
 
 from yt8m_compact import lean_keras
+from yt8m_compact import task_mapping
 from yt8m_compact import tensorflow_silence
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
-Update = Callable[[int], None]
+Task = task_mapping.Task
+Result = task_mapping.Result
+Update = task_mapping.Update
 
 # A process costs a few seconds, to import TensorFlow: about what it takes to
 # work through so many bytes.
@@ -58,6 +59,7 @@ def map_tasks(
     *,
     num_processes: int,
     bar: tqdm.tqdm,
+    mapper: task_mapping.Mapper | None = None,
 ) -> Iterator[tuple[Task, Result]]:
     """Calls a function with each task, in several processes.
 
@@ -67,10 +69,14 @@ def map_tasks(
         tasks: What to do.
         num_processes: How many processes; with 1 it is done in this one.
         bar: Counts the records.
+        mapper: What has other processes do it, in the place of ours.
 
     Yields:
         Tasks with their results, as they are done.
     """
+    if mapper is not None:
+        yield from mapper.map(function, tasks, bar.update)
+        return
     if num_processes == 1:
         for task in tasks:
             yield task, function(task, bar.update)

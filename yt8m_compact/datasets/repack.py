@@ -14,6 +14,7 @@ import itertools
 import tensorflow as tf
 
 from yt8m_compact import readers
+from yt8m_compact import task_mapping
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import rewriting
 from yt8m_compact.datasets import scan
@@ -201,6 +202,7 @@ def repack_files(
     unpacking: bool = False,
     overwrite: bool = False,
     num_processes: int = 0,
+    mapper: task_mapping.Mapper | None = None,
 ) -> Repacked:
     """Packs the records of files, or unpacks them, file by file.
 
@@ -217,6 +219,8 @@ def repack_files(
         unpacking: Whether packed records are turned back.
         overwrite: Whether to write again what is there already.
         num_processes: How many processes; 0 for a choice by size.
+        mapper: What has others do it, a file each, in the place of processes
+            of this machine.
 
     Returns:
         What each output file holds, and what was left out.
@@ -247,6 +251,7 @@ def repack_files(
         name="unpack" if unpacking else "pack",
         overwrite=overwrite,
         num_processes=num_processes,
+        mapper=mapper,
     )
     readers.carry_features(
         files, output_dir, names=feature_names, packed=not unpacking

@@ -9,6 +9,7 @@ import tensorflow as tf
 from yt8m_compact import files as files_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
+from yt8m_compact import task_mapping
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import record_writer
@@ -132,7 +133,11 @@ def explain_unrepaired(report: verify.Report) -> dict[str, str]:
 
 
 def repair_files(
-    report: verify.Report, output_dir: str, *, num_processes: int = 0
+    report: verify.Report,
+    output_dir: str,
+    *,
+    num_processes: int = 0,
+    mapper: task_mapping.Mapper | None = None,
 ) -> list[Repaired]:
     """Writes the good records of files with faults, unchanged, to new files.
 
@@ -146,6 +151,8 @@ def repair_files(
         output_dir: Folder of the new files, which have the names of the old
             ones.
         num_processes: How many processes; 0 for a choice by size.
+        mapper: What has others do it, a file each, in the place of processes
+            of this machine.
 
     Returns:
         What became of each file with faults.
@@ -190,7 +197,11 @@ def repair_files(
     with progress.video_bar("repair", names, total=total) as bar:
         repaired = {}
         for _, result in parallel.map_tasks(
-            _repair_file, tasks, num_processes=num_processes, bar=bar
+            _repair_file,
+            tasks,
+            num_processes=num_processes,
+            bar=bar,
+            mapper=mapper,
         ):
             repaired[result.file] = result
             state[os.path.basename(result.output)] = manifest.Expected(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import progress
+from yt8m_compact import task_mapping
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import record_writer
@@ -43,6 +44,7 @@ def rewrite_files(
     name: str,
     overwrite: bool = False,
     num_processes: int = 0,
+    mapper: task_mapping.Mapper | None = None,
 ) -> Rewritten:
     """Rewrites files one by one.
 
@@ -56,6 +58,8 @@ def rewrite_files(
         name: What is done, for the progress bar.
         overwrite: Whether to write again what is there already.
         num_processes: How many processes; 0 for a choice by size.
+        mapper: What has others do it, a file each, in the place of processes
+            of this machine.
 
     Returns:
         What became of them.
@@ -103,7 +107,11 @@ def rewrite_files(
         inputs = [task[0] for task in tasks]
         with progress.video_bar(name, inputs) as bar:
             for task, (entry, found) in parallel.map_tasks(
-                _rewrite_file, tasks, num_processes=num_processes, bar=bar
+                _rewrite_file,
+                tasks,
+                num_processes=num_processes,
+                bar=bar,
+                mapper=mapper,
             ):
                 notes |= found
                 base = os.path.basename(task[1])

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from yt8m_compact import progress
 from yt8m_compact import readers
+from yt8m_compact import task_mapping
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import scan
 from yt8m_compact.datasets import spec_detection
@@ -108,6 +109,7 @@ def count_files(
     feature_sizes: Sequence[int] = (),
     num_classes: int = 3862,
     num_processes: int = 0,
+    mapper: task_mapping.Mapper | None = None,
 ) -> Stats:
     """Counts videos, labels and frames.
 
@@ -118,6 +120,8 @@ def count_files(
         feature_sizes: Their sizes, likewise.
         num_classes: The number of classes.
         num_processes: How many processes; 0 for a choice by size.
+        mapper: What has others do it, a file each, in the place of processes
+            of this machine.
 
     Returns:
         The counts.
@@ -168,6 +172,7 @@ def count_files(
             [(file, spec) for file in files],
             num_processes=num_processes,
             bar=bar,
+            mapper=mapper,
         ):
             number, labels, frames, classes = part
             total.num_videos += number

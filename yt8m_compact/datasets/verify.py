@@ -14,6 +14,7 @@ import tensorflow as tf
 from yt8m_compact import progress
 from yt8m_compact import readers
 from yt8m_compact import tables
+from yt8m_compact import task_mapping
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import scan
@@ -259,6 +260,7 @@ def verify_files(
     manifests: Sequence[str] = (),
     official_split: str = "",
     num_processes: int = 0,
+    mapper: task_mapping.Mapper | None = None,
 ) -> Report:
     """Looks at every byte and every record of files.
 
@@ -273,6 +275,8 @@ def verify_files(
         official_split: A key of `manifest.OFFICIAL_COUNTS`, whose number of
             videos the files should hold; or empty.
         num_processes: How many processes; 0 for a choice by size.
+        mapper: What has others do it, a file each, in the place of processes
+            of this machine.
 
     Returns:
         The report.
@@ -320,6 +324,7 @@ def verify_files(
             [(file, spec) for file in files],
             num_processes=num_processes,
             bar=bar,
+            mapper=mapper,
         ):
             reports[file] = report
         progress.finish(bar)

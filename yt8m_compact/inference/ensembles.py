@@ -227,3 +227,27 @@ def load_member(name: str, *, segments: bool = False) -> predictors.Predictor:
     if train_dir_lib.is_run(name):
         return predictors.predictor_from_train_dir(name, segments=segments)
     return predictors.predictor_from_artefact(name, segments=segments)
+
+
+def load_ensemble(
+    names: Sequence[str],
+    weights: Sequence[float] | None = None,
+    *,
+    segments: bool = False,
+) -> Ensemble:
+    """Loads models by their names, to predict together.
+
+    Args:
+        names: as of `load_member`.
+        weights: as of `Ensemble`.
+        segments: as of `load_member`.
+
+    Returns:
+        The ensemble.
+
+    Raises:
+        ValueError: as of `load_member` and of `Ensemble`.
+    """
+    return Ensemble(
+        [load_member(name, segments=segments) for name in names], weights
+    )

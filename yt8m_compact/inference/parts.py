@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import contextlib
+import io
 import json
 import logging
 import os
@@ -12,9 +13,11 @@ from typing import Any
 import zipfile
 
 import numpy as np
+import tensorflow as tf
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import readers
+from yt8m_compact.predictions import binary_files
 
 try:
     import fcntl
@@ -27,70 +30,29 @@ _IDS = "ids"
 _SKIPPED = "skipped"
 _VALUES = "values{}"
 _PART_SIZE = "num_readers"
-_DAMAGES = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+_DAMAGES = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    zipfile.BadZipFile,
+    tf.errors.OpError,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
 
-class Parts:
+class PartFiles:
     """What was predicted of some files each, kept in a folder.
 
-    A part is there when all of it is; one that is damaged counts as none. The
-    journal says what is predicted, so that nothing else goes on with it.
+    A part is there when all of it is; one that is damaged counts as none.
 
     Args:
-        folder: the folder; made if need be.
-        task: what is predicted, as JSON can hold it: the same parts follow
-            from the same task.
-
-    Raises:
-        ValueError: if the folder holds parts of another task, or another
-            process predicts there.
-        OSError: if it can't be written.
+        folder: the folder, local or of any file system that TensorFlow knows.
     """
 
-    def __init__(self, folder: str, task: Mapping[str, Any]) -> None:
-        self._folder = folder
-        os.makedirs(folder, exist_ok=True)
-        self._lock = open(os.path.join(folder, _LOCK), "a")
-        try:
-            self._take(folder, json.loads(json.dumps(task)))
-        except BaseException:
-            self._lock.close()
-            raise
-
-    def _take(self, folder: str, task: dict[str, Any]) -> None:
-        if fcntl is not None:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ValueError(
-                    f"{folder}: expected one process that predicts there. "
-                    "Received: another one, which is still at it"
-                ) from None
-        path = os.path.join(folder, _JOURNAL)
-        if not os.path.exists(path):
-            with files_lib.writing(path) as file:
-                file.write(json.dumps(task))
-            return
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-        changed = [key for key in task if found.get(key) != task[key]]
-        if changed or found.keys() != task.keys():
-            raise ValueError(
-                f"{folder}: expected the parts of this prediction, to go on "
-                "with. Received: those of another, which differs in "
-                f"{', '.join(changed) or 'its version'}; give the flags of "
-                "then, or remove the folder"
-            )
-
-    def close(self) -> None:
-        """Lets others predict there."""
-        self._lock.close()
-
-    def remove(self) -> None:
-        """Removes the folder, and all parts."""
-        shutil.rmtree(self._folder)
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
 
     def save(
         self,
@@ -113,8 +75,11 @@ class Parts:
             arrays[_IDS] = np.concatenate(ids).astype(np.bytes_)
             for index, parts in enumerate(values):
                 arrays[_VALUES.format(index)] = np.concatenate(parts)
+        # In memory first: file systems of others write in one go.
+        data = io.BytesIO()
+        np.savez(data, **arrays)
         with files_lib.writing(self._path(number), "wb") as file:
-            np.savez(file, **arrays)
+            file.write(data.getvalue())
 
     def load(self, number: int) -> tuple[np.ndarray, ...] | None:
         """Reads a part again.
@@ -169,14 +134,77 @@ class Parts:
 
     def _read(self, number: int) -> dict[str, np.ndarray] | None:
         try:
-            with np.load(self._path(number), allow_pickle=False) as arrays:
+            with (
+                binary_files.open_binary(self._path(number)) as file,
+                np.load(file, allow_pickle=False) as arrays,
+            ):
                 # Checksums are looked at here.
                 return {name: arrays[name] for name in arrays.files}
         except _DAMAGES:
             return None
 
     def _path(self, number: int) -> str:
-        return os.path.join(self._folder, f"{number:05d}.npz")
+        return os.path.join(self.folder, f"{number:05d}.npz")
+
+
+class Parts(PartFiles):
+    """Parts that another process may go on with.
+
+    The journal says what is predicted, so that nothing else goes on with it.
+
+    Args:
+        folder: the folder; made if need be.
+        task: what is predicted, as JSON can hold it: the same parts follow
+            from the same task.
+
+    Raises:
+        ValueError: if the folder holds parts of another task, or another
+            process predicts there.
+        OSError: if it can't be written.
+    """
+
+    def __init__(self, folder: str, task: Mapping[str, Any]) -> None:
+        super().__init__(folder)
+        os.makedirs(folder, exist_ok=True)
+        self._lock = open(os.path.join(folder, _LOCK), "a")
+        try:
+            self._take(folder, json.loads(json.dumps(task)))
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _take(self, folder: str, task: dict[str, Any]) -> None:
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(
+                    f"{folder}: expected one process that predicts there. "
+                    "Received: another one, which is still at it"
+                ) from None
+        path = os.path.join(folder, _JOURNAL)
+        if not os.path.exists(path):
+            with files_lib.writing(path) as file:
+                file.write(json.dumps(task))
+            return
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+        changed = [key for key in task if found.get(key) != task[key]]
+        if changed or found.keys() != task.keys():
+            raise ValueError(
+                f"{folder}: expected the parts of this prediction, to go on "
+                "with. Received: those of another, which differs in "
+                f"{', '.join(changed) or 'its version'}; give the flags of "
+                "then, or remove the folder"
+            )
+
+    def close(self) -> None:
+        """Lets others predict there."""
+        self._lock.close()
+
+    def remove(self) -> None:
+        """Removes the folder, and all parts."""
+        shutil.rmtree(self.folder)
 
 
 @contextlib.contextmanager

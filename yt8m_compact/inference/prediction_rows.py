@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import contextlib
 import dataclasses
 from typing import Protocol
 
@@ -146,14 +147,16 @@ def values_of(
 
 def in_blocks(
     parts: Iterable[tuple[np.ndarray, ...]],
+    size: int = BLOCK_SIZE,
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Cuts arrays of rows anew.
 
     Args:
         parts: arrays of as many rows, of any number.
+        size: of a block.
 
     Yields:
-        The same rows, `BLOCK_SIZE` each, and fewer at the end.
+        The same rows, `size` each, and fewer at the end.
     """
     rest: list[np.ndarray] = []
     for part in parts:
@@ -161,9 +164,9 @@ def in_blocks(
             part = [
                 np.concatenate(pair) for pair in zip(rest, part, strict=True)
             ]
-        whole = len(part[0]) // BLOCK_SIZE * BLOCK_SIZE
-        for start in range(0, whole, BLOCK_SIZE):
-            yield tuple(one[start : start + BLOCK_SIZE] for one in part)
+        whole = len(part[0]) // size * size
+        for start in range(0, whole, size):
+            yield tuple(one[start : start + size] for one in part)
         rest = [one[whole:] for one in part]
     if rest and len(rest[0]):
         yield tuple(rest)
@@ -218,13 +221,24 @@ class Rows:
                 error.
         """
         source = self.source
-        try:
+        with self.explaining(kept=kept):
             for ids, values in source.blocks(files, reading):
                 yield ids, values
                 self.number += len(ids)
                 bar.update(source.count_videos(ids))
+
+    @contextlib.contextmanager
+    def explaining(self, *, kept: bool, together: bool = False) -> Iterator:
+        """Says in an error of the data how to go on.
+
+        Args:
+            kept: whether what was predicted of files before stays.
+            together: whether other processes predict.
+        """
+        try:
+            yield
         except readers.DataError as error:
-            if reading.skipped is not None:
+            if self._reading.skipped is not None:
                 raise
             if kept:
                 raise readers.DataError(
@@ -232,10 +246,13 @@ class Rows:
                     "the file, without changing its size, and go on, or start "
                     "again with on_data_error=skip."
                 ) from None
+            lost = f"The {self.number:,} {self.source.unit} predicted before"
+            if together:
+                lost = f"The {self.source.unit} predicted of other files"
             raise readers.DataError(
-                f"{error} The {self.number:,} {source.unit} predicted "
-                "before are not kept; to go on, leave out such records "
-                "with on_data_error=skip, or mend the file and start again."
+                f"{error} {lost} are not kept; to go on, leave out such "
+                "records with on_data_error=skip, or mend the file and start "
+                "again."
             ) from None
 
     def expect_rows(self, number: int) -> None:

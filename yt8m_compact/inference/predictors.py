@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import contextlib
 import dataclasses
 import functools
 import logging
 from typing import Any
-import zlib
 
 import numpy as np
 import tensorflow as tf
 
-from yt8m_compact import files as files_lib
 from yt8m_compact import models
 from yt8m_compact import predictions as predictions_lib
 from yt8m_compact import progress
 from yt8m_compact import readers
+from yt8m_compact import task_mapping
 from yt8m_compact.inference import artefacts
+from yt8m_compact.inference import identities
 from yt8m_compact.inference import outputs as outputs_lib
 from yt8m_compact.inference import parts as parts_lib
 from yt8m_compact.inference import prediction_rows
 from yt8m_compact.inference import serving
+from yt8m_compact.inference import spreading
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.run import weight_choice
@@ -200,20 +202,16 @@ def predictor_from_train_dir(
     """
     run = train_dir_lib.TrainDir(train_dir)
     config, model, _ = run.restore_model(step, choice)
-
-    def identity() -> str:
-        checksum = zlib.crc32(config.to_json().encode())
-        for weight in model.weights:
-            checksum = zlib.crc32(weight.numpy().tobytes(), checksum)
-        return f"run {checksum:08x}"
-
     predictor = predictor_from_module(
         serving.ServingModule(config, model, top_k=1),
         segments=segments,
         embeddings=embeddings,
         where=train_dir,
     )
-    return dataclasses.replace(predictor, identity=identity)
+    return dataclasses.replace(
+        predictor,
+        identity=functools.partial(identities.identity_of_run, config, model),
+    )
 
 
 def predictor_from_module(
@@ -305,7 +303,7 @@ def predictor_from_artefact(
         >>> predictor.output
         'embeddings'
     """
-    identity = functools.partial(_identity_of_files, path)
+    identity = functools.partial(identities.identity_of_files, path)
     if embeddings:
         kind = artefacts.kind_of(path)
         if kind is artefacts.PackedModel:
@@ -367,25 +365,6 @@ def predictor_from_model_file(
         return {"predictions": model.predict_each(arrays)}
 
     return _make_predictor(model.path, config, predict, segments)
-
-
-def _identity_of_files(path: str) -> str:
-    """Sums up a file, or what is in a folder, whatever their names."""
-    checksum = 0
-    for file in sorted(_list_files(path)):
-        with tf.io.gfile.GFile(file, "rb") as opened:
-            while data := opened.read(1 << 24):
-                checksum = zlib.crc32(data, checksum)
-    return f"artefact {checksum:08x}"
-
-
-def _list_files(path: str) -> Iterator[str]:
-    path = files_lib.expand_user(path)
-    if not files_lib.is_folder(path):
-        yield path
-        return
-    for folder, _, names in tf.io.gfile.walk(path):
-        yield from (tf.io.gfile.join(folder, name) for name in names)
 
 
 def _make_predictor(
@@ -537,6 +516,7 @@ def write_predictions(
     shard_index: int = 0,
     skipped: readers.SkippedData | None = None,
     resume: bool = False,
+    spread: spreading.Spread | None = None,
 ) -> int:
     """Predicts every record and writes what was predicted.
 
@@ -558,6 +538,8 @@ def write_predictions(
         resume: whether to keep what is predicted of every `num_readers` files
             in the folder `OUTPUT_FILE.parts` until the file is there, and to go
             on with what is in it.
+        spread: has other processes predict, a file each, in the place of this
+            one; the file that is written is the same, for one reader.
 
     Returns:
         The number of videos, or of segments.
@@ -612,17 +594,20 @@ def write_predictions(
     rows = prediction_rows.Rows(source, files, reading)
     writing = output.writing(output_file, source.model_name, source.num_classes)
 
+    # Processes that predict together are given a file each.
+    part_size = num_readers if spread is None else 1
+
     def make_task() -> dict[str, Any]:
         return {
             "model": source.identity(),
             "output": output.describe(),
             "files": [*zip(files, readers.file_sizes(files), strict=True)],
             "unit": source.unit,
-            "num_readers": num_readers,
+            "num_readers": part_size,
             "skips": skipped is not None,
         }
 
-    if not resume:
+    if not resume and spread is None:
         with writing as sink:
             for ids, values in rows:
                 sink.add(ids, *output.choose(values))
@@ -631,26 +616,42 @@ def write_predictions(
         return rows.number
     if source.identity is None:
         raise ValueError(
-            "expected a run or an artefact to resume with. Received: a model "
-            "in memory"
+            "expected a run or an artefact to resume with, or to predict with "
+            "in several processes. Received: a model in memory"
         )
-    task = make_task()
-    with parts_lib.keeping(output_file, task) as parts:
-        groups = [
-            files[start : start + num_readers]
-            for start in range(0, len(files), num_readers)
-        ]
-        _predict_missing(rows, groups, reading, output, parts)
+    if resume:
+        keeping = parts_lib.keeping(output_file, make_task())
+    else:
+        keeping = _passing_parts(spread.mapper)
+    with keeping as parts:
+        if spread is None:
+            groups = [
+                files[start : start + num_readers]
+                for start in range(0, len(files), num_readers)
+            ]
+            _predict_missing(rows, groups, reading, output, parts)
+            numbers = range(len(groups))
+        else:
+            numbers = _spread_missing(rows, reading, output, parts, spread)
         number = 0
         with writing as sink:
             # In blocks as those that are written at once.
-            for block in prediction_rows.in_blocks(
-                parts.iterate(range(len(groups)))
-            ):
+            for block in prediction_rows.in_blocks(parts.iterate(numbers)):
                 sink.add(*block)
                 number += len(block[0])
             rows.expect_rows(number)
+    if not resume:
+        parts_lib.remove_needless(output_file, make_task)
     return number
+
+
+@contextlib.contextmanager
+def _passing_parts(
+    mapper: task_mapping.Mapper,
+) -> Iterator[parts_lib.PartFiles]:
+    """Makes a place for parts that no later call goes on with."""
+    with mapper.shared_folder() as folder:
+        yield parts_lib.PartFiles(folder)
 
 
 def predict_files(
@@ -706,6 +707,47 @@ def predict_files(
     )
 
 
+def _spread_missing(
+    rows: prediction_rows.Rows,
+    reading: prediction_rows.Reading,
+    output: outputs_lib.Output,
+    parts: parts_lib.PartFiles,
+    spread: spreading.Spread,
+) -> Sequence[int]:
+    """Has others predict the parts that are not there yet, of a file each.
+
+    Returns:
+        The numbers of the parts, in the order of the files.
+    """
+    kept = isinstance(parts, parts_lib.Parts)
+    with progress.video_bar("predict", rows.files) as bar:
+        with rows.explaining(kept=kept, together=True):
+            files, _ = readers.filled_files(rows.files, reading.skipped)
+            tasks = []
+            for number, file in enumerate(files):
+                block = parts.load(number) if kept else None
+                if block is None:
+                    tasks.append((number, file))
+                elif block:
+                    bar.update(rows.source.count_videos(block[0]))
+            _tell_found(len(files) - len(tasks), len(files))
+            spreading.predict_parts(
+                rows, spread, tasks, output, parts, reading, bar
+            )
+        progress.finish(bar)
+    if reading.skipped is not None:
+        for number in range(len(files)):
+            reading.skipped.add_dict(parts.load_skipped(number))
+    return range(len(files))
+
+
+def _tell_found(found: int, number: int) -> None:
+    if found:
+        _LOGGER.info(
+            "going on: %d of %d parts were predicted before", found, number
+        )
+
+
 def _predict_missing(
     rows: prediction_rows.Rows,
     groups: Sequence[Sequence[str]],
@@ -715,22 +757,21 @@ def _predict_missing(
 ) -> None:
     """Predicts the parts that are not there yet, of a group of files each."""
     found = sum(parts.load(number) is not None for number in range(len(groups)))
-    if found:
-        _LOGGER.info(
-            "going on: %d of %d parts were predicted before", found, len(groups)
-        )
+    _tell_found(found, len(groups))
+    if reading.skipped is not None:
+        # A group of which all are empty has no row, and is no error.
+        filled = {*readers.filled_files(rows.files, reading.skipped)[0]}
+        groups = [[one for one in group if one in filled] for group in groups]
     with progress.video_bar("predict", rows.files) as bar:
         for number, group in enumerate(groups):
             block = parts.load(number)
             if block is None:
                 skipped = None
                 if reading.skipped is not None:
-                    skipped = readers.SkippedData()
+                    skipped = readers.SkippedData(tells=False)  # Below.
                 part = dataclasses.replace(reading, skipped=skipped)
-                blocks = [
-                    (ids, *output.choose(values))
-                    for ids, values in rows.read(group, part, bar, kept=True)
-                ]
+                read = rows.read(group, part, bar, kept=True) if group else ()
+                blocks = [(ids, *output.choose(values)) for ids, values in read]
                 parts.save(number, blocks, skipped)
             elif block:
                 bar.update(rows.source.count_videos(block[0]))

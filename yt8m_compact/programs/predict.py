@@ -20,7 +20,8 @@ Several models predict together, by the weights that yt8m-eval --ensemble finds:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+import functools
 import os
 import sys
 from typing import TextIO
@@ -38,6 +39,7 @@ from yt8m_compact import usage_error
 from yt8m_compact.predictions import class_list
 from yt8m_compact.predictions import segment_csv
 from yt8m_compact.predictions import writing
+from yt8m_compact.programs import beam_flags
 from yt8m_compact.programs import class_names as class_names_lib
 from yt8m_compact.programs import endings
 from yt8m_compact.programs import ensemble_flags
@@ -50,6 +52,7 @@ with lazy.imports():
     from yt8m_compact.inference import outputs
     from yt8m_compact.inference import prediction_rows
     from yt8m_compact.inference import predictors
+    from yt8m_compact.inference import spreading
 
 # Flags of the starter code's inference.py.
 _REPLACED = (
@@ -85,7 +88,11 @@ PAGES = help_pages.HelpPages(
             "embeddings",
             "resume",
         ),
-        "several machines": ("num_shards", "shard_index"),
+        "several machines": (
+            "num_shards",
+            "shard_index",
+            *beam_flags.NAMES,
+        ),
     },
     needed=("input_data_pattern", "output_file"),
 )
@@ -233,6 +240,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         lower_bound=0,
         flag_values=flag_values,
     )
+    beam_flags.define(flag_values)
     command_line.define_replaced_flags(_REPLACED, flag_values)
 
 
@@ -245,7 +253,16 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     command_line.refuse_replaced_flags(_REPLACED, flag_values)
     program.expect_folder(flag_values, "output_file")
     output_format = _output_format(flag_values)
-    predictor = _make_predictor(flag_values, output_format)
+    mapper = beam_flags.mapper(
+        flag_values, {"num_readers": "which reads file by file"}
+    )
+    open_source = _find_source(
+        flag_values, output_format, fixed=mapper is not None
+    )
+    predictor = open_source()
+    spread = None
+    if mapper is not None:
+        spread = spreading.Spread(mapper, open_source)
     skip = flag_values.on_data_error == "skip"
     skipped = readers.SkippedData() if skip else None
     output = _make_output(flag_values, output_format, predictor.num_classes)
@@ -261,6 +278,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
             shard_index=flag_values.shard_index,
             skipped=skipped,
             resume=flag_values.resume,
+            spread=spread,
         )
     stream = _message_stream(flag_values.output_file)
     if skipped:
@@ -346,9 +364,19 @@ def _make_output(
         )
 
 
-def _make_predictor(
-    flag_values: flags.FlagValues, kind: _Format
-) -> prediction_rows.Source:
+def _find_source(
+    flag_values: flags.FlagValues, kind: _Format, *, fixed: bool
+) -> Callable[[], prediction_rows.Source]:
+    """Finds what predicts.
+
+    Args:
+        flag_values: the parsed flags.
+        kind: the format that is written.
+        fixed: whether the newest checkpoint is the one that is so now.
+
+    Returns:
+        What opens it, here or in another process.
+    """
     train_dir, model_file = flag_values.train_dir, flag_values.model_file
     preset, ensemble = flag_values.preset, flag_values.ensemble
     if sum(map(bool, (train_dir, model_file, preset, ensemble))) != 1:
@@ -367,7 +395,7 @@ def _make_predictor(
     segments = flag_values.segment_labels or kind is _Format.SEGMENTS
     embeddings = flag_values.embeddings
     if ensemble:
-        return _make_ensemble(flag_values, segments)
+        return _find_ensemble(flag_values, segments)
     if flag_values.ensemble_weights:
         raise usage_error.UsageError(
             "expected --ensemble_weights with --ensemble. Received: "
@@ -381,15 +409,21 @@ def _make_predictor(
     _expect_input(flag_values)
     if train_dir:
         step = flag_values.checkpoint_step
-        return predictors.predictor_from_train_dir(
+        if fixed:
+            step = train_dir_lib.TrainDir(train_dir).fixed_step(step)
+        return functools.partial(
+            predictors.predictor_from_train_dir,
             train_dir,
             step,
             segments=segments,
             embeddings=embeddings,
             choice=choice,
         )
-    return predictors.predictor_from_artefact(
-        model_file, segments=segments, embeddings=embeddings
+    return functools.partial(
+        predictors.predictor_from_artefact,
+        model_file,
+        segments=segments,
+        embeddings=embeddings,
     )
 
 
@@ -404,9 +438,9 @@ def _expect_input(flag_values: flags.FlagValues) -> None:
             readers.shard_files(files, number, index)
 
 
-def _make_ensemble(
+def _find_ensemble(
     flag_values: flags.FlagValues, segments: bool
-) -> ensembles.Ensemble:
+) -> Callable[[], prediction_rows.Source]:
     for name in ("checkpoint_step", "weights", "embeddings"):
         if flag_values[name].present:
             raise usage_error.UsageError(
@@ -416,12 +450,11 @@ def _make_ensemble(
     weights = ensemble_flags.weights(flag_values)
     ensemble_flags.expect_members(flag_values.ensemble)
     _expect_input(flag_values)
-    return ensembles.Ensemble(
-        [
-            ensembles.load_member(name, segments=segments)
-            for name in flag_values.ensemble
-        ],
+    return functools.partial(
+        ensembles.load_ensemble,
+        flag_values.ensemble,
         weights,
+        segments=segments,
     )
 
 

@@ -361,6 +361,21 @@ class TrainDir:
             )
         return checkpoints[step]
 
+    def fixed_step(self, step: Step = None) -> int | None:
+        """Says which checkpoint is meant, whatever training does from now on.
+
+        Args:
+            step: see `find_checkpoint`.
+
+        Returns:
+            The number of its step; None of a packed model, which has one.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        path = self.find_checkpoint(step)
+        return None if self.is_packed() else checkpoint_step(path)
+
     def find_checkpoints(
         self,
         step: int | None = None,

@@ -14,6 +14,7 @@ from absl import flags
 from yt8m_compact import datasets
 from yt8m_compact import program
 from yt8m_compact import readers
+from yt8m_compact.programs import beam_flags
 from yt8m_compact.programs import endings
 from yt8m_compact.programs.data import shared_flags
 
@@ -38,6 +39,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         sizes_help="Size of each feature, comma-separated.",
     )
     shared_flags.define_num_processes(flag_values)
+    beam_flags.define(flag_values)
 
 
 def main(flag_values: flags.FlagValues) -> int:
@@ -46,6 +48,7 @@ def main(flag_values: flags.FlagValues) -> int:
         for name in ("feature_names", "feature_sizes"):
             program.expect_given(flag_values, name)
     readers.expect_local_files(flag_values.input_data_pattern)
+    mapper = beam_flags.data_mapper(flag_values)
     program.expect_writable_folder(flag_values, "output_dir")
     with endings.keeping_what_is_done(not flag_values.overwrite):
         repacked = datasets.repack_files(
@@ -55,6 +58,7 @@ def main(flag_values: flags.FlagValues) -> int:
             unpacking=flag_values.unpack,
             overwrite=flag_values.overwrite,
             num_processes=flag_values.num_processes,
+            mapper=mapper,
         )
     files = repacked.files
     num_videos = sum(file.num_videos for file in files.values())

@@ -11,6 +11,7 @@ from yt8m_compact import datasets
 from yt8m_compact import path_flags
 from yt8m_compact import program
 from yt8m_compact import readers
+from yt8m_compact.programs import beam_flags
 from yt8m_compact.programs.data import outputs
 from yt8m_compact.programs.data import shared_flags
 
@@ -31,6 +32,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         flag_values=flag_values,
     )
     shared_flags.define_num_processes(flag_values)
+    beam_flags.define(flag_values)
 
 
 def main(flag_values: flags.FlagValues) -> int:
@@ -38,6 +40,7 @@ def main(flag_values: flags.FlagValues) -> int:
     for name in ("output_json", "output_plot"):
         program.expect_folder(flag_values, name)
     readers.expect_local_files(flag_values.input_data_pattern)
+    mapper = beam_flags.data_mapper(flag_values)
     if flag_values.output_plot:
         datasets.expect_plot(flag_values.output_plot)
     stats = datasets.count_files(
@@ -45,6 +48,7 @@ def main(flag_values: flags.FlagValues) -> int:
         **shared_flags.features(flag_values),
         num_classes=shared_flags.num_classes(flag_values),
         num_processes=flag_values.num_processes,
+        mapper=mapper,
     )
     print(stats.to_text())
     with outputs.all_tried() as attempt:

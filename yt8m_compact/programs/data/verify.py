@@ -20,6 +20,8 @@ from yt8m_compact import datasets
 from yt8m_compact import path_flags
 from yt8m_compact import program
 from yt8m_compact import readers
+from yt8m_compact import task_mapping
+from yt8m_compact.programs import beam_flags
 from yt8m_compact.programs.data import outputs
 from yt8m_compact.programs.data import shared_flags
 
@@ -63,6 +65,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     shared_flags.define_output_json(flag_values)
     shared_flags.define_num_processes(flag_values)
+    beam_flags.define(flag_values)
 
 
 def main(flag_values: flags.FlagValues) -> int:
@@ -72,6 +75,7 @@ def main(flag_values: flags.FlagValues) -> int:
     features = shared_flags.features(flag_values)
     num_classes = shared_flags.num_classes(flag_values)
     readers.expect_local_files(flag_values.input_data_pattern)
+    mapper = beam_flags.data_mapper(flag_values)
     if flag_values.repair:
         datasets.expect_repair_folder(
             readers.expand_patterns(flag_values.input_data_pattern),
@@ -84,6 +88,7 @@ def main(flag_values: flags.FlagValues) -> int:
         manifests=flag_values.manifest,
         official_split=flag_values.official_split,
         num_processes=flag_values.num_processes,
+        mapper=mapper,
     )
     print(report.to_text(program.table_columns()))
     # Each by itself, and before the repair, which may fail: the reading may
@@ -96,7 +101,7 @@ def main(flag_values: flags.FlagValues) -> int:
             _write_manifest(flag_values.write_manifest, report)
         if flag_values.repair:
             with attempt():
-                values |= _repair(report, flag_values)
+                values |= _repair(report, flag_values, mapper)
                 outputs.write_json(flag_values.output_json, values, say=False)
     return 0 if report.good else 1
 
@@ -120,11 +125,16 @@ def _write_manifest(path: str, report: datasets.Report) -> None:
 
 
 def _repair(
-    report: datasets.Report, flag_values: flags.FlagValues
+    report: datasets.Report,
+    flag_values: flags.FlagValues,
+    mapper: task_mapping.Mapper | None,
 ) -> dict[str, Any]:
     """Repairs, says what was done, and returns it for the JSON."""
     repaired = datasets.repair_files(
-        report, flag_values.repair, num_processes=flag_values.num_processes
+        report,
+        flag_values.repair,
+        num_processes=flag_values.num_processes,
+        mapper=mapper,
     )
     for file in repaired:
         print(

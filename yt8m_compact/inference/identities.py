@@ -1,0 +1,72 @@
+"""What says whether two models are the same, whatever their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import zlib
+
+import keras
+import tensorflow as tf
+
+from yt8m_compact import files as files_lib
+from yt8m_compact.run import config as config_lib
+
+
+def identity_of_run(config: config_lib.Config, model: keras.Model) -> str:
+    """Sums up the configuration and the weights of a run.
+
+    Args:
+        config: the configuration.
+        model: the model, with the weights.
+
+    Returns:
+        The same text for the same.
+    """
+    checksum = zlib.crc32(config.to_json().encode())
+    for weight in model.weights:
+        checksum = zlib.crc32(weight.numpy().tobytes(), checksum)
+    return f"run {checksum:08x}"
+
+
+def identity_of_files(path: str) -> str:
+    """Sums up a file, or what is in a folder, whatever their names.
+
+    Args:
+        path: what yt8m-export wrote.
+
+    Returns:
+        The same text for the same bytes.
+    """
+    checksum = 0
+    for file in sorted(_list_files(path)):
+        with tf.io.gfile.GFile(file, "rb") as opened:
+            while data := opened.read(1 << 24):
+                checksum = zlib.crc32(data, checksum)
+    return f"artefact {checksum:08x}"
+
+
+def expect_same(found: str, expected: str) -> None:
+    """Refuses another model than the one that a call began with.
+
+    Args:
+        found: what a process has.
+        expected: what the process has that calls it.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    if found != expected:
+        raise ValueError(
+            f"expected the model that this began with, {expected}. Received: "
+            f"{found}; has its training gone on? Name a checkpoint_step, or "
+            "what yt8m-export wrote"
+        )
+
+
+def _list_files(path: str) -> Iterator[str]:
+    path = files_lib.expand_user(path)
+    if not files_lib.is_folder(path):
+        yield path
+        return
+    for folder, _, names in tf.io.gfile.walk(path):
+        yield from (tf.io.gfile.join(folder, name) for name in names)
