@@ -109,14 +109,26 @@ def _run(module, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["csv", "parquet"])
-def test_the_same_predictions_of_real_videos(real, name):
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("csv", [f"--preset={_PRESET}"]),
+        (
+            "parquet",
+            [
+                f"--ensemble=preset:{_PRESET},preset:yt8m_2018_video_350k",
+                "--ensemble_weights=1,3",
+            ],
+        ),
+    ],
+)
+def test_the_same_predictions_of_real_videos(real, name, model):
     contents = []
     for more in (["--num_readers=1"], ["--runner=DirectRunner"]):
         path = real / f"{len(contents)}.{name}"
         flag_values = tiny_runs.parse_flags(
             predict.define_flags,
-            f"--preset={_PRESET}",
+            *model,
             f"--input_data_pattern={real}/*.tfrecord",
             f"--output_file={path}",
             *more,
