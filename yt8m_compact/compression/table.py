@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from yt8m_compact.compression import plan as plan_lib
 
 FILE = "compression.txt"
+_OPTIONAL = "variance kept"  # where columns are few
 _STAGES = {
     "before": "before",
     "projected": "after projection",
@@ -63,7 +64,7 @@ def to_text(
     rows.append(("the rest", "", f"{rest[unit]:,}", "", f"{rest[unit]:,}", ""))
     before, after = (f"{total + rest[unit]:,}" for total in totals)
     rows.append(("all", "", before, "", after, ""))
-    headers = ("place", "before", "bytes", "after", "bytes", "variance kept")
+    headers = ("place", "before", "bytes", "after", "bytes", _OPTIONAL)
     names = ("place", "before", "after")
     choice = plan.choice
     cost = budget_lib.describe(choice.cost, choice.budget.unit)
@@ -114,7 +115,12 @@ def _table(
 ) -> str:
     return tables.to_text(
         [
-            tables.Column(header, cells, is_name=header in names)
+            tables.Column(
+                header,
+                cells,
+                is_name=header in names,
+                rank=int(header == _OPTIONAL),
+            )
             for header, cells in zip(
                 headers, zip(*rows, strict=True), strict=True
             )

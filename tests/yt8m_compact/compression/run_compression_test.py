@@ -250,6 +250,8 @@ def test_the_table_and_the_file(tmp_path):
         assert file.read() == text + "\n"
     for word in ("hidden_projection", "after projection", "after fine-tuning"):
         assert word in text
+    assert max(map(len, text.splitlines())) > 64
+    assert max(map(len, compression.to_text(64).splitlines())) <= 64
     folder = compression._output.path
     again = plan_lib.load(folder)
     assert again == compression.plan
