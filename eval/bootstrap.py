@@ -398,15 +398,11 @@ class _PrecisionSums:
         for start in range(0, len(left_out), _THRESHOLDS):
             part = slice(start, start + _THRESHOLDS + 1)
             hits = self._draws.segment_sums(hit_videos, before[part])
-            precision = np.cumsum(hits, axis=0, dtype=np.float64)
-            precision += self._true
+            precision = _running_sums(hits, self._true)
             self._true = precision[-1].copy()
-            reached = np.cumsum(
-                self._draws.segment_sums(videos, ends[part]),
-                axis=0,
-                dtype=np.float64,
+            reached = _running_sums(
+                self._draws.segment_sums(videos, ends[part]), self._reached
             )
-            reached += self._reached
             self._reached = reached[-1].copy()
             reached += left_out[start : start + _THRESHOLDS, np.newaxis]
             precision /= np.maximum(reached, 1, out=reached)
@@ -464,6 +460,23 @@ def _distinct_ranks(ranks: np.ndarray) -> np.ndarray:
     return np.append(steps[1:] != steps[:-1], True)
 
 
+def _running_sums(sums: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Adds up rows, and what was before them, exactly.
+
+    Two numbers of 32 bits are added as one of 64: a quarter of the time.
+
+    Args:
+        sums: int32 `[rows, draws]`, of 0 or more; draws even, and all rows
+            together below 2^31.
+        before: float64 `[draws]`, whole numbers.
+
+    Returns:
+        float64 `[rows, draws]`.
+    """
+    pairs = np.cumsum(sums.view(np.uint64), axis=0)
+    return pairs.view(np.int32) + before
+
+
 def _segment_sums(
     counts: np.ndarray, most: int, videos: np.ndarray, edges: np.ndarray
 ) -> np.ndarray:
@@ -491,7 +504,10 @@ def _segment_sums(
         first = np.searchsorted(edges, start, side="right") - 1
         last = np.searchsorted(edges, stop)
         starts = np.maximum(edges[first:last] - start, 0)
-        pieces = np.union1d(starts, np.arange(0, stop - start, bytes_step))
+        is_start = np.zeros(stop - start, bool)
+        is_start[starts] = True
+        is_start[::bytes_step] = True
+        pieces = np.flatnonzero(is_start)
         words = counts[videos[start:stop]].view(np.uint64)
         in_bytes = np.add.reduceat(words, pieces, axis=0).view(np.uint8)
         words = in_bytes.astype(np.uint16).view(np.uint64)

@@ -204,3 +204,18 @@ def test_draws_of_classes_that_some_videos_list():
         for times in _draw(40, 20, seed=5)
     ]
     np.testing.assert_allclose(map_draws.result(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("most", [1, 9, 100, 255])
+def test_sums_of_entries_of_any_count(most):
+    rng = np.random.default_rng(most)
+    counts = rng.integers(0, most + 1, (50, 16)).astype(np.uint8)
+    counts[3] = most
+    videos = rng.integers(0, 50, 3000)
+    edges = np.array([2, 3, 10, 900, 901, 3000])
+    found = bootstrap._segment_sums(counts, most, videos, edges)
+    expected = [
+        counts[videos[start:end]].sum(axis=0, dtype=int)
+        for start, end in zip(edges[:-1], edges[1:], strict=True)
+    ]
+    np.testing.assert_array_equal(found, expected)

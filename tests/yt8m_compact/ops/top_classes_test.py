@@ -39,6 +39,28 @@ def test_equals_a_sort(dtype, num_levels, k):
     )
 
 
+@pytest.mark.parametrize("num_classes", [799, 1003])
+@pytest.mark.parametrize("num_levels", [3, 300, None])
+def test_of_many_classes_equals_a_sort(num_classes, num_levels):
+    # 20 of 800 classes and more are found among few candidates, if there are
+    # few; the last classes belong to no group.
+    rng = np.random.default_rng(num_classes)
+    predictions = rng.standard_normal((40, num_classes)).astype(np.float32)
+    if num_levels is not None:
+        predictions = np.floor(predictions * num_levels / 6) / num_levels
+    # The best are last, first, in one group, and all equal.
+    predictions[0] = np.arange(num_classes)
+    predictions[1] = -np.arange(num_classes)
+    predictions[2, ::100] = 9
+    predictions[3, -20:] = 9
+    expected = [_ranked(row, 20) for row in predictions.tolist()]
+    np.testing.assert_array_equal(ops.top_k_classes(predictions, 20), expected)
+    # One video with too many candidates.
+    predictions[4] = 0.5
+    expected[4] = [*range(20)]
+    np.testing.assert_array_equal(ops.top_k_classes(predictions, 20), expected)
+
+
 def test_ties_of_zero_and_minus_zero():
     predictions = np.array([[-1.0, -0.0, 0.0, -0.0, 1.0]], np.float32)
     np.testing.assert_array_equal(
