@@ -122,7 +122,6 @@ PAGES = help_pages.HelpPages(
             "parameters_only",
             "model",
             "classifier_projection",
-            "fc_projection",
             "feature_names",
             "feature_sizes",
             "frame_features",

@@ -31,8 +31,9 @@ class RatingTable:
         ... )
         >>> table.num_segments, table.positives()
         (2, {3: 1, 7: 1})
-        >>> table.ratings_of(7, [b"abcd:40", b"abcd:35", b"none:0"]).tolist()
-        [False, True]
+        >>> rated = table.ratings_of(7, [b"abcd:40", b"abcd:35", b"none:0"])
+        >>> [part.tolist() for part in rated]
+        [[1, 0], [False, True]]
     """
 
     def __init__(
