@@ -131,7 +131,7 @@ def test_program(tmp_path, monkeypatch, capsys):
             ["--eval_data_pattern=x", "--ensemble_weights=1"],
             "expected 2 weights of an ensemble",
         ),
-        (["--predictions=x", "--labels=y"], "--predictions or --ensemble, not"),
+        (["--predictions=x", "--labels=y"], "--ensemble or --predictions, not"),
     ],
 )
 def test_flags_that_are_refused(arguments, message):

@@ -431,6 +431,11 @@ GIVEN = ["--train_dir=run", "--eval_data_pattern=data*"]
             "Received: 2 models or files, report_dir=None",
         ),
         (
+            [*GIVEN, "--report_dir=x", "--segment_map_k=9"],
+            "expected --segment_map_k or --report_dir, not both: the page is "
+            "about videos and their classes. Received: report_dir='x'",
+        ),
+        (
             [*GIVEN, "--report_dir=x", "--norun_once"],
             "expected one model and no --report_dir with --norun_once. "
             "Received: 1 models or files, report_dir='x'",
