@@ -7,9 +7,10 @@ and exported for, the 8-bit codes of YouTube-8M.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import os
+from typing import Any
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import lazy
@@ -18,6 +19,8 @@ from yt8m_compact import readers
 from yt8m_compact.datasets import conversion as conversion_lib
 from yt8m_compact.datasets import convert_config
 from yt8m_compact.datasets import convert_report
+from yt8m_compact.datasets import label_reader
+from yt8m_compact.datasets import vocabulary as vocabulary_lib
 from yt8m_compact.readers import features_file
 
 with lazy.imports():
@@ -36,6 +39,8 @@ def convert_files(
     config: convert_config.ConvertConfig | None = None,
     *,
     labels: Mapping[str, Sequence[int]] | None = None,
+    vocabulary: Mapping[str, int | None] | None = None,
+    class_names: Sequence[str] = (),
     overwrite: bool = False,
     dry_run: bool = False,
 ) -> convert_report.ConvertReport:
@@ -55,7 +60,11 @@ def convert_files(
         output_dir: Folder to write `videos-00000-of-00001.tfrecord` to, and
             `yt8m_features.json`, which says what the records hold.
         config: What to do, the defaults if None.
-        labels: Labels by id; None if there are none, as for prediction.
+        labels: Labels by id; None if there are none, as for prediction, or
+            they are in the same files (`source_labels`).
+        vocabulary: The class by its name, which labels in the same files may
+            be, as of `read_vocabulary`; if None, by `class_names`.
+        class_names: The name of each class, if they are known.
         overwrite: Whether to replace files that are there.
         dry_run: Whether everything is read and checked, and nothing written.
 
@@ -69,6 +78,12 @@ def convert_files(
         OSError: If a file can't be written.
     """
     config = config or convert_config.ConvertConfig()
+    if labels is not None and config.source_labels:
+        raise ValueError(
+            "expected labels, or source_labels, which are in the same files as "
+            f"the features. Received: both, source_labels="
+            f"{config.source_labels!r}"
+        )
     output_dir = files_lib.expand_user(output_dir)
     files = readers.expand_patterns(patterns)
     paths = [
@@ -78,6 +93,7 @@ def convert_files(
         for i in range(config.num_shards)
     ]
     features_path = os.path.join(output_dir, features_file.FEATURES_NAME)
+    inputs = {*map(os.path.realpath, files)}
     for path in (*paths, features_path):
         if tf.io.gfile.exists(path) and not overwrite:
             raise ValueError(
@@ -85,7 +101,7 @@ def convert_files(
                 "Received: a file that is there; choose another output_dir, "
                 "or set overwrite to replace it"
             )
-        if os.path.realpath(path) in map(os.path.realpath, files):
+        if os.path.realpath(path) in inputs:
             raise ValueError(
                 f"{path}: expected another folder than that of the input, "
                 "which is never replaced. Received: a file of the input; "
@@ -93,10 +109,16 @@ def convert_files(
             )
     _expect_one_kind(files, config)
     ranges = config.ranges
+    if config.find_classes and config.source_labels:
+        class_names = _find_classes(files, config)
+    if vocabulary is None:
+        vocabulary = vocabulary_lib.number_classes(class_names)
     if config.find_range:
-        ranges = _find_ranges(files, config, labels)
+        ranges = _find_ranges(files, config, labels, vocabulary)
     report = convert_report.ConvertReport(dry_run=dry_run)
-    conversion = conversion_lib.Conversion(config, report, ranges)
+    conversion = conversion_lib.Conversion(config, report, ranges, vocabulary)
+    for video_id, classes in (labels or {}).items():
+        conversion.labels.read([*classes], f"labels of {video_id!r:.80}")
     counts = [0] * len(paths)
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(
@@ -118,19 +140,26 @@ def convert_files(
                 f"expected at least one video a file. Received: "
                 f"{report.num_written} of {len(conversion.seen)} videos to be "
                 f"written to {len(paths)} file(s), "
-                f"{len(report.without_labels)} without labels; check that the "
-                "ids of the labels are those of the videos, such as "
+                f"{len(report.without_labels)} without labels; check that "
+                f"{_what_labels_need(config)} the videos, such as "
                 f"{next(iter(conversion.seen), None)!r}"
             )
-        report.features = conversion.features()
+        report.features = conversion.features(class_names)
+        if not dry_run:
+            readers.place_features(output_dir, report.features)
     report.files = dict(zip(paths, counts, strict=True))
     report.without_features = [
         name for name in labels or () if name not in conversion.seen
     ]
     if not dry_run:
-        features_file.write_features(features_path, report.features)
         _verify(report)
     return report
+
+
+def _what_labels_need(config: convert_config.ConvertConfig) -> str:
+    if config.source_labels:
+        return f"'{config.source_labels}' holds labels of"
+    return "the ids of the labels are those of"
 
 
 def _verify(report: convert_report.ConvertReport) -> None:
@@ -147,7 +176,7 @@ def _verify(report: convert_report.ConvertReport) -> None:
         layout,
         features.feature_names,
         features.feature_sizes,
-        features.num_classes,
+        features.num_classes or 1,  # where there are no labels
     )
     paths = [*report.files]
     num_bytes = sum(tf.io.gfile.stat(path).length for path in paths)
@@ -182,8 +211,19 @@ def _expect_one_kind(
             f"{other}: expected a file of the same kind as {files[0]}; convert "
             "files of one kind at a time. Received: another ending"
         )
+    if config.frame_order and kind != "parquet":
+        raise ValueError(
+            "expected no frame_order of files that are no Parquet. Received: "
+            f"frame_order={config.frame_order!r}, {files[0]}"
+        )
     if kind != "mediapipe":
         return
+    if config.source_labels:
+        raise ValueError(
+            "expected no source_labels of MediaPipe's files, which have none; "
+            "set labels_file. Received: "
+            f"source_labels={config.source_labels!r}"
+        )
     if config.level == "video":
         raise readers.DataError(
             f"{files[0]}: expected level to be 'frame', as MediaPipe's "
@@ -197,14 +237,34 @@ def _expect_one_kind(
         )
 
 
+def _find_classes(
+    files: Sequence[str], config: convert_config.ConvertConfig
+) -> tuple[str, ...]:
+    """Finds the names of classes that labels beside the features have."""
+    conversion = conversion_lib.Conversion(
+        config, convert_report.ConvertReport(), config.ranges
+    )
+
+    def read(bar: Any) -> Iterator[tuple[str, Any]]:
+        for video in conversion.open(files):
+            bar.update()
+            yield video.where, video.labels
+
+    with progress.video_bar("classes", files, total=_total(files)) as bar:
+        names = label_reader.find_names(read(bar))
+        progress.finish(bar)
+    return names
+
+
 def _find_ranges(
     files: Sequence[str],
     config: convert_config.ConvertConfig,
     labels: Mapping[str, Sequence[int]] | None,
+    vocabulary: Mapping[str, int | None],
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Finds the least and the largest value of each feature."""
     conversion = conversion_lib.Conversion(
-        config, convert_report.ConvertReport(), config.ranges
+        config, convert_report.ConvertReport(), config.ranges, vocabulary
     )
     lows: dict[str, float] = {}
     highs: dict[str, float] = {}

@@ -47,10 +47,17 @@ def expect_repair_folder(files: Sequence[str], output_dir: str) -> None:
         output_dir: Folder of the new files. It is made.
 
     Raises:
-        ValueError: If a new file would replace any other.
+        ValueError: If a new file would replace any other, or the folder has
+            records of other codes.
+        DataError: If codes of one feature stand for different ranges.
         OSError: If the folder can't be made.
     """
     output_dir = files_lib.expand_user(output_dir)
+    readers.expect_place(output_dir, readers.derive_features(files))
+    _expect_free_names(files, output_dir)
+
+
+def _expect_free_names(files: Sequence[str], output_dir: str) -> None:
     record_writer.expect_other_folder(files, output_dir)
     try:
         tf.io.gfile.makedirs(output_dir)
@@ -122,14 +129,17 @@ def repair_files(
     """
     output_dir = files_lib.expand_user(output_dir)
     bad = [file for file in report.files if file.can_be_repaired]
-    expect_repair_folder([file.file for file in bad], output_dir)
+    _expect_free_names([file.file for file in bad], output_dir)
+    features = None
+    if bad:
+        files = [file.file for file in report.files]
+        features = readers.derive_features(files)
+        readers.expect_place(output_dir, features)
     tasks = [
-        (file.file, output_dir, frozenset(file.bad_offsets))
+        (file.file, output_dir, frozenset(file.bad_offsets), features)
         for file in bad
         if file.num_good
     ]
-    # Before anything is written, as it refuses codes of different ranges.
-    readers.find_features([file.file for file in bad])
     # Said before they appear, so that they are known as this program's own.
     state = _read_state(output_dir)
     for file in bad:
@@ -153,7 +163,6 @@ def repair_files(
             )
             _write_state(output_dir, state)
         progress.finish(bar)
-    readers.carry_features(names, output_dir)
     # What another call has not finished stays known.
     if all(entry.num_bytes is not None for entry in state.values()):
         _write_state(output_dir, {})
@@ -181,9 +190,10 @@ def _write_state(
 
 
 def _repair_file(
-    task: tuple[str, str, frozenset[int]], update: parallel.Update
+    task: tuple[str, str, frozenset[int], readers.RecordFeatures | None],
+    update: parallel.Update,
 ) -> Repaired:
-    file, output_dir, bad_offsets = task
+    file, output_dir, bad_offsets, features = task
     output = os.path.join(output_dir, os.path.basename(file))
     written = left_out = lost_bytes = 0
     with record_writer.writing(output) as writer:
@@ -196,4 +206,5 @@ def _repair_file(
                 writer.write(step.data)
                 written += 1
                 update(1)
+        readers.place_features(output_dir, features)
     return Repaired(file, output, written, left_out, lost_bytes)

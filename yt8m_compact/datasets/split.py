@@ -71,7 +71,8 @@ def split_records(
     counts = {"train.tfrecord": 0, "validate.tfrecord": 0}
     paths = {name: os.path.join(output_dir, name) for name in counts}
     _check_free(list(paths.values()), files, overwrite)
-    readers.find_features(files)  # Refuses codes of different ranges.
+    features = readers.derive_features(files)
+    readers.expect_place(output_dir, features, overwrite=overwrite)
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(record_writer.writing_all(paths.values()))
         writers = dict(zip(paths, opened, strict=True))
@@ -90,7 +91,7 @@ def split_records(
                 f"expected videos on both sides. Received: {counts} with "
                 f"validate_percent={percent}; choose another percentage"
             )
-    readers.carry_features(files, output_dir)
+        readers.place_features(output_dir, features)
     return counts
 
 

@@ -93,7 +93,7 @@ def count_files(
     *,
     feature_names: Sequence[str] = (),
     feature_sizes: Sequence[int] = (),
-    num_classes: int = 3862,
+    num_classes: int | None = None,
     num_processes: int = 0,
 ) -> Stats:
     """Counts videos, labels and frames.
@@ -103,7 +103,8 @@ def count_files(
         feature_names: Keys of the features, those of most records of a sample
             if empty; see `spec_detection.detect_files`.
         feature_sizes: Their sizes, likewise.
-        num_classes: The number of classes.
+        num_classes: The number of classes; None as of
+            `spec_detection.detect_files`.
         num_processes: How many processes; 0 for a choice by size.
 
     Returns:
@@ -140,7 +141,7 @@ def count_files(
         0,
         collections.Counter(),
         collections.Counter(),
-        np.zeros(num_classes, np.int64),
+        np.zeros(spec.num_classes, np.int64),
     )
     with progress.video_bar("stats", files) as bar:
         for _, part in parallel.map_tasks(
