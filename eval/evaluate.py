@@ -521,7 +521,8 @@ def _read_classes(
         config = runs[0].load_config()
     else:
         config = artefacts.load_config(flag_values.model_file[0])
-    found = class_names.find(path, config.data.num_classes)
+    trained = runs[0].path if runs else flag_values.model_file[0]
+    found = class_names.find(path, config.data.num_classes, trained)
     names = dict(enumerate(found or ()))
     return names, datasets.read_verticals(path) if path else {}
 

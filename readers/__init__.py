@@ -13,6 +13,7 @@ with lazy.imports():
     from yt8m_compact.readers.features_file import derive_features
     from yt8m_compact.readers.features_file import expect_place
     from yt8m_compact.readers.features_file import expect_same_ranges
+    from yt8m_compact.readers.features_file import find_class_names
     from yt8m_compact.readers.features_file import find_features
     from yt8m_compact.readers.features_file import find_trained_features
     from yt8m_compact.readers.features_file import place_features
@@ -66,6 +67,7 @@ __all__ = [
     "expect_place",
     "expect_same_ranges",
     "file_sizes",
+    "find_class_names",
     "find_features",
     "find_prepared",
     "find_trained_features",

@@ -42,6 +42,8 @@ class RecordFeatures:
         min_quantized_value: The range of each feature's codes; empty where
             there are none.
         max_quantized_value: Its other end.
+        max_frames: How many frames the longest video has; None where there are
+            no frames, or nobody counted them.
     """
 
     level: str = settings.setting(
@@ -57,6 +59,9 @@ class RecordFeatures:
     packed: bool = settings.setting(False, "Whether they are packed.")
     min_quantized_value: tuple[float, ...] = settings.setting((), "Range.")
     max_quantized_value: tuple[float, ...] = settings.setting((), "Range.")
+    max_frames: int | None = settings.setting(
+        None, "Frames of the longest video.", minimum=1
+    )
 
     def __post_init__(self) -> None:
         """Checks every field."""
@@ -145,8 +150,8 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
 
     Returns:
         What is said of those of the first folder where anything is, with the
-        largest number of classes and the names of classes of any; None where
-        nothing is said.
+        largest numbers of classes and of frames, and the names of classes, of
+        any; None where nothing is said.
 
     Raises:
         DataError: If codes of one feature stand for different ranges, or a
@@ -155,7 +160,7 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
     """
     found: dict[str, tuple[tuple[float, float], str]] = {}
     first, named = None, None
-    numbers = []
+    numbers, lengths = [], []
     for folder in dict.fromkeys(os.path.dirname(file) for file in files):
         path = os.path.join(folder, FEATURES_NAME)
         if not files_lib.exists(path):
@@ -172,11 +177,18 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
                 named = features.class_names, path
         if features.num_classes is not None:
             numbers.append(features.num_classes)
+        if features.max_frames is not None:
+            lengths.append(features.max_frames)
     if first is None:
         return None
     number = max(numbers, default=None)
     names = named[0] if named and len(named[0]) == number else ()
-    return dataclasses.replace(first, num_classes=number, class_names=names)
+    return dataclasses.replace(
+        first,
+        num_classes=number,
+        class_names=names,
+        max_frames=max(lengths, default=None),
+    )
 
 
 def derive_features(
@@ -310,6 +322,25 @@ def find_trained_features(trained: str) -> RecordFeatures | None:
     """
     path = _path_of_trained(trained)
     return None if path is None else read_features(path)
+
+
+def find_class_names(trained: str, num_classes: int) -> tuple[str, ...] | None:
+    """Reads the names of the classes that a run was trained on.
+
+    Args:
+        trained: As of `find_trained_features`.
+        num_classes: How many classes the run has.
+
+    Returns:
+        The names; None where they are not known.
+
+    Raises:
+        ValueError: Likewise.
+    """
+    features = find_trained_features(trained)
+    if features is None or len(features.class_names) != num_classes:
+        return None
+    return features.class_names
 
 
 def _path_of_trained(trained: str) -> str | None:

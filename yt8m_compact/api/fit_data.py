@@ -102,6 +102,7 @@ def prepare(
 def _detect(pattern: str, num_classes: int | None) -> config_lib.DataConfig:
     """Finds out what files hold."""
     files = readers.expand_patterns(pattern)
+    said = readers.find_features(files)
     found = spec_detection.detect_files(files, num_classes=num_classes)
     if found is None:
         raise readers.DataError(
@@ -115,4 +116,8 @@ def _detect(pattern: str, num_classes: int | None) -> config_lib.DataConfig:
         frame_features=found.spec.layout is not layouts.VIDEO,
         float_frames=found.spec.layout is layouts.FLOATS,
         num_classes=found.spec.num_classes,
+        max_frames=max(
+            config_lib.DataConfig.max_frames,
+            (said and said.max_frames) or 0,
+        ),
     )

@@ -65,6 +65,7 @@ class Conversion:
         self._sizes = dict(
             zip(config.feature_names, config.feature_sizes, strict=False)
         )
+        self._max_frames = 0
         self.seen: dict[str, str] = {}
 
     def features(
@@ -86,6 +87,7 @@ class Conversion:
             packed=config.packed,
             min_quantized_value=lows,
             max_quantized_value=highs,
+            max_frames=self._max_frames if config.level == "frame" else None,
         )
 
     def read(
@@ -166,6 +168,7 @@ class Conversion:
         """Returns the record of a video."""
         features = self.frames(video)
         num_frames = len(next(iter(features.values())))
+        self._max_frames = max(self._max_frames, num_frames)
         values = {}
         for index, name in enumerate(self._config.feature_names):
             if name not in features:

@@ -204,6 +204,7 @@ class ConvertConfig:
                 "expected no find_classes, since the classes of an earlier "
                 "call have their names. Received: find_classes=True"
             )
+        del values["max_frames"]
         if values["num_classes"] is None:  # It had no labels.
             del values["num_classes"]
         defaults = settings.to_dict(ConvertConfig())

@@ -125,7 +125,8 @@ def _read_lines(path: str) -> Iterator[tuple[str, str, Any]]:
                 f"{path}: line {line}: expected an id and labels, such as "
                 f"'abcd,3 17'. Received: {','.join(row)!r:.80}"
             )
-        yield f"line {line}", video_id, [cell for cell in row[1:] if cell]
+        texts = [text for cell in row[1:] for text in cell.split(";")]
+        yield f"line {line}", video_id, [*filter(None, map(str.strip, texts))]
 
 
 def _read_rows(path: str) -> Iterator[tuple[str, str, Any]]:

@@ -246,7 +246,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     class_names = None
     if "saved_model" in folders:
         class_names = class_names_lib.find(
-            flag_values.vocabulary_file, num_classes
+            flag_values.vocabulary_file, num_classes, run.path
         )
     for kind, folder in folders.items():
         if kind == "saved_model" and flag_values.versioned:
