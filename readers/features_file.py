@@ -257,8 +257,7 @@ def expect_place(
     if found != features:
         raise ValueError(
             f"{path}: expected a folder without other records, of which this "
-            "file says what their codes stand for; choose another output_dir, "
-            "or set overwrite. Received: "
+            "file says what they hold; choose another output_dir. Received: "
             f"{describe_difference(found, features)}"
         )
 

@@ -47,6 +47,38 @@ def kind_of(file: str) -> str:
     return _KINDS.get(os.path.splitext(file)[1].lower(), "mediapipe")
 
 
+def list_names(
+    file: str, config: convert_config.ConvertConfig
+) -> tuple[str, ...]:
+    """Lists what may be the features of a file of arrays.
+
+    Args:
+        file: Its name: .npz, Parquet or HDF5.
+        config: What else there is in it.
+
+    Returns:
+        The names of all that is no id, label or number of frames.
+    """
+    kind = kind_of(file)
+    if kind == "npz":
+        names = array_files.list_npz(file)
+    elif kind == "parquet":
+        names = parquet_files.list_columns(file)
+    else:
+        names = hdf5_files.list_datasets(file)
+    others = (
+        *source_video.ID_NAMES,
+        config.source_id,
+        config.source_labels,
+        config.frame_order,
+    )
+    return tuple(
+        name
+        for name in names
+        if name not in others and not name.startswith(source_video.LENGTHS)
+    )
+
+
 class Conversion:
     """What is known of the features while videos come one by one."""
 
@@ -98,13 +130,19 @@ class Conversion:
     ) -> Iterator[tuple[source_video.SourceVideo, Sequence[int] | None]]:
         """Yields the videos to write, with their labels."""
         config = self._config
+        advice = ""
+        if config.level == "frame" and kind_of(files[0]) == "parquet":
+            advice = (
+                "; where each row is a frame, sort the rows by id, as those of "
+                "a video have to follow each other"
+            )
         for video in self.open(files):
             update()
             name = video.video_id
             if name in self.seen:
                 raise ValueError(
                     f"{video.where}: expected every id once. Received: "
-                    f"{name!r}, which {self.seen[name]} has too"
+                    f"{name!r}, which {self.seen[name]} has too{advice}"
                 )
             self.seen[name] = video.where
             video_labels = None

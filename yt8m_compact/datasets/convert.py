@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
+import dataclasses
 import os
 from typing import Any
 
@@ -31,6 +32,8 @@ with lazy.imports():
     from yt8m_compact.datasets import record_writer
     from yt8m_compact.datasets import verify
     from yt8m_compact.readers import record_rules
+
+_USUAL_NAMES = ("rgb", "audio")
 
 
 def convert_files(
@@ -107,7 +110,9 @@ def convert_files(
                 "which is never replaced. Received: a file of the input; "
                 "choose another output_dir"
             )
-    _expect_one_kind(files, config)
+    _expect_one_kind(files)
+    config = _with_names(files, config)
+    _expect_fitting(files[0], config)
     ranges = config.ranges
     if config.find_classes and config.source_labels:
         class_names = _find_classes(files, config)
@@ -199,9 +204,7 @@ def _verify(report: convert_report.ConvertReport) -> None:
         progress.finish(bar)
 
 
-def _expect_one_kind(
-    files: Sequence[str], config: convert_config.ConvertConfig
-) -> None:
+def _expect_one_kind(files: Sequence[str]) -> None:
     kind = conversion_lib.kind_of(files[0])
     other = next(
         (file for file in files if conversion_lib.kind_of(file) != kind), None
@@ -211,10 +214,15 @@ def _expect_one_kind(
             f"{other}: expected a file of the same kind as {files[0]}; convert "
             "files of one kind at a time. Received: another ending"
         )
+
+
+def _expect_fitting(file: str, config: convert_config.ConvertConfig) -> None:
+    """Refuses settings that say nothing of such files."""
+    kind = conversion_lib.kind_of(file)
     if config.frame_order and kind != "parquet":
         raise ValueError(
             "expected no frame_order of files that are no Parquet. Received: "
-            f"frame_order={config.frame_order!r}, {files[0]}"
+            f"frame_order={config.frame_order!r}, {file}"
         )
     if kind != "mediapipe":
         return
@@ -226,7 +234,7 @@ def _expect_one_kind(
         )
     if config.level == "video":
         raise readers.DataError(
-            f"{files[0]}: expected level to be 'frame', as MediaPipe's "
+            f"{file}: expected level to be 'frame', as MediaPipe's "
             "features are frame by frame. Received: level='video'"
         )
     if not config.source_features and len(config.feature_names) != 2:
@@ -235,6 +243,35 @@ def _expect_one_kind(
             f"source_features={','.join(conversion_lib.MEDIAPIPE_SOURCES)}, "
             f"feature_names={','.join(config.feature_names)}"
         )
+
+
+def _with_names(
+    files: Sequence[str], config: convert_config.ConvertConfig
+) -> convert_config.ConvertConfig:
+    """Finds what the features are called, where it was not said."""
+    if config.feature_names:
+        return config
+    kind = conversion_lib.kind_of(files[0])
+    names = config.source_features
+    if not names and kind == "npy":
+        folders = (
+            os.path.basename(os.path.dirname(os.path.abspath(file)))
+            for file in files
+        )
+        found = dict.fromkeys(folders)
+        found.pop(config.source_labels, None)
+        names = tuple(found)
+    elif kind == "mediapipe":
+        names = _USUAL_NAMES
+    elif not names:
+        found = conversion_lib.list_names(files[0], config)
+        names = _USUAL_NAMES if {*_USUAL_NAMES} <= {*found} else found
+        if len(found) != 1 and names != _USUAL_NAMES:
+            raise ValueError(
+                f"expected feature_names, which of {files[0]} are features. "
+                f"Received: none; there are {', '.join(found) or 'none'}"
+            )
+    return dataclasses.replace(config, feature_names=names)
 
 
 def _find_classes(

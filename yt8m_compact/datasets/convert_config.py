@@ -23,12 +23,14 @@ class ConvertConfig:
     source_features: tuple[str, ...] = settings.setting(
         (),
         "What the features are called in the input, comma-separated; if not "
-        "given, as in feature_names, and RGB/feature/floats,"
+        "given, as in the records, and RGB/feature/floats,"
         "AUDIO/feature/floats in MediaPipe's files.",
     )
     feature_names: tuple[str, ...] = settings.setting(
-        ("rgb", "audio"),
-        "What they are called in the records, comma-separated.",
+        (),
+        "What they are called in the records, comma-separated; if not given, "
+        "as in the input, .npy files as their folders, and rgb,audio in "
+        "MediaPipe's files.",
     )
     feature_sizes: tuple[int, ...] = settings.setting(
         (),
@@ -116,13 +118,14 @@ class ConvertConfig:
     def __post_init__(self) -> None:
         """Checks every field."""
         settings.check(self)
-        number = len(self.feature_names)
-        feature_spec.validate(
-            self.feature_names, self.feature_sizes or (1,) * number
-        )
+        number = len(self.feature_names) or len(self.source_features)
+        if self.feature_names:
+            feature_spec.validate(
+                self.feature_names, self.feature_sizes or (1,) * number
+            )
         for name in ("source_features", "frame_rates"):
             values = getattr(self, name)
-            if values and len(values) != number:
+            if values and number and len(values) != number:
                 raise ValueError(
                     f"expected as many {name} as feature_names. Received: "
                     f"{name}={','.join(map(str, values))}, "
@@ -176,7 +179,10 @@ class ConvertConfig:
                 "max_quantized_value. Received: both"
             )
         if given:
-            features_file.expect_ranges(*self.ranges, number)
+            lows = self.min_quantized_value or (-2.0,)
+            highs = self.max_quantized_value or (2.0,)
+            number = number or max(len(lows), len(highs))
+            features_file.expect_ranges(lows, highs, number)
 
     @property
     def ranges(self) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -64,6 +64,17 @@ def read_npz(
         )
 
 
+@contextlib.contextmanager
+def _opening_npz(file: str) -> Iterator[Any]:
+    with _naming_damage(file, "an .npz file"):
+        with binary_files.open_binary(file) as stream:
+            archive = np.load(stream, allow_pickle=False)
+            if not hasattr(archive, "files"):
+                raise ValueError("one array")
+            with archive:
+                yield archive
+
+
 def load_npz(file: str, names: Sequence[str]) -> tuple[dict[str, Any], str]:
     """Reads arrays of an .npz file.
 
@@ -77,17 +88,27 @@ def load_npz(file: str, names: Sequence[str]) -> tuple[dict[str, Any], str]:
     Raises:
         DataError: If it is damaged.
     """
-    with _naming_damage(file, "an .npz file"):
-        with binary_files.open_binary(file) as stream:
-            with np.load(stream, allow_pickle=False) as archive:
-                if not hasattr(archive, "files"):
-                    raise ValueError("one array")
-                arrays = {
-                    key: archive[key] for key in names if key in archive.files
-                }
-                others = [key for key in archive.files if key not in arrays]
+    with _opening_npz(file) as archive:
+        arrays = {key: archive[key] for key in names if key in archive.files}
+        others = [key for key in archive.files if key not in arrays]
     shapes = [f"{key} {list(array.shape)}" for key, array in arrays.items()]
     return arrays, ", ".join([*shapes, *others])
+
+
+def list_npz(file: str) -> list[str]:
+    """Lists the arrays of an .npz file.
+
+    Args:
+        file: Its name.
+
+    Returns:
+        Their names.
+
+    Raises:
+        DataError: If it is damaged.
+    """
+    with _opening_npz(file) as archive:
+        return list(archive.files)
 
 
 def read_npy(

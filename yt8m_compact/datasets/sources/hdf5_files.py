@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 import contextlib
+import itertools
 import os
 from typing import Any
 
@@ -14,6 +15,8 @@ from yt8m_compact.readers import errors
 
 with lazy.imports():
     import h5py
+
+_SHOWN = 20
 
 
 def read(
@@ -66,7 +69,7 @@ def _read_file(
             file,
             os.path.splitext(os.path.basename(file))[0],
             wanted,
-            found=", ".join(_describe(group, name) for name in group),
+            found=_describe(group),
             how_to_name="write a dataset 'ids' beside the features",
         )
         return
@@ -94,9 +97,30 @@ def _read_file(
         )
 
 
-def _describe(group: Any, name: str) -> str:
-    shape = getattr(group[name], "shape", None)
-    return name if shape is None else f"{name} {list(shape)}"
+def list_datasets(file: str) -> list[str]:
+    """Lists the datasets of an HDF5 file, or of the first group in it.
+
+    Args:
+        file: Its name.
+
+    Returns:
+        Their names.
+
+    Raises:
+        DataError: If it is damaged.
+    """
+    with opening(file) as group:
+        first = next((group[name] for name in group), None)
+        return list(first if isinstance(first, h5py.Group) else group)
+
+
+def _describe(group: Any) -> str:
+    """Lists the first names in a file, of datasets with their shapes."""
+    texts = []
+    for name in itertools.islice(group, _SHOWN):
+        shape = getattr(group[name], "shape", None)
+        texts.append(name if shape is None else f"{name} {list(shape)}")
+    return ", ".join(texts)
 
 
 def datasets(group: Any, names: Sequence[str]) -> dict[str, Any]:

@@ -185,6 +185,21 @@ def _read_schema(file: str) -> Any:
         return arrow.parquet.read_schema(stream)
 
 
+def list_columns(file: str) -> list[str]:
+    """Lists the columns of a Parquet file.
+
+    Args:
+        file: Its name.
+
+    Returns:
+        Their names.
+
+    Raises:
+        DataError: If it is damaged.
+    """
+    return _read_schema(file).names
+
+
 def _expect_labels(file: str, wanted: source_video.Wanted) -> None:
     if wanted.labels is None:
         return
@@ -214,7 +229,8 @@ def _has_row_of_frame(file: str, wanted: source_video.Wanted) -> bool:
         raise errors.DataError(
             f"{file}: expected a row for each frame, and its number or time in "
             f"a column '{key}'; leave frame_order out where a row is a video. "
-            f"Received: {str(schema.remove_metadata()).replace(chr(10), ', ')}"
+            f"Received: {', '.join(schema.names):.200}, of features of "
+            f"{', '.join(map(str, kinds)) or 'no type'}"
         )
     return found
 

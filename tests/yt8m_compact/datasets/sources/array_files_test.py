@@ -56,6 +56,7 @@ def test_folders_of_npy(tmp_path):
         num_classes=5,
         min_quantized_value=(-2.0, -2.0),
         max_quantized_value=(2.0, 2.0),
+        max_frames=4,
     )
 
 

@@ -69,7 +69,7 @@ def test_videos(tmp_path):
         ),
         ({"id": ["a"], "clip": [[[1.0, None]]]}, "row 0: expected a list of l"),
         ({"id": ["a"], "clip": [[[1.0], None]]}, "row 0: expected a list of l"),
-        ({"id": ["a"], "clip": [[1.0]]}, "row 0: expected a list of lists"),
+        ({"id": ["a"], "clip": [1.0]}, "row 0: expected a list of lists"),
         ({"id": ["a"], "clip": [[["x"]]]}, "row 0: expected numbers as 'clip'"),
         ({"id": ["a"], "clip": [[[]]]}, "row 0: expected numbers as 'clip'"),
         (
