@@ -466,6 +466,8 @@ def test_files_of_two_kinds(tmp_path):
         converted.convert(tmp_path, "cat.pb", level="video")
     with pytest.raises(ValueError, match="expected as many source_features as"):
         converted.convert(tmp_path, "cat.pb", feature_names=("rgb",))
+    with pytest.raises(ValueError, match="no source_labels of MediaPipe's fil"):
+        converted.convert(tmp_path, "cat.pb", source_labels="labels")
 
 
 def test_what_is_written_is_read_again(tmp_path, monkeypatch):
