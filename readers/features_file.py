@@ -199,6 +199,16 @@ def derive_features(
 ) -> RecordFeatures | None:
     """Says of records that are made of others what is said of those.
 
+    Example:
+        >>> said = RecordFeatures(
+        ...     feature_names=("clip",), feature_sizes=(512,), num_classes=2,
+        ...     class_names=("cat", "dog"),
+        ... )
+        >>> place_features(".", said)
+        >>> copies = derive_features(["./x.tfrecord"], packed=True)
+        >>> copies.feature_sizes, copies.packed
+        ((512,), True)
+
     Args:
         files: The files that are read.
         names: The features that the new records keep, all if empty.
@@ -242,6 +252,14 @@ def expect_place(
 ) -> None:
     """Refuses a folder of other records, whose codes stand for something else.
 
+    Example:
+        >>> said = RecordFeatures(
+        ...     feature_names=("clip",), feature_sizes=(512,), num_classes=2,
+        ...     class_names=("cat", "dog"),
+        ... )
+        >>> place_features(".", said)
+        >>> expect_place(".", said)  # more of the same records will do
+
     Args:
         output_dir: Where records are to be written.
         features: What is to be said of them; None for nothing.
@@ -283,6 +301,15 @@ def place_features(output_dir: str, features: RecordFeatures | None) -> None:
     Records without what is said of them would be taken for others, so it comes
     first. Several processes may do this at the same time.
 
+    Example:
+        >>> said = RecordFeatures(
+        ...     feature_names=("clip",), feature_sizes=(512,), num_classes=2,
+        ...     class_names=("cat", "dog"),
+        ... )
+        >>> place_features(".", said)
+        >>> read_features("yt8m_features.json") == said
+        True
+
     Args:
         output_dir: The folder.
         features: What the records hold; None if nothing is to be said: then
@@ -309,6 +336,10 @@ def _path_in(folder: str) -> str:
 def find_trained_features(trained: str) -> RecordFeatures | None:
     """Reads what the training of a run found said of its records.
 
+    Example:
+        >>> find_trained_features("runs/of_youtube8m") is None
+        True
+
     Args:
         trained: The folder of a run, or what was exported of it: its folder, or
             a file in it.
@@ -325,6 +356,15 @@ def find_trained_features(trained: str) -> RecordFeatures | None:
 
 def find_class_names(trained: str, num_classes: int) -> tuple[str, ...] | None:
     """Reads the names of the classes that a run was trained on.
+
+    Example:
+        >>> said = RecordFeatures(
+        ...     feature_names=("clip",), feature_sizes=(512,), num_classes=2,
+        ...     class_names=("cat", "dog"),
+        ... )
+        >>> place_features(".", said)  # as training does
+        >>> find_class_names(".", num_classes=2)
+        ('cat', 'dog')
 
     Args:
         trained: As of `find_trained_features`.
@@ -352,16 +392,21 @@ def _path_of_trained(trained: str) -> str | None:
     return path if files_lib.exists(path) else None
 
 
-def expect_same_ranges(trained: str, files: Sequence[str]) -> None:
+def expect_same_ranges(
+    trained: str, files: Sequence[str], *, classes: bool = False
+) -> None:
     """Refuses codes that stand for others than those of training.
 
     Args:
         trained: The folder of a run, or what was exported of it, whose
             `yt8m_features.json` is what its training found; there may be none.
         files: Records, beside which there may be one.
+        classes: Whether the labels count, too: names of their classes that are
+            known are compared.
 
     Raises:
-        DataError: If their codes of one feature stand for different ranges.
+        DataError: If their codes of one feature stand for different ranges, or
+            classes are others.
         ValueError: If a file that should say it is damaged.
     """
     path = _path_of_trained(trained)
@@ -370,11 +415,16 @@ def expect_same_ranges(trained: str, files: Sequence[str]) -> None:
     features = find_features(files)
     if features is None:
         return
-    known = read_features(path).ranges
+    trained_features = read_features(path)
+    known = trained_features.ranges
+    where = os.path.dirname(files[0])
     for name, values in features.ranges.items():
         if name in known:
-            where = os.path.dirname(files[0])
             _expect_same(name, values, where, known[name], path)
+    if classes:
+        _expect_same_classes(
+            features.class_names, where, trained_features.class_names, path
+        )
 
 
 def _expect_same(

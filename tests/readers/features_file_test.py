@@ -108,6 +108,23 @@ def test_codes_of_another_range_than_those_of_training(tmp_path):
     readers.expect_same_ranges(str(run), files)
 
 
+def test_other_classes_than_those_of_training(tmp_path):
+    files = [str(tmp_path / "data" / "x.tfrecord")]
+    run = tmp_path / "run"
+    _write(run, 0.0, 4.5, num_classes=2, class_names=("ant", "bee"))
+    _write(
+        tmp_path / "data", 0.0, 4.5, num_classes=2, class_names=("bee", "ant")
+    )
+    readers.expect_same_ranges(str(run), files)
+    with pytest.raises(
+        readers.DataError,
+        match="data: expected class 0 to be 'ant', as in .*run/yt8m_features",
+    ):
+        readers.expect_same_ranges(str(run), files, classes=True)
+    _write(tmp_path / "data", 0.0, 4.5)
+    readers.expect_same_ranges(str(run), files, classes=True)
+
+
 def test_numbers_and_names_of_classes_of_several_folders(tmp_path):
     files = [str(tmp_path / name / "x.tfrecord") for name in "abc"]
     _write(tmp_path / "a", 0.0, 4.5, max_frames=7)

@@ -17,6 +17,13 @@ with lazy.imports():
 class LabelReader:
     """Reads the labels of videos, and finds out how many classes there are.
 
+    Example:
+        >>> reader = LabelReader(vocabulary={"cat": 0, "dog": 1})
+        >>> reader.read("dog; cat", "line 1"), reader.read([False, True], "row")
+        ((0, 1), (1,))
+        >>> reader.num_classes
+        2
+
     Args:
         num_classes: How many classes there are; None if the vocabulary or, if
             there is none, the labels say it.

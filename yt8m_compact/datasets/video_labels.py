@@ -72,7 +72,13 @@ def read_labels(
 
 
 def find_label_names(path: str) -> tuple[str, ...]:
-    """Finds the names of the classes that the labels of videos name.
+    r"""Finds the names of the classes that the labels of videos name.
+
+    Example:
+        >>> with open("labels.csv", "w") as file:
+        ...     file.writelines(["id,labels\n", "abcd,dog;cat\n"])
+        >>> find_label_names("labels.csv")
+        ('cat', 'dog')
 
     Args:
         path: As of `read_labels`.

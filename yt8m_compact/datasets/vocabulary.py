@@ -41,6 +41,10 @@ def name_classes(
 ) -> tuple[str, ...]:
     """Puts names of classes in order.
 
+    Example:
+        >>> name_classes({0: "cat", 2: "dog"}, 3)
+        ('cat', '1', 'dog')
+
     Args:
         class_names: A name for each class that has one.
         num_classes: How many classes there are.
@@ -56,6 +60,10 @@ def name_classes(
 
 def number_classes(class_names: Sequence[str]) -> dict[str, int | None]:
     """Finds classes by their names, as `read_vocabulary` does.
+
+    Example:
+        >>> number_classes(("cat", "Dog"))
+        {'cat': 0, 'dog': 1}
 
     Args:
         class_names: The name of each class, in order.

@@ -11,8 +11,8 @@ from yt8m_compact.readers import errors
 from yt8m_compact.readers import ids as ids_lib
 
 with lazy.imports():
-    import ml_dtypes
     import numpy as np
+    import tensorflow as tf
 
 # Names of ids in files of arrays.
 ID_NAMES = (*ids_lib.ID_KEYS, "ids")
@@ -296,7 +296,7 @@ def as_numbers(array: Any) -> Any:
         The same values; those of two bytes as bfloat16, which float32 holds.
     """
     if array.dtype == np.dtype("V2"):
-        values = np.ascontiguousarray(array).view(ml_dtypes.bfloat16)
+        values = np.ascontiguousarray(array).view(tf.bfloat16.as_numpy_dtype)
         return values.astype(np.float32)
     return array
 

@@ -2,7 +2,6 @@
 
 import os
 
-import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -370,7 +369,7 @@ def test_other_types_of_numbers(tmp_path, dtype):
     values = np.array([[-2, 1, 0.5], [-0.25, 0, 1.5]], np.float64)
     if dtype == "int8":
         values = values.astype(np.int8)
-    dtype = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
+    dtype = tf.bfloat16.as_numpy_dtype if dtype == "bfloat16" else dtype
     np.save(tmp_path / "cat.npy", values.astype(dtype))
     _convert(tmp_path, "*.npy", labels=None, **_CLIP)
     found = converted.read_frames(tmp_path)["cat"].features["clip"]
