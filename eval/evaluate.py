@@ -340,7 +340,9 @@ def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
     result = prediction_evaluation.evaluate_predictions(
         flag_values.predictions,
         flag_values.labels,
-        num_classes=flag_values.num_classes,
+        num_classes=flag_values.num_classes
+        if flag_values["num_classes"].present
+        else None,
         top_k=flag_values.top_k,
         segment_map_k=flag_values.segment_map_k,
     )

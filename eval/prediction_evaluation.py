@@ -17,6 +17,7 @@ from yt8m_compact.eval import listed_metrics
 from yt8m_compact.eval import segment_map
 from yt8m_compact.predictions import label_files
 from yt8m_compact.predictions import segment_csv
+from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import files as record_files
 
 with lazy.imports():
@@ -93,7 +94,7 @@ def evaluate_predictions(
     predictions: str,
     labels: str,
     *,
-    num_classes: int,
+    num_classes: int | None,
     top_k: int = 20,
     segment_map_k: int = segment_csv.TOP_SEGMENTS,
 ) -> PredictionReport:
@@ -107,7 +108,8 @@ def evaluate_predictions(
     Args:
         predictions: files: glob patterns, comma-separated.
         labels: a file of labels, or glob patterns of TFRecord files.
-        num_classes: the number of classes.
+        num_classes: the number of classes; None for what is said beside the
+            labels, or else that of YouTube-8M of 2018.
         top_k: how many predictions of each video GAP counts.
         segment_map_k: how many segments of each class MAP@K counts.
 
@@ -123,6 +125,9 @@ def evaluate_predictions(
     files = readers.expand_patterns(predictions, _PREDICTIONS)
     kind = predictions_lib.recognise(files[0])
     label_paths = readers.expand_patterns(labels, _LABELS)
+    if num_classes is None:
+        said = readers.find_features(label_paths)
+        num_classes = (said and said.num_classes) or feature_spec.NUM_CLASSES
     if kind is predictions_lib.Format.SEGMENTS:
         if len(files) > 1:
             raise readers.DataError(

@@ -9,6 +9,7 @@ import tensorflow as tf
 from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import scan
 from yt8m_compact.readers import errors
+from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import features_file
 from yt8m_compact.readers import messages
 from yt8m_compact.readers import record_rules
@@ -16,8 +17,6 @@ from yt8m_compact.readers import record_rules
 # Enough that a few wrong records, or one wrong file, do not decide.
 _NUM_FILES = 8
 _RECORDS_PER_FILE = 8
-# Of YouTube-8M of 2018, where nothing else is said.
-NUM_CLASSES = 3862
 _DO_NOT_FIT = {"wrong_size", "frame_counts_differ"}
 
 
@@ -102,7 +101,7 @@ def detect_files(
     """
     said = _find_said(files)
     if num_classes is None:
-        num_classes = (said and said.num_classes) or NUM_CLASSES
+        num_classes = (said and said.num_classes) or feature_spec.NUM_CLASSES
     is_said = False
     if said and not feature_sizes:
         feature_names, feature_sizes = _said_sizes(said, feature_names)

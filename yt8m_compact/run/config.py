@@ -63,7 +63,7 @@ class DataConfig:
         " (tf.Example).",
     )
     num_classes: int = settings.setting(
-        3862,
+        feature_spec.NUM_CLASSES,
         "Number of classes: 3862 for YouTube-8M of 2018, 4716 for 2017, 527 "
         "for AudioSet.",
         minimum=1,
