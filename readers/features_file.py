@@ -249,50 +249,76 @@ def derive_features(
 
 def expect_place(
     output_dir: str, features: RecordFeatures | None, *, overwrite: bool = False
-) -> None:
+) -> RecordFeatures | None:
     """Refuses a folder of other records, whose codes stand for something else.
 
     Example:
         >>> said = RecordFeatures(
-        ...     feature_names=("clip",), feature_sizes=(512,), num_classes=2,
+        ...     feature_names=("clip",),
+        ...     feature_sizes=(512,),
+        ...     num_classes=2,
         ...     class_names=("cat", "dog"),
         ... )
         >>> place_features(".", said)
-        >>> expect_place(".", said)  # more of the same records will do
+        >>> expect_place(".", said) == said  # more of the same will do
+        True
 
     Args:
         output_dir: Where records are to be written.
         features: What is to be said of them; None for nothing.
         overwrite: Whether what is there is to be replaced.
 
+    Returns:
+        What is to be said of all records of the folder then.
+
     Raises:
         ValueError: If anything else is said of the records of that folder.
+        DataError: If classes have other names there.
     """
     path = _path_in(output_dir)
     if overwrite or not files_lib.exists(path):
-        return
+        return features
     found = read_features(path)
-    if found != features:
+    if features is None or _form(found) != _form(features):
         raise ValueError(
             f"{path}: expected a folder without other records, of which this "
-            "file says what they hold; choose another output_dir. Received: "
-            f"{describe_difference(found, features)}"
+            "file says what they hold. Received: "
+            f"{_describe_form(found, features)}; choose another output_dir"
         )
+    _expect_same_classes(
+        found.class_names, path, features.class_names, "what is to be written"
+    )
+    numbers = {
+        name: max(
+            (getattr(one, name) or 0 for one in (found, features)),
+        )
+        or None
+        for name in ("num_classes", "max_frames")
+    }
+    names = max(found.class_names, features.class_names, key=len)
+    if len(names) != numbers["num_classes"]:
+        names = ()
+    return dataclasses.replace(features, class_names=names, **numbers)
 
 
-def describe_difference(
+def _form(features: RecordFeatures) -> RecordFeatures:
+    """What readers need to know, without what more records may change."""
+    return dataclasses.replace(
+        features, num_classes=None, class_names=(), max_frames=None
+    )
+
+
+def _describe_form(
     found: RecordFeatures, features: RecordFeatures | None
 ) -> str:
-    """Says what is said of records, as far as it is not what others hold.
-
-    Args:
-        found: What is said of them.
-        features: What is said of the others; None for nothing.
-    """
-    values = settings.to_dict(found)
-    others = {} if features is None else settings.to_dict(features)
-    different = [name for name in values if values[name] != others.get(name)]
-    return ", ".join(f"{name}={values[name]!s:.60}" for name in different)
+    """Says what records hold, as far as others hold something else."""
+    values = settings.to_dict(_form(found))
+    others = {} if features is None else settings.to_dict(_form(features))
+    return ", ".join(
+        f"{name}={value!s:.60}"
+        for name, value in values.items()
+        if value is not None and value != others.get(name)
+    )
 
 
 def place_features(output_dir: str, features: RecordFeatures | None) -> None:

@@ -1,5 +1,7 @@
 """Tests of the file that says what records hold."""
 
+import dataclasses
+
 import pytest
 
 from yt8m_compact import readers
@@ -165,18 +167,35 @@ def test_what_is_said_of_copies(tmp_path):
 
 def test_a_folder_of_other_records_is_refused(tmp_path):
     folder = str(tmp_path)
-    readers.expect_place(folder, None)
-    readers.expect_place(folder, _FEATURES)
-    said = _write(tmp_path, 0.0, 4.5)
-    readers.expect_place(folder, said)
+    assert readers.expect_place(folder, None) is None
+    assert readers.expect_place(folder, _FEATURES) == _FEATURES
+    _write(tmp_path, 0.0, 4.5)
     for features in (None, _FEATURES):
         with pytest.raises(
             ValueError,
             match="yt8m_features.json: expected a folder without other records"
-            r".*; choose another output_dir. Received: .*feature_names=.'clip'",
+            ".* Received: .*feature_names=.'clip'.*; choose another output",
         ):
             readers.expect_place(folder, features)
-        readers.expect_place(folder, features, overwrite=True)
+        found = readers.expect_place(folder, features, overwrite=True)
+        assert found == features
+
+
+def test_more_of_the_same_records(tmp_path):
+    folder = str(tmp_path)
+    names = ("ant", "bee")
+    kind = {"num_classes": 2, "class_names": names}
+    said = _write(tmp_path, 0.0, 4.5, max_frames=9, **kind)
+    more = dataclasses.replace(said, max_frames=7)
+    assert readers.expect_place(folder, more) == said
+    more = dataclasses.replace(said, num_classes=5, class_names=())
+    found = readers.expect_place(folder, more)
+    assert (found.num_classes, found.class_names) == (5, ())
+    more = dataclasses.replace(said, class_names=("ant", "cow"))
+    with pytest.raises(
+        readers.DataError, match="class 1 to be 'cow', as in wh"
+    ):
+        readers.expect_place(folder, more)
 
 
 def test_what_is_said_is_replaced_or_goes(tmp_path):

@@ -133,8 +133,9 @@ def repair_files(
     features = None
     if bad:
         files = [file.file for file in report.files]
-        features = readers.derive_features(files)
-        readers.expect_place(output_dir, features)
+        features = readers.expect_place(
+            output_dir, readers.derive_features(files)
+        )
     tasks = [
         (file.file, output_dir, frozenset(file.bad_offsets), features)
         for file in bad

@@ -71,7 +71,7 @@ def rewrite_files(
     """
     output_dir = files_lib.expand_user(output_dir)
     record_writer.expect_other_folder(files, output_dir)
-    readers.expect_place(output_dir, features, overwrite=overwrite)
+    features = readers.expect_place(output_dir, features, overwrite=overwrite)
     tf.io.gfile.makedirs(output_dir)
     path = os.path.join(output_dir, manifest.MANIFEST_NAME)
     done = {}

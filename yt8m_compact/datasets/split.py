@@ -71,8 +71,9 @@ def split_records(
     counts = {"train.tfrecord": 0, "validate.tfrecord": 0}
     paths = {name: os.path.join(output_dir, name) for name in counts}
     _check_free(list(paths.values()), files, overwrite)
-    features = readers.derive_features(files)
-    readers.expect_place(output_dir, features, overwrite=overwrite)
+    features = readers.expect_place(
+        output_dir, readers.derive_features(files), overwrite=overwrite
+    )
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(record_writer.writing_all(paths.values()))
         writers = dict(zip(paths, opened, strict=True))

@@ -425,9 +425,13 @@ def use_record_features(
 
     Raises:
         UsageError: if a flag says anything else of the features.
-        DataError: if there are no such files.
+        DataError: if files of several folders are said to hold what does not go
+            together.
     """
-    files = readers.expand_patterns(flag_values[pattern_flag].value)
+    try:
+        files = readers.expand_patterns(flag_values[pattern_flag].value)
+    except readers.DataError:  # To be told after what is wrong with flags.
+        return None
     said = readers.find_features(files)
     if said is None:
         return None
