@@ -131,7 +131,14 @@ def convert_files(
         )
         writers = None
         if not dry_run:
-            writers = stack.enter_context(record_writer.writing_all(paths))
+            writers = stack.enter_context(
+                record_writer.writing_all(
+                    paths,
+                    before=lambda: readers.place_features(
+                        output_dir, report.features
+                    ),
+                )
+            )
         for video, video_labels in conversion.read(files, labels, bar.update):
             record = conversion.serialize(video, video_labels)
             shard = report.num_written % len(paths)
@@ -150,8 +157,6 @@ def convert_files(
                 f"{next(iter(conversion.seen), None)!r}"
             )
         report.features = conversion.features(class_names)
-        if not dry_run:
-            readers.place_features(output_dir, report.features)
     report.files = dict(zip(paths, counts, strict=True))
     report.without_features = [
         name for name in labels or () if name not in conversion.seen

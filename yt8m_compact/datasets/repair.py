@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import functools
 import os
 
 import tensorflow as tf
@@ -197,7 +198,8 @@ def _repair_file(
     file, output_dir, bad_offsets, features = task
     output = os.path.join(output_dir, os.path.basename(file))
     written = left_out = lost_bytes = 0
-    with record_writer.writing(output) as writer:
+    place = functools.partial(readers.place_features, output_dir, features)
+    with record_writer.writing(output, before=place) as writer:
         for step in scan.scan_records(file):
             if isinstance(step, scan.Damage):
                 lost_bytes += step.num_bytes
@@ -207,5 +209,4 @@ def _repair_file(
                 writer.write(step.data)
                 written += 1
                 update(1)
-        readers.place_features(output_dir, features)
     return Repaired(file, output, written, left_out, lost_bytes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 import dataclasses
+import functools
 import os
 
 import tensorflow as tf
@@ -145,7 +146,10 @@ def _rewrite_file(
         if tf.io.gfile.exists(output):  # of what the input was before
             tf.io.gfile.remove(output)
         return None, notes
-    with record_writer.writing(output) as writer:
+    place = functools.partial(
+        readers.place_features, os.path.dirname(output), features
+    )
+    with record_writer.writing(output, before=place) as writer:
         writer.write(first)
         count += 1
         for data, found in steps:
@@ -154,7 +158,6 @@ def _rewrite_file(
             if data is not None:
                 writer.write(data)
                 count += 1
-        readers.place_features(os.path.dirname(output), features)
     entry = manifest.Expected(count, tf.io.gfile.stat(output).length)
     return entry, notes
 

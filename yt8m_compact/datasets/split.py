@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 import contextlib
+import functools
 import hashlib
 import os
 
@@ -75,7 +76,10 @@ def split_records(
         output_dir, readers.derive_features(files), overwrite=overwrite
     )
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(record_writer.writing_all(paths.values()))
+        place = functools.partial(readers.place_features, output_dir, features)
+        opened = stack.enter_context(
+            record_writer.writing_all([*paths.values()], before=place)
+        )
         writers = dict(zip(paths, opened, strict=True))
         bar = stack.enter_context(progress.video_bar("split", files))
         stack.enter_context(readers.readable_errors())
@@ -92,7 +96,6 @@ def split_records(
                 f"expected videos on both sides. Received: {counts} with "
                 f"validate_percent={percent}; choose another percentage"
             )
-        readers.place_features(output_dir, features)
     return counts
 
 

@@ -52,7 +52,9 @@ class DataConfig:
 
     feature_names: tuple[str, ...] = settings.setting(
         ("mean_rgb",),
-        "Features to read, comma-separated; several are concatenated.",
+        "Features to read, comma-separated; several are concatenated. Where "
+        "yt8m_features.json is beside the records to train on, it says these, "
+        "their sizes, the level and the number of classes.",
     )
     feature_sizes: tuple[int, ...] = settings.setting(
         (1024,), "Size of each feature, comma-separated."

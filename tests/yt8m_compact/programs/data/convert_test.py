@@ -12,6 +12,7 @@ from yt8m_compact import datasets
 from yt8m_compact import readers
 from yt8m_compact.eval import evaluate
 from yt8m_compact.inference import artefacts
+from yt8m_compact.programs import compress
 from yt8m_compact.programs import export
 from yt8m_compact.programs import predict
 from yt8m_compact.programs import train
@@ -177,6 +178,19 @@ def test_models_of_other_features_and_sizes(tmp_path, level, capsys):
             f"--train_dir={run}",
             f"--train_data_pattern={other},{pattern}",
             *flags,
+        ],
+        [
+            export,
+            f"--train_dir={run}",
+            "--format=onnx",
+            f"--calibration_data_pattern={other}",
+        ],
+        [
+            compress,
+            f"--train_dir={run}",
+            f"--train_data_pattern={other}",
+            "--budget=1KB",
+            f"--output_dir={tmp_path}/small",
         ],
     ):
         with pytest.raises(readers.DataError, match="expected codes of 'clip'"):
