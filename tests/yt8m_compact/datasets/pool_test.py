@@ -227,7 +227,6 @@ def test_names_and_sizes_are_found(tmp_path):
     assert pooled.feature_sizes == (6, 3)
 
 
-@pytest.mark.slow
 def test_what_codes_stand_for_is_pooled(tmp_path):
     message = tf.train.SequenceExample()
     message.context.feature["id"].bytes_list.value.append(b"a")
@@ -279,6 +278,7 @@ def test_what_codes_stand_for_is_pooled(tmp_path):
     assert not (tmp_path / "out" / "y.tfrecord").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_files(tmp_path):
     _write(tmp_path / "in", "a.tfrecord", range(3))
     _write(tmp_path / "in", "b.tfrecord", range(3, 5))

@@ -189,7 +189,7 @@ def test_models_of_other_features_and_sizes(tmp_path, level, capsys):
             compress,
             f"--train_dir={run}",
             f"--train_data_pattern={other}",
-            "--budget=1KB",
+            "--budget=2.5KB",
             f"--output_dir={tmp_path}/small",
         ],
     ):
