@@ -116,6 +116,8 @@ def convert_files(
     ranges = config.ranges
     if config.find_classes and config.source_labels:
         class_names = _find_classes(files, config)
+    elif class_names and config.num_classes is None and not config.find_classes:
+        config = dataclasses.replace(config, num_classes=len(class_names))
     if vocabulary is None:
         vocabulary = vocabulary_lib.number_classes(class_names)
     if config.find_range:

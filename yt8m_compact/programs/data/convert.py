@@ -83,9 +83,10 @@ def main(flag_values: flags.FlagValues) -> int:
     vocabulary = datasets.number_classes(class_names)
     if flag_values.vocabulary_file:
         vocabulary = datasets.read_vocabulary(flag_values.vocabulary_file)
-    reader = datasets.LabelReader(config.num_classes, vocabulary)
-    if flag_values.vocabulary_file:
-        class_names = _read_names(flag_values, reader.num_classes, class_names)
+        class_names = _read_names(flag_values, config.num_classes, class_names)
+    reader = datasets.LabelReader(
+        config.num_classes or len(class_names) or None, vocabulary
+    )
     labels = None
     if flag_values.labels_file:
         labels = datasets.read_labels(flag_values.labels_file, reader=reader)
@@ -132,11 +133,19 @@ def _check_flags_of_labels(
 
 
 def _read_names(
-    flag_values: flags.FlagValues, num_classes: int, known: tuple[str, ...]
+    flag_values: flags.FlagValues,
+    num_classes: int | None,
+    known: tuple[str, ...],
 ) -> tuple[str, ...]:
     """Reads a name for each class; refuses others than an earlier call had."""
     path = flag_values.vocabulary_file
-    names = datasets.name_classes(datasets.read_class_names(path), num_classes)
+    found = datasets.read_class_names(path)
+    if not found:
+        raise usage_error.UsageError(
+            "expected --vocabulary_file with the names of classes. Received: "
+            f"vocabulary_file={path!r}, of no name"
+        )
+    names = datasets.name_classes(found, num_classes or max(found) + 1)
     if known and names != known:
         raise usage_error.UsageError(
             "expected --vocabulary_file with the classes of --features_file, "

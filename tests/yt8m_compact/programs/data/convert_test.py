@@ -224,8 +224,19 @@ def test_classes_that_the_labels_name(tmp_path, capsys):
     with pytest.raises(ValueError, match=r"'elk', neither"):
         main.parse([*later, "--overwrite"]).call()
     (tmp_path / "names.txt").write_text("ant\nbee\ncat\ndog\nelk\n")
+    named = [*later, f"--vocabulary_file={tmp_path}/names.txt"]
     with pytest.raises(ValueError, match="with the classes of --features_file"):
-        main.parse([*later, f"--vocabulary_file={tmp_path}/names.txt"]).call()
+        main.parse(named).call()
+    (tmp_path / "names.txt").write_text("")
+    with pytest.raises(ValueError, match="with the names of classes. Received"):
+        main.parse(named).call()
+    # Of two classes of one name labels have numbers.
+    (tmp_path / "names.txt").write_text("ant\nbee\nbee\n")
+    (tmp_path / "labels.csv").write_text("v3,2\n")
+    named = [*own, named[-1], f"--output_dir={tmp_path}/twins"]
+    assert main.parse(named).call() == 0
+    found = datasets.read_features(f"{tmp_path}/twins/yt8m_features.json")
+    assert found.class_names == ("ant", "bee", "bee")
 
 
 @pytest.mark.parametrize(
