@@ -381,9 +381,12 @@ def _show(
 def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
     """Evaluates files of predictions; returns the exit status."""
     prediction_flags.expect_alone(flag_values)
+    num_classes = flag_values.num_classes
+    if not flag_values["num_classes"].present:
+        num_classes = prediction_evaluation.find_num_classes(flag_values.labels)
     if len(flag_values.predictions) > 1:
         options = {
-            "num_classes": flag_values.num_classes,
+            "num_classes": num_classes,
             "top_k": flag_values.top_k,
             "with_starter_metrics": flag_values.starter_metrics,
         }
@@ -391,7 +394,7 @@ def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
     result = prediction_evaluation.evaluate_predictions(
         flag_values.predictions[0],
         flag_values.labels,
-        num_classes=flag_values.num_classes,
+        num_classes=num_classes,
         top_k=flag_values.top_k,
         segment_map_k=flag_values.segment_map_k,
         with_starter_metrics=flag_values.starter_metrics,
@@ -594,7 +597,8 @@ def _read_classes(
         config = runs[0].load_config()
     else:
         config = artefacts.load_config(flag_values.model_file[0])
-    found = class_names.find(path, config.data.num_classes)
+    trained = runs[0].path if runs else flag_values.model_file[0]
+    found = class_names.find(path, config.data.num_classes, trained)
     names = dict(enumerate(found or ()))
     return names, datasets.read_verticals(path) if path else {}
 

@@ -159,7 +159,9 @@ class Evaluator:
         self._run = None
         if train_dir is not None:
             self._run = train_dir_lib.TrainDir(train_dir)
-            readers.expect_same_ranges(self._run.path, self._files)
+            readers.expect_same_ranges(
+                self._run.path, self._files, classes=True
+            )
         self._batch_size = batch_size
         self._top_k = top_k
         self._num_readers = num_readers
@@ -236,7 +238,7 @@ class Evaluator:
             DataError: see `evaluate_run`.
             OSError: see `evaluate_run`.
         """
-        readers.expect_same_ranges(model.path, self._files)
+        readers.expect_same_ranges(model.path, self._files, classes=True)
         counts = weights.count_weights_of_config(
             config.model.without_unused(),
             feature_sizes=config.data.feature_sizes,

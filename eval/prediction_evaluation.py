@@ -15,6 +15,7 @@ from yt8m_compact.eval import paired_predictions
 from yt8m_compact.eval import segment_map
 from yt8m_compact.predictions import label_files
 from yt8m_compact.predictions import segment_csv
+from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import files as record_files
 
 with lazy.imports():
@@ -84,7 +85,7 @@ def evaluate_predictions(
     predictions: str,
     labels: str,
     *,
-    num_classes: int,
+    num_classes: int | None,
     top_k: int = 20,
     segment_map_k: int = segment_csv.TOP_SEGMENTS,
     with_starter_metrics: bool = False,
@@ -99,7 +100,8 @@ def evaluate_predictions(
     Args:
         predictions: files: glob patterns, comma-separated.
         labels: a file of labels, or glob patterns of TFRecord files.
-        num_classes: the number of classes.
+        num_classes: the number of classes; None for what is said beside the
+            labels, or else that of YouTube-8M of 2018.
         top_k: how many predictions of each video GAP counts.
         segment_map_k: how many segments of each class MAP@K counts.
         with_starter_metrics: whether to compute the starter code's values, of
@@ -116,6 +118,8 @@ def evaluate_predictions(
     """
     files, kind = find_files(predictions)
     starter = None
+    if num_classes is None:
+        num_classes = find_num_classes(labels)
     if kind is predictions_lib.Format.SEGMENTS:
         ratings = read_ratings(labels, num_classes)
         ranked = rank_segments(files[0], ratings, num_classes, segment_map_k)
@@ -189,6 +193,22 @@ def rank_segments(
         for _, label, segments in segment_csv.read(path, num_classes)
     )
     return segment_map.rank(best, ratings, k)
+
+
+def find_num_classes(labels: str) -> int:
+    """Finds how many classes labels are of.
+
+    Args:
+        labels: a file of labels, or glob patterns of TFRecord files.
+
+    Returns:
+        What is said beside them, or else that of YouTube-8M of 2018.
+
+    Raises:
+        DataError: if there are no such files.
+    """
+    said = readers.find_features(readers.expand_patterns(labels, _LABELS))
+    return (said and said.num_classes) or feature_spec.NUM_CLASSES
 
 
 def read_labels(labels: str, num_classes: int) -> predictions_lib.LabelTable:

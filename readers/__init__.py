@@ -10,9 +10,13 @@ with lazy.imports():
     from yt8m_compact.readers.errors import readable_errors
     from yt8m_compact.readers.features_file import FEATURES_NAME
     from yt8m_compact.readers.features_file import RecordFeatures
-    from yt8m_compact.readers.features_file import carry_features
+    from yt8m_compact.readers.features_file import derive_features
+    from yt8m_compact.readers.features_file import expect_place
     from yt8m_compact.readers.features_file import expect_same_ranges
+    from yt8m_compact.readers.features_file import find_class_names
     from yt8m_compact.readers.features_file import find_features
+    from yt8m_compact.readers.features_file import find_trained_features
+    from yt8m_compact.readers.features_file import place_features
     from yt8m_compact.readers.features_file import read_features
     from yt8m_compact.readers.features_file import write_features
     from yt8m_compact.readers.files import expand_patterns
@@ -55,19 +59,23 @@ __all__ = [
     "SkippedFile",
     "VideoLevelReader",
     "VideoParts",
-    "carry_features",
     "check_format",
+    "derive_features",
     "describe_lack",
     "estimate_num_records",
     "expand_patterns",
     "expect_local_files",
+    "expect_place",
     "expect_same_ranges",
     "file_sizes",
     "filled_files",
+    "find_class_names",
     "find_features",
     "find_prepared",
+    "find_trained_features",
     "inspect_file",
     "make_dataset",
+    "place_features",
     "read_features",
     "read_records",
     "read_scores",

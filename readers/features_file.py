@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import contextlib
 import dataclasses
 import os
 
 from yt8m_compact import files as files_lib
+from yt8m_compact import lazy
 from yt8m_compact import settings
 from yt8m_compact import untrusted
 from yt8m_compact.readers import errors
 from yt8m_compact.readers import feature_spec
+
+with lazy.imports():
+    import tensorflow as tf
 
 FEATURES_NAME = "yt8m_features.json"
 _WHAT = f"{FEATURES_NAME}, which yt8m-data convert writes"
@@ -28,12 +33,17 @@ class RecordFeatures:
         level: "frame" or "video".
         feature_names: The keys of the features.
         feature_sizes: Their sizes.
-        num_classes: The number of classes.
+        num_classes: The number of classes; None where the records have no
+            labels and nobody said it.
+        class_names: The name of each class, in order; empty where they are not
+            known.
         float_frames: Whether frames are floats.
         packed: Whether records are packed.
         min_quantized_value: The range of each feature's codes; empty where
             there are none.
         max_quantized_value: Its other end.
+        max_frames: How many frames the longest video has; None where there are
+            no frames, or nobody counted them.
 
     Raises:
         ValueError: If a value is out of range, or ranges are none.
@@ -51,18 +61,27 @@ class RecordFeatures:
     )
     feature_names: tuple[str, ...] = settings.setting((), "Keys of features.")
     feature_sizes: tuple[int, ...] = settings.setting((), "Their sizes.")
-    num_classes: int = settings.setting(1, "Number of classes.", minimum=1)
+    num_classes: int | None = settings.setting(
+        None, "Number of classes.", minimum=1
+    )
+    class_names: tuple[str, ...] = settings.setting((), "Their names.")
     float_frames: bool = settings.setting(False, "Whether they are floats.")
     packed: bool = settings.setting(False, "Whether they are packed.")
     min_quantized_value: tuple[float, ...] = settings.setting((), "Range.")
     max_quantized_value: tuple[float, ...] = settings.setting((), "Range.")
+    max_frames: int | None = settings.setting(
+        None, "Frames of the longest video.", minimum=1
+    )
 
     def __post_init__(self) -> None:
         """Checks every field."""
         settings.check(self)
-        feature_spec.validate(
-            self.feature_names, self.feature_sizes, self.num_classes
-        )
+        feature_spec.validate(self.feature_names, self.feature_sizes)
+        if self.class_names and len(self.class_names) != self.num_classes:
+            raise ValueError(
+                f"expected a name of each of the {self.num_classes} classes. "
+                f"Received: {len(self.class_names)} class_names"
+            )
         ranges = self.min_quantized_value, self.max_quantized_value
         if self.min_quantized_value or self.max_quantized_value:
             expect_ranges(*ranges, len(self.feature_names))
@@ -146,11 +165,13 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
         files: Their files, of one folder or several.
 
     Returns:
-        What is said of those of the first folder where anything is; None where
-        nothing is.
+        What is said of those of the first folder where anything is, with the
+        largest numbers of classes and of frames, and the names of classes, of
+        any; None where nothing is said.
 
     Raises:
-        DataError: If codes of one feature stand for different ranges.
+        DataError: If codes of one feature stand for different ranges, or a
+            class has different names.
         ValueError: If a file that should say it is damaged.
 
     Example:
@@ -161,7 +182,8 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
         (4, 2)
     """
     found: dict[str, tuple[tuple[float, float], str]] = {}
-    first = None
+    first, named = None, None
+    numbers, lengths = [], []
     for folder in dict.fromkeys(os.path.dirname(file) for file in files):
         path = os.path.join(folder, FEATURES_NAME)
         if not files_lib.exists(path):
@@ -171,54 +193,74 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
         for name, values in features.ranges.items():
             known, where = found.setdefault(name, (values, path))
             _expect_same(name, values, path, known, where)
-    return first
+        if features.class_names:
+            if named:
+                _expect_same_classes(features.class_names, path, *named)
+            if not named or len(features.class_names) > len(named[0]):
+                named = features.class_names, path
+        if features.num_classes is not None:
+            numbers.append(features.num_classes)
+        if features.max_frames is not None:
+            lengths.append(features.max_frames)
+    if first is None:
+        return None
+    number = max(numbers, default=None)
+    names = named[0] if named and len(named[0]) == number else ()
+    return dataclasses.replace(
+        first,
+        num_classes=number,
+        class_names=names,
+        max_frames=max(lengths, default=None),
+    )
 
 
-def carry_features(
+def derive_features(
     files: Sequence[str],
-    output_dir: str,
     *,
     names: Sequence[str] = (),
     packed: bool | None = None,
-) -> None:
-    """Writes what is said of records beside those that are made of them.
+) -> RecordFeatures | None:
+    """Says of records that are made of others what is said of those.
+
+    Example:
+        >>> said = RecordFeatures(
+        ...     feature_names=("clip",), feature_sizes=(512,), num_classes=2,
+        ...     class_names=("cat", "dog"),
+        ... )
+        >>> place_features(".", said)
+        >>> copies = derive_features(["./x.tfrecord"], packed=True)
+        >>> copies.feature_sizes, copies.packed
+        ((512,), True)
 
     Args:
         files: The files that are read.
-        output_dir: The folder of those that are written.
-        names: The features that they keep, all if empty.
+        names: The features that the new records keep, all if empty.
         packed: Whether they are packed; None if they are as those read.
+
+    Returns:
+        What is to be said of the new ones; None where nothing is said of those
+        read, or none of their features is kept.
 
     Raises:
         DataError: As of `find_features`.
         ValueError: Likewise.
-        OSError: If it can't be written.
-
-    Example:
-        >>> import os
-        >>> np.savez("a.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
-        >>> _ = yt8m.datasets.convert_files("a.npz", "in", labels={"a": [7]})
-        >>> os.mkdir("out")
-        >>> yt8m.readers.carry_features(["in/0.tfrecord"], "out", names=["rgb"])
-        >>> yt8m.readers.find_features(["out/0.tfrecord"]).feature_names
-        ('rgb',)
     """
     features = find_features(files)
     if features is None:
-        return
+        return None
     kept = [
         index
         for index, name in enumerate(features.feature_names)
         if not names or name in names
     ]
     if not kept:
-        return
+        return None
 
     def choose(values: tuple) -> tuple:
         one_for_all = len(values) < len(features.feature_names)
         return values if one_for_all else tuple(values[i] for i in kept)
 
-    features = dataclasses.replace(
+    return dataclasses.replace(
         features,
         feature_names=choose(features.feature_names),
         feature_sizes=choose(features.feature_sizes),
@@ -226,20 +268,194 @@ def carry_features(
         max_quantized_value=choose(features.max_quantized_value),
         packed=features.packed if packed is None else packed,
     )
-    path = os.path.join(files_lib.expand_user(output_dir), FEATURES_NAME)
-    write_features(path, features)
 
 
-def expect_same_ranges(trained: str, files: Sequence[str]) -> None:
+def expect_place(
+    output_dir: str, features: RecordFeatures | None, *, overwrite: bool = False
+) -> RecordFeatures | None:
+    """Refuses a folder of other records, whose codes stand for something else.
+
+    Example:
+        >>> said = RecordFeatures(
+        ...     feature_names=("clip",),
+        ...     feature_sizes=(512,),
+        ...     num_classes=2,
+        ...     class_names=("cat", "dog"),
+        ... )
+        >>> place_features(".", said)
+        >>> expect_place(".", said) == said  # more of the same will do
+        True
+
+    Args:
+        output_dir: Where records are to be written.
+        features: What is to be said of them; None for nothing.
+        overwrite: Whether what is there is to be replaced.
+
+    Returns:
+        What is to be said of all records of the folder then.
+
+    Raises:
+        ValueError: If anything else is said of the records of that folder.
+        DataError: If classes have other names there.
+    """
+    path = _path_in(output_dir)
+    if overwrite or not files_lib.exists(path):
+        return features
+    found = read_features(path)
+    if features is None or _form(found) != _form(features):
+        raise ValueError(
+            f"{path}: expected a folder without other records, of which this "
+            "file says what they hold. Received: "
+            f"{_describe_form(found, features)}; choose another output_dir"
+        )
+    _expect_same_classes(
+        found.class_names, path, features.class_names, "what is to be written"
+    )
+    numbers = {
+        name: max(
+            (getattr(one, name) or 0 for one in (found, features)),
+        )
+        or None
+        for name in ("num_classes", "max_frames")
+    }
+    names = max(found.class_names, features.class_names, key=len)
+    if len(names) != numbers["num_classes"]:
+        names = ()
+    return dataclasses.replace(features, class_names=names, **numbers)
+
+
+def _form(features: RecordFeatures) -> RecordFeatures:
+    """What readers need to know, without what more records may change."""
+    return dataclasses.replace(
+        features, num_classes=None, class_names=(), max_frames=None
+    )
+
+
+def _describe_form(
+    found: RecordFeatures, features: RecordFeatures | None
+) -> str:
+    """Says what records hold, as far as others hold something else."""
+    values = settings.to_dict(_form(found))
+    others = {} if features is None else settings.to_dict(_form(features))
+    return ", ".join(
+        f"{name}={value!s:.60}"
+        for name, value in values.items()
+        if value is not None and value != others.get(name)
+    )
+
+
+def place_features(output_dir: str, features: RecordFeatures | None) -> None:
+    """Says of the records of a folder what they hold, before they appear there.
+
+    Records without what is said of them would be taken for others, so it comes
+    first. Several processes may do this at the same time.
+
+    Example:
+        >>> said = RecordFeatures(
+        ...     feature_names=("clip",), feature_sizes=(512,), num_classes=2,
+        ...     class_names=("cat", "dog"),
+        ... )
+        >>> place_features(".", said)
+        >>> read_features("yt8m_features.json") == said
+        True
+
+    Args:
+        output_dir: The folder.
+        features: What the records hold; None if nothing is to be said: then
+            what was said of others goes.
+
+    Raises:
+        OSError: If it can't be written.
+        ValueError: If what is there is damaged.
+    """
+    path = _path_in(output_dir)
+    there = files_lib.exists(path)
+    if features is None:
+        if there:
+            with contextlib.suppress(tf.errors.NotFoundError):
+                tf.io.gfile.remove(path)
+    elif not there or read_features(path) != features:
+        write_features(path, features)
+
+
+def _path_in(folder: str) -> str:
+    return os.path.join(files_lib.expand_user(folder), FEATURES_NAME)
+
+
+def find_trained_features(trained: str) -> RecordFeatures | None:
+    """Reads what the training of a run found said of its records.
+
+    Example:
+        >>> find_trained_features("runs/of_youtube8m") is None
+        True
+
+    Args:
+        trained: The folder of a run, or what was exported of it: its folder, or
+            a file in it.
+
+    Returns:
+        What was said; None where nothing was.
+
+    Raises:
+        ValueError: If the file that should say it is damaged.
+    """
+    path = _path_of_trained(trained)
+    return None if path is None else read_features(path)
+
+
+def find_class_names(trained: str, num_classes: int) -> tuple[str, ...] | None:
+    """Reads the names of the classes that a run was trained on.
+
+    Example:
+        >>> said = RecordFeatures(
+        ...     feature_names=("clip",), feature_sizes=(512,), num_classes=2,
+        ...     class_names=("cat", "dog"),
+        ... )
+        >>> place_features(".", said)  # as training does
+        >>> find_class_names(".", num_classes=2)
+        ('cat', 'dog')
+
+    Args:
+        trained: As of `find_trained_features`.
+        num_classes: How many classes the run has.
+
+    Returns:
+        The names; None where they are not known.
+
+    Raises:
+        ValueError: Likewise.
+    """
+    features = find_trained_features(trained)
+    if features is None or len(features.class_names) != num_classes:
+        return None
+    return features.class_names
+
+
+def _path_of_trained(trained: str) -> str | None:
+    trained = files_lib.expand_user(trained)
+    if not files_lib.is_folder(trained):
+        if not files_lib.exists(trained):
+            return None
+        trained = os.path.dirname(trained)
+    path = os.path.join(trained, FEATURES_NAME)
+    return path if files_lib.exists(path) else None
+
+
+def expect_same_ranges(
+    trained: str, files: Sequence[str], *, classes: bool = False
+) -> None:
     """Refuses codes that stand for others than those of training.
 
     Args:
         trained: The folder of a run, or what was exported of it, whose
             `yt8m_features.json` is what its training found; there may be none.
         files: Records, beside which there may be one.
+        classes: Whether the labels count, too: names of their classes that are
+            known are compared.
 
     Raises:
-        DataError: If their codes of one feature stand for different ranges.
+        DataError: If their codes of one feature stand for different ranges, or
+            classes are others.
         ValueError: If a file that should say it is damaged.
 
     Example:
@@ -260,22 +476,22 @@ def expect_same_ranges(trained: str, files: Sequence[str]) -> None:
         ...     print(str(error).rpartition("Received: ")[2])
         codes that stand for [-2, 1]
     """
-    trained = files_lib.expand_user(trained)
-    if not files_lib.is_folder(trained):
-        if not files_lib.exists(trained):
-            return
-        trained = os.path.dirname(trained)
-    path = os.path.join(trained, FEATURES_NAME)
-    if not files_lib.exists(path):
+    path = _path_of_trained(trained)
+    if path is None:
         return
     features = find_features(files)
     if features is None:
         return
-    known = read_features(path).ranges
+    trained_features = read_features(path)
+    known = trained_features.ranges
+    where = os.path.dirname(files[0])
     for name, values in features.ranges.items():
         if name in known:
-            where = os.path.dirname(files[0])
             _expect_same(name, values, where, known[name], path)
+    if classes:
+        _expect_same_classes(
+            features.class_names, where, trained_features.class_names, path
+        )
 
 
 def _expect_same(
@@ -292,6 +508,21 @@ def _expect_same(
             "them by that file. Received: codes that stand for "
             f"[{values[0]:g}, {values[1]:g}]"
         )
+
+
+def _expect_same_classes(
+    names: tuple[str, ...],
+    where: str,
+    known: tuple[str, ...],
+    known_where: str,
+) -> None:
+    for index, (name, other) in enumerate(zip(names, known, strict=False)):
+        if name != other:
+            raise errors.DataError(
+                f"{where}: expected class {index} to be {other!r:.80}, as in "
+                f"{known_where}; convert them by that file, or with the same "
+                f"vocabulary_file. Received: {name!r:.80}"
+            )
 
 
 def write_features(path: str, features: RecordFeatures) -> None:

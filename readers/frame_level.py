@@ -113,7 +113,7 @@ class FrameLevelReader:
 
     feature_names: tuple[str, ...] = ("rgb", "audio")
     feature_sizes: tuple[int, ...] = (1024, 128)
-    num_classes: int = 3862
+    num_classes: int = feature_spec.NUM_CLASSES
     max_frames: int = 300
     frame_sampling: FrameSampling = FrameSampling.ALL
     num_sampled_frames: int | None = None

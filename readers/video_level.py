@@ -52,7 +52,7 @@ class VideoLevelReader:
 
     feature_names: tuple[str, ...] = ("mean_rgb", "mean_audio")
     feature_sizes: tuple[int, ...] = (1024, 128)
-    num_classes: int = 3862
+    num_classes: int = feature_spec.NUM_CLASSES
     with_labels: bool = True
     column_ids: bool = False
 

@@ -22,6 +22,11 @@ def convert(
 ) -> datasets.ConvertReport:
     """Converts files of a folder to its folder `out`."""
     dry_run = kwargs.pop("dry_run", False)
+    named = {
+        name: kwargs.pop(name)
+        for name in ("class_names", "vocabulary")
+        if name in kwargs
+    }
     files = sorted(map(str, folder.glob(pattern)))
     return datasets.convert_files(
         files,
@@ -30,6 +35,7 @@ def convert(
         labels=labels,
         overwrite=True,
         dry_run=dry_run,
+        **named,
     )
 
 

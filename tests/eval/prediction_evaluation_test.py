@@ -63,6 +63,12 @@ def test_program(tmp_path, capsys):
     assert text.startswith(f"{predictions} against {labels}\n")
     assert "GAP@2                 0.2778\n" in text
     assert "loss" not in text
+    said = readers.RecordFeatures(
+        feature_names=("clip",), feature_sizes=(4,), num_classes=4
+    )
+    readers.write_features(str(tmp_path / readers.FEATURES_NAME), said)
+    with pytest.raises(readers.DataError, match="predictions: .* from 0 to 3"):
+        run(f"--predictions={predictions}", f"--labels={labels}")
 
 
 def test_starter_metrics_and_a_comparison(tmp_path, capsys):

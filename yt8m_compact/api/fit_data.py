@@ -16,7 +16,6 @@ from yt8m_compact.readers import record_rules
 from yt8m_compact.run import config as config_lib
 
 Patterns = str | os.PathLike[str] | Sequence[str]
-_NUM_CLASSES = 3862  # of YouTube-8M, where nothing else is said
 
 
 def prepare(
@@ -60,7 +59,7 @@ def prepare(
                 f"own. Received: labels beside {name}={x!r:.80}"
             )
         pattern = classifier.join_patterns(x)
-        return pattern, data or _detect(pattern, num_classes or _NUM_CLASSES)
+        return pattern, data or _detect(pattern, num_classes)
     if y is None:
         raise ValueError(
             f"expected labels of {name}, which is given as arrays. Received: "
@@ -100,9 +99,10 @@ def prepare(
     return array_files.write(folder, name, data, videos, labels), data
 
 
-def _detect(pattern: str, num_classes: int) -> config_lib.DataConfig:
+def _detect(pattern: str, num_classes: int | None) -> config_lib.DataConfig:
     """Finds out what files hold."""
     files = readers.expand_patterns(pattern)
+    said = readers.find_features(files)
     found = spec_detection.detect_files(files, num_classes=num_classes)
     if found is None:
         raise readers.DataError(
@@ -115,5 +115,9 @@ def _detect(pattern: str, num_classes: int) -> config_lib.DataConfig:
         feature_sizes=found.spec.feature_sizes,
         frame_features=found.spec.layout is not layouts.VIDEO,
         float_frames=found.spec.layout is layouts.FLOATS,
-        num_classes=num_classes,
+        num_classes=found.spec.num_classes,
+        max_frames=max(
+            config_lib.DataConfig.max_frames,
+            (said and said.max_frames) or 0,
+        ),
     )

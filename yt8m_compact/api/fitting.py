@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from yt8m_compact import models
+from yt8m_compact import readers
 from yt8m_compact import training as training_lib
 from yt8m_compact.api import array_videos
 from yt8m_compact.api import class_names as class_names_lib
@@ -97,7 +98,8 @@ def fit(
         data: what records or arrays hold; by default as `model` says, or as
             the data show.
         num_classes: how many classes there are; by default as `model` or
-            `data` say, or as the labels show. Of files, 3,862.
+            `data` say, or as the labels show; of files, as
+            `yt8m_features.json` beside them says, or else 3,862.
         train_dir: the folder of the run, which is continued if it is there; by
             default a temporary one, which is gone afterwards.
         start_new_model: whether a run in `train_dir` is moved aside first.
@@ -166,15 +168,17 @@ def fit(
         config, trained, step = run.restore_model(
             None if result.best is None else train_dir_lib.BEST
         )
+        if class_names is None:
+            class_names = given.class_names or readers.find_class_names(
+                run.path, config.data.num_classes
+            )
         return trained_model.TrainedModel(
             config,
             trained,
             step,
             train_dir=None if train_dir is None else run.path,
             history=history_lib.read_history(run),
-            class_names=given.class_names
-            if class_names is None
-            else class_names,
+            class_names=class_names,
         )
 
 

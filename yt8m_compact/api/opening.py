@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from yt8m_compact import presets
+from yt8m_compact import readers
 from yt8m_compact.api import class_names as class_names_lib
 from yt8m_compact.api import exported_model
 from yt8m_compact.api import history as history_lib
@@ -41,7 +42,8 @@ def load_run(
             the last 5 checkpoints.
         class_names: a name for each class: a list, a dict by the number of the
             class, or a file, such as YouTube-8M's vocabulary.csv. None for
-            those of YouTube-8M of 2018 where there are 3,862 classes.
+            those that the run's records had, or of YouTube-8M of 2018 where
+            there are 3,862 classes.
 
     Returns:
         The model, its configuration and its history.
@@ -52,6 +54,10 @@ def load_run(
     """
     run = train_dir_lib.TrainDir(os.fspath(path))
     config, model, found = run.restore_model(step, weight_choice.parse(weights))
+    if class_names is None:
+        class_names = readers.find_class_names(
+            run.path, config.data.num_classes
+        )
     return trained_model.TrainedModel(
         config,
         model,
@@ -123,4 +129,8 @@ def load(
             not fit its configuration, or its runtime is not installed.
     """
     config, artefact = artefacts.load(path, num_threads)
+    if class_names is None:
+        class_names = readers.find_class_names(
+            os.fspath(path), config.data.num_classes
+        )
     return exported_model.ExportedModel(config, artefact, class_names)

@@ -133,6 +133,7 @@ class RunCompression:
         patterns = (settings.sample_data_pattern, settings.eval_data_pattern)
         others = [readers.expand_patterns(text) for text in patterns if text]
         for some in (files, *others):
+            readers.expect_same_ranges(self._run.path, some, classes=True)
             skips = self._config.training.on_data_error == "skip"
             readers.check_format(
                 some,

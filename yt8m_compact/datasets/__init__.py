@@ -14,6 +14,7 @@ with lazy.imports():
     from yt8m_compact.datasets.download import read_checksums
     from yt8m_compact.datasets.frame_counts import frame_count_histogram
     from yt8m_compact.datasets.frame_counts import sample_num_frames
+    from yt8m_compact.datasets.label_reader import LabelReader
     from yt8m_compact.datasets.manifest import (
         MANIFEST_NAME as FILES_MANIFEST_NAME,
     )
@@ -54,7 +55,10 @@ with lazy.imports():
     from yt8m_compact.datasets.verify import FileReport
     from yt8m_compact.datasets.verify import Report
     from yt8m_compact.datasets.verify import verify_files
+    from yt8m_compact.datasets.video_labels import find_label_names
     from yt8m_compact.datasets.video_labels import read_labels
+    from yt8m_compact.datasets.vocabulary import name_classes
+    from yt8m_compact.datasets.vocabulary import number_classes
     from yt8m_compact.datasets.vocabulary import read_class_names
     from yt8m_compact.datasets.vocabulary import read_verticals
     from yt8m_compact.datasets.vocabulary import read_vocabulary
@@ -110,6 +114,10 @@ __all__ = [
     "pool_record",
     "read_checksums",
     "read_features",
+    "find_label_names",
+    "LabelReader",
+    "name_classes",
+    "number_classes",
     "read_labels",
     "read_manifest",
     "read_class_names",

@@ -10,6 +10,7 @@ from yt8m_compact import lazy
 from yt8m_compact import readers
 from yt8m_compact.datasets import convert_config
 from yt8m_compact.datasets import convert_report
+from yt8m_compact.datasets import label_reader
 from yt8m_compact.datasets.sources import source_video
 from yt8m_compact.readers import features_file
 
@@ -46,6 +47,38 @@ def kind_of(file: str) -> str:
     return _KINDS.get(os.path.splitext(file)[1].lower(), "mediapipe")
 
 
+def list_names(
+    file: str, config: convert_config.ConvertConfig
+) -> tuple[str, ...]:
+    """Lists what may be the features of a file of arrays.
+
+    Args:
+        file: Its name: .npz, Parquet or HDF5.
+        config: What else there is in it.
+
+    Returns:
+        The names of all that is no id, label or number of frames.
+    """
+    kind = kind_of(file)
+    if kind == "npz":
+        names = array_files.list_npz(file)
+    elif kind == "parquet":
+        names = parquet_files.list_columns(file)
+    else:
+        names = hdf5_files.list_datasets(file)
+    others = (
+        *source_video.ID_NAMES,
+        config.source_id,
+        config.source_labels,
+        config.frame_order,
+    )
+    return tuple(
+        name
+        for name in names
+        if name not in others and not name.startswith(source_video.LENGTHS)
+    )
+
+
 class Conversion:
     """What is known of the features while videos come one by one."""
 
@@ -54,17 +87,22 @@ class Conversion:
         config: convert_config.ConvertConfig,
         report: convert_report.ConvertReport,
         ranges: tuple[tuple[float, ...], tuple[float, ...]],
+        vocabulary: Mapping[str, int | None] | None = None,
     ):
         self._config = config
         self._report = report
         self._ranges = ranges
         self._sources: dict[str, str] = {}
+        self.labels = label_reader.LabelReader(config.num_classes, vocabulary)
         self._sizes = dict(
             zip(config.feature_names, config.feature_sizes, strict=False)
         )
+        self._max_frames = 0
         self.seen: dict[str, str] = {}
 
-    def features(self) -> features_file.RecordFeatures:
+    def features(
+        self, class_names: Sequence[str] = ()
+    ) -> features_file.RecordFeatures:
         """Says what the records hold."""
         config = self._config
         has_codes = config.level == "frame" and not config.float_frames
@@ -75,11 +113,13 @@ class Conversion:
             feature_sizes=tuple(
                 self._sizes[name] for name in config.feature_names
             ),
-            num_classes=config.num_classes,
+            num_classes=self.labels.num_classes,
+            class_names=tuple(class_names),
             float_frames=config.float_frames,
             packed=config.packed,
             min_quantized_value=lows,
             max_quantized_value=highs,
+            max_frames=self._max_frames if config.level == "frame" else None,
         )
 
     def read(
@@ -90,28 +130,51 @@ class Conversion:
     ) -> Iterator[tuple[source_video.SourceVideo, Sequence[int] | None]]:
         """Yields the videos to write, with their labels."""
         config = self._config
-        kind = kind_of(files[0])
-        names = config.source_features or (
-            MEDIAPIPE_SOURCES if kind == "mediapipe" else config.feature_names
-        )
-        self._sources = dict(zip(config.feature_names, names, strict=True))
-        for video in _read_videos(kind, files, names, config.level == "video"):
+        advice = ""
+        if config.level == "frame" and kind_of(files[0]) == "parquet":
+            advice = (
+                "; where each row is a frame, sort the rows by id, as those of "
+                "a video have to follow each other"
+            )
+        for video in self.open(files):
             update()
             name = video.video_id
             if name in self.seen:
                 raise ValueError(
                     f"{video.where}: expected every id once. Received: "
-                    f"{name!r}, which {self.seen[name]} has too"
+                    f"{name!r}, which {self.seen[name]} has too{advice}"
                 )
             self.seen[name] = video.where
             video_labels = None
-            if labels is not None:
-                video_labels = labels.get(name)
-                if video_labels is None:
+            if labels is not None or config.source_labels:
+                if labels is not None:
+                    video_labels = labels.get(name)
+                else:
+                    video_labels = self.labels.read(video.labels, video.where)
+                if not video_labels:
                     self._report.without_labels.append(name)
                     if not config.keep_unlabelled:
                         continue
-            yield video, video_labels
+            yield video, video_labels or None
+
+    def open(self, files: Sequence[str]) -> Iterator[source_video.SourceVideo]:
+        """Yields the videos of files, of which nothing is checked."""
+        config = self._config
+        kind = kind_of(files[0])
+        names = config.source_features or (
+            MEDIAPIPE_SOURCES if kind == "mediapipe" else config.feature_names
+        )
+        self._sources = dict(zip(config.feature_names, names, strict=True))
+        wanted = source_video.Wanted(
+            features=tuple(names),
+            ids=(config.source_id,)
+            if config.source_id
+            else source_video.ID_NAMES,
+            labels=config.source_labels or None,
+            video_level=config.level == "video",
+            frame_order=config.frame_order or None,
+        )
+        yield from _read_videos(kind, files, wanted)
 
     def frames(self, video: source_video.SourceVideo) -> dict[str, np.ndarray]:
         """Returns the features that a video has, `[num_frames, size]`.
@@ -121,8 +184,9 @@ class Conversion:
         features = {}
         for name, source in self._sources.items():
             if source in video.features:
+                array = video.features[source]
                 features[name] = self._check(
-                    video.features[source], video.where, name, source
+                    self._without_padding(array), video.where, name, source
                 )
         missing = len(self._sources) - len(features)
         if missing and (not self._config.fill_missing or not features):
@@ -142,6 +206,7 @@ class Conversion:
         """Returns the record of a video."""
         features = self.frames(video)
         num_frames = len(next(iter(features.values())))
+        self._max_frames = max(self._max_frames, num_frames)
         values = {}
         for index, name in enumerate(self._config.feature_names):
             if name not in features:
@@ -155,6 +220,20 @@ class Conversion:
                 features[name] = np.zeros(shape, np.float32)
             values[name] = self._encode(features[name], index)
         return _serialize(video.video_id, labels, values, self._config)
+
+    def _without_padding(self, array: Any) -> Any:
+        """Leaves out what only fills up the end of a video."""
+        padding = self._config.padding
+        array = source_video.as_numbers(array)
+        if (
+            padding == "none"
+            or len(array.shape) != 2
+            or array.dtype.kind not in "fiu"
+        ):
+            return array
+        is_filler = array == 0 if padding == "zeros" else array != array
+        frames = np.flatnonzero(~np.asarray(is_filler).all(axis=1))
+        return array[: frames[-1] + 1 if frames.size else 0]
 
     def _check(
         self, array: Any, where: str, name: str, source: str
@@ -281,17 +360,17 @@ class Conversion:
 
 
 def _read_videos(
-    kind: str, files: Sequence[str], names: Sequence[str], video_level: bool
+    kind: str, files: Sequence[str], wanted: source_video.Wanted
 ) -> Iterator[source_video.SourceVideo]:
     if kind == "npy":
-        return array_files.read_npy(files, names, video_level=video_level)
+        return array_files.read_npy(files, wanted)
     if kind == "npz":
-        return array_files.read_npz(files, video_level=video_level)
+        return array_files.read_npz(files, wanted)
     if kind == "parquet":
-        return parquet_files.read(files, names, video_level=video_level)
+        return parquet_files.read(files, wanted)
     if kind == "hdf5":
-        return hdf5_files.read(files, names, video_level=video_level)
-    return mediapipe_files.read(files, names)
+        return hdf5_files.read(files, wanted)
+    return mediapipe_files.read(files, wanted)
 
 
 def _serialize(

@@ -7,9 +7,11 @@ and exported for, the 8-bit codes of YouTube-8M.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
+import dataclasses
 import os
+from typing import Any
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import lazy
@@ -18,6 +20,8 @@ from yt8m_compact import readers
 from yt8m_compact.datasets import conversion as conversion_lib
 from yt8m_compact.datasets import convert_config
 from yt8m_compact.datasets import convert_report
+from yt8m_compact.datasets import label_reader
+from yt8m_compact.datasets import vocabulary as vocabulary_lib
 from yt8m_compact.readers import features_file
 
 with lazy.imports():
@@ -29,6 +33,8 @@ with lazy.imports():
     from yt8m_compact.datasets import verify
     from yt8m_compact.readers import record_rules
 
+_USUAL_NAMES = ("rgb", "audio")
+
 
 def convert_files(
     patterns: str | Sequence[str],
@@ -36,6 +42,8 @@ def convert_files(
     config: convert_config.ConvertConfig | None = None,
     *,
     labels: Mapping[str, Sequence[int]] | None = None,
+    vocabulary: Mapping[str, int | None] | None = None,
+    class_names: Sequence[str] = (),
     overwrite: bool = False,
     dry_run: bool = False,
 ) -> convert_report.ConvertReport:
@@ -55,7 +63,11 @@ def convert_files(
         output_dir: Folder to write `videos-00000-of-00001.tfrecord` to, and
             `yt8m_features.json`, which says what the records hold.
         config: What to do, the defaults if None.
-        labels: Labels by id; None if there are none, as for prediction.
+        labels: Labels by id; None if there are none, as for prediction, or
+            they are in the same files (`source_labels`).
+        vocabulary: The class by its name, which labels in the same files may
+            be, as of `read_vocabulary`; if None, by `class_names`.
+        class_names: The name of each class, if they are known.
         overwrite: Whether to replace files that are there.
         dry_run: Whether everything is read and checked, and nothing written.
 
@@ -77,6 +89,12 @@ def convert_files(
         ({'records/videos-00000-of-00001.tfrecord': 1}, (4, 2))
     """
     config = config or convert_config.ConvertConfig()
+    if labels is not None and config.source_labels:
+        raise ValueError(
+            "expected labels, or source_labels, which are in the same files as "
+            f"the features. Received: both, source_labels="
+            f"{config.source_labels!r}"
+        )
     output_dir = files_lib.expand_user(output_dir)
     files = readers.expand_patterns(patterns)
     paths = [
@@ -86,6 +104,7 @@ def convert_files(
         for i in range(config.num_shards)
     ]
     features_path = os.path.join(output_dir, features_file.FEATURES_NAME)
+    inputs = {*map(os.path.realpath, files)}
     for path in (*paths, features_path):
         if tf.io.gfile.exists(path) and not overwrite:
             raise ValueError(
@@ -93,18 +112,28 @@ def convert_files(
                 "Received: a file that is there; choose another output_dir, "
                 "or set overwrite to replace it"
             )
-        if os.path.realpath(path) in map(os.path.realpath, files):
+        if os.path.realpath(path) in inputs:
             raise ValueError(
                 f"{path}: expected another folder than that of the input, "
                 "which is never replaced. Received: a file of the input; "
                 "choose another output_dir"
             )
-    _expect_one_kind(files, config)
+    _expect_one_kind(files)
+    config = _with_names(files, config)
+    _expect_fitting(files[0], config)
     ranges = config.ranges
+    if config.find_classes and config.source_labels:
+        class_names = _find_classes(files, config)
+    elif class_names and config.num_classes is None and not config.find_classes:
+        config = dataclasses.replace(config, num_classes=len(class_names))
+    if vocabulary is None:
+        vocabulary = vocabulary_lib.number_classes(class_names)
     if config.find_range:
-        ranges = _find_ranges(files, config, labels)
+        ranges = _find_ranges(files, config, labels, vocabulary)
     report = convert_report.ConvertReport(dry_run=dry_run)
-    conversion = conversion_lib.Conversion(config, report, ranges)
+    conversion = conversion_lib.Conversion(config, report, ranges, vocabulary)
+    for video_id, classes in (labels or {}).items():
+        conversion.labels.read([*classes], f"labels of {video_id!r:.80}")
     counts = [0] * len(paths)
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(
@@ -112,7 +141,14 @@ def convert_files(
         )
         writers = None
         if not dry_run:
-            writers = stack.enter_context(record_writer.writing_all(paths))
+            writers = stack.enter_context(
+                record_writer.writing_all(
+                    paths,
+                    before=lambda: readers.place_features(
+                        output_dir, report.features
+                    ),
+                )
+            )
         for video, video_labels in conversion.read(files, labels, bar.update):
             record = conversion.serialize(video, video_labels)
             shard = report.num_written % len(paths)
@@ -126,19 +162,24 @@ def convert_files(
                 f"expected at least one video a file. Received: "
                 f"{report.num_written} of {len(conversion.seen)} videos to be "
                 f"written to {len(paths)} file(s), "
-                f"{len(report.without_labels)} without labels; check that the "
-                "ids of the labels are those of the videos, such as "
+                f"{len(report.without_labels)} without labels; check that "
+                f"{_what_labels_need(config)} the videos, such as "
                 f"{next(iter(conversion.seen), None)!r}"
             )
-        report.features = conversion.features()
+        report.features = conversion.features(class_names)
     report.files = dict(zip(paths, counts, strict=True))
     report.without_features = [
         name for name in labels or () if name not in conversion.seen
     ]
     if not dry_run:
-        features_file.write_features(features_path, report.features)
         _verify(report)
     return report
+
+
+def _what_labels_need(config: convert_config.ConvertConfig) -> str:
+    if config.source_labels:
+        return f"'{config.source_labels}' holds labels of"
+    return "the ids of the labels are those of"
 
 
 def _verify(report: convert_report.ConvertReport) -> None:
@@ -155,7 +196,7 @@ def _verify(report: convert_report.ConvertReport) -> None:
         layout,
         features.feature_names,
         features.feature_sizes,
-        features.num_classes,
+        features.num_classes or 1,  # where there are no labels
     )
     paths = [*report.files]
     num_bytes = sum(tf.io.gfile.stat(path).length for path in paths)
@@ -178,9 +219,7 @@ def _verify(report: convert_report.ConvertReport) -> None:
         progress.finish(bar)
 
 
-def _expect_one_kind(
-    files: Sequence[str], config: convert_config.ConvertConfig
-) -> None:
+def _expect_one_kind(files: Sequence[str]) -> None:
     kind = conversion_lib.kind_of(files[0])
     other = next(
         (file for file in files if conversion_lib.kind_of(file) != kind), None
@@ -190,11 +229,27 @@ def _expect_one_kind(
             f"{other}: expected a file of the same kind as {files[0]}; convert "
             "files of one kind at a time. Received: another ending"
         )
+
+
+def _expect_fitting(file: str, config: convert_config.ConvertConfig) -> None:
+    """Refuses settings that say nothing of such files."""
+    kind = conversion_lib.kind_of(file)
+    if config.frame_order and kind != "parquet":
+        raise ValueError(
+            "expected no frame_order of files that are no Parquet. Received: "
+            f"frame_order={config.frame_order!r}, {file}"
+        )
     if kind != "mediapipe":
         return
+    if config.source_labels:
+        raise ValueError(
+            "expected no source_labels of MediaPipe's files, which have none; "
+            "set labels_file. Received: "
+            f"source_labels={config.source_labels!r}"
+        )
     if config.level == "video":
         raise readers.DataError(
-            f"{files[0]}: expected level to be 'frame', as MediaPipe's "
+            f"{file}: expected level to be 'frame', as MediaPipe's "
             "features are frame by frame. Received: level='video'"
         )
     if not config.source_features and len(config.feature_names) != 2:
@@ -205,14 +260,63 @@ def _expect_one_kind(
         )
 
 
+def _with_names(
+    files: Sequence[str], config: convert_config.ConvertConfig
+) -> convert_config.ConvertConfig:
+    """Finds what the features are called, where it was not said."""
+    if config.feature_names:
+        return config
+    kind = conversion_lib.kind_of(files[0])
+    names = config.source_features
+    if not names and kind == "npy":
+        folders = (
+            os.path.basename(os.path.dirname(os.path.abspath(file)))
+            for file in files
+        )
+        found = dict.fromkeys(folders)
+        found.pop(config.source_labels, None)
+        names = tuple(found)
+    elif kind == "mediapipe":
+        names = _USUAL_NAMES
+    elif not names:
+        found = conversion_lib.list_names(files[0], config)
+        names = _USUAL_NAMES if {*_USUAL_NAMES} <= {*found} else found
+        if len(found) != 1 and names != _USUAL_NAMES:
+            raise ValueError(
+                f"expected feature_names, which of {files[0]} are features. "
+                f"Received: none; there are {', '.join(found) or 'none'}"
+            )
+    return dataclasses.replace(config, feature_names=names)
+
+
+def _find_classes(
+    files: Sequence[str], config: convert_config.ConvertConfig
+) -> tuple[str, ...]:
+    """Finds the names of classes that labels beside the features have."""
+    conversion = conversion_lib.Conversion(
+        config, convert_report.ConvertReport(), config.ranges
+    )
+
+    def read(bar: Any) -> Iterator[tuple[str, Any]]:
+        for video in conversion.open(files):
+            bar.update()
+            yield video.where, video.labels
+
+    with progress.video_bar("classes", files, total=_total(files)) as bar:
+        names = label_reader.find_names(read(bar))
+        progress.finish(bar)
+    return names
+
+
 def _find_ranges(
     files: Sequence[str],
     config: convert_config.ConvertConfig,
     labels: Mapping[str, Sequence[int]] | None,
+    vocabulary: Mapping[str, int | None],
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Finds the least and the largest value of each feature."""
     conversion = conversion_lib.Conversion(
-        config, convert_report.ConvertReport(), config.ranges
+        config, convert_report.ConvertReport(), config.ranges, vocabulary
     )
     lows: dict[str, float] = {}
     highs: dict[str, float] = {}

@@ -36,23 +36,41 @@ class ConvertConfig:
     source_features: tuple[str, ...] = settings.setting(
         (),
         "What the features are called in the input, comma-separated; if not "
-        "given, as in feature_names, and RGB/feature/floats,"
+        "given, as in the records, and RGB/feature/floats,"
         "AUDIO/feature/floats in MediaPipe's files.",
     )
     feature_names: tuple[str, ...] = settings.setting(
-        ("rgb", "audio"),
-        "What they are called in the records, comma-separated.",
+        (),
+        "What they are called in the records, comma-separated; if not given, "
+        "as in the input, .npy files as their folders, and rgb,audio in "
+        "MediaPipe's files.",
     )
     feature_sizes: tuple[int, ...] = settings.setting(
         (),
         "Size of each feature, comma-separated; if not given, those of the "
         "first video that has it.",
     )
-    num_classes: int = settings.setting(
-        3862,
-        "Number of classes, which labels must be below: 3862 for YouTube-8M of "
-        "2018.",
+    source_id: str = settings.setting(
+        "",
+        "What the ids are called in the input; id, video_id or ids if not "
+        "given.",
+    )
+    source_labels: str = settings.setting(
+        "",
+        "What labels are called in the input (a column, an array, a folder of "
+        ".npy files), where they are in the same files as the features.",
+    )
+    num_classes: int | None = settings.setting(
+        None,
+        "Number of classes, which labels must be below; if not given, that of "
+        "the vocabulary, or of columns of 0 and 1, or one more than the "
+        "largest label.",
         minimum=1,
+    )
+    find_classes: bool = settings.setting(
+        False,
+        "Whether the classes are those that the labels name, in alphabetical "
+        "order, with no vocabulary.",
     )
     min_quantized_value: tuple[float, ...] = settings.setting(
         (),
@@ -82,6 +100,19 @@ class ConvertConfig:
         "Frames a second of each feature, comma-separated, to align; if not "
         "given, all features of a video end together.",
     )
+    frame_order: str = settings.setting(
+        "",
+        "Column of the number or the time of a frame, by which the frames of a "
+        "video are sorted, in Parquet files with a row for each frame; as the "
+        "rows come if not given.",
+    )
+    padding: str = settings.setting(
+        "none",
+        "What frames hold that only fill up the end of a video, as in stacks "
+        "of videos of different lengths: zeros or nan; or none, where every "
+        "frame counts.",
+        choices=("none", "zeros", "nan"),
+    )
     fill_missing: bool = settings.setting(
         False,
         "Whether a feature that a video lacks (no sound) becomes zeros; if "
@@ -100,15 +131,14 @@ class ConvertConfig:
     def __post_init__(self) -> None:
         """Checks every field."""
         settings.check(self)
-        number = len(self.feature_names)
-        feature_spec.validate(
-            self.feature_names,
-            self.feature_sizes or (1,) * number,
-            self.num_classes,
-        )
+        number = len(self.feature_names) or len(self.source_features)
+        if self.feature_names:
+            feature_spec.validate(
+                self.feature_names, self.feature_sizes or (1,) * number
+            )
         for name in ("source_features", "frame_rates"):
             values = getattr(self, name)
-            if values and len(values) != number:
+            if values and number and len(values) != number:
                 raise ValueError(
                     f"expected as many {name} as feature_names. Received: "
                     f"{name}={','.join(map(str, values))}, "
@@ -122,11 +152,24 @@ class ConvertConfig:
                 f"Received: align={self.align!r}, "
                 f"frame_rates={','.join(map(str, self.frame_rates))}"
             )
+        if self.find_classes and self.num_classes is not None:
+            raise ValueError(
+                "expected no num_classes with find_classes, which finds it. "
+                f"Received: num_classes={self.num_classes}"
+            )
         given = bool(self.min_quantized_value or self.max_quantized_value)
         if self.level == "video" and self.align != "cut":
             raise ValueError(
                 "expected no align where level is 'video', which has no "
                 f"frames. Received: align={self.align!r}"
+            )
+        if self.level == "video" and (
+            self.padding != "none" or self.frame_order
+        ):
+            raise ValueError(
+                "expected no padding and no frame_order where level is "
+                f"'video', which has no frames. Received: padding="
+                f"{self.padding!r}, frame_order={self.frame_order!r}"
             )
         for name, value in (
             ("float_frames", self.float_frames),
@@ -149,7 +192,10 @@ class ConvertConfig:
                 "max_quantized_value. Received: both"
             )
         if given:
-            features_file.expect_ranges(*self.ranges, number)
+            lows = self.min_quantized_value or (-2.0,)
+            highs = self.max_quantized_value or (2.0,)
+            number = number or max(len(lows), len(highs))
+            features_file.expect_ranges(lows, highs, number)
 
     @property
     def ranges(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -172,6 +218,14 @@ class ConvertConfig:
             ValueError: If this config says anything else of them.
         """
         values = settings.to_dict(features)
+        if values.pop("class_names") and self.find_classes:
+            raise ValueError(
+                "expected no find_classes, since the classes of an earlier "
+                "call have their names. Received: find_classes=True"
+            )
+        del values["max_frames"]
+        if values["num_classes"] is None:  # It had no labels.
+            del values["num_classes"]
         defaults = settings.to_dict(ConvertConfig())
         own = settings.to_dict(self)
         if self.find_range:

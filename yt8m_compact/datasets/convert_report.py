@@ -81,6 +81,11 @@ class ConvertReport:
         if features is None:
             return []
         lines = []
+        if features.max_frames == 1:
+            lines.append(
+                "every video has one frame; level 'video' is for vectors of "
+                "whole videos"
+            )
         share = self.num_clipped / max(1, self.num_values)
         if features.min_quantized_value:
             ranges = ", ".join(

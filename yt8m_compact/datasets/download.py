@@ -27,6 +27,7 @@ from yt8m_compact import lazy
 from yt8m_compact import progress
 from yt8m_compact import settings
 from yt8m_compact import untrusted
+from yt8m_compact.readers import features_file
 
 with lazy.imports():
     from yt8m_compact.datasets import scan
@@ -220,6 +221,7 @@ def download_files(output_dir: str, config: DownloadConfig) -> list[str]:
         ['there/a.tfrecord']
     """
     folder = pathlib.Path(files_lib.expand_user(output_dir))
+    features_file.expect_place(str(folder), None)
     folder.mkdir(parents=True, exist_ok=True)
     files = _list_files(config)
     wanted = {n: c for n, c in files.items() if config.is_in_shard(n)}

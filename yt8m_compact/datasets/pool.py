@@ -10,6 +10,7 @@ from yt8m_compact import lazy
 from yt8m_compact import readers
 from yt8m_compact import settings
 from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import features_file
 from yt8m_compact.readers import ids as ids_lib
 
 with lazy.imports():
@@ -30,6 +31,9 @@ STATISTICS = ("mean", "std", "length")
 _LENGTH = "length"
 # The frames of YouTube-8M are one a second, for five minutes.
 FRAMES_OF_LENGTH_1 = 300
+# What the codes of a feature stand for, where it is another than usual.
+_Ranges = Mapping[str, tuple[float, float]]
+_USUAL: _Ranges = {}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,10 +72,11 @@ class PoolConfig:
         "Size of each feature, comma-separated; if not given, those of most "
         "records of a sample, packed ones: 1024 for rgb, 128 for audio.",
     )
-    num_classes: int = settings.setting(
-        3862,
-        "Number of classes, which labels must be below: 3862 for YouTube-8M of "
-        "2018, 4716 for 2017, 527 for AudioSet.",
+    num_classes: int | None = settings.setting(
+        None,
+        "Number of classes, which labels must be below; if not given, as "
+        "yt8m_features.json beside the records says, or else 3862, as of "
+        "YouTube-8M of 2018.",
         minimum=1,
     )
     on_data_error: str = settings.setting(
@@ -85,9 +90,7 @@ class PoolConfig:
         """Checks every field."""
         settings.check(self)
         if self.feature_sizes:
-            feature_spec.validate(
-                self.feature_names, self.feature_sizes, self.num_classes
-            )
+            feature_spec.validate(self.feature_names, self.feature_sizes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +134,9 @@ def pool_files(
 
     All frames of a record are pooled, those too that are beyond the
     `max_frames` that models of frames read. Labels are those of the video;
-    rated segments are left out.
+    rated segments are left out. Where it is said beside the records what their
+    codes stand for, means and deviations are of that; and what the new records
+    hold is said beside them.
 
     Args:
         patterns: The files, as in `readers.expand_patterns`; packed ones, and
@@ -160,6 +165,7 @@ def pool_files(
     """
     config = config or PoolConfig()
     files = readers.expand_patterns(patterns)
+    said = readers.find_features(files)
     spec = _find_spec(files, config)
     names, sizes = pooled_features(spec, config.statistics)
     rewritten = rewriting.rewrite_files(
@@ -170,8 +176,10 @@ def pool_files(
             spec=spec,
             statistics=config.statistics,
             skip=config.on_data_error == "skip",
+            ranges=said.ranges if said else _USUAL,
         ),
         name="pool",
+        features=_describe_pooled(said, spec, config.statistics),
         overwrite=overwrite,
         num_processes=num_processes,
     )
@@ -244,11 +252,32 @@ def pooled_features(
     return tuple(found), tuple(found.values())
 
 
+def _describe_pooled(
+    said: features_file.RecordFeatures | None,
+    spec: record_rules.RecordSpec,
+    statistics: Sequence[str],
+) -> features_file.RecordFeatures | None:
+    """Says of pooled records what they hold, where it is said of the frames."""
+    if said is None:
+        return None
+    names, sizes = pooled_features(spec, statistics)
+    has_names = len(said.class_names) == spec.num_classes
+    return features_file.RecordFeatures(
+        level="video",
+        feature_names=names,
+        feature_sizes=sizes,
+        num_classes=spec.num_classes,
+        class_names=said.class_names if has_names else (),
+    )
+
+
 def pool_record(
     data: bytes,
     spec: record_rules.RecordSpec,
     statistics: Sequence[str] = ("mean", "std"),
     where: str = "the record",
+    *,
+    ranges: _Ranges = _USUAL,
 ) -> bytes:
     """Makes a video-level record of a frame-level one.
 
@@ -257,6 +286,8 @@ def pool_record(
         spec: What it should hold.
         statistics: What is written of the frames, of `STATISTICS`.
         where: What to call it in errors.
+        ranges: What the codes of each feature stand for; [-2, 2] of those that
+            are not there.
 
     Returns:
         A serialized `tf.train.Example`: `id`, `labels` where there are any,
@@ -284,7 +315,7 @@ def pool_record(
     fault, message, found = _examine(data, spec)
     if fault is not None:
         raise readers.DataError(f"{where}: {fault}")
-    return _pool(message, found, spec, statistics)
+    return _pool(message, found, spec, statistics, ranges)
 
 
 def _examine(
@@ -308,6 +339,7 @@ def _pool(
     found: record_rules.Examined,
     spec: record_rules.RecordSpec,
     statistics: Sequence[str],
+    ranges: _Ranges,
 ) -> bytes:
     pooled = tf.train.Example()
     features = pooled.features.feature
@@ -315,7 +347,8 @@ def _pool(
     if found.labels is not None:
         features[labels_lib.LABELS_KEY].int64_list.value.extend(found.labels)
     for name, size in zip(spec.feature_names, spec.feature_sizes, strict=True):
-        values = describe_codes(_read_codes(message, name, size, spec.layout))
+        codes = _read_codes(message, name, size, spec.layout)
+        values = describe_codes(codes, *ranges.get(name, ()))
         for statistic in statistics:
             if statistic != _LENGTH:
                 features[f"{statistic}_{name}"].float_list.value.extend(
@@ -343,7 +376,9 @@ def _read_codes(
     return np.frombuffer(codes, np.uint8).reshape(-1, size)
 
 
-def describe_codes(codes: np.ndarray) -> Mapping[str, np.ndarray]:
+def describe_codes(
+    codes: np.ndarray, min_value: float = -2.0, max_value: float = 2.0
+) -> Mapping[str, np.ndarray]:
     """Computes mean and standard deviation of the features of codes.
 
     Features are a line of their codes, so that whole numbers are added up:
@@ -352,6 +387,8 @@ def describe_codes(codes: np.ndarray) -> Mapping[str, np.ndarray]:
 
     Args:
         codes: uint8 `[num_frames, size]`, one frame or more.
+        min_value: The range that the codes stand for.
+        max_value: Its other end.
 
     Returns:
         `mean` and `std`, float64 `[size]`.
@@ -361,9 +398,11 @@ def describe_codes(codes: np.ndarray) -> Mapping[str, np.ndarray]:
     total = wide.sum(axis=0)
     # n times sum (q_i - mean)^2; below 2^63 for ten million frames.
     squares = count * np.square(wide).sum(axis=0) - np.square(total)
+    step = quantization.step(min_value, max_value)
+    offset = quantization.offset(min_value, max_value)
     return {
-        "mean": total / count * quantization.STEP + quantization.OFFSET,
-        "std": np.sqrt(squares) / count * quantization.STEP,
+        "mean": total / count * step + offset,
+        "std": np.sqrt(squares) / count * step,
     }
 
 
@@ -372,6 +411,7 @@ def _pool_file(
     spec: record_rules.RecordSpec,
     statistics: Sequence[str],
     skip: bool,
+    ranges: _Ranges = _USUAL,
 ) -> Iterator[tuple[bytes | None, set[Hashable]]]:
     """Yields new records, and what is left out; see `rewriting.Rewrite`."""
     skipped = readers.SkippedData() if skip else None
@@ -381,7 +421,7 @@ def _pool_file(
             fault, message, found = _examine(data, spec)
             if fault is None:
                 left_out = _left_out(message, spec)
-                yield _pool(message, found, spec, statistics), left_out
+                yield _pool(message, found, spec, statistics, ranges), left_out
             elif skipped is None:
                 raise readers.DataError(f"{file}: record {number}: {fault}")
             else:

@@ -1,6 +1,6 @@
 """TFRecord files that get their name when they are complete."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import os
 
@@ -11,11 +11,14 @@ from yt8m_compact import tensorflow_errors
 
 
 @contextlib.contextmanager
-def writing(path: str) -> Iterator["Writer"]:
+def writing(
+    path: str, *, before: Callable[[], None] | None = None
+) -> Iterator["Writer"]:
     """Opens a TFRecord file that appears under its name only when it is done.
 
     Args:
         path: The file to write, as in `files.writing`. Its folder is made.
+        before: As of `writing_all`.
 
     Yields:
         The writer.
@@ -23,16 +26,20 @@ def writing(path: str) -> Iterator["Writer"]:
     Raises:
         OSError: If it can't be written, for example on a full disk.
     """
-    with writing_all([path]) as (writer,):
+    with writing_all([path], before=before) as (writer,):
         yield writer
 
 
 @contextlib.contextmanager
-def writing_all(paths: Sequence[str]) -> Iterator[list["Writer"]]:
+def writing_all(
+    paths: Sequence[str], *, before: Callable[[], None] | None = None
+) -> Iterator[list["Writer"]]:
     """Opens TFRecord files that appear together when all of them are done.
 
     Args:
         paths: The files to write, as in `writing`.
+        before: Called when all are on the disk and none has its name yet, such
+            as to say beside them what they hold.
 
     Yields:
         Their writers.
@@ -63,6 +70,8 @@ def writing_all(paths: Sequence[str]) -> Iterator[list["Writer"]]:
         # All are on the disk before any gets its name.
         for writer in writers:
             writer.close()
+        if before is not None:
+            before()
 
 
 class Writer:

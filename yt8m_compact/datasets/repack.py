@@ -243,18 +243,18 @@ def repack_files(
         feature_spec.validate(feature_names, feature_sizes)
     features = tuple(feature_names), tuple(feature_sizes)
     files = readers.expand_patterns(patterns)
-    readers.find_features(files)  # Refuses codes of different ranges.
+    said = readers.derive_features(
+        files, names=feature_names, packed=not unpacking
+    )
     rewritten = rewriting.rewrite_files(
         files,
         output_dir,
         functools.partial(_repack, features=features, unpacking=unpacking),
         name="unpack" if unpacking else "pack",
+        features=said,
         overwrite=overwrite,
         num_processes=num_processes,
         mapper=mapper,
-    )
-    readers.carry_features(
-        files, output_dir, names=feature_names, packed=not unpacking
     )
     return Repacked(rewritten.files, (*sorted(rewritten.notes),))
 

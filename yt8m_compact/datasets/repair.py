@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import functools
 import os
 
 import tensorflow as tf
@@ -59,7 +60,9 @@ def expect_repair_folder(files: Sequence[str], output_dir: str) -> None:
         output_dir: Folder of the new files. It is made.
 
     Raises:
-        ValueError: If a new file would replace any other.
+        ValueError: If a new file would replace any other, or the folder has
+            records of other codes.
+        DataError: If codes of one feature stand for different ranges.
         OSError: If the folder can't be made.
 
     Example:
@@ -74,6 +77,11 @@ def expect_repair_folder(files: Sequence[str], output_dir: str) -> None:
         full/a.tfrecord
     """
     output_dir = files_lib.expand_user(output_dir)
+    readers.expect_place(output_dir, readers.derive_features(files))
+    _expect_free_names(files, output_dir)
+
+
+def _expect_free_names(files: Sequence[str], output_dir: str) -> None:
     record_writer.expect_other_folder(files, output_dir)
     try:
         tf.io.gfile.makedirs(output_dir)
@@ -174,14 +182,18 @@ def repair_files(
     """
     output_dir = files_lib.expand_user(output_dir)
     bad = [file for file in report.files if file.can_be_repaired]
-    expect_repair_folder([file.file for file in bad], output_dir)
+    _expect_free_names([file.file for file in bad], output_dir)
+    features = None
+    if bad:
+        files = [file.file for file in report.files]
+        features = readers.expect_place(
+            output_dir, readers.derive_features(files)
+        )
     tasks = [
-        (file.file, output_dir, frozenset(file.bad_offsets))
+        (file.file, output_dir, frozenset(file.bad_offsets), features)
         for file in bad
         if file.num_good
     ]
-    # Before anything is written, as it refuses codes of different ranges.
-    readers.find_features([file.file for file in bad])
     # Said before they appear, so that they are known as this program's own.
     state = _read_state(output_dir)
     for file in bad:
@@ -209,7 +221,6 @@ def repair_files(
             )
             _write_state(output_dir, state)
         progress.finish(bar)
-    readers.carry_features(names, output_dir)
     # What another call has not finished stays known.
     if all(entry.num_bytes is not None for entry in state.values()):
         _write_state(output_dir, {})
@@ -237,12 +248,14 @@ def _write_state(
 
 
 def _repair_file(
-    task: tuple[str, str, frozenset[int]], update: parallel.Update
+    task: tuple[str, str, frozenset[int], readers.RecordFeatures | None],
+    update: parallel.Update,
 ) -> Repaired:
-    file, output_dir, bad_offsets = task
+    file, output_dir, bad_offsets, features = task
     output = os.path.join(output_dir, os.path.basename(file))
     written = left_out = lost_bytes = 0
-    with record_writer.writing(output) as writer:
+    place = functools.partial(readers.place_features, output_dir, features)
+    with record_writer.writing(output, before=place) as writer:
         for step in scan.scan_records(file):
             if isinstance(step, scan.Damage):
                 lost_bytes += step.num_bytes

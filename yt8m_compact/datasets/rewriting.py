@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 import dataclasses
+import functools
 import os
 
 import tensorflow as tf
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import progress
+from yt8m_compact import readers
 from yt8m_compact import task_mapping
 from yt8m_compact.datasets import manifest
 from yt8m_compact.datasets import parallel
@@ -18,7 +20,7 @@ from yt8m_compact.datasets import scan
 # where there is none, with what is to be said of it. A function of a module,
 # or `functools.partial` of one: other processes call it.
 Rewrite = Callable[[str], Iterator[tuple[bytes | None, set[Hashable]]]]
-_Task = tuple[str, str, Rewrite]
+_Task = tuple[str, str, Rewrite, readers.RecordFeatures | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +44,7 @@ def rewrite_files(
     rewrite: Rewrite,
     *,
     name: str,
+    features: readers.RecordFeatures | None = None,
     overwrite: bool = False,
     num_processes: int = 0,
     mapper: task_mapping.Mapper | None = None,
@@ -56,6 +59,8 @@ def rewrite_files(
         output_dir: Folder to write to; it also gets a manifest.
         rewrite: Makes the new records of a file.
         name: What is done, for the progress bar.
+        features: What is to be said of the new records beside them, if
+            anything.
         overwrite: Whether to write again what is there already.
         num_processes: How many processes; 0 for a choice by size.
         mapper: What has others do it, a file each, in the place of processes
@@ -65,11 +70,13 @@ def rewrite_files(
         What became of them.
 
     Raises:
-        ValueError: If a file would replace an input, or one of another origin.
+        ValueError: If a file would replace an input, or one of another origin,
+            or the folder has records of other codes.
         OSError: If a file can't be written.
     """
     output_dir = files_lib.expand_user(output_dir)
     record_writer.expect_other_folder(files, output_dir)
+    features = readers.expect_place(output_dir, features, overwrite=overwrite)
     tf.io.gfile.makedirs(output_dir)
     path = os.path.join(output_dir, manifest.MANIFEST_NAME)
     done = {}
@@ -80,7 +87,7 @@ def rewrite_files(
     for file in files:
         base = os.path.basename(file)
         output = os.path.join(output_dir, base)
-        task = file, output, rewrite
+        task = file, output, rewrite, features
         if overwrite or not tf.io.gfile.exists(output):
             tasks.append(task)
             continue
@@ -121,6 +128,8 @@ def rewrite_files(
                     manifest.write_manifest(path, done)
             progress.finish(bar)
     manifest.write_manifest(path, done)
+    if done:  # by a version that did not say it, too
+        readers.place_features(output_dir, features)
     names = map(os.path.basename, files)
     return Rewritten(
         {base: done[base] for base in names if base in done}, frozenset(notes)
@@ -130,7 +139,7 @@ def rewrite_files(
 def _rewrite_file(
     task: _Task, update: parallel.Update
 ) -> tuple[manifest.Expected | None, set[Hashable]]:
-    file, output, rewrite = task
+    file, output, rewrite, features = task
     count, notes = 0, set()
     steps = rewrite(file)
     # A file without a record is none that can be read: nothing is opened
@@ -145,7 +154,10 @@ def _rewrite_file(
         if tf.io.gfile.exists(output):  # of what the input was before
             tf.io.gfile.remove(output)
         return None, notes
-    with record_writer.writing(output) as writer:
+    place = functools.partial(
+        readers.place_features, os.path.dirname(output), features
+    )
+    with record_writer.writing(output, before=place) as writer:
         writer.write(first)
         count += 1
         for data, found in steps:
@@ -162,7 +174,7 @@ def _check_finished(
     task: _Task, first_only: bool
 ) -> tuple[manifest.Expected, set[Hashable]]:
     """Checks that a file is what its input gives; it got its name when done."""
-    file, output, rewrite = task
+    file, output, rewrite, _ = task
     count, notes = 0, set()
     outputs = scan.read_good(output)
     for wanted, found in rewrite(file):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from yt8m_compact.datasets import record_spec
 from yt8m_compact.datasets import scan
 from yt8m_compact.readers import errors
+from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import features_file
 from yt8m_compact.readers import messages
 from yt8m_compact.readers import record_rules
@@ -25,16 +26,18 @@ class DetectedSpec:
 
     Attributes:
         spec: What every record should hold.
-        sizes_given: Whether the user gave the sizes, or packed records' folder
-            says them.
+        sizes_given: Whether the user gave the sizes, or what is beside the
+            records says them.
         num_alike: How many of the sampled records hold it.
         num_sampled: How many records were looked at.
+        is_said: Whether what is beside the records says what they hold.
     """
 
     spec: record_rules.RecordSpec
     sizes_given: bool
     num_alike: int
     num_sampled: int
+    is_said: bool = False
 
     def to_text(self) -> str:
         """Says the layout, the features, their sizes, and where from."""
@@ -45,7 +48,9 @@ class DetectedSpec:
                 spec.feature_names, spec.feature_sizes, strict=True
             )
         )
-        if self.sizes_given:
+        if self.is_said:
+            source = f"as {features_file.FEATURES_NAME} says"
+        elif self.sizes_given:
             source = "as given"
         elif spec.layout is record_rules.Layout.PACKED:
             source = "sizes of YouTube-8M"
@@ -71,7 +76,7 @@ def detect_files(
     *,
     feature_names: Sequence[str] = (),
     feature_sizes: Sequence[int] = (),
-    num_classes: int,
+    num_classes: int | None = None,
 ) -> DetectedSpec | None:
     """Finds out what records hold: what most of a sample of them do.
 
@@ -80,11 +85,12 @@ def detect_files(
 
     Args:
         files: Names of TFRecord files, damaged ones too.
-        feature_names: Keys of the features, those of the records if empty.
+        feature_names: Keys of the features; if empty, what `convert_files`
+            wrote beside the records, or else those of the records.
         feature_sizes: Their sizes, likewise; of packed records, which don't say
-            them, those that `convert_files` wrote beside them, or else those of
-            YouTube-8M.
-        num_classes: The number of classes.
+            them, those of YouTube-8M if nothing else does.
+        num_classes: The number of classes; None for what is said beside the
+            records, or else that of YouTube-8M of 2018.
 
     Returns:
         What all records should hold, None if no record can be parsed.
@@ -93,8 +99,13 @@ def detect_files(
         ValueError: If no record has features that can be recognised, or most
             packed records do not fit the sizes of YouTube-8M.
     """
-    if not feature_sizes:
-        feature_names, feature_sizes = _said_of_packed(files, feature_names)
+    said = _find_said(files)
+    if num_classes is None:
+        num_classes = (said and said.num_classes) or feature_spec.NUM_CLASSES
+    is_said = False
+    if said and not feature_sizes:
+        feature_names, feature_sizes = _said_sizes(said, feature_names)
+        is_said = bool(feature_sizes)
     counts = collections.Counter()
     error, samples = None, []
     num_files = 0
@@ -128,19 +139,20 @@ def detect_files(
     given = bool(feature_sizes)
     if spec.layout is record_rules.Layout.PACKED and not given:
         _expect_fit(samples, spec)
-    return DetectedSpec(spec, given, counts[spec], len(samples))
+    return DetectedSpec(spec, given, counts[spec], len(samples), is_said)
 
 
-def _said_of_packed(
-    files: Sequence[str], names: Sequence[str]
-) -> tuple[Sequence[str], Sequence[int]]:
-    """Returns names and sizes, as far as packed records' folder says them."""
+def _find_said(files: Sequence[str]) -> features_file.RecordFeatures | None:
     try:
-        features = features_file.find_features(files)
+        return features_file.find_features(files)
     except errors.DataError:  # Records of several kinds can be looked at.
-        return names, ()
-    if features is None or not features.packed:
-        return names, ()
+        return None
+
+
+def _said_sizes(
+    features: features_file.RecordFeatures, names: Sequence[str]
+) -> tuple[Sequence[str], Sequence[int]]:
+    """Returns names and sizes, as far as they are said beside the records."""
     sizes = dict(
         zip(features.feature_names, features.feature_sizes, strict=True)
     )

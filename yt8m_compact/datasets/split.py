@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 import contextlib
+import functools
 import hashlib
 import os
 
@@ -80,9 +81,14 @@ def split_records(
     counts = {"train.tfrecord": 0, "validate.tfrecord": 0}
     paths = {name: os.path.join(output_dir, name) for name in counts}
     _check_free(list(paths.values()), files, overwrite)
-    readers.find_features(files)  # Refuses codes of different ranges.
+    features = readers.expect_place(
+        output_dir, readers.derive_features(files), overwrite=overwrite
+    )
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(record_writer.writing_all(paths.values()))
+        place = functools.partial(readers.place_features, output_dir, features)
+        opened = stack.enter_context(
+            record_writer.writing_all([*paths.values()], before=place)
+        )
         writers = dict(zip(paths, opened, strict=True))
         bar = stack.enter_context(progress.video_bar("split", files))
         stack.enter_context(readers.readable_errors())
@@ -99,7 +105,6 @@ def split_records(
                 f"expected videos on both sides. Received: {counts} with "
                 f"validate_percent={percent}; choose another percentage"
             )
-    readers.carry_features(files, output_dir)
     return counts
 
 

@@ -107,7 +107,7 @@ def count_files(
     *,
     feature_names: Sequence[str] = (),
     feature_sizes: Sequence[int] = (),
-    num_classes: int = 3862,
+    num_classes: int | None = None,
     num_processes: int = 0,
     mapper: task_mapping.Mapper | None = None,
 ) -> Stats:
@@ -118,7 +118,8 @@ def count_files(
         feature_names: Keys of the features, those of most records of a sample
             if empty; see `spec_detection.detect_files`.
         feature_sizes: Their sizes, likewise.
-        num_classes: The number of classes.
+        num_classes: The number of classes; None as of
+            `spec_detection.detect_files`.
         num_processes: How many processes; 0 for a choice by size.
         mapper: What has others do it, a file each, in the place of processes
             of this machine.
@@ -164,7 +165,7 @@ def count_files(
         0,
         collections.Counter(),
         collections.Counter(),
-        np.zeros(num_classes, np.int64),
+        np.zeros(spec.num_classes, np.int64),
     )
     with progress.video_bar("stats", files) as bar:
         for _, part in parallel.map_tasks(

@@ -39,6 +39,7 @@ from yt8m_compact import progress as progress_lib
 from yt8m_compact import settings
 from yt8m_compact import untrusted
 from yt8m_compact.readers import feature_spec
+from yt8m_compact.readers import features_file
 
 with lazy.imports():
     import numpy as np
@@ -388,10 +389,12 @@ def write_synthetic(
         for shard in range(config.num_shards(split))
         if not _is_complete(folder, config.shard_name(split, shard), files)
     ]
+    if missing:
+        _check_free_space(folder, config, missing)
+        _write_manifest(folder, manifest)
+    _place_features(folder, config)
     if not missing:
         return manifest
-    _check_free_space(folder, config, missing)
-    _write_manifest(folder, manifest)
     total = sum(len(config.shard_range(*which)) for which in missing)
     # It takes a process about as long to make a video as to read ten.
     num_bytes = 10 * _estimate_bytes(config, total)
@@ -409,6 +412,20 @@ def write_synthetic(
             files[name]["num_bytes"] = num_bytes
             _write_manifest(folder, manifest)
     return manifest
+
+
+def _place_features(folder: pathlib.Path, config: SyntheticConfig) -> None:
+    """Says beside the records what they hold."""
+    features_file.place_features(
+        str(folder),
+        features_file.RecordFeatures(
+            feature_names=config.feature_names,
+            feature_sizes=config.feature_sizes,
+            num_classes=config.num_classes,
+            min_quantized_value=(-2.0,),
+            max_quantized_value=(2.0,),
+        ),
+    )
 
 
 class _LabelSampler:

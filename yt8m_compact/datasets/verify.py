@@ -256,7 +256,7 @@ def verify_files(
     *,
     feature_names: Sequence[str] = (),
     feature_sizes: Sequence[int] = (),
-    num_classes: int = 3862,
+    num_classes: int | None = None,
     manifests: Sequence[str] = (),
     official_split: str = "",
     num_processes: int = 0,
@@ -269,7 +269,8 @@ def verify_files(
         feature_names: Keys of the features, those of most records of a sample
             if empty; see `spec_detection.detect_files`.
         feature_sizes: Their sizes, likewise.
-        num_classes: Labels must be below this number.
+        num_classes: Labels must be below this number; None as of
+            `spec_detection.detect_files`.
         manifests: Files that say how many records there should be; those next
             to the data that `yt8m-data` wrote are read in any case.
         official_split: A key of `manifest.OFFICIAL_COUNTS`, whose number of
@@ -300,7 +301,7 @@ def verify_files(
             f"expected one of {', '.join(official)}. Received: "
             f"official_split={official_split!r}"
         )
-    if num_classes < 1:
+    if num_classes is not None and num_classes < 1:
         raise ValueError(
             f"expected at least 1 class. Received: num_classes={num_classes}"
         )

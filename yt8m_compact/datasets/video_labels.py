@@ -1,17 +1,32 @@
-"""The labels of videos, from a CSV or Parquet."""
+"""The labels of videos, from a file of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+import os
+from typing import Any
 
+from yt8m_compact import lazy
 from yt8m_compact.datasets import csv_rows
+from yt8m_compact.datasets import label_reader
+from yt8m_compact.datasets.sources import array_files
+from yt8m_compact.datasets.sources import hdf5_files
 from yt8m_compact.datasets.sources import parquet_files
+from yt8m_compact.datasets.sources import source_video
+from yt8m_compact.readers import errors
+
+with lazy.imports():
+    import numpy as np
+
+_LABELS = "labels"
 
 
 def read_labels(
     path: str,
-    num_classes: int,
+    num_classes: int | None = None,
     vocabulary: Mapping[str, int | None] | None = None,
+    *,
+    reader: label_reader.LabelReader | None = None,
 ) -> dict[str, tuple[int, ...]]:
     r"""Reads the labels of videos.
 
@@ -20,12 +35,17 @@ def read_labels(
             spaces, semicolons or commas; or names, separated by semicolons or
             commas. A first line that starts with `id` or `VideoId` is a header.
             Or Parquet (`.parquet`, `.pq`) with columns `id` and `labels`:
-            numbers, names, lists of them, or texts as in a CSV.
-        num_classes: Labels must be below this number.
+            numbers, names, lists of them, or texts as in a CSV. Or arrays
+            (`.npz`, `.h5`, `.hdf5`) `ids` and `labels`, a class of each video
+            or `[videos, num_classes]` of 0 and 1; or an array of these
+            (`.npy`), whose ids are lines of a .txt file of that name.
+        num_classes: Labels must be below this number; None if any will do.
         vocabulary: From `read_vocabulary`.
+        reader: What reads them, in the place of these two.
 
     Returns:
-        Labels by id, in increasing order.
+        Labels by id, in increasing order; without videos of which 0 is said of
+        all classes.
 
     Raises:
         ValueError: If a line does not fit; the message names it.
@@ -36,34 +56,78 @@ def read_labels(
         >>> yt8m.datasets.read_labels("labels.csv", 3862, {"guitar": 11})
         {'abcd': (3, 17), 'efgh': (11,)}
     """
+    if reader is None:
+        reader = label_reader.LabelReader(num_classes, vocabulary)
     labels: dict[str, tuple[int, ...]] = {}
     places: dict[str, str] = {}
-    is_parquet = path.lower().endswith((".parquet", ".pq"))
-    rows = _read_label_rows(path) if is_parquet else _read_label_lines(path)
-    for place, video_id, cells in rows:
+    is_array = _ending(path) in (".npy", ".npz", ".h5", ".hdf5")
+    for place, video_id, value in _read_values(path):
         where = f"{path}: {place}"
-        if video_id in labels:
+        if video_id in places:
             raise ValueError(
                 f"{where}: expected every id once. Received: "
                 f"{video_id!r:.80}, which is in {places[video_id]} too"
             )
-        classes = set()
-        for cell in cells:
-            for text in filter(None, map(str.strip, cell.split(";"))):
-                classes |= _classes(text, vocabulary or {}, where)
-        outside = [label for label in classes if not 0 <= label < num_classes]
-        if outside or not classes:
-            raise ValueError(
-                f"{where}: expected one or more labels from 0 to "
-                f"{num_classes - 1}. Received: {','.join(cells)!r:.80}"
-            )
-        labels[video_id] = tuple(sorted(classes))
         places[video_id] = place
+        classes = reader.read(value, where)
+        if not is_array:
+            reader.expect_some(classes, value, where)
+        if classes:
+            labels[video_id] = classes
     return labels
 
 
-def _read_label_lines(path: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Yields the line, the id and the labels' texts of a CSV."""
+def find_label_names(path: str) -> tuple[str, ...]:
+    r"""Finds the names of the classes that the labels of videos name.
+
+    Example:
+        >>> with open("labels.csv", "w") as file:
+        ...     file.writelines(["id,labels\n", "abcd,dog;cat\n"])
+        >>> find_label_names("labels.csv")
+        ('cat', 'dog')
+
+    Args:
+        path: As of `read_labels`.
+
+    Returns:
+        As of `label_reader.find_names`.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    return label_reader.find_names(
+        (f"{path}: {place}", value) for place, _, value in _read_values(path)
+    )
+
+
+def _ending(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _read_values(path: str) -> Iterator[tuple[str, str, Any]]:
+    """Yields where the labels of a video are, its id, and the labels."""
+    ending = _ending(path)
+    if ending in (".parquet", ".pq"):
+        return _read_rows(path)
+    if ending == ".npy":
+        arrays = {_LABELS: array_files.load_npy(path)}
+        ids = array_files.read_ids([path])
+        if ids is not None:
+            arrays["ids"] = np.array(ids)
+        return _read_arrays(path, arrays)
+    if ending == ".npz":
+        names = (_LABELS, *source_video.ID_NAMES)
+        return _read_arrays(path, array_files.load_npz(path, names)[0])
+    if ending in (".h5", ".hdf5"):
+        names = (_LABELS, *source_video.ID_NAMES)
+        with hdf5_files.opening(path) as file:
+            found = hdf5_files.datasets(file, names)
+            arrays = {name: found[name][()] for name in found}
+        return _read_arrays(path, arrays)
+    return _read_lines(path)
+
+
+def _read_lines(path: str) -> Iterator[tuple[str, str, Any]]:
     for line, row in csv_rows.read_rows(path):
         video_id = row[0].strip()
         if line == 1 and video_id.lower() in ("id", "video_id", "videoid"):
@@ -73,40 +137,34 @@ def _read_label_lines(path: str) -> Iterator[tuple[str, str, list[str]]]:
                 f"{path}: line {line}: expected an id and labels, such as "
                 f"'abcd,3 17'. Received: {','.join(row)!r:.80}"
             )
-        yield f"line {line}", video_id, row[1:]
+        texts = [text for cell in row[1:] for text in cell.split(";")]
+        yield f"line {line}", video_id, [*filter(None, map(str.strip, texts))]
 
 
-def _read_label_rows(path: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Yields the row, the id and the labels' texts of a Parquet file."""
-    for row, video_id, values in parquet_files.read_rows(path, ["labels"]):
-        value = values["labels"].as_py()
-        cells = value if isinstance(value, list) else [value]
-        if not all(type(cell) in (int, str) for cell in cells):
-            raise ValueError(
+def _read_rows(path: str) -> Iterator[tuple[str, str, Any]]:
+    for row, video_id, values in parquet_files.read_rows(path, [_LABELS]):
+        value = values[_LABELS].as_py()
+        if value is None:
+            raise errors.DataError(
                 f"{path}: row {row}: expected numbers or names of classes as "
-                f"'labels'. Received: {value!r:.80}"
+                "'labels'. Received: None"
             )
-        yield f"row {row}", video_id, [str(cell) for cell in cells]
+        yield f"row {row}", video_id, value
 
 
-def _classes(
-    text: str, vocabulary: Mapping[str, int | None], where: str
-) -> set[int]:
-    words = [text] if text.lower() in vocabulary else text.split()
-    classes = set()
-    for word in words:
-        label = vocabulary.get(word.lower(), csv_rows.parse_index(word))
-        if label is None:
-            kind = (
-                "a name of several classes"
-                if word.lower() in vocabulary
-                else ("neither")
-            )
-            raise ValueError(
-                f"{where}: expected numbers of classes, or names of the "
-                f"vocabulary ({len(vocabulary)} names). Received: {word!r:.80},"
-                " "
-                f"{kind}"
-            )
-        classes.add(label)
-    return classes
+def _read_arrays(
+    path: str, arrays: Mapping[str, Any]
+) -> Iterator[tuple[str, str, Any]]:
+    key = next((key for key in source_video.ID_NAMES if key in arrays), None)
+    if key is None or _LABELS not in arrays:
+        beside = (
+            " in a .txt file of its name" if _ending(path) == ".npy" else ""
+        )
+        raise errors.DataError(
+            f"{path}: expected arrays 'ids'{beside} and '{_LABELS}'. Received: "
+            f"{', '.join(arrays) or 'neither'}"
+        )
+    ids = source_video.read_ids(arrays[key], path, key)
+    values = source_video.split_labels(arrays[_LABELS], path, _LABELS, len(ids))
+    for row, (video_id, value) in enumerate(zip(ids, values, strict=True)):
+        yield f"row {row}", video_id, value

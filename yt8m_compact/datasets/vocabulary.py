@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from yt8m_compact import untrusted
 from yt8m_compact.datasets import csv_rows
 
 _NAME_COLUMNS = ("name", "label_name", "display_name", "mid")
 _INDEX_COLUMNS = ("index", "label_id")
+_MAX_TEXT_BYTES = 1 << 26
 _VERTICAL_COLUMNS = ("vertical1", "vertical2", "vertical3")
 
 
@@ -17,7 +19,8 @@ def read_vocabulary(path: str) -> dict[str, int | None]:
     Args:
         path: CSV with a header: a column `Index`, `index` or `label_id`, and
             one or more of `Name`, `label_name`, `display_name` and `mid`, as in
-            the vocabularies of YouTube-8M and AudioSet.
+            the vocabularies of YouTube-8M and AudioSet. Or a text file
+            (`.txt`) with the name of a class in each line, in order.
 
     Returns:
         The class by name in lower case, None for a name of several classes.
@@ -37,6 +40,48 @@ def read_vocabulary(path: str) -> dict[str, int | None]:
         for name in {name.lower() for name in names} - {""}:
             known = classes.get(name, index)
             classes[name] = index if known == index else None
+    return classes
+
+
+def name_classes(
+    class_names: Mapping[int, str], num_classes: int
+) -> tuple[str, ...]:
+    """Puts names of classes in order.
+
+    Example:
+        >>> name_classes({0: "cat", 2: "dog"}, 3)
+        ('cat', '1', 'dog')
+
+    Args:
+        class_names: A name for each class that has one.
+        num_classes: How many classes there are.
+
+    Returns:
+        The names; of classes without one, their numbers.
+    """
+    return tuple(
+        " ".join(class_names.get(index, "").split()) or str(index)
+        for index in range(num_classes)
+    )
+
+
+def number_classes(class_names: Sequence[str]) -> dict[str, int | None]:
+    """Finds classes by their names, as `read_vocabulary` does.
+
+    Example:
+        >>> number_classes(("cat", "Dog"))
+        {'cat': 0, 'dog': 1}
+
+    Args:
+        class_names: The name of each class, in order.
+
+    Returns:
+        The class by name in lower case, None for a name of several classes.
+    """
+    classes: dict[str, int | None] = {}
+    for index, name in enumerate(class_names):
+        known = classes.get(name.lower(), index)
+        classes[name.lower()] = index if known == index else None
     return classes
 
 
@@ -99,6 +144,16 @@ def _read_classes(
     path: str, wanted: Sequence[str] = ()
 ) -> Iterator[tuple[int, list[str]]]:
     """Yields each line's class and its names, or what it has of columns."""
+    if path.lower().endswith(".txt"):
+        text = untrusted.read_text(path, "a file of names", _MAX_TEXT_BYTES)
+        for index, line in enumerate(text.splitlines()):
+            if not line.strip():
+                raise ValueError(
+                    f"{path}: line {index + 1}: expected the name of class "
+                    f"{index}. Received: an empty line"
+                )
+            yield index, [] if wanted else [line.strip()]
+        return
     rows = csv_rows.read_rows(path)
     columns = [column.strip().lower() for column in rows[0][1]]
     indices = [columns.index(c) for c in _INDEX_COLUMNS if c in columns]

@@ -70,6 +70,11 @@ class Ensemble:
         return "+".join(member.model_name for member in self.members)
 
     @property
+    def path(self) -> str | None:
+        """The first run, or what was exported of it; None where not known."""
+        return self.members[0].path
+
+    @property
     def identity(self) -> Callable[[], str] | None:
         """Says what the models and weights are; see `Predictor`."""
         identities = [member.identity for member in self.members]

@@ -41,6 +41,10 @@ class Source(Protocol):
     model_name: str
 
     @property
+    def path(self) -> str | None:
+        """The run, or what was exported of it; None where not known."""
+
+    @property
     def identity(self) -> Callable[[], str] | None:
         """Says what the model is, the same of the same weights."""
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from yt8m_compact import lazy
 from yt8m_compact import presets
+from yt8m_compact import readers
 
 with lazy.imports():
     from yt8m_compact import datasets
 
 
-def find(path: str | None, num_classes: int) -> tuple[str, ...] | None:
+def find(
+    path: str | None, num_classes: int, trained: str | None = None
+) -> tuple[str, ...] | None:
     """Reads the names of the classes.
 
     Args:
         path: a vocabulary, or None.
         num_classes: the number of classes.
+        trained: the run, or what was exported of it, whose training data may
+            have had names of classes.
 
     Returns:
-        The names; those of YouTube-8M where there is no vocabulary and as many
-        classes; else None.
+        The names; where there is no vocabulary those of the run, or those of
+        YouTube-8M if there are as many classes; else None.
 
     Raises:
         ValueError: if it is no vocabulary, or of other classes.
     """
     if path is None:
-        return presets.known_class_names(num_classes)
+        found = trained and readers.find_class_names(trained, num_classes)
+        return found or presets.known_class_names(num_classes)
     names = datasets.read_class_names(path)
     if not names or max(names) >= num_classes:
         raise ValueError(
@@ -32,8 +38,4 @@ def find(path: str | None, num_classes: int) -> tuple[str, ...] | None:
             f"run. Received: {len(names)} names, of classes up to "
             f"{max(names, default=None)}"
         )
-    # What has no name is called by its number.
-    return tuple(
-        " ".join(names.get(index, "").split()) or str(index)
-        for index in range(num_classes)
-    )
+    return datasets.name_classes(names, num_classes)

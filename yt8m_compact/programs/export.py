@@ -44,6 +44,7 @@ from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
 from yt8m_compact import program
+from yt8m_compact import readers
 from yt8m_compact import usage_error
 from yt8m_compact.inference.exports import export_precision
 from yt8m_compact.inference.exports import projection_export
@@ -243,10 +244,18 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
             folder = os.path.join(folder, "1")
         program.expect_writable_folder(flag_values, "export_dir", folder)
     num_classes = run.load_config().data.num_classes
+    for pattern in (
+        flag_values.calibration_data_pattern,
+        flag_values.report_data_pattern,
+    ):
+        if pattern:
+            readers.expect_same_ranges(
+                run.path, readers.expand_patterns(pattern)
+            )
     class_names = None
     if "saved_model" in folders:
         class_names = class_names_lib.find(
-            flag_values.vocabulary_file, num_classes
+            flag_values.vocabulary_file, num_classes, run.path
         )
     for kind, folder in folders.items():
         if kind == "saved_model" and flag_values.versioned:

@@ -265,7 +265,7 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         spread = spreading.Spread(mapper, open_source)
     skip = flag_values.on_data_error == "skip"
     skipped = readers.SkippedData() if skip else None
-    output = _make_output(flag_values, output_format, predictor.num_classes)
+    output = _make_output(flag_values, output_format, predictor)
     with endings.keeping_what_is_done(flag_values.resume):
         number = predictors.write_predictions(
             predictor,
@@ -333,16 +333,21 @@ def _output_format(flag_values: flags.FlagValues) -> _Format:
 
 
 def _make_output(
-    flag_values: flags.FlagValues, kind: _Format, num_classes: int
+    flag_values: flags.FlagValues,
+    kind: _Format,
+    source: prediction_rows.Source,
 ) -> outputs.Output:
     """Says what is written."""
+    num_classes = source.num_classes
     names = classes = None
     if (
         kind in (_Format.JSONL, _Format.PARQUET)
         and not flag_values.embeddings
         and flag_values.class_names is not False
     ):
-        names = class_names_lib.find(flag_values.vocabulary_file, num_classes)
+        names = class_names_lib.find(
+            flag_values.vocabulary_file, num_classes, source.path
+        )
         if names is None and flag_values.class_names:
             raise usage_error.UsageError(
                 "expected --vocabulary_file, which has the names of the "

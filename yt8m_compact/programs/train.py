@@ -106,7 +106,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         None,
         "CSV file of the classes' names, YouTube-8M's vocabulary.csv or "
         "AudioSet's class_labels_indices.csv, for the predictions that "
-        "TensorBoard shows.",
+        "TensorBoard shows; those that yt8m_features.json beside the records "
+        "has, if not given.",
         flag_values=flag_values,
     )
     flags.DEFINE_list(
@@ -176,6 +177,10 @@ def _make_watching(
         makers = user_callbacks.find_makers(flag_values.callbacks)
         if flag_values.vocabulary_file:
             class_names = datasets.read_class_names(flag_values.vocabulary_file)
+        else:
+            files = readers.expand_patterns(config.training.train_data_pattern)
+            said = readers.find_features(files)
+            class_names = dict(enumerate(said.class_names)) if said else None
     evaluate = None
     if config.training.eval_data_pattern:
         evaluate = validation.Validation(
@@ -210,6 +215,7 @@ def _config(flag_values: flags.FlagValues) -> config_lib.Config:
     if found:
         command_line.use_features(flag_values, found)
     program.expect_given(flag_values, "train_data_pattern")
+    command_line.use_record_features(flag_values, "train_data_pattern")
     config = command_line.config_from_flags(flag_values)
     with usage_error.from_value_errors():
         config.model.check_options()

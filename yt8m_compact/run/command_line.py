@@ -64,6 +64,7 @@ _REPLACED_BY_STRUCTURES: dict[str, tuple[Callable[..., Any], str]] = {
     "pad_input": (flags.DEFINE_bool, "diagonal_circulant(pad_input=True)"),
 }
 
+_MODEL_OF_FRAMES = "FrameLevelLogisticModel"
 _FEW = 4  # models that are named by what they lack
 
 
@@ -405,6 +406,79 @@ def use_features(
     }.items():
         if not flag_values[name].present:
             flag_values[name].value = value
+
+
+def use_record_features(
+    flag_values: flags.FlagValues, pattern_flag: str
+) -> readers.RecordFeatures | None:
+    """Sets the flags of the data that were not given to what records hold.
+
+    That is said beside records of `yt8m-data convert`. Where no `--model` was
+    given, it is one that reads what they hold.
+
+    Args:
+        flag_values: where `define_model_flags` defined them.
+        pattern_flag: the flag of the files.
+
+    Returns:
+        What is said; None where nothing is.
+
+    Raises:
+        UsageError: if a flag says anything else of the features.
+        DataError: if files of several folders are said to hold what does not go
+            together.
+    """
+    try:
+        files = readers.expand_patterns(flag_values[pattern_flag].value)
+    except readers.DataError:  # To be told after what is wrong with flags.
+        return None
+    said = readers.find_features(files)
+    if said is None:
+        return None
+    sizes = dict(zip(said.feature_names, said.feature_sizes, strict=True))
+    names = said.feature_names
+    if flag_values["feature_names"].present:
+        names = [name.strip() for name in flag_values.feature_names]
+        _expect_said(
+            "feature_names",
+            flag_values.feature_names,
+            [name for name in names if name in sizes],
+            list(sizes),
+        )
+    for flag, value in {
+        "feature_names": list(names),
+        "feature_sizes": [str(sizes[name]) for name in names],
+        "frame_features": said.level == "frame",
+        "float_frames": said.float_frames,
+    }.items():
+        if not flag_values[flag].present:
+            flag_values[flag].value = value
+        _expect_said(flag, flag_values[flag].value, value, value)
+    if said.num_classes and not flag_values["num_classes"].present:
+        flag_values["num_classes"].value = said.num_classes
+    if said.max_frames and not flag_values["max_frames"].present:
+        flag_values["max_frames"].value = max(
+            flag_values.max_frames, said.max_frames
+        )
+    if said.level == "frame" and not flag_values["model"].present:
+        flag_values["model"].value = _MODEL_OF_FRAMES
+    return said
+
+
+def _expect_said(flag: str, given: Any, fits: Any, said: Any) -> None:
+    """Refuses a flag that does not fit what is said of records."""
+    if isinstance(given, list):
+        given = [text.strip() for text in given]
+    if given != fits:
+        raise usage_error.UsageError(
+            f"expected --{flag} as {readers.FEATURES_NAME} beside the records "
+            f"says, {_shown(said)}; leave the flag out. Received: "
+            f"{flag}={_shown(given)}"
+        )
+
+
+def _shown(value: Any) -> str:
+    return _text(tuple(value) if isinstance(value, list) else value)
 
 
 def expect_presets(names: Iterable[str]) -> None:

@@ -66,7 +66,9 @@ class DataConfig:
 
     feature_names: tuple[str, ...] = settings.setting(
         ("mean_rgb",),
-        "Features to read, comma-separated; several are concatenated.",
+        "Features to read, comma-separated; several are concatenated. Where "
+        "yt8m_features.json is beside the records to train on, it says these, "
+        "their sizes, the level and the number of classes.",
     )
     feature_sizes: tuple[int, ...] = settings.setting(
         (1024,), "Size of each feature, comma-separated."
@@ -77,7 +79,7 @@ class DataConfig:
         " (tf.Example).",
     )
     num_classes: int = settings.setting(
-        3862,
+        feature_spec.NUM_CLASSES,
         "Number of classes: 3862 for YouTube-8M of 2018, 4716 for 2017, 527 "
         "for AudioSet.",
         minimum=1,

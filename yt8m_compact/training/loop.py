@@ -173,7 +173,7 @@ def _train(
             _LOGGER.info("moved %s to %s", run.path, moved)
         run.remove_leftovers()
         _check_resumable(config, run)
-        readers.expect_same_ranges(run.path, files)
+        readers.expect_same_ranges(run.path, files, classes=True)
         if features is not None:
             readers.write_features(run.features_path, features)
         start = None

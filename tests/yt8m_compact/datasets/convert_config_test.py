@@ -1,5 +1,7 @@
 """Tests of how features are converted, as an earlier call did."""
 
+import dataclasses
+
 import pytest
 
 from yt8m_compact import datasets
@@ -23,3 +25,14 @@ def test_a_config_like_an_earlier_one():
         datasets.ConvertConfig(num_classes=6).like(_FEATURES)
     with pytest.raises(ValueError, match="expected no find_range, since"):
         datasets.ConvertConfig(find_range=True).like(_FEATURES)
+
+
+def test_what_an_earlier_call_did_not_know():
+    features = dataclasses.replace(_FEATURES, num_classes=None, max_frames=9)
+    config = datasets.ConvertConfig(num_classes=6).like(features)
+    assert config.num_classes == 6
+    names = ("a", "b", "c", "d", "e")
+    features = dataclasses.replace(_FEATURES, class_names=names)
+    assert datasets.ConvertConfig().like(features).num_classes == 5
+    with pytest.raises(ValueError, match="expected no find_classes, since"):
+        datasets.ConvertConfig(find_classes=True).like(features)

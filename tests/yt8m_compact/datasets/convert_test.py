@@ -260,14 +260,24 @@ def test_nothing_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"source_features": ("rgb",)}, "as many source_features as"),
+        (
+            {"feature_names": ("a", "b"), "source_features": ("rgb",)},
+            "as many source_features as",
+        ),
         (
             {"feature_names": ("rgb",), "feature_sizes": (1, 2)},
             "one size above 0 for each feature",
         ),
         ({"num_shards": 0}, "expected num_shards to be at least 1"),
         ({"num_classes": 0}, "expected num_classes to be at least 1"),
-        ({"frame_rates": (1.0,), "align": "mean"}, "as many frame_rates as"),
+        (
+            {
+                "feature_names": ("a", "b"),
+                "frame_rates": (1.0,),
+                "align": "mean",
+            },
+            "as many frame_rates as",
+        ),
         ({"frame_rates": (1.0, 2.0)}, "frame_rates above 0, with align 'nea"),
         (
             {"frame_rates": (1.0, 0.0), "align": "nearest"},
@@ -285,7 +295,13 @@ def test_nothing_is_replaced(tmp_path):
             "expected find_range, or min_quantized_value",
         ),
         ({"max_quantized_value": (-2.0,)}, "expected max_quantized_value abo"),
-        ({"min_quantized_value": (0.0,) * 3}, "one number, or 2, one for each"),
+        (
+            {"feature_names": ("a", "b"), "min_quantized_value": (0.0,) * 3},
+            "one number, or 2, one for each",
+        ),
+        ({"find_classes": True, "num_classes": 3}, "no num_classes with find"),
+        ({"level": "video", "padding": "nan"}, "expected no padding and no fr"),
+        ({"level": "video", "frame_order": "t"}, "expected no padding and no"),
     ],
 )
 def test_arguments(arguments, message):
@@ -450,6 +466,8 @@ def test_files_of_two_kinds(tmp_path):
         converted.convert(tmp_path, "cat.pb", level="video")
     with pytest.raises(ValueError, match="expected as many source_features as"):
         converted.convert(tmp_path, "cat.pb", feature_names=("rgb",))
+    with pytest.raises(ValueError, match="no source_labels of MediaPipe's fil"):
+        converted.convert(tmp_path, "cat.pb", source_labels="labels")
 
 
 def test_what_is_written_is_read_again(tmp_path, monkeypatch):
@@ -486,6 +504,8 @@ def test_what_codes_stand_for_stays_with_copies(tmp_path):
     converted.convert(
         tmp_path,
         "*.npz",
+        {name: (1,) for name in "abcdefgh"},
+        class_names=("ant", "bee"),
         feature_names=("clip", "sound"),
         min_quantized_value=(-3.0, -4.0),
         max_quantized_value=(5.0,),
@@ -506,14 +526,27 @@ def test_what_codes_stand_for_stays_with_copies(tmp_path):
     datasets.repair_files(report, str(tmp_path / "repaired"))
     path = str(tmp_path / "repaired" / datasets.FEATURES_NAME)
     assert datasets.read_features(path) == said
+    datasets.pool_files(
+        f"{tmp_path}/repaired/*.tfrecord", str(tmp_path / "pooled")
+    )
+    path = str(tmp_path / "pooled" / datasets.FEATURES_NAME)
+    assert datasets.read_features(path) == datasets.RecordFeatures(
+        level="video",
+        feature_names=("mean_clip", "mean_sound", "std_clip", "std_sound"),
+        feature_sizes=(3, 3, 3, 3),
+        num_classes=2,
+        class_names=("ant", "bee"),
+    )
     path = str(tmp_path / "packed" / datasets.FEATURES_NAME)
     assert datasets.read_features(path) == datasets.RecordFeatures(
         feature_names=("sound",),
         feature_sizes=(3,),
-        num_classes=3862,
+        num_classes=2,
+        class_names=("ant", "bee"),
         packed=True,
         min_quantized_value=(-4.0,),
         max_quantized_value=(5.0,),
+        max_frames=2,
     )
 
 

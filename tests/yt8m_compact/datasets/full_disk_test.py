@@ -120,6 +120,7 @@ def test_nothing_is_left_and_the_same_call_goes_on(tmp_path):
                 "out",
                 "out/videos-00000-of-00002.tfrecord",
                 "out/videos-00001-of-00002.tfrecord",
+                "out/yt8m_features.json",
             ],
         ),
         (

@@ -85,6 +85,7 @@ def test_the_same_call_goes_on_and_nothing_is_left(tmp_path, verb):
         assert path.name.startswith(".") or path.name in (
             "synthetic.json",
             "train-00000-of-00002.tfrecord",
+            "yt8m_features.json",
         )
     assert list(out.glob(".*"))
     assert _main(verb, f"--output_dir={out}", *arguments) == 0

@@ -227,6 +227,57 @@ def test_names_and_sizes_are_found(tmp_path):
     assert pooled.feature_sizes == (6, 3)
 
 
+def test_what_codes_stand_for_is_pooled(tmp_path):
+    message = tf.train.SequenceExample()
+    message.context.feature["id"].bytes_list.value.append(b"a")
+    for frame in ([0, 255], [51, 102], [255, 0]):
+        step = message.feature_lists.feature_list["clip"].feature.add()
+        step.bytes_list.value.append(bytes(frame))
+    data = message.SerializeToString()
+    (tmp_path / "in").mkdir()
+    record_makers.write_tfrecord(tmp_path / "in" / "x.tfrecord", [data])
+    said = datasets.RecordFeatures(
+        feature_names=("clip",),
+        feature_sizes=(2,),
+        num_classes=4,
+        min_quantized_value=(-5.0,),
+        max_quantized_value=(15.0,),
+        max_frames=3,
+    )
+    readers.write_features(f"{tmp_path}/in/{datasets.FEATURES_NAME}", said)
+    output_dir = str(tmp_path / "out")
+    datasets.pool_files(f"{tmp_path}/in/*.tfrecord", output_dir)
+    (record,) = tf.data.TFRecordDataset(
+        f"{output_dir}/x.tfrecord"
+    ).as_numpy_iterator()
+    features = tf.train.Example.FromString(record).features.feature
+    # Code q stands for q * 20 / 255 + 20 / 512 - 5: the frames are 0 and 20,
+    # 4 and 8, 20 and 0 above -4.9609375.
+    frames = np.array([[0, 20], [4, 8], [20, 0]]) - 4.9609375
+    for key, expected in (
+        ("mean_clip", frames.mean(axis=0)),
+        ("std_clip", frames.std(axis=0)),
+    ):
+        np.testing.assert_allclose(
+            features[key].float_list.value, expected, rtol=1e-6
+        )
+    found = datasets.read_features(f"{output_dir}/{datasets.FEATURES_NAME}")
+    assert found == datasets.RecordFeatures(
+        level="video",
+        feature_names=("mean_clip", "std_clip"),
+        feature_sizes=(2, 2),
+        num_classes=4,
+    )
+    # Records of which nothing is said would be taken for such.
+    other = tmp_path / "other"
+    other.mkdir()
+    record_makers.write_tfrecord(other / "y.tfrecord", [data])
+    config = datasets.PoolConfig(feature_names=("clip",), feature_sizes=(2,))
+    with pytest.raises(ValueError, match="expected a folder without other rec"):
+        datasets.pool_files(f"{other}/*.tfrecord", output_dir, config)
+    assert not (tmp_path / "out" / "y.tfrecord").exists()
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_same_files(tmp_path):
     _write(tmp_path / "in", "a.tfrecord", range(3))

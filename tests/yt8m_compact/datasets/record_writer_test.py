@@ -32,6 +32,32 @@ def test_nothing_is_left_after_an_error(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_what_is_done_before_the_names_appear(tmp_path):
+    paths = [tmp_path / "a", tmp_path / "b"]
+    names = [str(path) for path in paths]
+    sizes = []
+
+    def look():
+        assert not any(path.exists() for path in paths)
+        sizes.extend(path.stat().st_size for path in tmp_path.iterdir())
+
+    with record_writer.writing_all(names, before=look) as writers:
+        for writer in writers:
+            writer.write(b"one")
+        assert not sizes
+    # 16 bytes of length and checksums around the 3 of the record.
+    assert [path.stat().st_size for path in paths] == [19, 19]
+    assert sizes.count(19) == 2
+
+    def fail():
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        with record_writer.writing(str(tmp_path / "c"), before=fail) as writer:
+            writer.write(b"one")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
 @pytest.fixture(name="small_disk")
 def fixture_small_disk():
     """As if 10 kB were free: what is beyond fails."""

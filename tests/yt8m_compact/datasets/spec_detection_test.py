@@ -4,6 +4,7 @@ import pytest
 
 import record_makers
 from yt8m_compact import datasets
+from yt8m_compact import readers
 from yt8m_compact.datasets import spec_detection
 
 
@@ -105,3 +106,31 @@ def test_packed_records_do_not_say_their_sizes(tmp_path):
         for n in (3, 5)
     ]
     assert _detect(tmp_path, [own[0], *good]).spec.feature_sizes == (1024, 128)
+
+
+def test_what_is_said_beside_records_is_the_default(tmp_path):
+    # Most records of the sample are others: these are at fault.
+    records = [_frames(0, 5, 2), _frames(1, 6, 3), _frames(2, 6, 3)]
+    path = str(tmp_path / "a.tfrecord")
+    record_makers.write_tfrecord(path, records)
+    detect = spec_detection.detect_files
+    assert detect([path]).spec.num_classes == 3862
+    said = datasets.RecordFeatures(
+        feature_names=("audio", "rgb"), feature_sizes=(2, 5), num_classes=4
+    )
+    readers.write_features(str(tmp_path / datasets.FEATURES_NAME), said)
+    found = detect([path])
+    spec = found.spec
+    assert (spec.feature_names, spec.feature_sizes) == (
+        ("audio", "rgb"),
+        (2, 5),
+    )
+    assert spec.num_classes == 4
+    assert found.to_text() == (
+        "layout: frames: audio (2), rgb (5); as yt8m_features.json says"
+    )
+    found = detect(
+        [path], feature_names=("rgb",), feature_sizes=(6,), num_classes=9
+    )
+    assert (found.spec.feature_sizes, found.spec.num_classes) == ((6,), 9)
+    assert found.to_text() == "layout: frames: rgb (6); as given"

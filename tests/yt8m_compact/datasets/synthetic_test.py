@@ -409,6 +409,22 @@ def test_missing_and_damaged_files_are_written_again(tmp_path):
     assert untouched.stat().st_mtime_ns == time
 
 
+def test_what_the_records_hold_is_said_beside_them(tmp_path):
+    datasets.write_synthetic(tmp_path, _SMALL, progress=False)
+    path = tmp_path / datasets.FEATURES_NAME
+    said = datasets.RecordFeatures(
+        feature_names=_SMALL.feature_names,
+        feature_sizes=_SMALL.feature_sizes,
+        num_classes=_SMALL.num_classes,
+        min_quantized_value=(-2.0,),
+        max_quantized_value=(2.0,),
+    )
+    assert datasets.read_features(str(path)) == said
+    path.unlink()  # as an earlier version left it
+    datasets.write_synthetic(tmp_path, _SMALL, progress=False)
+    assert datasets.read_features(str(path)) == said
+
+
 def test_stopped_writing_continues(tmp_path, monkeypatch):
     datasets.write_synthetic(tmp_path / "whole", _SMALL, progress=False)
     written = []
@@ -428,6 +444,7 @@ def test_stopped_writing_continues(tmp_path, monkeypatch):
     assert sorted(_contents(tmp_path / "part")) == [
         datasets.MANIFEST_NAME,
         _SMALL_FILES[0],
+        datasets.FEATURES_NAME,
     ]
     datasets.write_synthetic(tmp_path / "part", _SMALL, progress=False)
     assert _contents(tmp_path / "part") == _contents(tmp_path / "whole")
@@ -571,7 +588,10 @@ def test_a_disk_that_fills_up_is_an_error_and_writing_can_continue(tmp_path):
             datasets.write_synthetic(tmp_path / "a", config, progress=False)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert list(_contents(tmp_path / "a")) == [datasets.MANIFEST_NAME]
+    assert sorted(_contents(tmp_path / "a")) == [
+        datasets.MANIFEST_NAME,
+        datasets.FEATURES_NAME,
+    ]
     datasets.write_synthetic(tmp_path / "a", config, progress=False)
     datasets.write_synthetic(tmp_path / "b", config, progress=False)
     assert _contents(tmp_path / "a") == _contents(tmp_path / "b")

@@ -1,5 +1,7 @@
 """Tests of the labels of videos."""
 
+import h5py
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -91,3 +93,59 @@ def test_wrong_labels_of_parquet(tmp_path, ids, labels, message):
     path = _write(tmp_path / "labels.parquet", ids, labels)
     with pytest.raises(ValueError, match=f"labels.parquet: {message}"):
         datasets.read_labels(path, 10, {"cat": 4})
+
+
+@pytest.mark.parametrize("kind", ["npz", "h5", "npy"])
+@pytest.mark.parametrize("one_hot", [True, False])
+def test_labels_of_arrays(tmp_path, kind, one_hot):
+    ids = ["a", "b", "c"]
+    labels = np.array([2, 0, 1])
+    expected = {"a": (2,), "b": (0,), "c": (1,)}
+    if one_hot:
+        labels = np.array([[0, 1, 1, 0], [0, 0, 0, 0], [1, 0, 0, 0]])
+        expected = {"a": (1, 2), "c": (0,)}
+    path = tmp_path / f"labels.{kind}"
+    if kind == "npz":
+        np.savez(path, ids=ids, labels=labels)
+    elif kind == "h5":
+        with h5py.File(path, "w") as file:
+            file["ids"], file["labels"] = ids, labels
+    else:
+        np.save(path, labels)
+        (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    reader = datasets.LabelReader()
+    assert datasets.read_labels(str(path), reader=reader) == expected
+    assert reader.num_classes == (4 if one_hot else 3)
+
+
+def test_wrong_labels_of_arrays(tmp_path):
+    path = str(tmp_path / "labels.npy")
+    np.save(path, np.array([[0, 1], [2, 0]]))
+    with pytest.raises(
+        ValueError, match="'ids' in a .txt file of its name and"
+    ):
+        datasets.read_labels(path)
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    with pytest.raises(ValueError, match="row 1: expected 0 or 1 for each cla"):
+        datasets.read_labels(path)
+    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    with pytest.raises(ValueError, match="labels of 3 videos .*shape=.2, 2."):
+        datasets.read_labels(path)
+    path = str(tmp_path / "labels.npz")
+    np.savez(path, ids=["a"], classes=[1])
+    with pytest.raises(ValueError, match="'ids' and 'labels'. Received: ids"):
+        datasets.read_labels(path)
+
+
+def test_names_of_classes_are_found(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("id,labels\na,dog;cat\nb,ant,Dog\n")
+    names = datasets.find_label_names(str(path))
+    assert names == ("ant", "cat", "dog")
+    found = datasets.read_labels(
+        str(path), None, datasets.number_classes(names)
+    )
+    assert found == {"a": (1, 2), "b": (0, 2)}
+    path.write_text("id,labels\na,dog\nb,3\n")
+    with pytest.raises(ValueError, match="line 3: expected names of classes"):
+        datasets.find_label_names(str(path))

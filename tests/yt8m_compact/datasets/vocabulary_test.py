@@ -62,3 +62,29 @@ def test_wrong_vocabularies(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         datasets.read_vocabulary(str(path))
+
+
+def test_a_name_a_line(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("Cat\nbig dog\ncat\n")
+    assert datasets.read_class_names(str(path)) == {
+        0: "Cat",
+        1: "big dog",
+        2: "cat",
+    }
+    assert datasets.read_vocabulary(str(path)) == {"cat": None, "big dog": 1}
+    assert datasets.read_verticals(str(path)) == {}
+    path.write_text("Cat\n\n")
+    with pytest.raises(
+        ValueError, match="classes.txt: line 2: expected the na"
+    ):
+        datasets.read_class_names(str(path))
+
+
+def test_names_in_order():
+    names = datasets.name_classes({0: "big  dog", 2: "cat"}, 4)
+    assert names == ("big dog", "1", "cat", "3")
+    assert datasets.number_classes(("Cat", "dog", "cat")) == {
+        "cat": None,
+        "dog": 1,
+    }

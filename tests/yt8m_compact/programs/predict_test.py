@@ -2,6 +2,7 @@
 
 import json
 import re
+import types
 
 from absl import flags
 import keras
@@ -312,6 +313,11 @@ def test_embeddings_of_a_file_of_another_runtime(tmp_path):
         )
 
 
+def _make_jsonl(flag_values, num_classes, path=None):
+    source = types.SimpleNamespace(num_classes=num_classes, path=path)
+    return predict._make_output(flag_values, predictions.Format.JSONL, source)
+
+
 def test_names_that_are_not_known(tmp_path):
     flag_values = tiny_runs.parse_flags(
         predict.define_flags, "--output_file=out.jsonl", "--class_names"
@@ -319,12 +325,21 @@ def test_names_that_are_not_known(tmp_path):
     with pytest.raises(
         ValueError, match="expected --vocabulary_file, .*: none, of 5 classes"
     ):
-        predict._make_output(flag_values, predictions.Format.JSONL, 5)
-    output = predict._make_output(flag_values, predictions.Format.JSONL, 3862)
-    assert output.class_names[0] == "Game"
+        _make_jsonl(flag_values, 5)
+    assert _make_jsonl(flag_values, 3862).class_names[0] == "Game"
+    # Those of the records that the run was trained on come first.
+    names = tuple(f"my {index}" for index in range(3862))
+    said = readers.RecordFeatures(
+        feature_names=("clip",),
+        feature_sizes=(4,),
+        num_classes=3862,
+        class_names=names,
+    )
+    readers.write_features(str(tmp_path / readers.FEATURES_NAME), said)
+    output = _make_jsonl(flag_values, 3862, str(tmp_path))
+    assert tuple(output.class_names) == names
     flag_values.class_names = False
-    output = predict._make_output(flag_values, predictions.Format.JSONL, 3862)
-    assert output.class_names is None
+    assert _make_jsonl(flag_values, 3862).class_names is None
 
 
 GIVEN = ["--input_data_pattern=data*", "--output_file=out.csv"]

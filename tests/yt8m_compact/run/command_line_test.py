@@ -10,6 +10,7 @@ import prepared_data
 import setting_values
 import tiny_runs
 from yt8m_compact import models
+from yt8m_compact import readers
 from yt8m_compact import structures
 from yt8m_compact import usage_error
 from yt8m_compact.run import command_line
@@ -468,3 +469,91 @@ def test_no_checkpoint_step(text):
             lambda values: command_line.define_checkpoint_flag(values, "Step"),
             f"--checkpoint_step={text}",
         )
+
+
+_SAID = readers.RecordFeatures(
+    feature_names=("clip", "sound"),
+    feature_sizes=(7, 3),
+    num_classes=5,
+    class_names=("a", "b", "c", "d", "e"),
+    min_quantized_value=(0.0,),
+    max_quantized_value=(1.0,),
+    max_frames=812,
+)
+
+
+def _use_said(folder, said, *arguments):
+    (folder / "x.tfrecord").touch()
+    if said is not None:
+        readers.write_features(str(folder / readers.FEATURES_NAME), said)
+    flag_values = parse(f"--train_data_pattern={folder}/*.tfrecord", *arguments)
+    found = command_line.use_record_features(flag_values, "train_data_pattern")
+    assert found == said
+    return command_line.config_from_flags(flag_values)
+
+
+def test_what_is_said_beside_records_is_the_default(tmp_path):
+    config = _use_said(tmp_path, _SAID)
+    assert config.data == config_lib.DataConfig(
+        feature_names=("clip", "sound"),
+        feature_sizes=(7, 3),
+        num_classes=5,
+        frame_features=True,
+        max_frames=812,
+    )
+    assert models.model_name(config.model) == "FrameLevelLogisticModel"
+    video = dataclasses.replace(
+        _SAID,
+        level="video",
+        min_quantized_value=(),
+        max_quantized_value=(),
+        max_frames=None,
+    )
+    config = _use_said(tmp_path, video)
+    assert not config.data.frame_features
+    assert config.data.max_frames == 300
+    assert models.model_name(config.model) == "LogisticModel"
+
+
+def test_flags_are_before_what_is_said_beside_records(tmp_path):
+    config = _use_said(
+        tmp_path,
+        _SAID,
+        "--model=DbofModel",
+        "--feature_names=sound",
+        "--num_classes=9",
+        "--max_frames=20",
+    )
+    assert config.data == config_lib.DataConfig(
+        feature_names=("sound",),
+        feature_sizes=(3,),
+        num_classes=9,
+        frame_features=True,
+        max_frames=20,
+    )
+    assert models.model_name(config.model) == "DbofModel"
+    floats = dataclasses.replace(_SAID, float_frames=True)
+    assert _use_said(tmp_path, floats).data.float_frames
+    (tmp_path / readers.FEATURES_NAME).unlink()
+    assert _use_said(tmp_path, None).data == config_lib.DataConfig()
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        (
+            "--feature_names=clip,rgb",
+            "expected --feature_names as yt8m_features.json beside the records "
+            "says, clip,sound; leave the flag out. Received: "
+            "feature_names=clip,rgb",
+        ),
+        ("--feature_sizes=7,4", "expected --feature_sizes .* 7,3; .*=7,4"),
+        ("--noframe_features", "expected --frame_features .* true; .*=false"),
+        ("--float_frames", "expected --float_frames .* false; .*=true"),
+    ],
+)
+def test_flags_that_are_not_what_is_said_beside_records(
+    tmp_path, flag, message
+):
+    with pytest.raises(usage_error.UsageError, match=message):
+        _use_said(tmp_path, _SAID, flag)

@@ -22,13 +22,13 @@ _PATH_KEY = "clip/data_path"
 
 
 def read(
-    files: Sequence[str], names: Sequence[str]
+    files: Sequence[str], wanted: source_video.Wanted
 ) -> Iterator[source_video.SourceVideo]:
     """Reads `.pb` files of one video each, and TFRecord files.
 
     Args:
         files: Their names.
-        names: Feature lists of floats to read.
+        wanted: The feature lists of floats to read.
 
     Yields:
         The videos.
@@ -45,7 +45,7 @@ def read(
             )
         lists = message.feature_lists.feature_list
         features = {}
-        for source in names:
+        for source in wanted.features:
             if source not in lists or not lists[source].feature:
                 continue
             frames = [step.float_list.value for step in lists[source].feature]

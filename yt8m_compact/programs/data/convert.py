@@ -7,6 +7,10 @@ The files are .npz, .npy, .parquet, .h5, or what MediaPipe writes: .pb and
 TFRecord files. Videos without labels and labels without videos are listed.
 """
 
+from __future__ import annotations
+
+import dataclasses
+
 from absl import flags
 
 from yt8m_compact import datasets
@@ -30,15 +34,18 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "",
         "CSV with `id,labels` in every line: numbers of classes, or names of "
         "--vocabulary_file; several separated by semicolons or commas, numbers "
-        "also by spaces. Or Parquet with columns id and labels. Without it no "
-        "video has labels, as for prediction.",
+        "also by spaces. Or Parquet with columns id and labels; or .npz or "
+        ".h5 with arrays ids and labels, .npy with ids in a .txt file: a class "
+        "of each video, or 0 and 1 for each class. Without it, and without "
+        "--source_labels, no video has labels, as for prediction.",
         flag_values=flag_values,
     )
     path_flags.define_path(
         "vocabulary_file",
         "",
         "CSV with the numbers and names of classes, such as YouTube-8M's "
-        "vocabulary.csv or AudioSet's class_labels_indices.csv.",
+        "vocabulary.csv or AudioSet's class_labels_indices.csv; or .txt with a "
+        "name a line.",
         flag_values=flag_values,
     )
     settings_flags.define(datasets.ConvertConfig, flag_values)
@@ -63,28 +70,35 @@ def main(flag_values: flags.FlagValues) -> int:
     """Converts; returns the exit status."""
     program.expect_folder(flag_values, "output_json")
     config = settings_flags.read(datasets.ConvertConfig, flag_values)
-    if flag_values.vocabulary_file and not flag_values.labels_file:
-        raise usage_error.UsageError(
-            "expected --labels_file with --vocabulary_file. Received: "
-            f"vocabulary_file={flag_values.vocabulary_file!r}"
-        )
+    _check_flags_of_labels(flag_values, config)
     readers.expect_local_files(flag_values.input_data_pattern)
+    class_names: tuple[str, ...] = ()
     if flag_values.features_file:
         features = datasets.read_features(flag_values.features_file)
         config = config.like(features)
+        class_names = features.class_names
     program.expect_writable_folder(flag_values, "output_dir")
-    labels = vocabulary = None
+    if config.find_classes and flag_values.labels_file:
+        class_names = datasets.find_label_names(flag_values.labels_file)
+    vocabulary = datasets.number_classes(class_names)
     if flag_values.vocabulary_file:
         vocabulary = datasets.read_vocabulary(flag_values.vocabulary_file)
+        class_names = _read_names(flag_values, config.num_classes, class_names)
+    reader = datasets.LabelReader(
+        config.num_classes or len(class_names) or None, vocabulary
+    )
+    labels = None
     if flag_values.labels_file:
-        labels = datasets.read_labels(
-            flag_values.labels_file, config.num_classes, vocabulary
-        )
+        labels = datasets.read_labels(flag_values.labels_file, reader=reader)
+    if not config.find_classes:
+        config = dataclasses.replace(config, num_classes=reader.num_classes)
     report = datasets.convert_files(
         flag_values.input_data_pattern,
         flag_values.output_dir,
         config,
         labels=labels,
+        vocabulary=vocabulary or None,
+        class_names=class_names,
         overwrite=flag_values.overwrite,
         dry_run=flag_values.dry_run,
     )
@@ -92,6 +106,53 @@ def main(flag_values: flags.FlagValues) -> int:
     print(f"train with: {_describe(report.features)}")
     outputs.write_json(flag_values.output_json, report.to_dict())
     return 0
+
+
+def _check_flags_of_labels(
+    flag_values: flags.FlagValues, config: datasets.ConvertConfig
+) -> None:
+    labels_file = flag_values.labels_file
+    if labels_file and config.source_labels:
+        raise usage_error.UsageError(
+            "expected --labels_file, or --source_labels, which are in the "
+            f"input. Received: labels_file={labels_file!r}, "
+            f"source_labels={config.source_labels!r}"
+        )
+    for name in ("vocabulary_file", "find_classes"):
+        value = flag_values[name].value
+        if value and not (labels_file or config.source_labels):
+            raise usage_error.UsageError(
+                f"expected --labels_file or --source_labels with --{name}. "
+                f"Received: {name}={value!r}"
+            )
+    if flag_values.vocabulary_file and config.find_classes:
+        raise usage_error.UsageError(
+            "expected --vocabulary_file, or --find_classes, which makes one. "
+            f"Received: both, vocabulary_file={flag_values.vocabulary_file!r}"
+        )
+
+
+def _read_names(
+    flag_values: flags.FlagValues,
+    num_classes: int | None,
+    known: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Reads a name for each class; refuses others than an earlier call had."""
+    path = flag_values.vocabulary_file
+    found = datasets.read_class_names(path)
+    if not found:
+        raise usage_error.UsageError(
+            "expected --vocabulary_file with the names of classes. Received: "
+            f"vocabulary_file={path!r}, of no name"
+        )
+    names = datasets.name_classes(found, num_classes or max(found) + 1)
+    if known and names != known:
+        raise usage_error.UsageError(
+            "expected --vocabulary_file with the classes of --features_file, "
+            "or none. Received: "
+            f"vocabulary_file={path!r}, of other classes or names"
+        )
+    return names
 
 
 def _describe(features: datasets.RecordFeatures) -> str:
@@ -105,6 +166,7 @@ def _describe(features: datasets.RecordFeatures) -> str:
     words += [
         f"--feature_names={','.join(features.feature_names)}",
         f"--feature_sizes={sizes}",
-        f"--num_classes={features.num_classes}",
     ]
+    if features.num_classes is not None:
+        words.append(f"--num_classes={features.num_classes}")
     return " ".join(words)

@@ -8,8 +8,6 @@ from yt8m_compact import path_flags
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
 
-_NUM_CLASSES = 3862
-
 
 def define_input(flag_values: flags.FlagValues) -> None:
     """Defines the flag of the files to read."""
@@ -74,9 +72,10 @@ def define_num_classes(flag_values: flags.FlagValues) -> None:
     """Defines the flag of the number of classes."""
     flags.DEFINE_integer(
         "num_classes",
-        _NUM_CLASSES,
+        None,
         "Number of classes: 3862 for YouTube-8M of 2018, 4716 for 2017, 527 "
-        "for AudioSet.",
+        "for AudioSet. If not given, as yt8m_features.json beside the records "
+        "says, or else 3862.",
         flag_values=flag_values,
     )
 
@@ -121,20 +120,20 @@ def features(flag_values: flags.FlagValues) -> dict[str, Any]:
     }
 
 
-def num_classes(flag_values: flags.FlagValues) -> int:
+def num_classes(flag_values: flags.FlagValues) -> int | None:
     """Reads the flag of `define_num_classes`.
 
     Args:
         flag_values: The parsed flags.
 
     Returns:
-        The number.
+        The number, None if it was not given.
 
     Raises:
         UsageError: If it is less than 1.
     """
     number = flag_values.num_classes
-    if number < 1:
+    if number is not None and number < 1:
         raise usage_error.UsageError(
             "expected --num_classes to be at least 1, such as 3862 for "
             "YouTube-8M of 2018; leave the flag out for the default. Received: "

@@ -9,6 +9,7 @@ import tensorflow as tf
 import converted
 from yt8m_compact import datasets
 from yt8m_compact import readers
+from yt8m_compact.datasets.sources import source_video
 
 _SIZES = {"clip": 7, "sound": 3}
 _LABELS = {"cat": (3,), "dog": (0, 4)}
@@ -56,6 +57,7 @@ def test_folders_of_npy(tmp_path):
         num_classes=5,
         min_quantized_value=(-2.0, -2.0),
         max_quantized_value=(2.0, 2.0),
+        max_frames=4,
     )
 
 
@@ -242,3 +244,196 @@ def test_ids_of_two_stacks(tmp_path):
     (tmp_path / "sound" / "a.txt").write_text("dog\ncat\n")
     with pytest.raises(readers.DataError, match="a.txt: expected the ids of "):
         _convert(tmp_path, "*/*.npy", level="video")
+
+
+_STACK = np.stack([_values(0, 7, 5), _values(1, 7, 5)])
+_CLIP = {"feature_names": ("clip",)}
+
+
+def _expect_stack(folder, *lengths):
+    found = converted.read_frames(folder)
+    assert {name: video.labels for name, video in found.items()} == _LABELS
+    for row, (name, length) in enumerate(zip(_LABELS, lengths, strict=True)):
+        np.testing.assert_array_equal(
+            found[name].features["clip"],
+            converted.codes(_STACK[row, :length]),
+        )
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy"])
+@pytest.mark.parametrize("form", ["whole", "filled_up", "in_a_row"])
+def test_stacks_of_frames(tmp_path, kind, form):
+    lengths = (5, 5) if form == "whole" else (2, 5)
+    stack = _STACK
+    if form == "in_a_row":
+        stack = np.concatenate([_STACK[0, :2], _STACK[1]])
+    if kind == "npz":
+        arrays = {} if form == "whole" else {"lengths": lengths}
+        np.savez(tmp_path / "a.npz", ids=[*_LABELS], clip=stack, **arrays)
+    else:
+        np.save(tmp_path / "a.npy", stack)
+        (tmp_path / "a.txt").write_text("cat\ndog\n")
+        if form != "whole":
+            (tmp_path / "a.lengths.txt").write_text("2\n5\n")
+    report = _convert(tmp_path, f"*.{kind}", **_CLIP)
+    assert report.features.max_frames == 5
+    _expect_stack(tmp_path, *lengths)
+
+
+def test_stacks_of_features_of_different_lengths(tmp_path):
+    sound = _values(2, 3, 8)
+    np.savez(
+        tmp_path / "a.npz",
+        ids=[*_LABELS],
+        clip=_STACK,
+        lengths=[4, 5],
+        sound=sound,
+        lengths_sound=[3, 5],
+    )
+    report = _convert(tmp_path, "*.npz")
+    assert report.shortened == ["cat"]
+    _expect_stack(tmp_path, 3, 5)
+    found = converted.read_frames(tmp_path)["dog"].features["sound"]
+    np.testing.assert_array_equal(found, converted.codes(sound[3:]))
+
+
+@pytest.mark.parametrize(("padding", "value"), [("zeros", 0), ("nan", np.nan)])
+def test_frames_that_fill_up_a_stack(tmp_path, padding, value):
+    stack = _STACK.copy()
+    stack[0, 2:] = value
+    stack[1, 3] = 0  # a dark frame, not at the end
+    np.savez(tmp_path / "a.npz", ids=[*_LABELS], clip=stack)
+    _convert(tmp_path, "*.npz", padding=padding, **_CLIP)
+    found = converted.read_frames(tmp_path)
+    for row, (name, length) in enumerate((("cat", 2), ("dog", 5))):
+        np.testing.assert_array_equal(
+            found[name].features["clip"],
+            converted.codes(stack[row, :length]),
+        )
+    stack[1] = value
+    np.savez(tmp_path / "a.npz", ids=[*_LABELS], clip=stack)
+    with pytest.raises(
+        readers.DataError, match="row 1: expected a frame of 'c"
+    ):
+        _convert(tmp_path, "*.npz", padding=padding, **_CLIP)
+
+
+def test_a_batch_of_one_video(tmp_path):
+    np.save(tmp_path / "cat.npy", _STACK[:1])
+    _convert(tmp_path, "*.npy", labels=None, **_CLIP)
+    found = converted.read_frames(tmp_path)["cat"].features["clip"]
+    np.testing.assert_array_equal(found, converted.codes(_STACK[0]))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        ("5\n6\n", "row 1: expected 'lengths_clip' to be at most the 5 frames"),
+        ("5\n0\n", "row 1: expected 'lengths_clip' to be a frame or more"),
+        ("5\n", "expected a whole number of frames for each of the 2 ids"),
+        ("5\nx\n", "a.lengths.txt: line 2: expected a number of frames"),
+    ],
+)
+def test_lengths_that_do_not_fit(tmp_path, lengths, message):
+    np.save(tmp_path / "a.npy", _STACK)
+    (tmp_path / "a.txt").write_text("cat\ndog\n")
+    (tmp_path / "a.lengths.txt").write_text(lengths)
+    with pytest.raises(readers.DataError, match=message):
+        _convert(tmp_path, "*.npy", **_CLIP)
+
+
+def test_frames_in_a_row_that_do_not_fit(tmp_path):
+    frames = _STACK.reshape(10, 7)
+    np.savez(tmp_path / "a.npz", ids=["a", "b"], clip=frames, lengths=[4, 5])
+    with pytest.raises(
+        readers.DataError, match="frames of 'clip' as all of 'lengths' tog.* 9"
+    ):
+        _convert(tmp_path, "*.npz", labels=None, **_CLIP)
+    np.savez(tmp_path / "a.npz", ids=["a"], clip=_STACK)
+    with pytest.raises(readers.DataError, match="expected 1 rows of 'clip'"):
+        _convert(tmp_path, "*.npz", labels=None, **_CLIP)
+
+
+def test_a_stack_larger_than_what_is_read_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(source_video, "_BLOCK_BYTES", 3 * 7 * 4)
+    values = _values(0, 7, 8)
+    np.savez(tmp_path / "a.npz", ids=[*"abcdefgh"], clip=values)
+    _convert(tmp_path, "*.npz", labels=None, level="video", **_CLIP)
+    found = converted.read_videos(tmp_path)
+    for row, name in enumerate("abcdefgh"):
+        np.testing.assert_array_equal(found[name].features["clip"], values[row])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64", "int8"])
+def test_other_types_of_numbers(tmp_path, dtype):
+    values = np.array([[-2, 1, 0.5], [-0.25, 0, 1.5]], np.float64)
+    if dtype == "int8":
+        values = values.astype(np.int8)
+    dtype = tf.bfloat16.as_numpy_dtype if dtype == "bfloat16" else dtype
+    np.save(tmp_path / "cat.npy", values.astype(dtype))
+    _convert(tmp_path, "*.npy", labels=None, **_CLIP)
+    found = converted.read_frames(tmp_path)["cat"].features["clip"]
+    np.testing.assert_array_equal(found, converted.codes(values))
+
+
+def test_labels_beside_the_features(tmp_path):
+    np.savez(
+        tmp_path / "a.npz",
+        ids=[*"abc"],
+        clip=_values(0, 7, 3),
+        labels=np.array([[0, 1, 1], [0, 0, 0], [1, 0, 0]]),
+        attention=np.array([{}], object),  # not looked at
+    )
+    how = {"level": "video", "source_labels": "labels", "num_classes": None}
+    report = _convert(tmp_path, "*.npz", labels=None, **how, **_CLIP)
+    assert report.without_labels == ["b"]
+    assert report.features.num_classes == 3
+    found = converted.read_videos(tmp_path)
+    assert {n: v.labels for n, v in found.items()} == {"a": (1, 2), "c": (0,)}
+    with pytest.raises(readers.DataError, match="expected labels of the vid"):
+        _convert(
+            tmp_path, "*.npz", None, **how | {"source_labels": "y"}, **_CLIP
+        )
+    with pytest.raises(ValueError, match="expected labels, or source_labels"):
+        _convert(tmp_path, "*.npz", {"a": (1,)}, **how, **_CLIP)
+    np.savez(tmp_path / "a.npz", clip=_values(0, 7, 3))
+    with pytest.raises(ValueError, match="that 'labels' holds labels of the v"):
+        _convert(tmp_path, "*.npz", None, **how | {"level": "frame"}, **_CLIP)
+
+
+def test_folders_of_features_and_of_labels(tmp_path):
+    _write_folders(tmp_path, "v0", "v1")
+    (tmp_path / "names").mkdir()
+    np.save(tmp_path / "names" / "v0.npy", np.array(["dog", "cat"]))
+    np.save(tmp_path / "names" / "v1.npy", np.array("Cat"))
+    report = converted.convert(
+        tmp_path, "*/v*.npy", source_labels="names", find_classes=True
+    )
+    # Features are called as their folders, and classes as the labels say.
+    assert report.features.feature_names == ("clip", "sound")
+    assert report.features.class_names == ("cat", "dog")
+    found = converted.read_frames(tmp_path)
+    assert {n: v.labels for n, v in found.items()} == {
+        "v0": (0, 1),
+        "v1": (0,),
+    }
+
+
+def test_names_of_features_that_are_not_said(tmp_path):
+    np.savez(tmp_path / "a.npz", id="x", embeddings=_values(0, 7))
+    report = converted.convert(tmp_path, "*.npz")
+    assert report.features.feature_names == ("embeddings",)
+    np.savez(tmp_path / "a.npz", id="x", b=_values(0, 7), times=np.arange(4))
+    with pytest.raises(
+        ValueError, match="which of .*a.npz are features. .*there are b, times"
+    ):
+        converted.convert(tmp_path, "*.npz")
+    np.savez(tmp_path / "a.npz", rgb=np.ones([1, 2]), audio=np.ones([1, 3]))
+    report = converted.convert(tmp_path, "*.npz")
+    assert report.features.feature_names == ("rgb", "audio")
+    text = report.to_text(datasets.ConvertConfig())
+    assert "every video has one frame; level 'video' is for vectors" in text
+    with pytest.raises(
+        ValueError, match="no frame_order of files that are no "
+    ):
+        converted.convert(tmp_path, "*.npz", frame_order="t")

@@ -76,3 +76,50 @@ def test_damaged_files(tmp_path, damage):
     path.write_bytes(data[:-999] if damage is None else damage)
     with pytest.raises(readers.DataError, match="a.h5: expected an HDF5 file"):
         converted.convert(tmp_path, "*.h5", **_CONFIG)
+
+
+def test_stacks_of_frames_and_labels(tmp_path):
+    stack = np.zeros([2, 5, 4], np.float32)
+    for row, frames in enumerate(_FRAMES.values()):
+        stack[row, : len(frames)] = frames
+    _write(
+        tmp_path,
+        youtube_id=[*_FRAMES],
+        clip=stack,
+        num=[7, 8],
+        lengths=[3, 5],
+        labels=np.array([[0, 1, 0], [1, 0, 1]], np.uint8),
+    )
+    report = converted.convert(
+        tmp_path,
+        "*.h5",
+        feature_names=("clip",),
+        source_id="youtube_id",
+        source_labels="labels",
+    )
+    assert report.features.num_classes == 3
+    found = converted.read_frames(tmp_path)
+    for (name, frames), labels in zip(
+        _FRAMES.items(), ((1,), (0, 2)), strict=True
+    ):
+        assert found[name].labels == labels
+        codes = found[name].features["clip"]
+        np.testing.assert_array_equal(codes, converted.codes(frames))
+
+
+def test_labels_of_groups(tmp_path):
+    _write(
+        tmp_path,
+        cat__clip=_FRAMES["cat"],
+        cat__labels=[1, 4],
+        dog__clip=_FRAMES["dog"],
+    )
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["dog"].attrs["labels"] = 2
+    report = converted.convert(tmp_path, "*.h5", source_labels="labels")
+    assert report.features.feature_names == ("clip",)
+    found = converted.read_frames(tmp_path)
+    assert {name: video.labels for name, video in found.items()} == {
+        "cat": (1, 4),
+        "dog": (2,),
+    }

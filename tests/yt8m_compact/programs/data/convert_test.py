@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 import tiny_runs
+import yt8m_compact
 from yt8m_compact import datasets
 from yt8m_compact import readers
 from yt8m_compact.eval import evaluate
 from yt8m_compact.inference import artefacts
+from yt8m_compact.programs import compress
 from yt8m_compact.programs import export
 from yt8m_compact.programs import predict
 from yt8m_compact.programs import train
@@ -99,12 +101,10 @@ def test_models_of_other_features_and_sizes(tmp_path, level, capsys):
         else ["--align=nearest", "--frame_rates=1,2", "--find_range"]
     )
     assert _convert(tmp_path, *how) == 0
-    flags = [*_FEATURES, "--feature_sizes=7,3"]
-    if is_video:
-        flags += ["--model=LogisticModel"]
-    else:
-        flags += [
-            "--frame_features",
+    # What the records hold is said beside them.
+    flags = []
+    if not is_video:
+        flags = [
             "--model=DbofModel",
             "--dbof_cluster_size=8",
             "--dbof_hidden_size=6",
@@ -143,6 +143,19 @@ def test_models_of_other_features_and_sizes(tmp_path, level, capsys):
     assert datasets.read_features(f"{run}/litert/yt8m_features.json") == (
         features
     )
+    lines = f"{tmp_path}/predictions.jsonl"
+    for model in (f"--train_dir={run}", f"--model_file={run}/litert"):
+        assert not _run(
+            predict,
+            model,
+            f"--input_data_pattern={pattern}",
+            f"--output_file={lines}",
+        )
+        with open(lines) as file:
+            found = json.loads(file.readline())
+        assert found["names"] == [_CLASSES[i] for i in found["classes"]]
+        assert len(found["names"]) == 5
+    assert yt8m_compact.load_run(run).class_names == _CLASSES
     if is_video:
         return
     assert _convert(tmp_path, *how[:2], f"--output_dir={tmp_path}/other") == 0
@@ -166,6 +179,86 @@ def test_models_of_other_features_and_sizes(tmp_path, level, capsys):
             f"--train_data_pattern={other},{pattern}",
             *flags,
         ],
+        [
+            export,
+            f"--train_dir={run}",
+            "--format=onnx",
+            f"--calibration_data_pattern={other}",
+        ],
+        [
+            compress,
+            f"--train_dir={run}",
+            f"--train_data_pattern={other}",
+            "--budget=2.5KB",
+            f"--output_dir={tmp_path}/small",
+        ],
     ):
         with pytest.raises(readers.DataError, match="expected codes of 'clip'"):
             _run(*arguments)
+
+
+def test_classes_that_the_labels_name(tmp_path, capsys):
+    _write_features(tmp_path, video_level=True)
+    (tmp_path / "classes.csv").unlink()
+    own = [
+        "convert",
+        f"--input_data_pattern={tmp_path}/*/*.npy",
+        f"--labels_file={tmp_path}/labels.csv",
+        "--level=video",
+    ]
+    find = [*own, "--find_classes", f"--output_dir={tmp_path}/data"]
+    assert main.parse(find).call() == 0
+    assert capsys.readouterr().out.endswith(
+        "train with: --feature_names=clip,sound --feature_sizes=7,3 "
+        "--num_classes=5\n"
+    )
+    path = f"{tmp_path}/data/yt8m_features.json"
+    assert datasets.read_features(path).class_names == _CLASSES
+    # An earlier call's classes are the vocabulary of a later one.
+    (tmp_path / "labels.csv").write_text("v3,EMU\n")
+    later = [*own, f"--features_file={path}", f"--output_dir={tmp_path}/later"]
+    assert main.parse(later).call() == 0
+    found = datasets.read_features(f"{tmp_path}/later/yt8m_features.json")
+    assert found == datasets.read_features(path)
+    (tmp_path / "labels.csv").write_text("v3,elk\n")
+    with pytest.raises(ValueError, match=r"'elk', neither"):
+        main.parse([*later, "--overwrite"]).call()
+    (tmp_path / "names.txt").write_text("ant\nbee\ncat\ndog\nelk\n")
+    named = [*later, f"--vocabulary_file={tmp_path}/names.txt"]
+    with pytest.raises(ValueError, match="with the classes of --features_file"):
+        main.parse(named).call()
+    (tmp_path / "names.txt").write_text("")
+    with pytest.raises(ValueError, match="with the names of classes. Received"):
+        main.parse(named).call()
+    # Of two classes of one name labels have numbers.
+    (tmp_path / "names.txt").write_text("ant\nbee\nbee\n")
+    (tmp_path / "labels.csv").write_text("v3,2\n")
+    named = [*own, named[-1], f"--output_dir={tmp_path}/twins"]
+    assert main.parse(named).call() == 0
+    found = datasets.read_features(f"{tmp_path}/twins/yt8m_features.json")
+    assert found.class_names == ("ant", "bee", "bee")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--labels_file=a.csv", "--source_labels=y"],
+            "expected --labels_file, or --source_labels, which are in the",
+        ),
+        (["--vocabulary_file=a.csv"], "--source_labels with --vocabulary_file"),
+        (["--find_classes"], "or --source_labels with --find_classes"),
+        (
+            ["--source_labels=y", "--vocabulary_file=a", "--find_classes"],
+            "expected --vocabulary_file, or --find_classes, which makes one",
+        ),
+    ],
+)
+def test_flags_of_labels(tmp_path, arguments, message):
+    _write_features(tmp_path, video_level=True)
+    needed = [
+        f"--input_data_pattern={tmp_path}/*/*.npy",
+        f"--output_dir={tmp_path}/data",
+    ]
+    with pytest.raises(ValueError, match=message):
+        main.parse(["convert", *needed, *arguments]).call()

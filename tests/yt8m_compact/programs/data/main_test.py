@@ -383,7 +383,7 @@ def test_convert(tmp_path, capsys):
         "--feature_sizes=2",
         f"--output_json={tmp_path}/report.json",
     ]
-    with pytest.raises(ValueError, match="expected --labels_file with --voc"):
+    with pytest.raises(ValueError, match="--source_labels with --vocabulary"):
         _main(*arguments)
     assert _main(*arguments, f"--labels_file={tmp_path}/labels.csv") == 0
     values = json.loads((tmp_path / "report.json").read_text())
