@@ -24,7 +24,7 @@ def describe_run(
     eval_files: Sequence[str] | None,
     device: str,
     is_compiled: bool,
-    first_step: int = 0,
+    position: tuple[int, int, int] = (0, 0, 0),
 ) -> str:
     """Describes a run: model, data, device, steps, and where it goes.
 
@@ -36,7 +36,7 @@ def describe_run(
         eval_files: what is evaluated on, if anything is.
         device: what trains, as `describe_device` says.
         is_compiled: whether XLA compiles the whole step.
-        first_step: how many steps are done.
+        position: what is done: steps, epochs, and videos of the next one.
 
     Returns:
         Lines, each with what it is about first.
@@ -48,7 +48,7 @@ def describe_run(
         "model": f"{models.model_name(config.model)}: {weights}",
         "data": _describe_files(files, num_videos, training.train_data_pattern),
         "device": f"{device}; XLA compiles {xla}",
-        "steps": _describe_steps(training, num_videos, first_step),
+        "steps": _describe_steps(training, num_videos, position),
         "folder": train_dir,
     }
     if eval_files:
@@ -85,12 +85,16 @@ def _describe_files(
 def _describe_steps(
     training: config_lib.TrainingConfig,
     num_videos: int | None,
-    first_step: int,
+    position: tuple[int, int, int],
 ) -> str:
     epochs = training.num_epochs
+    first_step, epochs_done, examples = position
     total = math.inf
     if num_videos is not None:
-        total = epochs * math.ceil(num_videos / training.batch_size)
+        # Those that are done may have been of another batch size.
+        of_epoch = math.ceil(num_videos / training.batch_size)
+        total = first_step + (epochs - epochs_done) * of_epoch
+        total -= examples // training.batch_size
     all_epochs = f"{epochs} epoch{'s' if epochs != 1 else ''}"
     if training.max_steps is not None and training.max_steps <= total:
         text = f"{training.max_steps:,}, in at most {all_epochs}"

@@ -433,7 +433,7 @@ class Trainer:
             eval_files=self._eval_files,
             device=banner.describe_device(self._workers),
             is_compiled=self.model.jit_compile,
-            first_step=int(self.position.step),
+            position=self.position.as_tuple(),
         )
         _LOGGER.info("%s", text)
 

@@ -15,7 +15,7 @@ def pattern(tmp_path_factory):
 
 
 def describe(pattern, **kwargs) -> list[str]:
-    first_step = kwargs.pop("first_step", 0)
+    position = kwargs.pop("position", (0, 0, 0))
     config = tiny_runs.video_config(pattern, batch_size=16, **kwargs)
     files = [pattern.replace("*", str(number)) for number in range(3)]
     text = banner.describe_run(
@@ -26,7 +26,7 @@ def describe(pattern, **kwargs) -> list[str]:
         eval_files=files[:1] if config.training.eval_data_pattern else None,
         device="CPU, 2 cores",
         is_compiled=False,
-        first_step=first_step,
+        position=position,
     )
     return text.splitlines()
 
@@ -66,8 +66,13 @@ def test_long_lines_go_on_below(pattern, monkeypatch):
         ({"max_steps": 5}, "5, in at most 4 epochs, in batches of 16 videos"),
         ({"max_steps": 13}, "about 12, in 4 epochs, in batches of 16 videos"),
         (
-            {"num_epochs": 1, "first_step": 2},
+            {"num_epochs": 1, "position": (2, 0, 32)},
             "about 3, in 1 epoch, in batches of 16 videos; 2 are done",
+        ),
+        # 10 in the first two epochs, of batches of 8: 3 in each of the others.
+        (
+            {"position": (10, 2, 0)},
+            "about 16, in 4 epochs, in batches of 16 videos; 10 are done",
         ),
     ],
 )
