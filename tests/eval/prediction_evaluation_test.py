@@ -61,7 +61,7 @@ def test_program(tmp_path, capsys):
     assert report["top_k"] == 2
     text = capsys.readouterr().out
     assert text.startswith(f"{predictions} against {labels}\n")
-    assert "GAP@2                 0.2778\n" in text
+    assert "GAP@2                0.2778\n" in text
     assert "loss" not in text
     said = readers.RecordFeatures(
         feature_names=("clip",), feature_sizes=(4,), num_classes=4
@@ -87,7 +87,7 @@ def test_starter_metrics_and_a_comparison(tmp_path, capsys):
     # Among the first two of each: class 0, of bbbb; class 1, second of two.
     assert found["map"] == (1 + 1 / 2 + 0) / 3
     assert found["gap"] == (1 / 3 + 2 / 4) / 3
-    line = "GAP@2                 0.2778          0.2778\n"
+    line = "GAP@2                0.2778        0.2778\n"
     assert line in capsys.readouterr().out
     assert run(*arguments, *arguments[:1], "--bootstrap_draws=9") == 0
     text = capsys.readouterr().out
@@ -149,7 +149,7 @@ def test_segments(tmp_path):
         predictions, labels, num_classes=5, segment_map_k=3
     )
     assert report.metrics["map_at_k"] == 1 / 2
-    assert "MAP@3                   0.5000\n" in report.to_text()
+    assert "MAP@3                  0.5000\n" in report.to_text()
     report = prediction_evaluation.evaluate_predictions(
         predictions, labels, num_classes=5, segment_map_k=2
     )
