@@ -94,6 +94,7 @@ def run_phone(environments, model, array, tmp_path, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_phone_names_the_classes_of_videos(environments, tmp_path):
     made = small_artefacts.make("video")
     features = inputs_of(made.run, 3)["features"]
@@ -123,6 +124,7 @@ def test_phone_names_the_classes_of_videos(environments, tmp_path):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1, 4, 5])
 def test_phone_chooses_frames_evenly(number, environments, tmp_path):
     made = small_artefacts.make("frame")

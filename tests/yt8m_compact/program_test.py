@@ -25,7 +25,6 @@ from yt8m_compact.run import config as config_lib
 PROGRAMS = console_scripts.PROGRAMS
 
 COMMANDS = {
-    **{name: [name, "--helpfull"] for name in PROGRAMS},
     "done": ["yt8m-eval", "--parameters_only", "--num_classes=5"],
     "value error": ["yt8m-eval", "--train_dir=missing"],
     "data error": [
@@ -54,7 +53,7 @@ COMMANDS = {
         "--num_classes=5",
         "--output_json=/dev/full",
     ],
-    "twice": ["yt8m-eval", "--predictions=a.csv", "--predictions=b.csv"],
+    "twice": ["yt8m-eval", "--labels=a.csv", "--labels=b.csv"],
     "list twice": [
         "yt8m-predict",
         "--ensemble=a,b",
@@ -76,15 +75,23 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory) -> dict[str, console_scripts.Answer]:
+def answers_to(commands, folder) -> dict[str, console_scripts.Answer]:
     """What each command answers, where TensorFlow was imported before."""
     _, answers = console_scripts.answers(
-        [*COMMANDS.values()],
-        tmp_path_factory.mktemp("commands"),
-        ["tensorflow"],
+        [*commands.values()], folder, ["tensorflow"]
     )
-    return dict(zip(COMMANDS, answers, strict=True))
+    return dict(zip(commands, answers, strict=True))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> dict[str, console_scripts.Answer]:
+    return answers_to(COMMANDS, tmp_path_factory.mktemp("commands"))
+
+
+@pytest.fixture(scope="module")
+def helps(tmp_path_factory) -> dict[str, console_scripts.Answer]:
+    commands = {name: [name, "--helpfull"] for name in PROGRAMS}
+    return answers_to(commands, tmp_path_factory.mktemp("helps"))
 
 
 def errors_of(result: Sequence) -> list[str]:
@@ -99,8 +106,8 @@ def errors_of(result: Sequence) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_help(results, name):
-    status, text, *_ = results[name]
+def test_help(helps, name):
+    status, text, *_ = helps[name]
     assert status == 0
     module = PROGRAMS[name]
     assert text.lstrip().startswith(module.__doc__.splitlines()[0])
@@ -159,9 +166,8 @@ def test_success(results):
         (
             "twice",
             2,
-            "yt8m-eval: error: expected --predictions once, with several "
-            "separated by commas. Received: --predictions=a.csv "
-            "--predictions=b.csv",
+            "yt8m-eval: error: expected --labels once, with several separated "
+            "by commas. Received: --labels=a.csv --labels=b.csv",
         ),
         (
             "list twice",

@@ -79,6 +79,15 @@ def test_the_error_of_a_task(tmp_path, task, kind, message, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C interrupts, also where a shell runs this in the background."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_program_that_is_interrupted(tmp_path):
     mapper = pipelines.make_mapper("direct")
     with pytest.raises(KeyboardInterrupt):
