@@ -4,6 +4,10 @@ import dataclasses
 
 import numpy as np
 
+# Fewer positives are counted one by one, without a sort: most classes have few,
+# and a call for each of thousands takes a third of the time.
+_FEW = 8
+
 
 @dataclasses.dataclass(frozen=True)
 class Thresholds:
@@ -163,5 +167,23 @@ def average_precision(
         )
     if not num_found:
         return 0.0
+    if num_found < _FEW:
+        return _of_few(scores, positive_scores) / num_positives
     thresholds = find_thresholds(scores, positive_scores)
     return thresholds.average_precision(num_positives)
+
+
+def _of_few(scores: np.ndarray, positive_scores: np.ndarray) -> float:
+    """Sums the precisions at all positives, to the bits of `np.sum`."""
+    # As Python's numbers, which are compared in the type of the scores.
+    ranked = sorted(positive_scores.tolist())
+    total, number = 0.0, len(ranked)
+    start = 0
+    while start < number:
+        score, end = ranked[start], start + 1
+        while end < number and ranked[end] == score:
+            end += 1
+        num_reached = int(np.count_nonzero(scores >= score))
+        total += (end - start) * ((number - start) / num_reached)
+        start = end
+    return total

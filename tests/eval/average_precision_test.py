@@ -43,6 +43,21 @@ def test_equals_sklearn(num_levels, positive_fraction):
     )
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("num_positives", [*range(1, 10)])
+def test_few_positives_are_counted_to_the_last_bit(num_positives, dtype):
+    rng = np.random.default_rng(num_positives)
+    for num_levels in (3, 10, 10**6):
+        scores = (rng.integers(0, num_levels, 40) / num_levels).astype(dtype)
+        chosen = rng.choice(40, num_positives, replace=False)
+        # By sorting and by bisection, as where there are many.
+        thresholds = ap_lib.find_thresholds(scores, scores[chosen])
+        for found_or_not in (num_positives, num_positives + 3):
+            assert ap_lib.average_precision(
+                scores, scores[chosen], found_or_not
+            ) == thresholds.average_precision(found_or_not)
+
+
 def test_no_positive_found():
     empty = np.zeros(0)
     scores = np.array([0.25, 0.5])

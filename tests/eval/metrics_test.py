@@ -243,6 +243,17 @@ def test_spilling_gives_the_same_bits(tmp_path, memory_limit_bytes, num_levels):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_largest_numbers_are_finite():
+    predictions = np.full([2, 3], np.finfo(np.float32).max)
+    predictions[:, 1] = 0
+    predictions[1] *= -1
+    labels = np.array([[1, 0, 0], [0, 1, 0]])
+    with EvaluationMetrics(3) as metrics:
+        metrics.update(predictions, labels)
+        assert metrics.result()["hit_at_1"] == 1.0
+
+
 def test_no_file_is_left_after_an_exception(tmp_path):
     predictions, labels, _ = _data()
     with pytest.raises(ValueError, match="expected finite predictions"):
