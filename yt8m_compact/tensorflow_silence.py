@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 import contextlib
 import glob
 import importlib.abc
@@ -12,7 +12,6 @@ import os
 import re
 import sys
 import tempfile
-import threading
 import types
 
 from yt8m_compact import lazy
@@ -97,16 +96,21 @@ class _Finder(importlib.abc.MetaPathFinder):
         os.environ.setdefault(_LEVEL, _ERRORS_ONLY)
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
-            _filter_import(spec.loader)
+            # Who uses the library may have threads, which are not copied.
+            filtered = without_notes if self._if_unset else _filtered
+            _filter_import(spec.loader, filtered)
         return spec
 
 
-def _filter_import(loader: importlib.abc.Loader) -> None:
+def _filter_import(
+    loader: importlib.abc.Loader,
+    filtered: Callable[[], contextlib.AbstractContextManager[None]],
+) -> None:
     load = loader.exec_module
 
     def exec_module(module: types.ModuleType) -> None:
         del loader.exec_module  # Which is the loader's own again.
-        with _filtered():
+        with filtered():
             load(module)
             if not _may_have_gpu():
                 # Else that there is none would be an error later on.
@@ -124,10 +128,9 @@ def _filtered() -> Iterator[None]:
     """Takes TensorFlow's notes out of what is written to standard error.
 
     A process of its own does that, since a fatal error ends this one with what
-    it wrote last. It is a copy of this one, which has to have one thread for
-    that; with several, in a notebook say, a file does.
+    it wrote last.
     """
-    if not hasattr(os, "fork") or threading.active_count() > 1:
+    if not hasattr(os, "fork"):
         with without_notes():
             yield
         return
