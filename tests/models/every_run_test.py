@@ -21,6 +21,8 @@ from yt8m_compact.run import train_dir as train_dir_lib
 from yt8m_compact.training import model as model_lib
 
 NUM_VIDEOS = 12
+# Each restores several runs: TensorFlow is imported as often.
+_FRESH_PROCESSES = 6
 
 # What a process does that knows nothing but the folders.
 RESTORE = """
@@ -136,9 +138,10 @@ def every_run() -> list[tuple[str, tuple[str, ...]]]:
 
 
 @pytest.mark.slow
-def test_every_model_in_a_fresh_process(tmp_path, monkeypatch):
+@pytest.mark.parametrize("part", range(_FRESH_PROCESSES))
+def test_every_model_in_a_fresh_process(part, tmp_path, monkeypatch):
     expected = {}
-    for name, kinds in every_run():
+    for name, kinds in every_run()[part::_FRESH_PROCESSES]:
         folder = tmp_path / "-".join([name, *kinds])
         config = make_config(name, kinds, folder)
         trained = train_model(config, str(folder / "run"), monkeypatch)
