@@ -20,8 +20,6 @@ _MIN_BLOCK_VIDEOS = 64
 _READ_BYTES = 64 << 20
 # Written at once: Linux takes half of the processor time of 64 MiB.
 _WRITE_BYTES = 1 << 20
-# Videos transposed at once: 2.7 ms for 1,024 x 3,862, 4.2 ms in one go.
-_TRANSPOSE_VIDEOS = 64
 
 
 class ScoreStore:
@@ -164,8 +162,7 @@ class ScoreStore:
                 f"Received: scores.dtype={scores.dtype}"
             )
         try:
-            for start in range(0, len(scores), _TRANSPOSE_VIDEOS):
-                self._fill(scores[start : start + _TRANSPOSE_VIDEOS])
+            self._fill(scores)
         except BaseException:
             # A batch of which a part was added cannot be counted on.
             self.close()
@@ -249,6 +246,7 @@ class ScoreStore:
             start = self._num_filled
             num_videos = min(len(scores), self._block_videos - start)
             end = start + num_videos
+            # In one go: by blocks that fit into a cache it takes longer.
             self._filling[:, start:end] = scores[:num_videos].T
             self._num_filled = end
             if end == self._block_videos:
