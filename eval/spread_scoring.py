@@ -47,7 +47,9 @@ def score_files(
         ValueError: if a process finds another model.
     """
     files, _ = readers.filled_files(files, skipped)
-    open_same = functools.partial(_open_same, open_scorer, scorer.identity())
+    open_same = functools.partial(
+        identities.open_same, open_scorer, scorer.identity()
+    )
     with mapper.shared_folder() as folder:
         score = functools.partial(
             _score_part,
@@ -89,12 +91,3 @@ def _score_part(
         )
         update(len(labels))
     parts_lib.PartFiles(folder).save(number, blocks, skipped)
-
-
-def _open_same(
-    open_scorer: Callable[[], scoring.Scorer], identity: str
-) -> scoring.Scorer:
-    """Opens what scores, and checks that it is what the others have."""
-    scorer = open_scorer()
-    identities.expect_same(scorer.identity(), identity)
-    return scorer

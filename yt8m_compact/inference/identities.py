@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
 import zlib
 
 import keras
@@ -10,6 +11,16 @@ import tensorflow as tf
 
 from yt8m_compact import files as files_lib
 from yt8m_compact.run import config as config_lib
+
+
+class Identified(Protocol):
+    """What predicts, and says by which model."""
+
+    def identity(self) -> str:
+        """Says which model it is, whatever its name."""
+
+
+_Opened = TypeVar("_Opened", bound=Identified)
 
 
 def identity_of_run(config: config_lib.Config, model: keras.Model) -> str:
@@ -61,6 +72,24 @@ def expect_same(found: str, expected: str) -> None:
             f"{found}; has its training gone on? Name a checkpoint_step, or "
             "what yt8m-export wrote"
         )
+
+
+def open_same(open_one: Callable[[], _Opened], identity: str) -> _Opened:
+    """Opens what predicts, in another process than the one that began.
+
+    Args:
+        open_one: opens it.
+        identity: what the process has that calls it.
+
+    Returns:
+        What was opened.
+
+    Raises:
+        ValueError: as `expect_same` does.
+    """
+    opened = open_one()
+    expect_same(opened.identity(), identity)
+    return opened
 
 
 def _list_files(path: str) -> Iterator[str]:

@@ -59,7 +59,7 @@ def predict_parts(
         ValueError: likewise, and if a process finds another model.
     """
     open_same = functools.partial(
-        _open_same, spread.open_source, rows.source.identity()
+        identities.open_same, spread.open_source, rows.source.identity()
     )
     predict = functools.partial(
         _predict_part,
@@ -93,12 +93,3 @@ def _predict_part(
         blocks.append((ids, *output.choose(values)))
         update(source.count_videos(ids))
     parts_lib.PartFiles(folder).save(number, blocks, skipped)
-
-
-def _open_same(
-    open_source: Callable[[], prediction_rows.Source], identity: str
-) -> prediction_rows.Source:
-    """Opens what predicts, and checks that it is what the others have."""
-    source = open_source()
-    identities.expect_same(source.identity(), identity)
-    return source
