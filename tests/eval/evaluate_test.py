@@ -101,7 +101,7 @@ def test_evaluate(tmp_path, capsys):
     assert values["weights"]["dense_equivalent"] == 9 * 15 + 9 * 10 + 10
     text = capsys.readouterr().out
     assert f"MoeModel of {run.path}, step 10" in text
-    assert f"GAP@3                 {values['metrics']['gap']:.4f}" in text
+    assert f"GAP@3                {values['metrics']['gap']:.4f}" in text
     events = tiny_runs.read_events(os.path.join(run.path, "eval"))
     ((step, gap),) = events["metrics/gap"]
     assert step == 10

@@ -213,7 +213,8 @@ def repack_files(
         patterns: The files, as in `readers.expand_patterns`.
         output_dir: Folder to write to; it also gets a manifest.
         feature_names: Features to pack, others that come frame by frame are
-            left out; all if empty. To unpack they are needed.
+            left out; all if empty. To unpack they are needed where nothing is
+            said beside the records.
         feature_sizes: Their sizes, those of the records if empty. To unpack
             they are needed.
         unpacking: Whether packed records are turned back.
@@ -239,10 +240,15 @@ def repack_files(
         ...     print(name, expected.num_videos)
         videos-00000-of-00001.tfrecord 1
     """
+    files = readers.expand_patterns(patterns)
+    if unpacking and not feature_names and not feature_sizes:
+        found = readers.find_features(files)
+        if found is not None:
+            feature_names = found.feature_names
+            feature_sizes = found.feature_sizes
     if feature_sizes or unpacking:
         feature_spec.validate(feature_names, feature_sizes)
     features = tuple(feature_names), tuple(feature_sizes)
-    files = readers.expand_patterns(patterns)
     said = readers.derive_features(
         files, names=feature_names, packed=not unpacking
     )

@@ -163,6 +163,10 @@ class TrainDir:
         """Whether a run was started here."""
         return tf.io.gfile.exists(self.config_path)
 
+    def remove_features(self) -> None:
+        """Removes what says what codes stand for, of a run that never began."""
+        tf.io.gfile.remove(self.features_path)
+
     def load_config(self) -> config_lib.Config:
         """Reads `config.json`.
 

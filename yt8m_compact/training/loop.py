@@ -134,6 +134,14 @@ def _train(
         ),
         skipped=skipped,
     )
+    if eval_files is not None:
+        # Not after the first epoch.
+        readers.check_format(
+            eval_files,
+            config.reader(training=False),
+            # Those that are left out are counted when they are evaluated on.
+            skipped=None if skipped is None else readers.SkippedData(),
+        )
     features = readers.find_features([*files, *(eval_files or ())])
     lack = readers.describe_lack(
         reader,
@@ -173,9 +181,10 @@ def _train(
             _LOGGER.info("moved %s to %s", run.path, moved)
         run.remove_leftovers()
         _check_resumable(config, run)
-        readers.expect_same_ranges(run.path, files, classes=True)
-        if features is not None:
-            readers.write_features(run.features_path, features)
+        # What is there without a run is of one that never began.
+        goes_on = run.exists() or bool(run.checkpoints())
+        if goes_on:
+            readers.expect_same_ranges(run.path, files, classes=True)
         start = None
         if config.training.init_from and not run.checkpoints():
             # Before anything that takes long, and before the seed is set, as
@@ -190,6 +199,10 @@ def _train(
         keras.utils.set_random_seed(config.training.seed)
         priors = _count_priors(config, run, reader, files, skipped, teachers)
         trainer = make_trainer(lock, priors, start)
+        if features is not None:
+            readers.write_features(run.features_path, features)
+        elif not goes_on and files_lib.exists(run.features_path):
+            run.remove_features()
         trainer.start()
         return trainer.run_epochs()
 

@@ -680,3 +680,47 @@ def test_data_among_the_files_of_the_run_are_not_moved(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="expected a run without the data to"):
         training.train(config, ".", start_new_model=True)
     assert train_dir_lib.TrainDir(".").exists()
+
+
+@pytest.mark.slow
+def test_what_is_said_of_records_of_a_run_that_never_began(tmp_path, videos):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    said = folder / readers.FEATURES_NAME
+    features = readers.RecordFeatures(
+        level="video",
+        feature_names=("features",),
+        feature_sizes=(3,),
+        num_classes=4,
+        class_names=("cat", "dog", "emu", "fox"),
+    )
+    readers.write_features(str(said), features)
+    config = tiny_runs.video_config(videos, max_steps=1)
+    # Nothing is said of these records.
+    training.train(config, str(folder))
+    assert not said.exists()
+    # What a run has is not taken from it.
+    readers.write_features(str(said), features)
+    config = tiny_runs.change_training(config, max_steps=2)
+    training.train(config, str(folder))
+    assert said.exists()
+
+
+def test_records_to_evaluate_on_are_looked_at_first(tmp_path, videos):
+    path = tmp_path / "others.tfrecord"
+    other = tf.train.Example(
+        features=tf.train.Features(
+            feature={
+                "id": record_makers.bytes_feature(b"abcd"),
+                "labels": record_makers.int64_feature([1]),
+                "others": record_makers.float_feature([1.0]),
+            }
+        )
+    )
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(other.SerializeToString())
+    config = tiny_runs.video_config(videos, eval_data_pattern=str(path))
+    watching = training.Watching(evaluate=lambda *_: pytest.fail("too late"))
+    with pytest.raises(readers.DataError, match=r"others.*expected a feature"):
+        training.train(config, str(tmp_path / "run"), watching=watching)
+    assert not (tmp_path / "run").exists()

@@ -29,12 +29,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "unpack",
         False,
         "Whether packed records are turned back; --feature_names and "
-        "--feature_sizes say which features came frame by frame.",
+        "--feature_sizes say which features came frame by frame, where nothing "
+        "is said beside the records.",
         flag_values=flag_values,
     )
     shared_flags.define_features(
         flag_values,
-        names_help="Features to pack, comma-separated; if not given, all. "
+        names_help="Features to pack or unpack, comma-separated; if not given, "
+        "all. "
         "Others than those given are left out.",
         sizes_help="Size of each feature, comma-separated.",
     )
@@ -44,10 +46,13 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def main(flag_values: flags.FlagValues) -> int:
     """Repacks; returns the exit status."""
-    if flag_values.unpack:
-        for name in ("feature_names", "feature_sizes"):
-            program.expect_given(flag_values, name)
     readers.expect_local_files(flag_values.input_data_pattern)
+    if flag_values.unpack and not (
+        flag_values.feature_names or flag_values.feature_sizes
+    ):
+        files = readers.expand_patterns(flag_values.input_data_pattern)
+        if readers.find_features(files) is None:
+            program.expect_given(flag_values, "feature_names")
     mapper = beam_flags.data_mapper(flag_values)
     program.expect_writable_folder(flag_values, "output_dir")
     with endings.keeping_what_is_done(not flag_values.overwrite):

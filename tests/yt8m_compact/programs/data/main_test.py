@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import record_makers
 from yt8m_compact import datasets
+from yt8m_compact import readers
 from yt8m_compact.programs.data import main
 
 _VERBS = (
@@ -360,6 +361,14 @@ def test_repack_and_back(tmp_path, capsys):
     assert (back / "a.tfrecord").read_bytes() == path.read_bytes()
     with pytest.raises(ValueError, match="expected --feature_names"):
         _main("repack", *arguments[:3])
+    features = readers.RecordFeatures(
+        feature_names=("rgb", "audio"), feature_sizes=(6, 3)
+    )
+    readers.write_features(str(packed / readers.FEATURES_NAME), features)
+    again = f"--output_dir={tmp_path}/again"
+    assert _main("repack", arguments[0], again, "--unpack") == 0
+    assert (tmp_path / "again/a.tfrecord").read_bytes() == path.read_bytes()
+    capsys.readouterr()
     with pytest.raises(ValueError, match="expected one size above 0 for each"):
         _main("repack", *arguments[:3], "--feature_names=rgb", _FEATURES[1])
 
