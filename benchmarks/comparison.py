@@ -93,20 +93,6 @@ def evaluate(
     )
 
 
-def time_against_heap(num_videos: int, num_classes: int) -> tuple[float, float]:
-    """Times all metrics, ours and by heaps; returns the seconds of both."""
-    data = simulated.make_data(num_videos, num_classes)
-    seconds = []
-    for function in (simulated.our_result, simulated.heap_metrics):
-        times = []
-        for _ in range(3):
-            clock = Clock()
-            clock(function, *data)
-            times.append(clock.seconds)
-        seconds.append(min(times))
-    return seconds[0], seconds[1]
-
-
 def _peak_memory() -> float:
     # Linux gives kilobytes, macOS bytes.
     unit = 1 if sys.platform == "darwin" else 1024
@@ -151,7 +137,9 @@ def main() -> None:
             f"{difference:+.5f} +- {half:.5f}"
         )
     # Last, since its lists of Python's numbers take memory.
-    ours_s, heap_s = time_against_heap(_HEAP_VIDEOS, args.num_classes)
+    data = simulated.make_data(_HEAP_VIDEOS, args.num_classes)
+    _, ours_s = simulated.timed(simulated.our_result, *data, repeats=3)
+    _, heap_s = simulated.timed(simulated.heap_metrics, *data, repeats=3)
     aims = [
         (
             f"all metrics of {_HEAP_VIDEOS:,} videos, times as fast as by "

@@ -78,7 +78,7 @@ class Lever:
         flags: values of flags of yt8m-train, None for a flag that the network
             of the others has and this one has not; `STEPS` and `TEACHERS` stand
             for the number of steps and the folders of two runs that teach.
-        choices: one flag's values that are tried on the tuning split.
+        choices: flags' values that are tried on the tuning split.
         weights: which weights are evaluated, as --weights of yt8m-eval.
     """
 

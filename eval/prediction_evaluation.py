@@ -85,7 +85,7 @@ def evaluate_predictions(
     predictions: str,
     labels: str,
     *,
-    num_classes: int | None,
+    num_classes: int,
     top_k: int = 20,
     segment_map_k: int = segment_csv.TOP_SEGMENTS,
     with_starter_metrics: bool = False,
@@ -100,8 +100,7 @@ def evaluate_predictions(
     Args:
         predictions: files: glob patterns, comma-separated.
         labels: a file of labels, or glob patterns of TFRecord files.
-        num_classes: the number of classes; None for what is said beside the
-            labels, or else that of YouTube-8M of 2018.
+        num_classes: the number of classes.
         top_k: how many predictions of each video GAP counts.
         segment_map_k: how many segments of each class MAP@K counts.
         with_starter_metrics: whether to compute the starter code's values, of
@@ -118,8 +117,6 @@ def evaluate_predictions(
     """
     files, kind = find_files(predictions)
     starter = None
-    if num_classes is None:
-        num_classes = find_num_classes(labels)
     if kind is predictions_lib.Format.SEGMENTS:
         ratings = read_ratings(labels, num_classes)
         ranked = rank_segments(files[0], ratings, num_classes, segment_map_k)

@@ -15,7 +15,6 @@ with lazy.imports():
     from yt8m_compact.readers.features_file import expect_same_ranges
     from yt8m_compact.readers.features_file import find_class_names
     from yt8m_compact.readers.features_file import find_features
-    from yt8m_compact.readers.features_file import find_trained_features
     from yt8m_compact.readers.features_file import place_features
     from yt8m_compact.readers.features_file import read_features
     from yt8m_compact.readers.features_file import write_features
@@ -72,7 +71,6 @@ __all__ = [
     "find_class_names",
     "find_features",
     "find_prepared",
-    "find_trained_features",
     "inspect_file",
     "make_dataset",
     "place_features",

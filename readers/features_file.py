@@ -182,14 +182,14 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
         (4, 2)
     """
     found: dict[str, tuple[tuple[float, float], str]] = {}
-    first, named = None, None
-    numbers, lengths = [], []
+    several: list[RecordFeatures] = []
+    named = None
     for folder in dict.fromkeys(os.path.dirname(file) for file in files):
         path = os.path.join(folder, FEATURES_NAME)
         if not files_lib.exists(path):
             continue
         features = read_features(path)
-        first = first or features
+        several.append(features)
         for name, values in features.ranges.items():
             known, where = found.setdefault(name, (values, path))
             _expect_same(name, values, path, known, where)
@@ -198,20 +198,7 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
                 _expect_same_classes(features.class_names, path, *named)
             if not named or len(features.class_names) > len(named[0]):
                 named = features.class_names, path
-        if features.num_classes is not None:
-            numbers.append(features.num_classes)
-        if features.max_frames is not None:
-            lengths.append(features.max_frames)
-    if first is None:
-        return None
-    number = max(numbers, default=None)
-    names = named[0] if named and len(named[0]) == number else ()
-    return dataclasses.replace(
-        first,
-        num_classes=number,
-        class_names=names,
-        max_frames=max(lengths, default=None),
-    )
+    return _together(several[0], several) if several else None
 
 
 def derive_features(
@@ -311,17 +298,21 @@ def expect_place(
     _expect_same_classes(
         found.class_names, path, features.class_names, "what is to be written"
     )
-    numbers = {
-        name: max(
-            (getattr(one, name) or 0 for one in (found, features)),
-        )
-        or None
-        for name in ("num_classes", "max_frames")
-    }
-    names = max(found.class_names, features.class_names, key=len)
-    if len(names) != numbers["num_classes"]:
-        names = ()
-    return dataclasses.replace(features, class_names=names, **numbers)
+    return _together(features, [found, features])
+
+
+def _together(
+    form: RecordFeatures, several: Sequence[RecordFeatures]
+) -> RecordFeatures:
+    """Says of all records what holds for all of them, in one's form."""
+    number = max(one.num_classes or 0 for one in several) or None
+    names = max((one.class_names for one in several), key=len)
+    return dataclasses.replace(
+        form,
+        num_classes=number,
+        class_names=names if len(names) == number else (),
+        max_frames=max(one.max_frames or 0 for one in several) or None,
+    )
 
 
 def _form(features: RecordFeatures) -> RecordFeatures:
@@ -382,27 +373,6 @@ def _path_in(folder: str) -> str:
     return os.path.join(files_lib.expand_user(folder), FEATURES_NAME)
 
 
-def find_trained_features(trained: str) -> RecordFeatures | None:
-    """Reads what the training of a run found said of its records.
-
-    Example:
-        >>> find_trained_features("runs/of_youtube8m") is None
-        True
-
-    Args:
-        trained: The folder of a run, or what was exported of it: its folder, or
-            a file in it.
-
-    Returns:
-        What was said; None where nothing was.
-
-    Raises:
-        ValueError: If the file that should say it is damaged.
-    """
-    path = _path_of_trained(trained)
-    return None if path is None else read_features(path)
-
-
 def find_class_names(trained: str, num_classes: int) -> tuple[str, ...] | None:
     """Reads the names of the classes that a run was trained on.
 
@@ -416,19 +386,21 @@ def find_class_names(trained: str, num_classes: int) -> tuple[str, ...] | None:
         ('cat', 'dog')
 
     Args:
-        trained: As of `find_trained_features`.
+        trained: The folder of a run, or what was exported of it: its folder, or
+            a file in it.
         num_classes: How many classes the run has.
 
     Returns:
         The names; None where they are not known.
 
     Raises:
-        ValueError: Likewise.
+        ValueError: If the file that should say them is damaged.
     """
-    features = find_trained_features(trained)
-    if features is None or len(features.class_names) != num_classes:
+    path = _path_of_trained(trained)
+    if path is None:
         return None
-    return features.class_names
+    names = read_features(path).class_names
+    return names if len(names) == num_classes else None
 
 
 def _path_of_trained(trained: str) -> str | None:

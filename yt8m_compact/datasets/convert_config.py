@@ -192,8 +192,7 @@ class ConvertConfig:
                 "max_quantized_value. Received: both"
             )
         if given:
-            lows = self.min_quantized_value or (-2.0,)
-            highs = self.max_quantized_value or (2.0,)
+            lows, highs = self._told()
             number = number or max(len(lows), len(highs))
             features_file.expect_ranges(lows, highs, number)
 
@@ -201,11 +200,16 @@ class ConvertConfig:
     def ranges(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """The least and the largest value of each feature, as told."""
         number = len(self.feature_names)
-        lows = self.min_quantized_value or (-2.0,)
-        highs = self.max_quantized_value or (2.0,)
+        lows, highs = self._told()
         return (
             lows * number if len(lows) == 1 else lows,
             highs * number if len(highs) == 1 else highs,
+        )
+
+    def _told(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        return (
+            self.min_quantized_value or (-2.0,),
+            self.max_quantized_value or (2.0,),
         )
 
     def like(self, features: features_file.RecordFeatures) -> ConvertConfig:

@@ -29,9 +29,6 @@ class LabelReader:
             there is none, the labels say it.
         vocabulary: The class by name in lower case, None for a name of several,
             as of `read_vocabulary`.
-
-    Raises:
-        ValueError: If the vocabulary has other classes.
     """
 
     def __init__(
@@ -50,9 +47,12 @@ class LabelReader:
     @property
     def num_classes(self) -> int | None:
         """How many classes there are, as far as is known by now."""
-        if self._given is not None or self._width is not None:
-            return self._given or self._width
-        return self._largest + 1 or None
+        return self._limit or self._largest + 1 or None
+
+    @property
+    def _limit(self) -> int | None:
+        """What labels are below; once both are known they are the same."""
+        return self._given or self._width
 
     def read(self, value: Any, where: str) -> tuple[int, ...]:
         """Reads the labels of a video.
@@ -80,7 +80,7 @@ class LabelReader:
         classes: set[int] = set()
         for cell in cells:
             classes |= self._read_cell(str(cell), where)
-        limit = self._given if self._width is None else self._width
+        limit = self._limit
         outside = [
             label
             for label in classes
@@ -154,7 +154,7 @@ class LabelReader:
                 f"0 or 1 for each class. Received: {value[wrong[0]]} of class "
                 f"{wrong[0]}"
             )
-        known = self._given if self._width is None else self._width
+        known = self._limit
         if known is not None and len(value) != known:
             raise errors.DataError(
                 f"{where}: expected 0 or 1 for each of {known} classes. "

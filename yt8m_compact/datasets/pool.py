@@ -179,7 +179,7 @@ def pool_files(
             ranges=said.ranges if said else _USUAL,
         ),
         name="pool",
-        features=_describe_pooled(said, spec, config.statistics),
+        features=_describe_pooled(said, spec.num_classes, names, sizes),
         overwrite=overwrite,
         num_processes=num_processes,
     )
@@ -254,19 +254,19 @@ def pooled_features(
 
 def _describe_pooled(
     said: features_file.RecordFeatures | None,
-    spec: record_rules.RecordSpec,
-    statistics: Sequence[str],
+    num_classes: int,
+    names: tuple[str, ...],
+    sizes: tuple[int, ...],
 ) -> features_file.RecordFeatures | None:
     """Says of pooled records what they hold, where it is said of the frames."""
     if said is None:
         return None
-    names, sizes = pooled_features(spec, statistics)
-    has_names = len(said.class_names) == spec.num_classes
+    has_names = len(said.class_names) == num_classes
     return features_file.RecordFeatures(
         level="video",
         feature_names=names,
         feature_sizes=sizes,
-        num_classes=spec.num_classes,
+        num_classes=num_classes,
         class_names=said.class_names if has_names else (),
     )
 
@@ -411,7 +411,7 @@ def _pool_file(
     spec: record_rules.RecordSpec,
     statistics: Sequence[str],
     skip: bool,
-    ranges: _Ranges = _USUAL,
+    ranges: _Ranges,
 ) -> Iterator[tuple[bytes | None, set[Hashable]]]:
     """Yields new records, and what is left out; see `rewriting.Rewrite`."""
     skipped = readers.SkippedData() if skip else None

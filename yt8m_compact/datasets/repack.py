@@ -215,8 +215,8 @@ def repack_files(
         feature_names: Features to pack, others that come frame by frame are
             left out; all if empty. To unpack they are needed where nothing is
             said beside the records.
-        feature_sizes: Their sizes, those of the records if empty. To unpack
-            they are needed.
+        feature_sizes: Their sizes, those of the records if empty. To unpack,
+            as `feature_names`.
         unpacking: Whether packed records are turned back.
         overwrite: Whether to write again what is there already.
         num_processes: How many processes; 0 for a choice by size.
@@ -241,17 +241,15 @@ def repack_files(
         videos-00000-of-00001.tfrecord 1
     """
     files = readers.expand_patterns(patterns)
-    if unpacking and not feature_names and not feature_sizes:
-        found = readers.find_features(files)
-        if found is not None:
-            feature_names = found.feature_names
-            feature_sizes = found.feature_sizes
-    if feature_sizes or unpacking:
-        feature_spec.validate(feature_names, feature_sizes)
-    features = tuple(feature_names), tuple(feature_sizes)
     said = readers.derive_features(
         files, names=feature_names, packed=not unpacking
     )
+    if unpacking and said and not feature_names and not feature_sizes:
+        feature_names = said.feature_names
+        feature_sizes = said.feature_sizes
+    if feature_sizes or unpacking:
+        feature_spec.validate(feature_names, feature_sizes)
+    features = tuple(feature_names), tuple(feature_sizes)
     rewritten = rewriting.rewrite_files(
         files,
         output_dir,

@@ -166,7 +166,10 @@ def repair_files(
         What became of each file with faults.
 
     Raises:
-        ValueError: If a new file would replace any other.
+        ValueError: If a new file would replace any other, or the folder has
+            records that hold anything else.
+        DataError: If codes of one feature stand for different ranges, or a
+            class has different names.
         OSError: If the folder or a file can't be written.
 
     Example:

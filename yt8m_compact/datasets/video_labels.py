@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-import os
 from typing import Any
 
 from yt8m_compact import lazy
+from yt8m_compact.datasets import conversion
 from yt8m_compact.datasets import csv_rows
 from yt8m_compact.datasets import label_reader
 from yt8m_compact.datasets.sources import array_files
@@ -60,7 +60,7 @@ def read_labels(
         reader = label_reader.LabelReader(num_classes, vocabulary)
     labels: dict[str, tuple[int, ...]] = {}
     places: dict[str, str] = {}
-    is_array = _ending(path) in (".npy", ".npz", ".h5", ".hdf5")
+    is_array = conversion.kind_of(path) in ("npy", "npz", "hdf5")
     for place, video_id, value in _read_values(path):
         where = f"{path}: {place}"
         if video_id in places:
@@ -100,31 +100,27 @@ def find_label_names(path: str) -> tuple[str, ...]:
     )
 
 
-def _ending(path: str) -> str:
-    return os.path.splitext(path)[1].lower()
-
-
 def _read_values(path: str) -> Iterator[tuple[str, str, Any]]:
     """Yields where the labels of a video are, its id, and the labels."""
-    ending = _ending(path)
-    if ending in (".parquet", ".pq"):
+    kind = conversion.kind_of(path)
+    if kind == "parquet":
         return _read_rows(path)
-    if ending == ".npy":
+    if kind == "npy":
         arrays = {_LABELS: array_files.load_npy(path)}
         ids = array_files.read_ids([path])
         if ids is not None:
             arrays["ids"] = np.array(ids)
         return _read_arrays(path, arrays)
-    if ending == ".npz":
+    if kind == "npz":
         names = (_LABELS, *source_video.ID_NAMES)
         return _read_arrays(path, array_files.load_npz(path, names)[0])
-    if ending in (".h5", ".hdf5"):
+    if kind == "hdf5":
         names = (_LABELS, *source_video.ID_NAMES)
         with hdf5_files.opening(path) as file:
             found = hdf5_files.datasets(file, names)
             arrays = {name: found[name][()] for name in found}
         return _read_arrays(path, arrays)
-    return _read_lines(path)
+    return _read_lines(path)  # Any other is a CSV.
 
 
 def _read_lines(path: str) -> Iterator[tuple[str, str, Any]]:
@@ -157,9 +153,8 @@ def _read_arrays(
 ) -> Iterator[tuple[str, str, Any]]:
     key = next((key for key in source_video.ID_NAMES if key in arrays), None)
     if key is None or _LABELS not in arrays:
-        beside = (
-            " in a .txt file of its name" if _ending(path) == ".npy" else ""
-        )
+        is_alone = conversion.kind_of(path) == "npy"
+        beside = " in a .txt file of its name" if is_alone else ""
         raise errors.DataError(
             f"{path}: expected arrays 'ids'{beside} and '{_LABELS}'. Received: "
             f"{', '.join(arrays) or 'neither'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from yt8m_compact import untrusted
 from yt8m_compact.datasets import csv_rows
@@ -35,12 +35,11 @@ def read_vocabulary(path: str) -> dict[str, int | None]:
         >>> yt8m.datasets.read_vocabulary("vocabulary.csv")
         {'game': None, 'vehicle': 1}
     """
-    classes: dict[str, int | None] = {}
-    for index, names in _read_classes(path):
-        for name in {name.lower() for name in names} - {""}:
-            known = classes.get(name, index)
-            classes[name] = index if known == index else None
-    return classes
+    return _number(
+        (index, name)
+        for index, names in _read_classes(path)
+        for name in filter(None, names)
+    )
 
 
 def name_classes(
@@ -78,10 +77,15 @@ def number_classes(class_names: Sequence[str]) -> dict[str, int | None]:
     Returns:
         The class by name in lower case, None for a name of several classes.
     """
+    return _number(enumerate(class_names))
+
+
+def _number(named: Iterable[tuple[int, str]]) -> dict[str, int | None]:
     classes: dict[str, int | None] = {}
-    for index, name in enumerate(class_names):
-        known = classes.get(name.lower(), index)
-        classes[name.lower()] = index if known == index else None
+    for index, name in named:
+        name = name.lower()
+        known = classes.get(name, index)
+        classes[name] = index if known == index else None
     return classes
 
 

@@ -56,24 +56,6 @@ def identity_of_files(path: str) -> str:
     return f"artefact {checksum:08x}"
 
 
-def expect_same(found: str, expected: str) -> None:
-    """Refuses another model than the one that a call began with.
-
-    Args:
-        found: what a process has.
-        expected: what the process has that calls it.
-
-    Raises:
-        ValueError: if they differ.
-    """
-    if found != expected:
-        raise ValueError(
-            f"expected the model that this began with, {expected}. Received: "
-            f"{found}; has its training gone on? Name a checkpoint_step, or "
-            "what yt8m-export wrote"
-        )
-
-
 def open_same(open_one: Callable[[], _Opened], identity: str) -> _Opened:
     """Opens what predicts, in another process than the one that began.
 
@@ -85,10 +67,16 @@ def open_same(open_one: Callable[[], _Opened], identity: str) -> _Opened:
         What was opened.
 
     Raises:
-        ValueError: as `expect_same` does.
+        ValueError: if it is another model than that.
     """
     opened = open_one()
-    expect_same(opened.identity(), identity)
+    found = opened.identity()
+    if found != identity:
+        raise ValueError(
+            f"expected the model that this began with, {identity}. Received: "
+            f"{found}; has its training gone on? Name a checkpoint_step, or "
+            "what yt8m-export wrote"
+        )
     return opened
 
 

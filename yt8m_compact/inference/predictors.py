@@ -732,7 +732,13 @@ def _spread_missing(
                     bar.update(rows.source.count_videos(block[0]))
             _tell_found(len(files) - len(tasks), len(files))
             spreading.predict_parts(
-                rows, spread, tasks, output, parts, reading, bar
+                rows.source.identity(),
+                spread,
+                tasks,
+                output,
+                parts,
+                reading,
+                bar,
             )
         progress.finish(bar)
     if reading.skipped is not None:

@@ -32,7 +32,7 @@ class Spread:
 
 
 def predict_parts(
-    rows: prediction_rows.Rows,
+    identity: str,
     spread: Spread,
     tasks: Sequence[tuple[int, str]],
     output: outputs.Output,
@@ -46,7 +46,7 @@ def predict_parts(
     always gets as many rows, whichever these are.
 
     Args:
-        rows: what predicts here, and is only asked what it is.
+        identity: which model predicts, by what predicts here.
         spread: who predicts.
         tasks: numbers of parts, and the file of each.
         output: what of it is kept.
@@ -55,11 +55,11 @@ def predict_parts(
         bar: counts the videos.
 
     Raises:
-        DataError: as of `Rows`.
+        DataError: as of `prediction_rows.Source.blocks`.
         ValueError: likewise, and if a process finds another model.
     """
     open_same = functools.partial(
-        identities.open_same, spread.open_source, rows.source.identity()
+        identities.open_same, spread.open_source, identity
     )
     predict = functools.partial(
         _predict_part,

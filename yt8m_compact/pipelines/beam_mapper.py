@@ -20,6 +20,7 @@ from absl import logging as absl_logging
 from yt8m_compact import files
 from yt8m_compact import lazy
 from yt8m_compact import lean_keras
+from yt8m_compact import quiet_logging
 from yt8m_compact import task_mapping
 from yt8m_compact import tensorflow_silence
 from yt8m_compact import usage_error
@@ -342,17 +343,11 @@ def _load_all(folder: str, names: Iterable[str]) -> Iterator[Any]:
         yield from pool.map(_load, paths)
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> contextlib.AbstractContextManager[None]:
     """Keeps Beam from printing the stacks of errors that we tell in a line."""
-    logger = logging.getLogger("apache_beam")
-    level = logger.level
-    if _tells_little():
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    if not _tells_little():
+        return contextlib.nullcontext()
+    return quiet_logging.only(logging.CRITICAL, "apache_beam")
 
 
 def _tells_little() -> bool:

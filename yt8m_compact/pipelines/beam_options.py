@@ -11,6 +11,7 @@ import types
 from typing import Any
 
 from yt8m_compact import names
+from yt8m_compact import quiet_logging
 from yt8m_compact import usage_error
 
 # The names, in lower case, of the runner of this machine.
@@ -124,7 +125,9 @@ def parse_options(text: str) -> Any:
     from apache_beam.options import pipeline_options
 
     tokens = _split(text)
-    with _without_warnings():
+    # It warns of what it leaves out since it doesn't know it.
+    name = "apache_beam.options.pipeline_options"
+    with quiet_logging.only(logging.ERROR, name):
         options = pipeline_options.PipelineOptions(tokens)
         with _told_by_argparse(text):
             known = options.get_all_options()
@@ -180,15 +183,3 @@ def _told_by_argparse(text: str) -> Iterator[None]:
     except SystemExit:
         detail = printed.getvalue().strip().rsplit("error: ", 1)[-1]
         raise _not_options(text, detail) from None
-
-
-@contextlib.contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Keeps Beam from logging that it leaves out what it doesn't know."""
-    logger = logging.getLogger("apache_beam.options.pipeline_options")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -164,7 +164,7 @@ class TrainDir:
         return tf.io.gfile.exists(self.config_path)
 
     def remove_features(self) -> None:
-        """Removes what says what codes stand for, of a run that never began."""
+        """Removes `yt8m_features.json`, of a run that never began."""
         tf.io.gfile.remove(self.features_path)
 
     def load_config(self) -> config_lib.Config:

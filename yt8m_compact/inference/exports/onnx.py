@@ -8,7 +8,6 @@ from yt8m_compact import keras_backend
 keras_backend.expect_tensorflow()
 
 from collections.abc import Callable, Iterator, Mapping
-import contextlib
 import functools
 import logging
 import os
@@ -19,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import lazy
+from yt8m_compact import quiet_logging
 from yt8m_compact.inference.artefacts import onnx as onnx_artefact
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import export_precision
@@ -90,7 +90,9 @@ def convert(function: Any) -> bytes:
         tensor.name: name
         for name, tensor in function.structured_outputs.items()
     }
-    with _quiet(), tf.device("/cpu:0"):
+    # What the converter says of operators is told by errors here.
+    quiet = quiet_logging.only(logging.CRITICAL, "tf2onnx")
+    with quiet, tf.device("/cpu:0"):
         frozen = tf2onnx.tf_loader.from_function(
             function, list(inputs), list(outputs)
         )
@@ -318,18 +320,6 @@ def convert_smallest(
         return count_bytes(store_packed(content, packed))
 
     return min([content, convert(function)], key=count)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silences what the converter says of operators: errors say it here."""
-    logger = logging.getLogger("tf2onnx")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _expect_fitting(function: Any) -> None:
