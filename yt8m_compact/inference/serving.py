@@ -96,7 +96,7 @@ def average_frames(frames: tf.Tensor, num_frames: tf.Tensor) -> tf.Tensor:
     time = tf.shape(frames)[1]
     count = tf.clip_by_value(num_frames, 0, time)
     mask = tf.sequence_mask(count, time)[:, :, tf.newaxis]
-    total = tf.reduce_sum(tf.where(mask, ops.dequantize(frames), 0.0), axis=1)
+    total = ops.sum_rows(tf.where(mask, ops.dequantize(frames), 0.0))
     return total / tf.cast(tf.maximum(count, 1), tf.float32)[:, tf.newaxis]
 
 

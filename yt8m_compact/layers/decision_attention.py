@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from yt8m_compact import ops
+
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
 class DecisionAttention(keras.layers.Layer):
@@ -66,9 +68,7 @@ class DecisionAttention(keras.layers.Layer):
         attention = tf.where(present, tf.cast(attention, wide), lowest)
         weights = tf.nn.softmax(attention, axis=1)
         weights = tf.where(present, weights, tf.zeros_like(weights))
-        sums = tf.reduce_sum(
-            weights * tf.sigmoid(tf.cast(decisions, wide)), axis=1
-        )
+        sums = ops.sum_rows(weights * tf.sigmoid(tf.cast(decisions, wide)))
         heads = tf.reshape(
             sums, [-1, sums.shape[1] // self.num_heads, self.num_heads]
         )

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from yt8m_compact import ops
+
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
 class FrameBags(keras.layers.Layer):
@@ -145,7 +147,7 @@ class BagAverage(keras.layers.Layer):
     def call(self, inputs):
         bags = tf.reshape(inputs, [-1, self.num_bags, inputs.shape[-1]])
         wide = tf.float64 if bags.dtype == tf.float64 else tf.float32
-        average = tf.reduce_mean(tf.cast(bags, wide), axis=1)
+        average = ops.sum_rows(tf.cast(bags, wide)) / self.num_bags
         return tf.cast(average, inputs.dtype)
 
     def compute_output_spec(self, inputs):

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from yt8m_compact import ops
+
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
 class FrameMoments(keras.layers.Layer):
@@ -45,10 +47,10 @@ class FrameMoments(keras.layers.Layer):
         wide = tf.float64 if frames.dtype == tf.float64 else tf.float32
         frames = tf.cast(tf.where(present, frames, tf.zeros_like(frames)), wide)
         count = tf.math.count_nonzero(mask, axis=1, keepdims=True, dtype=wide)
-        mean = tf.math.divide_no_nan(tf.reduce_sum(frames, axis=1), count)
+        mean = tf.math.divide_no_nan(ops.sum_rows(frames), count)
         difference = frames - mean[:, tf.newaxis, :]
         difference = tf.where(present, difference, tf.zeros_like(difference))
-        square = tf.reduce_sum(tf.square(difference), axis=1)
+        square = ops.sum_rows(tf.square(difference))
         variance = tf.math.divide_no_nan(square, count)
         return tf.cast(tf.concat([mean, variance], 1), self.compute_dtype)
 

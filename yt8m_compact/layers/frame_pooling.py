@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from yt8m_compact import ops
 from yt8m_compact.pooling_methods import POOLING_METHODS
 
 
@@ -62,7 +63,7 @@ class FramePooling(keras.layers.Layer):
             wide = tf.float64 if values.dtype == tf.float64 else tf.float32
             kept = tf.cast(tf.where(present, values, zero), wide)
             average = tf.math.divide_no_nan(
-                tf.reduce_sum(kept, axis=1), tf.cast(count, wide)
+                ops.sum_rows(kept), tf.cast(count, wide)
             )
             return tf.cast(average, values.dtype)
         lowest = tf.constant(values.dtype.min, values.dtype)

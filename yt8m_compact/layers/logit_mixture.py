@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from yt8m_compact import ops
+
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
 class LogitMixture(keras.layers.Layer):
@@ -72,7 +74,7 @@ class LogitMixture(keras.layers.Layer):
         gates, *logits = inputs
         weights = tf.nn.softmax(gates)
         logits = tf.stack(logits, axis=1)  # [batch, N, C]
-        mixed = tf.reduce_sum(weights[:, :, tf.newaxis] * logits, axis=1)
+        mixed = ops.sum_rows(weights[:, :, tf.newaxis] * logits)
         if training:
             # As the losses that Keras collects: for this step, in its graph.
             self.branch_predictions = tf.sigmoid(logits)

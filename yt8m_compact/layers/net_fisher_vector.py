@@ -97,7 +97,7 @@ class NetFisherVector(keras.layers.Layer):
         deviations = tf.square(tf.cast(self.root_deviations, frames.dtype))
         deviations += _SMALLEST_DEVIATION
         # [batch, 1, K], [batch, f, K], [batch, f, K]
-        total = tf.reduce_sum(shares, axis=1, keepdims=True)
+        total = ops.sum_rows(shares, keepdims=True)
         sums = tf.matmul(frames, shares, transpose_a=True)
         squares = tf.matmul(tf.square(frames), shares, transpose_a=True)
         first = (sums - total * centers) / deviations

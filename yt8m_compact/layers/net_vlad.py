@@ -115,7 +115,7 @@ class NetVlad(ClusterSums):
     def _adjust(self, sums: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
         if not self.residuals:
             return sums
-        total = tf.reduce_sum(shares, axis=1, keepdims=True)
+        total = ops.sum_rows(shares, keepdims=True)
         return sums - total * tf.cast(self.centers, sums.dtype)
 
     def get_config(self) -> dict[str, Any]:

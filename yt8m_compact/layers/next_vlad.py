@@ -97,7 +97,7 @@ class NextVlad(keras.layers.Layer):
         shares = tf.nn.softmax(tf.reshape(activations, [-1, count, clusters]))
         shares *= tf.reshape(attention, [-1, count, 1])
         sums = tf.matmul(frames, shares, transpose_a=True)
-        total = tf.reduce_sum(shares, axis=1, keepdims=True)
+        total = ops.sum_rows(shares, keepdims=True)
         sums -= total * tf.cast(self.centers, wide)
         flat = tf.reshape(ops.l2_normalize(sums, axis=1), [-1, size * clusters])
         return tf.cast(flat, self.compute_dtype)

@@ -64,7 +64,7 @@ class SoftAssignmentPooling(keras.layers.Layer):
         activations, mask = inputs
         _, shares = net_vlad.soft_assignment(activations, activations, mask)
         if self.method == "sum":
-            pooled = tf.reduce_sum(shares, axis=1)
+            pooled = ops.sum_rows(shares)
         else:  # Shares are above 0; a maximum of none is not.
             pooled = tf.maximum(tf.reduce_max(shares, axis=1), 0)
         if self.normalize:

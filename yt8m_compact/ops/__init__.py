@@ -67,6 +67,7 @@ with lazy.imports():
     from yt8m_compact.ops.replicas import num_replicas
     from yt8m_compact.ops.replicas import replica_index
     from yt8m_compact.ops.replicas import sum_over_replicas
+    from yt8m_compact.ops.row_sums import sum_rows
     from yt8m_compact.ops.toeplitz import toeplitz_kernel
     from yt8m_compact.ops.toeplitz import toeplitz_matmul
     from yt8m_compact.ops.toeplitz_like import toeplitz_like_matmul
@@ -139,6 +140,7 @@ __all__ = [
     "softmax_loss",
     "sum_by_bucket",
     "sum_over_replicas",
+    "sum_rows",
     "toeplitz_kernel",
     "toeplitz_like_matmul",
     "toeplitz_like_multiply_adds",

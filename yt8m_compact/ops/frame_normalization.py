@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import tensorflow as tf
 
 from yt8m_compact.ops import replicas
+from yt8m_compact.ops import row_sums
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
 # From the gradient of outputs to those of values, gamma and beta.
@@ -549,7 +550,7 @@ def _activate_frames(values, mask, scale, shift, activation, pooling):
     outputs = activation(z)
     if pooling is None:
         return outputs
-    total = tf.reduce_sum(_kept(outputs, mask, 0), axis=1)
+    total = row_sums.sum_rows(_kept(outputs, mask, 0))
     return tf.math.divide_no_nan(total, _count_by_video(z, mask, z.dtype))
 
 

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from yt8m_compact.ops import row_sums
+
 # Shorter vectors have no direction that float32 could tell from noise.
 SHORTEST = 1e-6
 
@@ -27,7 +29,11 @@ def l2_normalize(x: tf.Tensor, axis: int) -> tf.Tensor:
     Returns:
         A tensor like `x`.
     """
-    square = tf.reduce_sum(tf.square(x), axis=axis, keepdims=True)
+    square = tf.square(x)
+    if axis == 1 and len(x.shape) == 3:
+        square = row_sums.sum_rows(square, keepdims=True)
+    else:
+        square = tf.reduce_sum(square, axis=axis, keepdims=True)
     has_direction = square > SHORTEST**2
     # Selected twice: the gradient of the branch that is not taken counts too.
     length = tf.sqrt(tf.where(has_direction, square, tf.ones_like(square)))
