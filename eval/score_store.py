@@ -16,6 +16,8 @@ from yt8m_compact import files
 _BLOCK_BYTES = 64 << 20
 _MAX_BLOCK_VIDEOS = 4096
 _MIN_BLOCK_VIDEOS = 64
+# Transposed at once, which takes three quarters of the time of more videos.
+_TRANSPOSED_VIDEOS = 512
 # Several classes are read back at once, as many as fit in this.
 _READ_BYTES = 64 << 20
 # Written at once: Linux takes half of the processor time of 64 MiB.
@@ -246,8 +248,11 @@ class ScoreStore:
             start = self._num_filled
             num_videos = min(len(scores), self._block_videos - start)
             end = start + num_videos
-            # In one go: by blocks that fit into a cache it takes longer.
-            self._filling[:, start:end] = scores[:num_videos].T
+            for first in range(0, num_videos, _TRANSPOSED_VIDEOS):
+                last = min(first + _TRANSPOSED_VIDEOS, num_videos)
+                self._filling[:, start + first : start + last] = scores[
+                    first:last
+                ].T
             self._num_filled = end
             if end == self._block_videos:
                 self._keep_block(self._filling)
