@@ -25,7 +25,6 @@ from yt8m_compact.eval import same_videos
 from yt8m_compact.eval import segment_members
 from yt8m_compact.eval.insight import details as details_lib
 from yt8m_compact.inference import artefacts
-from yt8m_compact.inference import latency
 from yt8m_compact.inference import prediction_rows
 from yt8m_compact.inference.exports import report as export_report
 from yt8m_compact.predictions import segment_csv
@@ -172,6 +171,12 @@ class Comparer:
                 )
         if self._segment_map_k is None:
             return
+        if self._kwargs.get("mapper") is not None:
+            raise ValueError(
+                "expected no runner where MAP@K of segments is compared, which "
+                "ranks the segments of all files. Received: "
+                f"{segment_csv.HEADER}, or segment_map_k"
+            )
         if self._make_details is not None:
             raise ValueError(
                 "expected no report_dir where MAP@K of segments is compared: "
@@ -233,12 +238,12 @@ class Comparer:
         num_bytes = None
         if source.model_file is None:
             report = evaluator.evaluate(source.step, viewer)
-            milliseconds = evaluator.measure_latency(viewer.first)
+            milliseconds = evaluator.measure_latency()
         else:
             config, model = artefacts.load(source.model_file)
             report = evaluator.evaluate_artefact(config, model, viewer)
             num_bytes = export_report.count_bytes(model.path)
-            milliseconds = latency.measure_artefact(model, viewer.first)
+            milliseconds = evaluator.measure_latency_of_artefact(config, model)
         metrics = {
             name: report.metrics[name] for name in comparison.METRICS_OF_VIDEOS
         }
@@ -400,7 +405,6 @@ class _Viewer:
     """Looks at the evaluation of one model.
 
     Attributes:
-        first: The first batch.
         found: The metrics of each draw.
         insight: What is known of classes, None if not asked for.
     """
@@ -419,7 +423,6 @@ class _Viewer:
         self._digests: np.ndarray | None = None
         self._map_draws: bootstrap.MapDraws | None = None
         self._details: details_lib.Details | None = None
-        self.first: Mapping[str, tf.Tensor] | None = None
         self.found: dict[str, np.ndarray] = {}
         self.insight: details_lib.Insight | None = None
 
@@ -438,13 +441,8 @@ class _Viewer:
             self._details = self._make_details(num_classes)
         self._details.on_ranking(ranking)
 
-    def on_batch(
-        self, batch: Mapping[str, tf.Tensor], predictions: tf.Tensor
-    ) -> None:
-        del predictions  # Its ranking is known.
-        if self.first is None:
-            self.first = batch
-        self._same.check(batch["id"].numpy(), self._digests)
+    def on_batch(self, ids: np.ndarray) -> None:
+        self._same.check(ids, self._digests)
 
     def on_class(self, ranking: average_precision.ClassRanking) -> None:
         if self._map_draws is None:

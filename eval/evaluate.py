@@ -23,7 +23,7 @@ each --predictions that is given, and so are files beside models:
 Several models are evaluated together, by the weights that suit them best:
   yt8m-eval --ensemble=runs/a,runs/b --eval_data_pattern='data/validate*'
 
-With --runner, workers of Apache Beam evaluate a model on thousands of files.
+With --runner, workers of Apache Beam evaluate models on thousands of files.
 
 To count the parameters of a model without data or checkpoint:
   yt8m-eval --parameters_only --model=DbofModel --frame_features \
@@ -76,17 +76,14 @@ _LOGGER = logging.getLogger(__name__)
 
 # Flags of the starter code's eval.py.
 _REPLACED = ("label_loss",)
-_ONE = "which evaluates one checkpoint or file"
+_METRICS = "which computes metrics of videos, of checkpoints and files"
 # What --runner does not do.
 _NOT_SPREAD = {
     "num_readers": "which reads file by file",
-    "predictions": _ONE,
-    "labels": _ONE,
-    "ensemble": _ONE,
-    "segment_map_k": _ONE,
-    "report_dir": _ONE,
-    "run_once": _ONE,
-    "parameters_only": _ONE,
+    "ensemble": _METRICS,
+    "segment_map_k": _METRICS,
+    "run_once": _METRICS,
+    "parameters_only": _METRICS,
 }
 
 PAGES = help_pages.HelpPages(
@@ -274,6 +271,11 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if flag_values.ensemble:
         return _evaluate_ensemble(flag_values)
     if prediction_flags.are_alone(flag_values):
+        if mapper is not None:
+            raise usage_error.UsageError(
+                "expected a model with --runner, whose workers predict. "
+                "Received: --predictions alone"
+            )
         return _evaluate_predictions(flag_values)
     if flag_values["segment_map_k"].present:
         prediction_flags.expect_segments_only(flag_values)
@@ -335,11 +337,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         "frame_seed": flag_values.frame_seed,
         "weights": weights_choice,
         "with_starter_metrics": flag_values.starter_metrics,
+        "mapper": mapper,
     }
-    if mapper is not None and num_members > 1:
-        raise usage_error.UsageError(
-            f"expected one model with --runner. Received: {num_members} models"
-        )
     if num_members > 1 or flag_values.report_dir:
         return _compare(flag_values, runs, options)
     if flag_values["segment_map_k"].present:
@@ -349,7 +348,6 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         run and run.path,
         flag_values.eval_data_pattern,
         **options,
-        mapper=mapper,
     )
     lines = None
     if not flag_values.run_once:

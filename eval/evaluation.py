@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import functools
 import logging
 import os
@@ -22,6 +22,7 @@ with lazy.imports():
     import keras
     import numpy as np
     import tensorflow as tf
+    import tqdm
 
     from yt8m_compact.eval import average_precision
     from yt8m_compact.eval import metrics as metrics_lib
@@ -88,10 +89,8 @@ def evaluate_run(
 class Viewer(Protocol):
     """Looks at an evaluation as it goes on."""
 
-    def on_batch(
-        self, batch: Mapping[str, tf.Tensor], predictions: tf.Tensor
-    ) -> None:
-        """Gets each batch and its predictions, `[videos, num_classes]`."""
+    def on_batch(self, ids: np.ndarray) -> None:
+        """Gets the ids of each batch, bytes `[videos]`."""
 
     def on_end(self, metrics: metrics_lib.EvaluationMetrics) -> None:
         """Gets the metrics of all."""
@@ -130,7 +129,7 @@ class Evaluator:
             the last 5 checkpoints.
         with_starter_metrics: whether to compute the starter code's values, too.
         mapper: has other processes score, a file each, in the place of this
-            one; the metrics are the same. Nobody looks at batches then.
+            one; the metrics are the same, of `num_readers=1`.
 
     Raises:
         DataError: if no file matches.
@@ -286,16 +285,43 @@ class Evaluator:
             return None
         return self._evaluate_restored(step)
 
-    def measure_latency(self, batch: Mapping[str, tf.Tensor]) -> float:
-        """Measures how long the model that was evaluated takes for one video.
-
-        Args:
-            batch: a batch of videos, of which the first is predicted.
+    def measure_latency(self) -> float:
+        """Measures how long the run that was evaluated takes for one video.
 
         Returns:
-            Milliseconds, compiled by TensorFlow.
+            Milliseconds for the first one, compiled by TensorFlow.
         """
-        return latency.measure(self._config, self._model, batch)
+        first = self._read_first(self._config)
+        return latency.measure(self._config, self._model, first)
+
+    def measure_latency_of_artefact(
+        self, config: config_lib.Config, model: artefacts.Artefact
+    ) -> float:
+        """Measures how long an artefact takes for one video.
+
+        Args:
+            config: the configuration of its run.
+            model: the artefact.
+
+        Returns:
+            Milliseconds for the first one, by its own runtime.
+        """
+        return latency.measure_artefact(model, self._read_first(config))
+
+    def _read_first(self, config: config_lib.Config) -> Mapping[str, tf.Tensor]:
+        """Reads the first video, as a batch of one."""
+        skipped = None
+        if self._on_data_error == "skip":
+            skipped = readers.SkippedData(tells=False)
+        dataset = readers.make_dataset(
+            config.reader(training=False),
+            self._files,
+            batch_size=1,
+            num_readers=1,
+            skipped=skipped,
+        )
+        with readers.readable_errors():
+            return next(iter(dataset))
 
     def _restore(self, config: config_lib.Config, paths: list[str]) -> int:
         if self._config != config:  # The first, or that of a new run.
@@ -355,11 +381,10 @@ class Evaluator:
         open_scorer: Callable[[], scoring.Scorer] | None,
         **origin: Any,
     ) -> report.Report:
-        if self._mapper is not None and (viewer or open_scorer is None):
+        if self._mapper is not None and open_scorer is None:
             raise ValueError(
-                "expected a run or an artefact, and no viewer, to evaluate in "
-                f"several processes. Received: {viewer=}, of "
-                f"{'a model in memory' if open_scorer is None else 'a model'}"
+                "expected a run or an artefact to evaluate in several "
+                "processes. Received: a model in memory"
             )
         files, config = self._files, scorer.config
         skipped = None
@@ -400,21 +425,14 @@ class Evaluator:
                     starter.update_from_ranking(predictions, ranking)
                 return ranking
 
-            if self._mapper is not None:
-                for scored in spread_scoring.score_files(
-                    scorer, open_scorer, self._mapper, files, skipped, bar
-                ):
-                    add(*scored)
-            else:
-                for batch, predictions, losses in scorer.score(
-                    files, self._num_readers, skipped
-                ):
-                    ranking = add(predictions, batch["labels"], losses)
-                    if ranks:
-                        viewer.on_ranking(ranking)
-                    if viewer is not None:
-                        viewer.on_batch(batch, predictions)
-                    bar.update(len(predictions))
+            for ids, *scored in self._score(
+                scorer, open_scorer, files, skipped, bar
+            ):
+                ranking = add(*scored)
+                if ranks:
+                    viewer.on_ranking(ranking)
+                if viewer is not None:
+                    viewer.on_batch(ids)
             progress.finish(bar)
             values = metrics.result(viewer.on_class if ranks else None)
             if starter is not None:
@@ -435,6 +453,26 @@ class Evaluator:
             starter_metrics=starter_values,
             **origin,
         )
+
+    def _score(
+        self,
+        scorer: scoring.Scorer,
+        open_scorer: Callable[[], scoring.Scorer] | None,
+        files: Sequence[str],
+        skipped: readers.SkippedData | None,
+        bar: tqdm.tqdm,
+    ) -> Iterator[tuple[np.ndarray | tf.Tensor, ...]]:
+        """Yields ids, predictions, labels, and losses of batches."""
+        if self._mapper is not None:
+            yield from spread_scoring.score_files(
+                scorer, open_scorer, self._mapper, files, skipped, bar
+            )
+            return
+        for batch, predictions, losses in scorer.score(
+            files, self._num_readers, skipped
+        ):
+            yield batch["id"].numpy(), predictions, batch["labels"], losses
+            bar.update(len(predictions))
 
 
 def log_report(

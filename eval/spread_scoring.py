@@ -24,7 +24,7 @@ def score_files(
     files: Sequence[str],
     skipped: readers.SkippedData | None,
     bar: tqdm.tqdm,
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Has other processes score files; the same as of `Scorer.score`.
 
     What is predicted of a file is kept in a folder until all are done: 16 kB a
@@ -40,7 +40,8 @@ def score_files(
         bar: counts the videos.
 
     Yields:
-        Predictions, labels, and losses of batches, in the order of the files.
+        Ids, predictions, labels, and losses of batches, in the order of the
+        files.
 
     Raises:
         DataError: if the data is missing or broken.
@@ -64,11 +65,11 @@ def score_files(
             for number in range(len(files)):
                 skipped.add_dict(parts.load_skipped(number))
         num_classes = scorer.config.data.num_classes
-        for _, predictions, labels, losses in prediction_rows.in_blocks(
+        for ids, predictions, labels, losses in prediction_rows.in_blocks(
             parts.iterate(range(len(files))), scorer.rows
         ):
             is_label = np.unpackbits(labels, axis=1, count=num_classes)
-            yield predictions, is_label, losses
+            yield ids, predictions, is_label, losses
 
 
 def _score_part(

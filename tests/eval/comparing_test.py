@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+import local_mapper
 import record_makers
 import small_artefacts
 import tiny_runs
@@ -49,6 +50,18 @@ def test_models_of_other_classes_are_not_compared(tmp_path, file):
         ValueError, match="Received: 4 classes of other, where one has 5"
     ):
         next(comparer.evaluate(sources))
+
+
+def test_segments_are_not_compared_by_many_processes(tmp_path):
+    config_lib.save(
+        tiny_runs.video_config("missing*"), str(tmp_path / "config.json")
+    )
+    comparer = comparing.Comparer(
+        "missing*", segment_map_k=5, mapper=local_mapper.LocalMapper()
+    )
+    source = comparison_sources.Source("one", train_dir=str(tmp_path))
+    with pytest.raises(ValueError, match="expected no runner where MAP@K"):
+        next(comparer.evaluate([source]))
 
 
 @pytest.mark.slow

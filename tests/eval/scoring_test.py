@@ -165,22 +165,9 @@ def test_the_same_metrics_of_an_artefact():
     assert found[0].to_dict() == found[1].to_dict()
 
 
-class Viewer:
-    def on_batch(self, batch, predictions):
-        pass
-
-    def on_end(self, metrics):
-        pass
-
-
 @pytest.mark.slow
 def test_what_many_processes_do_not_do():
     run = tiny_runs.video_run()
-    evaluator = evaluation.Evaluator(
-        run.path, run.pattern, mapper=local_mapper.LocalMapper()
-    )
-    with pytest.raises(ValueError, match="and no viewer, to evaluate in sever"):
-        evaluator.evaluate(viewer=Viewer())
     evaluator = evaluation.Evaluator(
         None, run.pattern, mapper=local_mapper.LocalMapper()
     )

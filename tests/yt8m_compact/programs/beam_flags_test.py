@@ -34,13 +34,17 @@ _PRESET = "yt8m_2018_video_100k"
             ": num_readers=2",
         ),
         (evaluate.define_flags, ["--num_readers=2"], "reads file by file"),
-        (evaluate.define_flags, ["--ensemble=a,b"], "one checkpoint or file"),
+        (
+            evaluate.define_flags,
+            ["--ensemble=a,b"],
+            "metrics of videos, of che",
+        ),
         (
             evaluate.define_flags,
             ["--norun_once"],
             "no --run_once with --runner",
         ),
-        (evaluate.define_flags, ["--report_dir=a"], "no --report_dir with"),
+        (evaluate.define_flags, ["--segment_map_k=5"], "no --segment_map_k"),
     ],
 )
 def test_flags_that_do_not_go_with_it(define_flags, arguments, message):
@@ -75,15 +79,14 @@ def test_options_without_a_runner():
     assert beam_flags.mapper(flag_values) is None
 
 
-def test_one_model(tmp_path):
+def test_predictions_without_a_model():
     flag_values = tiny_runs.parse_flags(
         evaluate.define_flags,
-        f"--train_dir=preset:{_PRESET}",
-        f"--train_dir=preset:{_PRESET}",
-        f"--eval_data_pattern={tiny_runs.write_videos(tmp_path, 3)}",
+        "--predictions=a.csv",
+        "--labels=b.csv",
         "--runner=direct",
     )
-    with pytest.raises(usage_error.UsageError, match="expected one model with"):
+    with pytest.raises(usage_error.UsageError, match="a model with --runner"):
         evaluate.main(flag_values, [])
 
 
@@ -158,6 +161,43 @@ def test_the_same_metrics(real, make, capsys):
         printed.append(capsys.readouterr().out)
         written.append(json.loads(path.read_text()))
     assert printed[0] == printed[1]
+    assert written[0] == written[1]
+
+
+def _without_latency(value):
+    """Leaves out what depends on the moment."""
+    if isinstance(value, dict):
+        return {
+            key: _without_latency(one)
+            for key, one in value.items()
+            if key != "milliseconds"
+        }
+    return [*map(_without_latency, value)] if isinstance(value, list) else value
+
+
+@pytest.mark.slow
+def test_the_same_comparison_and_pages(real):
+    written = []
+    for more in (["--num_readers=1"], ["--runner=DirectRunner"]):
+        folder = real / f"report{len(written)}"
+        flag_values = tiny_runs.parse_flags(
+            evaluate.define_flags,
+            f"--train_dir=preset:{_PRESET}",
+            "--train_dir=preset:yt8m_2018_video_350k",
+            f"--eval_data_pattern={real}/*.tfrecord",
+            f"--output_json={real}/comparison.json",
+            f"--report_dir={folder}",
+            "--bootstrap_draws=20",
+            *more,
+        )
+        assert evaluate.main(flag_values, []) == 0
+        tables = {
+            path.relative_to(folder): path.read_bytes()
+            for path in folder.rglob("*.csv")
+        }
+        assert tables and (folder / "index.html").stat().st_size
+        report = json.loads((real / "comparison.json").read_text())
+        written.append((tables, _without_latency(report)))
     assert written[0] == written[1]
 
 
