@@ -145,3 +145,43 @@ def test_program(tmp_path, capsys):
     assert evaluate.main(flag_values, []) == 0
     assert "MAP@100,000" in capsys.readouterr().out
     assert '"map_at_k"' in output.read_text()
+
+
+@pytest.mark.slow
+def test_values_of_the_starter_code(tmp_path):
+    """What google/youtube-8m's segment_eval_inference.py said of these files.
+
+    Run outside of this repository, under compat.v1, on the same lines without
+    the header.
+    """
+    rng = np.random.default_rng(5)
+    records, ratings = [], {}
+    for index in range(400):
+        segments = []
+        for start in (rng.choice(12, 5, replace=False) * 5).tolist():
+            label, score = int(rng.integers(40)), float(rng.random() < 0.4)
+            segments.append((start, label, score))
+            ratings[f"v{index:05}:{start}", label] = score
+        records.append(
+            record_makers.make_frame_example(
+                index, 60, num_classes=40, segments=segments
+            )
+        )
+    path = str(tmp_path / "a.tfrecord")
+    record_makers.write_tfrecord(path, records)
+    lines = ["Class,Segments"]
+    every = [f"v{i:05}:{s}" for i in range(400) for s in range(0, 60, 5)]
+    for label in range(40):
+        scores = {
+            one: rng.random() + 0.3 * ratings.get((one, label), 0)
+            for one in every
+        }
+        ranked = sorted(every, key=lambda one, known=scores: -known[one])
+        lines.append(f"{label},{' '.join(ranked)}")
+    submission = tmp_path / "submission.csv"
+    submission.write_text("\n".join(lines) + "\n")
+    for k, expected in ((4000, 0.749010), (1000, 0.492467), (300, 0.371293)):
+        report = prediction_evaluation.evaluate_predictions(
+            str(submission), path, num_classes=40, segment_map_k=k
+        )
+        assert f"{report.metrics['map_at_k']:.6f}" == f"{expected:.6f}"
