@@ -277,7 +277,7 @@ class Bootstrap:
         self._seed = seed
         self.draws: np.ndarray | None = None
 
-    def on_batch(self, ids: np.ndarray) -> None:
+    def on_batch(self, scored: object) -> None:
         """Does nothing: metrics keep what is needed."""
 
     def on_end(self, metrics: metrics_lib.EvaluationMetrics) -> None:

@@ -22,6 +22,7 @@ from yt8m_compact.eval import prediction_evaluation
 from yt8m_compact.eval import ranked_videos
 from yt8m_compact.eval import report as report_lib
 from yt8m_compact.eval import same_videos
+from yt8m_compact.eval import scoring
 from yt8m_compact.eval import segment_members
 from yt8m_compact.eval.insight import details as details_lib
 from yt8m_compact.inference import artefacts
@@ -441,8 +442,8 @@ class _Viewer:
             self._details = self._make_details(num_classes)
         self._details.on_ranking(ranking)
 
-    def on_batch(self, ids: np.ndarray) -> None:
-        self._same.check(ids, self._digests)
+    def on_batch(self, scored: scoring.ScoredBatch) -> None:
+        self._same.check(scored.ids, self._digests)
 
     def on_class(self, ranking: average_precision.ClassRanking) -> None:
         if self._map_draws is None:

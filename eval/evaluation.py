@@ -33,8 +33,6 @@ with lazy.imports():
     from yt8m_compact.eval import starter_metrics
     from yt8m_compact.eval import weights
     from yt8m_compact.inference import artefacts
-    from yt8m_compact.inference import frozen_model
-    from yt8m_compact.inference import identities
     from yt8m_compact.inference import latency
     from yt8m_compact.run import chosen_weights
     from yt8m_compact.run import train_dir as train_dir_lib
@@ -89,8 +87,8 @@ def evaluate_run(
 class Viewer(Protocol):
     """Looks at an evaluation as it goes on."""
 
-    def on_batch(self, ids: np.ndarray) -> None:
-        """Gets the ids of each batch, bytes `[videos]`."""
+    def on_batch(self, scored: scoring.ScoredBatch) -> None:
+        """Gets each batch."""
 
     def on_end(self, metrics: metrics_lib.EvaluationMetrics) -> None:
         """Gets the metrics of all."""
@@ -166,10 +164,8 @@ class Evaluator:
         self._num_readers = num_readers
         self._on_data_error = on_data_error
         self._frame_seed = frame_seed
-        self._config: config_lib.Config | None = None
         self._model: keras.Model | None = None
-        self._frozen: frozen_model.FrozenModel | None = None
-        self._step: scoring.TracedStep | None = None
+        self._scorer: scoring.Scorer | None = None  # of the model
 
     def evaluate(
         self, step: train_dir_lib.Step = None, viewer: Viewer | None = None
@@ -213,7 +209,6 @@ class Evaluator:
             OSError: see `evaluate_run`.
         """
         self._use(config, model)
-        self._frozen.refresh()
         return self._evaluate_restored(step)
 
     def evaluate_artefact(
@@ -291,8 +286,8 @@ class Evaluator:
         Returns:
             Milliseconds for the first one, compiled by TensorFlow.
         """
-        first = self._read_first(self._config)
-        return latency.measure(self._config, self._model, first)
+        config = self._scorer.config
+        return latency.measure(config, self._model, self._read_first(config))
 
     def measure_latency_of_artefact(
         self, config: config_lib.Config, model: artefacts.Artefact
@@ -324,19 +319,21 @@ class Evaluator:
             return next(iter(dataset))
 
     def _restore(self, config: config_lib.Config, paths: list[str]) -> int:
-        if self._config != config:  # The first, or that of a new run.
+        # The first, or that of a new run.
+        if self._scorer is None or self._scorer.config != config:
             self._use(config, train_dir_lib.build_model(config))
         step = chosen_weights.restore(self._model, config, paths, self._choice)
-        self._frozen.refresh()
+        self._scorer.refresh()
         return step
 
     def _use(self, config: config_lib.Config, model: keras.Model) -> None:
-        self._frozen = frozen_model.FrozenModel(model)
-        self._frozen.prepare(None)
-        self._step = scoring.TracedStep(
-            self._frozen, config, scoring.full_rows(self._batch_size)
+        self._model = model
+        self._scorer = scoring.scorer_of_model(
+            config,
+            model,
+            batch_size=self._batch_size,
+            frame_seed=self._frame_seed,
         )
-        self._config, self._model = config, model
 
     def _evaluate_restored(
         self,
@@ -345,11 +342,8 @@ class Evaluator:
         *,
         fixed: int | None = None,
     ) -> report.Report:
-        identity = open_scorer = None
+        open_scorer = None
         if self._run is not None:
-            identity = functools.partial(
-                identities.identity_of_run, self._config, self._model
-            )
             open_scorer = functools.partial(
                 scoring.scorer_of_run,
                 self._run.path,
@@ -359,13 +353,7 @@ class Evaluator:
                 frame_seed=self._frame_seed,
             )
         return self._evaluate(
-            scoring.Scorer(
-                self._config,
-                self._step,
-                self._batch_size,
-                self._frame_seed,
-                identity,
-            ),
+            self._scorer,
             viewer,
             open_scorer,
             weights=weights.count_weights(self._model),
@@ -406,33 +394,24 @@ class Evaluator:
             progress.video_bar("evaluate", files, total=num_videos) as bar,
         ):
             metrics.expect_room(num_videos or 0)
-
-            def add(
-                predictions: np.ndarray | tf.Tensor,
-                labels: np.ndarray | tf.Tensor,
-                losses: np.ndarray | tf.Tensor,
-            ) -> ranked_videos.Ranking:
-                nonlocal has_labels
-                if not (has_labels or np.any(labels)):
+            for scored in self._score(scorer, open_scorer, files, skipped, bar):
+                if not (has_labels or np.any(scored.labels)):
                     raise readers.DataError(
                         f"{files[0]}: expected labels to evaluate with. "
-                        f"Received: none in the first {len(labels)} videos; "
-                        "the test split has no labels, use the validation split"
+                        "Received: none in the first "
+                        f"{len(scored.labels)} videos; the test split has no "
+                        "labels, use the validation split"
                     )
                 has_labels = True
-                ranking = metrics.update(predictions, labels, losses)
+                ranking = metrics.update(
+                    scored.predictions, scored.labels, scored.losses
+                )
                 if starter is not None:
-                    starter.update_from_ranking(predictions, ranking)
-                return ranking
-
-            for ids, *scored in self._score(
-                scorer, open_scorer, files, skipped, bar
-            ):
-                ranking = add(*scored)
+                    starter.update_from_ranking(scored.predictions, ranking)
                 if ranks:
                     viewer.on_ranking(ranking)
                 if viewer is not None:
-                    viewer.on_batch(ids)
+                    viewer.on_batch(scored)
             progress.finish(bar)
             values = metrics.result(viewer.on_class if ranks else None)
             if starter is not None:
@@ -461,18 +440,16 @@ class Evaluator:
         files: Sequence[str],
         skipped: readers.SkippedData | None,
         bar: tqdm.tqdm,
-    ) -> Iterator[tuple[np.ndarray | tf.Tensor, ...]]:
-        """Yields ids, predictions, labels, and losses of batches."""
+    ) -> Iterator[scoring.ScoredBatch]:
+        """Yields what is scored, here or by other processes."""
         if self._mapper is not None:
             yield from spread_scoring.score_files(
                 scorer, open_scorer, self._mapper, files, skipped, bar
             )
             return
-        for batch, predictions, losses in scorer.score(
-            files, self._num_readers, skipped
-        ):
-            yield batch["id"].numpy(), predictions, batch["labels"], losses
-            bar.update(len(predictions))
+        for scored in scorer.score(files, self._num_readers, skipped):
+            yield scored
+            bar.update(len(scored.ids))
 
 
 def log_report(

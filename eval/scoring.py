@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import dataclasses
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact import ops
@@ -26,6 +28,23 @@ Step = Callable[[Mapping[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor]]
 
 
 @dataclasses.dataclass(frozen=True)
+class ScoredBatch:
+    """Videos, with what a model predicts of them and its losses.
+
+    Attributes:
+        ids: bytes `[videos]`.
+        predictions: float `[videos, num_classes]`.
+        labels: `[videos, num_classes]`, 0 or 1, of any type.
+        losses: float32 `[videos]`.
+    """
+
+    ids: np.ndarray
+    predictions: np.ndarray
+    labels: np.ndarray
+    losses: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
 class Scorer:
     """Reads records and scores them.
 
@@ -39,6 +58,8 @@ class Scorer:
         batch_size: number of videos that are read at a time.
         frame_seed: None samples frames evenly; a number at random by it.
         identity: says what the model is; None where that is not known.
+        refresh: has `step` take the weights of a model in memory as they are
+            then; None where they do not change.
     """
 
     config: config_lib.Config
@@ -46,6 +67,7 @@ class Scorer:
     batch_size: int
     frame_seed: int | None = None
     identity: Callable[[], str] | None = None
+    refresh: Callable[[], None] | None = None
 
     @property
     def reader(self) -> readers.Reader:
@@ -64,8 +86,8 @@ class Scorer:
         files: Sequence[str],
         num_readers: int,
         skipped: readers.SkippedData | None,
-    ) -> Iterator[tuple[Mapping[str, tf.Tensor], tf.Tensor, tf.Tensor]]:
-        """Yields batches, their predictions, and the loss of each video.
+    ) -> Iterator[ScoredBatch]:
+        """Yields what is scored, a batch at a time.
 
         Args:
             files: names of files.
@@ -91,7 +113,13 @@ class Scorer:
             dataset = dataset.rebatch(self.rows)
         with readers.readable_errors():
             for batch in dataset:
-                yield batch, *self.step(batch)
+                predictions, losses = self.step(batch)
+                yield ScoredBatch(
+                    batch["id"].numpy(),
+                    predictions.numpy(),
+                    batch["labels"].numpy(),
+                    losses.numpy(),
+                )
 
 
 def scorer_of_run(
@@ -121,18 +149,42 @@ def scorer_of_run(
     def build(config: config_lib.Config, paths: list[str]) -> Scorer:
         model = train_dir_lib.build_model(config)
         chosen_weights.restore(model, config, paths, choice)
-        frozen = frozen_model.FrozenModel(model)
-        frozen.prepare(None)
-        return Scorer(
-            config,
-            TracedStep(frozen, config, full_rows(batch_size)),
-            batch_size,
-            frame_seed,
-            lambda: identities.identity_of_run(config, model),
+        return scorer_of_model(
+            config, model, batch_size=batch_size, frame_seed=frame_seed
         )
 
     run = train_dir_lib.TrainDir(train_dir)
     return run.read_checkpoints(build, step, choice)
+
+
+def scorer_of_model(
+    config: config_lib.Config,
+    model: keras.Model,
+    *,
+    batch_size: int,
+    frame_seed: int | None,
+) -> Scorer:
+    """Makes a scorer of a model in memory, of the weights that it has now.
+
+    Args:
+        config: the configuration that the model was built of.
+        model: the model.
+        batch_size: as of `Scorer`.
+        frame_seed: likewise.
+
+    Returns:
+        The scorer.
+    """
+    frozen = frozen_model.FrozenModel(model)
+    frozen.prepare(None)
+    return Scorer(
+        config,
+        TracedStep(frozen, config, full_rows(batch_size)),
+        batch_size,
+        frame_seed,
+        lambda: identities.identity_of_run(config, model),
+        frozen.refresh,
+    )
 
 
 def scorer_of_artefact(

@@ -24,7 +24,7 @@ def score_files(
     files: Sequence[str],
     skipped: readers.SkippedData | None,
     bar: tqdm.tqdm,
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+) -> Iterator[scoring.ScoredBatch]:
     """Has other processes score files; the same as of `Scorer.score`.
 
     What is predicted of a file is kept in a folder until all are done: 16 kB a
@@ -40,8 +40,7 @@ def score_files(
         bar: counts the videos.
 
     Yields:
-        Ids, predictions, labels, and losses of batches, in the order of the
-        files.
+        What they scored, in the order of the files.
 
     Raises:
         DataError: if the data is missing or broken.
@@ -69,7 +68,7 @@ def score_files(
             parts.iterate(range(len(files))), scorer.rows
         ):
             is_label = np.unpackbits(labels, axis=1, count=num_classes)
-            yield ids, predictions, is_label, losses
+            yield scoring.ScoredBatch(ids, predictions, is_label, losses)
 
 
 def _score_part(
@@ -85,10 +84,8 @@ def _score_part(
     scorer = task_mapping.opened(open_scorer)
     skipped = readers.SkippedData(tells=False) if skips else None
     blocks = []
-    for batch, predictions, losses in scorer.score([file], 1, skipped):
-        labels = np.packbits(batch["labels"].numpy() > 0, axis=1)
-        blocks.append(
-            (batch["id"].numpy(), predictions.numpy(), labels, losses.numpy())
-        )
+    for scored in scorer.score([file], 1, skipped):
+        labels = np.packbits(scored.labels > 0, axis=1)
+        blocks.append((scored.ids, scored.predictions, labels, scored.losses))
         update(len(labels))
     parts_lib.PartFiles(folder).save(number, blocks, skipped)

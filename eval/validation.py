@@ -11,6 +11,7 @@ from yt8m_compact import ops
 from yt8m_compact.eval import evaluation
 from yt8m_compact.eval import metrics as metrics_lib
 from yt8m_compact.eval import report
+from yt8m_compact.eval import scoring
 from yt8m_compact.eval import weights
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
@@ -92,15 +93,13 @@ class _Viewer:
         self._samples = ""
         self._counts: np.ndarray | None = None
 
-    def on_batch(
-        self, batch: Mapping[str, tf.Tensor], predictions: tf.Tensor
-    ) -> None:
+    def on_batch(self, scored: scoring.ScoredBatch) -> None:
         if not self._samples:
             first = slice(_NUM_SAMPLES)
             self._samples = format_samples(
-                [one.decode() for one in batch["id"][first].numpy()],
-                batch["labels"][first].numpy() > 0,
-                predictions[first].numpy(),
+                [one.decode() for one in scored.ids[first]],
+                scored.labels[first] > 0,
+                scored.predictions[first],
                 self._class_names,
             )
 

@@ -19,6 +19,7 @@ from yt8m_compact import training
 from yt8m_compact.eval import bootstrap
 from yt8m_compact.eval import evaluation
 from yt8m_compact.eval import metrics as metrics_lib
+from yt8m_compact.eval import scoring
 from yt8m_compact.inference import predictors
 from yt8m_compact.inference import serving
 from yt8m_compact.run import config as config_lib
@@ -227,11 +228,9 @@ class _View:
         self.predictions: list[np.ndarray] = []
         self.labels: list[np.ndarray] = []
 
-    def on_batch(
-        self, batch: Mapping[str, tf.Tensor], predictions: tf.Tensor
-    ) -> None:
-        self.predictions.append(np.asarray(predictions))
-        self.labels.append(np.asarray(batch["labels"]))
+    def on_batch(self, scored: scoring.ScoredBatch) -> None:
+        self.predictions.append(scored.predictions)
+        self.labels.append(scored.labels)
 
     def on_end(self, metrics: metrics_lib.EvaluationMetrics) -> None:
         pass

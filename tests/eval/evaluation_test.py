@@ -360,7 +360,7 @@ def test_several_checkpoints_are_evaluated_by_one_function():
         assert found == evaluation.evaluate_run(
             run.path, run.pattern, step=step, batch_size=16
         )
-    assert evaluator._step.num_traces == 1
+    assert evaluator._scorer.step.num_traces == 1
 
 
 @pytest.mark.slow

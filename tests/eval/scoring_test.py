@@ -20,8 +20,8 @@ from yt8m_compact.run import weight_choice
 
 def _score(scorer, files, skipped=None):
     blocks = [
-        (batch["id"].numpy(), predictions.numpy(), losses.numpy())
-        for batch, predictions, losses in scorer.score(files, 1, skipped)
+        (scored.ids, scored.predictions, scored.losses)
+        for scored in scorer.score(files, 1, skipped)
     ]
     return [np.concatenate(values) for values in zip(*blocks, strict=True)]
 
