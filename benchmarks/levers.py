@@ -144,6 +144,7 @@ LEVERS = (
         {"gradient_accumulation_steps": "2", "batch_size": "128"},
     ),
     Lever("bfloat16", {"dtype_policy": "mixed_bfloat16"}),
+    Lever("float16", {"dtype_policy": "mixed_float16"}),
     Lever("label smoothing", {}, _values("label_smoothing", 0.01, 0.05, 0.1)),
     Lever(
         "focal loss", {"label_loss": "FocalLoss"}, _values("focal_gamma", 1, 2)
