@@ -283,7 +283,6 @@ class Comparer:
             segment_csv.TOP_SEGMENTS,
             starter,
         )
-        num_listed = listed.most_listed
         member = comparison.Member(
             name=source.name,
             metrics={
@@ -291,7 +290,7 @@ class Comparer:
             },
             draws=comparison.draw_metrics(best, draws, map_draws),
             report=report.to_dict(),
-            num_listed=num_listed if num_listed < self._num_classes else None,
+            num_listed=None if listed.lists_all else listed.most_listed,
         )
         return member, report
 
