@@ -370,7 +370,8 @@ def _show(
 ) -> None:
     """Prints a report, or a line of it, whatever can't be written then."""
     if result.skipped:
-        print(f"left out of the data:\n{result.skipped.to_text()}", flush=True)
+        table = result.skipped.to_text(program.table_columns())
+        print(f"left out of the data:\n{table}", flush=True)
     if lines:
         text = lines.add(result)
     else:
@@ -549,7 +550,8 @@ def _compare(
             _show(result)
             continue
         if isinstance(result, report.Report) and result.skipped:
-            print(f"left out of the data:\n{result.skipped.to_text()}")
+            table = result.skipped.to_text(program.table_columns())
+            print(f"left out of the data:\n{table}")
         # What is known already, if another one fails.
         print(f"{source.name}: {_main_metric(result)}", flush=True)
     compared = comparer.result()

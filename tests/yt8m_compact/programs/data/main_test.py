@@ -554,7 +554,8 @@ def test_pool_says_what_to_train_with(tmp_path, capsys):
         "length --feature_sizes=6,3,6,3,1\n"
     ) in text
     assert "\nleft out: segment_end_times, segment_labels, " in text
-    assert re.search(r"left out of the data:\nfile .*\n\S+a.tfrecord +1 ", text)
+    table = r"left out of the data:\nfile .*\n-.*\n\S+a.tfrecord +1 "
+    assert re.search(table, text)
 
 
 def test_repack_names_what_it_leaves_out(tmp_path, capsys):
