@@ -136,6 +136,7 @@ def convert_files(
         conversion.labels.read([*classes], f"labels of {video_id!r:.80}")
     counts = [0] * len(paths)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(files_lib.removing_new_folders(output_dir))
         bar = stack.enter_context(
             progress.video_bar("convert", files, total=_total(files))
         )
