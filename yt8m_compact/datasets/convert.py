@@ -20,8 +20,8 @@ from yt8m_compact import readers
 from yt8m_compact.datasets import conversion as conversion_lib
 from yt8m_compact.datasets import convert_config
 from yt8m_compact.datasets import convert_report
-from yt8m_compact.datasets import label_reader
 from yt8m_compact.datasets import vocabulary as vocabulary_lib
+from yt8m_compact.predictions import label_reader
 from yt8m_compact.readers import features_file
 
 with lazy.imports():
