@@ -52,6 +52,7 @@ class Comparer:
             files alone, it may be a file of labels or ratings.
         num_classes: The number of classes, where there are predictions of
             files alone.
+        vocabulary: As of `prediction_evaluation.read_labels`, likewise.
         num_draws: How often the videos are drawn for intervals.
         seed: Of these draws.
         with_insight: Whether to look at classes, calibration and the rest.
@@ -66,6 +67,7 @@ class Comparer:
         eval_data_pattern: str,
         *,
         num_classes: int | None = None,
+        vocabulary: Mapping[str, int | None] | None = None,
         num_draws: int = bootstrap.NUM_DRAWS,
         seed: int = 0,
         with_insight: bool = False,
@@ -75,6 +77,7 @@ class Comparer:
     ) -> None:
         self._pattern = eval_data_pattern
         self._num_classes = num_classes
+        self._vocabulary = vocabulary
         self._num_draws = num_draws
         self._seed = seed
         self._make_details = None
@@ -289,7 +292,6 @@ class Comparer:
             segment_csv.TOP_SEGMENTS,
             starter,
         )
-        num_listed = listed.most_listed
         member = comparison.Member(
             name=source.name,
             metrics={
@@ -297,7 +299,7 @@ class Comparer:
             },
             draws=comparison.draw_metrics(best, draws, map_draws),
             report=report.to_dict(),
-            num_listed=num_listed if num_listed < self._num_classes else None,
+            num_listed=None if listed.lists_all else listed.most_listed,
         )
         return member, report
 
@@ -308,7 +310,7 @@ class Comparer:
                 self._table = self._labels.table(self._same.ids, self._pattern)
             else:
                 self._table = prediction_evaluation.read_labels(
-                    self._pattern, self._num_classes
+                    self._pattern, self._num_classes, self._vocabulary
                 )
         return self._table
 

@@ -103,8 +103,8 @@ class Member:
         costs: What it takes.
         report: The JSON report of its evaluation, None where there is none.
         insight: What else is known of its predictions, if asked for.
-        num_listed: The most classes of a video that a file lists, where these
-            are not all; None of a model.
+        num_listed: The most classes of a video that a file lists, where a
+            video lists not all that have labels; None of a model.
     """
 
     name: str

@@ -209,7 +209,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "CSV file of the classes' names and verticals, YouTube-8M's "
         "vocabulary.csv or AudioSet's class_labels_indices.csv, for "
         "--report_dir; the names of YouTube-8M of 2018 if not given and there "
-        "are 3862 classes.",
+        "are 3862 classes. Or for --labels that name classes.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer(
@@ -368,7 +368,8 @@ def _show(
 ) -> None:
     """Prints a report, or a line of it, whatever can't be written then."""
     if result.skipped:
-        print(f"left out of the data:\n{result.skipped.to_text()}", flush=True)
+        table = result.skipped.to_text(program.table_columns())
+        print(f"left out of the data:\n{table}", flush=True)
     if lines:
         text = lines.add(result)
     else:
@@ -379,12 +380,18 @@ def _show(
 def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
     """Evaluates files of predictions; returns the exit status."""
     prediction_flags.expect_alone(flag_values)
+    vocabulary = None
+    if flag_values.vocabulary_file:
+        vocabulary = datasets.read_vocabulary(flag_values.vocabulary_file)
     num_classes = flag_values.num_classes
     if not flag_values["num_classes"].present:
-        num_classes = prediction_evaluation.find_num_classes(flag_values.labels)
+        num_classes = prediction_evaluation.find_num_classes(
+            flag_values.labels, vocabulary
+        )
     if len(flag_values.predictions) > 1:
         options = {
             "num_classes": num_classes,
+            "vocabulary": vocabulary,
             "top_k": flag_values.top_k,
             "with_starter_metrics": flag_values.starter_metrics,
         }
@@ -396,6 +403,7 @@ def _evaluate_predictions(flag_values: flags.FlagValues) -> int:
         top_k=flag_values.top_k,
         segment_map_k=flag_values.segment_map_k,
         with_starter_metrics=flag_values.starter_metrics,
+        vocabulary=vocabulary,
     )
     print(result.to_text(), flush=True)
     _write(result, flag_values.output_json)
@@ -547,7 +555,8 @@ def _compare(
             _show(result)
             continue
         if isinstance(result, report.Report) and result.skipped:
-            print(f"left out of the data:\n{result.skipped.to_text()}")
+            table = result.skipped.to_text(program.table_columns())
+            print(f"left out of the data:\n{table}")
         # What is known already, if another one fails.
         print(f"{source.name}: {_main_metric(result)}", flush=True)
     compared = comparer.result()

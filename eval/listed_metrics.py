@@ -151,6 +151,15 @@ class ListedMetrics:
         """How many classes the video lists that lists the most."""
         return max(int(one.max(initial=0)) for one in self._num_listed)
 
+    @property
+    def lists_all(self) -> bool:
+        """Whether each video lists every class that some video has."""
+        counts, has_label = (
+            sum(np.bincount(one, minlength=self._num_classes) for one in parts)
+            for parts in (self._classes, self._labels)
+        )
+        return bool((counts[has_label > 0] == self.num_examples).all())
+
     def best_classes(self) -> ranked_videos.RankedVideos:
         """Returns the first `top_k` classes of all videos, in their order."""
         num_listed = np.concatenate(self._num_listed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 from typing import Any
 
@@ -14,6 +14,7 @@ from yt8m_compact.eval import metric_table
 from yt8m_compact.eval import paired_predictions
 from yt8m_compact.eval import segment_map
 from yt8m_compact.predictions import label_files
+from yt8m_compact.predictions import label_reader
 from yt8m_compact.predictions import segment_csv
 from yt8m_compact.readers import feature_spec
 from yt8m_compact.readers import files as record_files
@@ -27,7 +28,10 @@ _PREDICTIONS = record_files.FileKind(
     f"files of predictions ({_FORMATS})",
     ".csv",
 )
-_LABEL_FILE = "one file of labels (CSV of VideoId,Labels, JSON lines, Parquet)"
+_LABEL_FILE = (
+    "one file of labels (CSV of VideoId,Labels, of id,labels, or of id and a "
+    "column of 0 and 1 for each class; JSON lines, Parquet)"
+)
 _LABELS = record_files.FileKind(
     f"TFRecord file, or {_LABEL_FILE}", f"TFRecord files, or {_LABEL_FILE}"
 )
@@ -89,6 +93,7 @@ def evaluate_predictions(
     top_k: int = 20,
     segment_map_k: int = segment_csv.TOP_SEGMENTS,
     with_starter_metrics: bool = False,
+    vocabulary: Mapping[str, int | None] | None = None,
 ) -> PredictionReport:
     """Evaluates predictions against labels.
 
@@ -105,6 +110,7 @@ def evaluate_predictions(
         segment_map_k: how many segments of each class MAP@K counts.
         with_starter_metrics: whether to compute the starter code's values, of
             predictions by video.
+        vocabulary: as of `read_labels`.
 
     Returns:
         The report.
@@ -122,7 +128,7 @@ def evaluate_predictions(
         ranked = rank_segments(files[0], ratings, num_classes, segment_map_k)
         metrics = ranked.result()
     else:
-        table = read_labels(labels, num_classes)
+        table = read_labels(labels, num_classes, vocabulary)
         listed, _ = paired_predictions.collect(files, table, num_classes, top_k)
         metrics = listed.result()
         if with_starter_metrics:
@@ -192,28 +198,42 @@ def rank_segments(
     return segment_map.rank(best, ratings, k)
 
 
-def find_num_classes(labels: str) -> int:
+def find_num_classes(
+    labels: str, vocabulary: Mapping[str, int | None] | None = None
+) -> int:
     """Finds how many classes labels are of.
 
     Args:
         labels: a file of labels, or glob patterns of TFRecord files.
+        vocabulary: as of `read_labels`.
 
     Returns:
-        What is said beside them, or else that of YouTube-8M of 2018.
+        What is said beside them, or else the number of the vocabulary, or else
+        that of YouTube-8M of 2018.
 
     Raises:
         DataError: if there are no such files.
     """
     said = readers.find_features(readers.expand_patterns(labels, _LABELS))
-    return (said and said.num_classes) or feature_spec.NUM_CLASSES
+    if said and said.num_classes:
+        return said.num_classes
+    known = [c for c in (vocabulary or {}).values() if c is not None]
+    return max(known) + 1 if known else feature_spec.NUM_CLASSES
 
 
-def read_labels(labels: str, num_classes: int) -> predictions_lib.LabelTable:
+def read_labels(
+    labels: str,
+    num_classes: int,
+    vocabulary: Mapping[str, int | None] | None = None,
+) -> predictions_lib.LabelTable:
     """Reads labels of videos from one file of labels, or from records.
 
     Args:
         labels: a file of labels, or glob patterns of TFRecord files.
         num_classes: the number of classes.
+        vocabulary: the class by its name in lower case, None for a name of
+            several, where a file names classes; if None, by what is said beside
+            the file.
 
     Returns:
         The labels.
@@ -225,8 +245,12 @@ def read_labels(labels: str, num_classes: int) -> predictions_lib.LabelTable:
     with progress.count_bar("labels", None, " videos") as bar:
         if label_files.is_label_file(files[0]):
             _expect_one(files)
+            if vocabulary is None:
+                said = readers.find_features(files)
+                names = said.class_names if said else ()
+                vocabulary = label_reader.number_names(enumerate(names))
             return predictions_lib.read_label_file(
-                files[0], num_classes, bar.update
+                files[0], num_classes, bar.update, vocabulary=vocabulary
             )
         return record_labels.read_record_labels(files, num_classes, bar.update)
 

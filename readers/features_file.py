@@ -158,6 +158,16 @@ def read_features(path: str) -> RecordFeatures:
     return settings.from_dict(RecordFeatures, values, path)
 
 
+def path_beside(file: str) -> str | None:
+    """Returns the file beside records that says what they hold, if there is.
+
+    Args:
+        file: A file of records.
+    """
+    path = os.path.join(os.path.dirname(file), FEATURES_NAME)
+    return path if files_lib.exists(path) else None
+
+
 def find_features(files: Sequence[str]) -> RecordFeatures | None:
     """Reads what is said of records beside them.
 
@@ -185,8 +195,8 @@ def find_features(files: Sequence[str]) -> RecordFeatures | None:
     several: list[RecordFeatures] = []
     named = None
     for folder in dict.fromkeys(os.path.dirname(file) for file in files):
-        path = os.path.join(folder, FEATURES_NAME)
-        if not files_lib.exists(path):
+        path = path_beside(os.path.join(folder, "any"))
+        if path is None:
             continue
         features = read_features(path)
         several.append(features)

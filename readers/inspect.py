@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 import dataclasses
+import os
 
 from yt8m_compact.readers import dataset
 from yt8m_compact.readers import errors
+from yt8m_compact.readers import features_file
 from yt8m_compact.readers import frame_level
 from yt8m_compact.readers import framing
 from yt8m_compact.readers import ids
 from yt8m_compact.readers import labels
 from yt8m_compact.readers import skipped as skipped_lib
 from yt8m_compact.readers import windows
+
+# Of so many folders the first file is looked at.
+_MOST_FOLDERS = 16
+_NAMES_ADVICE = "Set feature_names to those of the data."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,11 +113,13 @@ def check_format(
     *,
     require_labels: bool = False,
     skipped: skipped_lib.SkippedData | None = None,
+    others: Sequence[str] = (),
 ) -> RecordFormat:
     """Checks that a reader fits the first record of the first file.
 
-    It takes milliseconds, and its messages can say more than those for a record
-    in the middle of a pass, which is checked as well.
+    Where files lie in several folders, the features of the first record of each
+    folder are looked at. It takes milliseconds, and its messages can say more
+    than those for a record in the middle of a pass, which is checked as well.
 
     Args:
         files: Names of TFRecord files.
@@ -120,13 +128,15 @@ def check_format(
         skipped: Given where damaged data is left out: then the first file whose
             first record can be read is looked at, or else the first record of
             any that can be. None for the first file.
+        others: Files by which the reader may have been chosen, such as those to
+            train on: what is said beside them is named where it does not fit.
 
     Returns:
         What the first record holds.
 
     Raises:
         DataError: If the reader does not fit.
-        ValueError: If there is no file.
+        ValueError: If there is no file, or what is said beside one is damaged.
 
     Example:
         >>> np.savez("b.npz", rgb=np.zeros([3, 4]), audio=np.ones([3, 2]))
@@ -152,37 +162,7 @@ def check_format(
     holds = framing.describe_fields(
         record_format.context_keys, record_format.feature_keys
     )
-    packed = reader.frame_features and _is_packed(
-        record_format, reader.feature_names
-    )
-    if not packed and record_format.frame_features != reader.frame_features:
-        raise errors.DataError(
-            f"{record_name}: {_level_message(record_format)} {holds}"
-        )
-    keys = (
-        record_format.feature_keys
-        if record_format.frame_features
-        else record_format.context_keys
-    )
-    for name, size in zip(
-        reader.feature_names, reader.feature_sizes, strict=True
-    ):
-        if name not in keys:
-            raise errors.DataError(
-                f"{record_name}: expected a feature named '{name}'. Received: "
-                f"none. Set feature_names to those of the data. {holds}"
-            )
-        if packed:
-            continue  # the size of what is packed is checked when it is read
-        expected, number = _expected(reader, size)
-        received = _feature_format(record_format, name)
-        if received != number:
-            raise errors.DataError(
-                f"{record_name}: expected the feature '{name}' to be "
-                f"{expected}. Received: {_name_values(received)}. Set "
-                "feature_names and feature_sizes to those of the data"
-                f"{_float_advice(reader, record_format, name)}. {holds}"
-            )
+    _check_features(record_format, index, reader, [*files, *others])
     if record_format.id_key is None:
         raise errors.DataError(
             f"{record_name}: expected an id, one bytes value under the key "
@@ -211,7 +191,127 @@ def check_format(
                 f"{', '.join(missing)}. Use YouTube-8M's files of 2019, or "
                 f"leave segment_labels out. {holds}"
             )
+    if skipped is None:
+        for file in _first_of_folders(files)[1:]:
+            try:
+                found = inspect_file(file)
+            except errors.DataError:
+                continue  # told where it is read
+            _check_features(found, 0, reader, [*files, *others])
     return record_format
+
+
+def _check_features(
+    record_format: RecordFormat,
+    index: int,
+    reader: dataset.Reader,
+    files: Sequence[str],
+) -> None:
+    """Refuses other features than those of a reader."""
+    record_name = f"{record_format.file}: record {index}"
+    holds = framing.describe_fields(
+        record_format.context_keys, record_format.feature_keys
+    )
+    said, mixed = _find_said(record_format.file, reader, files)
+    packed = reader.frame_features and _is_packed(
+        record_format, reader.feature_names
+    )
+    if not packed and record_format.frame_features != reader.frame_features:
+        expected, advice = _level_message(record_format)
+        raise errors.DataError(
+            f"{record_name}: {expected.format(said=said)} {mixed or advice} "
+            f"{holds}"
+        )
+    keys = (
+        record_format.feature_keys
+        if record_format.frame_features
+        else record_format.context_keys
+    )
+    for name, size in zip(
+        reader.feature_names, reader.feature_sizes, strict=True
+    ):
+        if name not in keys:
+            raise errors.DataError(
+                f"{record_name}: expected a feature named '{name}'{said}. "
+                f"Received: none. {mixed or _NAMES_ADVICE} {holds}"
+            )
+        if packed:
+            continue  # the size of what is packed is checked when it is read
+        expected, number = _expected(reader, size)
+        received = _feature_format(record_format, name)
+        if received != number:
+            advice = mixed or (
+                "Set feature_names and feature_sizes to those of the data"
+                f"{_float_advice(reader, record_format, name)}."
+            )
+            raise errors.DataError(
+                f"{record_name}: expected the feature '{name}' to be "
+                f"{expected}{said}. Received: {_name_values(received)}. "
+                f"{advice} {holds}"
+            )
+
+
+def _first_of_folders(files: Sequence[str]) -> list[str]:
+    """Lists the first file of each folder, of some where there are many."""
+    firsts: dict[str, str] = {}
+    for file in files:
+        firsts.setdefault(os.path.dirname(file), file)
+        if len(firsts) == _MOST_FOLDERS:
+            break
+    return [*firsts.values()]
+
+
+def _find_said(
+    file: str, reader: dataset.Reader, files: Sequence[str]
+) -> tuple[str, str]:
+    """Finds out whether what a reader expects is said beside other files.
+
+    Args:
+        file: That of a record that may not fit.
+        reader: The reader.
+        files: All files.
+
+    Returns:
+        Who says it, and what to do then; empty where nobody does.
+    """
+    folder = os.path.dirname(file)
+    for other in _first_of_folders(files):
+        path = features_file.path_beside(other)
+        if os.path.dirname(other) == folder or path is None:
+            continue
+        if not _says(features_file.read_features(path), reader):
+            continue
+        own = features_file.path_beside(file)
+        beside = "nothing is said"
+        if own is not None:
+            features = features_file.read_features(own)
+            sizes = zip(
+                features.feature_names, features.feature_sizes, strict=True
+            )
+            beside = f"{own} says " + ", ".join(
+                f"{name} ({size})" for name, size in sizes
+            )
+        return (
+            f", as {path} says of others",
+            f"Beside this file {beside}: name files of one kind in a call, or "
+            f"write these by `yt8m-data convert --features_file={path}`.",
+        )
+    return "", ""
+
+
+def _says(
+    features: features_file.RecordFeatures, reader: dataset.Reader
+) -> bool:
+    """Whether what is said of records is what a reader expects."""
+    sizes = dict(
+        zip(features.feature_names, features.feature_sizes, strict=True)
+    )
+    return (features.level == "frame") == reader.frame_features and all(
+        sizes.get(name) == size
+        for name, size in zip(
+            reader.feature_names, reader.feature_sizes, strict=True
+        )
+    )
 
 
 def _inspect_first(
@@ -262,17 +362,20 @@ def _float_advice(
     return ""
 
 
-def _level_message(record_format: RecordFormat) -> str:
+def _level_message(record_format: RecordFormat) -> tuple[str, str]:
+    """Returns what was expected, with a place for who says so, and advice."""
     if record_format.frame_features:
         return (
-            "expected video-level features. Received: features that come frame "
-            "by frame. Use the frame-level reader (frame_features=True) and a "
-            "model of frames, or pool the frames by `yt8m-data pool`."
+            "expected video-level features{said}. Received: features that come "
+            "frame by frame.",
+            "Use the frame-level reader (frame_features=True) and a model of "
+            "frames, or pool the frames by `yt8m-data pool`.",
         )
     return (
-        "expected features that come frame by frame. Received: video-level "
-        "features. Use the video-level reader (frame_features=False) and a "
-        "model of such features, or files that have frames."
+        "expected features that come frame by frame{said}. Received: "
+        "video-level features.",
+        "Use the video-level reader (frame_features=False) and a model of such "
+        "features, or files that have frames.",
     )
 
 

@@ -5,6 +5,8 @@ import dataclasses
 import logging
 import threading
 
+from yt8m_compact import tables
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -171,20 +173,30 @@ class SkippedData:
         for file, rest in values.get("rests", {}).items():
             self.add_rest(file, *rest)
 
-    def to_text(self) -> str:
-        """Writes a table, a line for each file."""
-        return to_text(self.files())
+    def to_text(self, max_columns: int | None = None) -> str:
+        """Writes a table, a line for each file; see `to_text`."""
+        return to_text(self.files(), max_columns)
 
 
-def to_text(files: Iterable[SkippedFile]) -> str:
-    """Writes a table, a line for each file."""
-    rows = [("file", "records skipped", "bytes of its end", "first reason")]
-    for one in files:
-        counts = f"{one.num_records:,}", f"{one.num_bytes:,}"
-        rows.append((one.file, *counts, one.reason))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        f"{file:{widths[0]}}  {records:>{widths[1]}}  "
-        f"{size:>{widths[2]}}  {reason}"
-        for file, records, size, reason in rows
+def to_text(
+    files: Iterable[SkippedFile], max_columns: int | None = None
+) -> str:
+    """Writes a table, a line for each file, and below what was wrong first.
+
+    Args:
+        files: What was left out of each.
+        max_columns: How wide the table may be; None for as wide as it is.
+    """
+    files = [*files]
+    records = [f"{one.num_records:,}" for one in files]
+    num_bytes = [f"{one.num_bytes:,}" for one in files]
+    table = tables.to_text(
+        [
+            tables.Column("file", [one.file for one in files], is_name=True),
+            tables.Column("records skipped", records),
+            tables.Column("bytes of its end", num_bytes),
+        ],
+        max_columns,
     )
+    reasons = (f"{one.file}: {one.reason}" for one in files)
+    return "\n".join([table, "first reasons:", *reasons])

@@ -225,7 +225,11 @@ def _check_size(name: str, size: int, feature: tf.RaggedTensor) -> checks.Check:
             [
                 f"expected the feature '{name}' to be {size} float values. "
                 "Received: ",
-                tf.strings.as_string(lengths[row]),
+                tf.where(
+                    lengths[row] == 0,
+                    "none",
+                    tf.strings.as_string(lengths[row]),
+                ),
                 ". Set feature_names and feature_sizes to those of the data, "
                 "or use the frame-level reader (frame_features=True) if its "
                 "features come frame by frame, or pool them by `yt8m-data "

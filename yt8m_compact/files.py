@@ -287,6 +287,32 @@ def writing_folder(
 
 
 @contextlib.contextmanager
+def removing_new_folders(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Removes a folder that was made for what failed, where it stayed empty.
+
+    Folders that it lies in and that were made with it go, too; what was there
+    before stays, and so does all that has anything in it.
+
+    Args:
+        path: The folder, which may be made while this is open.
+
+    Yields:
+        Nothing.
+    """
+    folder, missing = os.path.abspath(expand_user(path)), []
+    while is_local(os.fspath(path)) and not os.path.lexists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    try:
+        yield
+    except BaseException:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+        raise
+
+
+@contextlib.contextmanager
 def temporary_folder() -> Iterator[str]:
     """Makes a folder of this system for this process alone, which goes again.
 

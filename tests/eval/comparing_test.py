@@ -135,6 +135,17 @@ def _evaluate(labels, *predictions, **kwargs):
     return comparer.result(), [report for _, report in found]
 
 
+def test_note_is_of_files_that_do_not_list_all_classes(tmp_path):
+    text = FILE + "".join(f"{v},0 0.9 2 0.5 1 0.25\n" for v in "abcd")
+    labels, one, full = _write(tmp_path, labels=LABELS, one=ONE, full=text)
+    # Nobody said that there are three classes.
+    compared, _ = _evaluate(labels, full, one, num_classes=3862)
+    assert [one.num_listed for one in compared.members] == [None, 2]
+    assert compared.listing_note().startswith("B: 2 classes of a video are")
+    compared, _ = _evaluate(labels, full, full, num_classes=3862)
+    assert compared.listing_note() == ""
+
+
 def test_files_alone_by_hand(tmp_path):
     labels, one, other = _write(tmp_path, labels=LABELS, one=ONE, other=OTHER)
     compared, reports = _evaluate(labels, one, other, top_k=2)

@@ -71,6 +71,21 @@ def test_as_of_all_predictions(num_levels):
     assert metrics.result() == exact.result()
 
 
+def test_whether_all_classes_are_listed():
+    # Of five classes, labels are 1 and 3.
+    labels = np.array([1, 1]), np.array([3, 1], np.int32)
+    some, all_that_count = [(1, 0.5)], [(3, 0.25), (1, 0.5)]
+    for lists, expected in (
+        ([all_that_count, all_that_count], True),
+        ([all_that_count, some], False),
+        # As many, but not the same.
+        ([all_that_count, [(1, 0.5), (2, 0.5)]], False),
+    ):
+        metrics = listed_metrics.ListedMetrics(5)
+        metrics.update(make_rows(*lists), *labels)
+        assert metrics.lists_all is expected
+
+
 def test_without_labels():
     metrics = listed_metrics.ListedMetrics(5)
     metrics.update(make_rows([(1, 0.5)]), np.array([0]), np.array([], np.int32))

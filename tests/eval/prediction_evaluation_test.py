@@ -71,6 +71,44 @@ def test_program(tmp_path, capsys):
         run(f"--predictions={predictions}", f"--labels={labels}")
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_labels_by_name_and_by_class(tmp_path, beside):
+    names = ("ant", "bee", "cat", "dog", "emu")
+    lists = "id,labels\nbbbb,ant\naaaa,bee;dog\n"
+    columns = "id,ant,dog,bee\nbbbb,1,0,0\naaaa,0,1,1\n"
+    given = ()
+    if beside:
+        said = readers.RecordFeatures(
+            feature_names=("clip",),
+            feature_sizes=(4,),
+            num_classes=5,
+            class_names=names,
+        )
+        readers.place_features(str(tmp_path), said)
+    else:
+        (tmp_path / "names.txt").write_text("\n".join(names))
+        given = (f"--vocabulary_file={tmp_path}/names.txt",)
+    reports = []
+    for text in (LABELS, lists, columns):
+        predictions, labels = write(tmp_path, labels=text)
+        output = tmp_path / "report.json"
+        status = run(
+            f"--predictions={predictions}",
+            f"--labels={labels}",
+            f"--output_json={output}",
+            *given,
+        )
+        assert status == 0
+        reports.append(json.loads(output.read_text()))
+    assert reports[0]["metrics"]["num_classes_with_positives"] == 3
+    assert reports[1:] == reports[:1] * 2
+    # Classes of a comparison, too.
+    two = [f"--predictions={predictions}"] * 2
+    run(*two, f"--labels={labels}", f"--output_json={output}", *given)
+    (member, _) = json.loads(output.read_text())["members"]
+    assert member["metrics"]["gap"] == reports[0]["metrics"]["gap"]
+
+
 def test_starter_metrics_and_a_comparison(tmp_path, capsys):
     predictions, labels = write(tmp_path)
     output = tmp_path / "report.json"
@@ -104,7 +142,8 @@ def test_files_that_are_missing_are_named_as_what_they_are(tmp_path):
     predictions, labels = write(tmp_path)
     formats = "(CSV, JSON lines, Parquet, or what yt8m-predict wrote)"
     label_formats = (
-        "one file of labels (CSV of VideoId,Labels, JSON lines, Parquet)"
+        "one file of labels (CSV of VideoId,Labels, of id,labels, or of id and "
+        "a column of 0 and 1 for each class; JSON lines, Parquet)"
     )
     for missing, message in (
         (

@@ -242,6 +242,106 @@ def test_no_list_of_files(files):
         readers.check_format(files, _VIDEO)
 
 
+def _write_said(folder, make, name, size, **said):
+    folder.mkdir()
+    record_makers.write_tfrecord(
+        folder / "x.tfrecord", [make(0, feature_sizes={name: size})]
+    )
+    features = readers.RecordFeatures(
+        feature_names=(name,), feature_sizes=(size,), **said
+    )
+    readers.place_features(str(folder), features)
+    return str(folder / "x.tfrecord")
+
+
+def test_folders_of_other_features_are_named(tmp_path):
+    video = record_makers.make_video_example
+    kind = {"level": "video"}
+    one = _write_said(tmp_path / "one", video, "clip", 4, **kind)
+    same = _write_said(tmp_path / "same", video, "clip", 4, **kind)
+    size = _write_said(tmp_path / "size", video, "clip", 6, **kind)
+    name = _write_said(tmp_path / "name", video, "sound", 4, **kind)
+    frames = _write_said(
+        tmp_path / "frames", record_makers.make_frame_example, "clip", 4
+    )
+    usual = _write_said(tmp_path / "usual", video, "mean_rgb", 6, **kind)
+    (tmp_path / "usual" / readers.FEATURES_NAME).unlink()
+    reader = readers.VideoLevelReader(("clip",), (4,))
+    readers.check_format([one, same], reader)
+    said = f", as {tmp_path}/one/yt8m_features.json says of others. Received: "
+    do = (
+        "name files of one kind in a call, or write these by `yt8m-data "
+        f"convert --features_file={tmp_path}/one/yt8m_features.json`. The rec"
+    )
+    for file, expected, received, own in (
+        (
+            size,
+            "expected the feature 'clip' to be 4 float values",
+            "6 float values. ",
+            f"{tmp_path}/size/yt8m_features.json says clip (6)",
+        ),
+        (
+            name,
+            "expected a feature named 'clip'",
+            "none. ",
+            f"{tmp_path}/name/yt8m_features.json says sound (4)",
+        ),
+        (
+            frames,
+            "expected video-level features",
+            "features that come frame by frame. ",
+            f"{tmp_path}/frames/yt8m_features.json says clip (4)",
+        ),
+        (
+            usual,
+            "expected a feature named 'clip'",
+            "none. ",
+            "nothing is said",
+        ),
+    ):
+        text = (
+            f"{file}: record 0: {expected}{said}{received}Beside this file "
+            f"{own}: {do}"
+        )
+        # Wherever the others are, first, last or not among those read.
+        for files, others in (
+            ([one, file], ()),
+            ([file, one], ()),
+            ([file], [one]),
+        ):
+            with pytest.raises(readers.DataError) as raised:
+                readers.check_format(files, reader, others=others)
+            assert str(raised.value).startswith(text)
+        # What does not fit is left out there, record by record.
+        readers.check_format([one, file], reader, skipped=readers.SkippedData())
+    # Damage is told where it is read.
+    empty = tmp_path / "empty" / "x.tfrecord"
+    empty.parent.mkdir()
+    empty.touch()
+    readers.check_format([one, str(empty)], reader)
+
+
+def test_frames_are_expected_as_others_are(tmp_path):
+    frames = _write_said(
+        tmp_path / "frames", record_makers.make_frame_example, "clip", 4
+    )
+    video = _write_said(
+        tmp_path / "v",
+        record_makers.make_video_example,
+        "clip",
+        4,
+        level="video",
+    )
+    reader = readers.FrameLevelReader(("clip",), (4,))
+    with pytest.raises(
+        readers.DataError,
+        match="v/x.tfrecord: record 0: expected features that come frame by "
+        "frame, as .*/frames/yt8m_features.json says of others. Received: "
+        "video-level features. Beside this file .*/v/yt8m_features.json says",
+    ):
+        readers.check_format([frames, video], reader)
+
+
 def test_skipping_looks_behind_a_bad_first_record(tmp_path, write):
     file = write(
         *(record_makers.make_video_example(number) for number in range(2)),

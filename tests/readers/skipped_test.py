@@ -231,6 +231,25 @@ def test_fixed_batches_are_refused(files):
         )
 
 
+def test_table_fits_and_names_what_was_wrong_below():
+    skipped = readers.SkippedData()
+    name = f"{'a' * 60}/{'b' * 60}"
+    skipped.add_record(name, 3, "The data's checksum differs.")
+    skipped.add_rest("c", 4, 1234, "cut")
+    # Headers of two lines; 80 columns less 7 and 8 of numbers and two gaps.
+    assert skipped.to_text(80).splitlines() == [
+        f"{'':61}  records  bytes of",
+        f"{'file':61}  skipped   its end",
+        "-" * 61 + "  " + "-" * 7 + "  " + "-" * 8,
+        f"{'a' * 29}...{'b' * 29}        1         0",
+        f"{'c':61}        0     1,234",
+        "first reasons:",
+        f"{name}: The data's checksum differs.",
+        "c: cut",
+    ]
+    assert skipped.to_text().splitlines()[2].startswith(f"{name}  ")
+
+
 def test_what_another_has_counted():
     first, again = readers.SkippedData(), readers.SkippedData()
     first.add_record("a", 7, "bad")

@@ -1068,6 +1068,40 @@ def test_a_folder_that_could_be_made_is_not_there_yet(tmp_path, name):
     files.expect_writable_folder(f"memory://{name}")
 
 
+def _fail_after(path, change):
+    with (
+        pytest.raises(KeyError, match="mine"),
+        files.removing_new_folders(path),
+    ):
+        change()
+        raise KeyError("mine")
+
+
+def test_new_folders_go_where_what_they_are_for_fails(tmp_path, monkeypatch):
+    (tmp_path / "old").mkdir()
+    new = tmp_path / "old" / "new" / "deep"
+    _fail_after(new, lambda: new.mkdir(parents=True))
+    assert not (tmp_path / "old" / "new").exists()
+    _fail_after(new, lambda: new.parent.mkdir())
+    assert not (tmp_path / "old" / "new").exists()
+    # What was there stays, empty as it is.
+    _fail_after(tmp_path / "old", lambda: None)
+    assert (tmp_path / "old").is_dir()
+    # So does what has anything in it.
+    monkeypatch.chdir(tmp_path)
+
+    def write():
+        new.mkdir(parents=True)
+        (new.parent / "file").touch()
+
+    _fail_after("old/new/deep", write)
+    assert os.listdir("old/new") == ["file"]
+    with files.removing_new_folders("made"):
+        os.mkdir("made")
+    assert os.path.isdir("made")
+    _fail_after("ram://made", lambda: None)
+
+
 def test_what_can_not_be_written_is_told_early(tmp_path):
     write(tmp_path / "file")
     path = tmp_path / "file" / "a" / "b"

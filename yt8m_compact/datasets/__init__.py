@@ -14,7 +14,6 @@ with lazy.imports():
     from yt8m_compact.datasets.download import read_checksums
     from yt8m_compact.datasets.frame_counts import frame_count_histogram
     from yt8m_compact.datasets.frame_counts import sample_num_frames
-    from yt8m_compact.datasets.label_reader import LabelReader
     from yt8m_compact.datasets.manifest import (
         MANIFEST_NAME as FILES_MANIFEST_NAME,
     )
@@ -62,6 +61,7 @@ with lazy.imports():
     from yt8m_compact.datasets.vocabulary import read_class_names
     from yt8m_compact.datasets.vocabulary import read_verticals
     from yt8m_compact.datasets.vocabulary import read_vocabulary
+    from yt8m_compact.predictions.label_reader import LabelReader
     from yt8m_compact.readers import crc32c
     from yt8m_compact.readers.features_file import FEATURES_NAME
     from yt8m_compact.readers.features_file import RecordFeatures

@@ -10,8 +10,8 @@ from yt8m_compact import lazy
 from yt8m_compact import readers
 from yt8m_compact.datasets import convert_config
 from yt8m_compact.datasets import convert_report
-from yt8m_compact.datasets import label_reader
 from yt8m_compact.datasets.sources import source_video
+from yt8m_compact.predictions import label_reader
 from yt8m_compact.readers import features_file
 
 with lazy.imports():

@@ -20,8 +20,8 @@ from yt8m_compact import readers
 from yt8m_compact.datasets import conversion as conversion_lib
 from yt8m_compact.datasets import convert_config
 from yt8m_compact.datasets import convert_report
-from yt8m_compact.datasets import label_reader
 from yt8m_compact.datasets import vocabulary as vocabulary_lib
+from yt8m_compact.predictions import label_reader
 from yt8m_compact.readers import features_file
 
 with lazy.imports():
@@ -136,6 +136,7 @@ def convert_files(
         conversion.labels.read([*classes], f"labels of {video_id!r:.80}")
     counts = [0] * len(paths)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(files_lib.removing_new_folders(output_dir))
         bar = stack.enter_context(
             progress.video_bar("convert", files, total=_total(files))
         )

@@ -31,6 +31,7 @@ class DetectedSpec:
         num_alike: How many of the sampled records hold it.
         num_sampled: How many records were looked at.
         is_said: Whether what is beside the records says what they hold.
+        class_names: The name of each class, in order, where that says them.
     """
 
     spec: record_rules.RecordSpec
@@ -38,6 +39,7 @@ class DetectedSpec:
     num_alike: int
     num_sampled: int
     is_said: bool = False
+    class_names: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """Says the layout, the features, their sizes, and where from."""
@@ -139,7 +141,8 @@ def detect_files(
     given = bool(feature_sizes)
     if spec.layout is record_rules.Layout.PACKED and not given:
         _expect_fit(samples, spec)
-    return DetectedSpec(spec, given, counts[spec], len(samples), is_said)
+    names = said.class_names if said else ()
+    return DetectedSpec(spec, given, counts[spec], len(samples), is_said, names)
 
 
 def _find_said(files: Sequence[str]) -> features_file.RecordFeatures | None:

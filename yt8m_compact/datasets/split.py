@@ -85,6 +85,7 @@ def split_records(
         output_dir, readers.derive_features(files), overwrite=overwrite
     )
     with contextlib.ExitStack() as stack:
+        stack.enter_context(files_lib.removing_new_folders(output_dir))
         place = functools.partial(readers.place_features, output_dir, features)
         opened = stack.enter_context(
             record_writer.writing_all([*paths.values()], before=place)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from yt8m_compact import progress
 from yt8m_compact import readers
+from yt8m_compact import tables
 from yt8m_compact import task_mapping
 from yt8m_compact.datasets import parallel
 from yt8m_compact.datasets import scan
@@ -17,6 +18,9 @@ from yt8m_compact.datasets import spec_detection
 from yt8m_compact.readers import record_rules
 
 _BAR_WIDTH = 50
+# That lines with names fit into 80 columns.
+_NAME_WIDTH = 24
+_LINE_WIDTH = 80
 
 
 @dataclasses.dataclass
@@ -31,6 +35,8 @@ class Stats:
         frames_per_video: How many videos have so many frames, likewise; empty
             at video level.
         videos_per_class: int64 `[num_classes]`, videos with that label.
+        class_names: The names of the first classes, or of all, in order; empty
+            where they are not known.
 
     Example:
         >>> import collections
@@ -52,6 +58,7 @@ class Stats:
     labels_per_video: collections.Counter
     frames_per_video: collections.Counter
     videos_per_class: np.ndarray
+    class_names: Sequence[str] = ()
 
     @property
     def num_labels(self) -> int:
@@ -72,6 +79,7 @@ class Stats:
             "labels_per_video": _sorted(self.labels_per_video),
             "frames_per_video": _sorted(self.frames_per_video),
             "videos_per_class": classes.tolist(),
+            "class_names": [*self.class_names],
         }
 
     def to_text(self) -> str:
@@ -88,18 +96,25 @@ class Stats:
                 f"frames a video: {_describe(self.frames_per_video)}",
                 *_bars(_grouped(self.frames_per_video)),
             ]
+        common = [
+            index
+            for index in np.argsort(-classes, kind="stable")[:10].tolist()
+            if classes[index]
+        ]
         lines += [
             f"classes: {np.count_nonzero(classes):,} of {len(classes):,} have "
             f"videos; the most common ones:",
-            *_bars(
-                {
-                    f"class {index}": int(classes[index])
-                    for index in np.argsort(-classes, kind="stable")[:10]
-                    if classes[index]
-                }
-            ),
+            *_bars({self._call(i): int(classes[i]) for i in common}),
         ]
         return "\n".join(lines)
+
+    def _call(self, index: int) -> str:
+        """Says which class it is, by its name, too, if that is known."""
+        if index >= len(self.class_names):
+            return f"class {index}"
+        names = tables.Column("", self.class_names[index : index + 1])
+        (name,) = names.with_cut_names(_NAME_WIDTH).cells
+        return f"class {index} {name}"
 
 
 def count_files(
@@ -108,6 +123,7 @@ def count_files(
     feature_names: Sequence[str] = (),
     feature_sizes: Sequence[int] = (),
     num_classes: int | None = None,
+    class_names: Sequence[str] = (),
     num_processes: int = 0,
     mapper: task_mapping.Mapper | None = None,
 ) -> Stats:
@@ -120,6 +136,8 @@ def count_files(
         feature_sizes: Their sizes, likewise.
         num_classes: The number of classes; None as of
             `spec_detection.detect_files`.
+        class_names: The name of each class, in order; if empty, those that are
+            said beside the records, if there are any.
         num_processes: How many processes; 0 for a choice by size.
         mapper: What has others do it, a file each, in the place of processes
             of this machine.
@@ -166,6 +184,7 @@ def count_files(
         collections.Counter(),
         collections.Counter(),
         np.zeros(spec.num_classes, np.int64),
+        class_names or detected.class_names,
     )
     with progress.video_bar("stats", files) as bar:
         for _, part in parallel.map_tasks(
@@ -241,10 +260,11 @@ def _bars(counts: dict[Any, int]) -> list[str]:
     most = max(counts.values())
     names = max(len(str(name)) for name in counts)
     numbers = max(len(f"{count:,}") for count in counts.values())
+    longest = min(_BAR_WIDTH, _LINE_WIDTH - names - numbers - 4)
     lines = []
     for name, count in counts.items():
         # What there is at all can be seen.
-        width = max(round(count / most * _BAR_WIDTH), 1 if count else 0)
+        width = max(round(count / most * longest), 1 if count else 0)
         line = f"  {name!s:>{names}} {count:>{numbers},} {'#' * width}"
         lines.append(line.rstrip())
     return lines

@@ -7,12 +7,12 @@ from typing import Any
 
 from yt8m_compact import lazy
 from yt8m_compact.datasets import conversion
-from yt8m_compact.datasets import csv_rows
-from yt8m_compact.datasets import label_reader
 from yt8m_compact.datasets.sources import array_files
 from yt8m_compact.datasets.sources import hdf5_files
 from yt8m_compact.datasets.sources import parquet_files
 from yt8m_compact.datasets.sources import source_video
+from yt8m_compact.predictions import label_csv
+from yt8m_compact.predictions import label_reader
 from yt8m_compact.readers import errors
 
 with lazy.imports():
@@ -33,12 +33,14 @@ def read_labels(
     Args:
         path: CSV, `id,labels` in every line: numbers of classes, separated by
             spaces, semicolons or commas; or names, separated by semicolons or
-            commas. A first line that starts with `id` or `VideoId` is a header.
-            Or Parquet (`.parquet`, `.pq`) with columns `id` and `labels`:
-            numbers, names, lists of them, or texts as in a CSV. Or arrays
-            (`.npz`, `.h5`, `.hdf5`) `ids` and `labels`, a class of each video
-            or `[videos, num_classes]` of 0 and 1; or an array of these
-            (`.npy`), whose ids are lines of a .txt file of that name.
+            commas. A first line that starts with `id` or `VideoId` is a header;
+            where that has two or more names or numbers of classes, such as
+            `id,cat,dog`, lines have 0 or 1 for each of them. Or Parquet
+            (`.parquet`, `.pq`) with columns `id` and `labels`: numbers, names,
+            lists of them, or texts as in a CSV. Or arrays (`.npz`, `.h5`,
+            `.hdf5`) `ids` and `labels`, a class of each video or `[videos,
+            num_classes]` of 0 and 1; or an array of these (`.npy`), whose ids
+            are lines of a .txt file of that name.
         num_classes: Labels must be below this number; None if any will do.
         vocabulary: From `read_vocabulary`.
         reader: What reads them, in the place of these two.
@@ -60,8 +62,12 @@ def read_labels(
         reader = label_reader.LabelReader(num_classes, vocabulary)
     labels: dict[str, tuple[int, ...]] = {}
     places: dict[str, str] = {}
-    is_array = conversion.kind_of(path) in ("npy", "npz", "hdf5")
-    for place, video_id, value in _read_values(path):
+    by_class = conversion.kind_of(path) in ("npy", "npz", "hdf5")
+    table = _read_csv(path)
+    if table is not None:
+        table.expect_columns(reader)
+        by_class = bool(table.columns)
+    for place, video_id, value in _read_values(path, table):
         where = f"{path}: {place}"
         if video_id in places:
             raise ValueError(
@@ -70,7 +76,7 @@ def read_labels(
             )
         places[video_id] = place
         classes = reader.read(value, where)
-        if not is_array:
+        if not by_class:
             reader.expect_some(classes, value, where)
         if classes:
             labels[video_id] = classes
@@ -95,13 +101,28 @@ def find_label_names(path: str) -> tuple[str, ...]:
     Raises:
         ValueError: If there are none.
     """
+    table = _read_csv(path)
+    values = _read_values(path, table)
+    if table is not None and table.columns:
+        # Those of which there is no video, too.
+        values = [("line 1", "", [*table.columns])]
     return label_reader.find_names(
-        (f"{path}: {place}", value) for place, _, value in _read_values(path)
+        (f"{path}: {place}", value) for place, _, value in values
     )
 
 
-def _read_values(path: str) -> Iterator[tuple[str, str, Any]]:
+def _read_csv(path: str) -> label_csv.LabelCsv | None:
+    """Reads a CSV, as any file is that is nothing else; or returns None."""
+    is_csv = conversion.kind_of(path) == "mediapipe"
+    return label_csv.read(path) if is_csv else None
+
+
+def _read_values(
+    path: str, table: label_csv.LabelCsv | None
+) -> Iterator[tuple[str, str, Any]]:
     """Yields where the labels of a video are, its id, and the labels."""
+    if table is not None:
+        return _read_lines(table)
     kind = conversion.kind_of(path)
     if kind == "parquet":
         return _read_rows(path)
@@ -114,27 +135,18 @@ def _read_values(path: str) -> Iterator[tuple[str, str, Any]]:
     if kind == "npz":
         names = (_LABELS, *source_video.ID_NAMES)
         return _read_arrays(path, array_files.load_npz(path, names)[0])
-    if kind == "hdf5":
-        names = (_LABELS, *source_video.ID_NAMES)
-        with hdf5_files.opening(path) as file:
-            found = hdf5_files.datasets(file, names)
-            arrays = {name: found[name][()] for name in found}
-        return _read_arrays(path, arrays)
-    return _read_lines(path)  # Any other is a CSV.
+    names = (_LABELS, *source_video.ID_NAMES)
+    with hdf5_files.opening(path) as file:
+        found = hdf5_files.datasets(file, names)
+        arrays = {name: found[name][()] for name in found}
+    return _read_arrays(path, arrays)
 
 
-def _read_lines(path: str) -> Iterator[tuple[str, str, Any]]:
-    for line, row in csv_rows.read_rows(path):
-        video_id = row[0].strip()
-        if line == 1 and video_id.lower() in ("id", "video_id", "videoid"):
-            continue
-        if not video_id or len(row) < 2:
-            raise ValueError(
-                f"{path}: line {line}: expected an id and labels, such as "
-                f"'abcd,3 17'. Received: {','.join(row)!r:.80}"
-            )
-        texts = [text for cell in row[1:] for text in cell.split(";")]
-        yield f"line {line}", video_id, [*filter(None, map(str.strip, texts))]
+def _read_lines(
+    table: label_csv.LabelCsv,
+) -> Iterator[tuple[str, str, Any]]:
+    for line, video_id, labels in table.rows():
+        yield f"line {line}", video_id, labels
 
 
 def _read_rows(path: str) -> Iterator[tuple[str, str, Any]]:

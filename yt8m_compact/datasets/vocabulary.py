@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from yt8m_compact import untrusted
-from yt8m_compact.datasets import csv_rows
+from yt8m_compact.predictions import csv_rows
+from yt8m_compact.predictions import label_reader
 
 _NAME_COLUMNS = ("name", "label_name", "display_name", "mid")
 _INDEX_COLUMNS = ("index", "label_id")
@@ -35,7 +36,7 @@ def read_vocabulary(path: str) -> dict[str, int | None]:
         >>> yt8m.datasets.read_vocabulary("vocabulary.csv")
         {'game': None, 'vehicle': 1}
     """
-    return _number(
+    return label_reader.number_names(
         (index, name)
         for index, names in _read_classes(path)
         for name in filter(None, names)
@@ -77,16 +78,7 @@ def number_classes(class_names: Sequence[str]) -> dict[str, int | None]:
     Returns:
         The class by name in lower case, None for a name of several classes.
     """
-    return _number(enumerate(class_names))
-
-
-def _number(named: Iterable[tuple[int, str]]) -> dict[str, int | None]:
-    classes: dict[str, int | None] = {}
-    for index, name in named:
-        name = name.lower()
-        known = classes.get(name, index)
-        classes[name] = index if known == index else None
-    return classes
+    return label_reader.number_names(enumerate(class_names))
 
 
 def read_class_names(path: str) -> dict[int, str]:

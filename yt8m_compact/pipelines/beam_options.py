@@ -16,6 +16,10 @@ from yt8m_compact import usage_error
 
 # The names, in lower case, of the runner of this machine.
 _LOCAL = ("direct", "directrunner")
+# What it starts as processes, and what is started where they are to be quiet.
+_WORKER = b"apache_beam.runners.worker.sdk_worker_main"
+_QUIET_WORKER = b"yt8m_compact.pipelines.beam_worker"
+_QUIET = "CRITICAL"
 _EXAMPLE = "--runner_options='--direct_num_workers=4'"
 
 
@@ -82,14 +86,25 @@ def _make_local(options: Any) -> Any:
     It would choose a program in Go, which it downloads, and which heeds no
     `direct_num_workers`. Who wants that names PrismRunner.
     """
+    from apache_beam.options import pipeline_options
     from apache_beam.portability.api import beam_provision_api_pb2
     from apache_beam.runners.portability import portable_runner
     from apache_beam.runners.portability.fn_api_runner import fn_runner
 
+    class Runner(fn_runner.FnApiRunner):
+        """Starts processes that are as quiet as `silence_workers` says."""
+
+        def run_via_runner_api(self, pipeline_proto: Any, options: Any) -> Any:
+            workers = options.view_as(pipeline_options.WorkerOptions)
+            if workers.default_sdk_harness_log_level == _QUIET:
+                for one in pipeline_proto.components.environments.values():
+                    one.payload = one.payload.replace(_WORKER, _QUIET_WORKER)
+            return super().run_via_runner_api(pipeline_proto, options)
+
     encoded = portable_runner.JobServiceHandle.encode_pipeline_options(
         options.get_all_options()
     )
-    return fn_runner.FnApiRunner(
+    return Runner(
         provision_info=fn_runner.ExtendedProvisionInfo(
             beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
         )
@@ -106,7 +121,7 @@ def silence_workers(options: Any) -> None:
 
     workers = options.view_as(pipeline_options.WorkerOptions)
     if workers.default_sdk_harness_log_level is None:
-        workers.default_sdk_harness_log_level = "CRITICAL"
+        workers.default_sdk_harness_log_level = _QUIET
 
 
 def parse_options(text: str) -> Any:

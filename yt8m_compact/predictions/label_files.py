@@ -1,23 +1,36 @@
 """Files of labels: CSV, JSON lines, Parquet."""
 
+from __future__ import annotations
+
 import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from yt8m_compact.predictions import json_lines
 from yt8m_compact.predictions import kaggle_csv
+from yt8m_compact.predictions import label_csv
+from yt8m_compact.predictions import label_reader
 from yt8m_compact.predictions import label_table
 from yt8m_compact.predictions import parquet
 from yt8m_compact.predictions import rating_table
+from yt8m_compact.predictions import segment_csv
 from yt8m_compact.predictions import text_lines
 from yt8m_compact.readers import errors
 
 LABEL_HEADER = "VideoId,Labels"
 RATING_HEADER = "SegmentId,Class,Score"
+# Of what is read, or refused, by its header alone.
+_HEADERS = (
+    LABEL_HEADER,
+    RATING_HEADER,
+    kaggle_csv.HEADER,
+    segment_csv.HEADER,
+)
 # A line or row of a file: its number, the id, and its labels.
 _Row = tuple[int, bytes, list[int]]
+_LOOKED_AT = 64
 
 
 def is_label_file(path: str) -> bool:
@@ -27,10 +40,10 @@ def is_label_file(path: str) -> bool:
         path: the file.
     """
     with text_lines.open_bytes(path) as file:
-        start = file.read(64).removeprefix(b"\xef\xbb\xbf")
-    return start.lstrip().startswith(
-        (b"PAR1", b"{", b"VideoId,", b"SegmentId,")
-    )
+        start = file.read(_LOOKED_AT).removeprefix(b"\xef\xbb\xbf").lstrip()
+    # Records begin with their length, of which some bytes are zero.
+    is_text = b"\0" not in start and b"," in start.partition(b"\n")[0]
+    return is_text or start.startswith((b"PAR1", b"{"))
 
 
 def is_rating_file(path: str) -> bool:
@@ -47,17 +60,22 @@ def read_label_file(
     path: str,
     num_classes: int,
     advance: Callable[[int], Any] = lambda number: None,
+    *,
+    vocabulary: Mapping[str, int | None] | None = None,
 ) -> label_table.LabelTable:
     r"""Reads the labels of videos.
 
     A CSV has the header `VideoId,Labels` and lines of an id, a comma and
     classes, separated by spaces; JSON lines have `id` and `labels`; Parquet has
-    columns of these names.
+    columns of these names. What `datasets.read_labels` reads of CSV is read,
+    too: `id,labels`, with names of classes, or with 0 and 1 for each class.
 
     Args:
         path: the file.
         num_classes: the number of classes.
         advance: gets the number of videos that were read, again and again.
+        vocabulary: the class by its name in lower case, None for a name of
+            several; where there is none, a CSV has numbers.
 
     Returns:
         The labels.
@@ -65,6 +83,7 @@ def read_label_file(
     Raises:
         DataError: if it is no such file or was cut, or a row is not what it is
             to be; the error names the file and the line.
+        ValueError: if it is a CSV that is damaged.
         OSError: if there is none.
 
     Example:
@@ -77,15 +96,18 @@ def read_label_file(
         [3, 7]
     """
     with text_lines.open_bytes(path) as file:
-        start = file.read(64).lstrip()
-    read = _read_csv
+        start = file.read(_LOOKED_AT).removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"PAR1"):
-        read = _read_parquet
+        rows = _read_parquet(path)
     elif start.startswith(b"{"):
-        read = _read_json_lines
+        rows = _read_json_lines(path)
+    elif start.partition(b"\n")[0].strip().decode(errors="replace") in _HEADERS:
+        rows = _read_csv(path)
+    else:
+        rows = _read_label_csv(path, num_classes, vocabulary)
     ids, counts, lines = [], array.array("q"), array.array("q")
     all_labels = array.array("i")
-    for number, video_id, labels in read(path):
+    for number, video_id, labels in rows:
         values = sorted({*labels})
         if values and not 0 <= values[0] <= values[-1] < num_classes:
             wrong = next(c for c in labels if not 0 <= c < num_classes)
@@ -181,6 +203,25 @@ def _read_csv(path: str) -> Iterator[_Row]:
                 f"Received: {text_lines.shown(wrong[0])!r}, of {video_id}"
             )
         yield number, video_id.encode(), [int(word) for word in words]
+
+
+def _read_label_csv(
+    path: str, num_classes: int, vocabulary: Mapping[str, int | None] | None
+) -> Iterator[_Row]:
+    """Reads what people write, as conversion does."""
+    reader = label_reader.LabelReader(
+        num_classes,
+        vocabulary,
+        advice="set vocabulary_file, which has the names of all classes",
+    )
+    table = label_csv.read(path)
+    table.expect_columns(reader)
+    for line, video_id, value in table.rows():
+        where = f"{path}: line {line}"
+        labels = reader.read(value, where)
+        if not table.columns:
+            reader.expect_some(labels, value, where)
+        yield line, video_id.encode(), [*labels]
 
 
 def _read_json_lines(path: str) -> Iterator[_Row]:

@@ -7,6 +7,8 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
+from yt8m_compact import program
+
 if TYPE_CHECKING:
     from yt8m_compact import training
 
@@ -39,7 +41,8 @@ def tell_interruption(result: training.TrainingResult) -> int | None:
         The exit status where it was stopped, None where it was not.
     """
     if result.skipped:
-        print(f"left out of the data:\n{result.skipped.to_text()}", flush=True)
+        table = result.skipped.to_text(program.table_columns())
+        print(f"left out of the data:\n{table}", flush=True)
     if result.signal_number is None:
         return None
     print(

@@ -282,7 +282,8 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
         )
     stream = _message_stream(flag_values.output_file)
     if skipped:
-        print(f"left out of the data:\n{skipped.to_text()}", file=stream)
+        table = skipped.to_text(program.table_columns())
+        print(f"left out of the data:\n{table}", file=stream)
     print(
         f"wrote {number:,} {predictor.unit} to {flag_values.output_file}",
         file=stream,

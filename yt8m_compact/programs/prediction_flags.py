@@ -21,7 +21,6 @@ _OF_MODELS = (
     "parameters_only",
     "run_once",
     "report_dir",
-    "vocabulary_file",
 )
 
 
@@ -43,8 +42,8 @@ def define(flag_values: flags.FlagValues) -> None:
         "labels",
         "",
         "What --predictions without a model are compared with: TFRecord files; "
-        "or one file of labels, a CSV of VideoId,Labels, JSON lines or "
-        "Parquet.",
+        "or one file of labels: a CSV of VideoId,Labels, or as "
+        "`yt8m-data convert --labels_file` reads it; JSON lines or Parquet.",
         flag_values=flag_values,
         allow_overwrite=False,
     )
@@ -140,6 +139,7 @@ def expect_ensemble_alone(flag_values: flags.FlagValues) -> None:
         flag_values,
         "ensemble",
         *_OF_MODELS,
+        "vocabulary_file",
         "on_data_error",
         "segment_map_k",
         "predictions",

@@ -17,6 +17,7 @@ from yt8m_compact import presets
 from yt8m_compact import readers
 from yt8m_compact import settings_flags
 from yt8m_compact import usage_error
+from yt8m_compact.readers import features_file
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import weight_choice
 
@@ -435,6 +436,7 @@ def use_record_features(
     said = readers.find_features(files)
     if said is None:
         return None
+    path = next(filter(None, map(features_file.path_beside, files)))
     sizes = dict(zip(said.feature_names, said.feature_sizes, strict=True))
     names = said.feature_names
     if flag_values["feature_names"].present:
@@ -444,6 +446,7 @@ def use_record_features(
             flag_values.feature_names,
             [name for name in names if name in sizes],
             list(sizes),
+            path,
         )
     for flag, value in {
         "feature_names": list(names),
@@ -453,7 +456,7 @@ def use_record_features(
     }.items():
         if not flag_values[flag].present:
             flag_values[flag].value = value
-        _expect_said(flag, flag_values[flag].value, value, value)
+        _expect_said(flag, flag_values[flag].value, value, value, path)
     if said.num_classes and not flag_values["num_classes"].present:
         flag_values["num_classes"].value = said.num_classes
     if said.max_frames and not flag_values["max_frames"].present:
@@ -465,14 +468,16 @@ def use_record_features(
     return said
 
 
-def _expect_said(flag: str, given: Any, fits: Any, said: Any) -> None:
+def _expect_said(
+    flag: str, given: Any, fits: Any, said: Any, path: str
+) -> None:
     """Refuses a flag that does not fit what is said of records."""
     if isinstance(given, list):
         given = [text.strip() for text in given]
     if given != fits:
         raise usage_error.UsageError(
-            f"expected --{flag} as {readers.FEATURES_NAME} beside the records "
-            f"says, {_shown(said)}; leave the flag out. Received: "
+            f"expected --{flag} as {path} says of the records beside it, "
+            f"{_shown(said)}; leave the flag out, or those records. Received: "
             f"{flag}={_shown(given)}"
         )
 

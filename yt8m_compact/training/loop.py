@@ -141,6 +141,7 @@ def _train(
             config.reader(training=False),
             # Those that are left out are counted when they are evaluated on.
             skipped=None if skipped is None else readers.SkippedData(),
+            others=files,
         )
     features = readers.find_features([*files, *(eval_files or ())])
     lack = readers.describe_lack(

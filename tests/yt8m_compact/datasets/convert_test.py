@@ -160,7 +160,7 @@ def test_a_missing_feature(tmp_path):
         ".*; set fill_missing to fill",
     ):
         _convert(tmp_path / "out", tmp_path / "*.pb")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
     report = _convert(tmp_path / "out", tmp_path / "*.pb", fill_missing=True)
     assert report.filled == ["cat"]
     lists = _read(tmp_path / "out")["cat"].feature_lists.feature_list
@@ -237,7 +237,7 @@ def test_ids_that_do_not_meet(tmp_path):
     (tmp_path / "cat.pb").write_bytes(_features(1))
     with pytest.raises(ValueError, match="of 1 videos to be.*such as 'cat'"):
         _convert(tmp_path / "out", tmp_path / "*.pb", {"CAT": (1,)})
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_is_replaced(tmp_path):
@@ -329,6 +329,14 @@ def test_a_dry_run_writes_nothing(tmp_path):
     _write_arrays(tmp_path, rgb=np.full([4, 6], np.nan))
     with pytest.raises(readers.DataError, match="expected finite values"):
         converted.convert(tmp_path, "*.npz", dry_run=True, **arguments)
+    # What it began is gone, but for a folder that was there.
+    with pytest.raises(readers.DataError, match="expected finite values"):
+        converted.convert(tmp_path, "*.npz", **arguments)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
+    with pytest.raises(readers.DataError, match="expected finite values"):
+        converted.convert(tmp_path, "*.npz", **arguments)
+    assert [*(tmp_path / "out").iterdir()] == []
 
 
 def test_a_range_that_is_told(tmp_path):

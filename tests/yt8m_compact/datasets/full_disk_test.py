@@ -80,7 +80,7 @@ def test_nothing_is_left_and_the_same_call_goes_on(tmp_path):
                 f"--output_dir={disk}/out",
                 "--validate_percent=50",
             ],
-            ["out"],
+            [],
             ["out", "out/train.tfrecord", "out/validate.tfrecord"],
         ),
         (
@@ -115,7 +115,7 @@ def test_nothing_is_left_and_the_same_call_goes_on(tmp_path):
                 "--feature_sizes=600",
                 "--num_shards=2",
             ],
-            ["out"],
+            [],
             [
                 "out",
                 "out/videos-00000-of-00002.tfrecord",

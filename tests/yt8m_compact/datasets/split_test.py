@@ -151,7 +151,7 @@ def test_empty_side_is_refused(tmp_path):
         datasets.split_records(
             str(tmp_path / "all.tfrecord"), str(tmp_path / "out"), 0.01
         )
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_record_that_does_not_parse_is_named_and_nothing_is_left(tmp_path):
@@ -163,4 +163,4 @@ def test_record_that_does_not_parse_is_named_and_nothing_is_left(tmp_path):
         match=rf"{file}: record 3: expected a tf.train.Example or .* 7 bytes",
     ):
         datasets.split_records(str(file), str(tmp_path / "out"), 10.0)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()

@@ -42,6 +42,7 @@ def test_counts(tmp_path):
         "labels_per_video": {0: 1, 1: 1, 2: 1, 3: 1},
         "frames_per_video": {1: 1, 3: 1, 5: 2},
         "videos_per_class": [0, 3, 2, 1, 0],
+        "class_names": [],
     }
     json.dumps(stats.to_dict())
     lines = stats.to_text().splitlines()
@@ -52,6 +53,37 @@ def test_counts(tmp_path):
     assert f"  5 2 {50 * '#'}" in lines
     assert f"  1 1 {25 * '#'}" in lines
     assert f"  class 2 2 {33 * '#'}" in lines
+
+
+def test_classes_have_names_where_these_are_known(tmp_path):
+    path = tmp_path / "a.tfrecord"
+    record_makers.write_tfrecord(
+        path,
+        [
+            record_makers.make_frame_example(i, 1, labels=labels)
+            for i, labels in enumerate([[2], [0, 2], [0, 2], [2]])
+        ],
+    )
+    said = readers.RecordFeatures(
+        feature_names=("rgb", "audio"),
+        feature_sizes=(6, 3),
+        num_classes=3,
+        class_names=("cat", "dog", f"{'a' * 20} or {'b' * 20}"),
+    )
+    readers.place_features(str(tmp_path), said)
+    stats = _count(path)
+    assert stats.to_dict()["class_names"] == [*said.class_names]
+    # Of 80 columns, 32 are the longest name with the number of its class; 2,
+    # 1 and 1 are between, 1 is the count, and 1 is left.
+    name = f"class 2 {'a' * 11}...{'b' * 10}"
+    assert stats.to_text().splitlines()[-2:] == [
+        f"  {name} 4 {'#' * 43}",
+        f"  {'class 0 cat':>32} 2 {'#' * 22}",
+    ]
+    # As many as are known.
+    lines = _count(path, class_names=["ant"]).to_text().splitlines()
+    assert lines[-2].split()[:3] == ["class", "2", "4"]
+    assert lines[-1].split()[:4] == ["class", "0", "ant", "2"]
 
 
 def test_ranges_of_frames_hold_every_video(tmp_path):

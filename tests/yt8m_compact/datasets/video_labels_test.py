@@ -7,6 +7,7 @@ import pyarrow.parquet
 import pytest
 
 from yt8m_compact import datasets
+from yt8m_compact import readers
 
 
 def test_labels_as_numbers_and_names(tmp_path):
@@ -24,6 +25,24 @@ def test_labels_as_numbers_and_names(tmp_path):
         "d": (0,),
         "e": (7,),
     }
+
+
+def test_labels_by_class(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("id,emu,cat,Dog\na,0,1,1\nb,0,0,0\nc,0,1,0\n")
+    # All names, of classes without a video too.
+    names = datasets.find_label_names(str(path))
+    assert names == ("cat", "Dog", "emu")
+    reader = datasets.LabelReader(None, datasets.number_classes(names))
+    found = datasets.read_labels(str(path), reader=reader)
+    # Nothing is said of b, as of arrays.
+    assert found == {"a": (0, 1), "c": (0,)}
+    assert reader.num_classes == 3
+    path.write_text("id,0,1,2\na,1,0,0\nb,1,1,x\n")
+    with pytest.raises(
+        readers.DataError, match=r"labels.csv: line 3, column 4 \(2\): .*'x'"
+    ):
+        datasets.read_labels(str(path))
 
 
 @pytest.mark.parametrize(

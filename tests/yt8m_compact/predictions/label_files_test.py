@@ -53,8 +53,42 @@ def test_labels(tmp_path, write):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        f"id,labels\nbb,4 0\naa,1\n{LONG},2;3",
+        f"bb,emu;0\naa,bee\n{LONG},3,2\n",
+        f"id,0,bee,2,3,emu\nbb,1,0,0,0,1\naa,0,1,0,0,0\n{LONG},0,0,1,1,0\n",
+    ],
+)
+def test_labels_as_conversion_reads_them(tmp_path, text):
+    path = tmp_path / "labels"
+    path.write_text(text)
+    assert label_files.is_label_file(str(path))
+    table = predictions.read_label_file(
+        str(path), 5, vocabulary={"bee": 1, "emu": 4}
+    )
+    videos, found = table.find([LONG.encode(), b"aa", b"bb"])
+    assert found.all()
+    counts, labels = table.labels_of(videos)
+    assert counts.tolist() == [2, 1, 2]
+    assert labels.tolist() == [2, 3, 1, 0, 4]
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("Class,Segments\n", "line 1: expected the header VideoId,Labels"),
+        ("SegmentId,Class,Score\n", "line 1: expected the header VideoId,L"),
+        (
+            "id,labels\na,bee\n",
+            r"line 2: expected .*\(0 names\).*'bee', neither; set vocabulary_"
+            "file, which has the names of all classes",
+        ),
+        ("id,labels\na,1\nb,5\n", "line 3: expected one or more labels from 0"),
+        ("id,labels\na,1\na,2\n", "expected the labels of each video once"),
+        ("id,labels\na,\n", "line 2: expected one or more labels from 0 to 4"),
+        ("id,labels\n", "expected the labels of a video or more. Received: n"),
+        ("id,0,1\na,0,7\n", r"line 2, column 3 \(1\): expected 0 or 1"),
         ("VideoId,LabelConfidencePairs\n", "line 1: expected the header Video"),
         ("VideoId,Labels\n", "expected the labels of a video or more. Receive"),
         (

@@ -84,11 +84,11 @@ def test_what_is_left_out_of_the_data_is_printed(tmp_path, capsys):
     assert run_train(f"--train_dir={tmp_path}/run", *arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "left out of the data:"
-    assert lines[1].split() == (
-        "file records skipped bytes of its end first reason".split()
-    )
-    assert lines[2].startswith(f"{path} ")
-    assert lines[3].startswith("done: step ")
+    assert lines[1].split() == "file records skipped bytes of its end".split()
+    assert lines[3].startswith(f"{path} ")
+    assert lines[4] == "first reasons:"
+    assert lines[5].startswith(f"{path}: The record takes ")
+    assert lines[6].startswith("done: step ")
 
 
 @pytest.mark.slow

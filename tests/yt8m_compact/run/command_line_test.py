@@ -543,9 +543,9 @@ def test_flags_are_before_what_is_said_beside_records(tmp_path):
     [
         (
             "--feature_names=clip,rgb",
-            "expected --feature_names as yt8m_features.json beside the records "
-            "says, clip,sound; leave the flag out. Received: "
-            "feature_names=clip,rgb",
+            "expected --feature_names as .*/yt8m_features.json says of the "
+            "records beside it, clip,sound; leave the flag out, or those "
+            "records. Received: feature_names=clip,rgb",
         ),
         ("--feature_sizes=7,4", "expected --feature_sizes .* 7,3; .*=7,4"),
         ("--noframe_features", "expected --frame_features .* true; .*=false"),

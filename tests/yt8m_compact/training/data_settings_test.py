@@ -264,9 +264,9 @@ def test_an_empty_file_among_good_ones(tmp_path, caplog):
     result = training.train(config, run)
     # 40 videos in batches of 8, twice.
     assert result.step == 10
-    line = result.skipped.to_text().splitlines()[1]
-    assert line.split()[:3] == [str(empty), "0", "0"]
-    assert line.endswith("The file is empty (0 bytes).")
+    lines = result.skipped.to_text().splitlines()
+    assert lines[2].split() == [str(empty), "0", "0"]
+    assert lines[-1] == f"{empty}: The file is empty (0 bytes)."
     logged = [record.getMessage() for record in caplog.records]
     assert sum(text.startswith(f"skipped {empty}: ") for text in logged) == 1
     events = tiny_runs.read_events(run + "/train")

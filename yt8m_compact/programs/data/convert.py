@@ -34,10 +34,12 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "",
         "CSV with `id,labels` in every line: numbers of classes, or names of "
         "--vocabulary_file; several separated by semicolons or commas, numbers "
-        "also by spaces. Or Parquet with columns id and labels; or .npz or "
-        ".h5 with arrays ids and labels, .npy with ids in a .txt file: a class "
-        "of each video, or 0 and 1 for each class. Without it, and without "
-        "--source_labels, no video has labels, as for prediction.",
+        "also by spaces. Or CSV with a header of `id` and two or more names or "
+        "numbers of classes, and 0 or 1 for each. Or Parquet with columns id "
+        "and labels; or .npz or .h5 with arrays ids and labels, .npy with ids "
+        "in a .txt file: a class of each video, or 0 and 1 for each class. "
+        "Without it, and without --source_labels, no video has labels, as for "
+        "prediction.",
         flag_values=flag_values,
     )
     path_flags.define_path(

@@ -57,5 +57,7 @@ def main(flag_values: flags.FlagValues) -> int:
     if pooled.left_out:
         print(datasets.describe_left_out(pooled.left_out))
     if pooled.skipped:
-        print(f"left out of the data:\n{skipped_lib.to_text(pooled.skipped)}")
+        columns = program.table_columns()
+        table = skipped_lib.to_text(pooled.skipped, columns)
+        print(f"left out of the data:\n{table}")
     return 0

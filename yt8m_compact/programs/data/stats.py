@@ -23,6 +23,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     shared_flags.define_input(flag_values)
     shared_flags.define_features(flag_values)
     shared_flags.define_num_classes(flag_values)
+    path_flags.define_path(
+        "vocabulary_file",
+        "",
+        "CSV or .txt with the names of classes, to be shown; see `yt8m-data "
+        "convert --help`. If not given, as yt8m_features.json beside the "
+        "records says.",
+        flag_values=flag_values,
+    )
     shared_flags.define_output_json(flag_values)
     path_flags.define_path(
         "output_plot",
@@ -43,10 +51,14 @@ def main(flag_values: flags.FlagValues) -> int:
     mapper = beam_flags.data_mapper(flag_values)
     if flag_values.output_plot:
         datasets.expect_plot(flag_values.output_plot)
+    names = {}
+    if flag_values.vocabulary_file:
+        names = datasets.read_class_names(flag_values.vocabulary_file)
     stats = datasets.count_files(
         flag_values.input_data_pattern,
         **shared_flags.features(flag_values),
         num_classes=shared_flags.num_classes(flag_values),
+        class_names=datasets.name_classes(names, max(names, default=-1) + 1),
         num_processes=flag_values.num_processes,
         mapper=mapper,
     )

@@ -331,6 +331,28 @@ def test_stats_prints_and_writes(tmp_path, capsys):
     assert json.loads(output.read_text())["frames_per_video"] == {"7": 3}
 
 
+def test_stats_names_classes_of_a_vocabulary(tmp_path, capsys):
+    path = _write(tmp_path / "a.tfrecord", range(3))
+    names = tmp_path / "names.txt"
+    names.write_text("".join(f"name{index}\n" for index in range(10)))
+    arguments = (
+        "stats",
+        f"--input_data_pattern={path}",
+        *_FEATURES,
+        "--num_classes=10",
+    )
+    assert _main(*arguments) == 0
+    before = capsys.readouterr().out
+    assert _main(*arguments, f"--vocabulary_file={names}") == 0
+    after = capsys.readouterr().out.splitlines()
+    for number, line in enumerate(before.splitlines()):
+        word, label, *_ = [*line.split(), "", ""]
+        if word == "class":
+            shown = f"class {label} name{label}"
+            assert after[number].strip().startswith(shown)
+    assert "class " in before and "name" not in before
+
+
 def test_stats_draws(tmp_path):
     pytest.importorskip("matplotlib")
     path = _write(tmp_path / "a.tfrecord", range(3))
@@ -554,7 +576,8 @@ def test_pool_says_what_to_train_with(tmp_path, capsys):
         "length --feature_sizes=6,3,6,3,1\n"
     ) in text
     assert "\nleft out: segment_end_times, segment_labels, " in text
-    assert re.search(r"left out of the data:\nfile .*\n\S+a.tfrecord +1 ", text)
+    table = r"left out of the data:\nfile .*\n-.*\n\S+a.tfrecord +1 "
+    assert re.search(table, text)
 
 
 def test_repack_names_what_it_leaves_out(tmp_path, capsys):

@@ -7,7 +7,7 @@ from typing import Any
 
 from yt8m_compact import lazy
 from yt8m_compact import names as names_lib
-from yt8m_compact.datasets import csv_rows
+from yt8m_compact.predictions import csv_rows
 from yt8m_compact.readers import errors
 
 with lazy.imports():
@@ -29,13 +29,20 @@ class LabelReader:
             there is none, the labels say it.
         vocabulary: The class by name in lower case, None for a name of several,
             as of `read_vocabulary`.
+        advice: What to do about names where there is no vocabulary.
     """
 
     def __init__(
         self,
         num_classes: int | None = None,
         vocabulary: Mapping[str, int | None] | None = None,
+        *,
+        advice: str = (
+            "set vocabulary_file, or find_classes, which takes all names that "
+            "there are"
+        ),
     ) -> None:
+        self._advice = advice
         self._vocabulary = vocabulary or {}
         known = [c for c in self._vocabulary.values() if c is not None]
         if num_classes is None and known:
@@ -134,10 +141,7 @@ class LabelReader:
             kind = "a name of several classes" if is_twin else "neither"
             advice = "" if is_twin else names_lib.suggestion(word, vocabulary)
             if not vocabulary:
-                advice = (
-                    "; set vocabulary_file, or find_classes, which takes all "
-                    "names that there are"
-                )
+                advice = f"; {self._advice}"
             raise errors.DataError(
                 f"{where}: expected numbers of classes, or names of the "
                 f"vocabulary ({len(vocabulary)} names). Received: {word!r:.80},"
@@ -167,6 +171,25 @@ class LabelReader:
             )
         self._width = len(value)
         return tuple(index for index, one in enumerate(value) if one)
+
+
+def number_names(
+    named: Iterable[tuple[int, str]],
+) -> dict[str, int | None]:
+    """Finds classes by their names.
+
+    Args:
+        named: Classes and names, of which one class may have several.
+
+    Returns:
+        The class by name in lower case, None for a name of several classes.
+    """
+    classes: dict[str, int | None] = {}
+    for index, name in named:
+        name = name.lower()
+        known = classes.get(name, index)
+        classes[name] = index if known == index else None
+    return classes
 
 
 def find_names(values: Iterable[tuple[str, Any]]) -> tuple[str, ...]:

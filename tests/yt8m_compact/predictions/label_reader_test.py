@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from yt8m_compact import datasets
 from yt8m_compact import readers
-from yt8m_compact.datasets import label_reader
+from yt8m_compact.predictions import label_reader
 
 _CLASSES = {"cat": 0, "dog": 2, "rock; jazz": 1, "twin": None}
 
@@ -31,19 +30,19 @@ _CLASSES = {"cat": 0, "dog": 2, "rock; jazz": 1, "twin": None}
     ],
 )
 def test_labels(value, expected):
-    reader = datasets.LabelReader(None, _CLASSES)
+    reader = label_reader.LabelReader(None, _CLASSES)
     assert reader.read(value, "a") == expected
     assert reader.num_classes == 3
 
 
 def test_the_number_of_classes_is_found():
-    reader = datasets.LabelReader()
+    reader = label_reader.LabelReader()
     assert reader.num_classes is None
     reader.read([4, 1], "a")
     assert reader.num_classes == 5
     reader.read([False] * 7, "b")
     assert reader.num_classes == 7
-    assert datasets.LabelReader(9).num_classes == 9
+    assert label_reader.LabelReader(9).num_classes == 9
 
 
 @pytest.mark.parametrize(
@@ -61,13 +60,13 @@ def test_the_number_of_classes_is_found():
     ],
 )
 def test_what_are_no_labels(value, message):
-    reader = datasets.LabelReader(None, _CLASSES)
+    reader = label_reader.LabelReader(None, _CLASSES)
     with pytest.raises(readers.DataError, match=f"row 3: .*{message}"):
         reader.read(value, "row 3")
 
 
 def test_labels_of_other_classes_than_those_before():
-    reader = datasets.LabelReader()
+    reader = label_reader.LabelReader()
     reader.read([5], "a")
     with pytest.raises(readers.DataError, match="each of 6 or more classes"):
         reader.read([True, False], "b")
