@@ -80,12 +80,14 @@ class Lever:
             for the number of steps and the folders of two runs that teach.
         choices: flags' values that are tried on the tuning split.
         weights: which weights are evaluated, as --weights of yt8m-eval.
+        teachers: what the two runs have that teach, where there are any.
     """
 
     name: str
     flags: dict[str, str | None]
     choices: tuple[dict[str, str], ...] = ({},)
     weights: str = "raw"
+    teachers: "Lever | None" = None
 
 
 def _values(flag: str, *values: float) -> tuple[dict[str, str], ...]:
@@ -97,9 +99,10 @@ def _rates(*values: float) -> tuple[dict[str, str], ...]:
 
 
 BASELINE = Lever("none", {}, _rates(0.0005, 0.001, 0.002))
+COSINE = Lever("cosine", _COSINE, _rates(0.001, 0.002, 0.004))
 LEVERS = (
     BASELINE,
-    Lever("cosine", _COSINE, _rates(0.001, 0.002, 0.004)),
+    COSINE,
     Lever(
         "cosine, warm-up",
         {**_COSINE, "warmup_steps": "40"},
@@ -157,6 +160,7 @@ LEVERS = (
         "two teachers",
         {"teacher": _TEACHERS},
         _values("teacher_weight", 0.3, 0.5, 0.7, 0.9),
+        teachers=BASELINE,
     ),
     Lever(
         "together",
@@ -173,6 +177,7 @@ LEVERS = (
             {"teacher_weight": "0.7", "mixup_alpha": "0.2"},
             {"teacher_weight": "0.9", "mixup_alpha": "0.2"},
         ),
+        teachers=COSINE,
     ),
 )
 
@@ -254,10 +259,9 @@ class Levers:
         folder = self._work_dir / "current"
         # What is there of an interrupted run may be of another lever.
         shutil.rmtree(folder, ignore_errors=True)
-        if _TEACHERS in values.values():
-            rates = self._choose(BASELINE)
+        if lever.teachers is not None:
             values["teacher"] = ",".join(
-                map(str, self._teachers_of(split, rates))
+                map(str, self._teachers_of(split, lever.teachers))
             )
         steps = self._train(split, values, seed, folder)
         evaluator = evaluation.Evaluator(
@@ -284,14 +288,13 @@ class Levers:
         write_rows(self._output_csv, self._rows)
         return row
 
-    def _teachers_of(
-        self, split: str, choice: dict[str, str]
-    ) -> Iterator[pathlib.Path]:
-        """Trains the runs that teach, of no lever, unless they are there."""
+    def _teachers_of(self, split: str, lever: Lever) -> Iterator[pathlib.Path]:
+        """Trains the runs of a lever that teach, unless they are there."""
+        values = {**lever.flags, **self._choose(lever)}
         for seed in _TEACHER_SEEDS:
-            folder = self._work_dir / f"teacher_{split}_seed{seed}"
+            folder = self._work_dir / f"teacher_{lever.name}_{split}_{seed}"
             # The same command continues what was interrupted.
-            self._train(split, choice, seed, folder)
+            self._train(split, values, seed, folder)
             yield folder
 
     def _train(

@@ -24,17 +24,27 @@ _ROW = levers.Row(
 
 @pytest.mark.parametrize("lever", levers.LEVERS, ids=lambda lever: lever.name)
 def test_flags_of_each_choice_are_valid(lever, monkeypatch, tmp_path):
-    folders = []
+    trained = {}
     experiment = levers.Levers(tmp_path, tmp_path, tmp_path / "rows.csv")
     monkeypatch.setattr(
         experiment,
         "_train",
-        lambda split, values, seed, folder: folders.append(folder),
+        lambda split, values, seed, folder: trained.update({folder: values}),
     )
+    monkeypatch.setattr(experiment, "_choose", lambda one: one.choices[1])
     # The first is the baseline, whose rate the others have.
     rates = {"base_learning_rate": "0.001"}
-    teachers = ",".join(map(str, experiment._teachers_of("test", rates)))
-    assert teachers.count(",") == 1
+    assert (lever.teachers is not None) == ("teacher" in lever.flags)
+    teachers = ""
+    if lever.teachers is not None:
+        found = [*experiment._teachers_of("test", lever.teachers)]
+        assert len({*found}) == 2 and found == [*trained]
+        for values in trained.values():
+            assert values == {
+                **lever.teachers.flags,
+                **lever.teachers.choices[1],
+            }
+        teachers = ",".join(map(str, found))
     for choice in lever.choices:
         values = {**rates, **lever.flags, **choice}
         if "teacher" in values:
