@@ -8,7 +8,8 @@ DATA is as in benchmarks/accuracy.py. Each case is a model of some structure and
 some precision, and learns from what the same dense teachers say, for the same
 number of steps; int8 and int4 are the floats rounded, ternary and binary start
 from the floats and are trained straight through. What is measured is the packed
-model as it is shipped, its `weights.safetensors` and `config.json`.
+model as it is shipped, its `weights.safetensors` and `config.json`; the bytes
+of deep_compression@coded are counted, since no file has that code.
 
 The cases come one after the other, and each ends with a row of the CSV file;
 what is there is skipped, so that the program may be stopped at any time, and

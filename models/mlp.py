@@ -27,7 +27,7 @@ class MlpConfig(model_config.ModelConfig):
     Hidden layers `h_l = dropout(relu(bn(h_{l-1} @ W_l)))`, from the features
     with some of them dropped, and a logistic classifier. Each `W_l`, and `W`,
     can be compact, and of few bits: with a teacher, this is the model of the
-    smallest files.
+    smallest files. With `unit_penalty`, gates are between `relu` and `dropout`.
 
     Example:
         >>> config = yt8m.models.MlpConfig(
@@ -63,6 +63,13 @@ class MlpConfig(model_config.ModelConfig):
     batch_norm_momentum: float = frame_model.batch_norm_momentum_setting()
     hidden_projection: structures.Structure = model_config.structure_setting(
         "of each layer before the classifier"
+    )
+    unit_penalty: float = settings.setting(
+        0.0,
+        "Weight of the penalty of gates of the hidden units, which learn in "
+        "training which of them are needed (a variational information "
+        "bottleneck); 0 is no gates. yt8m-compress drops the others.",
+        minimum=0.0,
     )
 
     def build(
@@ -109,6 +116,11 @@ class MlpConfig(model_config.ModelConfig):
             name=f"hidden_{index}_bn",
         )(x)
         x = keras.layers.Activation("relu", name=f"hidden_{index}_relu")(x)
+        if self.unit_penalty:
+            x = layers.InformationBottleneck(
+                self.unit_penalty * self.regularization_penalty,
+                name=f"hidden_{index}_gates",
+            )(x)
         if self.drop_rate:
             x = layers.RepeatableDropout(
                 self.drop_rate, name=f"hidden_{index}_dropout"

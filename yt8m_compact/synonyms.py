@@ -89,6 +89,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "clusters num_clusters cluster_size": "dbof_cluster_size",
         "mixtures num_mixtures experts num_experts": "moe_num_mixtures",
         "dropout dropout_rate p": "drop_rate input_drop_rate",
+        "gates keep_units prune_units vib bottleneck": "unit_penalty",
         # Where things are.
         "logdir log_dir model_dir job_dir run_dir save_dir save_path work_dir "
         "workdir checkpoint_dir ckpt_dir checkpoint_path resume "

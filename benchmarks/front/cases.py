@@ -39,13 +39,15 @@ class Case:
         data: the data set, `YT8M` or `AUDIOSET`.
         family: its line in the picture.
         name: what it is called; unique within the data set.
-        precision: "float32", a key of `PRECISIONS`, or "mixed".
+        precision: "float32", a key of `PRECISIONS`, "mixed", or "coded".
         model: the model, of structures with their precisions.
         training: what differs from the training of all cases.
         length: how many steps it is trained, as a multiple of those of all.
         start: the case whose weights it starts from, None without one.
         is_rounded: whether it is `start` in fewer bits, not trained.
         is_aimed: whether it is a row of the table of aims.
+        num_clusters: how many values each matrix of `start` keeps, whose bytes
+            are those of an entropy coder; None for no such code.
         members: of an ensemble, whose mean is measured; it has no model of its
             own.
     """
@@ -61,6 +63,7 @@ class Case:
     is_rounded: bool = False
     is_aimed: bool = False
     members: tuple[Case, ...] = ()
+    num_clusters: int | None = None
 
     def describe_places(self) -> str:
         """Says what the model's places are made of."""
@@ -171,7 +174,13 @@ def all_cases() -> list[Case]:
             members[0], name="teacher/mean", members=tuple(members)
         )
         taught += [*members, mean]
-    return [*taught, *_aimed(), *_video_level(), *_frame_level()]
+    return [
+        *taught,
+        *_aimed(),
+        *_video_level(),
+        *_deep_compression(),
+        *_frame_level(),
+    ]
 
 
 def _video_level_dense() -> Iterator[Case]:
@@ -311,6 +320,36 @@ def _video_level() -> Iterator[Case]:
                     f"leading_columns(columns={columns}) + low_rank(rank=16)"
                 ),
             ),
+        )
+
+
+def _deep_compression() -> Iterator[Case]:
+    """Makes the cases of Deep Compression: prune, share values, code.
+
+    Pruned while it learns on from the dense model; then what is left of each
+    matrix shares few values, which are not trained on. No program writes that
+    code to a file: its bytes are counted.
+    """
+    dense = next(_video_level_dense())
+    for density in (0.2, 0.1, 0.05):
+        name = f"deep_compression/{density}"
+        pruned = Case(
+            YT8M,
+            "deep compression",
+            f"{name}@float32",
+            "float32",
+            dense.model,
+            {"pruning_density": density},
+            start=dense,
+        )
+        yield pruned
+        yield dataclasses.replace(
+            pruned,
+            name=f"{name}@coded",
+            precision="coded",
+            training={},
+            start=pruned,
+            num_clusters=32,
         )
 
 

@@ -9,13 +9,16 @@ import shutil
 import time
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from benchmarks.front import cases as cases_lib
 from benchmarks.front import data_sets
 from benchmarks.front import results
+from yt8m_compact import layers
 from yt8m_compact import training
+from yt8m_compact.compression import deep_compression
 from yt8m_compact.eval import bootstrap
 from yt8m_compact.eval import evaluation
 from yt8m_compact.eval import metrics as metrics_lib
@@ -83,7 +86,8 @@ class Experiment:
             ).count_params(),
             bytes=sum(
                 os.path.getsize(os.path.join(folder, name)) for name in names
-            ),
+            )
+            - self._saved_by_code(case, seed),
             row_ms=1000 * time_one_row(folder),
         )
 
@@ -157,11 +161,14 @@ class Experiment:
         if os.path.exists(folder):
             return folder
         config = self._config(case, seed)
+        if case.num_clusters is not None:
+            model, step, coded = self._code(case, seed)
+            for layer in layers.projections(model):
+                layer.kernel.assign(coded[layer.kernel.path].array)
+            packed_model.save(folder, config, model, step)
+            return folder
         if case.is_rounded:
-            source = train_dir_lib.TrainDir(
-                self.packed_folder(case.start, seed)
-            )
-            _, trained, step = source.restore_model()
+            trained, step = self._restore(case.start, seed)
             model = train_dir_lib.build_model(config)
             warm_start.warm_start(model, trained)
             packed_model.save(folder, config, model, step)
@@ -185,6 +192,36 @@ class Experiment:
         packed_model.save(folder, config, model, step)
         shutil.rmtree(run.path)
         return folder
+
+    def _restore(
+        self, case: cases_lib.Case, seed: int
+    ) -> tuple[keras.Model, int]:
+        """Restores the model of a case, and its step."""
+        folder = train_dir_lib.TrainDir(self.packed_folder(case, seed))
+        _, model, step = folder.restore_model()
+        return model, step
+
+    def _code(
+        self, case: cases_lib.Case, seed: int
+    ) -> tuple[keras.Model, int, Mapping[str, deep_compression.SharedArray]]:
+        """Restores what a case starts from, and codes its matrices."""
+        model, step = self._restore(case.start, seed)
+        kernels = [layer.kernel for layer in layers.projections(model)]
+        coded = deep_compression.deep_compress(
+            {kernel.path: kernel.numpy() for kernel in kernels},
+            density=case.start.training["pruning_density"],
+            num_clusters=case.num_clusters,
+        )
+        return model, step, coded
+
+    def _saved_by_code(self, case: cases_lib.Case, seed: int) -> int:
+        """Counts what a code of the matrices takes less than its file."""
+        if case.num_clusters is None:
+            return 0
+        _, _, coded = self._code(case, seed)
+        return sum(
+            array.raw_bytes - array.coded_bytes for array in coded.values()
+        )
 
     def _scores(self, teacher: cases_lib.Case) -> str:
         """Makes the scores of a teacher for the training data."""

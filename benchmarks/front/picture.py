@@ -17,6 +17,7 @@ _MARKERS = {
     "ternary": "^",
     "binary": "*",
     "mixed": "P",
+    "coded": "v",
 }
 _METRICS = {"gap": "GAP@20", "map": "MAP"}
 _TITLES = {

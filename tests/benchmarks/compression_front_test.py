@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+import numpy as np
 import pytest
 
 from benchmarks import compression_front
@@ -12,14 +13,19 @@ from benchmarks.front import experiment
 from benchmarks.front import results
 import tiny_runs
 from yt8m_compact import models
+from yt8m_compact.compression import clustering
+from yt8m_compact.compression import deep_compression
+from yt8m_compact.run import train_dir as train_dir_lib
 
 
 def _tiny(family, precision, start=None, **kwargs):
     model = models.MlpConfig(
-        mlp_hidden_size=8,
-        classifier_projection="low_rank(rank=2)",
-        drop_rate=0.0,
-        **kwargs.pop("model", {}),
+        **{
+            "mlp_hidden_size": 8,
+            "classifier_projection": "low_rank(rank=2)",
+            "drop_rate": 0.0,
+            **kwargs.pop("model", {}),
+        }
     )
     if precision != "float32":
         model = cases.with_precision(model, cases.PRECISIONS[precision])
@@ -42,7 +48,22 @@ def _tiny_cases():
     floats = _tiny("dense", "float32")
     rounded = _tiny("dense", "int4", floats, is_rounded=True)
     trained = _tiny("dense", "binary", floats, is_aimed=True)
-    return [teacher, mean, floats, rounded, trained]
+    pruned = _tiny(
+        "deep_compression",
+        "float32",
+        floats,
+        training={"pruning_density": 0.5, "pruning_steps": 2},
+        model={"classifier_projection": "dense"},
+    )
+    coded = dataclasses.replace(
+        pruned,
+        name="deep_compression/1@coded",
+        precision="coded",
+        training={},
+        start=pruned,
+        num_clusters=4,
+    )
+    return [teacher, mean, floats, rounded, trained, pruned, coded]
 
 
 @pytest.fixture
@@ -97,7 +118,8 @@ def test_measures_what_is_not_there_and_shows_it(tiny_front, tmp_path, capsys):
     }
     picture = tmp_path / "front.png"
     capsys.readouterr()
-    compression_front.main([*tiny_front, f"--plot={picture}", "--table"])
+    arguments = [*tiny_front, f"--plot={picture}", "--table"]
+    compression_front.main([*arguments, "--cases=teacher|dense"])
     assert path.read_text().startswith(before)
     for entry, time in times.items():
         assert os.stat(entry).st_mtime_ns == time
@@ -123,6 +145,50 @@ def test_measures_what_is_not_there_and_shows_it(tiny_front, tmp_path, capsys):
         ("dense/1@binary", 1),
         ("dense/1@binary", 2),
     ]
+
+
+@pytest.mark.slow
+def test_deep_compression_counts_the_bytes_of_its_code(tiny_front, tmp_path):
+    compression_front.main(
+        [
+            *tiny_front,
+            "--cases=^deep_compression|^dense.*float32",
+            f"--plot={tmp_path}/front.png",
+        ]
+    )
+    rows = {
+        row.precision: row
+        for row in results.read(tmp_path / "front.csv")
+        if row.family == "deep_compression"
+    }
+    folder = tmp_path / "work" / "yt8m_validation"
+    models_of = {}
+    for precision in ("float32", "coded"):
+        path = str(folder / f"deep_compression_1@{precision}_seed0")
+        _, model, _ = train_dir_lib.TrainDir(path).restore_model()
+        models_of[precision] = model
+    saved = 0
+    for name, size in (("hidden_0", 9 * 8), ("classifier", 8 * 5)):
+        before, after = (
+            model.get_layer(name).kernel.numpy() for model in models_of.values()
+        )
+        # Half is 0 after pruning, and what is left shares four values.
+        assert np.count_nonzero(before) == size // 2
+        np.testing.assert_array_equal(after != 0, before != 0)
+        kept = before[before != 0]
+        codes, centers = clustering.cluster(kept, 4)
+        np.testing.assert_allclose(after[after != 0], centers[codes], rtol=1e-6)
+        coded = deep_compression.deep_compress(
+            {name: before}, density=0.5, num_clusters=4
+        )
+        saved += 4 * size - coded[name].coded_bytes
+    assert saved > 0
+    shipped = sum(
+        (folder / "deep_compression_1@coded_seed0" / name).stat().st_size
+        for name in ("config.json", "weights.safetensors")
+    )
+    assert rows["coded"].bytes == shipped - saved
+    assert rows["float32"].steps == rows["coded"].steps == 3
 
 
 @pytest.mark.parametrize(

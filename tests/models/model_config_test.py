@@ -224,6 +224,10 @@ CHANGES = {
         "input_drop_rate": (0.25, {"layers", "batch_norm", "dropout"}),
         "batch_norm_momentum": (0.9, {"batch_norm"}),
         "hidden_projection": ("circulant", RESHAPED | {"batch_norm"}),
+        "unit_penalty": (
+            0.1,
+            RESHAPED | {"layers", "batch_norm"},
+        ),
     },
     "DeepCombineChainModel": {
         **COMMON,

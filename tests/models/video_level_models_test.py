@@ -53,6 +53,7 @@ def test_equals_numpy(config):
         models.MlpConfig(mlp_hidden_size=10, mlp_layers=3, l2_normalize=False),
         models.MlpConfig(mlp_hidden_size=8, input_drop_rate=0.5, drop_rate=0.0),
         models.MlpConfig(mlp_hidden_size=9, mlp_input_sizes=(3, 2)),
+        models.MlpConfig(mlp_hidden_size=9, mlp_layers=2, unit_penalty=0.1),
     ],
     ids=repr,
 )
@@ -76,12 +77,29 @@ def test_mlp_equals_numpy(config):
         x = numpy_models.project(model, name, x)
         x = np.maximum(numpy_models.batch_norm(model, f"{name}_bn", x, None), 0)
         count += 4 * config.mlp_hidden_size
+        if config.unit_penalty:
+            # mu of .5 to 1.5, and some of a larger sigma: 0.
+            gates = rng.uniform(0.5, 1.5, config.mlp_hidden_size)
+            logs = rng.choice([-3.0, 1.0], gates.shape)
+            model.get_layer(f"{name}_gates").set_weights(
+                [gates / 10, logs / 10]
+            )
+            x = x * gates * (logs < 0)
+            count += 2 * config.mlp_hidden_size
     expected = numpy_models.classify(model, x, None)
     result = model(batch)
     assert expected.std(axis=0).max() > 0.005
     np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5)
     count += model.get_layer("classifier").count_params()
     assert model.count_params() == count
+
+
+def test_the_penalty_of_gates_is_one_of_all_penalties():
+    config = models.MlpConfig(
+        mlp_hidden_size=3, unit_penalty=0.5, regularization_penalty=0.25
+    )
+    gates = numpy_models.build(config).get_layer("hidden_0_gates")
+    assert gates.penalty == 0.125
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -80,8 +80,11 @@ class Costs:
     now: Mapping[str, float]
     options: Mapping[str, Mapping[str, float]]
 
-    def check(self) -> None:
+    def check(self, *, may_stay: bool = False) -> None:
         """Compares the budget with what is possible.
+
+        Args:
+            may_stay: Whether the model may be within the budget as it is.
 
         Raises:
             ValueError: If it is too small, or not below what there is.
@@ -106,7 +109,7 @@ class Costs:
                 f" precisions, of which {shown['fixed']} are not its "
                 f"projections'. Received: budget={budget}"
             )
-        if budget.amount >= now:
+        if budget.amount >= now and not may_stay:
             raise ValueError(
                 f"expected a budget below {shown['now']}, which {self.model} "
                 f"takes as it is. Received: budget={budget}"

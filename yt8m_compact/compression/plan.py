@@ -34,6 +34,8 @@ class Source:
         sampled: The files that the sample is read from.
         num_videos: How many videos of them, from the first.
         held_out: Whether these files are not trained on.
+        unit_penalty: That of the gates that are trained before, or None.
+        unit_epochs: How long these are trained, or None.
     """
 
     train_dir: str
@@ -42,6 +44,8 @@ class Source:
     sampled: tuple[str, ...]
     num_videos: int
     held_out: bool
+    unit_penalty: float | None = None
+    unit_epochs: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +78,9 @@ class Plan:
         latencies: Milliseconds of one video: of the model as it is by "", and
             with one place replaced by the place's name and the structure.
         choice: What was chosen, None before.
-        scores: What the evaluations found: `before`, `projected`, `tuned`.
-        totals: Bytes, weights and milliseconds, `before` and `tuned`.
+        scores: What the evaluations found: `before`, `dropped` where units
+            were, `projected`, `tuned`.
+        totals: Bytes, weights and milliseconds, of these but `projected`.
     """
 
     source: Source

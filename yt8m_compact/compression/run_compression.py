@@ -25,6 +25,7 @@ from yt8m_compact.compression import sample as sample_lib
 from yt8m_compact.compression import sensitivity
 from yt8m_compact.compression import settings as settings_lib
 from yt8m_compact.compression import table
+from yt8m_compact.compression import unit_dropping
 from yt8m_compact.inference import latency
 from yt8m_compact.inference.exports import companions
 from yt8m_compact.inference.exports import packed
@@ -53,6 +54,9 @@ class RunCompression:
     is measured on a sample, that place alone replaced, and the best sum under
     the budget is chosen. That assumes that what places lose adds up.
 
+    With `unit_penalty`, gates of the hidden units are trained before, and the
+    units that are not needed are dropped: `learn_gates` comes first.
+
     Example:
         >>> settings = yt8m.compression.Settings(
         ...     train_dir=train_dir,  # of 140 parameters
@@ -74,8 +78,9 @@ class RunCompression:
 
     Raises:
         ValueError: If the run is missing or broken, has no projection, takes
-            no more than the budget as it is, or can't take so little; or the
-            output folder is that of another run.
+            no more than the budget as it is, or can't take so little; its
+            hidden units can't be dropped and shall be; or the output folder is
+            that of another run.
         DataError: If the data is missing, broken, or of another kind or size
             than the run's.
     """
@@ -89,15 +94,17 @@ class RunCompression:
                 f"{self._run.path}: expected a run of yt8m-train, whose weights"
                 " can be trained. Received: a packed model"
             )
-        self._config = self._run.load_config()
-        self.places = places_lib.find_places(self._config)
-        budget = settings.budget
-        self._choices = choosing.list_choices(
-            self.places, settings.structures, settings.precisions, budget
-        )
-        self._rest = _count_rest(self._config, self.places)
-        if budget.unit is not budget_lib.Unit.MILLISECONDS:
-            self._costs().check()
+        self._config = self._run_config = self._run.load_config()
+        self._dropped: unit_dropping.Dropped | None = None
+        self._gated_config: config_lib.Config | None = None
+        if settings.unit_penalty is not None:
+            self._gated_config = unit_dropping.with_gates(
+                self._config, settings.unit_penalty
+            )
+        elif unit_dropping.has_gates(self._config.model):
+            self._drop_units(self._run_model)
+        else:
+            self._look_for_places()
         files = readers.expand_patterns(settings.train_data_pattern)
         self._check_data(files)
         if settings.sample_data_pattern:
@@ -107,10 +114,42 @@ class RunCompression:
             self._split = sample_lib.split_files(files, settings.num_videos)
         self.plan = self._find_plan()
 
+    def _look_for_places(self) -> None:
+        """Lists places and what they may become, and looks at the budget."""
+        settings = self._settings
+        self.places = places_lib.find_places(self._config)
+        self._choices = choosing.list_choices(
+            self.places,
+            settings.structures,
+            settings.precisions,
+            settings.budget,
+        )
+        self._rest = _count_rest(self._config, self.places)
+        if settings.budget.unit is not budget_lib.Unit.MILLISECONDS:
+            self._check_costs()
+
+    def _check_costs(self) -> None:
+        # Without units it may be small enough as it is.
+        self._costs().check(may_stay=self._dropped is not None)
+
+    def _drop_units(self, model: keras.Model) -> None:
+        """Goes on with the model that a model with gates becomes."""
+        config = self._gated_config or self._run_config
+        self._dropped = unit_dropping.drop_units(config, model)
+        self._config = self._dropped.config
+        self._look_for_places()
+
     @functools.cached_property
-    def _source(self) -> keras.Model:
+    def _run_model(self) -> keras.Model:
+        """The model of the run, as it is."""
         weights = self._settings.weights
         _, model, _ = self._run.restore_model(weights.step, weights.choice)
+        return model
+
+    @functools.cached_property
+    def _source(self) -> keras.Model:
+        """What is measured and made smaller."""
+        model = self._dropped.model if self._dropped else self._run_model
         for variable in model.weights:
             if not np.isfinite(variable.numpy()).all():
                 raise ValueError(
@@ -164,6 +203,8 @@ class RunCompression:
             sampled=self._split.sampled,
             num_videos=settings.num_videos,
             held_out=bool(self._split.held_out),
+            unit_penalty=settings.unit_penalty,
+            unit_epochs=settings.unit_penalty and settings.unit_epochs,
         )
         plan = plan_lib.load(self._output.path)
         if plan is None:
@@ -201,6 +242,50 @@ class RunCompression:
         """Whether the new run was trained and scored."""
         return "tuned" in self.plan.scores
 
+    def learn_gates(
+        self, make_watching: MakeWatching
+    ) -> training.TrainingResult | None:
+        """Trains gates of the hidden units, or goes on, and drops units.
+
+        Needed before all else where `unit_penalty` is given.
+
+        Args:
+            make_watching: Makes what is done beside the steps, in `gates_path`.
+
+        Returns:
+            How the training ended, by a signal without dropping any; None
+            without `unit_penalty`.
+
+        Raises:
+            ValueError: If no unit is left, or the budget doesn't fit what is.
+        """
+        settings = self._settings
+        if self._gated_config is None:
+            return None
+        if not self._output.exists():
+            # Whoever goes on with other settings is told before the training.
+            with run_lock.RunLock(self._output.path):
+                plan_lib.save(self.plan, self._output.path)
+        config = self._to_train(self._gated_config, settings.unit_epochs)
+        result = training.train(
+            config,
+            self.gates_path,
+            watching=make_watching(config),
+            run_weights={settings.train_dir: settings.weights},
+        )
+        if result.signal_number is None:
+            _, model, _ = train_dir_lib.TrainDir(
+                self.gates_path
+            ).restore_model()
+            self._drop_units(model)
+            _LOGGER.info("%s", self._dropped.to_text())
+        return result
+
+    @property
+    def gates_path(self) -> str:
+        """The folder of the run that trains gates."""
+        return os.path.join(self._output.path, "gates")
+
     def choose(self) -> plan_lib.Plan:
         """Measures what was not measured yet, and chooses.
 
@@ -231,7 +316,7 @@ class RunCompression:
         )
         if self._settings.budget.unit is budget_lib.Unit.MILLISECONDS:
             self._measure_latencies()
-            self._costs().check()
+            self._check_costs()
         twin, dense = self._make_twin()
         moments = layers.collect_input_moments(
             twin, list(dense.values()), self._inputs(twin)
@@ -325,6 +410,8 @@ class RunCompression:
     def _costs(self) -> choosing.Costs:
         """Lists what the model takes, once times are measured."""
         budget, name = self._settings.budget, self._run.path
+        if self._dropped is not None:
+            name = f"{name} of {self._dropped.after:,} hidden units"
         if budget.unit is budget_lib.Unit.MILLISECONDS:
             return choosing.timed_costs(
                 name, budget, self._choices, self.plan.latencies
@@ -340,7 +427,6 @@ class RunCompression:
             That of the run, with the chosen structures, started from its
             weights, and with it as the teacher.
         """
-        settings, own = self._settings, self._config.training
         config = places_lib.with_structures(
             self._config,
             {
@@ -348,9 +434,16 @@ class RunCompression:
                 for name, text in self.plan.choice.structures.items()
             },
         )
+        return self._to_train(config, self._settings.num_epochs)
+
+    def _to_train(
+        self, config: config_lib.Config, num_epochs: int
+    ) -> config_lib.Config:
+        """Says how a model is trained, started from the run's weights."""
+        settings, own = self._settings, self._run_config.training
         batch_size = settings.batch_size or own.batch_size
         videos = readers.estimate_num_records(self._split.train) or 0
-        steps = settings.num_epochs * max(1, math.ceil(videos / batch_size))
+        steps = num_epochs * max(1, math.ceil(videos / batch_size))
         defaults = config_lib.TrainingConfig()
         # An optimiser that averages has no schedule that ends.
         ends = own.optimizer != "ScheduleFreeAdamW"
@@ -370,7 +463,7 @@ class RunCompression:
             "teacher_weight": settings.teacher_weight,
             "teacher_temperature": 1.0,
             "batch_size": batch_size,
-            "num_epochs": settings.num_epochs,
+            "num_epochs": num_epochs,
             "max_steps": None,
             "base_learning_rate": settings.base_learning_rate
             or own.base_learning_rate,
@@ -419,7 +512,13 @@ class RunCompression:
             )
             start = warm_start.ModelStart(model, report)
             if "projected" not in scores:
-                scores["before"] = dict(evaluate(self._config, self._source))
+                scores["before"] = dict(
+                    evaluate(self._run_config, self._run_model)
+                )
+                if self._dropped is not None:
+                    scores["dropped"] = dict(
+                        evaluate(self._config, self._source)
+                    )
                 scores["projected"] = dict(evaluate(config, model))
                 plan_lib.save(self.plan, self._output.path)
         result = training.train(
@@ -434,9 +533,13 @@ class RunCompression:
         _, model, _ = self._output.restore_model()
         scores["tuned"] = dict(evaluate(config, model))
         self.plan.totals = {
-            "before": self._totals(self._config, self._source),
+            "before": self._totals(self._run_config, self._run_model),
             "tuned": self._totals(config, model),
         }
+        if self._dropped is not None:
+            self.plan.totals["dropped"] = self._totals(
+                self._config, self._source
+            )
         # Last, since the model is packed.
         about = companions.about_run(self._output, config, result.step)
         packed.save(self.packed_path, about, model)
@@ -464,7 +567,10 @@ class RunCompression:
         Args:
             max_columns: How wide it may be; None for as wide as it is.
         """
-        return table.to_text(self.plan, self.places, self._rest, max_columns)
+        text = table.to_text(self.plan, self.places, self._rest, max_columns)
+        if self._dropped is None:
+            return text
+        return f"{self._dropped.to_text()}\n\n{text}"
 
     def _score_sample(
         self, config: config_lib.Config, model: keras.Model
@@ -477,12 +583,14 @@ class RunCompression:
     def _totals(
         self, config: config_lib.Config, model: keras.Model
     ) -> dict[str, float]:
+        places, rest = self.places, self._rest
+        if config is self._run_config and self._dropped is not None:
+            places = places_lib.find_places(config)
+            rest = _count_rest(config, places)
         fields = places_lib.structure_fields(config.model)
         return {
-            unit.value: self._rest[unit]
-            + sum(
-                place.count(fields[place.name], unit) for place in self.places
-            )
+            unit.value: rest[unit]
+            + sum(place.count(fields[place.name], unit) for place in places)
             for unit in (budget_lib.Unit.BYTES, budget_lib.Unit.WEIGHTS)
         } | {
             budget_lib.Unit.MILLISECONDS.value: latency.measure(

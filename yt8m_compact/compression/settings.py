@@ -45,6 +45,9 @@ class Settings:
         teacher_weight: Share of the run's predictions in what is learned.
         base_learning_rate: Learning rate at the start, None for the run's.
         batch_size: Videos of a step, None for the run's.
+        unit_penalty: Weight of the penalty of gates that find the hidden units
+            that are not needed, which are dropped first; None drops none.
+        unit_epochs: How often their training goes through the data.
     """
 
     train_dir: str
@@ -62,3 +65,5 @@ class Settings:
     teacher_weight: float = 0.9
     base_learning_rate: float | None = None
     batch_size: int | None = None
+    unit_penalty: float | None = None
+    unit_epochs: int = 5

@@ -18,6 +18,7 @@ FILE = "compression.txt"
 _OPTIONAL = "variance kept"  # where columns are few
 _STAGES = {
     "before": "before",
+    "dropped": "without units",
     "projected": "after projection",
     "tuned": "after fine-tuning",
 }

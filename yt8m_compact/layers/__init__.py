@@ -25,6 +25,7 @@ from yt8m_compact.layers.frame_pooling import FramePooling
 from yt8m_compact.layers.frame_positions import FramePositions
 from yt8m_compact.layers.gru_cell import GruCell
 from yt8m_compact.layers.identity_rows import IdentityRows
+from yt8m_compact.layers.information_bottleneck import InformationBottleneck
 from yt8m_compact.layers.initializers import FanOutNormal
 from yt8m_compact.layers.initializers import LogOdds
 from yt8m_compact.layers.initializers import RandomSign
@@ -65,6 +66,7 @@ __all__ = [
     "FramePositions",
     "GruCell",
     "IdentityRows",
+    "InformationBottleneck",
     "InputMoments",
     "LogOdds",
     "L2Penalty",

@@ -1,18 +1,15 @@
 """Dropout that a run continues where it stopped."""
 
-import random
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from yt8m_compact import ops
-
-_SEEDS = 2**31  # of one replica
+from yt8m_compact.layers import repeatable_random
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
-class RepeatableDropout(keras.layers.Layer):
+class RepeatableDropout(repeatable_random.RepeatableRandom):
     """Sets random values to zero in training, and scales the others up.
 
     As `keras.layers.Dropout`, whose random state checkpoints leave out: a run
@@ -56,28 +53,15 @@ class RepeatableDropout(keras.layers.Layer):
                 "expected a rate of at least 0 and below 1. Received: "
                 f"rate={rate}"
             )
-        super().__init__(**kwargs)
+        super().__init__(seed, **kwargs)
         self.supports_masking = True
         self.rate = rate
-        # Python's generator, from which Keras draws the seeds it is not given.
-        self.seed = random.randrange(2**31) if seed is None else seed
-        self._num_steps = tf.Variable(
-            0,
-            trainable=False,
-            dtype=tf.int64,
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
         self.built = True
 
     def call(self, inputs, training=False):
         if not training or not self.rate:
             return inputs
-        step = self._num_steps + 1
-        self._num_steps.assign(step)
-        seed = tf.cast(self.seed, tf.int64) + ops.replica_index() * _SEEDS
-        draws = tf.random.stateless_uniform(
-            tf.shape(inputs), tf.stack([seed, step])
-        )
+        draws = tf.random.stateless_uniform(tf.shape(inputs), self._next_seed())
         scale = tf.cast(1 / (1 - self.rate), inputs.dtype)
         return tf.where(draws >= self.rate, inputs * scale, 0)
 
@@ -85,4 +69,4 @@ class RepeatableDropout(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+        return {**super().get_config(), "rate": self.rate}

@@ -8,8 +8,9 @@ Example:
 
 What each place of the model loses as each structure in each precision is
 measured, the best sum within the budget is chosen, and what was chosen is
-trained with the run as its teacher. --dry_run ends before the training. The
-same command continues what was stopped. See docs/compression.md.
+trained with the run as its teacher. --unit_penalty drops hidden units before.
+--dry_run ends with the choice. The same command continues what was stopped.
+See docs/compression.md.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from yt8m_compact import usage_error
 from yt8m_compact.compression import budget as budget_lib
 from yt8m_compact.compression import candidates
 from yt8m_compact.compression import settings as settings_lib
+from yt8m_compact.compression import unit_dropping
 from yt8m_compact.programs import endings
 from yt8m_compact.run import command_line
 from yt8m_compact.run import config as config_lib
@@ -60,6 +62,7 @@ PAGES = help_pages.HelpPages(
             "num_sample_videos",
             "dry_run",
         ),
+        "hidden units": ("unit_penalty", "unit_epochs"),
         "training": (
             "num_epochs",
             "batch_size",
@@ -159,6 +162,22 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Whether to end with what is chosen, before the training.",
         flag_values=flag_values,
     )
+    flags.DEFINE_float(
+        "unit_penalty",
+        None,
+        "Weight of the penalty of gates of an MlpModel's hidden units, such as "
+        "0.001; the larger, the fewer stay. They are trained on the run first, "
+        "and units that are not needed are dropped for good; if not given, "
+        "none is.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "unit_epochs",
+        settings_lib.Settings.unit_epochs,
+        "How often the training of the gates goes through the data.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
     flags.DEFINE_integer(
         "num_epochs",
         settings_lib.Settings.num_epochs,
@@ -198,6 +217,11 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     settings = _settings(flag_values)
     program.expect_writable_folder(flag_values, "output_dir")
     compression = run_compression.RunCompression(settings)
+    learned = compression.learn_gates(_Watch(compression.gates_path))
+    if learned is not None:
+        status = endings.tell_interruption(learned)
+        if status is not None:
+            return status
     with endings.keeping_what_is_done():
         compression.choose()
     if flag_values.dry_run:
@@ -238,7 +262,10 @@ def _settings(flag_values: flags.FlagValues) -> settings_lib.Settings:
                 given = {name: value, "teacher": flag_values.train_dir}
                 config_lib.TrainingConfig(**given)
     program.expect_given(flag_values, "train_data_pattern")
-    train_dir_lib.TrainDir(flag_values.train_dir).load_config()
+    config = train_dir_lib.TrainDir(flag_values.train_dir).load_config()
+    if flag_values.unit_penalty is not None:
+        with usage_error.from_value_errors():
+            unit_dropping.with_gates(config, flag_values.unit_penalty)
     for name in _PATTERNS:
         if flag_values[name].value:
             readers.expect_local_files(flag_values[name].value)
@@ -261,6 +288,8 @@ def _settings(flag_values: flags.FlagValues) -> settings_lib.Settings:
         teacher_weight=flag_values.teacher_weight,
         base_learning_rate=flag_values.base_learning_rate,
         batch_size=flag_values.batch_size,
+        unit_penalty=flag_values.unit_penalty,
+        unit_epochs=flag_values.unit_epochs,
     )
 
 

@@ -33,8 +33,9 @@ CONFIG_FILE = "config.json"
 BEST = "best"
 # How the names of the events of a run as a whole end.
 HPARAMS_SUFFIX = ".hparams"
-# The plan and the table of a run that yt8m-compress makes.
-COMPRESSION_FILES = ("compression.json", "compression.txt")
+# What yt8m-compress makes in a run's folder beside the run: the plan, the
+# table, and the run that trains gates of hidden units.
+_OF_COMPRESSION = ("compression.json", "compression.txt", "gates")
 _CHECKPOINT_PREFIX = "model.ckpt"
 _PATTERN_CHARACTERS = "*?["
 # Where yt8m-export writes each format to, if not told.
@@ -204,7 +205,7 @@ class TrainDir:
         folders = ("checkpoints", "best", "train", "validation", "eval")
         names = {CONFIG_FILE, readers.FEATURES_NAME}
         names |= {"evaluations.json", *folders}
-        names |= {*COMPRESSION_FILES, *EXPORT_FOLDERS.values()}
+        names |= {*_OF_COMPRESSION, *EXPORT_FOLDERS.values()}
         if not tf.io.gfile.isdir(self.path):
             return []
         return [

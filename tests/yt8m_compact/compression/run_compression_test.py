@@ -485,3 +485,154 @@ def test_a_plan_that_is_broken(tmp_path, change, received):
         f"Received: .*{received}.*; remove the file to measure again",
     ):
         make(tmp_path)
+
+
+@functools.cache
+def mlp_run() -> tiny_runs.Run:
+    """A trained MLP of 16 hidden units, and the data of `dense_run`."""
+    config = tiny_runs.video_config(
+        dense_run().pattern,
+        models.MlpConfig(mlp_hidden_size=16, drop_rate=0.0),
+        base_learning_rate=0.02,
+        num_epochs=4,
+    )
+    path = str(tiny_runs.make_folder() / "mlp")
+    training.train(config, path)
+    return tiny_runs.Run(path, dense_run().pattern, config)
+
+
+def make_gated(output_dir, **kwargs):
+    values = {"unit_penalty": 0.002, "unit_epochs": 3, **kwargs}
+    return make(output_dir, "150_weights", train_dir=mlp_run().path, **values)
+
+
+@functools.cache
+def gated() -> run_compression.RunCompression:
+    """A compression that dropped units and is done; not to be changed."""
+    compression = make_gated(tiny_runs.make_folder() / "small")
+    compression.learn_gates(watch)
+    compression.choose()
+    compression.tune(watch)
+    return compression
+
+
+@pytest.mark.slow
+def test_units_are_dropped_first():
+    compression, run = gated(), mlp_run()
+    gates = train_dir_lib.TrainDir(compression.gates_path)
+    config, model, step = gates.restore_model()
+    assert step == 3 * 7  # 50 videos by 8, three times.
+    assert config.model == models.MlpConfig(
+        mlp_hidden_size=16, drop_rate=0.0, unit_penalty=0.002
+    )
+    assert config.training.init_from == config.training.teacher == run.path
+    mean, variance = model.get_layer("hidden_0_gates").moments()
+    number = int(np.sum(mean.numpy() ** 2 > variance))
+    assert 1 < number < 16
+    # Its outputs are those of the gates; what is trained starts from it.
+    plan = compression.plan
+    held_out = plan.source.sampled[0]
+    for stage, path in (("before", run.path), ("dropped", gates.path)):
+        metrics = evaluation.evaluate_run(path, held_out).metrics
+        for name in ("loss", "gap"):
+            assert plan.scores[stage][name] == pytest.approx(
+                metrics[name], rel=1e-5
+            )
+    assert plan.scores["dropped"] != plan.scores["before"]
+    output = train_dir_lib.TrainDir(compression._output.path)
+    made = output.load_config()
+    assert (made.model.mlp_hidden_size, made.model.unit_penalty) == (number, 0)
+    assert made.training.teacher == run.path
+    # 9 features, 5 classes, 4 vectors of batch norm.
+    weights = {
+        stage: totals["weights"] for stage, totals in plan.totals.items()
+    }
+    assert weights["before"] == 16 * (9 + 5 + 4) + 5
+    assert weights["dropped"] == number * (9 + 5 + 4) + 5
+    assert weights["tuned"] == plan.choice.cost <= 150
+
+
+@pytest.mark.slow
+def test_the_table_tells_what_is_left_of_units():
+    compression = gated()
+    with open(compression.table_path) as file:
+        text = file.read()
+    assert text == compression.to_text() + "\n"
+    number = compression._dropped.after
+    assert text.startswith(
+        f"hidden units: 16, of which {number} are needed; {number} are left\n"
+    )
+    rows = [line.split() for line in text.splitlines()]
+    (row,) = [row for row in rows if row[:2] == ["without", "units"]]
+    scores, totals = (
+        part["dropped"]
+        for part in (compression.plan.scores, compression.plan.totals)
+    )
+    assert row[2:5] == [
+        f"{scores['gap']:.4f}",
+        f"{scores['loss']:.4f}",
+        f"{totals['bytes']:,}",
+    ]
+
+
+@pytest.mark.slow
+def test_dropping_units_goes_on(tmp_path, monkeypatch):
+    done = gated()
+    again = make_gated(done._output.path)
+    assert again.learn_gates(watch).step == 21
+    assert again.choose().choice == done.plan.choice and again.is_done
+    with pytest.raises(
+        ValueError,
+        match="Received: unit_penalty: 0.002 -> 0.05; use the same settings",
+    ):
+        make_gated(done._output.path, unit_penalty=0.05)
+    with pytest.raises(ValueError, match="unit_epochs: 3 -> 4; use the same"):
+        make_gated(done._output.path, unit_epochs=4)
+    # A signal in the training of the gates: no unit is dropped yet.
+    stopped = training.TrainingResult(2, 0, "ckpt-2", 15)
+    monkeypatch.setattr(training, "train", lambda *_, **__: stopped)
+    compression = make_gated(tmp_path)
+    assert compression.learn_gates(watch) == stopped
+    assert compression._dropped is None
+    # What it was started with is known.
+    with pytest.raises(ValueError, match="unit_penalty: 0.002 -> None"):
+        make_gated(tmp_path, unit_penalty=None)
+
+
+@pytest.mark.slow
+def test_a_run_with_gates_loses_units(tmp_path):
+    compression = make(tmp_path, train_dir=gated().gates_path)
+    number = gated()._dropped.after
+    sizes = {place.name: place.sizes for place in compression.places}
+    assert sizes == {
+        "hidden_projection": ((9, number),),
+        "classifier_projection": ((number, 5),),
+    }
+    assert compression.learn_gates(watch) is None
+
+
+@pytest.mark.slow
+def test_a_budget_that_is_reached_without_units(tmp_path):
+    compression = make(tmp_path, "1000_weights", train_dir=gated().gates_path)
+    assert set(compression.choose().choice.structures.values()) == {"dense"}
+
+
+@pytest.mark.slow
+def test_a_budget_that_is_too_small_without_units(tmp_path):
+    number = gated()._dropped.after
+    # Matrices of rank 1.
+    least = 4 * number + 5 + (9 + number) + (number + 5)
+    with pytest.raises(
+        ValueError,
+        match=f"expected a budget of at least {least} parameters, the smallest "
+        f"that {gated().gates_path} of {number} hidden units can take",
+    ):
+        make(tmp_path, "20_weights", train_dir=gated().gates_path)
+
+
+@pytest.mark.slow
+def test_a_model_whose_units_stay(tmp_path):
+    with pytest.raises(
+        ValueError, match="Received: model=DeepCirculantModel, whose units have"
+    ):
+        make(tmp_path, unit_penalty=0.1)

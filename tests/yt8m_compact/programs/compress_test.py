@@ -100,6 +100,70 @@ def test_a_frame_level_run(tmp_path, capsys):
     assert capsys.readouterr().out.count("embedding_projection") == 1
 
 
+@functools.cache
+def mlp_run() -> tiny_runs.Run:
+    """A trained MLP of 16 hidden units, and data in 5 files."""
+    folder = tiny_runs.make_folder()
+    pattern = tiny_runs.write_videos(folder / "data", 40, num_files=5)
+    config = tiny_runs.video_config(
+        pattern,
+        models.MlpConfig(mlp_hidden_size=16),
+        base_learning_rate=0.02,
+        num_epochs=3,
+    )
+    path = str(folder / "run")
+    training.train(config, path)
+    return tiny_runs.Run(path, pattern, config)
+
+
+def run_with_gates(output_dir) -> int:
+    flag_values = tiny_runs.parse_flags(
+        compress.define_flags,
+        f"--train_dir={mlp_run().path}",
+        f"--train_data_pattern={mlp_run().pattern}",
+        f"--output_dir={output_dir}",
+        "--budget=1200B",
+        "--structures=dense",
+        "--precisions=int8",
+        "--unit_penalty=0.002",
+        "--unit_epochs=3",
+        "--num_epochs=1",
+    )
+    return compress.main(flag_values, [])
+
+
+@pytest.mark.slow
+def test_hidden_units_are_dropped(tmp_path, capsys):
+    assert run_with_gates(tmp_path) == 0
+    shown = capsys.readouterr().out
+    number, left = map(
+        int,
+        re.search(
+            r"hidden units: 16, of which (\d+) are needed; (\d+)", shown
+        ).groups(),
+    )
+    assert number == left < 16
+    for path, units in ((tmp_path, left), (tmp_path / "gates", 16)):
+        run = train_dir_lib.TrainDir(str(path))
+        assert run.load_config().model.mlp_hidden_size == units
+    assert "without units" in shown and "after fine-tuning" in shown
+    assert (tmp_path / "packed" / "weights.safetensors").stat().st_size <= 1200
+    # Each is evaluated while it is trained, in its own folder.
+    assert (tmp_path / "gates" / "evaluations.json").exists()
+
+
+@pytest.mark.slow
+def test_a_signal_while_gates_learn(tmp_path, capsys, monkeypatch):
+    mlp_run()
+    result = training.TrainingResult(3, 0, "ckpt-3", signal.SIGINT)
+    monkeypatch.setattr(training, "train", lambda *args, **kwargs: result)
+    assert run_with_gates(tmp_path) == 128 + signal.SIGINT
+    assert capsys.readouterr().out == (
+        "stopped by signal 2 at step 3; saved ckpt-3; the same command "
+        "continues\n"
+    )
+
+
 @pytest.mark.slow
 def test_a_signal(tmp_path, capsys, monkeypatch):
     frame_run()  # By the real thing.
@@ -123,6 +187,7 @@ def test_a_signal(tmp_path, capsys, monkeypatch):
         ("--base_learning_rate=-1", "expected base_learning_rate to be above"),
         ("--weights=best", "expected weights to be raw, ema, or average:N"),
         ("--train_data_pattern=", "expected --train_data_pattern"),
+        ("--unit_penalty=0.1", "expected an MlpModel, to drop hidden units"),
     ],
 )
 def test_flags_that_are_wrong(tmp_path, flag, message):

@@ -71,6 +71,17 @@ def test_dropout(tmp_path):
 
 
 @pytest.mark.slow
+def test_noise_of_gates(tmp_path):
+    pattern = tiny_runs.write_videos(tmp_path / "data", 24)
+    model = models.MlpConfig(mlp_hidden_size=8, unit_penalty=0.01)
+    config = tiny_runs.video_config(pattern, model, num_epochs=1)
+    whole, parts = str(tmp_path / "whole"), str(tmp_path / "parts")
+    training.train(config, whole)
+    stop_and_continue(config, parts, 2)
+    tiny_runs.assert_same_weights(parts, whole)
+
+
+@pytest.mark.slow
 def test_under_xla(tmp_path):
     run = tiny_runs.video_run()
     config = tiny_runs.change_training(run.config, jit_compile=True)
