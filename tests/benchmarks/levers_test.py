@@ -29,7 +29,9 @@ def test_flags_of_each_choice_are_valid(lever, monkeypatch, tmp_path):
     monkeypatch.setattr(
         experiment,
         "_train",
-        lambda split, values, seed, folder: trained.update({folder: values}),
+        lambda split, values, seed, folder, length: trained.update(
+            {folder: values}
+        ),
     )
     monkeypatch.setattr(experiment, "_choose", lambda one: one.choices[1])
     # The first is the baseline, whose rate the others have.
@@ -49,13 +51,16 @@ def test_flags_of_each_choice_are_valid(lever, monkeypatch, tmp_path):
         values = {**rates, **lever.flags, **choice}
         if "teacher" in values:
             values["teacher"] = teachers
-        config = experiment._config("test", values, 2)
+        config = experiment._config("test", values, 2, lever.length)
         config.model.check_options()
         config.training.check_options()
         assert config.training.seed == 2
-        assert config.training.max_steps * config.training.batch_size == 184_320
+        steps = 720 * lever.length
+        assert config.training.max_steps * config.training.batch_size == (
+            256 * steps
+        )
         if lever.flags.get("learning_rate_schedule") == "cosine":
-            assert config.training.schedule_steps == 720
+            assert config.training.schedule_steps == steps
 
 
 def test_rows_are_kept_and_measured_once(tmp_path, monkeypatch):
