@@ -8,10 +8,10 @@ r"""What each lever of training is worth, on real records.
 DATA holds `yt8m_2018_video/validate0000.tfrecord` to `validate0099.tfrecord`:
 video-level YouTube-8M of 2018. All runs are of one dense network, 1152 values
 to 1024 hidden units to 3,862 classes, and see each video eight times in batches
-of 256 (720 steps), those of the last lever sixteen times. A lever is what a run
-has beside; where it has several settings, or goes with several learning rates,
-the one is taken whose run on files 0000 to 0069 has the highest GAP@20 on 0070
-to 0079, with seed 0. With that one, three seeds are trained on 0000 to 0079 and
+of 256 (720 steps), the last ones sixteen times. A lever is what a run has
+beside; where it has several settings, or goes with several learning rates, the
+one is taken whose run on files 0000 to 0069 has the highest GAP@20 on 0070 to
+0079, with seed 0. With that one, three seeds are trained on 0000 to 0079 and
 evaluated on 0080 to 0099: nothing is chosen there.
 
 What was measured is in the CSV file, a line a run; what is there is not
@@ -109,6 +109,17 @@ _TOGETHER = {
     "input_drop_rate": "0.2",
 }
 COSINE = Lever("cosine", _COSINE, _rates(0.001, 0.002, 0.004))
+TOGETHER = Lever(
+    "together",
+    _TOGETHER,
+    (
+        {"teacher_weight": "0.7"},
+        {"teacher_weight": "0.9"},
+        {"teacher_weight": "0.7", "mixup_alpha": "0.2"},
+        {"teacher_weight": "0.9", "mixup_alpha": "0.2"},
+    ),
+    teachers=COSINE,
+)
 LEVERS = (
     BASELINE,
     COSINE,
@@ -171,17 +182,7 @@ LEVERS = (
         _values("teacher_weight", 0.3, 0.5, 0.7, 0.9),
         teachers=BASELINE,
     ),
-    Lever(
-        "together",
-        _TOGETHER,
-        (
-            {"teacher_weight": "0.7"},
-            {"teacher_weight": "0.9"},
-            {"teacher_weight": "0.7", "mixup_alpha": "0.2"},
-            {"teacher_weight": "0.9", "mixup_alpha": "0.2"},
-        ),
-        teachers=COSINE,
-    ),
+    TOGETHER,
     Lever(
         "together, 16 epochs",
         _TOGETHER,
@@ -191,6 +192,13 @@ LEVERS = (
             {"teacher_weight": "0.7", "input_drop_rate": "0"},
         ),
         teachers=COSINE,
+        length=2,
+    ),
+    Lever(
+        "together, 16 epochs, teachers that had teachers",
+        _TOGETHER,
+        ({"teacher_weight": "0.7"},),
+        teachers=TOGETHER,
         length=2,
     ),
 )
@@ -273,10 +281,7 @@ class Levers:
         folder = self._work_dir / "current"
         # What is there of an interrupted run may be of another lever.
         shutil.rmtree(folder, ignore_errors=True)
-        if lever.teachers is not None:
-            values["teacher"] = ",".join(
-                map(str, self._teachers_of(split, lever.teachers))
-            )
+        values = self._with_teachers(split, lever, values)
         steps = self._train(split, values, seed, folder, lever.length)
         evaluator = evaluation.Evaluator(
             str(folder),
@@ -302,9 +307,20 @@ class Levers:
         write_rows(self._output_csv, self._rows)
         return row
 
+    def _with_teachers(
+        self, split: str, lever: Lever, values: dict[str, str | None]
+    ) -> dict[str, str | None]:
+        """Names the runs that teach, trained unless they are there."""
+        if lever.teachers is None:
+            return values
+        teachers = self._teachers_of(split, lever.teachers)
+        return {**values, "teacher": ",".join(map(str, teachers))}
+
     def _teachers_of(self, split: str, lever: Lever) -> Iterator[pathlib.Path]:
         """Trains the runs of a lever that teach, unless they are there."""
-        values = {**lever.flags, **self._choose(lever)}
+        values = self._with_teachers(
+            split, lever, {**lever.flags, **self._choose(lever)}
+        )
         for seed in _TEACHER_SEEDS:
             folder = self._work_dir / f"teacher_{lever.name}_{split}_{seed}"
             # The same command continues what was interrupted.
