@@ -60,7 +60,12 @@ PATHS = {
         "write_manifest",
         "repair",
     },
-    data.VERBS["stats"]: {"input_data_pattern", "output_json", "output_plot"},
+    data.VERBS["stats"]: {
+        "input_data_pattern",
+        "output_json",
+        "output_plot",
+        "vocabulary_file",
+    },
     data.VERBS["repack"]: {"input_data_pattern", "output_dir"},
     data.VERBS["pool"]: {"input_data_pattern", "output_dir"},
     data.VERBS["convert"]: {
