@@ -479,7 +479,9 @@ def test_nothing_but_damaged_records(tmp_path, monkeypatch):
         readers.DataError,
         match=(
             r"bad\.tfrecord: expected at least one record to train on\. "
-            r"Received:\nfile .*\n.*bad\.tfrecord +36 "
+            r"Received:\nfile .*\n-+ .*\n.*bad\.tfrecord +36 +0\n"
+            r"first reasons:\n"
+            r".*bad\.tfrecord: expected labels from 0 to 4\. Received: 7\. "
         ),
     ):
         training.train(config, str(tmp_path / "run"))

@@ -477,7 +477,7 @@ def test_workers_with_other_settings(tmp_path):
     assert [process.returncode for process in processes] == [1, 1]
     assert (
         "expected the same settings in all workers. Received: "
-        "training.base_learning_rate: 0.01 -> 0.02 in worker 1"
+        "--base_learning_rate: 0.01 -> 0.02 in worker 1"
     ) in errors[1]
     assert "expected all to go on" in errors[0]
 
