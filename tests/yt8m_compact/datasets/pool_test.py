@@ -403,7 +403,7 @@ def test_a_file_without_a_good_record_gives_none(tmp_path):
     ]
     with pytest.raises(
         readers.DataError,
-        match="at least one record that can be pooled. Received:\nfile .*"
+        match="at least one record that can be pooled. Received:\nfile .*\n-.*"
         "\n.*b.tfrecord +2 ",
     ):
         datasets.pool_files(str(bad), str(tmp_path / "other"), config)
