@@ -83,8 +83,7 @@ def measure(
         # One by one: two that compile at once may not find the memory.
         facts = {}
         for name, one in tqdm.tqdm(workers.items(), "compile"):
-            facts[name] = one.call("describe")
-            one.call("warm_up")
+            facts[name] = {**one.call("describe"), **one.call("warm_up")}
         for _ in tqdm.trange(rounds, desc="rounds"):
             found = rates.call("measure")
             for name, one in workers.items():
@@ -110,7 +109,7 @@ def make_record(
 
     Args:
         name: the case.
-        facts: from `CaseRunner.describe`.
+        facts: from `CaseRunner.describe` and `warm_up`.
         measured: from `CaseRunner.run`, one a round.
         rates: from `RatesRunner.measure`.
         batch_size: videos of a step.
@@ -128,7 +127,7 @@ def make_record(
         "ms": ms,
         "round_ms": [sum(one["ms"]) / len(one["ms"]) for one in measured],
         "examples_per_second": 1000 * batch_size / ms,
-        "peak_mb": min(one["peak_mb"] for one in measured),
+        "peak_mb": facts["peak_mb"],
         "weights": facts["weights"],
         "compiled": facts["compiled"],
         "forward_batch_1_ms": min(forward, default=None),

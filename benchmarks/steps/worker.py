@@ -42,26 +42,31 @@ class CaseRunner:
         }
 
     def warm_up(self) -> dict[str, Any]:
-        """Takes a first step, and predicts once: both compile."""
+        """Takes the first steps, which compile, and measures memory.
+
+        Returns:
+            `peak_mb`: the most memory that was resident during steps, beyond
+            that before the model was built. Nothing was predicted by then,
+            which `yt8m-train` does not do, either.
+        """
         self._step.run(1)
+        _return_memory()
+        _reset_peak()
+        self._step.run(3)
+        peak = _status_megabytes("VmHWM") - self._before_megabytes
         if self._case.code == cases.OURS:
-            self._step.predict(1)
-        return {}
+            self._step.predict(1)  # compiles
+        return {"peak_mb": peak}
 
     def run(self, steps: int, predictions: int) -> dict[str, Any]:
         """Takes steps.
 
         Returns:
-            `ms` of each step; `losses`; `peak_mb`, the most memory that was
-            resident beyond that before the model was built; of our cases,
-            `forward_batch_1_ms`.
+            `ms` of each step; `losses`; of our cases, `forward_batch_1_ms`.
         """
-        _return_memory()
-        _reset_peak()
         measured = {
             "ms": [1000 * seconds for seconds in self._step.run(steps)],
             "losses": self._step.losses,
-            "peak_mb": _status_megabytes("VmHWM") - self._before_megabytes,
         }
         if self._case.code == cases.OURS:
             seconds = self._step.predict(predictions)
@@ -105,10 +110,10 @@ class RatesRunner:
 
 
 class Worker:
-    """A runner in a process of its own, forked from this one.
+    """A runner in a process of its own.
 
-    This process may have imported TensorFlow, and must not have used it: what
-    has started threads can't be forked.
+    A new one, not one forked from this: what a library's code takes in memory
+    is there before the model is built, as in a run of a user's.
 
     Args:
         name: what to call it in errors.
@@ -117,7 +122,7 @@ class Worker:
     """
 
     def __init__(self, name: str, runner: type, *arguments: Any) -> None:
-        context = multiprocessing.get_context("fork")
+        context = multiprocessing.get_context("spawn")
         self._name = name
         self._connection, other = context.Pipe()
         self._process = context.Process(

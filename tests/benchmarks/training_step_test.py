@@ -263,7 +263,7 @@ class Dying:
         os._exit(3)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.slow
 def test_a_process_that_ends_is_told():
     one = worker.Worker("dense", Dying)
     with pytest.raises(RuntimeError, match=r"dense: expected a process.*3"):

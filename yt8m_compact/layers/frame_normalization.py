@@ -22,13 +22,15 @@ class _Block:
 
     Attributes:
         structure: of the projection.
-        number: the place of the block; None is all columns.
-        width: its columns.
+        width: the columns of the block.
+        dtype: of the product.
+        whole: whether it is all columns, of what is not split.
     """
 
     structure: structures.Structure
-    number: int | None
     width: int
+    dtype: tf.DType
+    whole: bool = False
 
     @property
     def uses_transforms(self) -> bool:
@@ -38,9 +40,10 @@ class _Block:
     def __call__(
         self, weights: Mapping[str, tf.Tensor], x: tf.Tensor
     ) -> tf.Tensor:
-        if self.number is not None:
-            weights = self.structure.block_weights(weights, self.number)
-        return self.structure.multiply(weights, x, self.width)
+        multiply = self.structure.multiply_block
+        if self.whole:
+            multiply = self.structure.multiply
+        return tf.cast(multiply(weights, x, self.width), self.dtype)
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
@@ -173,25 +176,27 @@ class FrameNormalization(batch_normalization.BatchNormalization):
         names = [spec.name for spec in specs]
         weights = dict(zip(names, tensors, strict=True))
         few = ops.few_values(x.shape[:-1].num_elements(), self.units)
-        if not learns and (few or structures.are_chosen()):
-            # All at once, in fewer operations: there is little to hold. Files
-            # for other runtimes are for little, and name each layer once.
-            widths = (self.units,)
-            products = [_Block(self.structure, None, self.units)]
+        # All at once, in fewer operations: there is little to hold. Files for
+        # other runtimes are for little, and name each layer once.
+        whole = not learns and (few or structures.are_chosen())
+        dtype = x.dtype
+        if whole:
+            widths, weights = (self.units,), [weights]
         else:
             widths = self.structure.block_widths(x.shape[-1], self.units)
-            products = [
-                _Block(self.structure, number, width)
-                for number, width in enumerate(widths)
-            ]
+            x, weights = self.structure.split(weights, x, self.units)
+        products = [
+            _Block(self.structure, width, dtype, whole) for width in widths
+        ]
         parameters = [
-            tf.split(values, widths) for values in self._parameters(x.dtype)
+            tf.split(values, widths) for values in self._parameters(dtype)
         ]
         if not learns:
             return ops.normalize_products_by(
                 x, weights, products, mask, *parameters, **arguments
             )
         gammas, betas, *_ = parameters
+        shares_weights = len(products) > 1 and self.structure.shares_weights
         return ops.normalize_products(
             x,
             weights,
@@ -199,7 +204,7 @@ class FrameNormalization(batch_normalization.BatchNormalization):
             mask,
             gammas,
             betas,
-            input_gradient=self.input_gradient,
+            input_gradient=self.input_gradient or shares_weights,
             **arguments,
         )
 

@@ -7,6 +7,8 @@ with lazy.imports():
     from yt8m_compact.ops.block_circulant import block_circulant_kernel
     from yt8m_compact.ops.block_circulant import block_circulant_matmul
     from yt8m_compact.ops.block_circulant import block_circulant_shape
+    from yt8m_compact.ops.block_circulant import multiply_spectra
+    from yt8m_compact.ops.block_circulant import row_spectra
     from yt8m_compact.ops.block_circulant import with_leading_dims_of
     from yt8m_compact.ops.circulant import circulant_kernel
     from yt8m_compact.ops.circulant import circulant_matmul
@@ -119,6 +121,7 @@ __all__ = [
     "largest_positions",
     "make_label_loss",
     "mix_labels",
+    "multiply_spectra",
     "normalize_frames",
     "normalize_frames_by",
     "normalize_products",
@@ -148,5 +151,6 @@ __all__ = [
     "top_k",
     "top_k_classes",
     "unpack_codes",
+    "row_spectra",
     "with_leading_dims_of",
 ]

@@ -4,6 +4,7 @@ Every product with circulants in this package, Toeplitz matrices included, is
 one of blocks here: there is one core with one gradient.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from yt8m_compact.ops import plans
@@ -145,6 +146,18 @@ def _complex_correlation(spectra: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     return tf.transpose(sums, [1, 2, 0])
 
 
+def _transform_gradient(upstream: tf.Tensor, length: int) -> tf.Tensor:
+    """Transforms `[rows, blocks, n]`.
+
+    As `[rows * blocks, n]`, since XLA copies the former where there is one
+    block.
+    """
+    blocks, size = upstream.shape[1:]
+    rows = tf.reshape(upstream, [-1, size])
+    spectra = transforms.real_fft(rows, length)
+    return tf.reshape(spectra, [-1, blocks, length // 2 + 1])
+
+
 def multiply_blocks(
     x: tf.Tensor, kernel: tf.Tensor, output_block: int
 ) -> tf.Tensor:
@@ -176,7 +189,7 @@ def multiply_blocks(
         )
 
         def gradients(upstream):
-            spectra_up = transforms.real_fft(upstream, length)
+            spectra_up = _transform_gradient(upstream, length)
             of_kernel = transforms.inverse_real_fft(
                 _correlate(spectra, spectra_up), length
             )
@@ -190,6 +203,92 @@ def multiply_blocks(
         return y, gradients
 
     return multiply(x, kernel)
+
+
+def row_spectra(x: tf.Tensor) -> tf.Tensor:
+    """Transforms rows once, for several products by `multiply_spectra`.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> yt8m.ops.row_spectra(tf.constant([[1.0, 0.0, 2.0, 0.0]])).numpy()
+        array([[ 3.+0.j, -1.+0.j,  3.+0.j]], dtype=complex64)
+
+    Args:
+        x: `[..., n]`, float32 or float64.
+
+    Returns:
+        Half the spectrum of each, `[..., n // 2 + 1]`, complex64 or complex128.
+    """
+    length = x.shape[-1]
+
+    @tf.custom_gradient
+    def transform(x):
+        def gradient(upstream):
+            # TensorFlow's own is a sum of what this is for any spectrum, and
+            # of what makes up for one of no real values.
+            inverse = 1 / _frequency_weights(length, upstream.dtype)
+            return transforms.inverse_real_fft(upstream * inverse, length)
+
+        return transforms.real_fft(x, length), gradient
+
+    return transform(x)
+
+
+def multiply_spectra(
+    spectra: tf.Tensor, kernel: tf.Tensor, units: int
+) -> tf.Tensor:
+    """Multiplies rows, transformed, by circulants side by side.
+
+    Of `circulant_matmul` it is what follows the transform of the rows.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> spectra = yt8m.ops.row_spectra(tf.constant([[1.0, 0.0, 2.0]]))
+        >>> kernel = tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+        >>> y = yt8m.ops.multiply_spectra(spectra, kernel, units=4)
+        >>> y.numpy().round(3).tolist()
+        [[7.0, 7.0, 4.0, 16.0]]
+
+    Args:
+        spectra: from `row_spectra`, `[..., n // 2 + 1]`.
+        kernel: `[blocks, n]`, the first column of each circulant, of the dtype
+            of the rows.
+        units: columns to keep, at most `blocks * n`.
+
+    Returns:
+        `[..., units]`, of the dtype of the rows.
+    """
+    blocks, length = kernel.shape
+
+    @tf.custom_gradient
+    def multiply(spectra, kernel):
+        filters = tf.math.conj(transforms.real_fft(kernel, length))
+        products = _times_filters(spectra[:, tf.newaxis], filters[tf.newaxis])
+        y = transforms.inverse_real_fft(products, length)
+
+        def gradients(upstream):
+            spectra_up = _transform_gradient(upstream, length)
+            of_kernel = transforms.inverse_real_fft(
+                _correlate(spectra[:, tf.newaxis], spectra_up)[0], length
+            )
+            scale = _frequency_weights(length, spectra_up.dtype)
+            adjoint = tf.math.conj(filters)[:, tf.newaxis] * scale
+            return _times_filters(spectra_up, adjoint)[:, 0], of_kernel
+
+        return y, gradients
+
+    y = multiply(as_rows(spectra), kernel)
+    y = tf.reshape(y, [-1, blocks * length])[:, :units]
+    return with_leading_dims_of(spectra, y)
+
+
+def _frequency_weights(length: int, dtype: tf.DType) -> tf.Tensor:
+    """Says what each value of half a spectrum counts in a sum over values."""
+    weights = np.full(length // 2 + 1, 2 / length)
+    weights[0] = 1 / length
+    if length % 2 == 0:
+        weights[-1] = 1 / length
+    return tf.constant(weights, dtype)
 
 
 def multiply_pairs(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:

@@ -23,7 +23,9 @@ _LEAST_COMPILED = 256
 
 
 class Product(Protocol):
-    """A product that `normalize_products` computes; equal ones are one.
+    """A product that `normalize_products` computes.
+
+    Those that are equal differ in their weights only, and are compiled once.
 
     Attributes:
         width: the columns of the matrix.
@@ -138,7 +140,7 @@ def normalize_frames(
 
 def normalize_products(
     x: tf.Tensor,
-    weights: Mapping[str, tf.Tensor],
+    weights: Sequence[Mapping[str, tf.Tensor]],
     products: Sequence[Product],
     mask: tf.Tensor | None,
     gammas: Sequence[tf.Tensor],
@@ -164,7 +166,7 @@ def normalize_products(
         ...         return x @ weights["kernel"]
         >>> frames = tf.constant([[[1.0], [3.0]]])
         >>> blocks = yt8m.ops.normalize_products(
-        ...     frames, {"kernel": tf.constant([[2.0]])}, [Times()], None,
+        ...     frames, [{"kernel": tf.constant([[2.0]])}], [Times()], None,
         ...     [tf.ones(1)], [tf.zeros(1)], epsilon=0.0, pooling="max",
         ...     activation=tf.nn.relu, input_gradient=False,
         ... )
@@ -172,8 +174,9 @@ def normalize_products(
         [[[1.0]], [4.0], [4.0]]
 
     Args:
-        x: float `[batch, max_frames, input_dim]`.
-        weights: the weights of all products, by name.
+        x: `[batch, max_frames, input_dim]`, float, or complex where products
+            are of spectra.
+        weights: for each block, its weights by name.
         products: for each block, what gives `[batch, max_frames, width]`.
         mask: see `normalize_frames`.
         gammas: for each block, `[width]`.
@@ -187,52 +190,47 @@ def normalize_products(
     Returns:
         What `normalize_frames` returns, for each block.
     """
-    names = tuple(weights)
     arguments = (epsilon, activation, pooling)
 
     @tf.custom_gradient
-    def normalize(x, gammas, betas, *weights):
-        weights = dict(zip(names, weights, strict=True))
+    def normalize(x, gammas, betas, weights):
         blocks, results, done = [], [], []
-        for product, gamma, beta in zip(products, gammas, betas, strict=True):
+        for product, some, gamma, beta in zip(
+            products, weights, gammas, betas, strict=True
+        ):
             with tf.control_dependencies(done):
                 row = tf.identity(x)
             multiply, differentiate = _functions_of(product)
-            values = multiply(weights, row)
             normalized, pull_back = _normalize(
-                values, mask, gamma, beta, *arguments
+                multiply(some, row), mask, gamma, beta, *arguments
             )
-            blocks.append((differentiate, row, pull_back))
+            blocks.append((differentiate, some, row, pull_back))
             results.extend(normalized)
             done = [normalized.mean]
 
         def gradients(*upstreams):
-            of_x, of_gammas, of_betas, of_weights, done = [], [], [], [], []
-            for (differentiate, row, pull_back), upstream in zip(
+            of_gammas, of_betas, of_weights, done = [], [], [], []
+            # A sum of its own before the first is not worth it for one block.
+            of_x = [tf.zeros_like(x)] if input_gradient and blocks[1:] else []
+            for (differentiate, some, row, pull_back), upstream in zip(
                 blocks, upstreams[:: len(Normalized._fields)], strict=True
             ):
                 with tf.control_dependencies(done):
                     upstream = tf.identity(upstream)
                 of_values, of_gamma, of_beta = pull_back(upstream)
-                of_rows, found = differentiate(
-                    weights, row, of_values, input_gradient
+                of_x, found = differentiate(
+                    some, row, of_values, of_x, input_gradient
                 )
-                of_x.extend(of_rows)
                 of_gammas.append(of_gamma)
                 of_betas.append(of_beta)
                 of_weights.append(found)
                 # Not of `of_x`: where x is data, nobody computes that.
                 done = [*found.values()]
-            return (
-                tf.add_n(of_x) if input_gradient else None,
-                of_gammas,
-                of_betas,
-                *(tf.add_n([w[name] for w in of_weights]) for name in names),
-            )
+            return *(of_x or [None]), of_gammas, of_betas, of_weights
 
         return tuple(results), gradients
 
-    flat = normalize(x, list(gammas), list(betas), *weights.values())
+    flat = normalize(x, list(gammas), list(betas), [*map(dict, weights)])
     size = len(Normalized._fields)
     return [
         Normalized(*flat[start : start + size])
@@ -358,7 +356,7 @@ def normalize_frames_by(
 
 def normalize_products_by(
     x: tf.Tensor,
-    weights: Mapping[str, tf.Tensor],
+    weights: Sequence[Mapping[str, tf.Tensor]],
     products: Sequence[Product],
     mask: tf.Tensor | None,
     gammas: Sequence[tf.Tensor],
@@ -384,7 +382,7 @@ def normalize_products_by(
         ...         return x @ weights["kernel"]
         >>> frames = tf.constant([[[1.0], [3.0]]])
         >>> blocks = yt8m.ops.normalize_products_by(
-        ...     frames, {"kernel": tf.constant([[2.0]])}, [Times()], None,
+        ...     frames, [{"kernel": tf.constant([[2.0]])}], [Times()], None,
         ...     [tf.ones(1)], [tf.zeros(1)], [tf.constant([2.0])],
         ...     [tf.constant([4.0])], epsilon=0.0, activation=tf.nn.relu,
         ...     pooling="max",
@@ -414,15 +412,15 @@ def normalize_products_by(
         mask = None
     outputs = [
         normalize_frames_by(
-            product(weights, x),
+            product(some, x),
             mask,
             *parameters,
             epsilon=epsilon,
             activation=activation,
             pooling=pooling,
         )
-        for product, *parameters in zip(
-            products, gammas, betas, means, variances, strict=True
+        for product, some, *parameters in zip(
+            products, weights, gammas, betas, means, variances, strict=True
         )
     ]
     if some is None:
@@ -612,10 +610,11 @@ def _write_gradients(
 def _functions_of(product: Product) -> tuple[Callable, Callable]:
     """Returns what multiplies, and what gives the gradients."""
 
-    def differentiate(weights, x, of_values, input_gradient: bool):
+    def differentiate(weights, x, of_values, before, input_gradient: bool):
         """Returns the gradients of `x`, a list or none, and of the weights.
 
-        Multiplies again as far as they need it.
+        That of `x` is added to what there was before. Multiplies again as far
+        as they need it.
         """
         with tf.GradientTape() as tape:
             trained = [w for w in weights.values() if w.dtype.is_floating]
@@ -627,6 +626,8 @@ def _functions_of(product: Product) -> tuple[Callable, Callable]:
             output_gradients=of_values,
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
+        if before:
+            of_x = [tf.add_n([*before, *of_x])]
         return of_x, of_weights
 
     if not product.uses_transforms or product.width < _LEAST_COMPILED:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from yt8m_compact import lazy
 from yt8m_compact.structures import fitting
+from yt8m_compact.structures import partition
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
 from yt8m_compact.structures import weighted_circulants
@@ -16,6 +17,9 @@ with lazy.imports():
     import tensorflow as tf
 
     from yt8m_compact import ops
+
+# Fewer columns than that are not worth a pass of their own.
+_LEAST_WIDTH = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +68,29 @@ class Circulant(structure.Structure):
         """Lists the weights of a matrix."""
         shape = square_blocks(input_dim, units, self.pad_input)
         return (weight_spec.WeightSpec("kernel", shape),)
+
+    def block_widths(self, input_dim: int, units: int) -> tuple[int, ...]:
+        """Says which columns can be computed apart: those of some blocks."""
+        blocks, size = square_blocks(input_dim, units, self.pad_input)
+        if blocks == 1:
+            return (units,)
+        return partition.widths_of(units, size * at_once(size))
+
+    def split(
+        self, weights: structure.Weights, x: tf.Tensor, units: int
+    ) -> tuple[tf.Tensor, list[structure.Weights]]:
+        """Transforms the input, and splits circulants."""
+        if len(self.block_widths(x.shape[-1], units)) == 1:
+            return x, [weights]
+        blocks = split_blocks(weights["kernel"], at_once(x.shape[-1]))
+        x = transform_once(x, units)
+        return x, [{"kernel": kernel} for kernel in blocks]
+
+    def multiply_block(
+        self, weights: structure.Weights, x: tf.Tensor, width: int
+    ) -> tf.Tensor:
+        """Multiplies what `split` transformed."""
+        return multiply_transformed(weights["kernel"], x, width)
 
     def _multiply(
         self, weights: structure.Weights, x: tf.Tensor, units: int
@@ -114,3 +141,64 @@ def square_blocks(
     """
     size = max(input_dim, units) if pad_input else input_dim
     return ops.num_blocks(size, units), size
+
+
+def at_once(size: int) -> int:
+    """Says how many circulants of a size are worth a pass of their own."""
+    return -(-_LEAST_WIDTH // size)
+
+
+def split_blocks(weight: tf.Tensor, number: int) -> list[tf.Tensor]:
+    """Splits a weight of circulants side by side.
+
+    Args:
+        weight: `[..., blocks, size]`.
+        number: how many go together; the last ones may be fewer.
+
+    Returns:
+        Weights of that rank.
+    """
+    widths = partition.widths_of(weight.shape[-2], number)
+    return tf.split(weight, widths, axis=-2)
+
+
+def transform_once(
+    x: tf.Tensor, units: int, diagonal: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Transforms rows for all circulants of their size, side by side.
+
+    Args:
+        x: `[..., n]`, float.
+        units: columns of all of them.
+        diagonal: `[n]`, what rows are multiplied by before, or None.
+
+    Returns:
+        `[..., n // 2 + 1]`, complex, or `[..., n]` where the products are
+        dense; of float32 where x has 16 bits.
+    """
+    size = x.shape[-1]
+    wide = x if x.dtype.size >= 4 else tf.cast(x, tf.float32)
+    if diagonal is not None:
+        wide *= tf.cast(diagonal, wide.dtype)
+    if ops.plan_circulant(size, units, size).length != size:
+        return wide
+    return ops.row_spectra(wide)
+
+
+def multiply_transformed(
+    kernel: tf.Tensor, x: tf.Tensor, width: int
+) -> tf.Tensor:
+    """Multiplies by circulants side by side what `transform_once` gives.
+
+    Args:
+        kernel: `[blocks, size]`.
+        x: from `transform_once`.
+        width: columns of these circulants.
+
+    Returns:
+        `[..., width]`, real.
+    """
+    if x.dtype.is_complex:
+        kernel = tf.cast(kernel, x.dtype.real_dtype)
+        return ops.multiply_spectra(x, kernel, width)
+    return Circulant().multiply({"kernel": kernel}, x, width)

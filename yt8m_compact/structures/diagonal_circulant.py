@@ -8,6 +8,7 @@ from typing import ClassVar
 from yt8m_compact import lazy
 from yt8m_compact.structures import circulant
 from yt8m_compact.structures import fitting
+from yt8m_compact.structures import partition
 from yt8m_compact.structures import structure
 from yt8m_compact.structures import weight_spec
 from yt8m_compact.structures import weighted_circulants
@@ -17,9 +18,6 @@ with lazy.imports():
     import tensorflow as tf
 
     from yt8m_compact import ops
-
-# Fewer columns than that are not worth a pass of their own.
-_LEAST_WIDTH = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,27 +109,45 @@ class DiagonalCirculant(structure.Structure):
         )
 
     def block_widths(self, input_dim: int, units: int) -> tuple[int, ...]:
-        """Says which columns can be computed apart: with diagonals of theirs.
+        """Says which columns can be computed apart.
 
-        Blocks that share a diagonal share the transform of the input, and
-        narrow ones are done several at a time.
+        Those of some circulants, several of narrow ones. With several factors
+        not where diagonals are shared: their first transform is one.
         """
         blocks, size = self._blocks(input_dim, units)
-        if self.shared_diagonal:
+        if blocks == 1 or (self.shared_diagonal and self.num_factors > 1):
             return (units,)
-        width = size * _blocks_at_once(size)
-        starts = range(0, units, width)
-        return tuple(min(width, units - start) for start in starts)
+        return partition.widths_of(units, size * circulant.at_once(size))
 
-    def block_weights(
-        self, weights: structure.Weights, block: int
-    ) -> structure.Weights:
-        """Returns the weights of a block."""
+    @property
+    def shares_weights(self) -> bool:
+        """Whether blocks share the diagonal."""
+        return self.shared_diagonal
+
+    def split(
+        self, weights: structure.Weights, x: tf.Tensor, units: int
+    ) -> tuple[tf.Tensor, list[structure.Weights]]:
+        """Splits circulants, and does once what a shared diagonal does."""
+        if len(self.block_widths(x.shape[-1], units)) == 1:
+            return x, [weights]
+        number = circulant.at_once(x.shape[-1])
+        blocks = circulant.split_blocks(weights["kernel"], number)
         if self.shared_diagonal:
-            return weights
-        number = _blocks_at_once(weights["kernel"].shape[-1])
-        some = slice(block * number, (block + 1) * number)
-        return {name: weight[:, some] for name, weight in weights.items()}
+            x = circulant.transform_once(x, units, weights["diagonal"][0, 0])
+            return x, [{"kernel": kernel} for kernel in blocks]
+        diagonals = circulant.split_blocks(weights["diagonal"], number)
+        return x, [
+            {"kernel": kernel, "diagonal": diagonal}
+            for kernel, diagonal in zip(blocks, diagonals, strict=True)
+        ]
+
+    def multiply_block(
+        self, weights: structure.Weights, x: tf.Tensor, width: int
+    ) -> tf.Tensor:
+        """Multiplies by circulants what was multiplied by a shared diagonal."""
+        if "diagonal" in weights:
+            return self.multiply(weights, x, width)
+        return circulant.multiply_transformed(weights["kernel"][0], x, width)
 
     def _multiply(
         self, weights: structure.Weights, x: tf.Tensor, units: int
@@ -261,10 +277,6 @@ class DiagonalCirculant(structure.Structure):
         return ops.diagonal_circulant_multiply_adds(
             input_dim, units, size, self.num_factors, diagonals
         )
-
-
-def _blocks_at_once(size: int) -> int:
-    return -(-_LEAST_WIDTH // size)
 
 
 def _identities(current: structure.Arrays) -> tuple[np.ndarray, np.ndarray]:

@@ -35,3 +35,16 @@ def near_divisor(size: int, target: float) -> int:
         (round(max(d / target, target / d), 9), d) for d in divisors
     )
     return nearest if ratio <= 1.5 else round(target)
+
+
+def widths_of(size: int, width: int) -> tuple[int, ...]:
+    """Cuts values into blocks of a width, the last of which may be cut short.
+
+    Args:
+        size: the number of values, at least 1.
+        width: that of a block, at least 1.
+
+    Returns:
+        The width of each block; their sum is `size`.
+    """
+    return tuple(min(width, size - start) for start in range(0, size, width))

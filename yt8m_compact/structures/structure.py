@@ -243,15 +243,42 @@ class Structure(abc.ABC):
         del input_dim
         return (units,)
 
-    def block_weights(self, weights: Weights, block: int) -> Weights:
-        """Returns the weights of a block, itself a matrix of the structure.
+    @property
+    def shares_weights(self) -> bool:
+        """Whether several blocks of columns share weights, those in `split`."""
+        return False
+
+    def split(
+        self, weights: Weights, x: tf.Tensor, units: int
+    ) -> tuple[tf.Tensor, list[Weights]]:
+        """Computes what all blocks of columns need of rows, and splits weights.
 
         Args:
             weights: the weights by name.
-            block: its place in `block_widths`.
+            x: `[..., input_dim]`, any float dtype.
+            units: columns of the matrix.
+
+        Returns:
+            What `multiply_block` takes in place of `x`: `x` itself, unless the
+            structure says otherwise; and the weights of each block.
         """
-        del block
-        return weights
+        del units
+        return x, [weights]
+
+    def multiply_block(
+        self, weights: Weights, x: tf.Tensor, width: int
+    ) -> tf.Tensor:
+        """Multiplies rows by a block of columns.
+
+        Args:
+            weights: those of the block.
+            x: from `split`.
+            width: columns of the block.
+
+        Returns:
+            `[..., width]`, of the dtype of `x`, real where that is complex.
+        """
+        return self.multiply(weights, x, width)
 
     @abc.abstractmethod
     def _multiply(

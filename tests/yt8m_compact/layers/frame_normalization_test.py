@@ -10,7 +10,7 @@ import tensorflow as tf
 from yt8m_compact import layers
 from yt8m_compact.layers import frame_normalization
 from yt8m_compact.ops import frame_normalization as op
-from yt8m_compact.structures import diagonal_circulant
+from yt8m_compact.structures import circulant
 
 ACTIVATIONS = frame_normalization.RISING_ACTIVATIONS
 POOLINGS = ("max", "average", None)
@@ -579,13 +579,16 @@ class Projected:
         ("diagonal_circulant", 6, [6, 6, 2]),
         ("diagonal_circulant", 7, [12, 2]),
         ("diagonal_circulant(num_factors=2)", 7, [12, 2]),
-        ("diagonal_circulant(shared_diagonal=True)", 6, [14]),
+        ("diagonal_circulant(shared_diagonal=True)", 6, [6, 6, 2]),
+        ("diagonal_circulant(shared_diagonal=True, num_factors=2)", 6, [14]),
+        ("circulant", 7, [12, 2]),
+        ("circulant(pad_input=True)", 6, [14]),
     ],
 )
 def test_deferred_projection_is_the_projection(
     structure, least_width, widths, training, monkeypatch
 ):
-    monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", least_width)
+    monkeypatch.setattr(circulant, "_LEAST_WIDTH", least_width)
     plain = Projected(structure, False, dtype="float64").build()
     deferred = Projected(structure, True, dtype="float64").build()
     assert [*deferred.norm.structure.block_widths(SIZE, 14)] == widths
@@ -605,7 +608,7 @@ def test_deferred_projection_in_graphs(mode, pooling, compile_all, monkeypatch):
     plain = Projected("diagonal_circulant", False, pooling).build()
     expected = run(plain, plain.weights, make_values(), make_mask())
     # Two blocks, of 12 and 2 columns.
-    monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", SIZE + 1)
+    monkeypatch.setattr(circulant, "_LEAST_WIDTH", SIZE + 1)
     compile_all()
     deferred = Projected("diagonal_circulant", True, pooling).build()
     arguments = (deferred.weights, make_values(), make_mask())
@@ -613,14 +616,25 @@ def test_deferred_projection_in_graphs(mode, pooling, compile_all, monkeypatch):
 
 
 @pytest.mark.slow
-def test_deferred_projection_by_transforms(compile_all, monkeypatch):
+@pytest.mark.parametrize(
+    ("structure", "size"),
+    [
+        ("diagonal_circulant", 250),
+        ("diagonal_circulant(shared_diagonal=True)", 250),
+        ("diagonal_circulant(shared_diagonal=True)", 251),
+        ("circulant", 250),
+    ],
+)
+def test_deferred_projection_by_transforms(
+    structure, size, compile_all, monkeypatch
+):
     # From about 200 values a circulant is multiplied by transforms.
-    monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", 250)
-    values = make_values(250)
-    plain = Projected("diagonal_circulant", False, units=300).build(250)
-    deferred = Projected("diagonal_circulant", True, units=300).build(250)
-    widths = deferred.norm.structure.block_widths(250, 300)
-    assert widths == (250, 50)
+    monkeypatch.setattr(circulant, "_LEAST_WIDTH", size)
+    values = make_values(size)
+    plain = Projected(structure, False, units=300).build(size)
+    deferred = Projected(structure, True, units=300).build(size)
+    widths = deferred.norm.structure.block_widths(size, 300)
+    assert widths == (size, 300 - size)
     compile_all()
     monkeypatch.setattr(op, "_LEAST_COMPILED", 256)  # the product alone
     found = run(deferred, deferred.weights, values, make_mask())
@@ -628,8 +642,10 @@ def test_deferred_projection_by_transforms(compile_all, monkeypatch):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_deferred_projection_in_mixed_precision(policy):
-    structure = "diagonal_circulant"
+@pytest.mark.parametrize("shared", ["", "(shared_diagonal=True)"])
+def test_deferred_projection_in_mixed_precision(policy, shared, monkeypatch):
+    monkeypatch.setattr(circulant, "_LEAST_WIDTH", SIZE)  # several blocks
+    structure = f"diagonal_circulant{shared}"
     deferred = Projected(structure, True, dtype=policy).build()
     found = run(deferred, deferred.weights, make_values(), make_mask())
     compute = policy.removeprefix("mixed_")
@@ -648,7 +664,7 @@ def test_deferred_projection_in_mixed_precision(policy):
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_deferred_projection_of_few_and_of_many_videos(pooling, monkeypatch):
     # All columns at once where the batch is known to be small, or 6, 6 and 2.
-    monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", SIZE)
+    monkeypatch.setattr(circulant, "_LEAST_WIDTH", SIZE)
     deferred = Projected("diagonal_circulant", True, pooling).build()
     plain = Projected("diagonal_circulant", False, pooling).build()
     inputs = [tf.constant(make_values(), tf.float32), tf.constant(make_mask())]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import layer_conformance
 from yt8m_compact import structures
-from yt8m_compact.structures import diagonal_circulant
+from yt8m_compact.structures import circulant
 
 CASES = layer_conformance.CASES
 ORACLES = layer_conformance.ORACLES
@@ -73,7 +73,7 @@ def test_product_is_that_with_the_dense_matrix(case, input_dim, units):
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("least_width", [1, 8, 1024])
 def test_product_of_blocks_is_the_product(case, least_width, monkeypatch):
-    monkeypatch.setattr(diagonal_circulant, "_LEAST_WIDTH", least_width)
+    monkeypatch.setattr(circulant, "_LEAST_WIDTH", least_width)
     structure = ORACLES[case].structure
     for input_dim, units in [(1, 3), (7, 3), (7, 7), (7, 17), (7, 21)]:
         weights = draw(structure, input_dim, units)
@@ -83,11 +83,10 @@ def test_product_of_blocks_is_the_product(case, least_width, monkeypatch):
         widths = structure.block_widths(input_dim, units)
         assert sum(widths) == units
         assert min(widths) > 0
+        rows, parts = structure.split(tensors, tf.constant(x), units)
         blocks = [
-            structure.multiply(
-                structure.block_weights(tensors, block), tf.constant(x), width
-            )
-            for block, width in enumerate(widths)
+            structure.multiply_block(part, rows, width)
+            for part, width in zip(parts, widths, strict=True)
         ]
         for block, width in zip(blocks, widths, strict=True):
             assert block.shape == (2, 3, width)
@@ -105,8 +104,52 @@ def test_blocks_are_those_of_diagonals():
     assert papers.block_widths(100, 2500) == (1100, 1100, 300)
     assert papers.block_widths(2048, 512) == (512,)
     shared = structures.DiagonalCirculant(shared_diagonal=True)
-    for structure in [shared, structures.Dense(), papers + shared]:
+    for structure in [shared, structures.Circulant()]:
+        assert structure.block_widths(1024, 8000) == (1024,) * 7 + (832,)
+    twice = structures.DiagonalCirculant(shared_diagonal=True, num_factors=2)
+    for structure in [twice, structures.Dense(), papers + shared]:
         assert structure.block_widths(1024, 8192) == (8192,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "circulant",
+        "diagonal_circulant",
+        "diagonal_circulant(shared_diagonal=True)",
+    ],
+)
+@pytest.mark.parametrize("size", [256, 255])
+def test_gradients_of_blocks_are_those_of_the_product(text, size, monkeypatch):
+    # By transforms, of an even and of an odd length.
+    monkeypatch.setattr(circulant, "_LEAST_WIDTH", size)
+    structure, units = structures.get(text), 2 * size + 7
+    weights = draw(structure, size, units)
+    tensors = {name: tf.constant(value) for name, value in weights.items()}
+    x = tf.constant(layer_conformance.random_rows(2, 3, size))
+    upstream = tf.constant(layer_conformance.random_rows(2, 3, units))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x, *tensors.values()])
+        whole = structure.multiply(tensors, x, units)
+        rows, parts = structure.split(tensors, x, units)
+        widths = structure.block_widths(size, units)
+        assert len(widths) == 3
+        blocks = tf.concat(
+            [
+                structure.multiply_block(part, rows, width)
+                for part, width in zip(parts, widths, strict=True)
+            ],
+            axis=-1,
+        )
+    np.testing.assert_allclose(blocks, whole, rtol=0, atol=1e-10)
+    sources = [x, *tensors.values()]
+    for found, expected in zip(
+        tape.gradient(blocks, sources, upstream),
+        tape.gradient(whole, sources, upstream),
+        strict=True,
+    ):
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize("case", CASES)
