@@ -24,13 +24,11 @@ class _Block:
         structure: of the projection.
         width: the columns of the block.
         dtype: of the product.
-        whole: whether it is all columns, of what is not split.
     """
 
     structure: structures.Structure
     width: int
     dtype: tf.DType
-    whole: bool = False
 
     @property
     def uses_transforms(self) -> bool:
@@ -40,10 +38,8 @@ class _Block:
     def __call__(
         self, weights: Mapping[str, tf.Tensor], x: tf.Tensor
     ) -> tf.Tensor:
-        multiply = self.structure.multiply_block
-        if self.whole:
-            multiply = self.structure.multiply
-        return tf.cast(multiply(weights, x, self.width), self.dtype)
+        product = self.structure.multiply_block(weights, x, self.width)
+        return tf.cast(product, self.dtype)
 
 
 @keras.saving.register_keras_serializable(package="yt8m_compact")
@@ -176,18 +172,15 @@ class FrameNormalization(batch_normalization.BatchNormalization):
         names = [spec.name for spec in specs]
         weights = dict(zip(names, tensors, strict=True))
         few = ops.few_values(x.shape[:-1].num_elements(), self.units)
-        # All at once, in fewer operations: there is little to hold. Files for
-        # other runtimes are for little, and name each layer once.
-        whole = not learns and (few or structures.are_chosen())
         dtype = x.dtype
-        if whole:
+        if not learns and (few or structures.are_chosen()):
+            # All at once, in fewer operations: there is little to hold. Files
+            # for other runtimes are for little, and name each layer once.
             widths, weights = (self.units,), [weights]
         else:
             widths = self.structure.block_widths(x.shape[-1], self.units)
             x, weights = self.structure.split(weights, x, self.units)
-        products = [
-            _Block(self.structure, width, dtype, whole) for width in widths
-        ]
+        products = [_Block(self.structure, width, dtype) for width in widths]
         parameters = [
             tf.split(values, widths) for values in self._parameters(dtype)
         ]

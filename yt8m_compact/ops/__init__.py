@@ -137,6 +137,7 @@ __all__ = [
     "quantize",
     "rated_predictions",
     "replica_index",
+    "row_spectra",
     "scatter_positions",
     "smooth_labels",
     "soften",
@@ -151,6 +152,5 @@ __all__ = [
     "top_k",
     "top_k_classes",
     "unpack_codes",
-    "row_spectra",
     "with_leading_dims_of",
 ]

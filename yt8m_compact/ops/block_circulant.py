@@ -1,7 +1,7 @@
 """Products with matrices of circulant blocks, through the FFT.
 
 Every product with circulants in this package, Toeplitz matrices included, is
-one of blocks here: there is one core with one gradient.
+one of blocks here.
 """
 
 import numpy as np
@@ -146,16 +146,40 @@ def _complex_correlation(spectra: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     return tf.transpose(sums, [1, 2, 0])
 
 
-def _transform_gradient(upstream: tf.Tensor, length: int) -> tf.Tensor:
-    """Transforms `[rows, blocks, n]`.
+def _pull_back(
+    spectra: tf.Tensor,
+    filters: tf.Tensor,
+    upstream: tf.Tensor,
+    length: int,
+    scale: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the gradients of a product of spectra and filters.
 
-    As `[rows * blocks, n]`, since XLA copies the former where there is one
-    block.
+    Args:
+        spectra: `[rows, in_blocks, freqs]`.
+        filters: `[in_blocks, out_blocks, freqs]`, conjugate spectra of kernels.
+        upstream: `[rows, out_blocks, output_block]`, real.
+        length: of the transforms.
+        scale: `[freqs]`, what the first gradient is multiplied by; None is 1.
+
+    Returns:
+        `[rows, in_blocks, freqs]`, of the spectra, and `[in_blocks, out_blocks,
+        length]`, of the kernels.
     """
+    # As one block, since XLA copies `[rows, 1, n]` before it transforms it.
     blocks, size = upstream.shape[1:]
     rows = tf.reshape(upstream, [-1, size])
-    spectra = transforms.real_fft(rows, length)
-    return tf.reshape(spectra, [-1, blocks, length // 2 + 1])
+    spectra_up = tf.reshape(
+        transforms.real_fft(rows, length), [-1, blocks, length // 2 + 1]
+    )
+    of_kernel = transforms.inverse_real_fft(
+        _correlate(spectra, spectra_up), length
+    )
+    adjoint = tf.transpose(tf.math.conj(filters), [1, 0, 2])
+    if scale is not None:
+        adjoint *= scale
+    with tf.control_dependencies([of_kernel]):  # for memory
+        return _times_filters(spectra_up, adjoint), of_kernel
 
 
 def multiply_blocks(
@@ -189,15 +213,10 @@ def multiply_blocks(
         )
 
         def gradients(upstream):
-            spectra_up = _transform_gradient(upstream, length)
-            of_kernel = transforms.inverse_real_fft(
-                _correlate(spectra, spectra_up), length
+            of_spectra, of_kernel = _pull_back(
+                spectra, filters, upstream, length
             )
-            adjoint = tf.transpose(tf.math.conj(filters), [1, 0, 2])
-            with tf.control_dependencies([of_kernel]):  # for memory
-                of_x = transforms.inverse_real_fft(
-                    _times_filters(spectra_up, adjoint), length, input_block
-                )
+            of_x = transforms.inverse_real_fft(of_spectra, length, input_block)
             return of_x, of_kernel
 
         return y, gradients
@@ -262,18 +281,18 @@ def multiply_spectra(
 
     @tf.custom_gradient
     def multiply(spectra, kernel):
-        filters = tf.math.conj(transforms.real_fft(kernel, length))
-        products = _times_filters(spectra[:, tf.newaxis], filters[tf.newaxis])
-        y = transforms.inverse_real_fft(products, length)
+        spectra = spectra[:, tf.newaxis]
+        filters = tf.math.conj(transforms.real_fft(kernel, length))[tf.newaxis]
+        y = transforms.inverse_real_fft(
+            _times_filters(spectra, filters), length
+        )
 
         def gradients(upstream):
-            spectra_up = _transform_gradient(upstream, length)
-            of_kernel = transforms.inverse_real_fft(
-                _correlate(spectra[:, tf.newaxis], spectra_up)[0], length
+            scale = _frequency_weights(length, spectra.dtype)
+            of_spectra, of_kernel = _pull_back(
+                spectra, filters, upstream, length, scale
             )
-            scale = _frequency_weights(length, spectra_up.dtype)
-            adjoint = tf.math.conj(filters)[:, tf.newaxis] * scale
-            return _times_filters(spectra_up, adjoint)[:, 0], of_kernel
+            return of_spectra[:, 0], of_kernel[0]
 
         return y, gradients
 

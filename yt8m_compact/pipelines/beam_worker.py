@@ -5,8 +5,8 @@
 Beam's own, `apache_beam.runners.worker.sdk_worker_main`, warns at its import of
 packages of Google's cloud. That makes a handler that writes to standard error,
 where there is none, and what is told before the options are known goes there,
-too. What is logged still comes to the runner. TensorFlow says what it does in
-the process that started this one, that there is no GPU among it.
+too. What is logged still comes to the runner. TensorFlow is as quiet as in the
+process that started this one.
 """
 
 from __future__ import annotations

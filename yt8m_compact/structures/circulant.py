@@ -89,8 +89,11 @@ class Circulant(structure.Structure):
     def multiply_block(
         self, weights: structure.Weights, x: tf.Tensor, width: int
     ) -> tf.Tensor:
-        """Multiplies what `split` transformed."""
-        return multiply_transformed(weights["kernel"], x, width)
+        """Multiplies what `split` gives, transformed or not."""
+        if not x.dtype.is_complex:
+            return self.multiply(weights, x, width)
+        kernel = tf.cast(weights["kernel"], x.dtype.real_dtype)
+        return ops.multiply_spectra(x, kernel, width)
 
     def _multiply(
         self, weights: structure.Weights, x: tf.Tensor, units: int
@@ -183,22 +186,3 @@ def transform_once(
     if ops.plan_circulant(size, units, size).length != size:
         return wide
     return ops.row_spectra(wide)
-
-
-def multiply_transformed(
-    kernel: tf.Tensor, x: tf.Tensor, width: int
-) -> tf.Tensor:
-    """Multiplies by circulants side by side what `transform_once` gives.
-
-    Args:
-        kernel: `[blocks, size]`.
-        x: from `transform_once`.
-        width: columns of these circulants.
-
-    Returns:
-        `[..., width]`, real.
-    """
-    if x.dtype.is_complex:
-        kernel = tf.cast(kernel, x.dtype.real_dtype)
-        return ops.multiply_spectra(x, kernel, width)
-    return Circulant().multiply({"kernel": kernel}, x, width)

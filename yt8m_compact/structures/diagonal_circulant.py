@@ -147,7 +147,9 @@ class DiagonalCirculant(structure.Structure):
         """Multiplies by circulants what was multiplied by a shared diagonal."""
         if "diagonal" in weights:
             return self.multiply(weights, x, width)
-        return circulant.multiply_transformed(weights["kernel"][0], x, width)
+        return circulant.Circulant().multiply_block(
+            {"kernel": weights["kernel"][0]}, x, width
+        )
 
     def _multiply(
         self, weights: structure.Weights, x: tf.Tensor, units: int

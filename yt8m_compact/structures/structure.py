@@ -271,9 +271,9 @@ class Structure(abc.ABC):
         """Multiplies rows by a block of columns.
 
         Args:
-            weights: those of the block.
-            x: from `split`.
-            width: columns of the block.
+            weights: those of the block, or all of a matrix that is not split.
+            x: from `split`, or the rows of one that is not.
+            width: columns of the block, or of the matrix.
 
         Returns:
             `[..., width]`, of the dtype of `x`, real where that is complex.
