@@ -6,8 +6,11 @@ import pathlib
 import pytest
 
 from benchmarks import levers
+from benchmarks.front import data_sets
 
+_YT8M = levers.DATA_SETS[levers.YT8M]
 _ROW = levers.Row(
+    data=levers.YT8M,
     split="test",
     lever="none",
     flags="--base_learning_rate=0.001",
@@ -22,10 +25,25 @@ _ROW = levers.Row(
 )
 
 
-@pytest.mark.parametrize("lever", levers.LEVERS, ids=lambda lever: lever.name)
-def test_flags_of_each_choice_are_valid(lever, monkeypatch, tmp_path):
+@pytest.fixture(autouse=True)
+def no_records(monkeypatch):
+    """No records are at hand: AudioSet's are not split."""
+    monkeypatch.setattr(
+        data_sets.split_lib, "split_records", lambda *args, **kwargs: None
+    )
+
+
+@pytest.mark.parametrize(
+    "data, lever",
+    [
+        pytest.param(data, lever, id=f"{data.name}-{lever.name}")
+        for data in levers.DATA_SETS.values()
+        for lever in data.levers
+    ],
+)
+def test_flags_of_each_choice_are_valid(data, lever, monkeypatch, tmp_path):
     trained = {}
-    experiment = levers.Levers(tmp_path, tmp_path, tmp_path / "rows.csv")
+    experiment = levers.Levers(data, tmp_path, tmp_path, tmp_path / "rows.csv")
     monkeypatch.setattr(
         experiment,
         "_train",
@@ -55,7 +73,7 @@ def test_flags_of_each_choice_are_valid(lever, monkeypatch, tmp_path):
         config.model.check_options()
         config.training.check_options()
         assert config.training.seed == 2
-        steps = 720 * lever.length
+        steps = data.num_steps["test"] * lever.length
         assert config.training.max_steps * config.training.batch_size == (
             256 * steps
         )
@@ -68,7 +86,7 @@ def test_rows_are_kept_and_measured_once(tmp_path, monkeypatch):
     rows = [dataclasses.replace(_ROW, seed=seed) for seed in range(3)]
     levers.write_rows(path, rows)
     assert levers.read_rows(path) == rows
-    experiment = levers.Levers(tmp_path, tmp_path, path)
+    experiment = levers.Levers(_YT8M, tmp_path, tmp_path, path)
     # All that it asks for is there, so that nothing is trained.
     monkeypatch.setattr(experiment, "_train", None)
     lever = dataclasses.replace(
@@ -77,6 +95,34 @@ def test_rows_are_kept_and_measured_once(tmp_path, monkeypatch):
     monkeypatch.setattr(levers, "BASELINE", lever)
     experiment.run((lever,))
     assert levers.read_rows(path) == rows
+
+
+def test_rows_are_in_the_order_of_the_levers(tmp_path):
+    rows = [
+        dataclasses.replace(_ROW, data=data, split=split, lever=lever)
+        for data in (levers.YT8M, levers.AUDIOSET)
+        for lever in ("none", "Lion", "two teachers")
+        for split in ("tuning", "test")
+    ]
+    path = tmp_path / "rows.csv"
+    levers.write_rows(path, rows[::-1])
+    assert levers.read_rows(path) == rows
+
+
+def test_table_of_the_other_metric():
+    rows = [
+        dataclasses.replace(_ROW, data=levers.AUDIOSET, map=0.31),
+        dataclasses.replace(
+            _ROW, data=levers.AUDIOSET, lever="Lion", gap=0.5, map=0.33
+        ),
+        dataclasses.replace(_ROW, lever="Muon", map=0.9),
+    ]
+    lines = levers.table(rows, levers.DATA_SETS[levers.AUDIOSET]).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    assert cells[0][3:] == ["MAP", "gain", "of seeds", "GAP@20"]
+    assert cells[3][0] == "Lion"
+    assert cells[3][3:] == [".3300", "+.0200", "+.0200 to +.0200", ".5000"]
+    assert len(cells) == 4
 
 
 def test_table():
@@ -91,7 +137,7 @@ def test_table():
     ]
     cells = [
         [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in levers.table(rows).splitlines()
+        for line in levers.table(rows, _YT8M).splitlines()
     ]
     assert cells[2][2:] == ["2", ".7100", "+.0000", "+.0000 to +.0000", ".3000"]
     assert cells[3] == [
@@ -107,7 +153,9 @@ def test_table():
 
 
 def test_wrong_name(monkeypatch, capsys):
-    arguments = ["levers", "--output_csv=x.csv", "--levers=mixup,Adamm"]
+    # Of the other data set; of none.
+    arguments = ["levers", "--output_csv=x.csv", "--levers=Muon,mixup,Adamm"]
+    arguments.append("--data=audioset")
     folders = ["--data_dir=data", "--work_dir=work"]
     monkeypatch.setattr("sys.argv", [*arguments, *folders])
     monkeypatch.setattr(
@@ -115,4 +163,4 @@ def test_wrong_name(monkeypatch, capsys):
     )
     with pytest.raises(SystemExit, match="2"):
         levers.main()
-    assert "Received: mixup,Adamm" in capsys.readouterr().err
+    assert "Received: mixup, Adamm" in capsys.readouterr().err
