@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from yt8m_compact.ops import plans
 from yt8m_compact.ops import portable_products
+from yt8m_compact.ops import row_sums
 from yt8m_compact.ops import transforms
 
 # Up to so many blocks, a product per block in place of one that broadcasts the
@@ -355,54 +356,66 @@ def multiply_scaled(
     their spectra and less memory.
 
     Args:
-        x: `[rows, n]`, float32 or float64.
+        x: `[rows, n]` or `[videos, max_frames, n]`, float32 or float64; of
+            frames, two of a video are transformed as one: see
+            `transforms.paired_frames`.
         diagonal: `[blocks, n]`, of the dtype of `x`.
         kernel: `[blocks, n]`, of the dtype of `x`.
 
     Returns:
-        `[rows, blocks * n]`, of the dtype of `x`.
+        `[..., blocks * n]`, of the dtype of `x`.
     """
     blocks, length = kernel.shape
-    few = plans.few_values(x.shape[0], blocks * length)
+    few = plans.few_values(x.shape[:-1].num_elements(), blocks * length)
     few = few or transforms.are_portable()
     if few or blocks > _MAX_UNROLLED_BLOCKS:
-        y = multiply_pairs(x[:, tf.newaxis] * diagonal, kernel)
-        return tf.reshape(y, [-1, blocks * length])
+        rows = as_rows(x)
+        y = multiply_pairs(rows[:, tf.newaxis] * diagonal, kernel)
+        y = tf.reshape(y, [-1, blocks * length])
+        return with_leading_dims_of(x, y)
+    transform = transforms.RowTransform()
+    if x.shape.rank == 3 and x.shape[1] != 1:
+        transform = transforms.PairTransform()
 
     @tf.custom_gradient
     def multiply(x, diagonal, kernel):
-        filters = tf.math.conj(transforms.real_fft(kernel, length))
-        y = [
-            transforms.inverse_real_fft(
-                transforms.real_fft(x * d, length) * f, length
-            )
-            for d, f in zip(
-                tf.unstack(diagonal), tf.unstack(filters), strict=True
-            )
-        ]
+        filters = tf.math.conj(transform.forward_kernel(kernel))
+        y = []
+        for d, f in zip(tf.unstack(diagonal), tf.unstack(filters), strict=True):
+            spectrum = transform.forward(transform.pack(x * d))
+            product = transform.inverse(spectrum * f, length)
+            y.append(transform.unpack(product, x))
 
         def gradients(upstream):
             of_x, of_diagonal, products = [], [], []
             for block in range(blocks):
                 some = slice(block * length, (block + 1) * length)
                 with _after(of_x):
-                    spectrum_up = transforms.real_fft(upstream[:, some], length)
-                    of_scaled = transforms.inverse_real_fft(
+                    spectrum_up = transform.forward(
+                        transform.pack(upstream[..., some])
+                    )
+                    of_scaled = transform.inverse(
                         spectrum_up * tf.math.conj(filters[block]), length
                     )
-                    spectrum = transforms.real_fft(x * diagonal[block], length)
+                    spectrum = transform.forward(
+                        transform.pack(x * diagonal[block])
+                    )
                     products.append(
-                        tf.reduce_sum(
-                            spectrum * tf.math.conj(spectrum_up), axis=0
+                        row_sums.sum_all_rows(
+                            spectrum * tf.math.conj(spectrum_up)
                         )
                     )
-                    of_diagonal.append(tf.reduce_sum(of_scaled * x, axis=0))
-                    term = of_scaled * diagonal[block]
+                    of_diagonal.append(
+                        row_sums.sum_all_rows(
+                            transform.product(of_scaled, transform.pack(x))
+                        )
+                    )
+                    term = transform.unpack(of_scaled, x) * diagonal[block]
                 of_x.append(of_x[-1] + term if of_x else term)
-            of_kernel = transforms.inverse_real_fft(tf.stack(products), length)
+            of_kernel = transform.inverse_kernel(tf.stack(products), length)
             return of_x[-1], tf.stack(of_diagonal), of_kernel
 
-        return tf.concat(y, axis=1), gradients
+        return tf.concat(y, axis=-1), gradients
 
     return multiply(x, diagonal, kernel)
 

@@ -182,7 +182,9 @@ def diagonal_circulant_matmul(
     rows = block_circulant.as_rows(x)
     input_dim, size = rows.shape[-1], kernel.shape[-1]
     factors, blocks = kernel.shape[:2]
-    if factors == 1 and diagonal.shape[1] == 1:
+    paired = transforms.are_paired() and x.shape.rank == 3
+    is_square = input_dim == size == units
+    if factors == diagonal.shape[1] == 1 and not (paired and is_square):
         y = _multiply_rows(rows * diagonal[0, 0, :input_dim], kernel[0], units)
         return block_circulant.with_leading_dims_of(x, y)
     if plans.plan_diagonal_circulant(
@@ -195,12 +197,18 @@ def diagonal_circulant_matmul(
     ).dense:
         dense = diagonal_circulant_kernel(diagonal, kernel, units, input_dim)
         return block_circulant.with_leading_dims_of(x, tf.matmul(rows, dense))
-    if input_dim < size:
-        rows = tf.pad(rows, [[0, 0], [0, size - input_dim]])
     if diagonal.shape[1] == blocks:
-        y = block_circulant.multiply_scaled(rows, diagonal[0], kernel[0])
+        frames = x if paired else rows
+        padding = [[0, 0]] * (frames.shape.rank - 1) + [[0, size - input_dim]]
+        y = block_circulant.multiply_scaled(
+            tf.pad(frames, padding) if input_dim < size else frames,
+            diagonal[0],
+            kernel[0],
+        )
         y = tf.reshape(y, [-1, blocks, size])
     else:
+        if input_dim < size:
+            rows = tf.pad(rows, [[0, 0], [0, size - input_dim]])
         y = block_circulant.multiply_blocks(
             (rows * diagonal[0])[:, tf.newaxis], kernel[:1], size
         )

@@ -7,19 +7,22 @@ they are read twice and written never where frames are pooled.
 
 from collections.abc import Callable, Mapping, Sequence
 import functools
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
 from yt8m_compact.ops import replicas
 from yt8m_compact.ops import row_sums
+from yt8m_compact.ops import transforms
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
-# From the gradient of outputs to those of values, gamma and beta.
-PullBack = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 # Compiling takes a second or so, which fewer values a frame do not earn back.
 _LEAST_COMPILED = 256
+# Of the videos, where transforms multiply: XLA shares little but the transforms
+# among threads, and TensorFlow computes its programs beside each other. Not as
+# many as the machine has threads, by which sums would be rounded.
+_NUM_PARTS = 4
 
 
 class Product(Protocol):
@@ -126,12 +129,17 @@ def normalize_frames(
 
     @tf.custom_gradient
     def normalize(values, gamma, beta):
+        moments = _compiled(_video_moments, values.shape[-1])(
+            values, mask, gamma.dtype, pooling == "max"
+        )
         normalized, pull_back = _normalize(
-            values, mask, gamma, beta, *arguments
+            [values], [mask], moments, gamma, beta, *arguments
         )
 
         def gradients(upstream, *_):
-            return pull_back(upstream)
+            write, *of_parameters = pull_back(upstream)
+            of_values = write.compiled([values], [mask])
+            return tuple(map(_final, (of_values, *of_parameters)))
 
         return tuple(normalized), gradients
 
@@ -191,42 +199,72 @@ def normalize_products(
         What `normalize_frames` returns, for each block.
     """
     arguments = (epsilon, activation, pooling)
+    num_parts = _num_parts(products, x.shape[-1])
 
     @tf.custom_gradient
     def normalize(x, gammas, betas, weights):
+        rows = _split(x, num_parts)
+        masks = _split(mask, num_parts)
         blocks, results, done = [], [], []
         for product, some, gamma, beta in zip(
             products, weights, gammas, betas, strict=True
         ):
-            with tf.control_dependencies(done):
-                row = tf.identity(x)
             multiply, differentiate = _functions_of(product)
+            values, moments = [], []
+            for row, of_row in zip(rows, masks, strict=True):
+                with tf.control_dependencies(done):
+                    row = tf.identity(row)
+                one, of_one = multiply(row, of_row, some, gamma.dtype, pooling)
+                values.append(one)
+                moments.append(of_one)
             normalized, pull_back = _normalize(
-                multiply(some, row), mask, gamma, beta, *arguments
+                values,
+                masks,
+                tf.nest.map_structure(_join, *moments),
+                gamma,
+                beta,
+                *arguments,
             )
-            blocks.append((differentiate, some, row, pull_back))
+            blocks.append((differentiate, some, values, pull_back))
             results.extend(normalized)
             done = [normalized.mean]
 
         def gradients(*upstreams):
             of_gammas, of_betas, of_weights, done = [], [], [], []
             # A sum of its own before the first is not worth it for one block.
-            of_x = [tf.zeros_like(x)] if input_gradient and blocks[1:] else []
-            for (differentiate, some, row, pull_back), upstream in zip(
+            of_rows = [[] for _ in rows]
+            if input_gradient and blocks[1:]:
+                of_rows = [[tf.zeros_like(row)] for row in rows]
+            for (differentiate, some, values, pull_back), upstream in zip(
                 blocks, upstreams[:: len(Normalized._fields)], strict=True
             ):
                 with tf.control_dependencies(done):
                     upstream = tf.identity(upstream)
-                of_values, of_gamma, of_beta = pull_back(upstream)
-                of_x, found = differentiate(
-                    some, row, of_values, of_x, input_gradient
+                write, of_gamma, of_beta = pull_back(upstream)
+                of_rows, found = zip(
+                    *(
+                        differentiate(*part, some, pooling, input_gradient)
+                        for part in zip(
+                            rows,
+                            masks,
+                            values,
+                            of_rows,
+                            write.split(num_parts),
+                            strict=True,
+                        )
+                    ),
+                    strict=True,
                 )
                 of_gammas.append(of_gamma)
                 of_betas.append(of_beta)
-                of_weights.append(found)
-                # Not of `of_x`: where x is data, nobody computes that.
-                done = [*found.values()]
-            return *(of_x or [None]), of_gammas, of_betas, of_weights
+                of_weights.append(tf.nest.map_structure(_sum, *found))
+                # Not of `of_rows`: where x is data, nobody computes that.
+                done = [*of_weights[-1].values()]
+            # One a part, or none.
+            of_x = [_join(*parts) for parts in zip(*of_rows, strict=True)]
+            final = [of_x, of_gammas, of_betas, of_weights]
+            final = tf.nest.map_structure(_final, final)
+            return *(final[0] or [None]), *final[1:]
 
         return tuple(results), gradients
 
@@ -238,22 +276,128 @@ def normalize_products(
     ]
 
 
+class _Pass(NamedTuple):
+    """A pass over frames.
+
+    Attributes:
+        function: of values, mask, and the arguments.
+        by_video: its first arguments, which have a row for each video.
+        others: its last arguments.
+    """
+
+    function: Callable
+    by_video: tuple[tf.Tensor, ...]
+    others: tuple[Any, ...]
+
+    def __call__(self, values: tf.Tensor, mask: tf.Tensor | None) -> Any:
+        return self.function(values, mask, *self.by_video, *self.others)
+
+    def split(self, num_parts: int) -> list["_Pass"]:
+        """Splits the videos."""
+        tensors = [_split(tensor, num_parts) for tensor in self.by_video]
+        return [
+            self._replace(by_video=tuple(split[part] for split in tensors))
+            for part in range(num_parts)
+        ]
+
+    def compiled(
+        self, values: Sequence[tf.Tensor], masks: Sequence[tf.Tensor | None]
+    ) -> Any:
+        """Passes over parts of the videos; returns what they give, joined."""
+        function = _compiled(self.function, values[0].shape[-1])
+        parts = zip(self.split(len(values)), values, masks, strict=True)
+        return tf.nest.map_structure(
+            _join,
+            *(
+                one._replace(function=function)(some, of_some)
+                for one, some, of_some in parts
+            ),
+        )
+
+
+# From the gradient of outputs to the pass that gives those of values, and to
+# those of gamma and beta.
+_PullBack = Callable[[tf.Tensor], tuple[_Pass, tf.Tensor, tf.Tensor]]
+
+
+def _num_parts(products: Sequence[Product], input_dim: int) -> int:
+    """Says into how many parts of its videos a batch is to be split."""
+    if any(map(tf.config.list_logical_devices, ("GPU", "TPU"))):
+        return 1  # It shares each pass among all that it has.
+    # Matrices for short rows are written out, and would be for each part.
+    if input_dim < _LEAST_COMPILED or not any(map(_is_compiled, products)):
+        return 1
+    return _NUM_PARTS
+
+
+def _is_compiled(product: Product) -> bool:
+    """Says whether XLA makes one program of it and the passes over frames."""
+    return product.uses_transforms and product.width >= _LEAST_COMPILED
+
+
+def _split(x: tf.Tensor | None, num_parts: int) -> list[tf.Tensor | None]:
+    """Splits the videos; the sizes of parts differ by one at most."""
+    if x is None or num_parts == 1:
+        return [x] * num_parts
+    if x.shape[0] is None:
+        sizes = (tf.shape(x)[0] + tf.range(num_parts)) // num_parts
+    else:
+        sizes = [(x.shape[0] + part) // num_parts for part in range(num_parts)]
+    return tf.split(x, sizes)
+
+
+def _join(*parts: tf.Tensor) -> tf.Tensor:
+    return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+
+
+def _sum(*parts: tf.Tensor) -> tf.Tensor:
+    return parts[0] if len(parts) == 1 else tf.add_n(parts)
+
+
 def _normalize(
-    values, mask, gamma, beta, epsilon, activation, pooling
-) -> tuple[Normalized, PullBack]:
-    """Normalises, and returns the function of the gradients, too."""
+    values: Sequence[tf.Tensor],
+    masks: Sequence[tf.Tensor | None],
+    moments: Sequence[tf.Tensor],
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    epsilon: float,
+    activation: Activation,
+    pooling: str | None,
+) -> tuple[Normalized, _PullBack]:
+    """Normalises, and returns the function of the gradients, too.
+
+    Args:
+        values: of each part of the videos.
+        masks: likewise.
+        moments: of all videos, as `_video_moments` returns them.
+        gamma: see `normalize_frames`.
+        beta: see there.
+        epsilon: see there.
+        activation: see there.
+        pooling: see there.
+
+    Returns:
+        What training gets, and the function.
+    """
     by_max = pooling == "max"
-    mean, variance, extremes = _moments(values, mask, gamma.dtype, by_max)
+    counts = _join(
+        *(
+            _count_by_video(some, of_some, gamma.dtype)
+            for some, of_some in zip(values, masks, strict=True)
+        )
+    )
+    mean, variance, count, extremes = _moments(moments, counts)
     deviation = tf.math.rsqrt(variance + epsilon)
     scale = gamma * deviation
     shift = beta - mean * scale
     if by_max:
-        extreme, some = _choose_extreme(extremes, mask, scale, mean)
+        some = None if masks[0] is None else counts > 0
+        extreme = _choose_extreme(extremes, some, scale, mean)
         outputs = _activate_pooled(extreme, some, scale, shift, activation)
     else:
-        outputs = _activate_frames_compiled(
-            values, mask, scale, shift, activation, pooling
-        )
+        outputs = _Pass(
+            _activate_frames, (), (scale, shift, activation, pooling)
+        ).compiled(values, masks)
 
     def pull_back(upstream):
         upstream = tf.cast(upstream, gamma.dtype)
@@ -266,37 +410,32 @@ def _normalize(
             of_beta = tf.reduce_sum(of_z, axis=0)
             of_gamma = tf.reduce_sum(of_z * (extreme - mean), axis=0)
         else:
-            sums = _sum_gradients_compiled(
-                values, mask, scale, shift, mean, upstream, activation, pooling
-            )
+            sums = _Pass(
+                _sum_gradients,
+                (upstream,),
+                (scale, shift, mean, activation, pooling),
+            ).compiled(values, masks)
             of_beta, of_gamma = (tf.reduce_sum(x, axis=0) for x in sums)
         of_gamma *= deviation
         # Through the moments: what beta and gamma get, spread over frames.
-        count = _count(values, mask, gamma.dtype)
         all_of_gamma, all_of_beta = replicas.sum_over_replicas(
             of_gamma, of_beta
         )
         slope = -deviation * all_of_gamma / count
         constant = -all_of_beta / count - slope * mean
         if by_max:
-            of_values = _spread_gradients_compiled(
-                values, mask, extreme, of_z, scale, slope, constant
+            write = _Pass(
+                _spread_gradients, (extreme, of_z), (scale, slope, constant)
             )
         else:
-            of_values = _write_gradients_compiled(
-                values,
-                mask,
-                scale,
-                shift,
-                slope,
-                constant,
-                upstream,
-                activation,
-                pooling,
+            write = _Pass(
+                _write_gradients,
+                (upstream,),
+                (scale, shift, slope, constant, activation, pooling),
             )
-        return tuple(map(_final, (of_values, of_gamma, of_beta)))
+        return write, of_gamma, of_beta
 
-    outputs = tf.cast(outputs, values.dtype)
+    outputs = tf.cast(outputs, values[0].dtype)
     return Normalized(outputs, mean, variance), pull_back
 
 
@@ -465,41 +604,30 @@ def _kept(values: tf.Tensor, mask: tf.Tensor | None, other) -> tf.Tensor:
     return tf.where(mask[:, :, tf.newaxis], values, other)
 
 
-def _count(values, mask, dtype) -> tf.Tensor:
-    """Counts the frames of all videos of all replicas, at least 1."""
-    if mask is None:
-        count = tf.reduce_prod(tf.shape(values)[:2])
-    else:
-        count = tf.math.count_nonzero(mask, dtype=tf.int32)
-    (count,) = replicas.sum_over_replicas(count)
-    return tf.cast(tf.maximum(count, 1), dtype)
-
-
 def _count_by_video(values, mask, dtype) -> tf.Tensor:
-    """Counts the frames of each video, `[batch, 1]` or `[]`."""
+    """Counts the frames of each video, `[batch, 1]`."""
     if mask is None:
-        return tf.cast(tf.shape(values)[1], dtype)
+        batch, time = tf.unstack(tf.shape(values)[:2])
+        return tf.fill([batch, 1], tf.cast(time, dtype))
     return tf.math.count_nonzero(mask, axis=1, keepdims=True, dtype=dtype)
 
 
-def _moments(values, mask, dtype, with_extremes: bool):
-    """Returns mean and variance, `[size]`, and each video's extremes or None.
+def _moments(moments, counts):
+    """Returns mean and variance, `[size]`, number of frames, and extremes.
 
     Of videos first, since XLA sums over the frames of one video at the speed
     of memory, and over all frames at once at a tenth of it.
     """
-    means, squares, *extremes = _video_moments_compiled(
-        values, mask, dtype, with_extremes
-    )
-    total = _count(values, mask, dtype)
-    count = _count_by_video(values, mask, dtype)
-    (sums,) = replicas.sum_over_replicas(tf.reduce_sum(means * count, axis=0))
-    mean = sums / total
-    between = tf.math.squared_difference(means, mean) * count
+    means, squares, *extremes = moments
+    (count,) = replicas.sum_over_replicas(tf.reduce_sum(counts))
+    count = tf.maximum(count, 1)
+    (sums,) = replicas.sum_over_replicas(tf.reduce_sum(means * counts, axis=0))
+    mean = sums / count
+    between = tf.math.squared_difference(means, mean) * counts
     (sums,) = replicas.sum_over_replicas(
         tf.reduce_sum(squares + between, axis=0)
     )
-    return mean, sums / total, extremes
+    return mean, sums / count, count, extremes
 
 
 def _video_moments(values, mask, dtype, with_extremes: bool):
@@ -522,13 +650,10 @@ def _extremes(values, mask):
     )
 
 
-def _choose_extreme(extremes, mask, scale, mean):
-    """Returns the `x_t` with the largest `a x_t`, and which videos have any."""
+def _choose_extreme(extremes, some, scale, mean):
+    """Returns the `x_t` with the largest `a x_t`, the mean without frames."""
     extreme = tf.where(scale >= 0, *extremes)
-    if mask is None:
-        return extreme, None
-    some = tf.reduce_any(mask, axis=1, keepdims=True)
-    return tf.where(some, extreme, mean), some
+    return extreme if some is None else tf.where(some, extreme, mean)
 
 
 def _activate_pooled(values, some, scale, shift, activation):
@@ -582,7 +707,7 @@ def _gradients_of_z(values, mask, scale, shift, upstream, activation, pooling):
 
 
 def _sum_gradients(
-    values, mask, scale, shift, mean, upstream, activation, pooling
+    values, mask, upstream, scale, shift, mean, activation, pooling
 ):
     """Returns what beta, and gamma but for a factor, get from each video."""
     values = _without_padding(values, mask, pooling)
@@ -594,7 +719,7 @@ def _sum_gradients(
 
 
 def _write_gradients(
-    values, mask, scale, shift, slope, constant, upstream, activation, pooling
+    values, mask, upstream, scale, shift, slope, constant, activation, pooling
 ):
     """Returns the gradient of frames, from that of frames or averages."""
     values = _without_padding(values, mask, pooling)
@@ -610,36 +735,54 @@ def _write_gradients(
 def _functions_of(product: Product) -> tuple[Callable, Callable]:
     """Returns what multiplies, and what gives the gradients."""
 
-    def differentiate(weights, x, of_values, before, input_gradient: bool):
+    def product_of(x, mask, weights, pooling):
+        if pooling is None or not _is_compiled(product):
+            return product(weights, x)
+        with transforms.paired_frames():
+            return product(weights, _kept(x, mask, 0))
+
+    def multiply(x, mask, weights, dtype, pooling):
+        """Returns the product, and what `_video_moments` returns."""
+        values = product_of(x, mask, weights, pooling)
+        return values, inner(_video_moments)(
+            values, mask, dtype, pooling == "max"
+        )
+
+    def differentiate(
+        x, mask, values, before, write, weights, pooling, of_x: bool
+    ):
         """Returns the gradients of `x`, a list or none, and of the weights.
 
         That of `x` is added to what there was before. Multiplies again as far
         as they need it.
         """
+        of_values = inner(write.function)(
+            values, mask, *write.by_video, *write.others
+        )
         with tf.GradientTape() as tape:
             trained = [w for w in weights.values() if w.dtype.is_floating]
             tape.watch([x, *trained])
-            values = product(weights, x)
-        of_weights, *of_x = tape.gradient(
+            values = product_of(x, mask, weights, pooling)
+        of_weights, *found = tape.gradient(
             values,
-            (weights, x) if input_gradient else (weights,),
+            (weights, x) if of_x else (weights,),
             output_gradients=of_values,
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         if before:
-            of_x = [tf.add_n([*before, *of_x])]
-        return of_x, of_weights
+            found = [tf.add_n([*before, *found])]
+        return found, of_weights
 
-    if not product.uses_transforms or product.width < _LEAST_COMPILED:
-        return product, differentiate
-    return (
-        tf.function(
-            lambda weights, x: product(weights, x),
-            jit_compile=True,
-            autograph=False,
-        ),
-        tf.function(differentiate, jit_compile=True, autograph=False),
-    )
+    whole = functools.partial(_compiled, size=product.width)
+    if _is_compiled(product):
+        inner = _as_it_is
+        return whole(multiply), whole(differentiate)
+    inner = whole
+    return multiply, differentiate
+
+
+def _as_it_is(function: Callable) -> Callable:
+    return function
 
 
 def _through(function, z: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
@@ -650,22 +793,22 @@ def _through(function, z: tf.Tensor, upstream: tf.Tensor) -> tf.Tensor:
     return tape.gradient(outputs, z, output_gradients=upstream)
 
 
-def _compiled(function):
+def _compiled(function: Callable, size: int) -> Callable:
     """Compiles a function of values and mask where that pays.
 
     Not for few values a frame. Without the mask where all frames are there:
     with it, a pass takes 2 to 3 times as long, and few batches need it.
-    """
 
-    # A function for each size: TensorFlow warns of one that is traced often.
-    @functools.cache
-    def compiled(size: int):
-        del size
-        return tf.function(function, jit_compile=True, autograph=False)
+    Args:
+        function: of values, mask, which may be None, and others.
+        size: the values of a frame.
+
+    Returns:
+        The function.
+    """
+    do = _program(function, size) if size >= _LEAST_COMPILED else function
 
     def call(values, mask, *arguments):
-        size = values.shape[-1]
-        do = function if size < _LEAST_COMPILED else compiled(size)
         if mask is None:
             return do(values, None, *arguments)
         return tf.cond(
@@ -677,8 +820,8 @@ def _compiled(function):
     return call
 
 
-_video_moments_compiled = _compiled(_video_moments)
-_activate_frames_compiled = _compiled(_activate_frames)
-_sum_gradients_compiled = _compiled(_sum_gradients)
-_spread_gradients_compiled = _compiled(_spread_gradients)
-_write_gradients_compiled = _compiled(_write_gradients)
+@functools.cache
+def _program(function: Callable, size: int) -> Callable:
+    """Makes one for each size: TensorFlow warns of one that is traced often."""
+    del size
+    return tf.function(function, jit_compile=True, autograph=False)

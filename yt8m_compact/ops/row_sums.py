@@ -1,4 +1,4 @@
-"""Sums over the rows of matrices that don't depend on their neighbours."""
+"""Sums over rows: of each matrix of a batch, and of all."""
 
 import tensorflow as tf
 
@@ -34,3 +34,24 @@ def sum_rows(x: tf.Tensor, keepdims: bool = False) -> tf.Tensor:
         x = tf.pad(x, [[0, 0], [0, 0], [0, padding]])
     total = tf.reduce_sum(x, axis=1, keepdims=keepdims)
     return total[..., :size] if padding else total
+
+
+def sum_all_rows(x: tf.Tensor) -> tf.Tensor:
+    """Adds all rows, at the speed of memory under XLA, too.
+
+    XLA's `reduce` over all axes but the last takes up to ten times as long on
+    processors, and makes that of two after each other; of a product with ones
+    it makes none, unless they are one row.
+
+    Args:
+        x: `[rows, n]` or `[batch, rows, n]`, float or complex.
+
+    Returns:
+        `[n]`, of the same dtype.
+    """
+    if x.dtype.is_complex:
+        parts = map(sum_all_rows, (tf.math.real(x), tf.math.imag(x)))
+        return tf.complex(*parts)
+    if x.shape.rank == 3:
+        x = tf.reduce_sum(x, axis=1)
+    return tf.matmul(tf.ones([2, tf.shape(x)[0]], x.dtype), x)[0]

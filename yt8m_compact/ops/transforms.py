@@ -9,6 +9,7 @@ import math
 import tensorflow as tf
 
 _portable = contextvars.ContextVar("portable", default=False)
+_paired = contextvars.ContextVar("paired", default=False)
 
 
 @contextlib.contextmanager
@@ -39,6 +40,26 @@ def portable_operators() -> Iterator[None]:
 def are_portable() -> bool:
     """Says whether this is inside of `portable_operators`."""
     return _portable.get()
+
+
+@contextlib.contextmanager
+def paired_frames() -> Iterator[None]:
+    """Traces products that may transform two frames of a video as one.
+
+    That is faster. What is no number in one frame is none in the other, then,
+    and is rounded as the larger one is: it is for training, whose moments mix
+    all frames in any case, and for frames without anything odd in the padding.
+    """
+    token = _paired.set(True)
+    try:
+        yield
+    finally:
+        _paired.reset(token)
+
+
+def are_paired() -> bool:
+    """Says whether this is inside of `paired_frames`."""
+    return _paired.get()
 
 
 def real_fft(x: tf.Tensor, length: int) -> tf.Tensor:
@@ -73,6 +94,90 @@ def inverse_real_fft(
     """
     x = tf.signal.irfft(spectrum, fft_length=[length])
     return x if keep is None or keep == length else x[..., :keep]
+
+
+class RowTransform:
+    """The transform of real rows, each by itself."""
+
+    def pack(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns `[..., n]` as it is."""
+        return x
+
+    def unpack(self, packed: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+        """Returns what was packed, of the shape of another."""
+        del like
+        return packed
+
+    def product(self, packed: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+        """Multiplies value by value, what all is to be added of."""
+        return packed * other
+
+    def forward(self, packed: tf.Tensor) -> tf.Tensor:
+        """Transforms `[..., n]` to `[..., n // 2 + 1]`."""
+        return real_fft(packed, packed.shape[-1])
+
+    def inverse(self, spectra: tf.Tensor, length: int) -> tf.Tensor:
+        """Inverts `forward`."""
+        return inverse_real_fft(spectra, length)
+
+    def forward_kernel(self, kernel: tf.Tensor) -> tf.Tensor:
+        """Transforms real rows, whose spectra multiply those of others."""
+        return self.forward(kernel)
+
+    def inverse_kernel(self, spectra: tf.Tensor, length: int) -> tf.Tensor:
+        """Inverts `forward_kernel`."""
+        return self.inverse(spectra, length)
+
+
+class PairTransform:
+    """The transform of real frames, of two of each video as one.
+
+    `F(u + i v)` takes as long as `F(u)` and `F(v)` of real rows, and the
+    inverse two thirds of theirs, which complete half spectra. What multiplies
+    it is the spectrum of a real kernel, the same for both.
+    """
+
+    def pack(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns `[videos, ceil(max_frames / 2), n]`, complex.
+
+        An odd number of frames gets one of zeros behind it.
+        """
+        half = _half(x)
+        missing = 2 * half - tf.shape(x)[1]
+        late = tf.pad(x[:, half:], [[0, 0], [0, missing], [0, 0]])
+        return tf.complex(x[:, :half], late)
+
+    def unpack(self, packed: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+        """Returns what was packed, of the shape of another."""
+        late = tf.math.imag(packed)[:, : tf.shape(like)[1] - _half(like)]
+        frames = tf.concat([tf.math.real(packed), late], axis=1)
+        return tf.ensure_shape(frames, like.shape)
+
+    def product(self, packed: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+        """Multiplies value by value, what all is to be added of."""
+        early = tf.math.real(packed) * tf.math.real(other)
+        return early + tf.math.imag(packed) * tf.math.imag(other)
+
+    def forward(self, packed: tf.Tensor) -> tf.Tensor:
+        """Transforms the last axis."""
+        return tf.signal.fft(packed)
+
+    def inverse(self, spectra: tf.Tensor, length: int) -> tf.Tensor:
+        """Inverts `forward`."""
+        del length
+        return tf.signal.ifft(spectra)
+
+    def forward_kernel(self, kernel: tf.Tensor) -> tf.Tensor:
+        """Transforms real rows, whose spectra multiply those of pairs."""
+        return self.forward(tf.complex(kernel, tf.zeros_like(kernel)))
+
+    def inverse_kernel(self, spectra: tf.Tensor, length: int) -> tf.Tensor:
+        """Inverts `forward_kernel`, without what mixes frames of a pair."""
+        return tf.math.real(self.inverse(spectra, length))
+
+
+def _half(x: tf.Tensor) -> tf.Tensor:
+    return (tf.shape(x)[1] + 1) // 2
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """Tests of batch normalisation, activation and pooling as one layer."""
 
+import dataclasses
 import re
 
 import keras
@@ -8,10 +9,13 @@ import pytest
 import tensorflow as tf
 
 from yt8m_compact import layers
+from yt8m_compact import structures
 from yt8m_compact.layers import frame_normalization
 from yt8m_compact.ops import frame_normalization as op
+from yt8m_compact.ops import transforms
 from yt8m_compact.structures import circulant
 
+unpack = transforms.PairTransform.unpack
 ACTIVATIONS = frame_normalization.RISING_ACTIVATIONS
 POOLINGS = ("max", "average", None)
 SIZE = 6
@@ -135,7 +139,8 @@ def run(layer, weights, values, mask, training=True, mode="eager"):
             outputs = layer(x, training=training, mask=mask)
             # Padding has gradients, too, where frames are kept.
             shape = outputs.shape[1:]
-            upstream = np.random.default_rng(1).standard_normal((5, 6, 300))
+            upstream = np.random.default_rng(1).standard_normal((5, 6, 1100))
+            upstream = upstream[: len(values)]
             upstream = upstream[:, 0] if shape.rank == 1 else upstream
             upstream = upstream[..., : shape[-1]]
             loss = tf.reduce_sum(tf.cast(outputs, wide) * upstream)
@@ -641,6 +646,48 @@ def test_deferred_projection_by_transforms(
     assert_same(found, run(plain, plain.weights, values, make_mask()))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("videos", [1, 3, 4, 5])  # of fewer, parts are empty
+def test_videos_in_parts_and_frames_in_pairs(videos, pooling, monkeypatch):
+    size = 512
+    settings = {"pooling": pooling, "units": 1024, "dtype": "float64"}
+    traced = []
+    monkeypatch.setattr(
+        transforms.PairTransform,
+        "unpack",
+        lambda *arguments: traced.append(1) or unpack(*arguments),
+    )
+    plain = Projected("diagonal_circulant", False, **settings).build(size)
+    deferred = Projected("diagonal_circulant", True, **settings).build(size)
+    monkeypatch.setattr(circulant, "_LEAST_WIDTH", size)  # two blocks
+    op._functions_of.cache_clear()
+    mask = make_mask()[-videos:]
+    values = make_values(size)[-videos:]
+    expected = run(plain, plain.weights, values, mask)
+    assert not traced
+    if pooling is not None:
+        # What is in the padding counts nowhere, and is no number.
+        values = np.where(mask[..., np.newaxis], values, np.nan)
+    found = run(deferred, deferred.weights, values, mask, mode="graph")
+    assert bool(traced) == (pooling is not None)
+    assert_same(found, expected)
+
+
+def test_videos_are_one_part_on_accelerators(monkeypatch):
+    block = frame_normalization._Block(
+        structures.get("diagonal_circulant"), 300, tf.float32
+    )
+    assert op._num_parts([block], 300) == op._NUM_PARTS
+    assert op._num_parts([block], 128) == 1  # the matrix is written out
+    dense = dataclasses.replace(block, structure=structures.get("dense"))
+    assert op._num_parts([dense], 300) == 1
+    monkeypatch.setattr(
+        tf.config, "list_logical_devices", lambda kind: [1] * (kind == "GPU")
+    )
+    assert op._num_parts([block], 300) == 1
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("shared", ["", "(shared_diagonal=True)"])
 def test_deferred_projection_in_mixed_precision(policy, shared, monkeypatch):
@@ -711,8 +758,8 @@ def test_eager_steps_are_traced_once(compiled, monkeypatch):
     )
     for _ in range(3):
         run(layer, layer.weights, make_values(), make_mask())
-    # For the product, and for its gradients.
-    assert len(traces) == 2
+    # For the product, and for its gradients, of parts of one video and of two.
+    assert len(traces) == 4
 
 
 def test_only_frames_are_normalised():

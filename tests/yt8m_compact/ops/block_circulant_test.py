@@ -138,6 +138,34 @@ def test_scaled_blocks_equal_the_dense_product(blocks, rows):
             )
 
 
+@pytest.mark.parametrize("frames", [1, 2, 5, 6])
+@pytest.mark.parametrize("known", [True, False])
+def test_scaled_blocks_of_frames_in_pairs(frames, known):
+    length = 7
+    diagonal, kernel = rng.standard_normal([2, 2, length])
+    x = rng.standard_normal([3, frames, length])
+    upstream = rng.standard_normal([3, frames, 2 * length])
+    spec = tf.TensorSpec([None, frames if known else None, length], tf.float64)
+    multiply = tf.function(block_circulant.multiply_scaled, autograph=False)
+    multiply = multiply.get_concrete_function(
+        spec, tf.constant(diagonal), tf.constant(kernel)
+    )
+    types = {op.type for op in multiply.graph.get_operations()}
+    assert ("IFFT" in types) == (not known or frames > 1)
+    found = gradients(multiply, upstream, x, diagonal, kernel)
+    expected = gradients(
+        block_circulant.multiply_scaled,
+        upstream.reshape([-1, 2 * length]),
+        x.reshape([-1, length]),
+        diagonal,
+        kernel,
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(
+            ours, tf.reshape(theirs, ours.shape), atol=1e-12
+        )
+
+
 def test_second_derivatives():
     x = tf.constant(rng.standard_normal([3, 1, 6]))
     kernel = tf.constant(rng.standard_normal([1, 2, 6]))

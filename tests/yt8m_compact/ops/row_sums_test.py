@@ -1,10 +1,11 @@
-"""Tests of sums that don't depend on the place in a batch."""
+"""Tests of sums over rows."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from yt8m_compact import ops
+from yt8m_compact.ops import row_sums
 
 
 @pytest.mark.parametrize("size", [1, 5, 8, 9, 12, 15, 16, 17, 30, 100])
@@ -40,3 +41,14 @@ def test_gradient():
         loss = tf.reduce_sum(ops.sum_rows(x) * upstream)
     expected = tf.repeat(upstream[:, tf.newaxis], 3, axis=1)
     np.testing.assert_array_equal(tape.gradient(loss, x), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+@pytest.mark.parametrize("shape", [(7, 3), (2, 5, 3), (0, 4, 3), (0, 3)])
+def test_sum_of_all_rows(dtype, shape):
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    x = x * 1j if dtype == "complex128" else x
+    total = row_sums.sum_all_rows(tf.constant(x))
+    assert total.dtype == dtype
+    axes = tuple(range(len(shape) - 1))
+    np.testing.assert_allclose(total, x.sum(axis=axes), rtol=1e-5, atol=1e-6)
