@@ -19,6 +19,9 @@ from yt8m_compact.ops import transforms
 # rows all blocks are multiplied at once: see `plans.few_values`.
 _MAX_UNROLLED_BLOCKS = 64
 _BLOCKS_AT_ONCE = 4
+# Of those with diagonals of their own, where rows are videos, which are few:
+# a program of all blocks one by one takes XLA long to compile, and much memory.
+_SCALED_AT_ONCE = 12
 
 
 def as_rows(x: tf.Tensor) -> tf.Tensor:
@@ -373,47 +376,81 @@ def multiply_scaled(
         y = multiply_pairs(rows[:, tf.newaxis] * diagonal, kernel)
         y = tf.reshape(y, [-1, blocks * length])
         return with_leading_dims_of(x, y)
-    transform = transforms.RowTransform()
-    if x.shape.rank == 3 and x.shape[1] != 1:
-        transform = transforms.PairTransform()
+    if x.shape.rank == 3 and x.shape[1] == 1:
+        y = multiply_scaled(as_rows(x), diagonal, kernel)
+        return with_leading_dims_of(x, y)
+    if x.shape.rank == 3:
+        transform, at_once = transforms.PairTransform(), 1
+    else:
+        transform, at_once = transforms.RowTransform(), _SCALED_AT_ONCE
+    groups = [
+        slice(start, min(start + at_once, blocks))
+        for start in range(0, blocks, at_once)
+    ]
+
+    def scale(x, diagonal):
+        # XLA copies `[rows, 1, n]` before it transforms it.
+        if diagonal.shape[0] == 1:
+            return x * diagonal[0]
+        return x[:, tf.newaxis] * diagonal
+
+    def multiply_group(spectra, filters):
+        filters = filters[0] if filters.shape[0] == 1 else filters
+        return transform.inverse(spectra * filters, length)
+
+    def sum_rows(values, number):
+        """Adds `[..., n]`, or `[rows, number, n]`, to `[number, n]`."""
+        if number > 1:
+            values = tf.reshape(values, [-1, number * values.shape[-1]])
+        return tf.reshape(row_sums.sum_all_rows(values), [number, -1])
 
     @tf.custom_gradient
     def multiply(x, diagonal, kernel):
         filters = tf.math.conj(transform.forward_kernel(kernel))
         y = []
-        for d, f in zip(tf.unstack(diagonal), tf.unstack(filters), strict=True):
-            spectrum = transform.forward(transform.pack(x * d))
-            product = transform.inverse(spectrum * f, length)
-            y.append(transform.unpack(product, x))
+        for some in groups:
+            scaled = transform.pack(scale(x, diagonal[some]))
+            product = multiply_group(transform.forward(scaled), filters[some])
+            product = transform.unpack(product, x)
+            if some.stop - some.start > 1:
+                product = tf.reshape(product, [-1, length * product.shape[1]])
+            y.append(product)
 
         def gradients(upstream):
             of_x, of_diagonal, products = [], [], []
-            for block in range(blocks):
-                some = slice(block * length, (block + 1) * length)
+            for some in groups:
+                number = some.stop - some.start
                 with _after(of_x):
-                    spectrum_up = transform.forward(
-                        transform.pack(upstream[..., some])
+                    columns = slice(some.start * length, some.stop * length)
+                    values = upstream[..., columns]
+                    if number > 1:
+                        values = tf.reshape(values, [-1, number, length])
+                    spectra_up = transform.forward(transform.pack(values))
+                    of_scaled = multiply_group(
+                        spectra_up, tf.math.conj(filters[some])
                     )
-                    of_scaled = transform.inverse(
-                        spectrum_up * tf.math.conj(filters[block]), length
-                    )
-                    spectrum = transform.forward(
-                        transform.pack(x * diagonal[block])
+                    spectra = transform.forward(
+                        transform.pack(scale(x, diagonal[some]))
                     )
                     products.append(
-                        row_sums.sum_all_rows(
-                            spectrum * tf.math.conj(spectrum_up)
-                        )
+                        sum_rows(spectra * tf.math.conj(spectra_up), number)
                     )
+                    packed = transform.pack(x)
+                    if number > 1:
+                        packed = packed[:, tf.newaxis]
                     of_diagonal.append(
-                        row_sums.sum_all_rows(
-                            transform.product(of_scaled, transform.pack(x))
-                        )
+                        sum_rows(transform.product(of_scaled, packed), number)
                     )
-                    term = transform.unpack(of_scaled, x) * diagonal[block]
+                    term = transform.unpack(of_scaled, x)
+                    if number > 1:
+                        term = tf.reduce_sum(term * diagonal[some], axis=1)
+                    else:
+                        term *= diagonal[some.start]
                 of_x.append(of_x[-1] + term if of_x else term)
-            of_kernel = transform.inverse_kernel(tf.stack(products), length)
-            return of_x[-1], tf.stack(of_diagonal), of_kernel
+            of_kernel = transform.inverse_kernel(
+                tf.concat(products, axis=0), length
+            )
+            return of_x[-1], tf.concat(of_diagonal, axis=0), of_kernel
 
         return tf.concat(y, axis=-1), gradients
 

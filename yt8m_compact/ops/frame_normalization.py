@@ -806,22 +806,36 @@ def _compiled(function: Callable, size: int) -> Callable:
     Returns:
         The function.
     """
-    do = _program(function, size) if size >= _LEAST_COMPILED else function
-
-    def call(values, mask, *arguments):
-        if mask is None:
-            return do(values, None, *arguments)
-        return tf.cond(
-            tf.reduce_all(mask),
-            lambda: do(values, None, *arguments),
-            lambda: do(values, mask, *arguments),
-        )
-
-    return call
+    if size < _LEAST_COMPILED:
+        return _switch(function)
+    if tf.inside_function():
+        return _program(function, size)[1]
+    return _switch(_program(function, size)[0])
 
 
 @functools.cache
-def _program(function: Callable, size: int) -> Callable:
-    """Makes one for each size: TensorFlow warns of one that is traced often."""
+def _program(function: Callable, size: int) -> tuple[Callable, Callable]:
+    """Makes one for each size: TensorFlow warns of one that is traced often.
+
+    Returns:
+        The program, and what chooses whether it gets the mask, for graphs: all
+        that call it share both branches.
+    """
     del size
-    return tf.function(function, jit_compile=True, autograph=False)
+    program = tf.function(function, jit_compile=True, autograph=False)
+    return program, tf.function(_switch(program), autograph=False)
+
+
+def _switch(function: Callable) -> Callable:
+    """Gives a function no mask where all frames are there."""
+
+    def call(values, mask, *arguments):
+        if mask is None:
+            return function(values, None, *arguments)
+        return tf.cond(
+            tf.reduce_all(mask),
+            lambda: function(values, None, *arguments),
+            lambda: function(values, mask, *arguments),
+        )
+
+    return call
