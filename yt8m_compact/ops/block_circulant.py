@@ -113,7 +113,7 @@ def _correlate(spectra: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     for block in range(out_blocks):
         with _after(sums):
             product = others[:, block] * spectrum[:, 0]
-            sums.append(tf.reduce_sum(product, axis=0))
+            sums.append(row_sums.sum_all_rows(product))
     return tf.math.conj(tf.stack(sums))[tf.newaxis]
 
 
