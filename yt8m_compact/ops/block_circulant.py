@@ -19,7 +19,7 @@ from yt8m_compact.ops import transforms
 # rows all blocks are multiplied at once: see `plans.few_values`.
 _MAX_UNROLLED_BLOCKS = 64
 _BLOCKS_AT_ONCE = 4
-# Of those with diagonals of their own, where rows are videos, which are few:
+# Of those with diagonals of their own, where rows are those of videos, few:
 # a program of all blocks one by one takes XLA long to compile, and much memory.
 _SCALED_AT_ONCE = 12
 
@@ -355,12 +355,12 @@ def multiply_scaled(
     """Multiplies rows by blocks of a diagonal and a circulant each.
 
     `y[r, b] = (x[r] * diagonal[b]) @ circ(kernel[b])`. The gradients transform
-    the scaled rows again, block by block, which takes as long as to keep all
-    their spectra and less memory.
+    the scaled rows again, some blocks after others, which takes as long as to
+    keep all their spectra and less memory.
 
     Args:
         x: `[rows, n]` or `[videos, max_frames, n]`, float32 or float64; of
-            frames, two of a video are transformed as one: see
+            frames, two of a video are transformed as one inside of
             `transforms.paired_frames`.
         diagonal: `[blocks, n]`, of the dtype of `x`.
         kernel: `[blocks, n]`, of the dtype of `x`.
@@ -376,13 +376,38 @@ def multiply_scaled(
         y = multiply_pairs(rows[:, tf.newaxis] * diagonal, kernel)
         y = tf.reshape(y, [-1, blocks * length])
         return with_leading_dims_of(x, y)
-    if x.shape.rank == 3 and x.shape[1] == 1:
-        y = multiply_scaled(as_rows(x), diagonal, kernel)
-        return with_leading_dims_of(x, y)
-    if x.shape.rank == 3:
-        transform, at_once = transforms.PairTransform(), 1
-    else:
-        transform, at_once = transforms.RowTransform(), _SCALED_AT_ONCE
+    if x.shape.rank == 2:
+        rows = transforms.RowTransform()
+        return _multiply_groups(x, diagonal, kernel, rows, _SCALED_AT_ONCE)
+    if transforms.are_paired() and x.shape[1] != 1:
+        pairs = transforms.PairTransform()
+        return _multiply_groups(x, diagonal, kernel, pairs, 1)
+    y = _multiply_groups(
+        as_rows(x), diagonal, kernel, transforms.RowTransform(), 1
+    )
+    return with_leading_dims_of(x, y)
+
+
+def _multiply_groups(
+    x: tf.Tensor,
+    diagonal: tf.Tensor,
+    kernel: tf.Tensor,
+    transform: transforms.RowTransform | transforms.PairTransform,
+    at_once: int,
+) -> tf.Tensor:
+    """Does what `multiply_scaled` does, some blocks after others.
+
+    Args:
+        x: `[rows, n]`, or `[videos, max_frames, n]` with pairs.
+        diagonal: see there.
+        kernel: see there.
+        transform: what transforms rows.
+        at_once: how many blocks; pairs are those of one block.
+
+    Returns:
+        `[..., blocks * n]`, of the dtype of `x`.
+    """
+    blocks, length = kernel.shape
     groups = [
         slice(start, min(start + at_once, blocks))
         for start in range(0, blocks, at_once)

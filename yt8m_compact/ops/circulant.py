@@ -198,7 +198,7 @@ def diagonal_circulant_matmul(
         dense = diagonal_circulant_kernel(diagonal, kernel, units, input_dim)
         return block_circulant.with_leading_dims_of(x, tf.matmul(rows, dense))
     if diagonal.shape[1] == blocks:
-        frames = x if paired else rows
+        frames = x if x.shape.rank == 3 else rows
         padding = [[0, 0]] * (frames.shape.rank - 1) + [[0, size - input_dim]]
         y = block_circulant.multiply_scaled(
             tf.pad(frames, padding) if input_dim < size else frames,

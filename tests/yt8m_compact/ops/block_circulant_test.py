@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from yt8m_compact import ops
 from yt8m_compact.ops import block_circulant
+from yt8m_compact.ops import transforms
 
 rng = np.random.default_rng(0)
 
@@ -148,9 +149,10 @@ def test_scaled_blocks_of_frames_in_pairs(frames, known):
     upstream = rng.standard_normal([3, frames, 2 * length])
     spec = tf.TensorSpec([None, frames if known else None, length], tf.float64)
     multiply = tf.function(block_circulant.multiply_scaled, autograph=False)
-    multiply = multiply.get_concrete_function(
-        spec, tf.constant(diagonal), tf.constant(kernel)
-    )
+    with transforms.paired_frames():
+        multiply = multiply.get_concrete_function(
+            spec, tf.constant(diagonal), tf.constant(kernel)
+        )
     types = {op.type for op in multiply.graph.get_operations()}
     assert ("IFFT" in types) == (not known or frames > 1)
     found = gradients(multiply, upstream, x, diagonal, kernel)
