@@ -82,6 +82,11 @@ def make_mask(full=False):
     return np.ones_like(mask) if full else mask
 
 
+def make_upstream():
+    """Makes the gradients of outputs, of more columns than any layer has."""
+    return np.random.default_rng(1).standard_normal((5, 6, 1100))
+
+
 class Chain:
     """The layers that are fused, one after another."""
 
@@ -139,8 +144,7 @@ def run(layer, weights, values, mask, training=True, mode="eager"):
             outputs = layer(x, training=training, mask=mask)
             # Padding has gradients, too, where frames are kept.
             shape = outputs.shape[1:]
-            upstream = np.random.default_rng(1).standard_normal((5, 6, 1100))
-            upstream = upstream[: len(values)]
+            upstream = make_upstream()[: len(values)]
             upstream = upstream[:, 0] if shape.rank == 1 else upstream
             upstream = upstream[..., : shape[-1]]
             loss = tf.reduce_sum(tf.cast(outputs, wide) * upstream)
@@ -325,9 +329,7 @@ def test_gamma_of_zero(pooling):
         return
     frames = values[mask]
     deviation = np.sqrt(frames.var(axis=0) + 1e-3)
-    upstream = np.random.default_rng(1).standard_normal((5, 6, 300))[
-        :, 0, :SIZE
-    ]
+    upstream = make_upstream()[:, 0, :SIZE]
     expected = np.zeros(SIZE)
     for video in [0, 1, 3, 4]:
         largest = values[video, mask[video]].max(axis=0)
