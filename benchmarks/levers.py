@@ -37,6 +37,7 @@ import statistics
 from absl import flags
 import tabulate
 
+from benchmarks.front import cases
 from benchmarks.front import data_sets
 from yt8m_compact import training
 from yt8m_compact.eval import evaluation
@@ -44,8 +45,6 @@ from yt8m_compact.programs import train
 from yt8m_compact.run import command_line
 from yt8m_compact.run import config as config_lib
 
-YT8M = "yt8m"
-AUDIOSET = "audioset"
 # "tuning" is for choices; named as in benchmarks/front/data_sets.py.
 _SPLITS = {"tuning": "validation", "test": "test"}
 _BATCH_SIZE = 256
@@ -212,7 +211,7 @@ DATA_SETS = {
     data.name: data
     for data in (
         DataSet(
-            YT8M,
+            cases.YT8M,
             "gap",
             {"tuning": 632, "test": 720},
             {
@@ -263,7 +262,7 @@ DATA_SETS = {
             ),
         ),
         DataSet(
-            AUDIOSET,
+            cases.AUDIOSET,
             "map",
             {"tuning": 250, "test": 312},
             {

@@ -6,11 +6,12 @@ import pathlib
 import pytest
 
 from benchmarks import levers
+from benchmarks.front import cases
 from benchmarks.front import data_sets
 
-_YT8M = levers.DATA_SETS[levers.YT8M]
+_YT8M = levers.DATA_SETS[cases.YT8M]
 _ROW = levers.Row(
-    data=levers.YT8M,
+    data=cases.YT8M,
     split="test",
     lever="none",
     flags="--base_learning_rate=0.001",
@@ -100,7 +101,7 @@ def test_rows_are_kept_and_measured_once(tmp_path, monkeypatch):
 def test_rows_are_in_the_order_of_the_levers(tmp_path):
     rows = [
         dataclasses.replace(_ROW, data=data, split=split, lever=lever)
-        for data in (levers.YT8M, levers.AUDIOSET)
+        for data in (cases.YT8M, cases.AUDIOSET)
         for lever in ("none", "Lion", "two teachers")
         for split in ("tuning", "test")
     ]
@@ -111,13 +112,13 @@ def test_rows_are_in_the_order_of_the_levers(tmp_path):
 
 def test_table_of_the_other_metric():
     rows = [
-        dataclasses.replace(_ROW, data=levers.AUDIOSET, map=0.31),
+        dataclasses.replace(_ROW, data=cases.AUDIOSET, map=0.31),
         dataclasses.replace(
-            _ROW, data=levers.AUDIOSET, lever="Lion", gap=0.5, map=0.33
+            _ROW, data=cases.AUDIOSET, lever="Lion", gap=0.5, map=0.33
         ),
         dataclasses.replace(_ROW, lever="Muon", map=0.9),
     ]
-    lines = levers.table(rows, levers.DATA_SETS[levers.AUDIOSET]).splitlines()
+    lines = levers.table(rows, levers.DATA_SETS[cases.AUDIOSET]).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     assert cells[0][3:] == ["MAP", "gain", "of seeds", "GAP@20"]
     assert cells[3][0] == "Lion"

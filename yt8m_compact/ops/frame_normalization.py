@@ -756,9 +756,7 @@ def _functions_of(product: Product) -> tuple[Callable, Callable]:
         That of `x` is added to what there was before. Multiplies again as far
         as they need it.
         """
-        of_values = inner(write.function)(
-            values, mask, *write.by_video, *write.others
-        )
+        of_values = write._replace(function=inner(write.function))(values, mask)
         with tf.GradientTape() as tape:
             trained = [w for w in weights.values() if w.dtype.is_floating]
             tape.watch([x, *trained])

@@ -13,7 +13,15 @@ _paired = contextvars.ContextVar("paired", default=False)
 
 
 @contextlib.contextmanager
-def portable_operators() -> Iterator[None]:
+def _inside(variable: contextvars.ContextVar[bool]) -> Iterator[None]:
+    token = variable.set(True)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def portable_operators() -> contextlib.AbstractContextManager[None]:
     """Traces products without Fourier transforms and complex numbers.
 
     What is computed or traced inside has operators that LiteRT, ONNX and
@@ -30,11 +38,7 @@ def portable_operators() -> Iterator[None]:
         >>> any("FFT" in op.type for op in traced.graph.get_operations())
         False
     """
-    token = _portable.set(True)
-    try:
-        yield
-    finally:
-        _portable.reset(token)
+    return _inside(_portable)
 
 
 def are_portable() -> bool:
@@ -42,19 +46,14 @@ def are_portable() -> bool:
     return _portable.get()
 
 
-@contextlib.contextmanager
-def paired_frames() -> Iterator[None]:
+def paired_frames() -> contextlib.AbstractContextManager[None]:
     """Traces products that may transform two frames of a video as one.
 
     That is faster. What is no number in one frame is none in the other, then,
     and is rounded as the larger one is: it is for training, whose moments mix
     all frames in any case, and for frames without anything odd in the padding.
     """
-    token = _paired.set(True)
-    try:
-        yield
-    finally:
-        _paired.reset(token)
+    return _inside(_paired)
 
 
 def are_paired() -> bool:
