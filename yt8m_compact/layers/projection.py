@@ -20,6 +20,9 @@ from yt8m_compact.layers import input_moments as input_moments_lib
 
 # Products with matrices of fewer entries are over before compiling pays.
 _LEAST_COMPILED = 2**18
+# Of the columns to the rows, from which on XLA gains more by not writing
+# spectra than it loses by what it does not share among threads.
+_COMPILED_RATIO = 16
 
 _QUANTIZATION_MODES = {"int8": structures.Int8, "int4": structures.Int4}
 
@@ -357,6 +360,17 @@ class Projection(keras.layers.Layer):
             for name, variable in self.structure_weights.items()
         }
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether XLA compiles the product and its gradients in training.
+
+        Where it computes them faster: matrices that are large and much wider
+        than high, of some structures. See benchmarks/compiled_products.py.
+        """
+        wide = self.units >= _COMPILED_RATIO * self.input_dim
+        large = self.input_dim * self.units >= _LEAST_COMPILED
+        return wide and large and self.structure.base.gains_by_xla
+
     def decoded(self, training: bool | None = None) -> structures.Weights:
         """Computes the floats of `W`, without their precisions.
 
@@ -465,8 +479,7 @@ class Projection(keras.layers.Layer):
         if self.deferred:
             return [inputs, *weights.values()]
         structure = self.structure.base
-        compiled = training and structure.uses_transforms
-        if compiled and self.input_dim * self.units >= _LEAST_COMPILED:
+        if training and self.is_compiled:
             product = _compiled_product(structure, self.input_dim, self.units)
             outputs = product(weights, inputs)
         else:  # A SavedModel must not need XLA.

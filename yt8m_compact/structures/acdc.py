@@ -60,6 +60,7 @@ class Acdc(structure.Structure):
     """
 
     uses_transforms: ClassVar[bool] = True
+    gains_by_xla: ClassVar[bool] = True
 
     num_factors: int = 1
 

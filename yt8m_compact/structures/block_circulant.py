@@ -51,6 +51,7 @@ class BlockCirculant(structure.Structure):
     """
 
     uses_transforms: ClassVar[bool] = True
+    gains_by_xla: ClassVar[bool] = True
 
     block_size: int = 64
 

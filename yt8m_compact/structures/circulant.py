@@ -59,6 +59,7 @@ class Circulant(structure.Structure):
     """
 
     uses_transforms: ClassVar[bool] = True
+    gains_by_xla: ClassVar[bool] = True
 
     pad_input: bool = False
 

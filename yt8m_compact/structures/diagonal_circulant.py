@@ -81,6 +81,11 @@ class DiagonalCirculant(structure.Structure):
     learned: bool = True
     pad_input: bool = False
 
+    @property
+    def gains_by_xla(self) -> bool:
+        """Whether blocks share spectra, which XLA then does not write."""
+        return self.shared_diagonal
+
     def _blocks(self, input_dim: int, units: int) -> tuple[int, int]:
         return circulant.square_blocks(input_dim, units, self.pad_input)
 

@@ -62,6 +62,9 @@ class Structure(abc.ABC):
     # Whether it multiplies by transforms, which take float32 and float64 only:
     # a 16-bit product is then computed in float32 and rounded once.
     uses_transforms: ClassVar[bool] = False
+    # Whether XLA multiplies faster in training by a matrix that is large and
+    # much wider than high.
+    gains_by_xla: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Checks every argument, by its type."""

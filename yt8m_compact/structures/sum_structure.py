@@ -84,6 +84,12 @@ class Sum(structure.Structure):
         """Whether a part of it multiplies by transforms."""
         return any(part.uses_transforms for part in self.parts)
 
+    @property
+    def gains_by_xla(self) -> bool:
+        """Whether all parts that multiply by transforms gain by it."""
+        parts = [part for part in self.parts if part.uses_transforms]
+        return bool(parts) and all(part.gains_by_xla for part in parts)
+
     def _prefixes(self) -> list[str]:
         counts, prefixes = Counter(), []
         for part in self.parts:

@@ -50,6 +50,7 @@ class Toeplitz(structure.Structure):
     """
 
     uses_transforms: ClassVar[bool] = True
+    gains_by_xla: ClassVar[bool] = True
 
     def weights(
         self, input_dim: int, units: int

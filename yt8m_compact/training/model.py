@@ -74,8 +74,8 @@ def make_augmentation(
 def _jit_compile(chosen: bool | None, model: keras.Model) -> bool:
     """Decides whether XLA compiles the whole step, where nobody did.
 
-    Not on a CPU: there the layers have compiled what gains by it, products of
-    large compact projections, normalisation and pooling of frames, mixtures.
+    Not on a CPU: there the layers have compiled what gains by it, normalisation
+    and pooling of frames with the product before it, mixtures, wide products.
     The whole step takes twice the memory, a minute to compile, multiplies dense
     matrices slower, and draws dropout's random numbers anew for each use of
     what was dropped (benchmarks/training_step.py). It can't compile what Keras

@@ -63,15 +63,36 @@ def is_compiled(layer, training):
     return any(f.attr["_XlaMustCompile"].b for f in definition.library.function)
 
 
-def test_only_large_products_by_transforms_are_compiled(monkeypatch):
-    transforms = layer_conformance.make_layer("circulant", 7, 17)
-    dense = layer_conformance.make_layer("dense", 7, 17)
-    assert not is_compiled(transforms, training=True)
-    monkeypatch.setattr(projection, "_LEAST_COMPILED", 7 * 17)
-    assert is_compiled(transforms, training=True)
+def test_only_large_and_wide_products_are_compiled(monkeypatch):
+    wide = layer_conformance.make_layer("circulant", 7, 16 * 7)
+    assert not is_compiled(wide, training=True)
+    monkeypatch.setattr(projection, "_LEAST_COMPILED", 7 * 16 * 7)
+    assert is_compiled(wide, training=True)
     # A SavedModel runs where there is no XLA.
-    assert not is_compiled(transforms, training=False)
-    assert not is_compiled(dense, training=True)
+    assert not is_compiled(wide, training=False)
+    narrow = layer_conformance.make_layer("circulant", 8, 16 * 8 - 1)
+    assert not is_compiled(narrow, training=True)
+
+
+@pytest.mark.parametrize(
+    ("structure", "compiled"),
+    [
+        ("circulant", True),
+        ("block_circulant(block_size=4)@int8", True),
+        ("diagonal_circulant", False),
+        ("diagonal_circulant(shared_diagonal=True)", True),
+        ("fastfood", False),
+        ("dense", False),
+        ("low_rank(rank=2) + circulant", True),
+        ("circulant + diagonal_circulant", False),
+        ("low_rank(rank=2) + dense", False),
+    ],
+)
+def test_structures_that_gain_are_compiled(structure, compiled, monkeypatch):
+    monkeypatch.setattr(projection, "_LEAST_COMPILED", 1)
+    layer = projection.Projection(16 * 8, structure=structure)
+    layer.build((None, 8))
+    assert layer.is_compiled == compiled
 
 
 @pytest.mark.slow
@@ -81,7 +102,7 @@ def test_only_large_products_by_transforms_are_compiled(monkeypatch):
 )
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_training_of_large_products_equals_inference(case, dtype, monkeypatch):
-    monkeypatch.setattr(projection, "_LEAST_COMPILED", 1)
+    monkeypatch.setattr(projection.Projection, "is_compiled", True)
     layer = layer_conformance.make_layer(
         case, 7, 17, activation="tanh", dtype=dtype
     )
