@@ -50,6 +50,7 @@ class Case:
             are those of an entropy coder; None for no such code.
         members: of an ensemble, whose mean is measured; it has no model of its
             own.
+        teachers: what it learns from in place of `teachers(data)`.
     """
 
     data: str
@@ -64,6 +65,7 @@ class Case:
     is_aimed: bool = False
     members: tuple[Case, ...] = ()
     num_clusters: int | None = None
+    teachers: tuple[Case, ...] = ()
 
     def describe_places(self) -> str:
         """Says what the model's places are made of."""
@@ -161,6 +163,23 @@ def teachers(data: str) -> list[Case]:
     ]
 
 
+def chain() -> Case:
+    """Makes the best dense model of YouTube-8M: a chain of two classifiers.
+
+    Returns:
+        The case, which learns from labels.
+    """
+    return Case(
+        YT8M,
+        "teacher",
+        "teacher/chain",
+        "float32",
+        models.DeepCombineChainConfig(moe_num_mixtures=1, deep_chain_layers=1),
+        {"batch_size": 256, "base_learning_rate": 0.008},
+        1.2,
+    )
+
+
 def all_cases() -> list[Case]:
     """Lists the cases: teachers, then those of the table of aims, then others.
 
@@ -174,6 +193,7 @@ def all_cases() -> list[Case]:
             members[0], name="teacher/mean", members=tuple(members)
         )
         taught += [*members, mean]
+    taught.append(chain())
     return [
         *taught,
         *_aimed(),
@@ -469,7 +489,7 @@ def _aimed() -> Iterator[Case]:
         ("0.19MB", 464, 1500, 2.0),
         ("0.10MB", 272, 1000, 2.0),
     ):
-        yield Case(
+        case = Case(
             YT8M,
             "to a budget",
             f"budget/{name}",
@@ -483,4 +503,12 @@ def _aimed() -> Iterator[Case]:
             ),
             length=length,
             is_aimed=True,
+        )
+        yield case
+        yield dataclasses.replace(
+            case,
+            family="taught by a chain",
+            name=f"taught_by_chain/{name}",
+            is_aimed=False,
+            teachers=(chain(),),
         )

@@ -45,7 +45,7 @@ class Experiment:
     Args:
         data: the data set.
         work_dir: folder of the models.
-        teachers: what the cases learn from.
+        teachers: what the cases learn from that have none of their own.
     """
 
     def __init__(
@@ -176,7 +176,9 @@ class Experiment:
         if case.family != "teacher":
             config = self._replace_training(
                 config,
-                teacher=",".join(map(self._scores, self._teachers)),
+                teacher=",".join(
+                    map(self._scores, case.teachers or self._teachers)
+                ),
                 teacher_weight=self._data.teacher_weight,
             )
         if case.start is not None:

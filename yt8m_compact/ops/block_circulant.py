@@ -497,14 +497,14 @@ def dense_toeplitz(
         `[..., input_dim, units]`, of the dtype of `sequence`, with entry `[i,
         j]` equal to `sequence[units - 1 + i - j]`.
     """
-    # In rows of width 2 N - 1 of a sequence of period N, every row starts one
+    # In rows of width N - 1 of a sequence of period N, every row starts one
     # place earlier than the one above: a Toeplitz matrix without a gather,
     # whose gradient would be a slow scatter. The short side becomes rows.
     short, long = sorted((input_dim, units))
     if input_dim <= units:
         sequence = tf.reverse(sequence, axis=[-1])
     period = input_dim + units - 1
-    width = 2 * period - 1
+    width = max(period - 1, long)  # of one row, all
     leading = sequence.shape[:-1]
     sequence = tf.roll(sequence, 1 - short, axis=-1)
     repeats = [1] * len(leading) + [-(-short * width // period)]
@@ -529,11 +529,22 @@ def dense_blocks(
         of block `[p, q]`.
     """
     in_blocks, out_blocks, length = kernel.shape
-    sequence = tf.concat(
-        [kernel[..., length - output_block + 1 :], kernel[..., :input_block]],
-        axis=-1,
-    )
-    blocks = dense_toeplitz(sequence, input_block, output_block)
+    if input_block == output_block == length:
+        # As `dense_toeplitz`, of whole periods.
+        width = 2 * length - 1
+        sequence = tf.roll(tf.reverse(kernel, axis=[-1]), 1, axis=-1)
+        flat = tf.tile(sequence, [1, 1, width])
+        shape = [in_blocks, out_blocks, length, width]
+        blocks = tf.reshape(flat, shape)[..., :length]
+    else:
+        sequence = tf.concat(
+            [
+                kernel[..., length - output_block + 1 :],
+                kernel[..., :input_block],
+            ],
+            axis=-1,
+        )
+        blocks = dense_toeplitz(sequence, input_block, output_block)
     return tf.reshape(
         tf.transpose(blocks, [0, 2, 1, 3]),
         [in_blocks * input_block, out_blocks * output_block],

@@ -15,6 +15,7 @@ def test_every_family_has_every_precision():
             found.setdefault((case.data, case.family), set()).add(
                 case.precision
             )
+    assert found.pop((cases.YT8M, "taught by a chain")) == {"binary"}
     # Its own code is its precision.
     coded = found.pop((cases.YT8M, "deep compression"))
     assert coded == {"float32", "coded"}
@@ -39,6 +40,13 @@ def test_rounded_and_trained_cases_start_from_their_floats():
         "mlp_hidden_size=1024; "
         "hidden_projection=low_rank(rank=16)@binary(block_size=64)"
     )
+
+
+def test_what_a_chain_teaches_differs_in_nothing_else():
+    by_name = {case.name: case for case in cases.all_cases()}
+    ours, taught = by_name["budget/1.0MB"], by_name["taught_by_chain/1.0MB"]
+    assert not ours.teachers and taught.teachers == (cases.chain(),)
+    assert taught.model == ours.model and taught.length == ours.length
 
 
 def test_aimed_models_fit_their_bytes():
