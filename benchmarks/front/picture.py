@@ -1,7 +1,9 @@
 """The picture of the front."""
 
 from collections.abc import Sequence
+import itertools
 import os
+from typing import Any
 
 from matplotlib import axes as axes_lib
 from matplotlib import pyplot
@@ -38,6 +40,10 @@ _COLOURS = {
     "low rank, float32": "tab:blue",
     "low rank, fewer bits": "tab:cyan",
 }
+# The hues of tab20 that look like one of these: blue, red, grey, cyan.
+_TAKEN = (0, 3, 7, 9)
+# Points above it, where each text is: neighbours must not cover each other.
+_HEIGHTS = (16, 50, 84)
 # Of sizes that differ by less only the smaller one is described.
 _APART = 1.2
 
@@ -115,18 +121,30 @@ def _draw_panel(
     best = summary.reference(some)
     groups = families(some)
     shipped = [point for members in groups.values() for point in members]
-    palette = iter(pyplot.colormaps["tab20"].colors)
+    palette = itertools.cycle(
+        colour
+        for index, colour in enumerate(pyplot.colormaps["tab20"].colors)
+        if index // 2 not in _TAKEN
+    )
+    # A structure's, of floats and of fewer bits.
+    colours: dict[str, Any] = {}
+    named: set[str] = set()
     for name, members in groups.items():
-        colour = _COLOURS.get(name) or next(palette)
+        structure = name.partition(",")[0]
+        if structure not in colours:
+            colours[structure] = _COLOURS.get(name) or next(palette)
+        colour = colours[structure]
         line = summary.front(members)
         is_chosen = name == _CHOSEN
         axis.plot(
             [point.bytes for point in line],
             [point.value for point in line],
             color=colour,
-            label=name,
+            label=structure if structure not in named else None,
+            linestyle="--" if name.endswith("float32") else "-",
             linewidth=3 if is_chosen else 1.2,
         )
+        named.add(structure)
         for point in members:
             axis.plot(
                 point.bytes,
@@ -135,6 +153,8 @@ def _draw_panel(
                 marker=_MARKERS[point.first.precision],
                 markersize=14 if point.first.precision == "binary" else 6,
             )
+    axis.plot([], [], "k--", lw=1.2, label="float32")
+    axis.plot([], [], "k-", lw=1.2, label="fewer bits")
     for precision, marker in _MARKERS.items():
         if any(point.first.precision == precision for point in shipped):
             axis.plot([], [], "k", marker=marker, ls="", label=precision)
@@ -142,9 +162,10 @@ def _draw_panel(
         axis.axhline(best.value, color="grey", ls=":", lw=1)
         _annotate(axis, best, best, (-20, 14))
         described = 0.0
+        heights = itertools.cycle(_HEIGHTS)
         for point in summary.front(groups.get(_CHOSEN, [])):
             if point.bytes > _APART * described:
-                _annotate(axis, point, best, (-55, 20))
+                _annotate(axis, point, best, (-55, next(heights)))
                 described = point.bytes
         right = axis.secondary_yaxis(
             "right",
@@ -161,8 +182,8 @@ def _draw_panel(
     # What falls below half of the best is left out of sight.
     top = max(point.value for point in shipped)
     low = max(min(point.value for point in shipped), 0.6 * top)
-    margin = 0.3 * max(top - low, 0.05 * top)
-    axis.set_ylim(low - margin, top + margin)
+    margin = 0.4 * max(top - low, 0.05 * top)
+    axis.set_ylim(low - 0.3 * margin, top + margin)
     left, right_end = axis.get_xlim()
     axis.set_xlim(left / 3.5, right_end * 1.3)
     axis.set_xlabel("file that is shipped (weights and configuration)")

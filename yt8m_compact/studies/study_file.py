@@ -182,7 +182,8 @@ def _parse(values: dict[str, Any], where: str) -> Study:
     if not isinstance(pattern, str) or not pattern:
         raise ValueError(
             f"{where}: expected score_data_pattern, the files that each run is "
-            f"evaluated on. Received: score_data_pattern={pattern!r}"
+            "evaluated on, as in the example of docs/training.md. Received: "
+            + (f"score_data_pattern={pattern!r}" if values else "an empty file")
         )
     metric = values.get("metric", "gap")
     if metric not in METRICS:

@@ -53,8 +53,8 @@ def check_shards(
     if len(files) < number:
         raise ValueError(
             f"expected a file for each of {number} shards of the data, one "
-            f"or several of each worker. Received: {len(files)} files; write "
-            "smaller ones (yt8m-data repack), or use fewer workers"
+            f"or several of each worker. Received: {len(files)} files; give "
+            "more files, or use fewer workers and --data_shards"
         )
 
 

@@ -1,8 +1,9 @@
 """Which devices and machines train a model together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import socket
@@ -85,13 +86,18 @@ class Workers:
         if self.number == 1:
             return list(numbers)
 
-        @tf.function
-        def add_up(numbers: tf.Tensor) -> tf.Tensor:
+        shares = tf.constant(numbers, tf.float64) / self.local_replicas
+        return self._sum_over_workers(shares).numpy().tolist()
+
+    @functools.cached_property
+    def _sum_over_workers(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        # One function for all calls, which TensorFlow traces once a length.
+        @tf.function(reduce_retracing=True)
+        def sum_over_workers(numbers: tf.Tensor) -> tf.Tensor:
             shares = self.strategy.run(lambda: numbers)
             return self.strategy.reduce("SUM", shares, axis=None)
 
-        shares = tf.constant(numbers, tf.float64) / self.local_replicas
-        return add_up(shares).numpy().tolist()
+        return sum_over_workers
 
     def wait_for_checkpoint(
         self, run: train_dir_lib.TrainDir, step: int

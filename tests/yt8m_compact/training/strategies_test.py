@@ -223,7 +223,7 @@ def test_a_folder_that_is_not_shared(tmp_path, monkeypatch):
         (
             {"data_shards": 4},
             "expected a file for each of 4 shards of the data, one or several "
-            "of each worker. Received: 3 files; write smaller ones",
+            "of each worker. Received: 3 files; give more files",
         ),
     ],
 )
