@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import logging
 import os
 import socket
 import time
@@ -34,6 +35,8 @@ _EXAMPLE = (
     '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, '
     '"task": {"type": "worker", "index": 0}}'
 )
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -286,6 +289,13 @@ def _wait_for_each_other(
         ) from error
     missing = [a for i, a in enumerate(addresses) if i != index]
     end = time.monotonic() + seconds
+    _LOGGER.info(
+        "worker %d of %d: waiting for %s, %g s at most",
+        index,
+        len(addresses),
+        ", ".join(missing),
+        seconds,
+    )
     with listener:  # for the others; who is through has TensorFlow's server
         while missing:
             missing = [a for a in missing if not _answers(a)]
@@ -301,6 +311,8 @@ def _wait_for_each_other(
         # Those that have not met this one yet find its port open until
         # TensorFlow takes it, and after.
         time.sleep(2 * _POLL_SECONDS)
+    # What answers may be no worker, and TensorFlow waits without a word.
+    _LOGGER.info("worker %d of %d: all answer", index, len(addresses))
 
 
 def _answers(address: str) -> bool:

@@ -514,7 +514,8 @@ def test_a_port_that_is_taken(environment):
             strategies.make_workers(settings())
 
 
-def test_workers_wait_until_all_are_there():
+def test_workers_wait_until_all_are_there(caplog):
+    caplog.set_level("INFO", logger=strategies.__name__)
     addresses = [f"localhost:{port}" for port in free_ports(3)]
     ends = []
 
@@ -529,3 +530,8 @@ def test_workers_wait_until_all_are_there():
     for thread in threads:
         thread.join()
     assert sorted(ends) == [0, 1, 2]
+    others = ", ".join(addresses[1:])
+    assert (
+        f"worker 0 of 3: waiting for {others}, 20 s at most" in caplog.messages
+    )
+    assert "worker 2 of 3: all answer" in caplog.messages
