@@ -18,6 +18,7 @@ with lazy.imports():
     from yt8m_compact.readers.features_file import place_features
     from yt8m_compact.readers.features_file import read_features
     from yt8m_compact.readers.features_file import write_features
+    from yt8m_compact.readers.files import SCORES
     from yt8m_compact.readers.files import expand_patterns
     from yt8m_compact.readers.files import expect_local_files
     from yt8m_compact.readers.files import split_patterns
@@ -45,6 +46,7 @@ with lazy.imports():
 
 __all__ = [
     "FEATURES_NAME",
+    "SCORES",
     "DataError",
     "FrameLevelReader",
     "FrameSampling",

@@ -37,6 +37,12 @@ class FileKind:
 
 
 RECORDS = FileKind()
+SCORES = FileKind(
+    one="file of scores of yt8m-predict --format=teacher, or the folder of a "
+    "run or of a SavedModel",
+    several="files of scores",
+    ending=".scores",
+)
 
 
 def expand_patterns(
@@ -89,7 +95,7 @@ def expand_patterns(
     return list(dict.fromkeys(file for files in lists for file in files))
 
 
-def expect_local_files(patterns: str) -> None:
+def expect_local_files(patterns: str, kind: FileKind = RECORDS) -> None:
     """Refuses patterns of this system that match no file.
 
     Programs ask this before they import TensorFlow, which takes seconds.
@@ -97,6 +103,7 @@ def expect_local_files(patterns: str) -> None:
     Args:
         patterns: As of `expand_patterns`; patterns of other systems, which may
             be slow to answer, are not looked at.
+        kind: As of `expand_patterns`.
 
     Raises:
         DataError: If a pattern matches no file.
@@ -111,7 +118,7 @@ def expect_local_files(patterns: str) -> None:
         TFRecord file. The folder 'none' does not exist: check the path.
     """
     if files_lib.is_local(patterns):
-        expand_patterns(patterns)
+        expand_patterns(patterns, kind)
 
 
 def split_patterns(

@@ -173,8 +173,8 @@ def check_format(
         raise errors.DataError(
             f"{record_name}: expected labels, int64 values under the key "
             "'labels'. Received: none. Use files of a split that has labels: "
-            "YouTube-8M's test files have none, and train a model with a "
-            f"teacher alone (--teacher, --teacher_weight=1). {holds}"
+            "YouTube-8M's test files have none (training by a --teacher with "
+            f"--teacher_weight=1 needs none). {holds}"
         )
     if (
         reader.frame_features

@@ -128,10 +128,10 @@ def _draw_panel(
     )
     # A structure's, of floats and of fewer bits.
     colours: dict[str, Any] = {}
-    named: set[str] = set()
     for name, members in groups.items():
         structure = name.partition(",")[0]
-        if structure not in colours:
+        is_first = structure not in colours
+        if is_first:
             colours[structure] = _COLOURS.get(name) or next(palette)
         colour = colours[structure]
         line = summary.front(members)
@@ -140,11 +140,10 @@ def _draw_panel(
             [point.bytes for point in line],
             [point.value for point in line],
             color=colour,
-            label=structure if structure not in named else None,
+            label=structure if is_first else None,
             linestyle="--" if name.endswith("float32") else "-",
             linewidth=3 if is_chosen else 1.2,
         )
-        named.add(structure)
         for point in members:
             axis.plot(
                 point.bytes,

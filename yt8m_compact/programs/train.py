@@ -226,7 +226,7 @@ def _config(flag_values: flags.FlagValues) -> config_lib.Config:
         readers.expect_local_files(config.training.eval_data_pattern)
     for teacher in config.training.teachers:
         if not files.is_folder(teacher):
-            readers.expect_local_files(teacher)
+            readers.expect_local_files(teacher, readers.SCORES)
     return config
 
 

@@ -23,11 +23,6 @@ MODEL_INPUTS = ("features", "frames", "num_frames")
 # And what they hold of files of scores.
 SCORES = ("teacher_classes", "teacher_scores")
 
-_EXPECTED = (
-    "a teacher: the folder of a run or of a SavedModel of yt8m-export, or a "
-    "file of scores of yt8m-predict --format=teacher"
-)
-
 _LOGGER = logging.getLogger(__name__)
 
 # Gets the inputs of a model by name, and returns its `predictions`.
@@ -201,13 +196,9 @@ def load_teachers(
 
 
 def _load_scores(config: config_lib.Config, pattern: str) -> readers.ScoreTable:
-    try:
-        files = readers.expand_patterns(pattern)
-    except readers.DataError as error:
-        raise ValueError(
-            f"{pattern}: expected {_EXPECTED}. Received: {error}"
-        ) from None
-    header, table = readers.read_scores(files)
+    header, table = readers.read_scores(
+        readers.expand_patterns(pattern, readers.SCORES)
+    )
     _check_classes(config, header.num_classes, header.model, pattern)
     _LOGGER.info(
         "teacher %s: %s, of %s videos", pattern, header, f"{len(table):,}"
@@ -233,8 +224,10 @@ def _load_model(
         return lambda **inputs: function(*(inputs[name] for name in names))
     if not tf.saved_model.contains_saved_model(path):
         raise ValueError(
-            f"{path}: expected {_EXPECTED}. Received: a folder without "
-            "config.json and saved_model.pb"
+            f"{path}: expected a teacher: the folder of a run or of a "
+            "SavedModel of yt8m-export, or a file of scores of yt8m-predict "
+            "--format=teacher. Received: a folder without config.json and "
+            "saved_model.pb"
         )
     teacher, predict = serving.load(path)
     _check_data(config, teacher, path)
