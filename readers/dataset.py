@@ -37,6 +37,7 @@ def make_dataset(
     skipped: skipped_lib.SkippedData | None = None,
     count_records: bool = False,
     keep_empty_batches: bool = False,
+    portable: bool = False,
 ) -> tf.data.Dataset:
     """Makes a dataset of batches, one pass over files or several.
 
@@ -74,6 +75,11 @@ def make_dataset(
             `skip_examples` the pass goes on after the batch.
         keep_empty_batches: Whether a batch that has lost all its records stays
             in its place, without a video; if not, it is left out.
+        portable: Whether another process, such as a worker of tf.data service,
+            can compute the dataset: the same batches, without Python, and so
+            without `skipped`. A record that TensorFlow's parser refuses and
+            protobuf reads is an error then, and so are some others by which
+            that parser names no record.
 
     Returns:
         A dataset of batches, dicts as `reader.parse` returns them.
@@ -123,6 +129,7 @@ def make_dataset(
                 skipped=skipped,
                 count_records=count_records,
                 keep_empty_batches=keep_empty_batches,
+                portable=portable,
             )
             for number in range(num_epochs)
         ]
@@ -140,6 +147,7 @@ def make_dataset(
         shuffle_buffer=shuffle_buffer,
         seed=(seed, epoch),
         skipped=skipped,
+        portable=portable,
     )
     if skip_examples:
         dataset = dataset.skip(skip_examples)
@@ -147,9 +155,11 @@ def make_dataset(
     if batch_limit is not None:
         dataset = dataset.take(batch_limit)
 
-    parse_batch = batch_parser.BatchParser(
-        batch_parser.parse_function(reader), reader.wanted, skipped
-    )
+    parse_batch = batch_parser.parse_function(reader)
+    if not portable:
+        parse_batch = batch_parser.BatchParser(
+            parse_batch, reader.wanted, skipped
+        )
     frame_seed = tf.constant([seed, epoch], tf.int64)
 
     def parse(files, indices, serialized):
@@ -164,13 +174,15 @@ def make_dataset(
     if count_records:
         dataset = dataset.enumerate()
         parse = _counting(parse, batch_size, skip_examples)
-    dataset = dataset.map(
-        parse, num_parallel_calls=os.cpu_count() or 1, deterministic=True
-    )
+    # How many processors another process has is for it to say.
+    threads = tf.data.AUTOTUNE if portable else os.cpu_count() or 1
+    dataset = dataset.map(parse, num_parallel_calls=threads, deterministic=True)
     may_be_empty = skipped is not None or _may_be_empty(reader)
     if may_be_empty and not keep_empty_batches:
         dataset = dataset.filter(lambda batch: tf.size(batch["id"]) > 0)
     dataset = dataset.prefetch(_PREFETCHED_BATCHES)
+    if portable:
+        return dataset
     options = tf.data.Options()
     # Fixed numbers of threads and batches bound the memory, and save the time
     # of tuning them.

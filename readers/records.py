@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 import concurrent.futures
+import functools
 import os
 
 import numpy as np
@@ -31,6 +32,7 @@ def read_records(
     seed: int | Sequence[int] = 0,
     deterministic: bool = True,
     skipped: skipped_lib.SkippedData | None = None,
+    portable: bool = False,
 ) -> tf.data.Dataset:
     """Reads the records of TFRecord files, several files at a time.
 
@@ -54,6 +56,10 @@ def read_records(
             a little faster with slow storage.
         skipped: Where to count what can't be read, which is then left out; None
             to stop there with an error.
+        portable: Whether another process, such as a worker of tf.data service,
+            can compute the dataset, in the same order: without Python, and so
+            without `skipped`. Lengths are not compared with the file's before
+            memory is asked for.
 
     Returns:
         A dataset of `(file, index, serialized)`: string, int64 (the record's
@@ -90,6 +96,11 @@ def read_records(
             "`shuffle_buffer` is expected to be 0 or more. Received: "
             f"{shuffle_buffer=}"
         )
+    if portable and skipped is not None:
+        raise ValueError(
+            "`skipped` is expected to be None where another process reads. "
+            f"Received: {skipped=}"
+        )
     files, sizes = filled_files(files, skipped)
     chunk = _chunk_records(files[0])
     order = np.arange(len(files))
@@ -102,13 +113,24 @@ def read_records(
         )
     )
     cycle_length = min(num_readers, len(files))
-    threads = _parallel_reads(files, cycle_length)
-    stretches = stretches_lib.Stretches(chunk, skipped)
-    may_have_others = skipped is not None or max(sizes) > headers.WALK_BYTES
+    if portable:
+        # How many processors there are is for the other process to say.
+        threads = tf.data.AUTOTUNE
+        may_have_others = max(sizes) > headers.WALK_BYTES
+        read = functools.partial(
+            _read_portable_chunks, chunk=chunk, may_have_others=may_have_others
+        )
+    else:
+        threads = _parallel_reads(files, cycle_length)
+        read = functools.partial(
+            _read_chunks,
+            chunk=chunk,
+            stretches=stretches_lib.Stretches(chunk, skipped),
+            may_have_others=skipped is not None
+            or max(sizes) > headers.WALK_BYTES,
+        )
     dataset = dataset.interleave(
-        lambda file, size: _read_chunks(
-            file, size, chunk, stretches, may_have_others
-        ),
+        read,
         cycle_length=cycle_length,
         num_parallel_calls=threads,
         deterministic=deterministic if threads else None,
@@ -318,6 +340,72 @@ def _read_chunks(
     else:
         end = size
     return chunks.scan((first, offset, end), add_origins)
+
+
+def _read_portable_chunks(
+    file: tf.Tensor, size: tf.Tensor, chunk: int, may_have_others: bool
+) -> tf.data.Dataset:
+    """Does what `_read_chunks` does, without Python.
+
+    A stretch ends where `headers.walk` would end it. Chunks without a record
+    are where `_read_chunks` has them, so that as many files take turns.
+
+    Args:
+        file: Scalar string.
+        size: Scalar int64, the file's bytes.
+        chunk: Records in a chunk.
+        may_have_others: Whether there may be more than one stretch.
+
+    Returns:
+        A dataset of `(files, indices, serialized)`, each `[chunk]`.
+    """
+    zero = tf.zeros([], tf.int64)
+    end_of_file = tf.data.Dataset.from_tensors(
+        (
+            tf.zeros([0], tf.int64),
+            tf.zeros([0], tf.string),
+        )
+    )
+    # More than the file has, and no reason to try again for ever.
+    most = size // framing.FRAMING_BYTES + 1
+    chunks = framing.records_until_error(file, zero, most).batch(chunk)
+
+    def add_origins(state, batch):
+        _, serialized = batch
+        count, offset, start = state
+        number = tf.size(serialized, out_type=tf.int64)
+        good = (number > 0) | tf.equal(offset, size)
+        complete = tf.cond(
+            good,
+            lambda: tf.constant(True),
+            lambda: _raise_incomplete(file, size, count, offset, good),
+        )
+        lengths = tf.cast(tf.strings.length(serialized), tf.int64)
+        end = offset + tf.reduce_sum(lengths) + number * framing.FRAMING_BYTES
+        with tf.control_dependencies([complete]):
+            files = tf.fill([number], file)
+        is_last = (
+            (end - start >= headers.WALK_BYTES)
+            & tf.equal(number, chunk)
+            & tf.not_equal(end, size)
+        )
+        state = count + number, end, tf.where(is_last, end, start)
+        records = files, count + tf.range(number), serialized
+        return state, (is_last, records)
+
+    chunks = chunks.concatenate(end_of_file)
+    chunks = chunks.scan((zero, zero, zero), add_origins)
+    if not may_have_others:
+        return chunks.map(lambda is_last, records: records)
+
+    def add_ends(is_last, records):
+        # One chunk where a stretch ends, and one where the next starts.
+        empty = tf.nest.map_structure(lambda column: column[:0], records)
+        ends = tf.data.Dataset.from_tensors(empty)
+        ends = ends.repeat(tf.where(is_last, tf.constant(2, tf.int64), 0))
+        return tf.data.Dataset.from_tensors(records).concatenate(ends)
+
+    return chunks.flat_map(add_ends)
 
 
 def _raise_incomplete(

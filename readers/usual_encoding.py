@@ -29,6 +29,8 @@ _Number = TypeVar("_Number", int, tf.Tensor)
 _ENTRY_BYTES = 10
 # Every record of AudioSet has these, one number each.
 _TIMES = ("start_time_seconds", "end_time_seconds")
+# And every video-level record of YouTube-8M these, whichever are read.
+_MEANS = ("mean_rgb", "mean_audio")
 # Larger labels than this are left to protobuf.
 _ANY_LABEL = 2**31
 
@@ -36,6 +38,11 @@ _ANY_LABEL = 2**31
 def times_spec() -> dict[str, tf.io.RaggedFeature]:
     """Returns the parsing specification of what AudioSet's contexts add."""
     return {key: tf.io.RaggedFeature(tf.float32) for key in _TIMES}
+
+
+def means_spec() -> dict[str, tf.io.RaggedFeature]:
+    """Returns the parsing specification of YouTube-8M's features of videos."""
+    return {key: tf.io.RaggedFeature(tf.float32) for key in _MEANS}
 
 
 def usual_contexts(
@@ -111,10 +118,12 @@ def usual_videos(
 ) -> tf.Tensor:
     """Says which records hold an id, labels and float lists, as usual.
 
+    Features of YouTube-8M that are not read may be there, too.
+
     Args:
         serialized: String `[batch]`, the records.
-        parsed: What was parsed by the specifications of `ids`, `labels` and
-            float features.
+        parsed: What was parsed by the specifications of `ids`, `labels`,
+            float features and `means_spec`.
         ids: String `[batch]`, the ids selected.
         names: Keys of the features.
         sizes: Their sizes.
@@ -130,7 +139,12 @@ def usual_videos(
         _entry(name, _field(4 * number))
         for name, number in zip(names, sizes, strict=True)
     )
-    usual = _are_whole(serialized, size)
+    not_one = tf.ones_like(size, tf.bool)
+    for name in sorted(set(_MEANS) - set(names)):
+        number = tf.cast(parsed[name].row_lengths(), tf.int32)
+        size += tf.where(number > 0, _entry(name, _field(4 * number)), 0)
+        not_one &= tf.not_equal(number, 1)
+    usual = _are_whole(serialized, size) & not_one
     for name, number in zip(names, sizes, strict=True):
         usual &= tf.equal(parsed[name].row_lengths(), number)
     return usual

@@ -163,8 +163,9 @@ class VideoLevelReader:
         Returns:
             Features by key, ids, and bool `[batch]`, what protobuf refuses.
         """
-        # Labels are counted even where they are not read.
-        spec = self._spec() | labels.labels_spec()
+        # Labels are counted even where they are not read, and so are features.
+        spec = usual_encoding.means_spec() | labels.labels_spec()
+        spec |= self._spec()
         parsed = self._parse_features(serialized, names, spec)
         video_ids = ids.select_ids(parsed)
         usual = usual_encoding.usual_videos(

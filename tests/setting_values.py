@@ -23,9 +23,14 @@ NEEDED = {
     "pruning_group": {"pruning_density": 0.25, "pruning_steps": 9},
     "pruning_places": {"pruning_density": 0.25, "pruning_steps": 9},
     "pruning_steps": {"pruning_density": 0.25},
+    "data_service": {"data_service": "other:1"},
 }
-# Settings that others leave unused.
-_EXCLUDED = ("learning_rate_decay", "learning_rate_decay_examples")
+# Settings that others leave unused, or refuse.
+_EXCLUDED = (
+    "learning_rate_decay",
+    "learning_rate_decay_examples",
+    "on_data_error",
+)
 
 
 def other_value(field: dataclasses.Field) -> Any:

@@ -378,8 +378,15 @@ class TrainingConfig:
     )
     connect_timeout: int = settings.setting(
         300,
-        "Seconds that several workers wait for each other at the start.",
+        "Seconds that several workers wait for each other at the start, and "
+        "for a batch of --data_service.",
         minimum=1,
+    )
+    data_service: str = settings.setting(
+        "",
+        "Address of a dispatcher of tf.data service, host:port, whose workers "
+        "read the files in place of this process: the same batches. A shard "
+        "(--data_shards) is read by one of its workers.",
     )
     log_steps: int = settings.setting(
         10, "Number of steps between two points in TensorBoard.", minimum=1
@@ -537,6 +544,7 @@ TRAINING_GROUPS = {
         "num_gpu",
         "data_shards",
         "connect_timeout",
+        "data_service",
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ _USED_BY = {
     "final_learning_rate_fraction": ("learning_rate_schedule", "cosine"),
     "focal_gamma": ("label_loss", "FocalLoss"),
 }
+# Of a dispatcher, as tf.data service has it or short.
+_ADDRESS = re.compile(r"(grpc://)?[^/\s]+:\d+")
 # And those that a teacher alone uses.
 OF_TEACHER = ("teacher_weight", "teacher_temperature")
 
@@ -65,6 +68,20 @@ def check(training: config_lib.TrainingConfig) -> None:
         "clip_gradient_norm above 0 with clip_gradients=global",
         "clip_gradients",
         "clip_gradient_norm",
+    )
+    _expect(
+        training,
+        training.data_service == "" or training.on_data_error == "stop",
+        "on_data_error=stop with data_service, whose workers count nothing",
+        "on_data_error",
+        "data_service",
+    )
+    _expect(
+        training,
+        training.data_service == ""
+        or _ADDRESS.fullmatch(training.data_service) is not None,
+        "data_service=host:port",
+        "data_service",
     )
     if training.optimizer == "ScheduleFreeAdamW":
         _expect(

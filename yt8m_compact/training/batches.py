@@ -8,6 +8,8 @@ import tensorflow as tf
 from yt8m_compact import readers
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.training import data_order
+from yt8m_compact.training import data_service
+from yt8m_compact.training import marked_ends
 from yt8m_compact.training import strategies
 from yt8m_compact.training import teachers as teachers_lib
 
@@ -51,20 +53,29 @@ def read(
     own = range(workers.index, num_shards, workers.number)
 
     def make_shard(shard: int) -> tf.data.Dataset:
+        settings = {
+            "batch_size": training.batch_size // num_shards,
+            "shuffle_buffer": training.shuffle_buffer,
+            "seed": training.seed,
+            "epoch": epoch,
+            "num_readers": training.num_readers,
+            "num_shards": num_shards,
+            "shard_index": shard,
+            "count_records": True,
+            "keep_empty_batches": num_shards > 1,
+        }
+        skip = skip_examples // num_shards
+        if training.data_service:
+            return data_service.read(
+                training.data_service,
+                reader,
+                files,
+                settings,
+                skip_examples=skip,
+                timeout=training.connect_timeout,
+            )
         return readers.make_dataset(
-            reader,
-            files,
-            batch_size=training.batch_size // num_shards,
-            shuffle_buffer=training.shuffle_buffer,
-            seed=training.seed,
-            epoch=epoch,
-            skip_examples=skip_examples // num_shards,
-            num_readers=training.num_readers,
-            num_shards=num_shards,
-            shard_index=shard,
-            skipped=skipped,
-            count_records=True,
-            keep_empty_batches=num_shards > 1,
+            reader, files, skip_examples=skip, skipped=skipped, **settings
         )
 
     dataset = join_shards([make_shard(shard) for shard in own])
@@ -105,14 +116,7 @@ def join_shards(shards: Sequence[tf.data.Dataset]) -> tf.data.Dataset:
     """
     if len(shards) == 1:
         return shards[0]
-    endless = [
-        shard.map(lambda batch: (True, batch)).concatenate(
-            tf.data.Dataset.from_tensors(
-                (False, _empty(shard.element_spec))
-            ).repeat()
-        )
-        for shard in shards
-    ]
+    endless = [marked_ends.mark(shard, repeats=True) for shard in shards]
 
     def join(*parts: tuple[tf.Tensor, dict]) -> dict[str, tf.Tensor]:
         batches = [batch for _, batch in parts]
@@ -126,16 +130,6 @@ def join_shards(shards: Sequence[tf.data.Dataset]) -> tf.data.Dataset:
         .take_while(lambda *parts: tf.reduce_any([there for there, _ in parts]))
         .map(join)
     )
-
-
-def _empty(spec: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
-    """Makes a batch without a video."""
-    return {
-        name: tf.zeros([size or 0 for size in one.shape], one.dtype)
-        if one.dtype != tf.string
-        else tf.fill([size or 0 for size in one.shape], "")
-        for name, one in spec.items()
-    }
 
 
 def _join(tensors: Sequence[tf.Tensor]) -> tf.Tensor:

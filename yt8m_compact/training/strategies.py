@@ -298,7 +298,7 @@ def _wait_for_each_other(
     )
     with listener:  # for the others; who is through has TensorFlow's server
         while missing:
-            missing = [a for a in missing if not _answers(a)]
+            missing = [a for a in missing if not answers(a)]
             if missing and time.monotonic() > end:
                 raise TimeoutError(
                     f"worker {index} of {len(addresses)}: expected the others "
@@ -315,7 +315,15 @@ def _wait_for_each_other(
     _LOGGER.info("worker %d of %d: all answer", index, len(addresses))
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Says whether an address can be connected to.
+
+    Args:
+        address: `host:port`.
+
+    Returns:
+        Whether it can, within a few seconds.
+    """
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), 5).close()

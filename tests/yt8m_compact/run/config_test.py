@@ -608,6 +608,15 @@ REFUSED = {
         "are an average, in which none is 0. Received: pruning_density=0.1, "
         "optimizer=ScheduleFreeAdamW",
     ),
+    "an address without a port": (
+        {"data_service": "somewhere"},
+        "data_service=host:port. Received: data_service=somewhere",
+    ),
+    "a service that counts": (
+        {"data_service": "a:1", "on_data_error": "skip"},
+        "on_data_error=stop with data_service, whose workers count nothing. "
+        "Received: on_data_error=skip, data_service=a:1",
+    ),
     "an average of averages": (
         {
             "optimizer": "ScheduleFreeAdamW",

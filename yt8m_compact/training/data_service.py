@@ -1,0 +1,273 @@
+"""Batches that the workers of a tf.data service read.
+
+They are those that this process would read, in the same order: a shard is one
+split, which the dispatcher gives to one worker, and its end is an element. So
+what a worker that is lost has not read is missed, and never left out.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+import logging
+import os
+import queue
+import threading
+import time
+from typing import Any
+
+import tensorflow as tf
+
+from yt8m_compact import files as files_lib
+from yt8m_compact import readers
+from yt8m_compact import tensorflow_errors
+from yt8m_compact.readers import errors
+from yt8m_compact.training import marked_ends
+from yt8m_compact.training import strategies
+
+_PROTOCOL = "grpc://"
+# A worker has as many batches ready for one that trains.
+_BATCHES_ON_THE_WAY = 2
+_TOLD_SECONDS = 30.0
+_MESSAGE = "message"
+# What a worker says of functions that it does not have.
+_NEEDS_PYTHON = "Could not find callback"
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def read(
+    address: str,
+    reader: readers.Reader,
+    files: Sequence[str],
+    settings: Mapping[str, Any],
+    *,
+    skip_examples: int,
+    timeout: float,
+) -> tf.data.Dataset:
+    """Reads a shard of the files by a worker of a tf.data service.
+
+    What it can't read is read here once more, which says what is wrong with it
+    as if there were no service.
+
+    Args:
+        address: of the dispatcher, `host:port`.
+        reader: of the records.
+        files: their names, which name the same files on the workers' machines.
+        settings: other arguments of `readers.make_dataset`.
+        skip_examples: videos to leave out at the start.
+        timeout: seconds to wait for a batch at most.
+
+    Returns:
+        The data set that `readers.make_dataset` would make. While it is
+        iterated, what is wrong is a `tf.errors.OpError` that
+        `readers.readable_errors` turns into a `DataError`.
+
+    Raises:
+        DataError: if a file is missing or empty.
+    """
+    dataset = readers.make_dataset(
+        reader,
+        list(map(_name_for_workers, files)),
+        skip_examples=skip_examples,
+        portable=True,
+        **settings,
+    )
+    spec = dataset.element_spec
+    nothing = {
+        name: tensor.numpy() for name, tensor in marked_ends.empty(spec).items()
+    }
+
+    def read_here(number: int) -> tf.data.Dataset:
+        read_before = skip_examples + number * settings["batch_size"]
+        return readers.make_dataset(
+            reader, files, skip_examples=read_before, **settings
+        )
+
+    def generate() -> Iterator[dict[str, Any]]:
+        number = 0
+        try:
+            with contextlib.closing(_Fetcher(dataset, address)) as fetcher:
+                while (batch := fetcher.fetch(timeout)) is not None:
+                    yield {**batch, _MESSAGE: ""}
+                    number += 1
+            return
+        except _ServiceError as error:
+            message = str(error)
+        except tf.errors.OpError as error:
+            if _NEEDS_PYTHON not in error.message:
+                message = _find_error(lambda: next(iter(read_here(number))))
+                message = message or _describe_unequal(address, error)
+            else:
+                _LOGGER.warning(
+                    "the workers of data_service=%s can't read labels of "
+                    "segments, nor records in an encoding other than that of "
+                    "YouTube-8M, for which Python is needed. This process "
+                    "reads the rest of the epoch itself",
+                    address,
+                    extra={"about_settings": True},
+                )
+                batches = iter(read_here(number))
+                while (batch := next(batches, None)) is not None:
+                    yield {**batch, _MESSAGE: ""}
+                message = ""
+        if message:
+            yield {**nothing, _MESSAGE: message}
+
+    batches = tf.data.Dataset.from_generator(
+        generate,
+        output_signature={**spec, _MESSAGE: tf.TensorSpec([], tf.string)},
+    )
+    return batches.map(_raise_message).prefetch(_BATCHES_ON_THE_WAY)
+
+
+def _name_for_workers(file: str) -> str:
+    return os.path.abspath(file) if files_lib.is_local(file) else file
+
+
+class _ServiceError(Exception):
+    """The service has ended, or gives nothing."""
+
+
+class _Fetcher:
+    """Fetches batches beside what waits for them, which can give up.
+
+    Nothing else can interrupt TensorFlow's client.
+
+    Args:
+        dataset: of dicts, which the service's workers compute.
+        address: of the dispatcher.
+    """
+
+    def __init__(self, dataset: tf.data.Dataset, address: str) -> None:
+        self._address = address
+        self._queue: queue.Queue[Any] = queue.Queue()
+        self._wanted = threading.Semaphore(_BATCHES_ON_THE_WAY)
+        self._is_closed = False
+        threading.Thread(
+            target=self._run, args=[dataset], name="data service", daemon=True
+        ).start()
+
+    def close(self) -> None:
+        """Ends the fetching, after the batch that is waited for now."""
+        self._is_closed = True
+        self._wanted.release()
+
+    def fetch(self, timeout: float) -> dict[str, tf.Tensor] | None:
+        """Waits for the next batch.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Returns:
+            The batch, None at the end.
+
+        Raises:
+            OpError: if the worker could not read it.
+            _ServiceError: if there is none.
+        """
+        start = time.monotonic()
+        while True:
+            rest = start + timeout - time.monotonic()
+            try:
+                fetched = self._queue.get(
+                    timeout=max(0, min(rest, _TOLD_SECONDS))
+                )
+                break
+            except queue.Empty:
+                seconds = time.monotonic() - start
+                if seconds >= timeout:
+                    raise self._nothing_came(timeout) from None
+                _LOGGER.warning(
+                    "waiting for a batch of data_service=%s since %.0f s, for "
+                    "%g s at most",
+                    self._address,
+                    seconds,
+                    timeout,
+                    extra={"about_settings": True},
+                )
+        if isinstance(fetched, Exception):
+            raise fetched
+        self._wanted.release()
+        there, batch = fetched
+        return batch if there else None
+
+    def _nothing_came(self, timeout: float) -> _ServiceError:
+        host_and_port = self._address.removeprefix(_PROTOCOL)
+        answer = "and nobody listens there"
+        if strategies.answers(host_and_port):
+            answer = "though something listens there"
+        return _ServiceError(
+            f"expected a batch of data_service={self._address} within "
+            f"{timeout:g} s. Received: none, {answer}. See that this is a "
+            "dispatcher of tf.data service, that it has workers, that each can "
+            "be reached by the address that it gives, and that none was lost; "
+            "a larger connect_timeout leaves more time to fill shuffle_buffer. "
+            "The same command continues from the last checkpoint"
+        )
+
+    def _run(self, dataset: tf.data.Dataset) -> None:
+        try:
+            # This alone asks the dispatcher, which may not answer.
+            for element in _distribute(dataset, self._address):
+                self._wanted.acquire()
+                if self._is_closed:
+                    return
+                self._queue.put(element)
+                if not element[0]:
+                    return
+            self._queue.put(
+                _ServiceError(
+                    "expected the worker of data_service="
+                    f"{self._address} to read the shard to its end. Received: "
+                    "less, as of a worker that was started again. The same "
+                    "command continues from the last checkpoint"
+                )
+            )
+        except Exception as error:
+            self._queue.put(error)
+
+
+def _find_error(read_batch: Callable[[], Any]) -> str | None:
+    """Reads a batch; returns what is wrong with it, None if nothing is."""
+    try:
+        read_batch()
+    except tf.errors.OpError as error:
+        message = errors.find_message(error.message)
+        return message or tensorflow_errors.first_line(error.message)
+    except readers.DataError as error:
+        return str(error)
+    return None
+
+
+def _describe_unequal(address: str, error: tf.errors.OpError) -> str:
+    """Says that a worker can't read what this process can."""
+    reason = errors.find_message(error.message)
+    reason = reason or tensorflow_errors.first_line(error.message)
+    return (
+        f"expected the workers of data_service={address} to read what this "
+        f"machine can read. Received: {reason} See that they have the same "
+        "files under the same names, and the same TensorFlow"
+    )
+
+
+def _distribute(dataset: tf.data.Dataset, address: str) -> tf.data.Dataset:
+    """Has a data set computed by a worker, all of it by one."""
+    service = tf.data.experimental.service
+    whole = marked_ends.mark(dataset)
+    # Of data sets within functions the service takes nothing apart.
+    split = tf.data.Dataset.range(1).flat_map(lambda _: whole)
+    return split.apply(
+        service.distribute(
+            processing_mode=service.ShardingPolicy.DYNAMIC,
+            service=f"{_PROTOCOL}{address.removeprefix(_PROTOCOL)}",
+            max_outstanding_requests=_BATCHES_ON_THE_WAY,
+        )
+    )
+
+
+def _raise_message(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Stops where there is a message in place of a batch."""
+    batch = dict(batch)
+    message = batch.pop(_MESSAGE)
+    raised = errors.raise_in_graph(message, tf.equal(message, ""))
+    with tf.control_dependencies([raised]):
+        return tf.nest.map_structure(tf.identity, batch)
