@@ -21,6 +21,7 @@ with lazy.imports():
     from yt8m_compact.ops.cosine import cosine_multiply_adds
     from yt8m_compact.ops.cosine import cosine_transform
     from yt8m_compact.ops.cosine import inverse_cosine_transform
+    from yt8m_compact.ops.dense import dense_matmul
     from yt8m_compact.ops.distillation import mix_labels
     from yt8m_compact.ops.distillation import soften
     from yt8m_compact.ops.frame_normalization import normalize_frames
@@ -99,6 +100,7 @@ __all__ = [
     "cross_entropy_loss",
     "decode_positions",
     "decode_positions_array",
+    "dense_matmul",
     "dequantize",
     "diagonal_circulant_kernel",
     "diagonal_circulant_matmul",

@@ -465,9 +465,11 @@ def matmul(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     Returns:
         `[..., m]`.
     """
-    if x.shape.rank == 2:
+    if x.shape.rank != 2:
+        return tf.tensordot(x, kernel, axes=1)
+    if product_form.are_chosen():  # Other runtimes have no gradients.
         return tf.matmul(x, kernel)
-    return tf.tensordot(x, kernel, axes=1)
+    return ops.dense_matmul(x, kernel)
 
 
 def dense_by_rows(
