@@ -38,6 +38,7 @@ class Profiler(keras.callbacks.Callback):
         self._position = position
         self._path = path
         self._running = False
+        self._step: tf.profiler.experimental.Trace | None = None
 
     def steps_to_edge(self, step: int) -> int | None:
         """Returns after how many steps the profile begins or ends.
@@ -57,8 +58,15 @@ class Profiler(keras.callbacks.Callback):
         if not self._running and self._first <= step + 1 <= self._last:
             tf.profiler.experimental.start(self._path)
             self._running = True
+        if self._running:
+            # Without marks the profile knows of no steps, and so of no times.
+            self._step = tf.profiler.experimental.Trace(
+                "train", step_num=step + 1, _r=1
+            )
+            self._step.__enter__()
 
     def on_train_batch_end(self, batch, logs=None):
+        self._end_step()
         if int(self._position.step) >= self._last:
             self.close()
 
@@ -73,6 +81,7 @@ class Profiler(keras.callbacks.Callback):
 
     def close(self) -> None:
         """Writes what was profiled."""
+        self._end_step()
         if self._running:
             self._running = False
             tf.profiler.experimental.stop()
@@ -82,3 +91,8 @@ class Profiler(keras.callbacks.Callback):
                 min(self._last, int(self._position.step)),
                 self._path,
             )
+
+    def _end_step(self) -> None:
+        if self._step is not None:
+            self._step.__exit__(None, None, None)
+            self._step = None

@@ -26,6 +26,8 @@ def test_files_appear(tmp_path):
     files = list((path / "train" / "plugins" / "profile").glob("*/*.xplane.pb"))
     assert len(files) == 1
     assert files[0].stat().st_size > 1000
+    # By its marks TensorBoard knows which steps there are.
+    assert b"step_num" in files[0].read_bytes()
 
 
 def test_the_steps_asked_for(position, monkeypatch):
