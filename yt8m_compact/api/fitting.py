@@ -203,10 +203,9 @@ def _read_model(model: Model) -> _Given:
     if isinstance(model, trained_model.TrainedModel):
         config = model.config
         training = dataclasses.replace(
-            config.training,
-            init_from=model.train_dir or _MEMORY,
             # What it was validated on may be gone.
-            eval_data_pattern="",
+            config.training.without_evaluation(),
+            init_from=model.train_dir or _MEMORY,
         )
         report = warm_start.WarmStartReport(places=(), unused=())
         start = warm_start.ModelStart(model.model, report)

@@ -146,10 +146,33 @@ def make_workers(training: config_lib.TrainingConfig) -> Workers:
     if kind == "auto":
         kind = _choose(training)
     if kind == "multi_worker":
-        return _make_multi_worker(training)
-    if kind == "one_device":
-        return Workers(tf.distribute.get_strategy())
-    return Workers(tf.distribute.MirroredStrategy(_devices(training)))
+        workers = _make_multi_worker(training)
+    elif kind == "one_device":
+        workers = Workers(tf.distribute.get_strategy())
+    else:
+        workers = Workers(tf.distribute.MirroredStrategy(_devices(training)))
+    _warn_of_fewer_gpus(training, workers)
+    return workers
+
+
+def _warn_of_fewer_gpus(
+    training: config_lib.TrainingConfig, workers: Workers
+) -> None:
+    """Says what trains where there are fewer GPUs than were asked for."""
+    asked = training.num_gpu
+    found = tf.config.list_logical_devices("GPU")
+    used = min(len(found), workers.local_replicas)
+    if asked is None or used >= asked:
+        return
+    _LOGGER.warning(
+        "expected as many GPUs as num_gpu says. Received: num_gpu=%d, and %s; "
+        "training on %s",
+        asked,
+        "strategy=one_device"
+        if len(found) >= asked
+        else f"{len(found)} on this machine",
+        f"{used} GPU{'s' if used != 1 else ''}" if used else "the processors",
+    )
 
 
 def trains_with_others(training: config_lib.TrainingConfig) -> bool:
@@ -239,8 +262,16 @@ def _make_multi_worker(training: config_lib.TrainingConfig) -> Workers:
             f"{_EXAMPLE}"
         )
     _wait_for_each_other(addresses, index, training.connect_timeout)
+    _limit_gpus(training)
     strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     return Workers(strategy, len(addresses), index, tuple(addresses))
+
+
+def _limit_gpus(training: config_lib.TrainingConfig) -> None:
+    """Hides the GPUs beyond `num_gpu`: a worker trains on all that it sees."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if training.num_gpu is not None and len(gpus) > training.num_gpu:
+        tf.config.set_visible_devices(gpus[: training.num_gpu], "GPU")
 
 
 def _resolve_slurm() -> tf.distribute.cluster_resolver.ClusterResolver:

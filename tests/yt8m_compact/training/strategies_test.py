@@ -4,6 +4,7 @@ Several devices are logical ones of this machine's processors; several machines
 are processes that find each other over loopback.
 """
 
+import collections
 import contextlib
 import json
 import os
@@ -85,6 +86,71 @@ def test_one_device_by_default(environment, strategy):
     assert (workers.number, workers.index, workers.addresses) == (1, 0, ())
     assert workers.is_chief
     assert workers.local_replicas == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "kwargs", "message"),
+    [
+        (
+            0,
+            {"num_gpu": 2},
+            "num_gpu=2, and 0 on this machine; training on the processors",
+        ),
+        (
+            1,
+            {"num_gpu": 4},
+            "num_gpu=4, and 1 on this machine; training on 1 GPU",
+        ),
+        (
+            3,
+            {"num_gpu": 2, "strategy": "one_device"},
+            "num_gpu=2, and strategy=one_device; training on 1 GPU",
+        ),
+        (0, {}, None),
+        (1, {"num_gpu": 1}, None),
+        (3, {"num_gpu": 1}, None),
+    ],
+)
+def test_fewer_gpus_than_were_asked_for(
+    environment, caplog, found, kwargs, message
+):
+    devices = tf.config.list_logical_devices
+    gpu = collections.namedtuple("Device", "name")("GPU:0")
+    environment.setattr(
+        tf.config,
+        "list_logical_devices",
+        lambda kind: [gpu] * found if kind == "GPU" else devices(kind),
+    )
+    strategies.make_workers(settings(**kwargs))
+    said = [one for one in caplog.messages if "num_gpu" in one]
+    expected = "expected as many GPUs as num_gpu says. Received: "
+    assert said == ([f"{expected}{message}"] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("num_gpu", "seen"),
+    [(None, None), (2, ["a", "b"]), (3, None), (4, None)],
+)
+def test_workers_see_no_more_gpus_than_they_may_use(environment, num_gpu, seen):
+    """A stand-in for GPUs: as many as a test needs are on no machine."""
+    found = []
+    environment.setattr(
+        tf.config, "list_physical_devices", lambda kind: ["a", "b", "c"]
+    )
+    environment.setattr(
+        tf.config,
+        "set_visible_devices",
+        lambda devices, kind: found.append((devices, kind)),
+    )
+    environment.setattr(strategies, "_wait_for_each_other", lambda *args: None)
+    environment.setattr(
+        tf.distribute,
+        "MultiWorkerMirroredStrategy",
+        lambda resolver: tf.distribute.get_strategy(),
+    )
+    environment.setenv("TF_CONFIG", cluster(0, "localhost:1", "localhost:2"))
+    strategies.make_workers(settings(num_gpu=num_gpu))
+    assert found == ([(seen, "GPU")] if seen else [])
 
 
 def test_a_cluster_of_one_is_one_device(environment):
