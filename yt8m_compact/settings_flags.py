@@ -23,7 +23,7 @@ _DEFINE = {
     str: flags.DEFINE_string,
 }
 # What settings say of themselves where a flag gave them a wrong value.
-_SETTING = re.compile(r"\w+Config: expected (?P<name>\w+)(?= to be )")
+_SETTING = re.compile(r"(?:\w+Config: )?expected (?P<name>\w+)(?= to be )")
 # Where two do not fit each other.
 _CLASS = re.compile(r"\w+Config: (?=expected )")
 # And where it has a text form, whose reader says what was wrong.

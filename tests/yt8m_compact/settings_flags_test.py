@@ -126,6 +126,7 @@ def test_the_setting_at_the_start_is_named():
         "AConfig: expected rate to be x": "expected --rate to be x",
         "AConfig: expected other to be x": "AConfig: expected other to be x",
         "a: AConfig: expected on to be x": "a: AConfig: expected on to be x",
+        "expected rate to be x": "expected --rate to be x",
         "expected rate": "expected rate",
     }.items():
         assert settings_flags.name_flags(text, flag_values) == expected

@@ -200,8 +200,8 @@ def test_watched(tmp_path, capsys, monkeypatch):
         (["--profile=0,3"], "whole numbers above 0. Received: profile='0,3'"),
         (
             ["--callbacks=nothing"],
-            "expected callbacks to be module:function of Python. Received: "
-            "'nothing'",
+            "expected callbacks to be module:function of Python, such as "
+            "my_callbacks:make. Received: 'nothing'",
         ),
         (
             ["--early_stopping=gap"],

@@ -19,8 +19,22 @@ import keras
 def make(config):
     return keras.callbacks.Callback()
 
+def fails(config):
+    raise RuntimeError("no\\nnetwork")
+
+def forgets(config):
+    make(config)
+
+def takes_nothing():
+    return keras.callbacks.Callback()
+
 number = 3
 """
+_MODULES = {
+    "broken": "import no_such_module\n",
+    "unreadable": "def f(:\n",
+    "failing": "\nraise OSError(2, 'No such file', 'x')\n",
+}
 
 
 class Steps(keras.callbacks.Callback):
@@ -51,7 +65,8 @@ class Epochs(keras.callbacks.Callback):
 def folder(tmp_path, monkeypatch):
     """The current folder, with a module in it."""
     (tmp_path / "my_callbacks.py").write_text(MODULE)
-    (tmp_path / "broken.py").write_text("import no_such_module\n")
+    for name, text in _MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield tmp_path
@@ -72,7 +87,8 @@ def test_found_in_the_current_folder(folder):
         ("my_callback:make", "Received: my_callback:make, of which there is"),
         (
             "my_callbacks:number",
-            "one of make in my_callbacks. Received: my_callbacks:number",
+            "one of make, fails, forgets, takes_nothing in my_callbacks. "
+            "Received: my_callbacks:number",
         ),
         ("my_callbacks:other", "Received: my_callbacks:other"),
     ],
@@ -83,20 +99,87 @@ def test_no_such_function(folder, name, message):
         user_callbacks.find_makers([name])
 
 
-def test_what_a_module_lacks_is_its_own_error(folder):
-    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
-        user_callbacks.find_makers(["broken:make"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "broken:make",
+            "broken:make, where ModuleNotFoundError was raised: No module "
+            "named 'no_such_module' ({folder}/broken.py, line 1)",
+        ),
+        (
+            "unreadable:f",
+            "unreadable:f, where SyntaxError was raised: invalid syntax "
+            "(unreadable.py, line 1)",
+        ),
+        (
+            "failing:f",
+            "failing:f, where FileNotFoundError was raised: [Errno 2] No such "
+            "file: 'x' ({folder}/failing.py, line 2)",
+        ),
+    ],
+)
+def test_a_module_that_can_not_be_imported(folder, name, message):
+    expected = (
+        "expected callbacks to be module:function of Python that can be "
+        f"imported. Received: {message.format(folder=folder)}"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        user_callbacks.find_makers([name])
 
 
-def test_no_callback():
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("fails", "RuntimeError was raised: no network ({path}, line 8)"),
+        (
+            "takes_nothing",
+            "TypeError was raised: takes_nothing() takes 0 positional "
+            "arguments but 1 was given",
+        ),
+    ],
+)
+def test_a_function_that_fails(folder, function, message):
+    makers = user_callbacks.find_makers([f"my_callbacks:{function}"])
+    expected = (
+        f"expected my_callbacks:{function} to make callbacks of the run's "
+        "configuration, its only argument. Received: "
+        f"{message.format(path=folder / 'my_callbacks.py')}"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        user_callbacks.make_callbacks(makers, None)
+
+
+def test_a_function_that_returns_nothing(folder):
+    makers = user_callbacks.find_makers(["my_callbacks:forgets"])
+    with pytest.raises(
+        ValueError,
+        match=(
+            "^expected my_callbacks:forgets to return a keras.callbacks."
+            "Callback or a list of them. Received: None; it has to end with "
+            "return$"
+        ),
+    ):
+        user_callbacks.make_callbacks(makers, None)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (3, r"\[3\]$"),
+        (None, r"\[None\]$"),
+        (Epochs, r"\[<class '.*Epochs'>\]; make one of the class, Epochs\(\)$"),
+    ],
+)
+def test_no_callback(made, message):
     def make(config):
-        return [3]
+        return [made]
 
     with pytest.raises(
         ValueError,
         match=(
-            r"^expected make to return a keras\.callbacks\.Callback or a list "
-            r"of them\. Received: \[3\]$"
+            rf"^expected {__name__}:make to return a keras\.callbacks\."
+            rf"Callback or a list of them\. Received: {message}"
         ),
     ):
         user_callbacks.make_callbacks([make], None)
