@@ -11,8 +11,6 @@ import tiny_runs
 from yt8m_compact import training
 from yt8m_compact.training import user_callbacks
 
-_EXTRA = "pip install 'yt8m_compact"
-
 MODULE = """
 import keras
 
@@ -246,9 +244,32 @@ def test_logs_of_an_epoch_are_of_all_of_it(tmp_path, log_steps):
     assert all(value > 0 for logs in epochs for value in logs.values())
 
 
+@pytest.mark.slow
+def test_training_imports_no_tracker(tmp_path):
+    """However many are installed; pandas comes with one of them."""
+    pattern = tiny_runs.write_videos(tmp_path / "data", 8)
+    flags = tiny_runs.training_flags(
+        tiny_runs.video_config(pattern, num_epochs=1)
+    )
+    script = (
+        "import sys\n"
+        "from yt8m_compact.programs import train\n"
+        "try:\n    train.run()\n"
+        "except SystemExit as ended:\n    assert not ended.code\n"
+        "print(sorted({'mlflow', 'pandas', 'wandb'} & set(sys.modules)))\n"
+    )
+    done = tiny_runs.execute(
+        "-c", script, f"--train_dir={tmp_path}/run", *flags, folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.slow
 def test_weights_and_biases_offline(tmp_path, monkeypatch):
-    wandb = pytest.importorskip("wandb", reason=f"{_EXTRA}[wandb]'")
-    keras_callbacks = pytest.importorskip("wandb.integration.keras")
+    import wandb  # Here, as below: it takes seconds.
+    from wandb.integration import keras as keras_callbacks
+
     monkeypatch.chdir(tmp_path)
     pattern = tiny_runs.write_videos(tmp_path / "data")
 
@@ -265,9 +286,12 @@ def test_weights_and_biases_offline(tmp_path, monkeypatch):
     wandb.finish()
 
 
+@pytest.mark.slow
 def test_mlflow_offline(tmp_path, monkeypatch):
-    mlflow = pytest.importorskip("mlflow", reason=f"{_EXTRA}[mlflow]'")
-    mlflow_keras = pytest.importorskip("mlflow.keras")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+    from mlflow import keras as mlflow_keras
+
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     pattern = tiny_runs.write_videos(tmp_path / "data")
