@@ -49,6 +49,7 @@ _PATIENCE = 3
 # nothing where there is no data to evaluate on.
 _WITHOUT_EVALUATION = {
     "eval_steps": (None,),
+    "eval_weights": ("raw",),
     "early_stopping": ("none",),
     "keep_best": ("none", "gap"),  # the default
 }
@@ -416,6 +417,14 @@ class TrainingConfig:
         "not given, each epoch ends with one.",
         minimum=1,
     )
+    eval_weights: str = settings.setting(
+        "raw",
+        "Which weights are evaluated while training, by which --early_stopping "
+        "and --keep_best go: raw, those that are trained, or ema, their moving "
+        "average (with --ema_momentum). Give the other programs the same "
+        "--weights.",
+        choices=("raw", "ema"),
+    )
     early_stopping: str = settings.setting(
         "none",
         "Training stops when this metric of --eval_data_pattern has not become "
@@ -556,6 +565,7 @@ TRAINING_GROUPS = {
     "evaluation while training": (
         "eval_data_pattern",
         "eval_steps",
+        "eval_weights",
         "early_stopping",
         "patience",
         "keep_best",

@@ -66,6 +66,14 @@ def check(training: config_lib.TrainingConfig) -> None:
         "clip_gradients",
         "clip_gradient_norm",
     )
+    _expect(
+        training,
+        training.eval_weights == "raw" or training.ema_momentum is not None,
+        "ema_momentum with eval_weights=ema, such as ema_momentum=0.999: it "
+        "keeps the average",
+        "ema_momentum",
+        "eval_weights",
+    )
     if training.optimizer == "ScheduleFreeAdamW":
         _expect(
             training,

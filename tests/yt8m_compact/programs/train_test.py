@@ -152,6 +152,8 @@ def test_watched(tmp_path, capsys, monkeypatch):
         pattern,
         eval_data_pattern=others,
         eval_steps=1,
+        eval_weights="ema",
+        ema_momentum=0.9,
         early_stopping="gap",
         patience=2,
         # The weights stay as they are: no evaluation is better.
@@ -170,11 +172,12 @@ def test_watched(tmp_path, capsys, monkeypatch):
     names = ["gap", "hit_at_1", "loss", "map", "perr"]
     assert lines[:4] == ["batch 8", *[f"validation {names}"] * 3]
     assert re.fullmatch(
-        r"stopped early; best gap 0\.\d{4} at step 1: --checkpoint_step=best",
+        r"stopped early; best gap 0\.\d{4} at step 1: --checkpoint_step=best "
+        "--weights=ema",
         lines[4],
     )
     assert lines[5].startswith("done: step 3, epoch 1, ")
-    (_, table) = tiny_runs.read_events(f"{path}/validation")["samples"][0]
+    (_, table) = tiny_runs.read_events(f"{path}/validation/ema")["samples"][0]
     assert "Zebra" in table
     assert "Yak" in table
     assert os.path.isdir(f"{path}/train/plugins/profile")

@@ -576,6 +576,11 @@ REFUSED = {
         "which averages instead. Received: learning_rate_schedule=exponential, "
         "optimizer=ScheduleFreeAdamW",
     ),
+    "an average that nobody keeps": (
+        {"eval_weights": "ema"},
+        "ema_momentum with eval_weights=ema, such as ema_momentum=0.999: it "
+        "keeps the average. Received: ema_momentum=None, eval_weights=ema",
+    ),
     "places of no pruning": (
         {"pruning_places": "fc"},
         "pruning_density with pruning_places, which is not used otherwise. "
@@ -715,7 +720,12 @@ def test_models_compute_in_the_dtype_of_the_training(policy, compute):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("eval_steps", 10), ("early_stopping", "gap"), ("keep_best", "loss")],
+    [
+        ("eval_steps", 10),
+        ("eval_weights", "ema"),
+        ("early_stopping", "gap"),
+        ("keep_best", "loss"),
+    ],
 )
 def test_nothing_to_evaluate_on(name, value):
     with pytest.raises(
@@ -725,8 +735,10 @@ def test_nothing_to_evaluate_on(name, value):
             f"{name}={value!r}, eval_data_pattern=''"
         ),
     ):
-        config_lib.TrainingConfig(**{name: value}).check_options()
-    given = {"eval_data_pattern": "a*", name: value}
+        config_lib.TrainingConfig(
+            **{"ema_momentum": 0.9, name: value}
+        ).check_options()
+    given = {"eval_data_pattern": "a*", "ema_momentum": 0.9, name: value}
     config_lib.TrainingConfig(**given).check_options()
 
 
