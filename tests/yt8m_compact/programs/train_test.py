@@ -258,6 +258,56 @@ def wait_for_checkpoint(path: str, step: int, process) -> None:
     raise AssertionError(process.communicate())
 
 
+STUCK = """
+import keras
+import tensorflow as tf
+
+class Stuck(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 4:
+            print("stuck", flush=True)
+            tf.queue.FIFOQueue(1, [tf.int32]).dequeue()
+
+def make(config):
+    return Stuck()
+"""
+
+
+@pytest.mark.slow
+def test_a_second_interrupt_ends_what_is_stuck(tmp_path):
+    """In TensorFlow, which waits without end; the same command goes on."""
+    (tmp_path / "stuck.py").write_text(STUCK)
+    pattern = tiny_runs.write_videos(tmp_path / "data")
+    config = tiny_runs.video_config(pattern, checkpoint_steps=3, num_epochs=2)
+    path = str(tmp_path / "run")
+    command = [
+        "-m",
+        "yt8m_compact.programs.train",
+        f"--train_dir={path}",
+        *tiny_runs.training_flags(config),
+    ]
+    process = tiny_runs.start(
+        *command, "--callbacks=stuck:make", folder=tmp_path
+    )
+    assert process.stdout.readline() == "stuck\n"
+    time.sleep(0.5)  # from there to where it waits
+    process.send_signal(signal.SIGINT)
+    for line in process.stderr:
+        if "can't be interrupted" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert errors.strip() == "ended at once by signal 2"
+    assert max(train_dir_lib.TrainDir(path).checkpoints()) == 3
+    again = tiny_runs.execute(*command, folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "continue from step 3 (epoch 1, " in again.stderr
+    reference = str(tmp_path / "reference")
+    training.train(config, reference)
+    tiny_runs.assert_same_weights(path, reference)
+
+
 @pytest.mark.slow
 def test_kill_and_signal(tmp_path):
     # 250 steps an epoch: both processes are stopped in its middle.
