@@ -2,7 +2,8 @@
 
 Python runs what a signal is for between two steps of its own. While the main
 thread waits inside TensorFlow, for a file or another worker say, that may be
-never: only what C does when a signal comes still happens.
+never: only what C does when a signal comes still happens, and what other
+threads do, where the main one does not keep Python's lock.
 """
 
 from collections.abc import Iterator

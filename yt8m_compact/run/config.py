@@ -388,7 +388,8 @@ class TrainingConfig:
     )
     connect_timeout: int = settings.setting(
         300,
-        "Seconds that several workers wait for each other at the start.",
+        "Seconds that several workers wait for each other at the start, and "
+        "then for TensorFlow to connect them.",
         minimum=1,
     )
     log_steps: int = settings.setting(
