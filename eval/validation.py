@@ -33,7 +33,8 @@ class Validation:
 
     Args:
         train_dir: the folder of the run.
-        training: the data, and what to do where it is damaged.
+        training: the data, what to do where it is damaged, and which weights
+            are evaluated, `eval_weights`.
         class_names: a name for each class, as far as they are known.
 
     Raises:
@@ -52,6 +53,7 @@ class Validation:
             training.eval_data_pattern,
             num_readers=training.num_readers,
             on_data_error=training.on_data_error,
+            weights=training.eval_weights,
         )
         self._class_names = class_names or {}
 

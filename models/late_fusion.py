@@ -71,7 +71,7 @@ class LateFusionConfig(
         """Lists the settings that others leave unused, and what each needs."""
         unused = super().unused_settings()
         if not self.gating and not self.context_gating:
-            needs = "gating or context_gating"
+            needs = "gating=True or context_gating=True"
             unused["gating_remove_diag"] = needs
             unused["gating_projection"] = needs
         elif self.gating:  # The gates of the hidden units are projected, too.

@@ -85,6 +85,7 @@ LABELS = {
     "keras": "@pypi//keras",
     "PIL": "@pypi//pillow",
     "matplotlib": "@pypi//matplotlib",
+    "mlflow": "@pypi//mlflow",
     "nbclient": "@pypi//nbclient",
     "nbformat": "@pypi//nbformat",
     "numpy": "@pypi//numpy",
@@ -107,6 +108,7 @@ LABELS = {
     "tensorflow_datasets": "@pypi//tensorflow_datasets",
     "tf2onnx": "@pypi//tf2onnx",
     "tqdm": "@pypi//tqdm",
+    "wandb": "@pypi//wandb",
 }
 # These rooms import no other package.
 MAY_IMPORT_LABELS = {

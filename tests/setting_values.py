@@ -18,6 +18,7 @@ NEEDED = {
         "learning_rate_schedule": "cosine",
         "schedule_steps": 9,
     },
+    "eval_weights": {"ema_momentum": 0.75},
     "focal_gamma": {"label_loss": "FocalLoss"},
     "pruning_density": {"pruning_steps": 9},
     "pruning_group": {"pruning_density": 0.25, "pruning_steps": 9},

@@ -1,6 +1,6 @@
 """Keras without what only its wrappers and plots need.
 
-`import keras`, and with it `import tensorflow`, imports scikit-learn,
+`import keras`, and with it `import tensorflow`, imports scikit-learn, pandas,
 Matplotlib and IPython where they are installed, which takes 40 % of its time
 (docs/benchmarks.md, start-up). Programs use none of them through Keras.
 """
@@ -11,7 +11,7 @@ import importlib.abc
 import sys
 
 # Keras does without each of them where it is not installed.
-_LEFT_OUT = {"sklearn", "matplotlib", "IPython"}
+_LEFT_OUT = {"sklearn", "pandas", "matplotlib", "IPython"}
 
 
 def prepare() -> None:

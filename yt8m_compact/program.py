@@ -28,6 +28,7 @@ from yt8m_compact import lazy
 from yt8m_compact import lean_keras
 from yt8m_compact import settings_flags
 from yt8m_compact import standard_streams
+from yt8m_compact import stuck_programs
 from yt8m_compact import tensorflow_errors
 from yt8m_compact import tensorflow_silence
 from yt8m_compact import usage_error
@@ -68,7 +69,8 @@ def run(
     exit status 1, or 2 where the command line is wrong; `--verbosity=1` shows
     where they come from, and what TensorFlow logs. `--help` and `--version` end
     with 0. Closed standard streams and readers that go away (`| head`) end
-    nothing. A signal that ends the program lets it clean up first.
+    nothing. A signal that ends the program lets it clean up first; where it
+    waits for what can't be interrupted, a second one ends it at once.
 
     Args:
         doc: what the program does, the start of its `--help`.
@@ -258,7 +260,8 @@ def _call(
         _LOGGER.propagate = False
     try:
         _end_by_signals()
-        status = main()
+        with stuck_programs.ending():
+            status = main()
         sys.stdout.flush()  # What is lost there is told, too.
         return status
     except BrokenPipeError as error:

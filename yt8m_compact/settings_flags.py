@@ -23,7 +23,9 @@ _DEFINE = {
     str: flags.DEFINE_string,
 }
 # What settings say of themselves where a flag gave them a wrong value.
-_SETTING = re.compile(r"\w+Config: expected (?P<name>\w+)(?= to be )")
+_SETTING = re.compile(r"(?:\w+Config: )?expected (?P<name>\w+)(?= to be )")
+# Where two do not fit each other.
+_CLASS = re.compile(r"\w+Config: (?=expected )")
 # And where it has a text form, whose reader says what was wrong.
 _TEXT_SETTING = re.compile(r"\w+Config, (?P<name>\w+)(?=: expected )")
 
@@ -37,7 +39,7 @@ _ERROR = re.compile(
 )
 # A setting in a text, and not a part of a path or of another name.
 _NAME = re.compile(
-    r"(?<![\w'\"./-])(?P<name>[a-z]\w*)(?![\w'\"/:-]|\.\w)"
+    r"(?<![\w'\"./-])(?P<name>[a-z]\w*)(?![\w'\"/-]|:(?! )|\.\w)"
     r"(?:=(?P<value>True|False)\b)?"
 )
 # A setting as config.json has it, by its section.
@@ -228,7 +230,12 @@ def name_flags(text: str, flag_values: flags.FlagValues) -> str:
         text = f"expected --{match['name']}{text[match.end() :]}"
     parts = _ERROR.match(text)
     expected, advice = parts["expected"], parts["advice"]
-    if not _PLACE.match(text):
+    match = _CLASS.match(expected)
+    if match is not None:
+        named = _name_all(expected[match.end() :], flag_values)
+        # The class says whose settings they are, where none is a flag.
+        expected = named if "--" in named else expected
+    elif not _PLACE.match(text):
         expected = _name_all(expected, flag_values)
     return expected + parts["received"] + _name_all(advice, flag_values)
 

@@ -66,6 +66,67 @@ def test_metrics_are_those_of_the_evaluation_program(run, events):
     assert [step for step, _ in trained["metrics/loss"]] == list(range(1, 11))
 
 
+def train_averaged(path, config, max_steps=None):
+    config = tiny_runs.change_training(config, max_steps=max_steps)
+    return training.train(
+        config,
+        path,
+        watching=training.Watching(
+            evaluate=validation.Validation(path, config.training)
+        ),
+    )
+
+
+@pytest.mark.slow
+def test_the_moving_average_is_evaluated(tmp_path):
+    """With its statistics of batch norm; kept, and continued, by it."""
+    pattern = tiny_runs.write_frames(tmp_path / "data")
+    others = tiny_runs.write_frames(
+        tmp_path / "data", 12, name="validate", start=40
+    )
+    config = tiny_runs.frame_config(
+        pattern,
+        eval_data_pattern=others,
+        eval_weights="ema",
+        ema_momentum=0.9,
+        num_epochs=3,
+        base_learning_rate=0.1,
+        keep_best="loss",
+        keep_checkpoints=9,
+    )
+    path, stopped = str(tmp_path / "run"), str(tmp_path / "stopped")
+    result = train_averaged(path, config)
+    with open(f"{path}/evaluations.json") as file:
+        found = json.load(file)["evaluations"]
+    assert [one["step"] for one in found] == [5, 10, 15]
+    averages, raws = (
+        evaluation.Evaluator(path, others, weights=weights)
+        for weights in ("ema", "raw")
+    )
+    for one in found:
+        averaged = averages.evaluate(one["step"]).metrics
+        raw = raws.evaluate(one["step"]).metrics
+        for name in METRICS:
+            assert one["metrics"][name] == pytest.approx(
+                averaged[name], abs=1e-6
+            )
+        assert abs(one["metrics"]["loss"] - raw["loss"]) > 1e-3
+    losses = [one["metrics"]["loss"] for one in found]
+    assert result.best.step == 5 * (1 + int(np.argmin(losses)))
+    best = averages.evaluate("best")
+    assert best.step == result.best.step
+    assert best.metrics["loss"] == pytest.approx(min(losses), abs=1e-6)
+    points = tiny_runs.read_events(f"{path}/validation/ema")["metrics/loss"]
+    np.testing.assert_allclose([value for _, value in points], losses, 1e-6)
+    # Stopped in its second epoch: the end of that is evaluated, too.
+    train_averaged(stopped, config, max_steps=7)
+    again = train_averaged(stopped, config)
+    assert again.best == result.best
+    with open(f"{stopped}/evaluations.json") as file:
+        continued = json.load(file)["evaluations"]
+    assert [one for one in continued if one["step"] != 7] == found
+
+
 @pytest.mark.slow
 def test_weights_as_text(run):
     ((step, text),) = tiny_runs.read_events(f"{run.path}/train")["run/weights"]

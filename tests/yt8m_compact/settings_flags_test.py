@@ -126,6 +126,7 @@ def test_the_setting_at_the_start_is_named():
         "AConfig: expected rate to be x": "expected --rate to be x",
         "AConfig: expected other to be x": "AConfig: expected other to be x",
         "a: AConfig: expected on to be x": "a: AConfig: expected on to be x",
+        "expected rate to be x": "expected --rate to be x",
         "expected rate": "expected rate",
     }.items():
         assert settings_flags.name_flags(text, flag_values) == expected
@@ -183,6 +184,20 @@ _LEVEL = (
             "2; model.name: 'A' -> 'B'; model.init_from: 1 -> 2; training.x: 1",
             "a: expected the model of the run. Received: --train_dir: 1 -> "
             "2; model.name: 'A' -> 'B'; --init_from: 1 -> 2; training.x: 1",
+        ),
+        # A class of settings, two of which do not fit each other.
+        (
+            "AConfig: expected init_from with train_dir. Received: init_from=",
+            "expected --init_from with --train_dir. Received: init_from=",
+        ),
+        (
+            "AConfig: expected other with another. Received: other=1",
+            "AConfig: expected other with another. Received: other=1",
+        ),
+        # Why, and a name of something else.
+        (
+            "expected no init_from with frame_features: it has train_dir:x",
+            "expected no --init_from with --frame_features: it has train_dir:x",
         ),
         ("\n a", "\n a"),
         ("", ""),

@@ -119,7 +119,8 @@ ERRORS = [
         f"{_TRAIN} --model=DbofModel --frame_features "
         "--video_level_classifier_model=LogisticModel --moe_num_mixtures=3",
         2,
-        "expected video_level_classifier_model=MoeModel with moe_num_mixtures",
+        "expected --video_level_classifier_model=MoeModel with "
+        "--moe_num_mixtures",
     ),
     (f"{_TRAIN} --rank=2", 2, "error: --rank is not supported: "),
     ("yt8m-train --train_dir=script --train_data_pattern=a", 2, "which is a f"),

@@ -24,6 +24,7 @@ from yt8m_compact.api import trained_model
 from yt8m_compact.eval import validation
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.run import weight_choice
 from yt8m_compact.training import user_callbacks
 from yt8m_compact.training import warm_start
 
@@ -92,7 +93,8 @@ def fit(
             `[videos, num_classes]`. Records have their own.
         validation_data: arrays `(x, y)`, or files of records: evaluated while
             the run trains, exactly. The model has then the weights that were
-            best by `training.keep_best`, and otherwise the last ones.
+            best by `training.keep_best`, and otherwise the last ones; with
+            `training.eval_weights="ema"` of the moving average.
         training: how it is trained; by default as `model` says, or by the
             defaults of the program.
         data: what records or arrays hold; by default as `model` says, or as
@@ -166,7 +168,8 @@ def fit(
                 )
             raise KeyboardInterrupt(kept)
         config, trained, step = run.restore_model(
-            None if result.best is None else train_dir_lib.BEST
+            None if result.best is None else train_dir_lib.BEST,
+            weight_choice.parse(training.eval_weights),
         )
         if class_names is None:
             class_names = given.class_names or readers.find_class_names(
@@ -203,10 +206,9 @@ def _read_model(model: Model) -> _Given:
     if isinstance(model, trained_model.TrainedModel):
         config = model.config
         training = dataclasses.replace(
-            config.training,
-            init_from=model.train_dir or _MEMORY,
             # What it was validated on may be gone.
-            eval_data_pattern="",
+            config.training.without_evaluation(),
+            init_from=model.train_dir or _MEMORY,
         )
         report = warm_start.WarmStartReport(places=(), unused=())
         start = warm_start.ModelStart(model.model, report)

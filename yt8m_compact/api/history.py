@@ -201,7 +201,7 @@ def _read_events(path: str) -> Iterator[tf.compat.v1.Event]:
 
 
 def _validation_curves(run: train_dir_lib.TrainDir) -> dict[str, Curve]:
-    """Reads the evaluations on the data of the last one."""
+    """Reads the evaluations of the weights and on the data of the last one."""
     if not tf.io.gfile.exists(run.evaluations_path):
         return {}
     found = evaluations_file.read(run.evaluations_path)
@@ -209,7 +209,7 @@ def _validation_curves(run: train_dir_lib.TrainDir) -> dict[str, Curve]:
         name: tuple(
             (one.step, one.metrics[name])
             for one in found
-            if one.data == found[-1].data
+            if (one.data, one.weights) == (found[-1].data, found[-1].weights)
         )
         for name in _TITLES
         if found

@@ -479,13 +479,13 @@ class RunCompression:
             "warmup_steps": min(_MOST_WARMUP_STEPS, int(_WARMUP * steps)),
             # Biases are the run's.
             "classifier_bias": "zeros",
-            "early_stopping": "none",
-            "eval_steps": None,
+            **({"keep_best": own.keep_best} if self._split.held_out else {}),
             **(schedule if ends else {}),
         }
-        return dataclasses.replace(
-            config, training=dataclasses.replace(own, **changes)
+        training_config = dataclasses.replace(
+            own.without_evaluation(), **changes
         )
+        return dataclasses.replace(config, training=training_config)
 
     def tune(
         self,

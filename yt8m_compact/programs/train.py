@@ -153,9 +153,11 @@ def main(flag_values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if result.best is not None:
         metric = config.training.keep_best
         stopped = "stopped early; " if result.stopped_early else ""
+        weights = config.training.eval_weights
         print(
             f"{stopped}best {metric} {result.best.metrics[metric]:.4f} at step "
             f"{result.best.step}: --checkpoint_step=best"
+            + ("" if weights == "raw" else f" --weights={weights}")
         )
     print(
         f"done: step {result.step}, epoch {result.epoch}, "

@@ -546,7 +546,8 @@ def config_from_flags(
     refuse_replaced_flags(_REPLACED_IN_TRAINING, flag_values)
     data, model = model_from_flags(flag_values)
     training = settings_flags.read(config_lib.TrainingConfig, flag_values)
-    return config_lib.Config(data=data, model=model, training=training)
+    with usage_error.from_value_errors():
+        return config_lib.Config(data=data, model=model, training=training)
 
 
 def _model_fields() -> dict[str, dict[str, dataclasses.Field]]:

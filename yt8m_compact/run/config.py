@@ -44,6 +44,15 @@ _EXPECTED_FILE = (
     "the config.json of a run, which yt8m-train writes to its train_dir"
 )
 _MAX_BYTES = 1 << 20  # a configuration has 4 KB
+_PATIENCE = 3
+# Settings of the evaluation while training, and their values that ask for
+# nothing where there is no data to evaluate on.
+_WITHOUT_EVALUATION = {
+    "eval_steps": (None,),
+    "eval_weights": ("raw",),
+    "early_stopping": ("none",),
+    "keep_best": ("none", "gap"),  # the default
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -366,7 +375,8 @@ class TrainingConfig:
     )
     num_gpu: int | None = settings.setting(
         None,
-        "The most GPUs of this machine to use; if not given, all.",
+        "The most GPUs of this machine to use; if not given, all. Where there "
+        "are fewer, what there is trains, and the log says so.",
         minimum=1,
     )
     data_shards: int | None = settings.setting(
@@ -378,8 +388,9 @@ class TrainingConfig:
     )
     connect_timeout: int = settings.setting(
         300,
-        "Seconds that several workers wait for each other at the start, and "
-        "for a batch of --data_service.",
+        "Seconds that several workers wait for each other at the start, "
+        "then for TensorFlow to connect them; and for a batch of "
+        "--data_service.",
         minimum=1,
     )
     data_service: str = settings.setting(
@@ -414,6 +425,14 @@ class TrainingConfig:
         "not given, each epoch ends with one.",
         minimum=1,
     )
+    eval_weights: str = settings.setting(
+        "raw",
+        "Which weights are evaluated while training, by which --early_stopping "
+        "and --keep_best go: raw, those that are trained, or ema, their moving "
+        "average (with --ema_momentum). Give the other programs the same "
+        "--weights.",
+        choices=("raw", "ema"),
+    )
     early_stopping: str = settings.setting(
         "none",
         "Training stops when this metric of --eval_data_pattern has not become "
@@ -421,7 +440,9 @@ class TrainingConfig:
         choices=("none", *BETTER),
     )
     patience: int = settings.setting(
-        3, "Number of evaluations that --early_stopping waits for.", minimum=1
+        _PATIENCE,
+        "Number of evaluations that --early_stopping waits for.",
+        minimum=1,
     )
     keep_best: str = settings.setting(
         "gap",
@@ -437,21 +458,38 @@ class TrainingConfig:
         training_levers.check(self)
 
     def check_options(self) -> None:
-        """Checks that nothing is asked for of data that is not given.
+        """Checks that nothing is asked for of an evaluation that is not made.
 
         Raises:
-            ValueError: if there is no data to evaluate on, and a setting of
-                its evaluation is not the default.
+            ValueError: if a setting of the evaluation while training is not the
+                default, and there is no data to evaluate on, or, of
+                `patience`, nothing stops early.
         """
-        if self.eval_data_pattern:
-            return
-        for name, default in (("eval_steps", None), ("early_stopping", "none")):
+        for name, unused in _WITHOUT_EVALUATION.items():
             value = getattr(self, name)
-            if value != default:
+            if value not in unused and not self.eval_data_pattern:
                 raise ValueError(
                     f"expected eval_data_pattern with {name}. Received: "
                     f"{name}={value!r}, eval_data_pattern=''"
                 )
+        if self.early_stopping == "none" and self.patience != _PATIENCE:
+            raise ValueError(
+                f"expected early_stopping with patience={self.patience}, which "
+                "is not used otherwise, such as early_stopping=gap. Received: "
+                f"early_stopping='none', patience={self.patience}"
+            )
+
+    def without_evaluation(self) -> TrainingConfig:
+        """Returns the settings without those of the evaluation while training.
+
+        Returns:
+            A copy, in which these are the defaults.
+        """
+        defaults = TrainingConfig()
+        names = TRAINING_GROUPS["evaluation while training"]
+        return dataclasses.replace(
+            self, **{name: getattr(defaults, name) for name in names}
+        )
 
     @property
     def total_steps(self) -> int | None:
@@ -535,6 +573,7 @@ TRAINING_GROUPS = {
     "evaluation while training": (
         "eval_data_pattern",
         "eval_steps",
+        "eval_weights",
         "early_stopping",
         "patience",
         "keep_best",

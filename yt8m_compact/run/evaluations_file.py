@@ -21,11 +21,13 @@ class Evaluation:
         step: of the checkpoint.
         data: which data it was, from `training.evaluations.describe_data`.
         metrics: each by its name.
+        weights: which weights it was, as `run.weight_choice` writes them.
     """
 
     step: int
     data: str
     metrics: Mapping[str, float]
+    weights: str = "raw"
 
 
 def read(path: str) -> list[Evaluation]:
@@ -46,12 +48,18 @@ def read(path: str) -> list[Evaluation]:
 def _parse(content: Any, path: str) -> list[Evaluation]:
     try:
         evaluations = [
-            Evaluation(one["step"], one["data"], one["metrics"])
+            Evaluation(
+                one["step"],
+                one["data"],
+                one["metrics"],
+                one.get("weights", "raw"),  # Older ones were of no others.
+            )
             for one in content["evaluations"]
         ]
         right = all(
             type(one.step) is int
             and isinstance(one.data, str)
+            and isinstance(one.weights, str)
             and all(
                 math.isfinite(one.metrics[name]) for name in config_lib.BETTER
             )

@@ -83,6 +83,14 @@ def check(training: config_lib.TrainingConfig) -> None:
         "data_service=host:port",
         "data_service",
     )
+    _expect(
+        training,
+        training.eval_weights == "raw" or training.ema_momentum is not None,
+        "ema_momentum with eval_weights=ema, such as ema_momentum=0.999: it "
+        "keeps the average",
+        "ema_momentum",
+        "eval_weights",
+    )
     if training.optimizer == "ScheduleFreeAdamW":
         _expect(
             training,

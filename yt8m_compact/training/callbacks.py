@@ -304,7 +304,9 @@ class GracefulStop:
     """Takes note of a signal that asks for the end of training.
 
     Ctrl-C and SIGTERM stop the run between two steps, so that it can be
-    saved; a second Ctrl-C stops it at once. Use as a context manager.
+    saved; a second Ctrl-C stops it at once. While a step goes on, neither is
+    seen: programs end by the second one then (`stuck_programs`). Use as a
+    context manager.
 
     Attributes:
         signal_number: the signal that came, or None.

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import queue
+import socket
 import threading
 import time
 from typing import Any
@@ -21,7 +22,6 @@ from yt8m_compact import readers
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.readers import errors
 from yt8m_compact.training import marked_ends
-from yt8m_compact.training import strategies
 
 _PROTOCOL = "grpc://"
 # A worker has as many batches ready for one that trains.
@@ -191,9 +191,8 @@ class _Fetcher:
         return batch if there else None
 
     def _nothing_came(self, timeout: float) -> _ServiceError:
-        host_and_port = self._address.removeprefix(_PROTOCOL)
         answer = "and nobody listens there"
-        if strategies.answers(host_and_port):
+        if _answers(self._address.removeprefix(_PROTOCOL)):
             answer = "though something listens there"
         return _ServiceError(
             f"expected a batch of data_service={self._address} within "
@@ -224,6 +223,15 @@ class _Fetcher:
             )
         except Exception as error:
             self._queue.put(error)
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), 5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _find_error(read_batch: Callable[[], Any]) -> str | None:

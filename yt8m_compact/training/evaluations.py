@@ -16,7 +16,7 @@ Evaluation = evaluations_file.Evaluation
 
 
 class Evaluations:
-    """The evaluations of a run on some data, and the file they are kept in.
+    """The evaluations of a run's weights on data, and the file with all.
 
     All that early stopping and the best checkpoint need is computed from them,
     so that a run that continues goes on as if it had never stopped, and may go
@@ -26,14 +26,17 @@ class Evaluations:
         path: the file, `evaluations.json`.
         data: the data, from `describe_data`. What was found on other data is
             kept in the file, and compared with nothing.
+        weights: which weights, "raw" or "ema"; what was found of others is kept
+            likewise.
 
     Raises:
         ValueError: if the file holds anything else.
     """
 
-    def __init__(self, path: str, data: str) -> None:
+    def __init__(self, path: str, data: str, weights: str = "raw") -> None:
         self._path = path
         self._data = data
+        self._weights = weights
         self._all: list[Evaluation] = []
         if tf.io.gfile.exists(path):
             self._all = evaluations_file.read(path)
@@ -48,7 +51,9 @@ class Evaluations:
 
     def add(self, step: int, metrics: Mapping[str, float]) -> None:
         """Adds an evaluation, of a step after all others."""
-        self._all.append(Evaluation(step, self._data, dict(metrics)))
+        self._all.append(
+            Evaluation(step, self._data, dict(metrics), self._weights)
+        )
 
     def save(self) -> None:
         """Writes the file."""
@@ -78,7 +83,11 @@ class Evaluations:
         return len(own) - 1 - own.index(best) if own else 0
 
     def _own(self) -> list[Evaluation]:
-        return [one for one in self._all if one.data == self._data]
+        return [
+            one
+            for one in self._all
+            if (one.data, one.weights) == (self._data, self._weights)
+        ]
 
 
 def describe_data(files: Sequence[str]) -> str:

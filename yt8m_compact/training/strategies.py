@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import dataclasses
+import faulthandler
 import functools
 import json
 import logging
 import os
-import socket
+import signal
+import subprocess
+import threading
 import time
 from typing import Any
 
@@ -17,10 +20,10 @@ from yt8m_compact import tensorflow_errors
 from yt8m_compact.readers import errors
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.training import meeting
 
 # A file of one machine is seen by others after a while.
 _VISIBLE_SECONDS = 60.0
-_POLL_SECONDS = 0.3
 _TF_CONFIG = "TF_CONFIG"
 # What collectives raise where a worker is gone.
 _LOST = (
@@ -133,23 +136,48 @@ def make_workers(training: config_lib.TrainingConfig) -> Workers:
     TensorFlow: that is how its collectives are configured.
 
     Args:
-        training: `strategy` and `num_gpu`.
+        training: `strategy`, `num_gpu` and `connect_timeout`.
 
     Returns:
         The workers.
 
     Raises:
         ValueError: if `TF_CONFIG` or Slurm's variables name no cluster.
-        TimeoutError: if the other workers don't answer.
+        TimeoutError: if the other workers don't answer within
+            `connect_timeout`. Where TensorFlow does not connect them within
+            as long, the process ends.
     """
     kind = training.strategy
     if kind == "auto":
         kind = _choose(training)
     if kind == "multi_worker":
-        return _make_multi_worker(training)
-    if kind == "one_device":
-        return Workers(tf.distribute.get_strategy())
-    return Workers(tf.distribute.MirroredStrategy(_devices(training)))
+        workers = _make_multi_worker(training)
+    elif kind == "one_device":
+        workers = Workers(tf.distribute.get_strategy())
+    else:
+        workers = Workers(tf.distribute.MirroredStrategy(_devices(training)))
+    _warn_of_fewer_gpus(training, workers)
+    return workers
+
+
+def _warn_of_fewer_gpus(
+    training: config_lib.TrainingConfig, workers: Workers
+) -> None:
+    """Says what trains where there are fewer GPUs than were asked for."""
+    asked = training.num_gpu
+    found = tf.config.list_logical_devices("GPU")
+    used = min(len(found), workers.local_replicas)
+    if asked is None or used >= asked:
+        return
+    _LOGGER.warning(
+        "expected as many GPUs as num_gpu says. Received: num_gpu=%d, and %s; "
+        "training on %s",
+        asked,
+        "strategy=one_device"
+        if len(found) >= asked
+        else f"{len(found)} on this machine",
+        f"{used} GPU{'s' if used != 1 else ''}" if used else "the processors",
+    )
 
 
 def trains_with_others(training: config_lib.TrainingConfig) -> bool:
@@ -238,9 +266,19 @@ def _make_multi_worker(training: config_lib.TrainingConfig) -> Workers:
             f"of Slurm (srun). Received: neither; set {_TF_CONFIG} such as "
             f"{_EXAMPLE}"
         )
-    _wait_for_each_other(addresses, index, training.connect_timeout)
-    strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    seconds = training.connect_timeout
+    meeting.wait_for_all(addresses, index, seconds)
+    _limit_gpus(training)
+    with _ending_in_time(addresses, index, seconds):
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     return Workers(strategy, len(addresses), index, tuple(addresses))
+
+
+def _limit_gpus(training: config_lib.TrainingConfig) -> None:
+    """Hides the GPUs beyond `num_gpu`: a worker trains on all that it sees."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if training.num_gpu is not None and len(gpus) > training.num_gpu:
+        tf.config.set_visible_devices(gpus[: training.num_gpu], "GPU")
 
 
 def _resolve_slurm() -> tf.distribute.cluster_resolver.ClusterResolver:
@@ -262,74 +300,49 @@ def _resolve_slurm() -> tf.distribute.cluster_resolver.ClusterResolver:
     )
 
 
-def _wait_for_each_other(
+@contextlib.contextmanager
+def _ending_in_time(
     addresses: Sequence[str], index: int, seconds: float
-) -> None:
-    """Waits until each other worker's port can be connected to.
+) -> Iterator[None]:
+    """Ends the process where TensorFlow does not connect the workers.
 
-    TensorFlow itself waits for an hour, says of nobody that he is missing, and
-    can't be interrupted.
+    It holds Python's lock meanwhile, so that no thread and no handler of a
+    signal runs: what ends the process is in C, with exit status 1, and a
+    shell says why. Signals have no handlers, and end it at once.
 
     Args:
-        addresses: of all workers, `host:port`.
+        addresses: of all workers.
         index: of this one.
         seconds: for so long at most.
-
-    Raises:
-        TimeoutError: if some don't answer by then.
-        OSError: if this worker's own port can't be listened to.
     """
-    port = int(addresses[index].rpartition(":")[2])
-    try:
-        listener = socket.create_server(("", port))
-    except OSError as error:
-        raise OSError(
-            f"worker {index} of {len(addresses)}: expected a port that is free "
-            f"on this machine. Received: {addresses[index]}: {error.strerror}"
-        ) from error
-    missing = [a for i, a in enumerate(addresses) if i != index]
-    end = time.monotonic() + seconds
-    _LOGGER.info(
-        "worker %d of %d: waiting for %s, %g s at most",
-        index,
-        len(addresses),
-        ", ".join(missing),
-        seconds,
+    others = ", ".join(a for i, a in enumerate(addresses) if i != index)
+    text = (
+        f"worker {index} of {len(addresses)}: expected TensorFlow to connect "
+        f"the workers within {seconds} s, since all have answered. Received: "
+        f"nothing, of {others}. Start all again with the same command, and see "
+        "in their logs whether one has ended"
     )
-    with listener:  # for the others; who is through has TensorFlow's server
-        while missing:
-            missing = [a for a in missing if not answers(a)]
-            if missing and time.monotonic() > end:
-                raise TimeoutError(
-                    f"worker {index} of {len(addresses)}: expected the others "
-                    f"to answer within {seconds} s. Received: no answer from "
-                    f"{', '.join(missing)}. Start all with the same command, "
-                    "and check that they reach each other's addresses"
-                )
-            if missing:
-                time.sleep(_POLL_SECONDS)
-        # Those that have not met this one yet find its port open until
-        # TensorFlow takes it, and after.
-        time.sleep(2 * _POLL_SECONDS)
-    # What answers may be no worker, and TensorFlow waits without a word.
-    _LOGGER.info("worker %d of %d: all answer", index, len(addresses))
-
-
-def answers(address: str) -> bool:
-    """Says whether an address can be connected to.
-
-    Args:
-        address: `host:port`.
-
-    Returns:
-        Whether it can, within a few seconds.
-    """
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), 5).close()
-    except OSError:
-        return False
-    return True
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if callable(signal.getsignal(number)):  # It is not ignored.
+                handlers[number] = signal.signal(number, signal.SIG_DFL)
+    # It reads a line where the time is over, and none where it is not.
+    script = 'read -r line && printf "%s\\n" "$0" >&2'
+    with subprocess.Popen(
+        ["/bin/sh", "-c", script, f"error: {text}"],
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is not for it.
+    ) as speaker:
+        faulthandler.dump_traceback_later(
+            seconds, exit=True, file=speaker.stdin
+        )
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import os
 import sys
+import traceback
 from typing import Any
 
 import keras
@@ -16,6 +17,8 @@ CallbackMaker = Callable[
     [config_lib.Config],
     keras.callbacks.Callback | Sequence[keras.callbacks.Callback],
 ]
+# Its lines in a traceback say nothing of what a user's code did.
+_OWN = __file__
 _BATCH_HOOKS = (
     "on_batch_begin",
     "on_batch_end",
@@ -36,8 +39,8 @@ def find_makers(names: Sequence[str]) -> list[CallbackMaker]:
         The functions.
 
     Raises:
-        ValueError: if there is no such module or function. What a module
-            raises itself is passed on.
+        ValueError: if there is no such module or function, or the module
+            can't be imported.
     """
     folder = os.getcwd()
     if folder not in sys.path:
@@ -49,28 +52,56 @@ def _find_maker(name: str) -> CallbackMaker:
     module_name, _, function = name.partition(":")
     if not module_name or not function:
         raise ValueError(
-            "expected callbacks to be module:function of Python. Received: "
-            f"{name!r}"
+            "expected callbacks to be module:function of Python, such as "
+            f"my_callbacks:make. Received: {name!r}"
         )
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         # Not where the module is there, and imports what is not.
-        if error.name is None or not module_name.startswith(error.name):
-            raise
+        if error.name is None or not f"{module_name}.".startswith(
+            f"{error.name}."
+        ):
+            raise _import_error(name, error) from error
         raise ValueError(
             "expected callbacks to be module:function of Python that is in "
             f"{os.getcwd()} or installed. Received: {name}, of which there is "
             f"no {error.name}"
         ) from error
+    except Exception as error:
+        raise _import_error(name, error) from error
     maker = vars(module).get(function)
     if not callable(maker):
-        known = [key for key, value in vars(module).items() if callable(value)]
+        known = [
+            key
+            for key, value in vars(module).items()
+            if callable(value)
+            and getattr(value, "__module__", "") == module_name
+        ]
         raise ValueError(
             f"expected callbacks to be module:function of Python, one of "
             f"{', '.join(known) or 'none'} in {module_name}. Received: {name}"
         )
     return maker
+
+
+def _import_error(name: str, error: Exception) -> ValueError:
+    return ValueError(
+        "expected callbacks to be module:function of Python that can be "
+        f"imported. Received: {name}, where {_describe(error)}"
+    )
+
+
+def _describe(error: Exception) -> str:
+    """Says in one line what a user's code raised, and where it was then."""
+    text = " ".join(str(error).split())
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename != _OWN and "importlib" not in frame.filename:
+            where = f" ({frame.filename}, line {frame.lineno})"
+            break
+    else:
+        where = ""  # A syntax error says it.
+    return f"{type(error).__name__} was raised: {text:.500}{where}"
 
 
 def make_callbacks(
@@ -86,24 +117,43 @@ def make_callbacks(
         All of them, in order.
 
     Raises:
-        ValueError: if a function makes anything else.
+        ValueError: if a function fails, or makes anything else.
     """
     callbacks = []
     for maker in makers:
-        made: Any = maker(config)
+        try:
+            made: Any = maker(config)
+        except Exception as error:
+            raise ValueError(
+                f"expected {_name(maker)} to make callbacks of the run's "
+                f"configuration, its only argument. Received: "
+                f"{_describe(error)}"
+            ) from error
         several = list(made) if isinstance(made, list | tuple) else [made]
         for callback in several:
             if not isinstance(callback, keras.callbacks.Callback):
                 raise ValueError(
                     f"expected {_name(maker)} to return a keras.callbacks."
                     f"Callback or a list of them. Received: {made!r:.200}"
+                    f"{_advice(made, callback)}"
                 )
         callbacks += several
     return callbacks
 
 
+def _advice(made: Any, wrong: Any) -> str:
+    """Says what to do about one of what was made, which is no callback."""
+    if made is None:
+        return "; it has to end with return"
+    if isinstance(wrong, type) and issubclass(wrong, keras.callbacks.Callback):
+        return f"; make one of the class, {wrong.__name__}()"
+    return ""
+
+
 def _name(maker: CallbackMaker) -> str:
-    return getattr(maker, "__name__", repr(maker))
+    """Names a function as `--callbacks` does."""
+    name = getattr(maker, "__name__", None)
+    return repr(maker) if name is None else f"{maker.__module__}:{name}"
 
 
 def looks_at_steps(callback: keras.callbacks.Callback) -> bool:

@@ -22,7 +22,8 @@ class Validation:
     Only the chief evaluates; the others wait, and know what it found.
 
     Args:
-        training: `eval_steps`, `early_stopping`, `patience`, `keep_best`.
+        training: `eval_steps`, `eval_weights`, `early_stopping`, `patience`,
+            `keep_best`.
         run: the folder of the run.
         files: the data.
         workers: who trains.
@@ -44,7 +45,9 @@ class Validation:
         self._stopped = False
         if workers.is_chief:
             data = evaluations.describe_data(files)
-            self._found = evaluations.Evaluations(run.evaluations_path, data)
+            self._found = evaluations.Evaluations(
+                run.evaluations_path, data, training.eval_weights
+            )
 
     def start(self, step: int) -> None:
         """Starts from the checkpoint of a step, as if never stopped."""
@@ -122,9 +125,11 @@ class Validation:
         if metric == "none":
             metric = "gap"
         best, last = self._found.best(metric), self._found.last
+        weights = self._training.eval_weights
         _LOGGER.info(
-            "step %s: val %s%s",
+            "step %s: val %s%s%s",
             f"{step:,}",
+            "" if weights == "raw" else f"({weights}) ",
             progress.metrics_text(last.metrics, digits=4),
             " best" if best.step == step else "",
         )

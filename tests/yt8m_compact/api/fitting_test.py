@@ -233,6 +233,41 @@ def test_an_interrupt_is_passed_on(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_the_moving_average_that_was_best(tmp_path):
+    run = yt8m.fit(
+        models.LogisticConfig(),
+        _FEATURES,
+        _LABELS,
+        validation_data=(_FEATURES[:12], _LABELS[:12]),
+        training=_training(
+            ema_momentum=0.9, eval_weights="ema", base_learning_rate=0.1
+        ),
+        train_dir=tmp_path / "run",
+    )
+    ((_, loss),) = run.history.validation["loss"]
+    report = run.evaluate(_FEATURES[:12], _LABELS[:12])
+    assert report.metrics["loss"] == pytest.approx(loss, abs=1e-6)
+    raw = yt8m.load_run(tmp_path / "run")
+    report = raw.evaluate(_FEATURES[:12], _LABELS[:12])
+    assert abs(report.metrics["loss"] - loss) > 1e-3
+
+
+@pytest.mark.slow
+def test_what_stopped_early_is_trained_on_without_validation():
+    data = (_FEATURES[:12], _LABELS[:12])
+    run = yt8m.fit(
+        models.LogisticConfig(),
+        _FEATURES,
+        _LABELS,
+        validation_data=data,
+        training=_training(early_stopping="gap", patience=1, eval_steps=2),
+    )
+    again = yt8m.fit(run, _FEATURES, _LABELS)
+    assert again.config.training.early_stopping == "none"
+    assert again.history.validation == {}
+
+
+@pytest.mark.slow
 def test_files_without_records(tmp_path):
     path = tmp_path / "a.tfrecord"
     record_makers.write_tfrecord(path, [b"no record"])

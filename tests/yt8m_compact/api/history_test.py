@@ -78,6 +78,7 @@ def test_of_a_run(tmp_path):
         {"step": step, "data": data, "metrics": {**metrics, "gap": step / 10}}
         for step, data in ((1, "old"), (2, "new"), (3, "new"))
     ]
+    content.insert(1, {**content[1], "weights": "ema"})
     with open(folder.evaluations_path, "w") as file:
         json.dump({"evaluations": content}, file)
     cut = history_lib.read_history(folder)

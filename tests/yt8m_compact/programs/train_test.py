@@ -152,6 +152,8 @@ def test_watched(tmp_path, capsys, monkeypatch):
         pattern,
         eval_data_pattern=others,
         eval_steps=1,
+        eval_weights="ema",
+        ema_momentum=0.9,
         early_stopping="gap",
         patience=2,
         # The weights stay as they are: no evaluation is better.
@@ -170,11 +172,12 @@ def test_watched(tmp_path, capsys, monkeypatch):
     names = ["gap", "hit_at_1", "loss", "map", "perr"]
     assert lines[:4] == ["batch 8", *[f"validation {names}"] * 3]
     assert re.fullmatch(
-        r"stopped early; best gap 0\.\d{4} at step 1: --checkpoint_step=best",
+        r"stopped early; best gap 0\.\d{4} at step 1: --checkpoint_step=best "
+        "--weights=ema",
         lines[4],
     )
     assert lines[5].startswith("done: step 3, epoch 1, ")
-    (_, table) = tiny_runs.read_events(f"{path}/validation")["samples"][0]
+    (_, table) = tiny_runs.read_events(f"{path}/validation/ema")["samples"][0]
     assert "Zebra" in table
     assert "Yak" in table
     assert os.path.isdir(f"{path}/train/plugins/profile")
@@ -200,8 +203,8 @@ def test_watched(tmp_path, capsys, monkeypatch):
         (["--profile=0,3"], "whole numbers above 0. Received: profile='0,3'"),
         (
             ["--callbacks=nothing"],
-            "expected callbacks to be module:function of Python. Received: "
-            "'nothing'",
+            "expected callbacks to be module:function of Python, such as "
+            "my_callbacks:make. Received: 'nothing'",
         ),
         (
             ["--early_stopping=gap"],
@@ -253,6 +256,56 @@ def wait_for_checkpoint(path: str, step: int, process) -> None:
             break
         time.sleep(0.02)
     raise AssertionError(process.communicate())
+
+
+STUCK = """
+import keras
+import tensorflow as tf
+
+class Stuck(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 4:
+            print("stuck", flush=True)
+            tf.queue.FIFOQueue(1, [tf.int32]).dequeue()
+
+def make(config):
+    return Stuck()
+"""
+
+
+@pytest.mark.slow
+def test_a_second_interrupt_ends_what_is_stuck(tmp_path):
+    """In TensorFlow, which waits without end; the same command goes on."""
+    (tmp_path / "stuck.py").write_text(STUCK)
+    pattern = tiny_runs.write_videos(tmp_path / "data")
+    config = tiny_runs.video_config(pattern, checkpoint_steps=3, num_epochs=2)
+    path = str(tmp_path / "run")
+    command = [
+        "-m",
+        "yt8m_compact.programs.train",
+        f"--train_dir={path}",
+        *tiny_runs.training_flags(config),
+    ]
+    process = tiny_runs.start(
+        *command, "--callbacks=stuck:make", folder=tmp_path
+    )
+    assert process.stdout.readline() == "stuck\n"
+    time.sleep(0.5)  # from there to where it waits
+    process.send_signal(signal.SIGINT)
+    for line in process.stderr:
+        if "can't be interrupted" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert errors.strip() == "ended at once by signal 2"
+    assert max(train_dir_lib.TrainDir(path).checkpoints()) == 3
+    again = tiny_runs.execute(*command, folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "continue from step 3 (epoch 1, " in again.stderr
+    reference = str(tmp_path / "reference")
+    training.train(config, reference)
+    tiny_runs.assert_same_weights(path, reference)
 
 
 @pytest.mark.slow

@@ -89,6 +89,33 @@ def test_every_flag_of_training_is_read():
         assert config.model == models.LogisticConfig()
 
 
+def test_refusals_of_training_name_flags():
+    """Each setting that needs another one, alone; and pairs that contradict."""
+    fields = {f.name: f for f in dataclasses.fields(config_lib.TrainingConfig)}
+    pairs = [
+        {name: as_text(setting_values.other_value(fields[name]))}
+        for name in setting_values.NEEDED
+        if name != "label_loss"  # which needs nothing but another value
+    ] + [
+        {"optimizer": "ScheduleFreeAdamW"},
+        {"label_loss": "SoftmaxLoss", "positive_weight": "2"},
+        {"clip_gradients": "global", "clip_gradient_norm": "0"},
+        {
+            "learning_rate_schedule": "cosine",
+            "max_steps": "5",
+            "warmup_steps": "5",
+        },
+    ]
+    for pair in pairs:
+        with pytest.raises(usage_error.UsageError) as caught:
+            read(*(f"--{name}={value}" for name, value in pair.items()))
+        expected, _, _ = str(caught.value).partition(" Received: ")
+        assert expected.startswith("expected "), expected
+        named = re.findall(r"(-*)\b([a-z]\w*)", expected)
+        bare = [name for dashes, name in named if "_" in name and not dashes]
+        assert not bare, expected
+
+
 def test_every_flag_of_data_is_read():
     config = read(
         "--feature_names=rgb, audio",

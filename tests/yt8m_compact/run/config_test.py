@@ -576,6 +576,11 @@ REFUSED = {
         "which averages instead. Received: learning_rate_schedule=exponential, "
         "optimizer=ScheduleFreeAdamW",
     ),
+    "an average that nobody keeps": (
+        {"eval_weights": "ema"},
+        "ema_momentum with eval_weights=ema, such as ema_momentum=0.999: it "
+        "keeps the average. Received: ema_momentum=None, eval_weights=ema",
+    ),
     "places of no pruning": (
         {"pruning_places": "fc"},
         "pruning_density with pruning_places, which is not used otherwise. "
@@ -723,7 +728,13 @@ def test_models_compute_in_the_dtype_of_the_training(policy, compute):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("eval_steps", 10), ("early_stopping", "gap")]
+    ("name", "value"),
+    [
+        ("eval_steps", 10),
+        ("eval_weights", "ema"),
+        ("early_stopping", "gap"),
+        ("keep_best", "loss"),
+    ],
 )
 def test_nothing_to_evaluate_on(name, value):
     with pytest.raises(
@@ -733,6 +744,39 @@ def test_nothing_to_evaluate_on(name, value):
             f"{name}={value!r}, eval_data_pattern=''"
         ),
     ):
-        config_lib.TrainingConfig(**{name: value}).check_options()
-    given = {"eval_data_pattern": "a*", name: value}
+        config_lib.TrainingConfig(
+            **{"ema_momentum": 0.9, name: value}
+        ).check_options()
+    given = {"eval_data_pattern": "a*", "ema_momentum": 0.9, name: value}
     config_lib.TrainingConfig(**given).check_options()
+
+
+def test_values_that_ask_for_nothing_where_there_is_nothing_to_evaluate_on():
+    config_lib.TrainingConfig(keep_best="none").check_options()
+
+
+@pytest.mark.parametrize("pattern", ["", "a*"])
+def test_patience_with_nothing_that_stops_early(pattern):
+    given = {"eval_data_pattern": pattern, "patience": 5}
+    # A run that has it is still read.
+    training = config_lib.TrainingConfig(**given)
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "expected early_stopping with patience=5, which is not used "
+            "otherwise, such as early_stopping=gap. Received: "
+            "early_stopping='none', patience=5"
+        ),
+    ):
+        training.check_options()
+    given = {"eval_data_pattern": "a*", "early_stopping": "map", "patience": 5}
+    config_lib.TrainingConfig(**given).check_options()
+
+
+def test_settings_without_those_of_the_evaluation():
+    given = {"eval_data_pattern": "a*", "early_stopping": "map", "patience": 5}
+    training = config_lib.TrainingConfig(
+        batch_size=7, keep_best="loss", eval_steps=9, **given
+    )
+    expected = config_lib.TrainingConfig(batch_size=7)
+    assert training.without_evaluation() == expected

@@ -9,6 +9,7 @@ import os
 import pytest
 
 import tiny_runs
+from yt8m_compact.eval import evaluation
 
 # Forked often enough for the moments that matter; YT8M_KILLS=100 for more.
 _KILLS = int(os.environ.get("YT8M_KILLS", "2"))
@@ -66,8 +67,14 @@ print("done", flush=True)
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_killed_at_random_moments(tmp_path):
-    """No checkpoint is lost, and the end is that of a run left alone."""
+    """No checkpoint is lost, and the end is that of a run left alone.
+
+    By its weights, and by its evaluation on other videos.
+    """
     pattern = tiny_runs.write_videos(tmp_path / "data")
+    others = tiny_runs.write_videos(
+        tmp_path / "data", 12, name="validate", start=40
+    )
     config = tiny_runs.video_config(
         pattern,
         tiny_runs.models.MoeConfig(classifier_projection="circulant"),
@@ -93,3 +100,8 @@ def test_killed_at_random_moments(tmp_path):
         tiny_runs.change_training(config, checkpoint_steps=1000), whole
     )
     tiny_runs.assert_same_weights(path, whole)
+    found, expected = (
+        evaluation.evaluate_run(folder, others) for folder in (path, whole)
+    )
+    assert found.step == expected.step > 0
+    assert found.metrics == expected.metrics

@@ -4,6 +4,7 @@ Several devices are logical ones of this machine's processors; several machines
 are processes that find each other over loopback.
 """
 
+import collections
 import contextlib
 import json
 import os
@@ -11,19 +12,20 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import free_ports
 import tiny_runs
 from yt8m_compact import training
 from yt8m_compact.eval import validation
 from yt8m_compact.inference import predictors
 from yt8m_compact.inference import serving
 from yt8m_compact.run import config as config_lib
+from yt8m_compact.training import meeting
 from yt8m_compact.training import strategies
 
 _TIMEOUT = 240
@@ -85,6 +87,71 @@ def test_one_device_by_default(environment, strategy):
     assert (workers.number, workers.index, workers.addresses) == (1, 0, ())
     assert workers.is_chief
     assert workers.local_replicas == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "kwargs", "message"),
+    [
+        (
+            0,
+            {"num_gpu": 2},
+            "num_gpu=2, and 0 on this machine; training on the processors",
+        ),
+        (
+            1,
+            {"num_gpu": 4},
+            "num_gpu=4, and 1 on this machine; training on 1 GPU",
+        ),
+        (
+            3,
+            {"num_gpu": 2, "strategy": "one_device"},
+            "num_gpu=2, and strategy=one_device; training on 1 GPU",
+        ),
+        (0, {}, None),
+        (1, {"num_gpu": 1}, None),
+        (3, {"num_gpu": 1}, None),
+    ],
+)
+def test_fewer_gpus_than_were_asked_for(
+    environment, caplog, found, kwargs, message
+):
+    devices = tf.config.list_logical_devices
+    gpu = collections.namedtuple("Device", "name")("GPU:0")
+    environment.setattr(
+        tf.config,
+        "list_logical_devices",
+        lambda kind: [gpu] * found if kind == "GPU" else devices(kind),
+    )
+    strategies.make_workers(settings(**kwargs))
+    said = [one for one in caplog.messages if "num_gpu" in one]
+    expected = "expected as many GPUs as num_gpu says. Received: "
+    assert said == ([f"{expected}{message}"] if message else [])
+
+
+@pytest.mark.parametrize(
+    ("num_gpu", "seen"),
+    [(None, None), (2, ["a", "b"]), (3, None), (4, None)],
+)
+def test_workers_see_no_more_gpus_than_they_may_use(environment, num_gpu, seen):
+    """A stand-in for GPUs: as many as a test needs are on no machine."""
+    found = []
+    environment.setattr(
+        tf.config, "list_physical_devices", lambda kind: ["a", "b", "c"]
+    )
+    environment.setattr(
+        tf.config,
+        "set_visible_devices",
+        lambda devices, kind: found.append((devices, kind)),
+    )
+    environment.setattr(meeting, "wait_for_all", lambda *args: None)
+    environment.setattr(
+        tf.distribute,
+        "MultiWorkerMirroredStrategy",
+        lambda resolver: tf.distribute.get_strategy(),
+    )
+    environment.setenv("TF_CONFIG", cluster(0, "localhost:1", "localhost:2"))
+    strategies.make_workers(settings(num_gpu=num_gpu))
+    assert found == ([(seen, "GPU")] if seen else [])
 
 
 def test_a_cluster_of_one_is_one_device(environment):
@@ -282,18 +349,10 @@ def test_devices_train_as_one(tmp_path, kind, numbers):
         assert_close_weights(path, whole)
 
 
-def free_ports(number):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("localhost", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 @contextlib.contextmanager
 def started_workers(configs, path, folder):
     """Starts yt8m-train in a process for each configuration."""
-    addresses = [f"localhost:{port}" for port in free_ports(len(configs))]
+    addresses = [f"localhost:{port}" for port in free_ports.find(len(configs))]
     processes = [
         tiny_runs.start(
             "-m",
@@ -485,7 +544,7 @@ def test_workers_with_other_settings(tmp_path):
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_worker_that_nobody_answers(environment, tmp_path, index):
     """The chief as well as another one says who was to answer."""
-    addresses = [f"localhost:{port}" for port in free_ports(2)]
+    addresses = [f"localhost:{port}" for port in free_ports.find(2)]
     environment.setenv("TF_CONFIG", cluster(index, *addresses))
     config = make_config(tmp_path, "videos", connect_timeout=1)
     with pytest.raises(
@@ -514,24 +573,61 @@ def test_a_port_that_is_taken(environment):
             strategies.make_workers(settings())
 
 
-def test_workers_wait_until_all_are_there(caplog):
-    caplog.set_level("INFO", logger=strategies.__name__)
-    addresses = [f"localhost:{port}" for port in free_ports(3)]
-    ends = []
+# Meets the others, as a worker does, and is none: it accepts connections.
+_NO_WORKER = """
+import socket, sys
+from yt8m_compact.training import meeting
+addresses = sys.argv[1:]
+print("there", flush=True)
+meeting.wait_for_all(addresses, 1, 120)
+server = socket.create_server(("", int(addresses[1].rpartition(":")[2])))
+kept = []
+while True:
+    kept.append(server.accept())
+"""
 
-    def wait(index):
-        time.sleep(0.3 * index)
-        strategies._wait_for_each_other(addresses, index, 20)
-        ends.append(index)
 
-    threads = [threading.Thread(target=wait, args=[i]) for i in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(ends) == [0, 1, 2]
-    others = ", ".join(addresses[1:])
-    assert (
-        f"worker 0 of 3: waiting for {others}, 20 s at most" in caplog.messages
+@pytest.mark.slow
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_a_worker_that_tensorflow_gets_no_answer_of(tmp_path, is_interrupted):
+    """The other one ends in time, by itself and by Ctrl-C."""
+    addresses = [f"localhost:{port}" for port in free_ports.find(2)]
+    config = make_config(
+        tmp_path, "videos", connect_timeout=60 if is_interrupted else 5
     )
-    assert "worker 2 of 3: all answer" in caplog.messages
+    other = tiny_runs.start("-c", _NO_WORKER, *addresses, folder=tmp_path)
+    assert other.stdout.readline() == "there\n"
+    process = tiny_runs.start(
+        "-m",
+        "yt8m_compact.programs.train",
+        f"--train_dir={tmp_path}/run",
+        *tiny_runs.training_flags(config),
+        folder=tmp_path,
+        variables={"TF_CONFIG": cluster(0, *addresses)},
+    )
+    try:
+        for line in process.stderr:
+            if "all answer" in line:
+                break
+        start = time.monotonic()
+        if is_interrupted:
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert time.monotonic() - start < 20
+        if is_interrupted:
+            assert process.returncode == -signal.SIGINT
+            assert errors == ""
+        else:
+            assert process.returncode == 1
+            assert errors.endswith(
+                "error: worker 0 of 2: expected TensorFlow to connect the "
+                "workers within 5 s, since all have answered. Received: "
+                f"nothing, of {addresses[1]}. Start all again with the same "
+                "command, and see in their logs whether one has ended\n"
+            )
+    finally:
+        for one in (process, other):
+            one.kill()
+            one.communicate()
+    assert not (tmp_path / "run").exists()

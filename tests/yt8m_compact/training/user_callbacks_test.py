@@ -11,16 +11,28 @@ import tiny_runs
 from yt8m_compact import training
 from yt8m_compact.training import user_callbacks
 
-_EXTRA = "pip install 'yt8m_compact"
-
 MODULE = """
 import keras
 
 def make(config):
     return keras.callbacks.Callback()
 
+def fails(config):
+    raise RuntimeError("no\\nnetwork")
+
+def forgets(config):
+    make(config)
+
+def takes_nothing():
+    return keras.callbacks.Callback()
+
 number = 3
 """
+_MODULES = {
+    "broken": "import no_such_module\n",
+    "unreadable": "def f(:\n",
+    "failing": "\nraise OSError(2, 'No such file', 'x')\n",
+}
 
 
 class Steps(keras.callbacks.Callback):
@@ -51,7 +63,8 @@ class Epochs(keras.callbacks.Callback):
 def folder(tmp_path, monkeypatch):
     """The current folder, with a module in it."""
     (tmp_path / "my_callbacks.py").write_text(MODULE)
-    (tmp_path / "broken.py").write_text("import no_such_module\n")
+    for name, text in _MODULES.items():
+        (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield tmp_path
@@ -72,7 +85,8 @@ def test_found_in_the_current_folder(folder):
         ("my_callback:make", "Received: my_callback:make, of which there is"),
         (
             "my_callbacks:number",
-            "one of make in my_callbacks. Received: my_callbacks:number",
+            "one of make, fails, forgets, takes_nothing in my_callbacks. "
+            "Received: my_callbacks:number",
         ),
         ("my_callbacks:other", "Received: my_callbacks:other"),
     ],
@@ -83,20 +97,87 @@ def test_no_such_function(folder, name, message):
         user_callbacks.find_makers([name])
 
 
-def test_what_a_module_lacks_is_its_own_error(folder):
-    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
-        user_callbacks.find_makers(["broken:make"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "broken:make",
+            "broken:make, where ModuleNotFoundError was raised: No module "
+            "named 'no_such_module' ({folder}/broken.py, line 1)",
+        ),
+        (
+            "unreadable:f",
+            "unreadable:f, where SyntaxError was raised: invalid syntax "
+            "(unreadable.py, line 1)",
+        ),
+        (
+            "failing:f",
+            "failing:f, where FileNotFoundError was raised: [Errno 2] No such "
+            "file: 'x' ({folder}/failing.py, line 2)",
+        ),
+    ],
+)
+def test_a_module_that_can_not_be_imported(folder, name, message):
+    expected = (
+        "expected callbacks to be module:function of Python that can be "
+        f"imported. Received: {message.format(folder=folder)}"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        user_callbacks.find_makers([name])
 
 
-def test_no_callback():
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("fails", "RuntimeError was raised: no network ({path}, line 8)"),
+        (
+            "takes_nothing",
+            "TypeError was raised: takes_nothing() takes 0 positional "
+            "arguments but 1 was given",
+        ),
+    ],
+)
+def test_a_function_that_fails(folder, function, message):
+    makers = user_callbacks.find_makers([f"my_callbacks:{function}"])
+    expected = (
+        f"expected my_callbacks:{function} to make callbacks of the run's "
+        "configuration, its only argument. Received: "
+        f"{message.format(path=folder / 'my_callbacks.py')}"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        user_callbacks.make_callbacks(makers, None)
+
+
+def test_a_function_that_returns_nothing(folder):
+    makers = user_callbacks.find_makers(["my_callbacks:forgets"])
+    with pytest.raises(
+        ValueError,
+        match=(
+            "^expected my_callbacks:forgets to return a keras.callbacks."
+            "Callback or a list of them. Received: None; it has to end with "
+            "return$"
+        ),
+    ):
+        user_callbacks.make_callbacks(makers, None)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (3, r"\[3\]$"),
+        (None, r"\[None\]$"),
+        (Epochs, r"\[<class '.*Epochs'>\]; make one of the class, Epochs\(\)$"),
+    ],
+)
+def test_no_callback(made, message):
     def make(config):
-        return [3]
+        return [made]
 
     with pytest.raises(
         ValueError,
         match=(
-            r"^expected make to return a keras\.callbacks\.Callback or a list "
-            r"of them\. Received: \[3\]$"
+            rf"^expected {__name__}:make to return a keras\.callbacks\."
+            rf"Callback or a list of them\. Received: {message}"
         ),
     ):
         user_callbacks.make_callbacks([make], None)
@@ -163,9 +244,32 @@ def test_logs_of_an_epoch_are_of_all_of_it(tmp_path, log_steps):
     assert all(value > 0 for logs in epochs for value in logs.values())
 
 
+@pytest.mark.slow
+def test_training_imports_no_tracker(tmp_path):
+    """However many are installed; pandas comes with one of them."""
+    pattern = tiny_runs.write_videos(tmp_path / "data", 8)
+    flags = tiny_runs.training_flags(
+        tiny_runs.video_config(pattern, num_epochs=1)
+    )
+    script = (
+        "import sys\n"
+        "from yt8m_compact.programs import train\n"
+        "try:\n    train.run()\n"
+        "except SystemExit as ended:\n    assert not ended.code\n"
+        "print(sorted({'mlflow', 'pandas', 'wandb'} & set(sys.modules)))\n"
+    )
+    done = tiny_runs.execute(
+        "-c", script, f"--train_dir={tmp_path}/run", *flags, folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.slow
 def test_weights_and_biases_offline(tmp_path, monkeypatch):
-    wandb = pytest.importorskip("wandb", reason=f"{_EXTRA}[wandb]'")
-    keras_callbacks = pytest.importorskip("wandb.integration.keras")
+    import wandb  # Here, as below: it takes seconds.
+    from wandb.integration import keras as keras_callbacks
+
     monkeypatch.chdir(tmp_path)
     pattern = tiny_runs.write_videos(tmp_path / "data")
 
@@ -182,9 +286,12 @@ def test_weights_and_biases_offline(tmp_path, monkeypatch):
     wandb.finish()
 
 
+@pytest.mark.slow
 def test_mlflow_offline(tmp_path, monkeypatch):
-    mlflow = pytest.importorskip("mlflow", reason=f"{_EXTRA}[mlflow]'")
-    mlflow_keras = pytest.importorskip("mlflow.keras")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+    from mlflow import keras as mlflow_keras
+
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     pattern = tiny_runs.write_videos(tmp_path / "data")

@@ -218,6 +218,34 @@ def test_other_data_is_not_compared(tmp_path, data):
 
 
 @pytest.mark.slow
+def test_other_weights_are_not_compared(tmp_path, data, caplog):
+    caplog.set_level(logging.INFO, "yt8m_compact")
+    config = make_config(data, num_epochs=2, ema_momentum=0.9)
+    train(config, tmp_path, Evaluator(GAPS))
+    config = tiny_runs.change_training(config, num_epochs=3, eval_weights="ema")
+    evaluate = Evaluator({10: 0.1, 15: 0.15})
+    result = train(config, tmp_path, evaluate)
+    assert evaluate.steps == [10, 15]
+    assert (result.best.step, result.best.metrics["gap"]) == (15, 0.15)
+    content = json.loads((tmp_path / "evaluations.json").read_text())
+    assert [
+        (one["step"], one["weights"]) for one in content["evaluations"]
+    ] == [
+        (5, "raw"),
+        (10, "raw"),
+        (10, "ema"),
+        (15, "ema"),
+    ]
+    said = [one for one in caplog.messages if ": val " in one]
+    assert [one.startswith("step 10: val (ema) loss 2.5") for one in said] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.slow
 def test_a_new_run_forgets_what_was_found(tmp_path, data):
     config = make_config(data, num_epochs=1)
     train(config, tmp_path / "run", Evaluator({5: 0.9}))

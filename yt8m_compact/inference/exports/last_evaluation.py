@@ -58,10 +58,11 @@ def find(
         manifest = export_manifest.read(run.path)
         return _from_manifest(manifest or {})
     found = []
-    if choice == weight_choice.RAW and tf.io.gfile.exists(run.evaluations_path):
+    if tf.io.gfile.exists(run.evaluations_path):
         found += [
             Found(one.step, one.metrics, "yt8m-train")
             for one in evaluations_file.read(run.evaluations_path)
+            if one.weights == str(choice)
         ]
     found += _from_events(run.events_path("eval"), choice)
     return max(

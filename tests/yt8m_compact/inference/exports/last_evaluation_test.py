@@ -17,9 +17,9 @@ def metrics(start: float) -> dict[str, float]:
     return {name: start + n / 64 for n, name in enumerate(NAMES)}
 
 
-def write_evaluations(path, values: dict[int, float]) -> None:
+def write_evaluations(path, values: dict[int, float], **rest: str) -> None:
     content = [
-        {"step": step, "data": "0" * 16, "metrics": metrics(value)}
+        {"step": step, "data": "0" * 16, "metrics": metrics(value), **rest}
         for step, value in values.items()
     ]
     (path / "evaluations.json").write_text(json.dumps({"evaluations": content}))
@@ -80,6 +80,14 @@ def test_other_weights_have_their_own(tmp_path):
     assert find(tmp_path, 10, "average:2").metrics == metrics(0.25)
     assert find(tmp_path, 10).metrics == metrics(0.5)
     assert find(tmp_path, 10, "ema") is None
+
+
+def test_training_may_have_evaluated_the_moving_average(tmp_path):
+    write_evaluations(tmp_path, {10: 0.5}, weights="ema")
+    assert find(tmp_path, 10, "ema") == last_evaluation.Found(
+        10, metrics(0.5), "yt8m-train"
+    )
+    assert find(tmp_path, 10) is None
 
 
 def test_a_packed_model_says_what_was_found_before(tmp_path):
