@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from yt8m_compact import ops
-from yt8m_compact import structures
 
 
 def draw(*shape, dtype=tf.float32):
@@ -91,20 +90,3 @@ def test_second_derivatives():
         differentiate(ops.dense_matmul), differentiate(tf.matmul), strict=True
     ):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
-
-
-def test_files_for_other_runtimes_have_the_plain_product():
-    weights = {"kernel": draw(4, 5)}
-
-    @tf.function
-    def multiply(x):
-        return structures.Dense().multiply(weights, x, 5)
-
-    def operations():
-        graph = multiply.get_concrete_function(tf.TensorSpec([3, 4])).graph
-        return {operation.type for operation in graph.get_operations()}
-
-    assert "IdentityN" in operations()
-    multiply = tf.function(multiply.python_function)
-    with structures.product_forms(lambda *_: structures.ProductForm.DFT):
-        assert "IdentityN" not in operations()

@@ -101,3 +101,19 @@ def test_it_is_the_usual_form_after():
             raise KeyError
     assert not structures.are_chosen()
     assert "RFFT" in trace()
+
+
+def test_files_have_no_gradient_of_a_dense_product():
+    weights = {"kernel": tf.ones([4, 5])}
+
+    def multiply(x):
+        return structures.Dense().multiply(weights, x, 5)
+
+    def found():
+        traced = tf.function(multiply)
+        graph = traced.get_concrete_function(tf.TensorSpec([3, 4])).graph
+        return operators(graph)
+
+    assert "IdentityN" in found()
+    with structures.product_forms(lambda *_: structures.ProductForm.DFT):
+        assert "IdentityN" not in found()
