@@ -5,7 +5,7 @@ split, which the dispatcher gives to one worker, and its end is an element. So
 what a worker that is lost has not read is missed, and never left out.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import logging
 import os
@@ -26,6 +26,9 @@ from yt8m_compact.training import marked_ends
 _PROTOCOL = "grpc://"
 # A worker has as many batches ready for one that trains.
 _BATCHES_ON_THE_WAY = 2
+# So many may be lost where there is an error: TensorFlow's client reports one
+# before it gives out what came before.
+_BATCHES_BEFORE_ERROR = 8
 _TOLD_SECONDS = 30.0
 _MESSAGE = "message"
 # What a worker says of functions that it does not have.
@@ -52,7 +55,8 @@ def read(
         address: of the dispatcher, `host:port`.
         reader: of the records.
         files: their names, which name the same files on the workers' machines.
-        settings: other arguments of `readers.make_dataset`.
+        settings: other arguments of `readers.make_dataset`; with
+            `count_records`, by which a place in the data is known.
         skip_examples: videos to leave out at the start.
         timeout: seconds to wait for a batch at most.
 
@@ -76,27 +80,25 @@ def read(
         name: tensor.numpy() for name, tensor in marked_ends.empty(spec).items()
     }
 
-    def read_here(number: int) -> tf.data.Dataset:
-        read_before = skip_examples + number * settings["batch_size"]
-        return readers.make_dataset(
+    def read_here(read_before: int) -> Iterator[dict[str, tf.Tensor]]:
+        batches = readers.make_dataset(
             reader, files, skip_examples=read_before, **settings
         )
+        try:
+            yield from batches
+        except tf.errors.OpError as error:
+            raise _Stop(_reason(error)) from None
 
     def generate() -> Iterator[dict[str, Any]]:
-        number = 0
+        read_before = skip_examples
         try:
             with contextlib.closing(_Fetcher(dataset, address)) as fetcher:
                 while (batch := fetcher.fetch(timeout)) is not None:
                     yield {**batch, _MESSAGE: ""}
-                    number += 1
-            return
-        except _ServiceError as error:
-            message = str(error)
+                    read_before = int(batch["records_read"])
         except tf.errors.OpError as error:
-            if _NEEDS_PYTHON not in error.message:
-                message = _find_error(lambda: next(iter(read_here(number))))
-                message = message or _describe_unequal(address, error)
-            else:
+            needs_python = _NEEDS_PYTHON in error.message
+            if needs_python:
                 _LOGGER.warning(
                     "the workers of data_service=%s can't read labels of "
                     "segments, nor records in an encoding other than that of "
@@ -105,15 +107,21 @@ def read(
                     address,
                     extra={"about_settings": True},
                 )
-                batches = iter(read_here(number))
-                while (batch := next(batches, None)) is not None:
-                    yield {**batch, _MESSAGE: ""}
-                message = ""
-        if message:
-            yield {**nothing, _MESSAGE: message}
+            for number, batch in enumerate(read_here(read_before)):
+                yield {**batch, _MESSAGE: ""}
+                if number == _BATCHES_BEFORE_ERROR and not needs_python:
+                    raise _Stop(_describe_unequal(address, error)) from None
+            if not needs_python:
+                raise _Stop(_describe_unequal(address, error)) from None
+
+    def generate_and_say_why_not() -> Iterator[dict[str, Any]]:
+        try:
+            yield from generate()
+        except (_Stop, readers.DataError) as error:
+            yield {**nothing, _MESSAGE: str(error)}
 
     batches = tf.data.Dataset.from_generator(
-        generate,
+        generate_and_say_why_not,
         output_signature={**spec, _MESSAGE: tf.TensorSpec([], tf.string)},
     )
     return batches.map(_raise_message).prefetch(_BATCHES_ON_THE_WAY)
@@ -123,8 +131,8 @@ def _name_for_workers(file: str) -> str:
     return os.path.abspath(file) if files_lib.is_local(file) else file
 
 
-class _ServiceError(Exception):
-    """The service has ended, or gives nothing."""
+class _Stop(Exception):
+    """What is wrong, with the data or with the service."""
 
 
 class _Fetcher:
@@ -162,7 +170,7 @@ class _Fetcher:
 
         Raises:
             OpError: if the worker could not read it.
-            _ServiceError: if there is none.
+            _Stop: if there is none.
         """
         start = time.monotonic()
         while True:
@@ -190,11 +198,11 @@ class _Fetcher:
         there, batch = fetched
         return batch if there else None
 
-    def _nothing_came(self, timeout: float) -> _ServiceError:
+    def _nothing_came(self, timeout: float) -> _Stop:
         answer = "and nobody listens there"
         if _answers(self._address.removeprefix(_PROTOCOL)):
             answer = "though something listens there"
-        return _ServiceError(
+        return _Stop(
             f"expected a batch of data_service={self._address} within "
             f"{timeout:g} s. Received: none, {answer}. See that this is a "
             "dispatcher of tf.data service, that it has workers, that each can "
@@ -214,7 +222,7 @@ class _Fetcher:
                 if not element[0]:
                     return
             self._queue.put(
-                _ServiceError(
+                _Stop(
                     "expected the worker of data_service="
                     f"{self._address} to read the shard to its end. Received: "
                     "less, as of a worker that was started again. The same "
@@ -234,22 +242,15 @@ def _answers(address: str) -> bool:
     return True
 
 
-def _find_error(read_batch: Callable[[], Any]) -> str | None:
-    """Reads a batch; returns what is wrong with it, None if nothing is."""
-    try:
-        read_batch()
-    except tf.errors.OpError as error:
-        message = errors.find_message(error.message)
-        return message or tensorflow_errors.first_line(error.message)
-    except readers.DataError as error:
-        return str(error)
-    return None
+def _reason(error: tf.errors.OpError) -> str:
+    message = errors.find_message(error.message)
+    return message or tensorflow_errors.first_line(error.message)
 
 
 def _describe_unequal(address: str, error: tf.errors.OpError) -> str:
     """Says that a worker can't read what this process can."""
-    reason = errors.find_message(error.message)
-    reason = reason or tensorflow_errors.first_line(error.message)
+    # Not as at the start of a message, which `readable_errors` looks into.
+    reason = _reason(error).replace(": record ", ", record ", 1)
     return (
         f"expected the workers of data_service={address} to read what this "
         f"machine can read. Received: {reason} See that they have the same "

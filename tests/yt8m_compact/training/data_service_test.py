@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import record_makers
 import tiny_runs
 from yt8m_compact import readers
 from yt8m_compact import training
@@ -173,14 +174,21 @@ def test_damage_is_named_as_without_a_service(tmp_path, service):
     data[-30] ^= 0xFF
     path.write_bytes(data)
     files = readers.expand_patterns(pattern)
-    with pytest.raises(readers.DataError) as expected:
-        read_to_the_end(
-            readers.make_dataset(video_reader(), files, **settings())
-        )
-    with pytest.raises(readers.DataError) as found:
-        read_to_the_end(read(service.address, pattern, video_reader()))
-    assert str(found.value) == str(expected.value)
-    assert f"{path}: record 10 (byte" in str(found.value)
+    datasets = (
+        readers.make_dataset(video_reader(), files, **settings()),
+        read(service.address, pattern, video_reader()),
+    )
+    batches, errors = [], []
+    for dataset in datasets:
+        batches.append([])
+        with pytest.raises(readers.DataError) as error:
+            with readers.readable_errors():
+                for batch in dataset:
+                    batches[-1].append(batch["id"].numpy().tolist())
+        errors.append(str(error.value))
+    assert errors[0] == errors[1]
+    assert batches[0] == batches[1]
+    assert f"{path}: record 10 (byte" in errors[0]
 
 
 @pytest.mark.slow
@@ -222,6 +230,41 @@ def test_what_needs_python_is_read_here(tmp_path, service, caplog):
 
 
 @pytest.mark.slow
+def test_what_is_wrong_with_what_is_read_here(tmp_path, service):
+    """After a record that needs Python, one of another size."""
+    path = str(tmp_path / "a.tfrecord")
+    good = record_makers.make_video_example(0, num_classes=5)
+    example = tf.train.Example.FromString(good)
+    example.features.feature["url"].bytes_list.value.append(b"somewhere")
+    unusual = example.SerializeToString()
+    del example.features.feature["mean_rgb"].float_list.value[3:]
+    record_makers.write_tfrecord(
+        path, [good] * 8 + [unusual] * 8 + [example.SerializeToString()]
+    )
+    with pytest.raises(
+        readers.DataError,
+        match=f"^{path}: record 16: expected the feature 'mean_rgb' to be 6 "
+        "float values. Received: 3",
+    ):
+        read_to_the_end(
+            read(service.address, path, video_reader(), shuffle_buffer=0)
+        )
+
+
+@pytest.mark.slow
+def test_a_file_that_is_gone(tmp_path, service):
+    pattern = tiny_runs.write_videos(tmp_path, 43, num_files=4)
+    dataset = read(service.address, pattern, video_reader())
+    (tmp_path / "train2.tfrecord").unlink()
+    with pytest.raises(
+        readers.DataError,
+        match=f"^{tmp_path}/train2.tfrecord: expected a TFRecord file that can "
+        "be opened",
+    ):
+        read_to_the_end(dataset)
+
+
+@pytest.mark.slow
 def test_files_that_the_workers_do_not_have(tmp_path, service, monkeypatch):
     pattern = tiny_runs.write_videos(tmp_path, 43, num_files=4)
     monkeypatch.setattr(data_service, "_name_for_workers", lambda name: "gone")
@@ -233,7 +276,7 @@ def test_files_that_the_workers_do_not_have(tmp_path, service, monkeypatch):
     with pytest.raises(
         readers.DataError,
         match=f"^expected the workers of data_service={service.address} to "
-        "read what this machine can read. Received: gone: record 0 ",
+        "read what this machine can read. Received: gone, record 0 ",
     ):
         read_to_the_end(dataset)
 
@@ -364,6 +407,6 @@ def test_waiting_is_told(monkeypatch, caplog):
         data_service, "_distribute", lambda *_: threading.Event().wait()
     )
     fetcher = data_service._Fetcher(tf.data.Dataset.range(1), "a:1")
-    with pytest.raises(data_service._ServiceError):
+    with pytest.raises(data_service._Stop):
         fetcher.fetch(0.3)
     assert "waiting for a batch of data_service=a:1 since 0 s" in caplog.text
