@@ -191,6 +191,8 @@ class Experiment:
             # It goes on from there the next time, and is not measured as it is.
             raise SystemExit(128 + result.signal_number)
         config, model, step = run.restore_model()
+        # Whatever it was trained in, what is shipped computes in floats.
+        config = self._replace_training(config, dtype_policy="float32")
         packed_model.save(folder, config, model, step)
         shutil.rmtree(run.path)
         return folder

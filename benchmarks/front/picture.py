@@ -44,7 +44,7 @@ _COLOURS = {
 _TAKEN = (0, 3, 7, 9)
 # Points above it, where each text is: neighbours must not cover each other.
 _HEIGHTS = (16, 50, 84)
-# Of sizes that differ by less only the smaller one is described.
+# Of sizes that differ by less the smaller one, which is worse, has no text.
 _APART = 1.2
 
 
@@ -160,12 +160,11 @@ def _draw_panel(
     if best is not None:
         axis.axhline(best.value, color="grey", ls=":", lw=1)
         _annotate(axis, best, best, (-20, 14))
-        described = 0.0
         heights = itertools.cycle(_HEIGHTS)
-        for point in summary.front(groups.get(_CHOSEN, [])):
-            if point.bytes > _APART * described:
+        chosen = summary.front(groups.get(_CHOSEN, []))
+        for point, larger in itertools.zip_longest(chosen, chosen[1:]):
+            if larger is None or larger.bytes > _APART * point.bytes:
                 _annotate(axis, point, best, (-55, next(heights)))
-                described = point.bytes
         right = axis.secondary_yaxis(
             "right",
             functions=(
