@@ -26,6 +26,8 @@ _ROUNDED = ("int8", "int4")
 _FEW_BITS = {"base_learning_rate": 0.01}
 # A weight of a circulant is in as many entries as the matrix has rows.
 _OF_CIRCULANTS = {"base_learning_rate": 0.015}
+# A weight of a product of two is in all entries, and starts small.
+_OF_TOEPLITZ = {"base_learning_rate": 0.001}
 
 # Bytes of the shipped file, and how far below the best dense model it may be.
 AIMS = {2.6e6: 0.0, 1.0e6: 0.004, 0.35e6: 0.010, 0.19e6: 0.022, 0.10e6: 0.045}
@@ -270,7 +272,7 @@ def _video_level() -> Iterator[Case]:
             "toeplitz_like",
             f"{rank}",
             f"toeplitz_like(displacement_rank={rank})",
-            _OF_CIRCULANTS,
+            _OF_TOEPLITZ,
         )
     for blocks in (2, 8, 32):
         yield from both("monarch", f"{blocks}", f"monarch(num_blocks={blocks})")
