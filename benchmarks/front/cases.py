@@ -26,6 +26,8 @@ _ROUNDED = ("int8", "int4")
 _FEW_BITS = {"base_learning_rate": 0.01}
 # A weight of a circulant is in as many entries as the matrix has rows.
 _OF_CIRCULANTS = {"base_learning_rate": 0.015}
+# A weight of a product of two is in all entries, and starts small.
+_OF_TOEPLITZ = {"base_learning_rate": 0.001}
 
 # Products in bfloat16, which takes half the time of floats.
 _HALF = {"dtype_policy": "mixed_bfloat16"}
@@ -47,7 +49,8 @@ class Case:
         training: what differs from the training of all cases.
         length: how many steps it is trained, as a multiple of those of all.
         start: the case whose weights it starts from, None without one.
-        is_rounded: whether it is `start` in fewer bits, not trained.
+        is_rounded: whether it is `start` in fewer bits, or put down as another
+            structure, and not trained.
         is_aimed: whether it is a row of the table of aims.
         num_clusters: how many values each matrix of `start` keeps, whose bytes
             are those of an entropy coder; None for no such code.
@@ -274,7 +277,7 @@ def _video_level() -> Iterator[Case]:
             "toeplitz_like",
             f"{rank}",
             f"toeplitz_like(displacement_rank={rank})",
-            _OF_CIRCULANTS,
+            _OF_TOEPLITZ,
         )
     for blocks in (2, 8, 32):
         yield from both("monarch", f"{blocks}", f"monarch(num_blocks={blocks})")
@@ -307,24 +310,25 @@ def _video_level() -> Iterator[Case]:
     yield from both(
         "fastfood", "1", "fastfood", _OF_CIRCULANTS, mlp_hidden_size=2304
     )
-    # Where the trained dense matrix is largest, or what low rank leaves of it.
-    dense = next(_video_level_dense())
-    for family, name, structure in (
-        ("sparse", "0.2", "sparse(density=0.2)"),
-        ("sparse", "0.05", "sparse(density=0.05)"),
-        (
-            "low_rank + sparse",
-            "32_0.05",
-            "low_rank(rank=32) + sparse(density=0.05)",
-        ),
-    ):
+    for density in (0.2, 0.05):
+        structure = f"sparse(density={density})"
         yield from _sweep(
             YT8M,
-            family,
-            name,
+            "sparse",
+            f"{density}",
             mlp(hidden_projection=structure, classifier_projection=structure),
-            origin=dense,
+            origin=_pruned(density),
+            is_rounded=True,
         )
+    # Where what low rank leaves of the trained dense matrix is largest.
+    structure = "low_rank(rank=32) + sparse(density=0.05)"
+    yield from _sweep(
+        YT8M,
+        "low_rank + sparse",
+        "32_0.05",
+        mlp(hidden_projection=structure, classifier_projection=structure),
+        origin=next(_video_level_dense()),
+    )
     for size, columns in ((512, 1500), (256, 1000)):
         yield from _sweep(
             YT8M,
@@ -348,29 +352,36 @@ def _video_level() -> Iterator[Case]:
         )
 
 
+def _pruned(density: float) -> Case:
+    """Makes the dense model that is pruned while it learns on.
+
+    Little by little: of the largest entries of a trained classifier nearly
+    all are negative, and hardly any is of a frequent class.
+    """
+    dense = next(_video_level_dense())
+    return Case(
+        YT8M,
+        "deep compression",
+        f"deep_compression/{density}@float32",
+        "float32",
+        dense.model,
+        {"pruning_density": density},
+        start=dense,
+    )
+
+
 def _deep_compression() -> Iterator[Case]:
     """Makes the cases of Deep Compression: prune, share values, code.
 
-    Pruned while it learns on from the dense model; then what is left of each
-    matrix shares few values, which are not trained on. No program writes that
-    code to a file: its bytes are counted.
+    What is left of each matrix shares few values, which are not trained on. No
+    program writes that code to a file: its bytes are counted.
     """
-    dense = next(_video_level_dense())
     for density in (0.2, 0.1, 0.05):
-        name = f"deep_compression/{density}"
-        pruned = Case(
-            YT8M,
-            "deep compression",
-            f"{name}@float32",
-            "float32",
-            dense.model,
-            {"pruning_density": density},
-            start=dense,
-        )
+        pruned = _pruned(density)
         yield pruned
         yield dataclasses.replace(
             pruned,
-            name=f"{name}@coded",
+            name=f"deep_compression/{density}@coded",
             precision="coded",
             training={},
             start=pruned,
@@ -426,6 +437,7 @@ def _sweep(
     model: models.ModelConfig,
     origin: Case | None = None,
     training: Mapping[str, Any] | None = None,
+    is_rounded: bool = False,
 ) -> Iterator[Case]:
     """Makes the cases of one model at all precisions.
 
@@ -436,6 +448,7 @@ def _sweep(
         model: the model, of floats.
         origin: what the floats start from, None for new weights.
         training: what differs in the training of the floats.
+        is_rounded: whether the floats are `origin` as it is, not trained.
 
     Yields:
         The floats first, from which the others start.
@@ -448,6 +461,7 @@ def _sweep(
         model,
         training or {},
         start=origin,
+        is_rounded=is_rounded,
     )
     yield floats
     for key, precision in PRECISIONS.items():

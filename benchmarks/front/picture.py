@@ -42,6 +42,8 @@ _COLOURS = {
 }
 # The hues of tab20 that look like one of these: blue, red, grey, cyan.
 _TAKEN = (0, 3, 7, 9)
+# Of tab20b, which comes next: the darkest of each hue but red.
+_DARK = (0, 4, 8, 16)
 # Points above it, where each text is: neighbours must not cover each other.
 _HEIGHTS = (16, 50, 84)
 # Of sizes that differ by less the smaller one, which is worse, has no text.
@@ -121,11 +123,13 @@ def _draw_panel(
     best = summary.reference(some)
     groups = families(some)
     shipped = [point for members in groups.values() for point in members]
-    palette = itertools.cycle(
+    light = [
         colour
         for index, colour in enumerate(pyplot.colormaps["tab20"].colors)
         if index // 2 not in _TAKEN
-    )
+    ]
+    dark = pyplot.colormaps["tab20b"].colors
+    palette = itertools.cycle([*light, *(dark[index] for index in _DARK)])
     # A structure's, of floats and of fewer bits.
     colours: dict[str, Any] = {}
     for name, members in groups.items():

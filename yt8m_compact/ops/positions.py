@@ -309,7 +309,8 @@ def decode_positions(codes: tf.Tensor, pattern: PositionPattern) -> tf.Tensor:
         length = pattern.count + (pattern.size - 1 >> low)
         bits = bits[pattern.count * low :][:length]
         high = _places_of_ones(bits, pattern.count)
-        high -= tf.range(pattern.count, dtype=high.dtype)
+        # Below 0 where all bits are 0, as they are before they are read.
+        high = tf.maximum(high - tf.range(pattern.count, dtype=high.dtype), 0)
         return tf.bitwise.left_shift(high, low) + lows
     parts = []
     for number, size, kept in pattern.groups:

@@ -42,6 +42,16 @@ def test_rounded_and_trained_cases_start_from_their_floats():
     )
 
 
+def test_sparse_matrices_are_those_that_were_pruned():
+    by_name = {case.name: case for case in cases.all_cases()}
+    sparse = by_name["sparse/0.05@float32"]
+    assert sparse.start == by_name["deep_compression/0.05@float32"]
+    assert sparse.is_rounded and not sparse.training
+    density = sparse.start.training["pruning_density"]
+    assert sparse.model.classifier_projection.density == density
+    assert by_name["sparse/0.05@binary"].start == sparse
+
+
 def test_what_a_chain_teaches_differs_in_nothing_else():
     by_name = {case.name: case for case in cases.all_cases()}
     ours, taught = by_name["earlier/1.0MB"], by_name["taught_by_chain/1.0MB"]

@@ -184,6 +184,16 @@ def test_wrong_bytes_are_refused_or_mean_positions(pattern, form):
         np.testing.assert_array_equal(again, damaged)
 
 
+@pytest.mark.parametrize(("pattern", "form"), PATTERNS)
+def test_zeros_are_bits_of_positions_in_the_matrix(pattern, form):
+    # What a model has before its bits are read, and is traced with.
+    del form
+    codes = tf.zeros([pattern.num_bytes], tf.uint8)
+    positions = ops.decode_positions(codes, pattern).numpy()
+    assert positions.shape == (pattern.count,)
+    assert 0 <= positions.min() <= positions.max() < pattern.size
+
+
 def test_bits_that_nothing_wrote_are_refused():
     # 6 and 7 are no choices of 2 of 4.
     with pytest.raises(
