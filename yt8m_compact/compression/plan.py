@@ -58,6 +58,9 @@ class Choice:
         cost: What the model takes then, by the sum of the measured.
         metric: What was to become little worse, `loss` or `gap`.
         value: It on the sample, if what places lose adds up.
+        structure_texts: The structures that places could become, as text; None
+            where an earlier version chose.
+        precisions: The precisions of each, likewise.
     """
 
     budget: budget_lib.Budget
@@ -65,6 +68,8 @@ class Choice:
     cost: float
     metric: str
     value: float
+    structure_texts: tuple[str, ...] | None = None
+    precisions: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass
@@ -150,7 +155,12 @@ def _from_dict(content: dict[str, Any]) -> Plan:
         amount = choice["budget"]
         unit = budget_lib.Unit(amount["unit"])
         kept = budget_lib.Budget(float(amount["amount"]), unit)
-        choice = Choice(**{**choice, "budget": kept})
+        texts = {
+            name: tuple(choice[name])
+            for name in ("structure_texts", "precisions")
+            if choice.get(name) is not None
+        }
+        choice = Choice(**{**choice, **texts, "budget": kept})
     return Plan(
         source=source,
         baseline=baseline and sample_lib.Scores(**baseline),

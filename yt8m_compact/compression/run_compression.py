@@ -18,6 +18,7 @@ from yt8m_compact import readers
 from yt8m_compact import structures
 from yt8m_compact import training
 from yt8m_compact.compression import budget as budget_lib
+from yt8m_compact.compression import candidates as candidates_lib
 from yt8m_compact.compression import choosing
 from yt8m_compact.compression import places as places_lib
 from yt8m_compact.compression import plan as plan_lib
@@ -121,7 +122,7 @@ class RunCompression:
         self._choices = choosing.list_choices(
             self.places,
             settings.structures,
-            settings.precisions,
+            self._precisions,
             settings.budget,
         )
         self._rest = _count_rest(self._config, self.places)
@@ -235,7 +236,39 @@ class RunCompression:
                 f"there, {plan.choice and plan.choice.budget}. Received: "
                 f"budget={settings.budget}; choose another output_dir"
             )
+        if self._output.exists():
+            self._expect_same_choice(plan.choice)
         return plan
+
+    def _expect_same_choice(self, choice: plan_lib.Choice) -> None:
+        """Checks that what is asked for is what the new run was chosen of."""
+        settings = self._settings
+        now = [str(structures.get(text)) for text in settings.structures]
+        changed = []
+        if choice.structure_texts is not None:
+            texts = map(structures.get, choice.structure_texts)
+            changed += _difference("structures", [str(t) for t in texts], now)
+        if choice.precisions is not None:
+            changed += _difference(
+                "precisions", choice.precisions, self._precisions
+            )
+        if choice.metric != settings.choose_by:
+            changed.append(
+                f"choose_by: {choice.metric} -> {settings.choose_by}"
+            )
+        if changed:
+            raise ValueError(
+                f"{self._output.path}: expected the settings that the run that "
+                f"is there was chosen by. Received: {'; '.join(changed)}; use "
+                "the same settings, or another output_dir"
+            )
+
+    @property
+    def _precisions(self) -> tuple[str, ...]:
+        """The precisions of each."""
+        if self._settings.precisions is None:
+            return candidates_lib.default_precisions(self._settings.budget.unit)
+        return tuple(self._settings.precisions)
 
     @property
     def is_done(self) -> bool:
@@ -297,8 +330,12 @@ class RunCompression:
         settings = self._settings
         with run_lock.RunLock(self._output.path):
             self._measure()
-            self.plan.choice = self._costs().choose(
-                self.plan.measured, self.plan.baseline, settings.choose_by
+            self.plan.choice = dataclasses.replace(
+                self._costs().choose(
+                    self.plan.measured, self.plan.baseline, settings.choose_by
+                ),
+                structure_texts=tuple(settings.structures),
+                precisions=self._precisions,
             )
             plan_lib.save(self.plan, self._output.path)
         return self.plan
@@ -597,6 +634,23 @@ class RunCompression:
                 config, model, self._sample[0]
             )
         }
+
+
+def _difference(
+    name: str, before: Sequence[str], now: Sequence[str]
+) -> list[str]:
+    """Says what a list of a setting has more and less than before."""
+    parts = [
+        f"{word} {text}"
+        for word, some, others in (
+            ("without", before, now),
+            ("with", now, before),
+        )
+        if (
+            text := ", ".join(dict.fromkeys(s for s in some if s not in others))
+        )
+    ]
+    return [f"{name} {' and '.join(parts)}"] if parts else []
 
 
 def _count_rest(

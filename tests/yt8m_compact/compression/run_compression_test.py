@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -464,6 +465,48 @@ def test_output_folders_that_are_taken(tmp_path):
         r". Received: num_videos: 12 -> 5; use the same settings",
     ):
         make(done, "880B", num_videos=5)
+
+
+@pytest.mark.slow
+def test_what_a_run_was_chosen_by_is_not_changed(tmp_path):
+    done = compressed()._output.path
+    message = (
+        f"{done}: expected the settings that the run that is there was chosen "
+        "by. Received: {}; use the same settings, or another output_dir"
+    )
+    for settings, received in (
+        ({"structures": ("low_rank(rank=1)",)}, "low_rank(rank=2)"),
+        (
+            {"structures": (*FEW["structures"], "circulant")},
+            "structures with circulant",
+        ),
+        (
+            {"precisions": ("int8", "int4"), "choose_by": "gap"},
+            "precisions without float32 and with int4; choose_by: loss -> gap",
+        ),
+        ({"precisions": None}, "precisions without float32 and with float16, "),
+    ):
+        expected = re.escape(message.format("\n")).replace(
+            re.escape("\n"), f".*{re.escape(received)}.*"
+        )
+        with pytest.raises(ValueError, match=expected):
+            make(done, "880B", **settings)
+    # In another order, and as other texts of the same.
+    texts = ("low_rank( rank=2 )", "low_rank(rank=1)")
+    again = make(done, "880B", structures=texts)
+    assert again.choose().choice == compressed().plan.choice
+    # Of an earlier version, which did not keep them.
+    with open(os.path.join(done, plan_lib.FILE)) as file:
+        content = json.load(file)
+    for name in ("structure_texts", "precisions"):
+        del content["choice"][name]
+    old = shutil.copytree(done, tmp_path / "old")
+    (old / plan_lib.FILE).write_text(json.dumps(content))
+    make(old, "880B", structures=("circulant",), precisions=("int4",))
+    with pytest.raises(
+        ValueError, match="choose_by: loss -> gap; use the same"
+    ):
+        make(old, "880B", choose_by="gap")
 
 
 @pytest.mark.slow
