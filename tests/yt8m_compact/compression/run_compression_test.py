@@ -516,6 +516,17 @@ def test_what_a_run_was_chosen_by_is_not_changed(tmp_path):
         ({"format_version": 2}, "another format_version"),
         ({"source": {"sampled": []}}, "missing 5 required"),
         ({"choice": {"budget": {"amount": 1, "unit": "x"}}}, "'x' is not a"),
+        (
+            {"measured": {"hidden_projection": {"dense": {"loss": "abc"}}}},
+            "measured.hidden_projection.dense.loss='abc'",
+        ),
+        ({"baseline": {"loss": None, "gap": 0.5}}, "baseline.loss=None"),
+        ({"baseline": {"loss": 1, "gap": 0.5, "map": 1}}, "baseline.map=1"),
+        ({"latencies": {"": {"now": "x"}}}, "latencies..now='x'"),
+        ({"totals": {"before": [1]}}, r"totals.before=\[1\]"),
+        ({"choice": {"structures": {"hidden_projection": 3}}}, "projection=3"),
+        ({"source": {"num_videos": True}}, "source.num_videos=True"),
+        ({"source": {"sampled": "abc"}}, "source.sampled='abc'"),
     ],
 )
 def test_a_plan_that_is_broken(tmp_path, change, received):
