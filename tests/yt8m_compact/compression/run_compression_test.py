@@ -364,7 +364,11 @@ def test_a_budget_in_time(tmp_path):
     plan_lib.save(compression.plan, str(tmp_path))
     plan = make(tmp_path, "8ms", precisions=None).choose()
     assert plan.choice.cost <= 8
-    with pytest.raises(ValueError, match="expected a budget of at least 4 ms"):
+    with pytest.raises(
+        ValueError,
+        match="expected a budget of at least 4 ms, the smallest that .* can "
+        r"take with these structures and precisions\. Received: budget=3.9 ms",
+    ):
         make(tmp_path, "3.9ms", precisions=None).choose()
 
 
