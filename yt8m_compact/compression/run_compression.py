@@ -203,7 +203,7 @@ class RunCompression:
             weights=str(choice),
             sampled=self._split.sampled,
             num_videos=settings.num_videos,
-            held_out=bool(self._split.held_out),
+            held_out=not self._trained_on,
             unit_penalty=settings.unit_penalty,
             unit_epochs=settings.unit_penalty and settings.unit_epochs,
         )
@@ -219,7 +219,9 @@ class RunCompression:
         changed = [
             f"{field.name}: {old!r:.200} -> {new!r:.200}"
             for field in dataclasses.fields(source)
-            if (old := getattr(plan.source, field.name))
+            # Of the files to train on, which may be others.
+            if field.name != "held_out"
+            and (old := getattr(plan.source, field.name))
             != (new := getattr(source, field.name))
         ]
         if changed:
@@ -238,6 +240,7 @@ class RunCompression:
             )
         if self._output.exists():
             self._expect_same_choice(plan.choice)
+        plan.source = source
         return plan
 
     def _expect_same_choice(self, choice: plan_lib.Choice) -> None:
@@ -262,6 +265,14 @@ class RunCompression:
                 f"is there was chosen by. Received: {'; '.join(changed)}; use "
                 "the same settings, or another output_dir"
             )
+
+    @functools.cached_property
+    def _trained_on(self) -> list[str]:
+        """The files of the sample that are trained on, too."""
+        train = set(map(_real_path, self._split.train))
+        return [
+            file for file in self._split.sampled if _real_path(file) in train
+        ]
 
     @property
     def _precisions(self) -> tuple[str, ...]:
@@ -341,16 +352,31 @@ class RunCompression:
         return self.plan
 
     def _measure(self) -> None:
-        held_out = self.plan.source.held_out
+        number = len(self._split.sampled)
+        trained_on = ""
+        if not self._trained_on:
+            trained_on = ", which are not trained on"
+        elif not self._split.held_out:
+            trained_on = (
+                ", which are trained on, too: of fewer than 5 none is held "
+                "out; give others with sample_data_pattern"
+            )
         _LOGGER.info(
-            "measure on %d videos in %d files%s",
+            "measure on %d videos in %d file%s%s",
             sum(len(batch["labels"]) for batch in self._sample),
-            len(self._split.sampled),
-            ", which are not trained on"
-            if held_out
-            else ", which are trained on, too: of fewer than 5 none is held "
-            "out; give others with sample_data_pattern",
+            number,
+            "s" if number > 1 else "",
+            trained_on,
         )
+        if self._trained_on and self._split.held_out:
+            _LOGGER.warning(
+                "files of sample_data_pattern that are trained on, too: %d of "
+                "%d, %s say; what is measured and scored there looks better "
+                "than it is: give others",
+                len(self._trained_on),
+                number,
+                self._trained_on[0],
+            )
         if self._settings.budget.unit is budget_lib.Unit.MILLISECONDS:
             self._measure_latencies()
             self._check_costs()
@@ -634,6 +660,10 @@ class RunCompression:
                 config, model, self._sample[0]
             )
         }
+
+
+def _real_path(file: str) -> str:
+    return os.path.realpath(file) if files_lib.is_local(file) else file
 
 
 def _difference(

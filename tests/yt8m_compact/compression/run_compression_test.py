@@ -3,6 +3,7 @@
 import doctest
 import functools
 import json
+import logging
 import math
 import os
 import re
@@ -323,6 +324,46 @@ def test_files_to_measure_on_can_be_others(tmp_path):
     assert readers.expand_patterns(
         config.training.eval_data_pattern
     ) == readers.expand_patterns(more)
+
+
+@pytest.mark.slow
+def test_the_log_says_what_is_trained_on_too(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    run = dense_run()
+    files = readers.expand_patterns(run.pattern)
+    told = (
+        "files of sample_data_pattern that are trained on, too: {} of {}, {} "
+        "say; what is measured and scored there looks better than it is"
+    )
+
+    def measure(name, **settings):
+        caplog.clear()
+        values = {"precisions": ("float32",), **settings}
+        plan = make(tmp_path / name, **values).choose()
+        return plan.source.held_out, caplog.text
+
+    held_out, text = measure("held_out")
+    assert held_out and "10 videos in 1 file, which are not trained on" in text
+    # By another path, and one of two.
+    os.symlink(os.path.dirname(files[0]), tmp_path / "data")
+    same = str(tmp_path / "data" / os.path.basename(files[1]))
+    held_out, text = measure("same", sample_data_pattern=same)
+    assert not held_out and "which are not trained on" not in text
+    assert told.format(1, 1, same) in text
+    settings = {
+        "sample_data_pattern": ",".join(files[:2]),
+        "train_data_pattern": ",".join(files[1:]),
+    }
+    held_out, text = measure("some", **settings)
+    assert not held_out and "12 videos in 2 files\n" in text
+    assert told.format(1, 2, files[1]) in text
+    # What was measured is used on, where other files are trained on.
+    settings["train_data_pattern"] = ",".join(files[2:])
+    held_out, text = measure("some", **settings)
+    assert held_out and "12 videos in 2 files, which are not trained" in text
+    few = {"train_data_pattern": files[0]}
+    held_out, text = measure("few", **few)
+    assert not held_out and "10 videos in 1 file, which are trained on" in text
 
 
 @pytest.mark.slow
