@@ -37,8 +37,11 @@ _ERROR = re.compile(
     r"(?P<advice>.*)",
     re.DOTALL,
 )
+# What is quoted, but for apostrophes, and arguments: those of structures.
+_LITERAL = r"(?<!\w)'[^'\n]*'(?!\w)|(?<!\w)\"[^\"\n]*\"(?!\w)|\w+\([^()\n]*\)"
 # A setting in a text, and not a part of a path or of another name.
 _NAME = re.compile(
+    rf"(?P<literal>{_LITERAL})|"
     r"(?<![\w'\"./-])(?P<name>[a-z]\w*)(?![\w'\"/-]|:(?! )|\.\w)"
     r"(?:=(?P<value>True|False)\b)?"
 )
@@ -252,6 +255,8 @@ def _name_all(text: str, flag_values: flags.FlagValues) -> str:
 
     def name(match: re.Match[str]) -> str:
         found = match["name"]
+        if match["literal"] is not None:
+            return match[0]
         is_set = match["value"] or match.string.startswith("=", match.end())
         is_word = (
             "_" not in found

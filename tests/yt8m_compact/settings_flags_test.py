@@ -199,6 +199,19 @@ _LEVEL = (
             "expected no init_from with frame_features: it has train_dir:x",
             "expected no --init_from with --frame_features: it has train_dir:x",
         ),
+        # In structures, which have arguments of such names, and in quotes.
+        (
+            "a's: b. Received: c; use dense@int4(init_from=6, train_dir=7) or "
+            "'dense(init_from=8) + train_dir=9' of a run's init_from=b",
+            "a's: b. Received: c; use dense@int4(init_from=6, train_dir=7) or "
+            "'dense(init_from=8) + train_dir=9' of a run's --init_from=b",
+        ),
+        (
+            "expected 'low_rank(init_from=1)' with (train_dir=2): others' "
+            "train_dir, a runs' init_from. Received: 0",
+            "expected 'low_rank(init_from=1)' with (--train_dir=2): others' "
+            "--train_dir, a runs' --init_from. Received: 0",
+        ),
         ("\n a", "\n a"),
         ("", ""),
     ],

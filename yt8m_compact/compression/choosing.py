@@ -68,7 +68,8 @@ class Costs:
     Attributes:
         model: What to call it in errors.
         budget: What it may take.
-        fixed: What it takes beside its places.
+        fixed: What it takes beside its places; in milliseconds, what it takes
+            as it is.
         now: What each place takes as it is, by its name.
         options: What each place takes as each structure, as text; as it is
             first.
@@ -103,11 +104,13 @@ class Costs:
             )
         }
         if budget.amount < smallest:
+            of_which = f", of which {shown['fixed']} are not its projections'"
+            if budget.unit is budget_lib.Unit.MILLISECONDS:
+                of_which = ""  # What is fixed is the time of all.
             raise ValueError(
                 f"expected a budget of at least {shown['smallest']}, the "
                 f"smallest that {self.model} can take with these structures and"
-                f" precisions, of which {shown['fixed']} are not its "
-                f"projections'. Received: budget={budget}"
+                f" precisions{of_which}. Received: budget={budget}"
             )
         if budget.amount >= now and not may_stay:
             raise ValueError(

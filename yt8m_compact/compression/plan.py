@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 import dataclasses
+import enum
 import json
 import os
+import types
+import typing
 from typing import Any
 
 from yt8m_compact import files
@@ -58,6 +61,9 @@ class Choice:
         cost: What the model takes then, by the sum of the measured.
         metric: What was to become little worse, `loss` or `gap`.
         value: It on the sample, if what places lose adds up.
+        structure_texts: The structures that places could become, as text; None
+            where an earlier version chose.
+        precisions: The precisions of each, likewise.
     """
 
     budget: budget_lib.Budget
@@ -65,6 +71,8 @@ class Choice:
     cost: float
     metric: str
     value: float
+    structure_texts: tuple[str, ...] | None = None
+    precisions: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass
@@ -134,7 +142,7 @@ def load(folder: str) -> Plan | None:
     try:
         if content.pop("format_version") != _FORMAT_VERSION:
             raise ValueError("another format_version")
-        return _from_dict(content)
+        return _read(content, Plan)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"{path}: expected {_EXPECTED}. Received: {error}; remove the file "
@@ -142,27 +150,56 @@ def load(folder: str) -> Plan | None:
         ) from error
 
 
-def _from_dict(content: dict[str, Any]) -> Plan:
-    source = content["source"]
-    source = Source(**{**source, "sampled": tuple(source["sampled"])})
-    baseline, choice = content["baseline"], content["choice"]
-    if choice is not None:
-        amount = choice["budget"]
-        unit = budget_lib.Unit(amount["unit"])
-        kept = budget_lib.Budget(float(amount["amount"]), unit)
-        choice = Choice(**{**choice, "budget": kept})
-    return Plan(
-        source=source,
-        baseline=baseline and sample_lib.Scores(**baseline),
-        measured={
-            place: {
-                structure: sensitivity.Measurement(**values)
-                for structure, values in found.items()
+def _read(value: Any, kind: Any, name: str = "") -> Any:
+    """Makes what a plan is made of from its JSON.
+
+    Args:
+        value: What JSON has.
+        kind: The type to make of it.
+        name: The place in the file, for errors.
+
+    Returns:
+        A value of the type.
+
+    Raises:
+        TypeError: If the value is of another type.
+        ValueError: If it is none of the values of an enum.
+    """
+    options = typing.get_args(kind)
+    origin = typing.get_origin(kind)
+    if origin is types.UnionType:
+        if value is None:
+            return None
+        return _read(value, options[0], name)
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        _expect(isinstance(value, dict), value, name)
+        for key, item in value.items():
+            _expect(key in hints, item, f"{name}.{key}".lstrip("."))
+        return kind(
+            **{
+                key: _read(item, hints[key], f"{name}.{key}".lstrip("."))
+                for key, item in value.items()
             }
-            for place, found in content["measured"].items()
-        },
-        latencies={k: dict(v) for k, v in content["latencies"].items()},
-        choice=choice,
-        scores={k: dict(v) for k, v in content["scores"].items()},
-        totals={k: dict(v) for k, v in content["totals"].items()},
-    )
+        )
+    if origin is tuple:
+        _expect(isinstance(value, list), value, name)
+        return tuple(_read(item, options[0], name) for item in value)
+    if origin is not None:
+        _expect(isinstance(value, dict), value, name)
+        return {
+            key: _read(item, options[1], f"{name}.{key}")
+            for key, item in value.items()
+        }
+    if issubclass(kind, enum.Enum):
+        return kind(value)
+    if kind is float:
+        _expect(type(value) in (int, float), value, name)
+        return float(value)
+    _expect(type(value) is kind, value, name)
+    return value
+
+
+def _expect(is_right: bool, value: Any, name: str) -> None:
+    if not is_right:
+        raise TypeError(f"{name}={value!r:.80}")

@@ -18,6 +18,7 @@ from yt8m_compact import readers
 from yt8m_compact import structures
 from yt8m_compact import training
 from yt8m_compact.compression import budget as budget_lib
+from yt8m_compact.compression import candidates as candidates_lib
 from yt8m_compact.compression import choosing
 from yt8m_compact.compression import places as places_lib
 from yt8m_compact.compression import plan as plan_lib
@@ -121,7 +122,7 @@ class RunCompression:
         self._choices = choosing.list_choices(
             self.places,
             settings.structures,
-            settings.precisions,
+            self._precisions,
             settings.budget,
         )
         self._rest = _count_rest(self._config, self.places)
@@ -202,7 +203,7 @@ class RunCompression:
             weights=str(choice),
             sampled=self._split.sampled,
             num_videos=settings.num_videos,
-            held_out=bool(self._split.held_out),
+            held_out=not self._trained_on,
             unit_penalty=settings.unit_penalty,
             unit_epochs=settings.unit_penalty and settings.unit_epochs,
         )
@@ -218,7 +219,9 @@ class RunCompression:
         changed = [
             f"{field.name}: {old!r:.200} -> {new!r:.200}"
             for field in dataclasses.fields(source)
-            if (old := getattr(plan.source, field.name))
+            # Of the files to train on, which may be others.
+            if field.name != "held_out"
+            and (old := getattr(plan.source, field.name))
             != (new := getattr(source, field.name))
         ]
         if changed:
@@ -235,7 +238,48 @@ class RunCompression:
                 f"there, {plan.choice and plan.choice.budget}. Received: "
                 f"budget={settings.budget}; choose another output_dir"
             )
+        if self._output.exists():
+            self._expect_same_choice(plan.choice)
+        plan.source = source
         return plan
+
+    def _expect_same_choice(self, choice: plan_lib.Choice) -> None:
+        """Checks that what is asked for is what the new run was chosen of."""
+        settings = self._settings
+        now = [str(structures.get(text)) for text in settings.structures]
+        changed = []
+        if choice.structure_texts is not None:
+            texts = map(structures.get, choice.structure_texts)
+            changed += _difference("structures", [str(t) for t in texts], now)
+        if choice.precisions is not None:
+            changed += _difference(
+                "precisions", choice.precisions, self._precisions
+            )
+        if choice.metric != settings.choose_by:
+            changed.append(
+                f"choose_by: {choice.metric} -> {settings.choose_by}"
+            )
+        if changed:
+            raise ValueError(
+                f"{self._output.path}: expected the settings that the run that "
+                f"is there was chosen by. Received: {'; '.join(changed)}; use "
+                "the same settings, or another output_dir"
+            )
+
+    @functools.cached_property
+    def _trained_on(self) -> list[str]:
+        """The files of the sample that are trained on, too."""
+        train = set(map(_real_path, self._split.train))
+        return [
+            file for file in self._split.sampled if _real_path(file) in train
+        ]
+
+    @property
+    def _precisions(self) -> tuple[str, ...]:
+        """The precisions of each."""
+        if self._settings.precisions is None:
+            return candidates_lib.default_precisions(self._settings.budget.unit)
+        return tuple(self._settings.precisions)
 
     @property
     def is_done(self) -> bool:
@@ -297,23 +341,42 @@ class RunCompression:
         settings = self._settings
         with run_lock.RunLock(self._output.path):
             self._measure()
-            self.plan.choice = self._costs().choose(
-                self.plan.measured, self.plan.baseline, settings.choose_by
+            self.plan.choice = dataclasses.replace(
+                self._costs().choose(
+                    self.plan.measured, self.plan.baseline, settings.choose_by
+                ),
+                structure_texts=tuple(settings.structures),
+                precisions=self._precisions,
             )
             plan_lib.save(self.plan, self._output.path)
         return self.plan
 
     def _measure(self) -> None:
-        held_out = self.plan.source.held_out
+        number = len(self._split.sampled)
+        trained_on = ""
+        if not self._trained_on:
+            trained_on = ", which are not trained on"
+        elif not self._split.held_out:
+            trained_on = (
+                ", which are trained on, too: of fewer than 5 none is held "
+                "out; give others with sample_data_pattern"
+            )
         _LOGGER.info(
-            "measure on %d videos in %d files%s",
+            "measure on %d videos in %d file%s%s",
             sum(len(batch["labels"]) for batch in self._sample),
-            len(self._split.sampled),
-            ", which are not trained on"
-            if held_out
-            else ", which are trained on, too: of fewer than 5 none is held "
-            "out; give others with sample_data_pattern",
+            number,
+            "s" if number > 1 else "",
+            trained_on,
         )
+        if self._trained_on and self._split.held_out:
+            _LOGGER.warning(
+                "files of sample_data_pattern that are trained on, too: %d of "
+                "%d, %s say; what is measured and scored there looks better "
+                "than it is: give others",
+                len(self._trained_on),
+                number,
+                self._trained_on[0],
+            )
         if self._settings.budget.unit is budget_lib.Unit.MILLISECONDS:
             self._measure_latencies()
             self._check_costs()
@@ -597,6 +660,27 @@ class RunCompression:
                 config, model, self._sample[0]
             )
         }
+
+
+def _real_path(file: str) -> str:
+    return os.path.realpath(file) if files_lib.is_local(file) else file
+
+
+def _difference(
+    name: str, before: Sequence[str], now: Sequence[str]
+) -> list[str]:
+    """Says what a list of a setting has more and less than before."""
+    parts = [
+        f"{word} {text}"
+        for word, some, others in (
+            ("without", before, now),
+            ("with", now, before),
+        )
+        if (
+            text := ", ".join(dict.fromkeys(s for s in some if s not in others))
+        )
+    ]
+    return [f"{name} {' and '.join(parts)}"] if parts else []
 
 
 def _count_rest(

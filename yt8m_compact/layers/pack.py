@@ -39,6 +39,11 @@ def pack(model: keras.Model) -> None:
     In place, see `Projection.pack`: the model predicts what it did, its packed
     weights can't be trained any more, and it saves and exports the bits.
 
+    The optimiser of a model that was fitted holds moments of the floats. Where
+    weights are packed, a new one of the same configuration takes its place,
+    which starts at step 0 with what is still trained; but for one that can't be
+    made of its own configuration, which stays.
+
     Example:
         >>> layer = yt8m.layers.Projection(64, "dense@int4", use_bias=False)
         >>> model = keras.Sequential([keras.Input([256]), layer])
@@ -52,9 +57,30 @@ def pack(model: keras.Model) -> None:
     Raises:
         ValueError: if a weight is not finite or can't be stored.
     """
-    for layer in projections(model):
+    packing = [
+        layer
+        for layer in projections(model)
+        if layer.structure.packed() != layer.structure
+    ]
+    optimizer = _new_optimizer(model) if packing else None
+    for layer in packing:
         layer.pack()
+    if optimizer is not None:
+        model.optimizer = optimizer
+        # A file of one that is not built can't be loaded without a warning.
+        optimizer.build(model.trainable_variables)
     # What Keras traced holds the floats.
     model.train_function = None
     model.test_function = None
     model.predict_function = None
+
+
+def _new_optimizer(model: keras.Model) -> keras.optimizers.Optimizer | None:
+    """Makes an optimiser like a model's, None if that holds nothing yet."""
+    old = getattr(model, "optimizer", None)
+    if not isinstance(old, keras.optimizers.Optimizer) or not old.built:
+        return None
+    try:
+        return type(old).from_config(old.get_config())
+    except (TypeError, ValueError):  # Of a schedule that Keras doesn't know.
+        return None

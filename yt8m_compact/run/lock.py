@@ -66,7 +66,7 @@ class RunLock:
             raise OSError(
                 f"{self._folder}: expected a folder that can be written, to "
                 f"train in it. Received: {_reason(error)}; choose another "
-                "train_dir"
+                "folder"
             ) from error
         return self
 
@@ -143,7 +143,7 @@ def _held_error(folder: str, text: str) -> HeldError:
     return HeldError(
         f"{folder}: expected a folder that no one else trains in. Received: "
         f"that of {_describe(text)}; wait for its end, stop it, or choose "
-        "another train_dir"
+        "another folder"
     )
 
 

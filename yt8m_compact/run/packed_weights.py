@@ -83,8 +83,9 @@ def read(model: keras.Model, path: str) -> int:
 
     Raises:
         ValueError: if the file is missing, broken or none of `write`, holds the
-            weights of another model, or is not what the manifest beside it
-            says.
+            weights of another model, or values that `write` never writes, such
+            as floats that are not finite or bytes that no codes make, or is not
+            what the manifest beside it says.
     """
     export_manifest.verify_file(path)
     arrays, metadata = _load(path)
@@ -113,9 +114,55 @@ def read(model: keras.Model, path: str) -> int:
             f"{path}: expected the weights of the model that config.json "
             f"describes. Received: {len(differing)} others: {shown}"
         )
+    step = metadata.get("step", "0")
+    if not (step.isascii() and step.isdecimal()):
+        raise ValueError(
+            f"{path}: expected a whole number of steps. Received: step={step!r}"
+        )
+    faults = _faults(model, weights, arrays)
+    if faults:
+        shown = "; ".join(
+            f"{name}: {fault}" for name, fault in list(faults.items())[:_SHOWN]
+        )
+        raise ValueError(
+            f"{path}: expected weights as they were written. Received: in "
+            f"{len(faults)} of {len(weights)} others: {shown}; copy the file "
+            "again, or export again"
+        )
     for name, weight in weights.items():
         weight.assign(arrays[name].astype(weight.dtype.as_numpy_dtype))
-    return int(metadata.get("step", 0))
+    return int(step)
+
+
+def _faults(
+    model: keras.Model,
+    weights: Mapping[str, tf.Variable],
+    arrays: Mapping[str, np.ndarray],
+) -> dict[str, str]:
+    """Says which arrays hold what `write` never writes."""
+    faults = {}
+    for name, weight in weights.items():
+        array, dtype = arrays[name], weight.dtype.as_numpy_dtype
+        if not np.issubdtype(dtype, np.floating):
+            if array.dtype != dtype:
+                faults[name] = f"{array.dtype}, not {np.dtype(dtype)}"
+        elif not np.issubdtype(array.dtype, np.floating):
+            faults[name] = f"{array.dtype}, not a float"
+        elif not np.isfinite(array).all():
+            number = np.count_nonzero(~np.isfinite(array))
+            faults[name] = f"not finite: {number}"
+    if faults:
+        return faults  # What is of another dtype has no codes.
+    for layer in layers.projections(model):
+        paths = {
+            name: variable.path
+            for name, variable in layer.structure_weights.items()
+        }
+        found = layer.structure.faults(
+            {name: arrays[path] for name, path in paths.items()}, *layer.sizes
+        )
+        faults.update({paths[name]: text for name, text in found.items()})
+    return faults
 
 
 def num_bytes(weights: Mapping[str, tuple[Sequence[int], str]]) -> int:

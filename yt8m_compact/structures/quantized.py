@@ -139,6 +139,18 @@ class Quantized(structure.Structure):
             .items()
         }
 
+    def faults(
+        self, weights: structure.Arrays, input_dim: int, units: int
+    ) -> dict[str, str]:
+        """Says what is wrong with weights: floats, or bits."""
+        if not self.precision.packed:
+            return super().faults(weights, input_dim, units)
+        return {
+            name: fault
+            for spec in self.inner.weights(input_dim, units)
+            for name, fault in self._keeps(spec).faults(weights, spec).items()
+        }
+
     def coded(
         self, weights: structure.Arrays, input_dim: int, units: int
     ) -> dict[str, coded_weight.CodedWeight]:

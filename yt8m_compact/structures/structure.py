@@ -214,6 +214,26 @@ class Structure(abc.ABC):
             product = self._multiply(weights, inner, units)
         return tf.cast(product, x.dtype)
 
+    def faults(
+        self, weights: Arrays, input_dim: int, units: int
+    ) -> dict[str, str]:
+        """Says what is wrong with weights that anyone may have written.
+
+        Args:
+            weights: the weights by name, of their shapes and dtypes.
+            input_dim: rows of the matrix.
+            units: columns of the matrix.
+
+        Returns:
+            By the name of a weight the codes, positions or numbers that it can
+            not hold; floats that are not finite are left to the caller.
+        """
+        return {
+            spec.name: fault
+            for spec in self.weights(input_dim, units)
+            if (fault := spec.fault(weights[spec.name]))
+        }
+
     def coded(
         self, weights: Arrays, input_dim: int, units: int
     ) -> dict[str, coded_weight.CodedWeight]:

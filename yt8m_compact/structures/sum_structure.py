@@ -127,6 +127,12 @@ class Sum(structure.Structure):
         """Packs the weights of all parts."""
         return self._each("pack", weights, input_dim, units)
 
+    def faults(
+        self, weights: structure.Arrays, input_dim: int, units: int
+    ) -> dict[str, str]:
+        """Says what is wrong with the weights of all parts."""
+        return self._each("faults", weights, input_dim, units)
+
     def coded(
         self, weights: structure.Arrays, input_dim: int, units: int
     ) -> dict[str, coded_weight.CodedWeight]:

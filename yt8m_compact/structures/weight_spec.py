@@ -102,6 +102,27 @@ class WeightSpec:
         """
         return self.gain * stddev**self.exponent
 
+    def fault(self, values: np.ndarray) -> str | None:
+        """Says what is wrong with whole numbers that anyone may have written.
+
+        Args:
+            values: of its shape.
+
+        Returns:
+            Which numbers are beyond those of a permutation, or positions beyond
+            the matrix; None where none is, and of other weights.
+        """
+        if self.start is Start.PERMUTATION:
+            size = self.shape[-1]
+        elif self.start is Start.POSITIONS:
+            size = self.pattern.size
+        else:
+            return None
+        least, largest = values.min(), values.max()
+        if 0 <= least and largest < size:
+            return None
+        return f"from {least} to {largest}, where {size - 1} is the largest"
+
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Draws values, without a layer.
 

@@ -3,9 +3,11 @@
 import doctest
 import functools
 import json
+import logging
 import math
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -325,6 +327,46 @@ def test_files_to_measure_on_can_be_others(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_log_says_what_is_trained_on_too(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    run = dense_run()
+    files = readers.expand_patterns(run.pattern)
+    told = (
+        "files of sample_data_pattern that are trained on, too: {} of {}, {} "
+        "say; what is measured and scored there looks better than it is"
+    )
+
+    def measure(name, **settings):
+        caplog.clear()
+        values = {"precisions": ("float32",), **settings}
+        plan = make(tmp_path / name, **values).choose()
+        return plan.source.held_out, caplog.text
+
+    held_out, text = measure("held_out")
+    assert held_out and "10 videos in 1 file, which are not trained on" in text
+    # By another path, and one of two.
+    os.symlink(os.path.dirname(files[0]), tmp_path / "data")
+    same = str(tmp_path / "data" / os.path.basename(files[1]))
+    held_out, text = measure("same", sample_data_pattern=same)
+    assert not held_out and "which are not trained on" not in text
+    assert told.format(1, 1, same) in text
+    settings = {
+        "sample_data_pattern": ",".join(files[:2]),
+        "train_data_pattern": ",".join(files[1:]),
+    }
+    held_out, text = measure("some", **settings)
+    assert not held_out and "12 videos in 2 files\n" in text
+    assert told.format(1, 2, files[1]) in text
+    # What was measured is used on, where other files are trained on.
+    settings["train_data_pattern"] = ",".join(files[2:])
+    held_out, text = measure("some", **settings)
+    assert held_out and "12 videos in 2 files, which are not trained" in text
+    few = {"train_data_pattern": files[0]}
+    held_out, text = measure("few", **few)
+    assert not held_out and "10 videos in 1 file, which are trained on" in text
+
+
+@pytest.mark.slow
 def test_other_weights_are_the_source_and_the_teacher(tmp_path, monkeypatch):
     weights = weight_choice.RunWeights(16, weight_choice.RAW)
     compression = make(tmp_path, weights=weights)
@@ -363,7 +405,11 @@ def test_a_budget_in_time(tmp_path):
     plan_lib.save(compression.plan, str(tmp_path))
     plan = make(tmp_path, "8ms", precisions=None).choose()
     assert plan.choice.cost <= 8
-    with pytest.raises(ValueError, match="expected a budget of at least 4 ms"):
+    with pytest.raises(
+        ValueError,
+        match="expected a budget of at least 4 ms, the smallest that .* can "
+        r"take with these structures and precisions\. Received: budget=3.9 ms",
+    ):
         make(tmp_path, "3.9ms", precisions=None).choose()
 
 
@@ -467,12 +513,65 @@ def test_output_folders_that_are_taken(tmp_path):
 
 
 @pytest.mark.slow
+def test_what_a_run_was_chosen_by_is_not_changed(tmp_path):
+    done = compressed()._output.path
+    message = (
+        f"{done}: expected the settings that the run that is there was chosen "
+        "by. Received: {}; use the same settings, or another output_dir"
+    )
+    for settings, received in (
+        ({"structures": ("low_rank(rank=1)",)}, "low_rank(rank=2)"),
+        (
+            {"structures": (*FEW["structures"], "circulant")},
+            "structures with circulant",
+        ),
+        (
+            {"precisions": ("int8", "int4"), "choose_by": "gap"},
+            "precisions without float32 and with int4; choose_by: loss -> gap",
+        ),
+        ({"precisions": None}, "precisions without float32 and with float16, "),
+    ):
+        expected = re.escape(message.format("\n")).replace(
+            re.escape("\n"), f".*{re.escape(received)}.*"
+        )
+        with pytest.raises(ValueError, match=expected):
+            make(done, "880B", **settings)
+    # In another order, and as other texts of the same.
+    texts = ("low_rank( rank=2 )", "low_rank(rank=1)")
+    again = make(done, "880B", structures=texts)
+    assert again.choose().choice == compressed().plan.choice
+    # Of an earlier version, which did not keep them.
+    with open(os.path.join(done, plan_lib.FILE)) as file:
+        content = json.load(file)
+    for name in ("structure_texts", "precisions"):
+        del content["choice"][name]
+    old = shutil.copytree(done, tmp_path / "old")
+    (old / plan_lib.FILE).write_text(json.dumps(content))
+    make(old, "880B", structures=("circulant",), precisions=("int4",))
+    with pytest.raises(
+        ValueError, match="choose_by: loss -> gap; use the same"
+    ):
+        make(old, "880B", choose_by="gap")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "received"),
     [
         ({"format_version": 2}, "another format_version"),
         ({"source": {"sampled": []}}, "missing 5 required"),
         ({"choice": {"budget": {"amount": 1, "unit": "x"}}}, "'x' is not a"),
+        (
+            {"measured": {"hidden_projection": {"dense": {"loss": "abc"}}}},
+            "measured.hidden_projection.dense.loss='abc'",
+        ),
+        ({"baseline": {"loss": None, "gap": 0.5}}, "baseline.loss=None"),
+        ({"baseline": {"loss": 1, "gap": 0.5, "map": 1}}, "baseline.map=1"),
+        ({"latencies": {"": {"now": "x"}}}, "latencies..now='x'"),
+        ({"totals": {"before": [1]}}, r"totals.before=\[1\]"),
+        ({"choice": {"structures": {"hidden_projection": 3}}}, "projection=3"),
+        ({"source": {"num_videos": True}}, "source.num_videos=True"),
+        ({"source": {"sampled": "abc"}}, "source.sampled='abc'"),
     ],
 )
 def test_a_plan_that_is_broken(tmp_path, change, received):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 
 import keras
 import numpy as np
@@ -41,6 +42,77 @@ def test_pack_packs_what_has_a_precision():
     np.testing.assert_array_equal(model.predict(X, verbose=0), before)
     layers.pack(model)
     np.testing.assert_array_equal(model.predict(X, verbose=0), before)
+
+
+def make_fitted(optimizer):
+    model = keras.Sequential(
+        [
+            keras.Input((100,)),
+            layers.Projection(256, "dense@int4"),
+            layers.Projection(128, "dense@binary"),
+        ]
+    )
+    model.compile(optimizer, "mse")
+    model.fit(X, np.zeros((8, 128)), verbose=0)
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scaled", [False, True])
+def test_files_of_a_fitted_model_hold_no_moments_of_floats(tmp_path, scaled):
+    optimizer = keras.optimizers.Adam(0.025)
+    if scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model = make_fitted(optimizer)
+    layers.pack(model)
+    before = model.predict(X, verbose=0)
+    kind, config = type(model.optimizer), model.optimizer.get_config()
+    assert (kind, config) == (type(optimizer), optimizer.get_config())
+    path = os.path.join(tmp_path, "model.keras")
+    model.save(path)
+    # Codes, scales and biases; two moments of 4 bytes of the biases.
+    codes = 100 * 256 // 2 + 256 * 128 // 8
+    num_bytes = codes + (2 + 4 + 8) * (256 + 128)
+    # 2 moments of all floats were 467 kB. Within it are h5 groups, too.
+    assert os.path.getsize(path) < num_bytes + 50_000
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Skipping variable loading")
+        again = keras.models.load_model(path)
+    np.testing.assert_array_equal(again.predict(X, verbose=0), before)
+    # Biases are still trained, by both.
+    for trained in (model, again):
+        trained.fit(X, np.ones((8, 128)), verbose=0)
+        assert trained.optimizer.iterations == 1
+        assert not np.array_equal(trained.predict(X, verbose=0), before)
+
+
+@keras.saving.register_keras_serializable(package="pack_test")
+class Unknown(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that no configuration describes."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def __call__(self, step):
+        return self.rate
+
+    def get_config(self):
+        return {}
+
+
+@pytest.mark.slow
+def test_optimizers_stay_where_there_is_no_new_one():
+    model = make_fitted(keras.optimizers.SGD(Unknown(0.01), momentum=0.9))
+    optimizer = model.optimizer
+    layers.pack(model)
+    assert model.optimizer is optimizer
+    model.fit(X, np.zeros((8, 128)), verbose=0)
+    # And where nothing is packed.
+    model = make_fitted("adam")
+    layers.pack(model)
+    optimizer = model.optimizer
+    layers.pack(model)
+    assert model.optimizer is optimizer
 
 
 @pytest.mark.slow

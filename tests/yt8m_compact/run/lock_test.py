@@ -40,7 +40,7 @@ def test_one_at_a_time(folder):
                 f"^{re.escape(folder)}: expected a folder that no one else "
                 rf"trains in\. Received: that of process {os.getpid()} on "
                 r"\S+, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+: .*; wait for "
-                "its end, stop it, or choose another train_dir$"
+                "its end, stop it, or choose another folder$"
             ),
         ):
             run_lock.RunLock(folder).__enter__()
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         OSError,
         match=(
             f"^{re.escape(folder)}: expected a folder that can be written, to "
-            "train in it. Received: .*; choose another train_dir$"
+            "train in it. Received: .*; choose another folder$"
         ),
     ):
         run_lock.RunLock(folder).__enter__()

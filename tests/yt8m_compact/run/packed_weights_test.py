@@ -119,6 +119,137 @@ def test_other_files_are_refused(tmp_path):
         packed_weights.read(make_model(), path)
 
 
+_METADATA = {"format": "yt8m_compact packed weights", "version": "1"}
+
+
+def nan_at_2(array):
+    array = array.copy()
+    array.flat[2] = np.nan
+    return array
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("hidden", "name", "change", "received"),
+    [
+        ("dense@int4", "kernel_scales", nan_at_2, "not finite: 1"),
+        ("dense@int4", "bias", nan_at_2, "not finite: 1"),
+        (
+            "dense@int4",
+            "kernel_codes",
+            lambda codes: codes.astype(np.float32),
+            "float32, not uint8",
+        ),
+        (
+            "dense@int4",
+            "kernel_codes",
+            lambda codes: codes.astype(np.int8),
+            "int8, not uint8",
+        ),
+        (
+            "dense@int4",
+            "kernel_scales",
+            lambda scales: scales.astype(np.int32),
+            "int32, not a float",
+        ),
+        (
+            "dense@ternary",
+            "kernel_codes",
+            lambda codes: np.where(np.arange(codes.size) == 3, 243, codes),
+            "a byte of 243, where 242 is the largest",
+        ),
+        (
+            "low_rank(rank=2) + dense@ternary",
+            "dense_kernel_codes",
+            lambda codes: np.full_like(codes, 255),
+            "a byte of 255, where 242 is the largest",
+        ),
+        (
+            "dense@bfloat16",
+            "kernel_bits",
+            lambda bits: np.full_like(bits, 0x7F80),
+            "not finite: 1296",
+        ),
+        (
+            "sparse(density=0.1)@int4",
+            "positions_codes",
+            lambda codes: np.full_like(codes, 255),
+            "expected 130 sorted positions of .*",
+        ),
+        (
+            "sparse(density=0.1)@int4",
+            "positions_codes",
+            np.zeros_like,
+            "expected 130 sorted positions of .*",
+        ),
+        (
+            "sparse(density=0.1)",
+            "positions",
+            lambda positions: positions + 1200,
+            "from .* to .*, where 1295 is the largest",
+        ),
+        (
+            "sparse(density=0.1)",
+            "positions",
+            lambda positions: positions - 1200,
+            "from -.* to .*, where 1295 is the largest",
+        ),
+        # 36 values in blocks of 64.
+        (
+            "fastfood@int8",
+            "permutation_numbers",
+            lambda numbers: numbers + 1,
+            "from 1 to 64, where 63 is the largest",
+        ),
+        (
+            "fastfood",
+            "permutation",
+            lambda numbers: numbers - 1,
+            "from -1 to 62, where 63 is the largest",
+        ),
+    ],
+)
+def test_values_that_are_never_written_are_refused(
+    tmp_path, hidden, name, change, received
+):
+    path = os.path.join(tmp_path, "weights.safetensors")
+    settings = {"num_layers": 1, "hidden_projection": hidden}
+    packed_weights.write(make_model(**settings), path)
+    arrays = safetensors.load_file(path)
+    (found,) = [key for key in arrays if key.endswith(f"hidden_0/{name}")]
+    changed = np.asarray(change(arrays[found]))
+    if received.startswith("a byte"):
+        changed = changed.astype(np.uint8)
+    safetensors.save_file({**arrays, found: changed}, path, _METADATA)
+    model = make_model(**settings)
+    layers.pack(model)
+    before = [weight.numpy() for weight in model.weights]
+    message = (
+        f"{re.escape(path)}: expected weights as they were written. Received: "
+        f"in 1 of {len(arrays)} others: {found}: {received}; copy the file aga"
+    )
+    with pytest.raises(ValueError, match=message):
+        packed_weights.read(model, path)
+    for weight, value in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+def test_a_step_that_is_none(tmp_path):
+    path = os.path.join(tmp_path, "weights.safetensors")
+    model = make_model()
+    packed_weights.write(model, path)
+    arrays = safetensors.load_file(path)
+    for step in ("abc", "-1", ""):
+        metadata = {**_METADATA, "step": step}
+        safetensors.save_file(arrays, path, metadata)
+        message = (
+            f"{re.escape(path)}: expected a whole number of steps. Received: "
+            f"step='{step}'"
+        )
+        with pytest.raises(ValueError, match=message):
+            packed_weights.read(model, path)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

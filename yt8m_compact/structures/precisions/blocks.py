@@ -168,6 +168,18 @@ class Blocks(precision.Precision):
         scales = tf.cast(arrays[f"{spec.name}_scales"], tf.float32)
         return self._from_blocks(blocks * tf.expand_dims(scales, 2), spec)
 
+    def faults(
+        self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
+    ) -> dict[str, str]:
+        """Finds bytes that no codes make."""
+        name = f"{spec.name}_codes"
+        number = len(self.levels)
+        largest = number ** ops.codes_per_byte(number) - 1
+        found = arrays[name].max()
+        if found <= largest:
+            return {}
+        return {name: f"a byte of {found}, where {largest} is the largest"}
+
     def coded(
         self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
     ) -> coded_weight.CodedWeight:

@@ -60,6 +60,15 @@ class Half(precision.Precision):
             tf.bitcast(bits, tf.as_dtype(self.float_dtype)), tf.float32
         )
 
+    def faults(
+        self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
+    ) -> dict[str, str]:
+        """Finds bits of what is not finite."""
+        name = f"{spec.name}_bits"
+        halves = arrays[name].view(tf.as_dtype(self.float_dtype).as_numpy_dtype)
+        number = np.count_nonzero(~np.isfinite(halves))
+        return {name: f"not finite: {number}"} if number else {}
+
     def coded(
         self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
     ) -> coded_weight.CodedWeight:

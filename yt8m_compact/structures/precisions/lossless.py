@@ -95,6 +95,14 @@ class _WholeNumbers(_Lossless):
         """Unpacks numbers."""
         return tf.cast(arrays[f"{spec.name}_numbers"], spec.dtype)
 
+    def faults(
+        self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
+    ) -> dict[str, str]:
+        """Finds numbers beyond the permutation."""
+        name = f"{spec.name}_numbers"
+        fault = spec.fault(arrays[name])
+        return {name: fault} if fault else {}
+
 
 @dataclasses.dataclass(frozen=True)
 class _Positions(_Lossless):
@@ -119,6 +127,17 @@ class _Positions(_Lossless):
     ) -> tf.Tensor:
         """Unpacks positions."""
         return ops.decode_positions(arrays[f"{spec.name}_codes"], spec.pattern)
+
+    def faults(
+        self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
+    ) -> dict[str, str]:
+        """Finds bits that no positions make."""
+        name = f"{spec.name}_codes"
+        try:
+            ops.decode_positions_array(arrays[name], spec.pattern)
+        except ValueError as error:
+            return {name: str(error)}
+        return {}
 
 
 _OF_START = {

@@ -118,6 +118,22 @@ class Precision(abc.ABC):
             Of the shape of `spec`, float32.
         """
 
+    def faults(
+        self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
+    ) -> dict[str, str]:
+        """Says what is wrong with arrays that anyone may have written.
+
+        Args:
+            arrays: of the shapes and dtypes of `packed_specs`, by name.
+            spec: what the weight is.
+
+        Returns:
+            By the name of an array what it holds that `pack` never writes;
+            floats that are not finite are left to the caller.
+        """
+        del arrays, spec
+        return {}
+
     def coded(
         self, arrays: dict[str, np.ndarray], spec: weight_spec.WeightSpec
     ) -> coded_weight.CodedWeight | None:
