@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 import types
@@ -30,6 +31,44 @@ _WAITING = (
 )
 _ENDED = "\nended at once by signal {}\n"
 _STDERR = 2
+# Name of threads that TensorFlow may hold for longer than the program lasts.
+HELD_THREAD = "held by TensorFlow"
+
+# What the main thread was sent and has not taken: a number, or nothing.
+_untaken: list[int] = []
+
+
+def untaken_signal() -> int | None:
+    """Returns the signal that the main thread waits too long to take.
+
+    For other threads, on whose work it may be that it waits.
+
+    Returns:
+        Its number, None if there is none, and outside of `ending`.
+
+    Example:
+        >>> stuck_programs.untaken_signal() is None
+        True
+    """
+    return _untaken[-1] if _untaken else None
+
+
+def end_without_held_threads(status: object) -> None:
+    """Ends the process at once where a thread is held that Python waits for.
+
+    TensorFlow's clients try to reach who does not answer for minutes, and
+    Python's end waits for them.
+
+    Args:
+        status: as of `sys.exit`: a number, or None for 0.
+    """
+    if not isinstance(status, int | None):
+        return
+    if any(t.name == HELD_THREAD for t in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(status or 0)
 
 
 @contextlib.contextmanager
@@ -93,10 +132,12 @@ def _watch(reader: socket.socket, answered: threading.Event) -> None:
         ready, _, _ = select.select([reader], [], [], timeout)
         if asked_at is not None and answered.is_set():
             asked_at, is_told = None, False
+            _untaken.clear()
         if not ready:
             if asked_at is not None:
                 _say(_WAITING.format(number))
                 is_told = True
+                _untaken.append(number)
             continue
         content = reader.recv(64)
         if not content:

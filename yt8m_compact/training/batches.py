@@ -1,6 +1,7 @@
 """What a replica trains on: batches of its shards of the files."""
 
 from collections.abc import Mapping, Sequence
+import threading
 from typing import Any
 
 import tensorflow as tf
@@ -51,6 +52,8 @@ def read(
     """
     num_shards = data_order.num_shards(training, workers.number)
     own = range(workers.index, num_shards, workers.number)
+    # Of several workers all stop after the same step.
+    stopped = threading.Event() if workers.number == 1 else None
 
     def make_shard(shard: int) -> tf.data.Dataset:
         settings = {
@@ -73,6 +76,7 @@ def read(
                 settings,
                 skip_examples=skip,
                 timeout=training.connect_timeout,
+                stopped=stopped,
             )
         return readers.make_dataset(
             reader, files, skip_examples=skip, skipped=skipped, **settings

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import queue
+import re
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 from yt8m_compact import files as files_lib
 from yt8m_compact import readers
+from yt8m_compact import stuck_programs
 from yt8m_compact import tensorflow_errors
 from yt8m_compact.readers import errors
 from yt8m_compact.training import marked_ends
@@ -31,6 +33,8 @@ _BATCHES_ON_THE_WAY = 2
 _BATCHES_BEFORE_ERROR = 8
 _TOLD_SECONDS = 30.0
 _MESSAGE = "message"
+_STOPPED = "a signal has ended the waiting for a batch"
+_POLL_SECONDS = 0.5
 # What a worker says of functions that it does not have.
 _NEEDS_PYTHON = "Could not find callback"
 
@@ -45,6 +49,7 @@ def read(
     *,
     skip_examples: int,
     timeout: float,
+    stopped: threading.Event | None = None,
 ) -> tf.data.Dataset:
     """Reads a shard of the files by a worker of a tf.data service.
 
@@ -59,6 +64,9 @@ def read(
             `count_records`, by which a place in the data is known.
         skip_examples: videos to leave out at the start.
         timeout: seconds to wait for a batch at most.
+        stopped: set where the main thread can't take a signal; all shards
+            that have it stop waiting then, with an error that `is_stopped`
+            knows. None to go on waiting.
 
     Returns:
         The data set that `readers.make_dataset` would make. While it is
@@ -92,27 +100,26 @@ def read(
     def generate() -> Iterator[dict[str, Any]]:
         read_before = skip_examples
         try:
-            with contextlib.closing(_Fetcher(dataset, address)) as fetcher:
+            with contextlib.closing(
+                _Fetcher(dataset, address, stopped)
+            ) as fetcher:
                 while (batch := fetcher.fetch(timeout)) is not None:
                     yield {**batch, _MESSAGE: ""}
                     read_before = int(batch["records_read"])
         except tf.errors.OpError as error:
-            needs_python = _NEEDS_PYTHON in error.message
-            if needs_python:
-                _LOGGER.warning(
-                    "the workers of data_service=%s can't read labels of "
-                    "segments, nor records in an encoding other than that of "
-                    "YouTube-8M, for which Python is needed. This process "
-                    "reads the rest of the epoch itself",
-                    address,
-                    extra={"about_settings": True},
-                )
+            needs_python = _needs_python(error)
+            number = 0
             for number, batch in enumerate(read_here(read_before)):
                 yield {**batch, _MESSAGE: ""}
-                if number == _BATCHES_BEFORE_ERROR and not needs_python:
+                if number != _BATCHES_BEFORE_ERROR:
+                    continue
+                if not needs_python:
                     raise _Stop(_describe_unequal(address, error)) from None
+                _tell_what_needs_python(address)
             if not needs_python:
                 raise _Stop(_describe_unequal(address, error)) from None
+            if number < _BATCHES_BEFORE_ERROR:
+                _tell_what_needs_python(address)
 
     def generate_and_say_why_not() -> Iterator[dict[str, Any]]:
         try:
@@ -143,15 +150,25 @@ class _Fetcher:
     Args:
         dataset: of dicts, which the service's workers compute.
         address: of the dispatcher.
+        stopped: as of `read`.
     """
 
-    def __init__(self, dataset: tf.data.Dataset, address: str) -> None:
+    def __init__(
+        self,
+        dataset: tf.data.Dataset,
+        address: str,
+        stopped: threading.Event | None = None,
+    ) -> None:
         self._address = address
+        self._stopped = stopped
         self._queue: queue.Queue[Any] = queue.Queue()
         self._wanted = threading.Semaphore(_BATCHES_ON_THE_WAY)
         self._is_closed = False
         threading.Thread(
-            target=self._run, args=[dataset], name="data service", daemon=True
+            target=self._run,
+            args=[dataset],
+            name=stuck_programs.HELD_THREAD,
+            daemon=True,
         ).start()
 
     def close(self) -> None:
@@ -172,23 +189,30 @@ class _Fetcher:
             OpError: if the worker could not read it.
             _Stop: if there is none.
         """
-        start = time.monotonic()
+        start = told = time.monotonic()
         while True:
             rest = start + timeout - time.monotonic()
             try:
                 fetched = self._queue.get(
-                    timeout=max(0, min(rest, _TOLD_SECONDS))
+                    timeout=max(0, min(rest, _POLL_SECONDS))
                 )
                 break
             except queue.Empty:
-                seconds = time.monotonic() - start
-                if seconds >= timeout:
-                    raise self._nothing_came(timeout) from None
+                now = time.monotonic()
+            if self._stopped is not None:
+                if stuck_programs.untaken_signal() is not None:
+                    self._stopped.set()  # What ends waits for all shards.
+                if self._stopped.is_set():
+                    raise _Stop(_STOPPED)
+            if now - start >= timeout:
+                raise self._nothing_came(timeout)
+            if now - told >= _TOLD_SECONDS:
+                told = now
                 _LOGGER.warning(
                     "waiting for a batch of data_service=%s since %.0f s, for "
                     "%g s at most",
                     self._address,
-                    seconds,
+                    now - start,
                     timeout,
                     extra={"about_settings": True},
                 )
@@ -240,6 +264,40 @@ def _answers(address: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _needs_python(error: tf.errors.OpError) -> bool:
+    """Whether a worker refuses a record that this process may well read.
+
+    TensorFlow's parser refuses some that protobuf reads.
+    """
+    if _NEEDS_PYTHON in error.message:
+        return True
+    return ": record " in (reason := _reason(error)) and not re.search(
+        r": record \d+ \(byte ", reason
+    )
+
+
+def _tell_what_needs_python(address: str) -> None:
+    _LOGGER.warning(
+        "the workers of data_service=%s can't read labels of segments, nor "
+        "records in an encoding other than that of YouTube-8M, for which "
+        "Python is needed. This process reads the rest of the epoch itself",
+        address,
+        extra={"about_settings": True},
+    )
+
+
+def is_stopped(error: tf.errors.OpError) -> bool:
+    """Says whether waiting for a batch ended because of a signal.
+
+    Args:
+        error: of an iterator of `read`.
+
+    Returns:
+        Whether it did.
+    """
+    return _STOPPED in (errors.find_message(error.message) or "")
 
 
 def _reason(error: tf.errors.OpError) -> str:

@@ -24,6 +24,7 @@ from yt8m_compact.training import banner
 from yt8m_compact.training import batches
 from yt8m_compact.training import callbacks
 from yt8m_compact.training import data_order
+from yt8m_compact.training import data_service
 from yt8m_compact.training import divergence
 from yt8m_compact.training import evaluations
 from yt8m_compact.training import hyperparameters
@@ -577,7 +578,13 @@ class Trainer:
             callback_list.on_train_batch_begin(batch)
             self._call_start = int(self.position.step)
             start = time.perf_counter()
-            done = self._step.run(iterator, limit, self._wants_to_stop())
+            try:
+                done = self._step.run(iterator, limit, self._wants_to_stop())
+            except tf.errors.OpError as error:
+                if not data_service.is_stopped(error):
+                    raise
+                self.model.stop_training = True  # as the signal asks for
+                return
             if not done:
                 return
             self._seconds = (time.perf_counter() - start) / done

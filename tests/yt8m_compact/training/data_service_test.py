@@ -66,7 +66,7 @@ class Service:
     def stop(self):
         for process in [*self._processes, *self.workers.values()]:
             process.kill()
-            process.communicate()
+            process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +227,73 @@ def test_what_needs_python_is_read_here(tmp_path, service, caplog):
         np.testing.assert_array_equal(batch["id"], wanted["id"])
         np.testing.assert_array_equal(batch["features"], wanted["features"])
     assert "can't read labels of segments" in caplog.text
+
+
+@pytest.mark.slow
+def test_a_record_that_the_parser_refuses_is_read_here(
+    tmp_path, service, caplog
+):
+    """An unread feature of another type, early in many batches."""
+    path = str(tmp_path / "a.tfrecord")
+    good = record_makers.make_video_example(0, num_classes=5)
+    example = tf.train.Example.FromString(good)
+    feature = example.features.feature["mean_audio"]
+    feature.ClearField("float_list")
+    feature.int64_list.value.append(3)
+    contents = [good] * 200
+    contents[20] = example.SerializeToString()
+    record_makers.write_tfrecord(path, contents)
+    reader = readers.VideoLevelReader(("mean_rgb",), (6,), 5)
+    batches = read_to_the_end(
+        read(service.address, path, reader, shuffle_buffer=0)
+    )
+    assert sum(len(batch["id"]) for batch in batches) == 200
+    assert "can't read labels of segments" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shards", [1, 4])
+def test_a_signal_while_a_batch_is_waited_for(tmp_path, shards):
+    """It is saved at once, and the same command goes on."""
+    config = make_config(tmp_path, "videos", data_shards=shards)
+    whole, path = str(tmp_path / "whole"), str(tmp_path / "run")
+    training.train(config, whole)
+    started = Service(1)
+    try:
+        config = tiny_runs.change_training(
+            config, data_service=started.address, connect_timeout=200
+        )
+        training.train(tiny_runs.change_training(config, max_steps=3), path)
+        ((port, worker),) = started.workers.items()
+        worker.kill()
+        worker.communicate()
+        process = tiny_runs.start(
+            "-m",
+            "yt8m_compact.programs.train",
+            f"--train_dir={path}",
+            *tiny_runs.training_flags(config),
+            folder=tmp_path,
+        )
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if line.startswith("folder "):
+                break
+        time.sleep(8)  # It waits then.
+        process.terminate()
+        start = time.monotonic()
+        try:
+            output, _ = process.communicate(timeout=_SECONDS)
+        finally:
+            process.kill()
+        assert process.returncode == 143, (lines, output)
+        assert time.monotonic() - start < 30
+        assert "stopped by signal 15 at step 3; saved" in output
+        started.start_worker(port)
+        training.train(config, path)
+    finally:
+        started.stop()
+    tiny_runs.assert_same_weights(path, whole)
 
 
 @pytest.mark.slow
@@ -403,6 +470,7 @@ def test_a_program_without_a_dispatcher_ends(tmp_path):
 
 def test_waiting_is_told(monkeypatch, caplog):
     monkeypatch.setattr(data_service, "_TOLD_SECONDS", 0.1)
+    monkeypatch.setattr(data_service, "_POLL_SECONDS", 0.1)
     monkeypatch.setattr(
         data_service, "_distribute", lambda *_: threading.Event().wait()
     )
