@@ -91,16 +91,13 @@ def run(
             doc, flag_values, own, pages or help_pages.HelpPages()
         )
 
-    try:
+    with stuck_programs.leaving_held_threads():
         app.run(
             lambda argv: _call(
                 lambda: main(flag_values, argv[1:]), flag_values
             ),
             flags_parser=lambda argv: _parse(argv, get_help),
         )
-    except SystemExit as end:
-        stuck_programs.end_without_held_threads(end.code)
-        raise
 
 
 def _define_help_flags(flag_values: flags.FlagValues) -> None:

@@ -6,6 +6,7 @@ never: only what C does when a signal comes still happens, and what other
 threads do, where the main one does not keep Python's lock.
 """
 
+import atexit
 from collections.abc import Iterator
 import contextlib
 import functools
@@ -53,22 +54,30 @@ def untaken_signal() -> int | None:
     return _untaken[-1] if _untaken else None
 
 
-def end_without_held_threads(status: object) -> None:
-    """Ends the process at once where a thread is held that Python waits for.
+@contextlib.contextmanager
+def leaving_held_threads() -> Iterator[None]:
+    """Ends the process at once where it exits and a new thread is held.
 
     TensorFlow's clients try to reach who does not answer for minutes, and
-    Python's end waits for them.
+    Python's end would wait for them.
 
-    Args:
-        status: as of `sys.exit`: a number, or None for 0.
+    Yields:
+        While `SystemExit` is the end of the process.
     """
-    if not isinstance(status, int | None):
-        return
-    if any(t.name == HELD_THREAD for t in threading.enumerate()):
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):
-                stream.flush()
-        os._exit(status or 0)
+    before = set(threading.enumerate())
+    try:
+        yield
+    except SystemExit as end:
+        started = set(threading.enumerate()) - before
+        if any(thread.name == HELD_THREAD for thread in started) and (
+            end.code is None or isinstance(end.code, int)
+        ):
+            atexit._run_exitfuncs()  # Trackers of runs end in them.
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):
+                    stream.flush()
+            os._exit(end.code or 0)
+        raise
 
 
 @contextlib.contextmanager

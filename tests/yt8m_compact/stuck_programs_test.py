@@ -143,3 +143,35 @@ def test_signals_of_children_are_theirs():
             os._exit(0 if fd == -1 else 1)
         _, status = os.waitpid(child, 0)
         assert status == 0
+
+
+_HELD = """
+import atexit, sys, threading, time
+from yt8m_compact import stuck_programs
+atexit.register(print, "finished")
+with stuck_programs.leaving_held_threads():
+    threading.Thread(
+        target=time.sleep, args=[60], name=stuck_programs.HELD_THREAD
+    ).start()
+    sys.exit(7)
+"""
+
+
+def test_a_held_thread_does_not_keep_the_program(tmp_path):
+    """What is to be done at the end is done."""
+    process = tiny_runs.execute("-c", _HELD, folder=tmp_path)
+    assert (process.returncode, process.stdout) == (7, "finished\n")
+
+
+def test_other_threads_are_waited_for():
+    """One that was there before is not the program's."""
+    ends = threading.Event()
+    thread = threading.Thread(target=ends.wait, name=stuck_programs.HELD_THREAD)
+    thread.start()
+    try:
+        with pytest.raises(SystemExit), stuck_programs.leaving_held_threads():
+            raise SystemExit(0)
+    finally:
+        ends.set()
+        thread.join()
+    assert stuck_programs.untaken_signal() is None
