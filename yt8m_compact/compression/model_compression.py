@@ -17,6 +17,7 @@ from yt8m_compact.compression import places as places_lib
 from yt8m_compact.compression import plan as plan_lib
 from yt8m_compact.compression import sample as sample_lib
 from yt8m_compact.compression import sensitivity
+from yt8m_compact.compression import table
 
 _BATCH_SIZE = 256
 # The loss between outputs of two models, by the activation that they have.
@@ -48,6 +49,9 @@ class CompressedModel:
         losses: The mean loss on the sample, from what the model said: `before`
             (against itself), `projected` and `tuned`.
         measured: What each layer loses as each candidate.
+        choice: What was chosen, and for which budget.
+        places: The layers as they were.
+        rest_bytes: What the model takes beside their kernels.
     """
 
     model: keras.Model
@@ -55,6 +59,46 @@ class CompressedModel:
     cost: float
     losses: Mapping[str, float]
     measured: sensitivity.Measurements
+    choice: plan_lib.Choice
+    places: Sequence[places_lib.Place]
+    rest_bytes: int
+
+    def to_text(self, max_columns: int | None = None) -> str:
+        """Writes what was chosen and what came of it, as yt8m-compress does.
+
+        Bytes are what a packed file takes, headers counted as the most that
+        they take. *Variance kept* is the share of the variance of a layer's
+        outputs that stays, before the training.
+
+        Example:
+            >>> model = keras.Sequential(
+            ...     [keras.Input([8]), keras.layers.Dense(8, name="last")]
+            ... )
+            >>> small = yt8m.compression.compress(
+            ...     model,
+            ...     np.eye(8),
+            ...     budget="30_weights",
+            ...     structure_texts=["circulant"],
+            ... )
+            >>> small.to_text().splitlines()[2].split()[:5]
+            ['last', 'dense', '341', 'circulant', '117']
+
+        Args:
+            max_columns: How wide the tables may be; None for as wide as they
+                are.
+
+        Returns:
+            A table of the layers, what was chosen, and a table of the losses.
+        """
+        chosen = table.choice_to_text(
+            self.choice,
+            self.losses["before"],
+            self.measured,
+            self.places,
+            self.rest_bytes,
+            max_columns,
+        )
+        return f"{chosen}\n\n{table.losses_to_text(self.losses, max_columns)}"
 
 
 def compress(
@@ -163,7 +207,14 @@ def compress(
     _tune(copy, model, batches, loss, epochs, learning_rate)
     losses["tuned"] = _make_score(copy, taught, loss)().loss
     return CompressedModel(
-        copy, choice.structures, choice.cost, losses, measured
+        copy,
+        choice.structures,
+        choice.cost,
+        losses,
+        measured,
+        choice,
+        places,
+        places_lib.count_rest(model, kernels, budget_lib.Unit.BYTES),
     )
 
 

@@ -94,6 +94,51 @@ def test_bytes_count_bits(tmp_path):
 
 
 @pytest.mark.slow
+def test_to_text(tmp_path):
+    model = make_model()
+    result = compression.compress(
+        model, DATA, budget="160_weights", epochs=1, **FEW
+    )
+    text = result.to_text()
+    table, line, losses = text.split("\n\n")
+    rows = {
+        row.split("  ")[0]: row.split()[-5:]
+        for row in table.splitlines()[2:]
+        if not row.startswith(("the rest", "all"))
+    }
+    assert rows.keys() == {"hidden", "last"}
+    for name, (before, _, after, _, kept) in rows.items():
+        chosen = result.structures[name]
+        assert (before, after) == ("dense", chosen)
+        if chosen == "dense":
+            assert kept == "1.0000"
+        else:
+            assert kept == f"{result.measured[name][chosen].kept:.4f}"
+    # Headers are counted as what they take at most.
+    totals = [
+        int(number.replace(",", ""))
+        for number in table.splitlines()[-1].split()[1:]
+    ]
+    files = [
+        packed_weights.write(one, str(tmp_path / name))
+        for one, name in ((model, "before"), (result.model, "after"))
+    ]
+    assert totals[0] > totals[1]
+    for file, total in zip(files, totals, strict=True):
+        assert file <= total < file + 256
+    assert f"chosen: {result.cost:,.0f} parameters; loss on the" in line
+    assert line.startswith("budget: 160 parameters; ")
+    assert [row.split()[-1] for row in losses.splitlines()[2:]] == [
+        f"{result.losses[stage]:.4f}"
+        for stage in ("before", "projected", "tuned")
+    ]
+    assert "\n\n".join([table, losses]) == "\n\n".join(
+        [result.to_text(79).split("\n\n")[part] for part in (0, 2)]
+    )
+    assert max(map(len, result.to_text(60).splitlines())) <= 60 < len(line)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activation", "loss"),
     [
