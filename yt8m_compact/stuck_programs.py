@@ -48,7 +48,7 @@ def untaken_signal() -> int | None:
         Its number, None if there is none, and outside of `ending`.
 
     Example:
-        >>> stuck_programs.untaken_signal() is None
+        >>> untaken_signal() is None
         True
     """
     return _untaken[-1] if _untaken else None
