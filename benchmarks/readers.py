@@ -316,9 +316,9 @@ def compare_video_level(
     expect_same_values(files, readers.VideoLevelReader, batches)
     num_videos = sum(1 for _ in tf.data.TFRecordDataset(list(files)).batch(1))
 
-    def ours(**arguments):
+    def ours(reader=_VIDEO, **arguments):
         return readers.make_dataset(
-            _VIDEO, files, batch_size=batch_size, **arguments
+            reader, files, batch_size=batch_size, **arguments
         )
 
     compare(
@@ -331,6 +331,10 @@ def compare_video_level(
             ).batch(batch_size),
             "make_dataset": ours(),
             "make_dataset, shuffled": ours(shuffle_buffer=10_000),
+            "make_dataset, mean_rgb alone": ours(
+                readers.VideoLevelReader(("mean_rgb",), (1024,))
+            ),
+            "make_dataset, as of tf.data service": ours(portable=True),
             "one by one": one_by_one(files, batch_size, parse_video_one_by_one),
         },
         repeats,

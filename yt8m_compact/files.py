@@ -84,6 +84,18 @@ def is_local(path: str) -> bool:
     return "://" not in path
 
 
+def real_path(path: str) -> str:
+    """Follows links, so that two names of a file are one.
+
+    Args:
+        path: its name.
+
+    Returns:
+        The name without links; of what is not local, the same.
+    """
+    return os.path.realpath(path) if is_local(path) else path
+
+
 def is_folder(path: str) -> bool:
     """Whether a path is a folder; one of this system without TensorFlow."""
     return os.path.isdir(path) if is_local(path) else tf.io.gfile.isdir(path)

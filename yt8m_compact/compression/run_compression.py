@@ -269,9 +269,11 @@ class RunCompression:
     @functools.cached_property
     def _trained_on(self) -> list[str]:
         """The files of the sample that are trained on, too."""
-        train = set(map(_real_path, self._split.train))
+        train = set(map(files_lib.real_path, self._split.train))
         return [
-            file for file in self._split.sampled if _real_path(file) in train
+            file
+            for file in self._split.sampled
+            if files_lib.real_path(file) in train
         ]
 
     @property
@@ -660,10 +662,6 @@ class RunCompression:
                 config, model, self._sample[0]
             )
         }
-
-
-def _real_path(file: str) -> str:
-    return os.path.realpath(file) if files_lib.is_local(file) else file
 
 
 def _difference(

@@ -78,6 +78,7 @@ with lazy.imports():
     from yt8m_compact.ops.top_classes import top_k
     from yt8m_compact.ops.top_classes import top_k_classes
     from yt8m_compact.ops.transforms import portable_operators
+    from yt8m_compact.ops.xla import is_compiling
 
 __all__ = [
     "LOSSES",
@@ -119,6 +120,7 @@ __all__ = [
     "hashed_kernel",
     "hinge_loss",
     "inverse_cosine_transform",
+    "is_compiling",
     "l2_normalize",
     "largest_positions",
     "make_label_loss",

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
+
+from yt8m_compact.ops import xla
 
 # TensorFlow multiplies few rows by a matrix in rows 1.3 to 1.6 times slower
 # than the matrix by them (`python -m benchmarks.dense_gradients`). Of more, it
@@ -32,7 +33,7 @@ def dense_matmul(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         >>> y.numpy().tolist(), tape.gradient(y, x).numpy().tolist()
         ([[11.0]], [[3.0, 4.0]])
     """
-    if x.dtype != tf.float32 or _in_xla():
+    if x.dtype != tf.float32 or xla.is_compiling():
         return tf.matmul(x, kernel)
 
     @tf.custom_gradient
@@ -61,8 +62,3 @@ def _either(
     if x.shape[0] is None:
         return tf.cond(tf.shape(x)[0] <= _FEW_ROWS, if_few, if_many)
     return if_few() if x.shape[0] <= _FEW_ROWS else if_many()
-
-
-def _in_xla() -> bool:
-    graph = tf.compat.v1.get_default_graph()
-    return control_flow_util.GraphOrParentsInXlaContext(graph)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
+
+from yt8m_compact import ops
 
 Gradient = tf.Tensor | tf.IndexedSlices | None
 
@@ -112,8 +113,7 @@ def _branches_are_cheap() -> bool:
     XLA multiplies within the update that follows, and copies what a branch
     returns. A GPU waits until the condition is known to the processor.
     """
-    graph = tf.compat.v1.get_default_graph()
-    if control_flow_util.GraphOrParentsInXlaContext(graph):
+    if ops.is_compiling():
         return False
     return all(
         device.device_type == "CPU"

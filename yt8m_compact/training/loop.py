@@ -210,8 +210,8 @@ def _train(
 
 def _warn_of_overlap(files: Sequence[str], eval_files: Sequence[str]) -> None:
     """Warns of files that are trained on and evaluated on."""
-    trained = set(map(_real_path, files))
-    both = [file for file in eval_files if _real_path(file) in trained]
+    trained = set(map(files_lib.real_path, files))
+    both = [file for file in eval_files if files_lib.real_path(file) in trained]
     if both:
         _LOGGER.warning(
             "expected eval_data_pattern to name files that are not trained on: "
@@ -221,10 +221,6 @@ def _warn_of_overlap(files: Sequence[str], eval_files: Sequence[str]) -> None:
             len(eval_files),
             both[0],
         )
-
-
-def _real_path(file: str) -> str:
-    return os.path.realpath(file) if files_lib.is_local(file) else file
 
 
 def _count_priors(

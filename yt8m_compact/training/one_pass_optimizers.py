@@ -12,8 +12,8 @@ import math
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
 
+from yt8m_compact import ops
 from yt8m_compact.training import optimizer_base
 
 # Kernels compute in the variable's dtype. In half precision that loses other
@@ -138,7 +138,9 @@ class RMSprop(_OnePass, keras.optimizers.RMSprop):
     """
 
     def _has_kernel(self):
-        return not self.centered and (self.momentum > 0 or not _in_xla())
+        return not self.centered and (
+            self.momentum > 0 or not ops.is_compiling()
+        )
 
     def _update(self, gradient, variable, learning_rate):
         if self.momentum > 0:
@@ -196,7 +198,7 @@ def _is_dense(gradient, variable) -> bool:
     return (
         not isinstance(gradient, tf.IndexedSlices)
         and variable.dtype.name == _DTYPE
-        and (device in _DEVICES or _in_xla())
+        and (device in _DEVICES or ops.is_compiling())
     )
 
 
@@ -213,8 +215,3 @@ def _handle(variable) -> tf.Tensor:
 def _rounding(beta: float) -> float:
     """Divides Keras's `1 - beta` by the one that a kernel computes."""
     return float(np.float32(1 - beta)) / float(1 - np.float32(beta))
-
-
-def _in_xla() -> bool:
-    graph = tf.compat.v1.get_default_graph()
-    return control_flow_util.GraphOrParentsInXlaContext(graph)

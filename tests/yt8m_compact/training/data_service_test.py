@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import free_ports
 import record_makers
 import tiny_runs
 from yt8m_compact import readers
@@ -25,19 +26,11 @@ _SCRIPT = (
 _SECONDS = 60
 
 
-def free_ports(number):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("localhost", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 class Service:
     """A dispatcher and workers, as docs/cluster has them."""
 
     def __init__(self, num_workers):
-        port, *ports = free_ports(1 + num_workers)
+        port, *ports = free_ports.find(1 + num_workers)
         self.address = f"localhost:{port}"
         self.workers = {}
         self._processes = [self._start("dispatcher", f"--port={port}")]
@@ -63,17 +56,32 @@ class Service:
             text=True,
         )
 
+    def lose_worker(self):
+        """Kills one; returns its port."""
+        port, worker = self.workers.popitem()
+        worker.kill()
+        worker.wait()
+        return port
+
     def stop(self):
         for process in [*self._processes, *self.workers.values()]:
             process.kill()
             process.wait()
 
 
+@contextlib.contextmanager
+def serving(num_workers):
+    started = Service(num_workers)
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
 @pytest.fixture(scope="module")
 def service():
-    started = Service(2)
-    yield started
-    started.stop()
+    with serving(2) as started:
+        yield started
 
 
 def settings(**kwargs):
@@ -258,15 +266,12 @@ def test_a_signal_while_a_batch_is_waited_for(tmp_path, shards):
     config = make_config(tmp_path, "videos", data_shards=shards)
     whole, path = str(tmp_path / "whole"), str(tmp_path / "run")
     training.train(config, whole)
-    started = Service(1)
-    try:
+    with serving(1) as started:
         config = tiny_runs.change_training(
             config, data_service=started.address, connect_timeout=200
         )
         training.train(tiny_runs.change_training(config, max_steps=3), path)
-        ((port, worker),) = started.workers.items()
-        worker.kill()
-        worker.communicate()
+        port = started.lose_worker()
         process = tiny_runs.start(
             "-m",
             "yt8m_compact.programs.train",
@@ -291,8 +296,6 @@ def test_a_signal_while_a_batch_is_waited_for(tmp_path, shards):
         assert "stopped by signal 15 at step 3; saved" in output
         started.start_worker(port)
         training.train(config, path)
-    finally:
-        started.stop()
     tiny_runs.assert_same_weights(path, whole)
 
 
@@ -356,15 +359,12 @@ def test_a_worker_that_is_lost(tmp_path, comes_back):
     config = tiny_runs.change_training(config, max_steps=30)
     whole, path = str(tmp_path / "whole"), str(tmp_path / "run")
     training.train(config, whole)
-    started = Service(1)
-    try:
+    with serving(1) as started:
         config = tiny_runs.change_training(
             config, data_service=started.address, connect_timeout=_SECONDS
         )
         training.train(tiny_runs.change_training(config, max_steps=9), path)
-        ((port, worker),) = started.workers.items()
-        worker.kill()
-        worker.communicate()
+        port = started.lose_worker()
         if not comes_back:
             quick = tiny_runs.change_training(config, connect_timeout=2)
             start = time.monotonic()
@@ -377,8 +377,6 @@ def test_a_worker_that_is_lost(tmp_path, comes_back):
             assert time.monotonic() - start < 30
         started.start_worker(port)
         training.train(config, path)
-    finally:
-        started.stop()
     tiny_runs.assert_same_weights(path, whole)
 
 
@@ -386,8 +384,7 @@ def test_a_worker_that_is_lost(tmp_path, comes_back):
 def test_a_worker_that_is_started_again_has_lost_its_shard(tmp_path):
     """It does not count as the end of the data."""
     pattern = tiny_runs.write_videos(tmp_path, 4000, num_files=4)
-    started = Service(1)
-    try:
+    with serving(1) as started:
         dataset = read(
             started.address, pattern, video_reader(), timeout=_SECONDS
         )
@@ -402,14 +399,9 @@ def test_a_worker_that_is_started_again_has_lost_its_shard(tmp_path):
             readers.readable_errors(),
         ):
             next(iterator)
-            ((port, worker),) = started.workers.items()
-            worker.kill()
-            worker.communicate()
-            started.start_worker(port)
+            started.start_worker(started.lose_worker())
             for _ in iterator:
                 pass
-    finally:
-        started.stop()
 
 
 @contextlib.contextmanager
@@ -421,7 +413,7 @@ def silent_server():
 
 @contextlib.contextmanager
 def no_server():
-    yield free_ports(1)[0]
+    yield free_ports.find(1)[0]
 
 
 @pytest.mark.parametrize(
