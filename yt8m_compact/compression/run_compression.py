@@ -33,6 +33,7 @@ from yt8m_compact.inference.exports import packed
 from yt8m_compact.run import config as config_lib
 from yt8m_compact.run import lock as run_lock
 from yt8m_compact.run import train_dir as train_dir_lib
+from yt8m_compact.training import teachers as teachers_lib
 from yt8m_compact.training import warm_start
 
 # What a learning rate grows over, as a share of all steps, and at most.
@@ -80,10 +81,11 @@ class RunCompression:
     Raises:
         ValueError: If the run is missing or broken, has no projection, takes
             no more than the budget as it is, or can't take so little; its
-            hidden units can't be dropped and shall be; or the output folder is
-            that of another run.
-        DataError: If the data is missing, broken, or of another kind or size
-            than the run's.
+            hidden units can't be dropped and shall be; a teacher is missing or
+            looks at other features; or the output folder is that of another
+            run.
+        DataError: If the data or a teacher's scores are missing, broken, or of
+            another kind or size than the run's.
     """
 
     def __init__(self, settings: settings_lib.Settings) -> None:
@@ -113,6 +115,7 @@ class RunCompression:
             self._split = sample_lib.Split(tuple(files), tuple(sampled))
         else:
             self._split = sample_lib.split_files(files, settings.num_videos)
+        self._check_teachers()
         self.plan = self._find_plan()
 
     def _look_for_places(self) -> None:
@@ -181,6 +184,22 @@ class RunCompression:
                 require_labels=not self._config.data.segment_labels,
                 skipped=readers.SkippedData() if skips else None,
             )
+
+    def _check_teachers(self) -> None:
+        """Loads what is learned from beside the run, to tell what is wrong.
+
+        They are loaded again to learn from, after what may take hours.
+        """
+        if not self._settings.teacher:
+            return
+        own = dataclasses.replace(
+            self._run_config.training, teacher=self._settings.teacher
+        )
+        teachers_lib.load_teachers(
+            dataclasses.replace(self._run_config, training=own),
+            self._output.path,
+            tf.distribute.get_strategy(),
+        )
 
     def _find_plan(self) -> plan_lib.Plan:
         """Reads the plan that is there, or makes a new one."""
@@ -524,7 +543,9 @@ class RunCompression:
             "train_data_pattern": pattern,
             "eval_data_pattern": ",".join(self._split.held_out),
             "init_from": settings.train_dir,
-            "teacher": settings.train_dir,
+            "teacher": ",".join(
+                filter(None, (settings.train_dir, settings.teacher))
+            ),
             "teacher_weight": settings.teacher_weight,
             "teacher_temperature": 1.0,
             "batch_size": batch_size,

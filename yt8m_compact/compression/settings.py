@@ -42,7 +42,9 @@ class Settings:
             `gap`.
         num_videos: How many videos the sample has.
         num_epochs: How often the fine-tuning goes through the data.
-        teacher_weight: Share of the run's predictions in what is learned.
+        teacher: Who is learned from beside the run, in the form of
+            `TrainingConfig.teacher`; what is learned is the mean of all.
+        teacher_weight: Share of what these say in what is learned.
         base_learning_rate: Learning rate at the start, None for the run's.
         batch_size: Videos of a step, None for the run's.
         unit_penalty: Weight of the penalty of gates that find the hidden units
@@ -62,6 +64,7 @@ class Settings:
     choose_by: str = "loss"
     num_videos: int = NUM_VIDEOS
     num_epochs: int = 10
+    teacher: str = ""
     teacher_weight: float = 0.9
     base_learning_rate: float | None = None
     batch_size: int | None = None

@@ -67,6 +67,7 @@ PAGES = help_pages.HelpPages(
             "num_epochs",
             "batch_size",
             "base_learning_rate",
+            "teacher",
             "teacher_weight",
         ),
     },
@@ -199,11 +200,20 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "given.",
         flag_values=flag_values,
     )
+    path_flags.define_pattern(
+        "teacher",
+        settings_lib.Settings.teacher,
+        "What to learn from beside the run, comma-separated, the mean of all: "
+        "folders of runs or of SavedModels (which are programs: give only ones "
+        "that you trust), and files of scores of yt8m-predict "
+        "--format=teacher.",
+        flag_values=flag_values,
+    )
     flags.DEFINE_float(
         "teacher_weight",
         settings_lib.Settings.teacher_weight,
-        "Share of the run's predictions in what is learned, which labels have "
-        "the rest of.",
+        "Share of the predictions of the run and of --teacher in what is "
+        "learned, which labels have the rest of.",
         flag_values=flag_values,
     )
 
@@ -269,6 +279,7 @@ def _settings(flag_values: flags.FlagValues) -> settings_lib.Settings:
     for name in _PATTERNS:
         if flag_values[name].value:
             readers.expect_local_files(flag_values[name].value)
+    command_line.expect_teachers(flag_values.teacher)
     return settings_lib.Settings(
         train_dir=flag_values.train_dir,
         output_dir=flag_values.output_dir,
@@ -285,6 +296,7 @@ def _settings(flag_values: flags.FlagValues) -> settings_lib.Settings:
         choose_by=flag_values.choose_by,
         num_videos=flag_values.num_sample_videos,
         num_epochs=flag_values.num_epochs,
+        teacher=flag_values.teacher,
         teacher_weight=flag_values.teacher_weight,
         base_learning_rate=flag_values.base_learning_rate,
         batch_size=flag_values.batch_size,

@@ -20,7 +20,6 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from yt8m_compact import files
 from yt8m_compact import help_pages
 from yt8m_compact import lazy
 from yt8m_compact import path_flags
@@ -226,9 +225,7 @@ def _config(flag_values: flags.FlagValues) -> config_lib.Config:
     readers.expect_local_files(config.training.train_data_pattern)
     if config.training.eval_data_pattern:
         readers.expect_local_files(config.training.eval_data_pattern)
-    for teacher in config.training.teachers:
-        if not files.is_folder(teacher):
-            readers.expect_local_files(teacher, readers.SCORES)
+    command_line.expect_teachers(config.training.teacher)
     return config
 
 

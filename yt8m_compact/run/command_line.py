@@ -8,6 +8,7 @@ from typing import Any
 
 from absl import flags
 
+from yt8m_compact import files
 from yt8m_compact import flag_help
 from yt8m_compact import help_pages
 from yt8m_compact import models
@@ -499,6 +500,20 @@ def expect_presets(names: Iterable[str]) -> None:
         for name in names:
             if name.startswith(presets.PREFIX):
                 presets.folder(name.removeprefix(presets.PREFIX))
+
+
+def expect_teachers(text: str) -> None:
+    """Refuses files of scores that there are not, before models are loaded.
+
+    Args:
+        text: as of `TrainingConfig.teacher`.
+
+    Raises:
+        DataError: if a pattern matches nothing.
+    """
+    for teacher in config_lib.TrainingConfig(teacher=text).teachers:
+        if not files.is_folder(teacher):
+            readers.expect_local_files(teacher, readers.SCORES)
 
 
 def refuse_model_flags(

@@ -11,6 +11,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tiny_runs
 import yt8m_compact as yt8m
@@ -386,6 +387,52 @@ def test_other_weights_are_the_source_and_the_teacher(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         compression.tune(watch)
     assert passed["run_weights"] == {dense_run().path: weights}
+
+
+def write_scores(path, num_classes=5, classes=(0,)) -> str:
+    """Writes what a teacher says of each video: that it is of `classes`."""
+    files = readers.expand_patterns(dense_run().pattern)
+    examples = [
+        tf.train.Example.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(files)
+    ]
+    ids = [
+        example.features.feature["id"].bytes_list.value[0]
+        for example in examples
+    ]
+    header = readers.ScoreHeader("other", num_classes, top_k=len(classes))
+    with readers.writing_scores(str(path), header) as writer:
+        writer.write(
+            ids, np.tile(classes, (len(ids), 1)), np.ones((len(ids), 1))
+        )
+    return str(path)
+
+
+@pytest.mark.slow
+def test_other_teachers_beside_the_run(tmp_path):
+    scores = write_scores(tmp_path / "scores")
+    alone = make(tmp_path / "alone", "880B")
+    taught = make(tmp_path / "taught", "880B", teacher=scores)
+    predictions = []
+    for compression in (alone, taught):
+        compression.choose()
+        compression.tune(watch)
+        run = train_dir_lib.TrainDir(compression._settings.output_dir)
+        config, model, _ = run.restore_model()
+        inputs = next(iter(compression._inputs(model)))
+        predictions.append(np.mean(model.predict(inputs, verbose=0), axis=0))
+    assert config.training.teacher == f"{dense_run().path},{scores}"
+    # Half of what is learned says that all videos are of the first class.
+    assert predictions[1][0] > predictions[0][0] + 0.05
+
+
+def test_teachers_that_are_wrong_are_told_before_anything_is_measured(tmp_path):
+    other = write_scores(tmp_path / "scores", num_classes=7)
+    with pytest.raises(ValueError, match="a teacher of the 5 classes .* of 7"):
+        make(tmp_path / "small", teacher=other)
+    with pytest.raises(ValueError, match="a teacher other than the run"):
+        make(tmp_path, teacher=str(tmp_path))
+    assert not (tmp_path / "small").exists()
 
 
 @pytest.mark.slow

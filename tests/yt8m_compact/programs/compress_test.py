@@ -10,6 +10,7 @@ import pytest
 
 import tiny_runs
 from yt8m_compact import models
+from yt8m_compact import readers
 from yt8m_compact import training
 from yt8m_compact import usage_error
 from yt8m_compact.eval import evaluation
@@ -193,6 +194,14 @@ def test_a_signal(tmp_path, capsys, monkeypatch):
 def test_flags_that_are_wrong(tmp_path, flag, message):
     with pytest.raises(usage_error.UsageError, match=re.escape(message)):
         run_compress(tmp_path, "--budget=1MB", flag)
+
+
+def test_a_teacher_that_there_is_not(tmp_path):
+    with pytest.raises(readers.DataError, match="matches .*'none.scores'"):
+        run_compress(
+            tmp_path / "small", "--budget=1MB", "--teacher=none.scores"
+        )
+    assert not (tmp_path / "small").exists()
 
 
 @pytest.mark.slow
