@@ -32,6 +32,17 @@ _OF_TOEPLITZ = {"base_learning_rate": 0.001}
 # Products in bfloat16, which takes half the time of floats.
 _HALF = {"dtype_policy": "mixed_bfloat16"}
 
+# Of each of the two teachers, for the models to a budget.
+_NUM_TEACHER_SEEDS = 4
+
+# Which of the earlier recipes, and for what budget.
+_TAUGHT_BY_CHAIN = {
+    "earlier/1.0MB": "1.0MB",
+    "earlier/0.35MB_1800": "0.35MB",
+    "earlier/0.19MB": "0.19MB",
+    "earlier/0.10MB": "0.10MB",
+}
+
 # Bytes of the shipped file, and how far below the best dense model it may be.
 AIMS = {2.6e6: 0.0, 1.0e6: 0.004, 0.35e6: 0.010, 0.19e6: 0.022, 0.10e6: 0.045}
 
@@ -57,6 +68,8 @@ class Case:
         members: of an ensemble, whose mean is measured; it has no model of its
             own.
         teachers: what it learns from in place of `teachers(data)`.
+        first_seed: what is added to the seed of its training, for teachers that
+            differ in that alone.
     """
 
     data: str
@@ -72,6 +85,7 @@ class Case:
     members: tuple[Case, ...] = ()
     num_clusters: int | None = None
     teachers: tuple[Case, ...] = ()
+    first_seed: int = 0
 
     def describe_places(self) -> str:
         """Says what the model's places are made of."""
@@ -170,6 +184,25 @@ def teachers(data: str) -> list[Case]:
     ]
 
 
+def many_teachers() -> list[Case]:
+    """Lists what the models to a budget of YouTube-8M learn from.
+
+    The mean of networks that differ by chance is a better teacher than any.
+
+    Returns:
+        The teachers of all cases, each with more seeds.
+    """
+    return [
+        dataclasses.replace(
+            teacher,
+            name=f"{teacher.name}_{seed}" if seed else teacher.name,
+            first_seed=seed,
+        )
+        for seed in range(_NUM_TEACHER_SEEDS)
+        for teacher in teachers(YT8M)
+    ]
+
+
 def chain() -> Case:
     """Makes the best dense model of YouTube-8M: a chain of two classifiers.
 
@@ -205,6 +238,7 @@ def all_cases() -> list[Case]:
         *taught,
         *_aimed(),
         *_earlier(),
+        *_of_chain(),
         *_video_level(),
         *_deep_compression(),
         *_frame_level(),
@@ -479,69 +513,137 @@ def _sweep(
 
 
 def _aimed() -> Iterator[Case]:
-    """Makes the cases of the table of aims.
+    """Makes the cases of the table of aims, and their dense model.
 
-    More hidden units get the bytes of rare classes and, in 1.0 and .35 MB, of
-    the last principal components of the features. Eight and four bits are
-    rounded, three levels and one bit are trained for long. Chosen on the
-    validation shards.
+    More hidden units get the bytes of rare classes and, from 1.0 MB on, of the
+    last principal components of the features. All are trained in their bits, in
+    2.6 MB from the dense model of floats on. Chosen on the validation shards.
     """
     dense = next(_video_level_dense())
-    yield Case(
-        YT8M,
-        "to a budget",
-        "budget/2.6MB",
-        "mixed",
-        dataclasses.replace(
+    best = _of_many_teachers(
+        Case(
+            YT8M,
+            "best dense",
+            "dense/1024_8_teachers@float32",
+            "float32",
             dense.model,
-            hidden_projection="dense@int8",
-            classifier_projection=(
-                "leading_columns(columns=2500)@int4(block_size=64)"
-            ),
+            _HALF,
+            length=2.0,
+        )
+    )
+    yield best
+    yield _of_many_teachers(
+        Case(
+            YT8M,
+            "to a budget",
+            "budget/2.6MB",
+            "mixed",
+            _eight_and_four_bits(dense.model),
+            {"base_learning_rate": 0.001, **_HALF},
+            length=0.5,
+            start=best,
+            is_aimed=True,
+        )
+    )
+    for case in (
+        _three_levels("budget/1.0MB", 1680, 2000, 2.0, (640, 128)),
+        _three_levels("budget/0.35MB", 584, 1500, 1.5),
+        _one_bit("budget/0.19MB", 464, 1500, 2.0),
+        _one_bit("budget/0.10MB", 272, 1000, 2.0),
+    ):
+        yield _of_many_teachers(case)
+
+
+def _of_many_teachers(case: Case) -> Case:
+    return dataclasses.replace(case, teachers=tuple(many_teachers()))
+
+
+def _eight_and_four_bits(model: models.ModelConfig) -> models.ModelConfig:
+    return dataclasses.replace(
+        model,
+        hidden_projection="dense@int8",
+        classifier_projection=(
+            "leading_columns(columns=2500)@int4(block_size=64)"
         ),
-        start=dense,
-        is_rounded=True,
-        is_aimed=True,
     )
-    three_levels = mlp(
-        mlp_hidden_size=1680,
-        mlp_input_sizes=(640, 128),
-        classifier_projection="leading_columns(columns=2000)",
-    )
-    yield Case(
-        YT8M,
-        "to a budget",
-        "budget/1.0MB",
-        "ternary",
-        dataclasses.replace(
-            with_precision(three_levels, structures.Ternary()),
-            hidden_projection="dense@ternary(block_size=64)",
-        ),
-        _HALF,
-        length=2.0,
-        is_aimed=True,
-    )
-    yield dataclasses.replace(
-        _one_bit("budget/0.35MB", 1136, 1500, 2.0, (512, 128)),
-        training=_HALF,
-    )
-    for name, size, columns in (("0.19MB", 464, 1500), ("0.10MB", 272, 1000)):
-        case = _one_bit(f"budget/{name}", size, columns, 2.0)
-        yield from (case, _taught_by_chain(case, name))
 
 
 def _earlier() -> Iterator[Case]:
-    """Makes the cases that others of `_aimed` have taken the place of."""
-    for name, budget, size, columns, length in (
-        ("1.0MB", "1.0MB", 2176, 2000, 2.4),
-        ("0.35MB_1800", "0.35MB", 888, 1500, 3.0),
-    ):
-        case = dataclasses.replace(
-            _one_bit(f"earlier/{name}", size, columns, length),
-            family="earlier recipe",
-            is_aimed=False,
+    """Makes the cases that are no better than those of `_aimed`.
+
+    The wide ones and two that are trained for longer learn from many teachers,
+    the others from two, as all cases do.
+    """
+    dense = next(_video_level_dense())
+    wide = _of_many_teachers(
+        Case(
+            YT8M,
+            "earlier recipe",
+            "earlier/2.6MB_1950@float32",
+            "float32",
+            mlp(
+                mlp_hidden_size=1950,
+                mlp_input_sizes=(512, 128),
+                classifier_projection="leading_columns(columns=1800)",
+                input_drop_rate=0.1,
+                drop_rate=0.2,
+            ),
+            _HALF,
+            length=2.0,
         )
-        yield from (case, _taught_by_chain(case, budget))
+    )
+    yield wide
+    yield dataclasses.replace(
+        wide,
+        name="earlier/2.6MB_1950",
+        precision="int4",
+        model=with_precision(wide.model, structures.Int4(64)),
+        training={},
+        start=wide,
+        is_rounded=True,
+    )
+    rounded = Case(
+        YT8M,
+        "earlier recipe",
+        "earlier/2.6MB_eight_bits",
+        "mixed",
+        _eight_and_four_bits(dense.model),
+        start=dense,
+        is_rounded=True,
+    )
+    longer = (
+        _three_levels(
+            "earlier/1.0MB_ternary_1800", 1680, 2000, 3.0, (640, 128)
+        ),
+        _three_levels("earlier/0.35MB_ternary_1800", 584, 1500, 3.0),
+    )
+    few_bits = [
+        *map(_of_many_teachers, longer),
+        _three_levels("earlier/1.0MB_ternary", 1680, 2000, 2.0, (640, 128)),
+        dataclasses.replace(
+            _one_bit("earlier/0.35MB_640", 1136, 1500, 2.0, (512, 128)),
+            training=_HALF,
+        ),
+        _one_bit("earlier/0.19MB", 464, 1500, 2.0),
+        _one_bit("earlier/0.10MB", 272, 1000, 2.0),
+        _one_bit("earlier/1.0MB", 2176, 2000, 2.4),
+        _one_bit("earlier/0.35MB_1800", 888, 1500, 3.0),
+    ]
+    yield rounded
+    for case in few_bits:
+        yield dataclasses.replace(case, family="earlier recipe", is_aimed=False)
+
+
+def _of_chain() -> Iterator[Case]:
+    """Makes the cases that show what a chain teaches."""
+    for case in _earlier():
+        if case.name in _TAUGHT_BY_CHAIN:
+            yield dataclasses.replace(
+                case,
+                family="taught by a chain",
+                name=f"taught_by_chain/{_TAUGHT_BY_CHAIN[case.name]}",
+                teachers=(chain(),),
+            )
 
 
 def _one_bit(
@@ -551,10 +653,35 @@ def _one_bit(
     length: float,
     input_sizes: tuple[int, ...] = (),
 ) -> Case:
-    """Makes a case of one bit a weight.
+    """Makes a case of one bit a weight; see `_few_bits`."""
+    return _few_bits(name, "binary", size, columns, length, input_sizes)
+
+
+def _three_levels(
+    name: str,
+    size: int,
+    columns: int,
+    length: float,
+    input_sizes: tuple[int, ...] = (),
+) -> Case:
+    """Makes a case of three levels a weight; see `_few_bits`."""
+    case = _few_bits(name, "ternary", size, columns, length, input_sizes)
+    return dataclasses.replace(case, training=_HALF)
+
+
+def _few_bits(
+    name: str,
+    precision: str,
+    size: int,
+    columns: int,
+    length: float,
+    input_sizes: tuple[int, ...],
+) -> Case:
+    """Makes a case to a budget, whose weights are trained straight through.
 
     Args:
         name: its name.
+        precision: "binary" or "ternary".
         size: the number of hidden units.
         columns: how many of the first classes have weights.
         length: as of the case.
@@ -568,24 +695,15 @@ def _one_bit(
         YT8M,
         "to a budget",
         name,
-        "binary",
+        precision,
         mlp(
             mlp_hidden_size=size,
             mlp_input_sizes=input_sizes,
-            hidden_projection="dense@binary(block_size=64)",
-            classifier_projection=f"leading_columns(columns={columns})@binary",
+            hidden_projection=f"dense@{precision}(block_size=64)",
+            classifier_projection=(
+                f"leading_columns(columns={columns})@{precision}"
+            ),
         ),
         length=length,
         is_aimed=True,
-    )
-
-
-def _taught_by_chain(case: Case, budget: str) -> Case:
-    """Makes the case that differs in its teacher."""
-    return dataclasses.replace(
-        case,
-        family="taught by a chain",
-        name=f"taught_by_chain/{budget}",
-        is_aimed=False,
-        teachers=(chain(),),
     )

@@ -251,7 +251,7 @@ class Experiment:
             config,
             **case.training,
             max_steps=round(case.length * config.training.max_steps),
-            seed=seed,
+            seed=seed + case.first_seed,
         )
 
     def _replace_training(

@@ -31,6 +31,7 @@ _CHOSEN = "structure and bits chosen for a budget"
 _NAMES = {
     "to a budget": _CHOSEN,
     "earlier recipe": _CHOSEN,
+    "best dense": "dense",
     "low_rank": "low rank",
 }
 _COLOURS = {
@@ -120,7 +121,7 @@ def describe(point: summary.Point, best: summary.Point) -> str:
 def _draw_panel(
     axis: axes_lib.Axes, data: str, some: Sequence[summary.Point]
 ) -> None:
-    best = summary.reference(some)
+    best = summary.best_dense(some)
     groups = families(some)
     shipped = [point for members in groups.values() for point in members]
     light = [

@@ -2,6 +2,8 @@
 
 from benchmarks.front import cases
 
+_OF_ONE_PRECISION = ("teacher", "best dense", "to a budget", "earlier recipe")
+
 
 def test_names_are_unique():
     names = [(case.data, case.name) for case in cases.all_cases()]
@@ -11,7 +13,7 @@ def test_names_are_unique():
 def test_every_family_has_every_precision():
     found = {}
     for case in cases.all_cases():
-        if case.family not in ("teacher", "to a budget", "earlier recipe"):
+        if case.family not in _OF_ONE_PRECISION:
             found.setdefault((case.data, case.family), set()).add(
                 case.precision
             )
@@ -57,6 +59,22 @@ def test_what_a_chain_teaches_differs_in_nothing_else():
     ours, taught = by_name["earlier/1.0MB"], by_name["taught_by_chain/1.0MB"]
     assert not ours.teachers and taught.teachers == (cases.chain(),)
     assert taught.model == ours.model and taught.length == ours.length
+
+
+def test_models_to_a_budget_learn_from_teachers_that_differ_by_seed():
+    by_name = {case.name: case for case in cases.all_cases()}
+    few = cases.teachers(cases.YT8M)
+    many = cases.many_teachers()
+    assert many[: len(few)] == few and len(many) == 4 * len(few)
+    assert [case.first_seed for case in many] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert len({case.name for case in many}) == len(many)
+    assert all(case.model == few[i % 2].model for i, case in enumerate(many))
+    for case in by_name.values():
+        if case.is_aimed or case.family == "best dense":
+            assert case.teachers == tuple(many), case.name
+    earlier = by_name["earlier/0.10MB"]
+    assert not earlier.teachers
+    assert earlier.model == by_name["budget/0.10MB"].model
 
 
 def test_aimed_models_fit_their_bytes():

@@ -55,8 +55,10 @@ def test_floats_and_what_is_chosen_are_lines_of_their_own():
     earlier = point(family="earlier recipe", precision="int4")
     low_rank = point(family="low_rank", precision="int4")
     mean = point(family="teacher", bytes=0)
-    assert picture.families([mean, BEST, int8, SMALL, earlier, low_rank]) == {
-        "dense, float32": [BEST],
+    best = point(family="best dense")
+    some = [mean, BEST, int8, SMALL, earlier, low_rank, best]
+    assert picture.families(some) == {
+        "dense, float32": [BEST, best],
         "dense, fewer bits": [int8],
         "structure and bits chosen for a budget": [SMALL, earlier],
         "low rank, fewer bits": [low_rank],

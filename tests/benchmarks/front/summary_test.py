@@ -75,6 +75,11 @@ def test_front_and_reference():
     ]  # fmt: skip
     assert summary.reference(points).first.case == "a@float32"
     assert summary.reference(points[1:4]) is None
+    assert summary.best_dense(points) == summary.reference(points)
+    best = _row("h@float32", "best dense", "float32", 20_000_000, 0.704)
+    points.append(summary.Point((best,)))
+    assert summary.reference(points).first.case == "a@float32"
+    assert summary.best_dense(points).first.case == "h@float32"
 
 
 def test_tables():
@@ -82,13 +87,18 @@ def test_tables():
     aims = summary.format_aims(points).splitlines()[2:]
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in aims]
     # .7 - .015 where .004, .022 and .045 may be lost.
-    assert [(row[0], row[1], row[2], row[6], row[8]) for row in cells] == [
+    assert [(row[0], row[1], row[2], row[6], row[9]) for row in cells] == [
         ("2.60 MB", "dense - .000", "b@binary", "-0.0150", "no"),
         ("1.00 MB", "dense - .004", "b@binary", "-0.0150", "no"),
         ("0.35 MB", "dense - .010", "b@binary", "-0.0150", "no"),
         ("0.19 MB", "dense - .022", "d@int4", "-0.0440", "no"),
         ("0.10 MB", "dense - .045", "d@int4", "-0.0440", "yes"),
     ]
+    # .656 of .704: the best one decides.
+    best = _row("h@float32", "best dense", "float32", 20_000_000, 0.704)
+    aims = summary.format_aims([*points, summary.Point((best,))])
+    last = [cell.strip() for cell in aims.splitlines()[-1].split("|")[1:-1]]
+    assert last[6:] == ["-0.0440", "-0.0480", "1", "no"]
     table = summary.format_points(points)
     (row,) = [line for line in table.splitlines() if line.startswith("| b ")]
     assert [cell.strip() for cell in row.split("|")[1:-1]] == [
