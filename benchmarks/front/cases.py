@@ -28,6 +28,7 @@ _FEW_BITS = {"base_learning_rate": 0.01}
 _OF_CIRCULANTS = {"base_learning_rate": 0.015}
 # A weight of a product of two is in all entries, and starts small.
 _OF_TOEPLITZ = {"base_learning_rate": 0.001}
+_FEW_BITS_OF_TOEPLITZ = {"base_learning_rate": 0.003}
 
 # Products in bfloat16, which takes half the time of floats.
 _HALF = {"dtype_policy": "mixed_bfloat16"}
@@ -260,6 +261,7 @@ def _video_level() -> Iterator[Case]:
         name: str,
         structure: str,
         training: Mapping[str, Any] | None = None,
+        few_bits: Mapping[str, Any] = _FEW_BITS,
         **kwargs: Any,
     ) -> Iterator[Case]:
         return _sweep(
@@ -272,6 +274,7 @@ def _video_level() -> Iterator[Case]:
                 **kwargs,
             ),
             training=training,
+            few_bits=few_bits,
         )
 
     yield from _video_level_dense()
@@ -312,6 +315,7 @@ def _video_level() -> Iterator[Case]:
             f"{rank}",
             f"toeplitz_like(displacement_rank={rank})",
             _OF_TOEPLITZ,
+            few_bits=_FEW_BITS_OF_TOEPLITZ,
         )
     for blocks in (2, 8, 32):
         yield from both("monarch", f"{blocks}", f"monarch(num_blocks={blocks})")
@@ -472,6 +476,7 @@ def _sweep(
     origin: Case | None = None,
     training: Mapping[str, Any] | None = None,
     is_rounded: bool = False,
+    few_bits: Mapping[str, Any] = _FEW_BITS,
 ) -> Iterator[Case]:
     """Makes the cases of one model at all precisions.
 
@@ -483,6 +488,7 @@ def _sweep(
         origin: what the floats start from, None for new weights.
         training: what differs in the training of the floats.
         is_rounded: whether the floats are `origin` as it is, not trained.
+        few_bits: what differs in the training of three levels and of one bit.
 
     Yields:
         The floats first, from which the others start.
@@ -506,7 +512,7 @@ def _sweep(
             f"{family}/{name}@{key}",
             key,
             with_precision(model, precision),
-            {} if is_rounded else _FEW_BITS,
+            {} if is_rounded else few_bits,
             start=floats,
             is_rounded=is_rounded,
         )
@@ -546,10 +552,10 @@ def _aimed() -> Iterator[Case]:
         )
     )
     for case in (
-        _three_levels("budget/1.0MB", 1680, 2000, 2.0, (640, 128)),
-        _three_levels("budget/0.35MB", 584, 1500, 1.5),
-        _one_bit("budget/0.19MB", 464, 1500, 2.0),
-        _one_bit("budget/0.10MB", 272, 1000, 2.0),
+        _few_bits("budget/1.0MB", "ternary", 1680, 2000, 2.0, (640, 128)),
+        _few_bits("budget/0.35MB", "ternary", 584, 1500, 1.5),
+        _few_bits("budget/0.19MB", "binary", 464, 1500, 2.0),
+        _few_bits("budget/0.10MB", "binary", 272, 1000, 2.0),
     ):
         yield _of_many_teachers(case)
 
@@ -612,22 +618,26 @@ def _earlier() -> Iterator[Case]:
         is_rounded=True,
     )
     longer = (
-        _three_levels(
-            "earlier/1.0MB_ternary_1800", 1680, 2000, 3.0, (640, 128)
+        _few_bits(
+            "earlier/1.0MB_ternary_1800", "ternary", 1680, 2000, 3.0, (640, 128)
         ),
-        _three_levels("earlier/0.35MB_ternary_1800", 584, 1500, 3.0),
+        _few_bits("earlier/0.35MB_ternary_1800", "ternary", 584, 1500, 3.0),
     )
     few_bits = [
         *map(_of_many_teachers, longer),
-        _three_levels("earlier/1.0MB_ternary", 1680, 2000, 2.0, (640, 128)),
+        _few_bits(
+            "earlier/1.0MB_ternary", "ternary", 1680, 2000, 2.0, (640, 128)
+        ),
         dataclasses.replace(
-            _one_bit("earlier/0.35MB_640", 1136, 1500, 2.0, (512, 128)),
+            _few_bits(
+                "earlier/0.35MB_640", "binary", 1136, 1500, 2.0, (512, 128)
+            ),
             training=_HALF,
         ),
-        _one_bit("earlier/0.19MB", 464, 1500, 2.0),
-        _one_bit("earlier/0.10MB", 272, 1000, 2.0),
-        _one_bit("earlier/1.0MB", 2176, 2000, 2.4),
-        _one_bit("earlier/0.35MB_1800", 888, 1500, 3.0),
+        _few_bits("earlier/0.19MB", "binary", 464, 1500, 2.0),
+        _few_bits("earlier/0.10MB", "binary", 272, 1000, 2.0),
+        _few_bits("earlier/1.0MB", "binary", 2176, 2000, 2.4),
+        _few_bits("earlier/0.35MB_1800", "binary", 888, 1500, 3.0),
     ]
     yield rounded
     for case in few_bits:
@@ -646,36 +656,13 @@ def _of_chain() -> Iterator[Case]:
             )
 
 
-def _one_bit(
-    name: str,
-    size: int,
-    columns: int,
-    length: float,
-    input_sizes: tuple[int, ...] = (),
-) -> Case:
-    """Makes a case of one bit a weight; see `_few_bits`."""
-    return _few_bits(name, "binary", size, columns, length, input_sizes)
-
-
-def _three_levels(
-    name: str,
-    size: int,
-    columns: int,
-    length: float,
-    input_sizes: tuple[int, ...] = (),
-) -> Case:
-    """Makes a case of three levels a weight; see `_few_bits`."""
-    case = _few_bits(name, "ternary", size, columns, length, input_sizes)
-    return dataclasses.replace(case, training=_HALF)
-
-
 def _few_bits(
     name: str,
     precision: str,
     size: int,
     columns: int,
     length: float,
-    input_sizes: tuple[int, ...],
+    input_sizes: tuple[int, ...] = (),
 ) -> Case:
     """Makes a case to a budget, whose weights are trained straight through.
 
@@ -704,6 +691,7 @@ def _few_bits(
                 f"leading_columns(columns={columns})@{precision}"
             ),
         ),
+        _HALF if precision == "ternary" else {},
         length=length,
         is_aimed=True,
     )

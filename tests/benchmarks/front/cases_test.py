@@ -42,6 +42,9 @@ def test_rounded_and_trained_cases_start_from_their_floats():
         "mlp_hidden_size=1024; "
         "hidden_projection=low_rank(rank=16)@binary(block_size=64)"
     )
+    assert trained.training["base_learning_rate"] == 0.01
+    toeplitz = by_name["toeplitz_like/1@binary"]
+    assert toeplitz.training["base_learning_rate"] == 0.003
 
 
 def test_sparse_matrices_are_those_that_were_pruned():

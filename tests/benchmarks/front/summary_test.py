@@ -94,6 +94,10 @@ def test_tables():
         ("0.19 MB", "dense - .022", "d@int4", "-0.0440", "no"),
         ("0.10 MB", "dense - .045", "d@int4", "-0.0440", "yes"),
     ]
+    # Of one seed, and no more than that.
+    lucky = _row("i@int8", "low_rank", "int8", 300_000, 0.699)
+    aims = summary.format_aims([*points, summary.Point((lucky,))])
+    assert "i@int8" not in aims and "b@binary" in aims
     # .656 of .704: the best one decides.
     best = _row("h@float32", "best dense", "float32", 20_000_000, 0.704)
     aims = summary.format_aims([*points, summary.Point((best,))])
