@@ -40,6 +40,8 @@ from yt8m_compact.training import warm_start
 _WARMUP = 0.05
 _MOST_WARMUP_STEPS = 500
 _FINAL_LEARNING_RATE = 0.01
+# Of how many videos other teachers have to have scores before all else.
+_CHECKED_VIDEOS = 64
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -195,11 +197,31 @@ class RunCompression:
         own = dataclasses.replace(
             self._run_config.training, teacher=self._settings.teacher
         )
-        teachers_lib.load_teachers(
+        real = files_lib.real_path
+        if real(self._run.path) in map(real, own.teachers):
+            raise ValueError(
+                "expected a teacher other than the run, which teaches in any "
+                f"case. Received: teacher={self._settings.teacher}, "
+                f"train_dir={self._settings.train_dir}"
+            )
+        teachers = teachers_lib.load_teachers(
             dataclasses.replace(self._run_config, training=own),
             self._output.path,
             tf.distribute.get_strategy(),
         )
+        if teachers is None:
+            return
+        skips = self._config.training.on_data_error == "skip"
+        videos = readers.make_dataset(
+            self._run_config.reader(training=False),
+            self._split.train[:1],
+            batch_size=_CHECKED_VIDEOS,
+            skipped=readers.SkippedData() if skips else None,
+        )
+        # Scores of other videos.
+        with readers.readable_errors():
+            for _ in videos.take(1).map(teachers.add_scores):
+                pass
 
     def _find_plan(self) -> plan_lib.Plan:
         """Reads the plan that is there, or makes a new one."""
@@ -544,7 +566,12 @@ class RunCompression:
             "eval_data_pattern": ",".join(self._split.held_out),
             "init_from": settings.train_dir,
             "teacher": ",".join(
-                filter(None, (settings.train_dir, settings.teacher))
+                [
+                    settings.train_dir,
+                    *config_lib.TrainingConfig(
+                        teacher=settings.teacher
+                    ).teachers,
+                ]
             ),
             "teacher_weight": settings.teacher_weight,
             "teacher_temperature": 1.0,

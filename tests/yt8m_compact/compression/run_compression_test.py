@@ -412,7 +412,7 @@ def write_scores(path, num_classes=5, classes=(0,)) -> str:
 def test_other_teachers_beside_the_run(tmp_path):
     scores = write_scores(tmp_path / "scores")
     alone = make(tmp_path / "alone", "880B")
-    taught = make(tmp_path / "taught", "880B", teacher=scores)
+    taught = make(tmp_path / "taught", "880B", teacher=f"{scores},")
     predictions = []
     for compression in (alone, taught):
         compression.choose()
@@ -432,6 +432,14 @@ def test_teachers_that_are_wrong_are_told_before_anything_is_measured(tmp_path):
         make(tmp_path / "small", teacher=other)
     with pytest.raises(ValueError, match="a teacher other than the run"):
         make(tmp_path, teacher=str(tmp_path))
+    with pytest.raises(ValueError, match="which teaches in any case"):
+        make(tmp_path / "small", teacher=dense_run().path)
+    header = readers.ScoreHeader("other", 5, top_k=1)
+    path = str(tmp_path / "others")
+    with readers.writing_scores(path, header) as writer:
+        writer.write([b"none"], np.array([[1]]), np.array([[0.5]]))
+    with pytest.raises(readers.DataError, match="videos have no scores"):
+        make(tmp_path / "small", teacher=path)
     assert not (tmp_path / "small").exists()
 
 
