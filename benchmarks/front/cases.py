@@ -188,7 +188,7 @@ def teachers(data: str) -> list[Case]:
 def many_teachers() -> list[Case]:
     """Lists what the models to a budget of YouTube-8M learn from.
 
-    The mean of networks that differ by chance is a better teacher than any.
+    The mean of networks that differ by chance teaches more than one of them.
 
     Returns:
         The teachers of all cases, each with more seeds.
@@ -521,8 +521,8 @@ def _sweep(
 def _aimed() -> Iterator[Case]:
     """Makes the cases of the table of aims, and their dense model.
 
-    More hidden units get the bytes of rare classes and, from 1.0 MB on, of the
-    last principal components of the features. All are trained in their bits, in
+    More hidden units get the bytes of rare classes and, in 1.0 MB, of the last
+    principal components of the features. All are trained in their bits, in
     2.6 MB from the dense model of floats on. Chosen on the validation shards.
     """
     dense = next(_video_level_dense())
@@ -584,7 +584,7 @@ def _earlier() -> Iterator[Case]:
     wide = _of_many_teachers(
         Case(
             YT8M,
-            "earlier recipe",
+            "leading_columns",
             "earlier/2.6MB_1950@float32",
             "float32",
             mlp(
@@ -601,6 +601,7 @@ def _earlier() -> Iterator[Case]:
     yield wide
     yield dataclasses.replace(
         wide,
+        family="earlier recipe",
         name="earlier/2.6MB_1950",
         precision="int4",
         model=with_precision(wide.model, structures.Int4(64)),

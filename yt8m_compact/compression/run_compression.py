@@ -190,7 +190,8 @@ class RunCompression:
     def _check_teachers(self) -> None:
         """Loads what is learned from beside the run, to tell what is wrong.
 
-        They are loaded again to learn from, after what may take hours.
+        Scores have to be those of the first videos. All are loaded again to
+        learn from, after what may take hours.
         """
         if not self._settings.teacher:
             return
@@ -211,14 +212,13 @@ class RunCompression:
         )
         if teachers is None:
             return
-        skips = self._config.training.on_data_error == "skip"
+        skips = self._run_config.training.on_data_error == "skip"
         videos = readers.make_dataset(
             self._run_config.reader(training=False),
             self._split.train[:1],
             batch_size=_CHECKED_VIDEOS,
             skipped=readers.SkippedData() if skips else None,
         )
-        # Scores of other videos.
         with readers.readable_errors():
             for _ in videos.take(1).map(teachers.add_scores):
                 pass
